@@ -10,7 +10,8 @@ from shared.limits import DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS
 def page_bounds(total: int, cursor: "str | None", limit: int) -> "tuple[int, int] | str":
     """(first, last) sequence numbers, newest first: from `first` down to `last`, both included.
 
-    Returns a sentence instead when the cursor or the limit is not valid. An empty list gives (-1, 0).
+    Returns a sentence instead when the cursor or the limit is not valid; an empty list gives
+    (-1, 0).
     """
     if limit < 0 or limit > MAX_PAGE_ITEMS:
         return f"limit is {limit}: use 1 to {MAX_PAGE_ITEMS}, or 0 for {DEFAULT_PAGE_ITEMS}"

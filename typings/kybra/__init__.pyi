@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Generic, NoReturn, Optional, ParamSpec, TypeAlias, TypeVar
 from typing import TypedDict as Record
 from typing import TypedDict as Variant
+from typing import Tuple as Tuple
 
 from kybra._principal import Principal as Principal
 
@@ -86,7 +87,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Opt: TypeAlias = Optional[T]
 Manual: TypeAlias = Optional[T]
-Tuple = tuple  # type: ignore[type-arg]
 Vec = list
 null: TypeAlias = None
 void: TypeAlias = None
