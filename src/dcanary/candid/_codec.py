@@ -1,0 +1,40 @@
+"""The canisters' own Candid codec, used on the host too: one codec, one set of property tests.
+
+It lives with the guest's `kybra` package, whose name on the host belongs to the published wheel;
+so its modules are loaded here under a package of ours, without running the guest's `__init__`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["decoding", "encoding", "errors", "principals", "types"]
+
+_PACKAGE = "dcanary.candid._guest"
+_FOLDER = Path(__file__).resolve().parent.parent / "wasm" / "guest" / "kybra"
+
+
+def _load(name: str) -> Any:
+    if _PACKAGE not in sys.modules:
+        package = ModuleType(_PACKAGE)
+        package.__path__ = [str(_FOLDER)]
+        sys.modules[_PACKAGE] = package
+    return importlib.import_module(f"{_PACKAGE}.{name}")
+
+
+if TYPE_CHECKING:
+    from dcanary.wasm.guest.kybra import _decode as decoding
+    from dcanary.wasm.guest.kybra import _encode as encoding
+    from dcanary.wasm.guest.kybra import _errors as errors
+    from dcanary.wasm.guest.kybra import _principal as principals
+    from dcanary.wasm.guest.kybra import _types as types
+else:
+    decoding = _load("_decode")
+    encoding = _load("_encode")
+    errors = _load("_errors")
+    principals = _load("_principal")
+    types = _load("_types")

@@ -1,0 +1,152 @@
+"""An interface text as methods that encode their arguments and decode their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dcanary.candid._codec import decoding, encoding, errors, principals, types
+from dcanary.candid._parser import DidSyntaxError, parse
+
+__all__ = ["CandidError", "Codec", "DidSyntaxError", "Interface", "Method", "parse_interface"]
+
+Convert = Callable[[Any], Any]
+
+
+class CandidError(ValueError):
+    """A value does not fit its Candid type, or bytes are not a valid message of that type."""
+
+
+class Method:
+    """One method of a service. `is_query` also for composite queries."""
+
+    def __init__(self, name: str, func: types.Func) -> None:
+        self.name = name
+        self.is_query = any(m in (types.QUERY_MODE, types.COMPOSITE_MODE) for m in func.modes)
+        self.arguments = Codec(func.args)
+        self.results = Codec(func.results)
+
+    def encode(self, values: Sequence[Any]) -> bytes:
+        """Arguments as a message. Raises CandidError."""
+        return self.arguments.encode(values)
+
+    def decode(self, data: bytes) -> list[Any]:
+        """Results of a reply. Raises CandidError."""
+        return self.results.decode(data)
+
+
+class Codec:
+    """Encodes and decodes sequences of values of fixed types."""
+
+    def __init__(self, nodes: list[types.Type]) -> None:
+        self._encode = encoding.ArgsEncoder(nodes)
+        self._decode = decoding.ArgsDecoder(nodes)
+        self._to = [_converter(node, _to_principal, {}) for node in nodes]
+        self._from = [_converter(node, _from_principal, {}) for node in nodes]
+
+    def encode(self, values: Sequence[Any]) -> bytes:
+        if len(values) != len(self._to):
+            raise CandidError(f"expected {len(self._to)} values, got {len(values)}")
+        try:
+            ready = [
+                value if convert is None else convert(value)
+                for convert, value in zip(self._to, values, strict=True)
+            ]
+            return bytes(self._encode(ready))
+        except errors.CandidError as error:
+            raise CandidError(str(error)) from None
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise CandidError(f"the value does not have the form of its type: {error!r}") from None
+
+    def decode(self, data: bytes) -> list[Any]:
+        try:
+            values = self._decode(data)
+        except errors.CandidError as error:
+            raise CandidError(str(error)) from None
+        return [
+            value if convert is None else convert(value)
+            for convert, value in zip(self._from, values, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The methods of a service and the codec of its init arguments."""
+
+    methods: Mapping[str, Method]
+    init: Codec
+    text: str
+
+
+def parse_interface(text: str) -> Interface:
+    """Raises DidSyntaxError with line and column."""
+    init, service = parse(text)
+    methods = {}
+    for name, func in service.methods.items():
+        if not isinstance(func, types.Func):
+            raise DidSyntaxError(f"the method {name} is not a function type")
+        methods[name] = Method(name, func)
+    return Interface(methods, Codec(init), text)
+
+
+def _to_principal(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return principals.Principal.from_str(value)
+        except ValueError as error:
+            raise errors.CandidError(str(error)) from None
+    return value
+
+
+def _from_principal(value: Any) -> Any:
+    return value.to_str()
+
+
+def _converter(node: types.Type, leaf: Convert, made: dict[int, Any]) -> Convert | None:
+    """A function that converts the principals inside a value, or None when there are none."""
+    if node.kind == types.PRINCIPAL:
+        return leaf
+    if not _holds_principal(node, set()):
+        return None
+    if id(node) in made:
+        # A recursive type: look the finished converter up when a value is there.
+        return lambda value: made[id(node)](value)
+    made[id(node)] = None
+    convert = _build(node, leaf, made)
+    made[id(node)] = convert
+    return convert
+
+
+def _build(node: types.Type, leaf: Convert, made: dict[int, Any]) -> Convert:
+    if isinstance(node, types.Opt):
+        inner = _converter(node.inner, leaf, made) or _same
+        return lambda value: None if value is None else inner(value)
+    if isinstance(node, types.Vec):
+        item = _converter(node.inner, leaf, made) or _same
+        return lambda value: [item(one) for one in value]
+    if isinstance(node, types.Record):
+        plan = {field.key: _converter(field.type, leaf, made) or _same for field in node.fields}
+        if node.is_tuple:
+            return lambda value: tuple(plan[i](one) for i, one in enumerate(value))
+        return lambda value: {
+            key: plan[key](one) if key in plan else one for key, one in value.items()
+        }
+    return _same
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _holds_principal(node: types.Type, seen: set[int]) -> bool:
+    if node.kind == types.PRINCIPAL:
+        return True
+    if id(node) in seen:
+        return False
+    seen.add(id(node))
+    if isinstance(node, (types.Opt, types.Vec)):
+        return _holds_principal(node.inner, seen)
+    if isinstance(node, types.Record):
+        return any(_holds_principal(field.type, seen) for field in node.fields)
+    return False

@@ -1,0 +1,74 @@
+"""A canister as an object: methods by the names of its Candid interface, values as plain Python.
+
+Records are dicts, variants one-key dicts, opt None or the value, blobs bytes, principals text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcanary.candid import Interface, parse_interface
+from dcanary.client import principal
+from dcanary.client.errors import ClientError, NetworkError, RefusedError
+from dcanary.client.transport import Connection
+
+
+class Actor:
+    """Typed calls to one canister."""
+
+    def __init__(self, connection: Connection, canister: str, interface: Interface) -> None:
+        self.connection = connection
+        self.canister = canister
+        self.raw = principal.from_text(canister)
+        self.interface = interface
+
+    @classmethod
+    def from_metadata(cls, connection: Connection, canister: str) -> Actor:
+        """Read the interface from the canister's certified `candid:service` metadata.
+
+        Raises ClientError when the canister has no module or does not publish its interface.
+        """
+        text = connection.metadata(principal.from_text(canister), "candid:service")
+        if text is None:
+            raise ClientError(
+                f"canister {canister} does not publish its interface",
+                "is a module installed? its metadata candid:service is missing",
+            )
+        return cls(connection, canister, parse_interface(text.decode()))
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Reply value (None, one value, or a tuple). Queries go as queries.
+
+        Raises ClientError when there is no such method or an argument does not fit its type.
+        """
+        signature = self.interface.methods.get(method)
+        if signature is None:
+            raise ClientError(
+                f"canister {self.canister} has no method {method}",
+                f"it has: {', '.join(sorted(self.interface.methods))}",
+            )
+        try:
+            arg = signature.encode(args)
+        except (TypeError, ValueError) as error:
+            raise ClientError(f"{method}: argument does not fit: {error}") from None
+        if signature.is_query:
+            reply = self.connection.query(self.raw, method, arg)
+        else:
+            reply = self.connection.update(self.raw, method, arg)
+        try:
+            values = signature.decode(reply)
+        except (TypeError, ValueError) as error:
+            raise NetworkError(f"{method}: the reply does not fit the interface: {error}") from None
+        if not values:
+            return None
+        return values[0] if len(values) == 1 else tuple(values)
+
+    def ask(self, method: str, *args: Any) -> Any:
+        """Like `call`, for methods that answer `Ok | Err`: the value of Ok, or RefusedError."""
+        reply = self.call(method, *args)
+        if isinstance(reply, dict) and "Ok" in reply:
+            return reply["Ok"]
+        if isinstance(reply, dict) and "Err" in reply:
+            kind, sentence = next(iter(reply["Err"].items()))
+            raise RefusedError(kind, sentence, method)
+        raise NetworkError(f"{method}: the reply is neither Ok nor Err")

@@ -1,0 +1,132 @@
+"""Certificates: the only answers a client may believe.
+
+A certificate is a hash tree signed by the network's BLS key. Without delegation (a network of one
+subnet) or with one delegation (mainnet). Source: IC interface specification, "Certification".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import cbor2
+from py_arkworks_bls12381 import GT, G1Point, G2Point
+
+from dcanary.client.errors import CertificateError
+
+BLS_DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
+DER_PREFIX = bytes.fromhex(
+    "308182301d060d2b0601040182dc7c0503010201060c2b0601040182dc7c05030201036100"
+)
+
+
+class Unknown(Exception):
+    """The path is pruned: the certificate neither shows nor denies it."""
+
+
+def _node_hash(domain: str, *parts: bytes) -> bytes:
+    text = domain.encode()
+    return hashlib.sha256(bytes([len(text)]) + text + b"".join(parts)).digest()
+
+
+def root_hash(tree: Sequence[Any]) -> bytes:
+    """Raises CertificateError when the tree is malformed."""
+    match tree:
+        case [0]:
+            return _node_hash("ic-hashtree-empty")
+        case [1, left, right]:
+            return _node_hash("ic-hashtree-fork", root_hash(left), root_hash(right))
+        case [2, bytes(label), subtree]:
+            return _node_hash("ic-hashtree-labeled", label, root_hash(subtree))
+        case [3, bytes(value)]:
+            return _node_hash("ic-hashtree-leaf", value)
+        case [4, bytes(digest)] if len(digest) == 32:
+            return digest
+    raise CertificateError("the certificate's hash tree is malformed")
+
+
+def _flatten(tree: Sequence[Any]) -> list[Sequence[Any]]:
+    if tree[0] == 0:
+        return []
+    if tree[0] == 1:
+        return _flatten(tree[1]) + _flatten(tree[2])
+    return [tree]
+
+
+def lookup(tree: Sequence[Any], path: Sequence[bytes]) -> bytes | None:
+    """The value at `path`, None when provably absent. Raises Unknown when pruned."""
+    if not path:
+        if tree[0] == 3:
+            return bytes(tree[1])
+        if tree[0] == 0:
+            return None
+        raise Unknown
+    unsure = False
+    for node in _flatten(tree):
+        if node[0] == 4:
+            unsure = True
+        elif node[0] == 2 and node[1] == path[0]:
+            return lookup(node[2], path[1:])
+    if unsure:
+        raise Unknown
+    return None
+
+
+def _public_key(der: bytes) -> bytes:
+    if not der.startswith(DER_PREFIX) or len(der) != len(DER_PREFIX) + 96:
+        raise CertificateError("the root key is not a DER-encoded BLS12-381 key")
+    return der[len(DER_PREFIX) :]
+
+
+def _verify_signature(key: bytes, signature: bytes, message: bytes) -> bool:
+    try:
+        public = G2Point.from_compressed_bytes(key)
+        signed = G1Point.from_compressed_bytes(signature)
+    except ValueError:
+        return False
+    hashed = G1Point.hash_to_curve(message, BLS_DOMAIN)
+    return bool(GT.pairing_check([signed, -hashed], [G2Point(), public]))
+
+
+def _load(blob: bytes) -> dict[str, Any]:
+    try:
+        value = cbor2.loads(blob)
+    except Exception as error:
+        raise CertificateError("the certificate is not CBOR") from error
+    value = getattr(value, "value", value)
+    if not isinstance(value, dict) and hasattr(value, "keys"):
+        value = dict(value)
+    if not isinstance(value, dict) or "tree" not in value or "signature" not in value:
+        raise CertificateError("the certificate has no tree or no signature")
+    return value
+
+
+def verify(blob: bytes, root_key: bytes) -> Sequence[Any]:
+    """Check the signature (through one delegation at most) and return the hash tree.
+
+    Raises CertificateError when anything is off.
+    """
+    certificate = _load(blob)
+    key = root_key
+    delegation = certificate.get("delegation")
+    if delegation is not None:
+        parent = _load(bytes(delegation["certificate"]))
+        if parent.get("delegation") is not None:
+            raise CertificateError("the certificate's delegation is itself delegated")
+        tree = verify(bytes(delegation["certificate"]), root_key)
+        try:
+            found = lookup(tree, [b"subnet", bytes(delegation["subnet_id"]), b"public_key"])
+        except Unknown:
+            found = None
+        if found is None:
+            raise CertificateError("the delegation does not name the subnet's key")
+        key = found
+    message = b"\x0dic-state-root" + root_hash(certificate["tree"])
+    if not _verify_signature(_public_key(key), bytes(certificate["signature"]), message):
+        raise CertificateError(
+            "the certificate is not signed by the network's root key",
+            "check that the root key is the one of this network",
+        )
+    tree_of: Sequence[Any] = certificate["tree"]
+    return tree_of
