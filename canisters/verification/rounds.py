@@ -1,0 +1,273 @@
+"""The life of a round: commitments, then reveals, then a verdict. Pure rules.
+
+A refused change leaves the record as it was, and says why. Times are nanoseconds since 1970.
+"""
+
+from typing import TYPE_CHECKING
+
+from shared.errors import Error, conflict, denied, invalid
+from shared.hashing import commitment, manifest_digest
+from shared.limits import (
+    MAX_ARTIFACT_BYTES,
+    MAX_MANIFEST_FILES,
+    MAX_NAME_CHARS,
+    MAX_PATH_CHARS,
+    MAX_REPLICAS,
+    REVEAL_WINDOW_NS,
+)
+
+from verification.verdicts import decide
+
+if TYPE_CHECKING:
+    from shared.attestation_types import CommitmentRecord, Outcome, RevealInput, RoundInput
+    from shared.run_types import File
+
+    from verification.store import RoundRecord, VoteRecord
+
+RECORD_VERSION = 1
+COMMITMENT_BYTES = 32
+MIN_NONCE_BYTES = 16
+MAX_NONCE_BYTES = 64
+MAX_REASON_CHARS = 200
+MAX_JOB_CHARS = 200
+DIGEST_CHARS = 64
+
+
+def round_key(run: str, stage: str) -> str:
+    """Rounds are named by run and stage; neither may contain a slash (checked when opened)."""
+    return f"{run}/{stage}"
+
+
+def is_digest(value: str) -> bool:
+    """Whether the text is a sha256 digest in lower-case hexadecimal."""
+    return len(value) == DIGEST_CHARS and all(char in "0123456789abcdef" for char in value)
+
+
+def _bad_name(field: str, value: str, longest: int = MAX_NAME_CHARS) -> "str | None":
+    if not value or len(value.encode()) > longest:
+        return f"{field} has {len(value.encode())} bytes: use 1 to {longest}"
+    return None
+
+
+def check_opening(request: "RoundInput", now_ns: int) -> "Error | None":
+    """Why a round cannot be opened like this, or None."""
+    for field, value in (
+        ("run", request["run"]),
+        ("stage", request["stage"]),
+        ("repository", request["repository"]),
+    ):
+        why = _bad_name(field, value)
+        if why is not None:
+            return invalid(why)
+        if "/" in value and field != "repository":
+            return invalid(f"{field} {value!r} contains a slash: names of rounds cannot")
+    replicas, quorum = request["replicas"], request["quorum"]
+    if not 1 <= replicas <= MAX_REPLICAS:
+        return invalid(f"replicas is {replicas}: use 1 to {MAX_REPLICAS} (MAX_REPLICAS)")
+    if not 1 <= quorum <= replicas:
+        return invalid(f"quorum is {quorum}: use 1 to replicas, which is {replicas}")
+    if request["commit_until_ns"] <= now_ns:
+        return invalid("commit_until_ns is in the past: no executor could commit in time")
+    return None
+
+
+def opened(request: "RoundInput") -> "RoundRecord":
+    return {
+        "version": RECORD_VERSION,
+        "run": request["run"],
+        "stage": request["stage"],
+        "repository": request["repository"],
+        "replicas": request["replicas"],
+        "quorum": request["quorum"],
+        "phase": {"Commit": None},
+        "commit_until_ns": request["commit_until_ns"],
+        "reveal_until_ns": 0,
+        "votes": [],
+        "verdict": None,
+    }
+
+
+def same_opening(round: "RoundRecord", request: "RoundInput") -> bool:
+    """Whether the request is the one that opened the round, sent again."""
+    return (
+        round["repository"] == request["repository"]
+        and round["replicas"] == request["replicas"]
+        and round["quorum"] == request["quorum"]
+        and round["commit_until_ns"] == request["commit_until_ns"]
+    )
+
+
+def is_closed(round: "RoundRecord") -> bool:
+    return "Closed" in round["phase"]
+
+
+def deadline_ns(round: "RoundRecord") -> int:
+    """When the round moves on by itself."""
+    if "Commit" in round["phase"]:
+        return round["commit_until_ns"]
+    return round["reveal_until_ns"]
+
+
+def advance(round: "RoundRecord", now_ns: int, commits_closed: bool = False) -> bool:
+    """Move to the phase that the votes and the time call for; whether anything changed."""
+    changed = False
+    if "Commit" in round["phase"]:
+        complete = len(round["votes"]) >= round["replicas"]
+        if not complete and not commits_closed and now_ns < round["commit_until_ns"]:
+            return False
+        changed = True
+        if len(round["votes"]) < round["quorum"]:
+            _close(round, now_ns)
+        else:
+            round["phase"] = {"Reveal": None}
+            round["reveal_until_ns"] = now_ns + REVEAL_WINDOW_NS
+    if "Reveal" in round["phase"]:
+        revealed = all(vote["outcome"] is not None for vote in round["votes"])
+        if revealed or now_ns >= round["reveal_until_ns"]:
+            changed = True
+            _close(round, now_ns)
+    return changed
+
+
+def _close(round: "RoundRecord", now_ns: int) -> None:
+    round["phase"] = {"Closed": None}
+    round["verdict"] = decide(round["votes"], round["replicas"], round["quorum"], now_ns)
+
+
+def vote_of_job(round: "RoundRecord", job: str) -> "VoteRecord | None":
+    for vote in round["votes"]:
+        if vote["job"] == job:
+            return vote
+    return None
+
+
+def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> "Error | None":
+    """Take a commitment, or say why not. The same one again is taken silently."""
+    job, operator = record["job"], record["operator"]
+    known = vote_of_job(round, job)
+    if known is not None:
+        if known["commitment"] == record["commitment"] and known["executor"] == record["executor"]:
+            return None
+        return conflict(f"job {job} has committed to another result: a commitment is final")
+    why = _bad_name("operator", operator) or _bad_name("job", job, MAX_JOB_CHARS)
+    if why is not None:
+        return invalid(why)
+    if not job.startswith(round_key(round["run"], round["stage"]) + "/"):
+        return invalid(f"job {job} is not one of stage {round['stage']} of {round['run']}")
+    if len(record["commitment"]) != COMMITMENT_BYTES:
+        return invalid(
+            f"the commitment has {len(record['commitment'])} bytes: a sha256 has {COMMITMENT_BYTES}"
+        )
+    if "Commit" not in round["phase"] or now_ns >= round["commit_until_ns"]:
+        return conflict(f"late: stage {round['stage']} of {round['run']} takes no more commitments")
+    for vote in round["votes"]:
+        if vote["operator"] == operator:
+            return conflict(
+                f"operator {operator} has committed by job {vote['job']}: an operator has one vote"
+            )
+        if vote["executor"] == record["executor"]:
+            return conflict(f"this executor has committed by job {vote['job']} already")
+    if len(round["votes"]) >= round["replicas"]:
+        return conflict(f"late: all {round['replicas']} replicas have committed")
+    round["votes"].append(
+        {
+            "operator": operator,
+            "executor": record["executor"],
+            "job": job,
+            "commitment": record["commitment"],
+            "committed_ns": now_ns,
+            "revealed_ns": None,
+            "outcome": None,
+            "environment": "",
+            "manifest": "",
+        }
+    )
+    return None
+
+
+def outcome_text(outcome: "Outcome") -> str:
+    """How the outcome is written in the attestation text."""
+    failure = outcome.get("Failed")
+    return "succeeded" if failure is None else f"failed:{failure}"
+
+
+def check_files(files: "list[File]") -> "str | None":
+    """Why this cannot be a manifest, or None."""
+    if len(files) > MAX_MANIFEST_FILES:
+        return f"{len(files)} files: at most {MAX_MANIFEST_FILES} (MAX_MANIFEST_FILES)"
+    seen = set()
+    for file in files:
+        path = file["path"]
+        if not path or len(path.encode()) > MAX_PATH_CHARS:
+            return f"a path has {len(path.encode())} bytes: use 1 to {MAX_PATH_CHARS}"
+        parts = path.split("/")
+        if "\n" in path or "" in parts or "." in parts or ".." in parts:
+            return f"path {path!r} is not relative and normalised"
+        if path in seen:
+            return f"path {path} is there twice"
+        seen.add(path)
+        if not is_digest(file["sha256"]):
+            return f"sha256 of {path} is not 64 lower-case hexadecimal digits"
+        if file["size"] > MAX_ARTIFACT_BYTES:
+            return f"{path} has {file['size']} bytes: at most {MAX_ARTIFACT_BYTES}"
+    return None
+
+
+def manifest_of(files: "list[File]") -> str:
+    return manifest_digest([(file["path"], file["size"], file["sha256"]) for file in files])
+
+
+def check_reveal(reveal: "RevealInput") -> "Error | None":
+    """What can be said against a reveal without knowing its round."""
+    failure = reveal["outcome"].get("Failed")
+    if failure is not None and (
+        not failure or len(failure.encode()) > MAX_REASON_CHARS or "\n" in failure
+    ):
+        return invalid(f"the reason of a failure is one line of 1 to {MAX_REASON_CHARS} bytes")
+    if failure is not None and reveal["files"]:
+        return invalid("a failed stage has no artifacts: reveal it with an empty list of files")
+    if not is_digest(reveal["environment"]):
+        return invalid("environment is not a sha256 digest in lower-case hexadecimal")
+    if not MIN_NONCE_BYTES <= len(reveal["nonce"]) <= MAX_NONCE_BYTES:
+        return invalid(
+            f"the nonce has {len(reveal['nonce'])} bytes: "
+            f"use {MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} random ones"
+        )
+    why = check_files(reveal["files"])
+    return None if why is None else invalid(f"files: {why}")
+
+
+def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int) -> "Error | None":
+    """Open a commitment, or say why not. The caller advances the round first and afterwards."""
+    job = given["job"]
+    vote = vote_of_job(round, job)
+    if vote is None:
+        return conflict(f"job {job} has no commitment here: commit before you reveal")
+    if vote["executor"].to_str() != caller:
+        return denied(f"job {job} was committed by another executor: only it may reveal")
+    error = check_reveal(given)
+    if error is not None:
+        return error
+    manifest = manifest_of(given["files"])
+    expected = commitment(
+        job, outcome_text(given["outcome"]), given["environment"], manifest, given["nonce"]
+    )
+    matches = expected == vote["commitment"]
+    if vote["outcome"] is not None:
+        if matches:
+            return None
+        return conflict(f"job {job} has been revealed already: a reveal is final")
+    if is_closed(round):
+        return conflict(f"late: stage {round['stage']} of {round['run']} has its verdict already")
+    if "Commit" in round["phase"]:
+        return conflict("other executors may still commit: reveal when the round asks for it")
+    if not matches:
+        return invalid(
+            f"the reveal of job {job} does not match its commitment "
+            f"{vote['commitment'].hex()}: it recomputes to {expected.hex()}"
+        )
+    vote["revealed_ns"] = now_ns
+    vote["outcome"] = given["outcome"]
+    vote["environment"] = given["environment"]
+    vote["manifest"] = manifest
+    return None

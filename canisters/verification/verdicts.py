@@ -1,0 +1,191 @@
+"""Which result k distinct operators agree on. Pure rules: the same votes give the same verdict,
+in whatever order they came.
+
+A vote counts once per operator. A result is (outcome, manifest digest, environment digest).
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.attestation_types import Dispute, VerdictKind
+    from shared.run_types import File
+
+    from verification.store import VerdictRecord, VoteRecord
+
+MAX_DIFFERING_NAMES = 64
+NAMES_IN_A_SENTENCE = 5
+
+
+def counted(votes: "list[VoteRecord]") -> "list[VoteRecord]":
+    """The revealed votes that count, by job. Of an operator's several votes only the first does."""
+    kept = {}
+    for vote in sorted(votes, key=lambda one: one["job"]):
+        if vote["outcome"] is not None and vote["operator"] not in kept:
+            kept[vote["operator"]] = vote
+    return sorted(kept.values(), key=lambda one: one["job"])
+
+
+def failure_of(vote: "VoteRecord") -> "str | None":
+    """Why the vote says that the stage failed; None when it succeeded or was not revealed."""
+    outcome = vote["outcome"]
+    if outcome is None:
+        return None
+    return outcome.get("Failed")
+
+
+def groups(votes: "list[VoteRecord]") -> "list[list[VoteRecord]]":
+    """Successful votes by equal result, the largest group first (ties: by digest)."""
+    by_result: dict[tuple[str, str], list[VoteRecord]] = {}
+    for vote in votes:
+        if failure_of(vote) is None:
+            by_result.setdefault((vote["manifest"], vote["environment"]), []).append(vote)
+    ordered = sorted(by_result.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+    return [group for _, group in ordered]
+
+
+def decide(votes: "list[VoteRecord]", replicas: int, quorum: int, now_ns: int) -> "VerdictRecord":
+    """The verdict of a round that takes no more votes.
+
+    Two results that both reach the quorum (possible when it is half of the replicas or less) make
+    the round Disagreed: there is then no single answer to trust.
+    """
+    cast = counted(votes)
+    agreeing = groups(cast)
+    failed = [vote for vote in cast if failure_of(vote) is not None]
+    reached = [group for group in agreeing if len(group) >= quorum]
+    if len(failed) >= quorum:
+        reached.append(failed)
+    if len(reached) > 1:
+        reason = (
+            f"{len(reached)} different results reach the quorum of {quorum}: "
+            "set the quorum of this stage above half of its replicas"
+        )
+        return _verdict({"Disagreed": None}, reason, now_ns)
+    if reached and reached[0] is failed:
+        reason = (
+            f"{len(failed)} of {replicas} operators report that the stage failed: "
+            f"{most_common_failure(failed)}"
+        )
+        return _verdict({"Failed": None}, reason, now_ns, [vote["job"] for vote in failed])
+    if reached:
+        group = reached[0]
+        reason = f"{len(group)} of {replicas} operators agree (quorum {quorum})"
+        verdict = _verdict({"Agreed": None}, reason, now_ns, [vote["job"] for vote in group])
+        verdict["manifest"] = group[0]["manifest"]
+        verdict["environment"] = group[0]["environment"]
+        return verdict
+    if len(cast) >= replicas:
+        results = len(agreeing) + (1 if failed else 0)
+        reason = (
+            f"{len(cast)} operators revealed {results} different results: "
+            f"none has the quorum of {quorum}"
+        )
+        return _verdict({"Disagreed": None}, reason, now_ns)
+    reason = (
+        f"{len(cast)} of {replicas} operators answered before the deadline and no result has "
+        f"the quorum of {quorum}: start the run again when enough executors are at work"
+    )
+    return _verdict({"Inconclusive": None}, reason, now_ns)
+
+
+def _verdict(
+    kind: "VerdictKind", reason: str, now_ns: int, jobs: "list[str] | None" = None
+) -> "VerdictRecord":
+    return {
+        "kind": kind,
+        "reason": reason,
+        "manifest": "",
+        "environment": "",
+        "jobs": sorted(jobs or []),
+        "decided_ns": now_ns,
+    }
+
+
+def most_common_failure(failed: "list[VoteRecord]") -> str:
+    """The reason that most failed votes give (ties: the first in alphabetical order)."""
+    counts: dict[str, int] = {}
+    for vote in failed:
+        reason = failure_of(vote) or ""
+        counts[reason] = counts.get(reason, 0) + 1
+    return min(counts, key=lambda reason: (-counts[reason], reason))
+
+
+def reference_vote(votes: "list[VoteRecord]", verdict: "VerdictRecord") -> "VoteRecord | None":
+    """The vote that others are compared with: an agreeing one, or without agreement one of the
+    largest group. None when nothing can be compared."""
+    if "Agreed" in verdict["kind"] or "Disagreed" in verdict["kind"]:
+        cast = counted(votes)
+        if "Agreed" in verdict["kind"]:
+            cast = [vote for vote in cast if vote["job"] in verdict["jobs"]]
+        ordered = groups(cast)
+        if ordered:
+            return ordered[0][0]
+    return None
+
+
+def disputes(
+    votes: "list[VoteRecord]",
+    verdict: "VerdictRecord",
+    files_of: "dict[str, list[File]]",
+) -> "list[Dispute]":
+    """Who differs from the reference vote, and in which files.
+
+    `files_of` maps the manifest digests of the votes to their files.
+    """
+    reference = reference_vote(votes, verdict)
+    if reference is None:
+        return []
+    found: list[Dispute] = []
+    for vote in counted(votes):
+        failure = failure_of(vote)
+        same_environment = vote["environment"] == reference["environment"]
+        if failure is None and vote["manifest"] == reference["manifest"] and same_environment:
+            continue
+        names: list[str] = []
+        if failure is not None:
+            reason = f"reports that the stage failed: {failure}"
+        else:
+            reasons = []
+            if not same_environment:
+                reasons.append(f"built in another environment ({vote['environment']})")
+            differences = compare_files(
+                files_of.get(reference["manifest"], []), files_of.get(vote["manifest"], [])
+            )
+            names = [path for path, _ in differences]
+            if differences:
+                reasons.append(_sentence(differences))
+            reason = "; ".join(reasons)
+        found.append(
+            {
+                "operator": vote["operator"],
+                "executor": vote["executor"],
+                "reason": reason,
+                "differing": names[:MAX_DIFFERING_NAMES],
+            }
+        )
+    return found
+
+
+def compare_files(agreed: "list[File]", other: "list[File]") -> "list[tuple[str, str]]":
+    """(path, how it differs) for each path that is not the same in both, sorted by path."""
+    expected = {file["path"]: file for file in agreed}
+    given = {file["path"]: file for file in other}
+    found = []
+    for path in sorted(set(expected) | set(given)):
+        if path not in given:
+            found.append((path, "missing"))
+        elif path not in expected:
+            found.append((path, "extra"))
+        elif (expected[path]["sha256"], expected[path]["size"]) != (
+            given[path]["sha256"],
+            given[path]["size"],
+        ):
+            found.append((path, "other sha256"))
+    return found
+
+
+def _sentence(differences: "list[tuple[str, str]]") -> str:
+    shown = ", ".join(f"{path} ({how})" for path, how in differences[:NAMES_IN_A_SENTENCE])
+    more = len(differences) - NAMES_IN_A_SENTENCE
+    word = "file differs" if len(differences) == 1 else "files differ"
+    return f"{len(differences)} {word}: {shown}" + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,65 @@
+"""Public forms of stored rounds: the files and disputes of a verdict follow from its votes."""
+
+from shared.attestation_types import Dispute, Round, Verdict, Vote
+from shared.run_types import File
+
+from verification.store import RoundRecord, VoteRecord, manifests
+from verification.verdicts import disputes
+
+
+def files_of(round: RoundRecord) -> "dict[str, list[File]]":
+    """The files behind each manifest digest that was revealed in the round."""
+    found: dict[str, list[File]] = {}
+    for vote in round["votes"]:
+        digest = vote["manifest"]
+        if digest and digest not in found:
+            stored = manifests.get(digest)
+            found[digest] = [] if stored is None else stored["files"]
+    return found
+
+
+def verdict_of(round: RoundRecord) -> "Verdict | None":
+    """The whole verdict of a closed round, None before."""
+    stored = round["verdict"]
+    if stored is None:
+        return None
+    files = files_of(round)
+    found: list[Dispute] = disputes(round["votes"], stored, files)
+    return {
+        "kind": stored["kind"],
+        "reason": stored["reason"],
+        "manifest": stored["manifest"],
+        "environment": stored["environment"],
+        "files": files.get(stored["manifest"], []),
+        "jobs": stored["jobs"],
+        "disputes": found,
+        "decided_ns": stored["decided_ns"],
+    }
+
+
+def _vote(vote: VoteRecord) -> Vote:
+    return {
+        "operator": vote["operator"],
+        "executor": vote["executor"],
+        "job": vote["job"],
+        "committed_ns": vote["committed_ns"],
+        "revealed_ns": vote["revealed_ns"],
+        "outcome": vote["outcome"],
+        "environment": vote["environment"],
+        "manifest": vote["manifest"],
+    }
+
+
+def shown(round: RoundRecord) -> Round:
+    return {
+        "run": round["run"],
+        "stage": round["stage"],
+        "repository": round["repository"],
+        "replicas": round["replicas"],
+        "quorum": round["quorum"],
+        "phase": round["phase"],
+        "commit_until_ns": round["commit_until_ns"],
+        "reveal_until_ns": round["reveal_until_ns"],
+        "votes": [_vote(vote) for vote in round["votes"]],
+        "verdict": verdict_of(round),
+    }

@@ -1,0 +1,122 @@
+"""Rounds in the store: every change is written down before its consequences are sent."""
+
+from collections.abc import Callable
+
+from kybra import ic
+from shared.attestation_types import CommitmentRecord, RevealInput, RoundInput, RoundResult
+from shared.common_outbox import timer_delay_seconds
+from shared.errors import Done, conflict, exhausted, not_found
+from shared.limits import MAX_OPEN_ROUNDS
+
+from verification import rounds as rules
+from verification.sending import outbox, verdict_message
+from verification.store import RoundRecord, manifests, open_rounds, rounds
+from verification.views import shown
+
+MANIFEST_VERSION = 1
+
+
+def _missing(run: str, stage: str) -> Done:
+    return {"Err": not_found(f"there is no round for stage {stage} of {run}")}
+
+
+def _keep(key: str, round: RoundRecord) -> None:
+    """Write the round; keep its deadline, or send its verdict when it is closed."""
+    rounds.insert(key, round)
+    if not rules.is_closed(round):
+        deadline_ns = rules.deadline_ns(round)
+        if open_rounds.insert(key, deadline_ns) != deadline_ns:
+            _arm(key, deadline_ns)
+    elif open_rounds.remove(key) is not None:
+        outbox.put(verdict_message(key))
+
+
+def _arm(key: str, deadline_ns: int) -> None:
+    ic.set_timer(timer_delay_seconds(ic.time(), deadline_ns), _at_deadline(key))
+
+
+def _at_deadline(key: str) -> "Callable[[], None]":
+    def move_on() -> None:
+        round = rounds.get(key)
+        if round is None or rules.is_closed(round):
+            return
+        if rules.advance(round, ic.time()):
+            _keep(key, round)
+
+    return move_on
+
+
+def rearm() -> None:
+    """After an upgrade: timers of open rounds, and messages that were not acknowledged."""
+    for key, deadline_ns in open_rounds.items():
+        _arm(key, deadline_ns)
+    outbox.wake()
+
+
+def open_round(request: RoundInput) -> Done:
+    key = rules.round_key(request["run"], request["stage"])
+    known = rounds.get(key)
+    if known is not None:
+        if rules.same_opening(known, request):
+            return {"Ok": None}
+        return {"Err": conflict(f"the round {key} was opened with other terms: they are final")}
+    error = rules.check_opening(request, ic.time())
+    if error is not None:
+        return {"Err": error}
+    if open_rounds.len() >= MAX_OPEN_ROUNDS:
+        return {"Err": exhausted(f"{MAX_OPEN_ROUNDS} rounds are open (MAX_OPEN_ROUNDS): try later")}
+    _keep(key, rules.opened(request))
+    return {"Ok": None}
+
+
+def record_commitment(record: CommitmentRecord) -> Done:
+    key = rules.round_key(record["run"], record["stage"])
+    round = rounds.get(key)
+    if round is None:
+        return _missing(record["run"], record["stage"])
+    now_ns = ic.time()
+    votes = len(round["votes"])
+    error = rules.commit(round, record, now_ns)
+    if rules.advance(round, now_ns) or len(round["votes"]) != votes:
+        _keep(key, round)
+    return {"Ok": None} if error is None else {"Err": error}
+
+
+def close_commits(run: str, stage: str) -> Done:
+    """No further commitment will come. Said again, or after all have committed: Ok."""
+    key = rules.round_key(run, stage)
+    round = rounds.get(key)
+    if round is None:
+        return _missing(run, stage)
+    if rules.advance(round, ic.time(), commits_closed=True):
+        _keep(key, round)
+    return {"Ok": None}
+
+
+def reveal(given: RevealInput, caller: str) -> Done:
+    key = rules.round_key(given["run"], given["stage"])
+    round = rounds.get(key)
+    if round is None:
+        return _missing(given["run"], given["stage"])
+    now_ns = ic.time()
+    changed = rules.advance(round, now_ns)
+    vote = rules.vote_of_job(round, given["job"])
+    revealed = vote is not None and vote["outcome"] is not None
+    error = rules.reveal(round, given, caller, now_ns)
+    if error is None and vote is not None and not revealed:
+        changed = True
+        if not manifests.contains_key(vote["manifest"]):
+            manifests.insert(
+                vote["manifest"], {"version": MANIFEST_VERSION, "files": given["files"]}
+            )
+        rules.advance(round, now_ns)
+    if changed:
+        _keep(key, round)
+    return {"Ok": None} if error is None else {"Err": error}
+
+
+def get_round(run: str, stage: str) -> RoundResult:
+    round = rounds.get(rules.round_key(run, stage))
+    if round is None:
+        return {"Err": not_found(f"there is no round for stage {stage} of {run}")}
+    return {"Ok": shown(round)}
