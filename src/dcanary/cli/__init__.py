@@ -1,0 +1,1 @@
+"""The `dcanary` command: `dcanary NOUN VERB`, one module per noun."""

@@ -1,0 +1,116 @@
+"""`dcanary approval`: questions whether bytes may go to a target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.paging import page, paged, show
+from dcanary.cli.times import moment
+
+
+@click.group()
+def approval() -> None:
+    """Look at approval requests, approve or reject them."""
+
+
+def summary(found: dict[str, Any]) -> dict[str, Any]:
+    """What an approver must see before deciding."""
+    request = found["request"]
+    return {
+        "approval": found["approval"],
+        "state": found["state"],
+        "run": request["run"],
+        "repository": request["source"]["repository"],
+        "commit": request["source"]["sha"],
+        "target": request["target"],
+        "mode": request["mode"],
+        "artifact": request["artifact"],
+        "bytes": request["size"],
+        "sha256": request["sha256"],
+        "gates": [
+            f"{next(iter(gate['gate']))} {'passed' if gate['passed'] else 'failed'}: {gate['detail']}"
+            for gate in found["gates"]
+        ],
+        "approvals": f"{sum(1 for v in found['votes'] if v['approve'])} of {request['policy']['threshold']}",
+        "expires": moment(found["expires_ns"]),
+    }
+
+
+@approval.command("list")
+@paged
+@pass_context
+def list_approvals(context: Context, limit: int, cursor: str | None) -> None:
+    """Approval requests, newest first."""
+    answer = context.system.verification.ask("list_approvals", page(limit, cursor))
+    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
+    columns = ["approval", "state", "run", "target", "mode", "sha256"]
+    show(context, answer, rows, columns, "no approval requests yet")
+
+
+@approval.command("show")
+@click.argument("approval_id")
+@pass_context
+def show_approval(context: Context, approval_id: str) -> None:
+    """One approval request: what would go where."""
+    found = context.system.verification.ask("get_approval", approval_id)
+    context.output.record(found if context.output.as_json else summary(found), "approval")
+
+
+def decide(
+    context: Context, approval_id: str, approve: bool, sha256: str | None, comment: str, yes: bool
+) -> None:
+    """Show the hash, ask, and decide on exactly that hash."""
+    found = context.system.verification.ask("get_approval", approval_id)
+    shown = found["request"]["sha256"]
+    if not context.output.as_json and not context.output.quiet:
+        context.output.record(summary(found), "approval")
+    if sha256 is None and not yes:
+        word = "Approve" if approve else "Reject"
+        click.confirm(f"{word} exactly {shown}?", abort=True, err=True)
+    decided = context.system.verification.ask(
+        "decide_approval",
+        {
+            "approval": approval_id,
+            "sha256": sha256 or shown,
+            "approve": approve,
+            "comment": comment,
+        },
+    )
+    result = {
+        "approval": decided["approval"],
+        "sha256": decided["request"]["sha256"],
+        "state": decided["state"],
+    }
+    context.output.record(result, "approval")
+
+
+_sha256 = click.option("--sha256", help="Decide only if the hash is this one; no question asked.")
+_comment = click.option("--comment", default="", help="Kept with the vote.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@approval.command()
+@click.argument("approval_id")
+@_sha256
+@_comment
+@_yes
+@pass_context
+def approve(
+    context: Context, approval_id: str, sha256: str | None, comment: str, yes: bool
+) -> None:
+    """Approve the bytes whose hash is shown."""
+    decide(context, approval_id, True, sha256, comment, yes)
+
+
+@approval.command()
+@click.argument("approval_id")
+@_sha256
+@_comment
+@_yes
+@pass_context
+def reject(context: Context, approval_id: str, sha256: str | None, comment: str, yes: bool) -> None:
+    """Reject the bytes whose hash is shown: nothing is deployed."""
+    decide(context, approval_id, False, sha256, comment, yes)

@@ -1,0 +1,89 @@
+"""Where this command's files are, who it acts as, and how it prints."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import click
+
+from dcanary.cli.output import Output
+from dcanary.client.errors import ConfigError
+from dcanary.client.identity import Anonymous, Identity, load_identity
+from dcanary.client.system import System, SystemConfig
+
+DEFAULT_IDENTITY = "default"
+
+
+@dataclass
+class Context:
+    """One invocation. Files live under `home`; nothing is written elsewhere."""
+
+    home: Path
+    identity_name: str
+    output: Output
+    _open: list[System] = field(default_factory=list)
+
+    @property
+    def network_dir(self) -> Path:
+        return self.home / "network"
+
+    @property
+    def build_dir(self) -> Path:
+        return self.home / "build"
+
+    @property
+    def forge_dir(self) -> Path:
+        return self.home / "forge"
+
+    @property
+    def executors_dir(self) -> Path:
+        return self.home / "executors"
+
+    @property
+    def system_file(self) -> Path:
+        return self.home / "system.json"
+
+    def identity_path(self, name: str) -> Path:
+        """A name is a file in the home folder; anything with a slash or `.pem` is a path."""
+        if "/" in name or name.endswith(".pem"):
+            return Path(name)
+        return self.home / "identities" / f"{name}.pem"
+
+    @cached_property
+    def identity(self) -> Identity | Anonymous:
+        if self.identity_name == "anonymous":
+            return Anonymous()
+        return load_identity(self.identity_path(self.identity_name))
+
+    def system_as(self, identity: Identity | Anonymous) -> System:
+        system = System(SystemConfig.load(self.system_file), identity)
+        self._open.append(system)
+        return system
+
+    @cached_property
+    def system(self) -> System:
+        """The installation, called as the chosen identity."""
+        return self.system_as(self.identity)
+
+    def close(self) -> None:
+        for system in self._open:
+            system.close()
+
+
+def default_home() -> Path:
+    """$DCANARY_HOME, or `.dcanary` in the current folder."""
+    configured = os.environ.get("DCANARY_HOME")
+    return Path(configured) if configured else Path(".dcanary")
+
+
+pass_context = click.make_pass_decorator(Context)
+
+
+def require_directory(path: Path, what: str) -> Path:
+    """Raises ConfigError when there is no such folder."""
+    if not path.is_dir():
+        raise ConfigError(f"{what}: there is no folder {path}")
+    return path

@@ -1,0 +1,46 @@
+"""`dcanary delivery`: webhook requests and what became of them."""
+
+from __future__ import annotations
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.paging import page, paged, show
+from dcanary.cli.times import moment
+
+
+@click.group()
+def delivery() -> None:
+    """Look at deliveries, and send one again that did not become a run."""
+
+
+@delivery.command("list")
+@click.argument("repository")
+@paged
+@pass_context
+def list_deliveries(context: Context, repository: str, limit: int, cursor: str | None) -> None:
+    """Deliveries of a repository, newest first."""
+    answer = context.system.webhook.ask("list_deliveries", repository, page(limit, cursor))
+    rows = [{**item, "received": moment(item["received_ns"])} for item in answer["items"]]
+    columns = ["delivery", "event", "ref", "run", "state", "received"]
+    show(context, answer, rows, columns, "no deliveries yet")
+
+
+@delivery.command("show")
+@click.argument("repository")
+@click.argument("delivery_id")
+@pass_context
+def show_delivery(context: Context, repository: str, delivery_id: str) -> None:
+    """One delivery."""
+    found = context.system.webhook.ask("get_delivery", repository, delivery_id)
+    context.output.record(found, "delivery")
+
+
+@delivery.command()
+@click.argument("repository")
+@click.argument("delivery_id")
+@pass_context
+def replay(context: Context, repository: str, delivery_id: str) -> None:
+    """Send a delivery on again whose run was never acknowledged."""
+    run = context.system.webhook.ask("replay_delivery", repository, delivery_id)
+    context.output.record({"run": run}, "run")

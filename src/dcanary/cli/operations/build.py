@@ -1,0 +1,47 @@
+"""Canister sources to modules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import dcanary
+from dcanary.cli.errors import translated
+from dcanary.client.errors import ConfigError
+from dcanary.client.system import CANISTERS
+from dcanary.wasm import BuiltCanister, build_canister
+
+Progress = Callable[[str], None]
+
+
+def canisters_folder() -> Path:
+    """The sources of the five canisters: $DCANARY_CANISTERS, or those of this installation."""
+    configured = os.environ.get("DCANARY_CANISTERS")
+    package = Path(dcanary.__file__).resolve().parent
+    places = (
+        [Path(configured)]
+        if configured
+        else [package / "_canisters", package.parents[1] / "canisters"]
+    )
+    for place in places:
+        if (place / "webhook" / "main.py").is_file():
+            return place
+    raise ConfigError(
+        f"the canisters' sources are not in {' or '.join(map(str, places))}",
+        "set DCANARY_CANISTERS to the folder that holds webhook/main.py",
+    )
+
+
+def build_one(main: Path, out: Path | None, name: str | None, progress: Progress) -> BuiltCanister:
+    """Build one canister from its main.py (or the folder that holds it)."""
+    with translated():
+        return build_canister(
+            main / "main.py" if main.is_dir() else main, out=out, name=name, progress=progress
+        )
+
+
+def build_system(out: Path, progress: Progress) -> dict[str, BuiltCanister]:
+    """Build the five canisters, in the order in which they are wired."""
+    folder = canisters_folder()
+    return {name: build_one(folder / name, out, name, progress) for name in CANISTERS}

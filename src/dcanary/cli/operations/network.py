@@ -1,0 +1,52 @@
+"""The local network: the embedded replica of this installation's folder."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import httpx
+
+from dcanary.cli.errors import NetworkTrouble, translated
+from dcanary.client.transport import NetworkAddress
+from dcanary.replica.network import control
+from dcanary.replica.network.files import RunningNetwork
+
+
+def ensure_started(state_dir: Path, port: int = 0) -> tuple[RunningNetwork, bool]:
+    """The running network of the folder, and whether this call started it."""
+    with translated():
+        running = control.status(state_dir)
+        if running is not None:
+            return running, False
+        return control.start(state_dir, port), True
+
+
+def require_running(state_dir: Path) -> RunningNetwork:
+    """Raises NetworkTrouble when no network runs on the folder."""
+    with translated():
+        running = control.status(state_dir)
+    if running is None:
+        raise NetworkTrouble(
+            f"no network runs on {state_dir}", "start one with: dcanary network start"
+        )
+    return running
+
+
+def address(running: RunningNetwork) -> NetworkAddress:
+    return NetworkAddress(running.url, bytes.fromhex(running.root_key))
+
+
+def effective_canister(url: str) -> bytes:
+    """A canister id of the subnet that new canisters shall be created on."""
+    try:
+        reply = httpx.get(f"{url}/_/topology", timeout=5.0, trust_env=False)
+        text = reply.json()["default_effective_canister_id"]["canister_id"]
+        return base64.b64decode(text)
+    except httpx.HTTPError as error:
+        raise NetworkTrouble(f"cannot reach the network at {url}: {error}") from None
+    except (KeyError, TypeError, ValueError):
+        raise NetworkTrouble(
+            f"{url} is not a local network: it does not say where canisters may be created",
+            "install with dfx or icp there, then: dcanary system connect",
+        ) from None

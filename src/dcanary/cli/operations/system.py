@@ -1,0 +1,103 @@
+"""Installing the five canisters and wiring them to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dcanary.candid import parse_interface
+from dcanary.cli.operations import network as network_operations
+from dcanary.client import principal
+from dcanary.client.actor import Actor
+from dcanary.client.errors import ConfigError
+from dcanary.client.identity import Identity
+from dcanary.client.management import Management
+from dcanary.client.system import CANISTERS, System, SystemConfig
+from dcanary.client.transport import Connection, NetworkAddress
+from dcanary.wasm import BuiltCanister
+
+NO_ARGUMENTS = b"DIDL\x00\x00"
+CYCLES_PER_CANISTER = 100_000_000_000_000
+
+Progress = Callable[[str], None]
+
+
+def deploy(
+    file: Path,
+    address: NetworkAddress,
+    identity: Identity,
+    built: Mapping[str, BuiltCanister],
+    progress: Progress,
+) -> tuple[SystemConfig, dict[str, str]]:
+    """Create, install (or upgrade where the module differs) and wire the five canisters.
+
+    What was done to each canister is the second result: created, upgraded or unchanged. Safe to
+    repeat after any failure: ids are saved before anything is installed.
+    """
+    config = _existing(file, address)
+    done: dict[str, str] = {}
+    with Connection(address, identity) as connection:
+        management = Management(connection)
+        if config is None:
+            effective = network_operations.effective_canister(address.url)
+            ids = {name: management.create(effective, CYCLES_PER_CANISTER) for name in CANISTERS}
+            config = SystemConfig(address, ids)
+            config.save(file)
+        for name in CANISTERS:
+            canister = config.canisters[name]
+            module = built[name].wasm_gz
+            installed = connection.module_hash(principal.from_text(canister))
+            if installed is None:
+                management.install(canister, module, NO_ARGUMENTS, "install")
+                done[name] = "created"
+            elif installed.hex() != built[name].wasm_gz_sha256:
+                management.install(canister, module, NO_ARGUMENTS, "upgrade")
+                done[name] = "upgraded"
+            else:
+                done[name] = "unchanged"
+            progress(f"{name} {canister} {done[name]}")
+        wire(connection, config, {name: built[name].did for name in CANISTERS})
+    return config, done
+
+
+def wire(connection: Connection, config: SystemConfig, interfaces: Mapping[str, str]) -> None:
+    """Tell each canister the principals of all. The same wiring again changes nothing."""
+    siblings = dict(config.canisters)
+    for name in CANISTERS:
+        actor = Actor(connection, config.canisters[name], parse_interface(interfaces[name]))
+        actor.ask("wire", siblings)
+
+
+def connect(
+    file: Path, address: NetworkAddress, canisters: Mapping[str, str], identity: Identity
+) -> SystemConfig:
+    """Use canisters that dfx or icp installed: check that they answer, wire them, save the file."""
+    config = SystemConfig(address, dict(canisters))
+    system = System(config, identity)
+    try:
+        for name in CANISTERS:
+            found = system.actor(name).call("health")["name"]
+            if found != name:
+                raise ConfigError(
+                    f"{canisters[name]} says it is {found}, not {name}",
+                    "check the principals given to `dcanary system connect`",
+                )
+        for name in CANISTERS:
+            system.actor(name).ask("wire", dict(config.canisters))
+    finally:
+        system.close()
+    config.save(file)
+    return config
+
+
+def _existing(file: Path, address: NetworkAddress) -> SystemConfig | None:
+    """The saved installation, if it is on this very network (told by its root key)."""
+    if not file.is_file():
+        return None
+    config = SystemConfig.load(file)
+    if config.network.root_key != address.root_key:
+        return None
+    if config.network.url != address.url:
+        config = SystemConfig(address, config.canisters)
+        config.save(file)
+    return config

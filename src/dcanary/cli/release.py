@@ -1,0 +1,67 @@
+"""`dcanary release`: deployments and their rollback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations.watch import wait_for_release
+from dcanary.cli.paging import page, paged, show
+from dcanary.cli.times import moment
+
+
+@click.group()
+def release() -> None:
+    """Look at releases and take them back."""
+
+
+def summary(found: dict[str, Any]) -> dict[str, Any]:
+    order = found["order"]
+    return {
+        "release": found["release"],
+        "state": found["state"],
+        "target": order["target"],
+        "canister": found["canister"],
+        "mode": order["mode"],
+        "approval": order["approval"],
+        "run": order["run"],
+        "sha256": order["sha256"],
+        "module_hash": found["module_hash"],
+        "previous_hash": found["previous_hash"],
+        "snapshot": found["snapshot"],
+        "updated": moment(found["updated_ns"]),
+    }
+
+
+@release.command("list")
+@click.option("--target", help="Only of this target.")
+@paged
+@pass_context
+def list_releases(context: Context, target: str | None, limit: int, cursor: str | None) -> None:
+    """Releases, newest first."""
+    answer = context.system.deployment.ask("list_releases", target, page(limit, cursor))
+    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
+    columns = ["release", "state", "target", "mode", "run", "sha256"]
+    show(context, answer, rows, columns, "no releases yet")
+
+
+@release.command("show")
+@click.argument("release_id")
+@pass_context
+def show_release(context: Context, release_id: str) -> None:
+    """One release."""
+    found = context.system.deployment.ask("get_release", release_id)
+    context.output.record(found if context.output.as_json else summary(found), "release")
+
+
+@release.command()
+@click.argument("release_id")
+@click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait.")
+@pass_context
+def rollback(context: Context, release_id: str, timeout: float) -> None:
+    """Return the target to the module and state it had before RELEASE_ID."""
+    context.system.deployment.ask("rollback_release", release_id)
+    found = wait_for_release(context.system, release_id, timeout, context.output.progress)
+    context.output.record(found if context.output.as_json else summary(found), "release")

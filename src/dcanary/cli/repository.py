@@ -1,0 +1,115 @@
+"""`dcanary repository`: Git repositories whose pushes are listened to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations.secrets import new_secret_file, read_secret
+from dcanary.cli.paging import page, paged, show
+from dcanary.cli.times import moment
+
+PROVIDERS = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
+
+
+@click.group()
+def repository() -> None:
+    """Register repositories and their webhook secrets."""
+
+
+def webhook_url(network_url: str, canister: str, provider: str, name: str) -> str:
+    """Where the forge must post to: the canister's own host, so that no parameter is needed."""
+    scheme, _, host = network_url.partition("://")
+    bare = host.replace("127.0.0.1", "localhost")
+    return f"{scheme}://{canister}.{bare}/webhook/{provider}/{name}"
+
+
+@repository.command()
+@click.argument("name")
+@click.option("--provider", type=click.Choice(sorted(PROVIDERS)), default="github")
+@click.option("--clone-url", required=True, help="What executors clone.")
+@click.option(
+    "--secret-file", help="File with the webhook's secret, or - (default: make a new secret)."
+)
+@pass_context
+def add(
+    context: Context, name: str, provider: str, clone_url: str, secret_file: str | None
+) -> None:
+    """Register the repository NAME and print the URL that its forge must post to."""
+    kept = context.home / "secrets" / f"{name}.webhook"
+    secret = read_secret(secret_file) if secret_file else new_secret_file(kept)
+    made = context.system.webhook.ask(
+        "register_repository",
+        {
+            "repository": name,
+            "provider": {PROVIDERS[provider]: None},
+            "clone_url": clone_url,
+            "secret": secret,
+        },
+    )
+    config = context.system.config
+    url = webhook_url(config.network.url, config.canisters["webhook"], provider, name)
+    context.output.record(
+        {
+            "repository": made["repository"],
+            "webhook": url,
+            "secret": "as given" if secret_file else f"in {kept}",
+        },
+        "repository",
+    )
+
+
+@repository.command("list")
+@paged
+@pass_context
+def list_repositories(context: Context, limit: int, cursor: str | None) -> None:
+    """Registered repositories."""
+    answer = context.system.webhook.ask("list_repositories", page(limit, cursor))
+    columns = ["repository", "clone_url", "deliveries", "rejected"]
+    show(context, answer, answer["items"], columns, "no repositories: dcanary repository add")
+
+
+@repository.command("show")
+@click.argument("name")
+@pass_context
+def show_repository(context: Context, name: str) -> None:
+    """All of a repository but its secrets."""
+    found = context.system.webhook.ask("get_repository", name)
+    context.output.record(_readable(found, context.output.as_json), "repository")
+
+
+@repository.command()
+@click.argument("name")
+@click.option("--secret-file", required=True, help="File with the new secret, or -.")
+@pass_context
+def rotate_secret(context: Context, name: str, secret_file: str) -> None:
+    """Add a new secret; the one before stays valid until drop-old-secret."""
+    context.system.webhook.ask("rotate_secret", name, read_secret(secret_file))
+    context.output.say(f"{name} now accepts the new secret and the one before")
+
+
+@repository.command()
+@click.argument("name")
+@pass_context
+def drop_old_secret(context: Context, name: str) -> None:
+    """End a rotation: only the newest secret stays valid."""
+    context.system.webhook.ask("drop_old_secret", name)
+    context.output.say(f"{name} accepts its newest secret only")
+
+
+@repository.command()
+@click.argument("name")
+@click.confirmation_option(prompt="Forget this repository and its secrets?")
+@pass_context
+def delete(context: Context, name: str) -> None:
+    """Forget a repository; its runs and releases stay on record."""
+    context.system.webhook.ask("delete_repository", name)
+    context.output.say(f"{name} is forgotten")
+
+
+def _readable(found: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    if as_json:
+        return found
+    return {**found, "registered_ns": moment(found["registered_ns"])}

@@ -1,0 +1,146 @@
+"""`dcanary run`: executions of pipelines."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations.watch import Ended, describe, state_of, wait_for_run
+from dcanary.cli.paging import page, paged, show
+from dcanary.cli.times import moment, seconds
+
+
+@click.group()
+def run() -> None:
+    """Start, watch and read runs."""
+
+
+def summary(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run": found["run"],
+        "state": found["state"],
+        "repository": found["source"]["repository"],
+        "ref": found["source"]["ref"],
+        "commit": found["source"]["sha"],
+        "stages": [f"{s['name']} {describe(s['state'])}" for s in found["stages"]],
+        "approval": found["approval"],
+        "created": moment(found["created_ns"]),
+        "took": seconds(found["updated_ns"] - found["created_ns"]),
+    }
+
+
+@run.command("list")
+@click.option("--repository", help="Only of this repository.")
+@paged
+@pass_context
+def list_runs(context: Context, repository: str | None, limit: int, cursor: str | None) -> None:
+    """Runs, newest first."""
+    answer = context.system.build_executor.ask("list_runs", repository, page(limit, cursor))
+    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
+    columns = ["run", "state", "repository", "ref", "commit", "took"]
+    show(context, answer, rows, columns, "no runs yet: push to a registered repository")
+
+
+@run.command("show")
+@click.argument("run_id")
+@pass_context
+def show_run(context: Context, run_id: str) -> None:
+    """One run: its stages, their votes and their files."""
+    found = context.system.build_executor.ask("get_run", run_id)
+    rounds = {}
+    for stage in found["stages"]:
+        if not {"Waiting", "Skipped"} & set(stage["state"]):
+            rounds[stage["name"]] = context.system.verification.ask(
+                "get_round", run_id, stage["name"]
+            )
+    if context.output.as_json or context.output.quiet:
+        context.output.record({**found, "rounds": rounds}, "run")
+        return
+    context.output.record(summary(found), "run")
+    for name, voted in rounds.items():
+        context.output.say(f"\n{name}: quorum {voted['quorum']} of {voted['replicas']}")
+        for line in votes(voted):
+            context.output.say(f"  {line}")
+
+
+def votes(voted: dict[str, Any]) -> list[str]:
+    """Each operator's vote, the verdict and the disputes, a line each."""
+    lines = []
+    for vote in voted["votes"]:
+        told = "committed"
+        if vote["outcome"] is not None:
+            told = f"{describe(vote['outcome'])} {vote['manifest']}"
+        lines.append(f"{vote['operator']}: {told}")
+    verdict = voted["verdict"]
+    if verdict is not None:
+        lines.append(f"verdict: {describe(verdict['kind'])}: {verdict['reason']}")
+        for file in verdict["files"]:
+            lines.append(f"  {file['sha256']} {file['size']} {file['path']}")
+        for dispute in verdict["disputes"]:
+            files = ", ".join(dispute["differing"])
+            lines.append(f"dispute: {dispute['operator']}: {dispute['reason']} {files}")
+    return lines
+
+
+@run.command()
+@click.argument("run_id")
+@click.option("--timeout", type=float, default=1800.0, show_default=True, help="Seconds to wait.")
+@pass_context
+def watch(context: Context, run_id: str, timeout: float) -> None:
+    """Wait until a run has ended. Exit code 1 when it did not succeed."""
+    found = wait_for_run(context.system, run_id, timeout, context.output.progress)
+    context.output.record(found if context.output.as_json else summary(found), "run")
+    if state_of(found) != "Succeeded":
+        raise Ended(f"{run_id} ended as {describe(found['state'])}")
+
+
+@run.command()
+@click.argument("repository")
+@click.option("--sha", required=True, help="Full commit id.")
+@click.option("--ref", default="refs/heads/main", show_default=True)
+@click.option("--message", default="started by hand")
+@pass_context
+def start(context: Context, repository: str, sha: str, ref: str, message: str) -> None:
+    """Start a run by hand."""
+    made = context.system.webhook.ask(
+        "trigger_run", {"repository": repository, "ref": ref, "sha": sha, "message": message}
+    )
+    context.output.record({"run": made}, "run")
+
+
+@run.command()
+@click.argument("run_id")
+@pass_context
+def cancel(context: Context, run_id: str) -> None:
+    """Cancel a run that has not ended."""
+    context.system.build_executor.ask("cancel_run", run_id)
+    context.output.say(f"{run_id} is cancelled")
+
+
+@run.command()
+@click.argument("run_id")
+@paged
+@pass_context
+def jobs(context: Context, run_id: str, limit: int, cursor: str | None) -> None:
+    """Who builds what, and which leases were lost."""
+    answer = context.system.build_executor.ask("list_jobs", run_id, page(limit, cursor))
+    columns = ["job", "state", "operator", "executor", "attempt", "log_bytes"]
+    show(context, answer, answer["items"], columns, "no jobs yet")
+
+
+@run.command()
+@click.argument("job_id")
+@pass_context
+def log(context: Context, job_id: str) -> None:
+    """The log of a job, such as run-1/build/0, as its executor sent it."""
+    offset = 0
+    while True:
+        piece = context.system.build_executor.ask("get_log", job_id, offset)
+        sys.stdout.write(bytes(piece["content"]).decode(errors="replace"))
+        offset += len(piece["content"])
+        if not piece["content"] or offset >= piece["total"]:
+            break
+    sys.stdout.flush()

@@ -1,0 +1,103 @@
+"""`dcanary target`: canisters that pipelines deploy to."""
+
+from __future__ import annotations
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.paging import page, paged, show
+
+DEFAULT_CYCLES = 3_000_000_000_000
+
+
+@click.group()
+def target() -> None:
+    """Register targets and control their canisters."""
+
+
+@target.command()
+@click.argument("name")
+@click.option(
+    "--repository", required=True, help="Only this repository's pipeline may deploy here."
+)
+@click.option("--network", default="local", show_default=True)
+@click.option("--canister", help="An existing canister (default: the first release creates one).")
+@click.option("--controller", "controllers", multiple=True, help="More controllers of a new one.")
+@click.option("--cycles", type=int, default=DEFAULT_CYCLES, show_default=True)
+@pass_context
+def add(
+    context: Context,
+    name: str,
+    repository: str,
+    network: str,
+    canister: str | None,
+    controllers: tuple[str, ...],
+    cycles: int,
+) -> None:
+    """Register the target NAME."""
+    made = context.system.deployment.ask(
+        "register_target",
+        {
+            "target": name,
+            "repository": repository,
+            "network": network,
+            "canister": canister,
+            "controllers": list(controllers),
+            "cycles": cycles,
+        },
+    )
+    context.output.record(made, "target")
+
+
+@target.command("list")
+@paged
+@pass_context
+def list_targets(context: Context, limit: int, cursor: str | None) -> None:
+    """Registered targets."""
+    answer = context.system.deployment.ask("list_targets", page(limit, cursor))
+    columns = ["target", "repository", "network", "canister", "last_release", "busy"]
+    show(context, answer, answer["items"], columns, "no targets: dcanary target add")
+
+
+@target.command("show")
+@click.argument("name")
+@pass_context
+def show_target(context: Context, name: str) -> None:
+    """One target, and the module hash that the network certifies for its canister."""
+    found = context.system.deployment.ask("get_target", name)
+    if found["canister"] is not None:
+        from dcanary.client.principal import from_text
+
+        certified = context.system.connection.module_hash(from_text(found["canister"]))
+        found = {**found, "certified_module_hash": certified}
+    context.output.record(found, "target")
+
+
+def _control(context: Context, method: str, name: str, done: str) -> None:
+    context.system.deployment.ask(method, name)
+    context.output.say(f"{name} {done}")
+
+
+@target.command()
+@click.argument("name")
+@pass_context
+def start(context: Context, name: str) -> None:
+    """Start the target's canister."""
+    _control(context, "start_target", name, "is running")
+
+
+@target.command()
+@click.argument("name")
+@pass_context
+def stop(context: Context, name: str) -> None:
+    """Stop the target's canister."""
+    _control(context, "stop_target", name, "is stopped")
+
+
+@target.command()
+@click.argument("name")
+@click.confirmation_option(prompt="Delete this canister, its state and its snapshots?")
+@pass_context
+def delete(context: Context, name: str) -> None:
+    """Delete the target's canister for good."""
+    _control(context, "delete_target", name, "is deleted")
