@@ -1,0 +1,164 @@
+"""The certified state tree of one subnet (interface specification, "The system state tree").
+
+`StateTree` follows an engine: `refresh` looks at what can have changed since the last call and
+replaces only those subtrees; `at` puts a time on top. A version once made never changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..api import CanisterView, Engine, Ingress, Reject, Reply, RequestState, RequestStatus
+from ..wire.request_id import uleb128
+from .certificate import tagged_cbor
+from .hash_tree import EMPTY, Labeled, Leaf, Node, labeled_map, lookup
+from .keys import SubnetKeys
+from .trie import delete, insert
+
+_FINAL = frozenset({RequestState.REPLIED, RequestState.REJECTED, RequestState.DONE})
+
+
+def request_status_node(status: RequestStatus) -> Node:
+    """Subtree of /request_status/<id>."""
+    entries: dict[bytes, Node] = {b"status": Leaf(status.state.value.encode())}
+    if isinstance(status.result, Reply):
+        entries[b"reply"] = Leaf(status.result.data)
+    elif isinstance(status.result, Reject):
+        entries[b"reject_code"] = Leaf(uleb128(status.result.code))
+        entries[b"reject_message"] = Leaf(status.result.message.encode())
+        entries[b"error_code"] = Leaf(status.result.error_code.encode())
+    return labeled_map(entries)
+
+
+def canister_node(view: CanisterView) -> Node:
+    """Subtree of /canister/<id>."""
+    metadata = {**view.private_metadata, **view.public_metadata}
+    entries: dict[bytes, Node] = {
+        b"certified_data": Leaf(view.certified_data),
+        b"controllers": Leaf(tagged_cbor(list(view.controllers))),
+        b"metadata": labeled_map({k.encode(): Leaf(v) for k, v in metadata.items()}),
+    }
+    if view.module_hash is not None:
+        entries[b"module_hash"] = Leaf(view.module_hash)
+    return labeled_map(entries)
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedState:
+    """One version of the state tree."""
+
+    time: int
+    root: Node
+
+    def value(self, *path: bytes) -> bytes | None:
+        """Value at a leaf, or None."""
+        node = lookup(self.root, path)
+        return node.value if isinstance(node, Leaf) else None
+
+
+class StateTree:
+    """Keeps the hash tree of an engine's state. Not thread-safe."""
+
+    def __init__(self, keys: SubnetKeys, subnet_type: str = "application") -> None:
+        self._keys = keys
+        self._type = subnet_type
+        self._requests: Node = EMPTY
+        self._known: dict[bytes, RequestStatus] = {}
+        self._open: set[bytes] = set()
+        self._canisters: Node = EMPTY
+        self._views: dict[bytes, CanisterView] = {}
+        self._refused: dict[bytes, tuple[int, RequestStatus]] = {}
+        self.ranges: list[list[bytes]] = []
+        """Inclusive ranges of canister ids, as of the last `refresh`."""
+        self._static: dict[bytes, Node] = {}
+        self._top: dict[bytes, Node] = {}
+
+    def refresh(self, engine: Engine) -> list[bytes]:
+        """Follow the engine; returns the ids of requests that have now come to their end."""
+        finished = self._refresh_requests(engine)
+        self._refresh_canisters(engine)
+        ranges = [[low, high] for low, high in engine.canister_ranges()]
+        if ranges != self.ranges or not self._static:
+            self.ranges = ranges
+            self._static = self._subnet(ranges)
+        self._top = {
+            **self._static,
+            b"request_status": self._requests,
+            b"canister": self._canisters,
+        }
+        return finished
+
+    def at(self, time_ns: int) -> CertifiedState:
+        """The state as of the last `refresh`, certified at `time_ns`."""
+        return CertifiedState(time_ns, labeled_map({**self._top, b"time": Leaf(uleb128(time_ns))}))
+
+    def status(self, request_id: bytes) -> RequestStatus | None:
+        """Status of a request as of the last `refresh`."""
+        return self._known.get(request_id)
+
+    def view(self, canister_id: bytes) -> CanisterView | None:
+        """A canister as of the last `refresh`."""
+        return self._views.get(canister_id)
+
+    def reject(self, message: Ingress, refusal: Reject) -> None:
+        """Show a message that the engine refused as rejected, until it has expired."""
+        status = RequestStatus(RequestState.REJECTED, refusal, message.sender, message.canister_id)
+        self._refused[message.request_id] = (message.ingress_expiry, status)
+
+    def _refresh_requests(self, engine: Engine) -> list[bytes]:
+        now = engine.now()
+        for old in [key for key, (until, _) in self._refused.items() if until < now]:
+            del self._refused[old]
+        present = {*engine.request_ids(), *self._refused}
+        for gone in self._known.keys() - present:
+            del self._known[gone]
+            self._open.discard(gone)
+            self._requests = delete(self._requests, gone)
+        finished = []
+        for request_id in sorted(self._open | (present - self._known.keys())):
+            status = engine.request_status(request_id)
+            if status is None and request_id in self._refused:
+                status = self._refused[request_id][1]
+            if status is None or status == self._known.get(request_id):
+                continue
+            self._known[request_id] = status
+            self._requests = insert(self._requests, request_id, request_status_node(status))
+            if status.state in _FINAL:
+                self._open.discard(request_id)
+                finished.append(request_id)
+            else:
+                self._open.add(request_id)
+        return finished
+
+    def _refresh_canisters(self, engine: Engine) -> None:
+        views: dict[bytes, CanisterView] = {}
+        for canister_id in engine.canister_ids():
+            view = engine.canister(canister_id)
+            if view is not None:
+                views[canister_id] = view
+        if views == self._views:
+            return
+        for gone in self._views.keys() - views.keys():
+            self._canisters = delete(self._canisters, gone)
+        for canister_id, view in views.items():
+            if self._views.get(canister_id) != view:
+                self._canisters = insert(self._canisters, canister_id, canister_node(view))
+        self._views = views
+
+    def _subnet(self, ranges: list[list[bytes]]) -> dict[bytes, Node]:
+        keys = self._keys
+        encoded = Leaf(tagged_cbor(ranges))
+        node = labeled_map({b"public_key": Leaf(keys.node_key)})
+        subnet = labeled_map(
+            {
+                b"public_key": Leaf(keys.root_key),
+                b"type": Leaf(self._type.encode()),
+                b"canister_ranges": encoded,
+                b"node": Labeled(keys.node_id, node),
+            }
+        )
+        first = min((low for low, _ in ranges), default=b"")
+        return {
+            b"subnet": Labeled(keys.subnet_id, subnet),
+            b"canister_ranges": Labeled(keys.subnet_id, Labeled(first, encoded)),
+        }

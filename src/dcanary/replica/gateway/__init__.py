@@ -1,0 +1,1 @@
+"""HTTP gateway: ordinary HTTP requests answered by canisters."""

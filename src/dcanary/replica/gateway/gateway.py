@@ -1,0 +1,181 @@
+"""HTTP requests to canisters: query `http_request`, upgrade, streaming (HTTP gateway protocol).
+
+The body reaches the canister exactly as it was sent, as signatures may cover it. Certified headers
+of responses are passed through unchecked: gateway and replica are one process here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ..api import Ingress, Reject, Reply, RequestState
+from ..http.body import read_body
+from ..node import Node
+from ..wire import principal
+from ..wire.authentication import MAX_INGRESS_TTL_NS
+from ..wire.candid_reader import CandidError
+from ..wire.errors import RequestRefused
+from ..wire.http_records import (
+    CanisterResponse,
+    StreamingCallback,
+    decode_response,
+    decode_streamed,
+    encode_request,
+)
+from ..wire.request_id import hash_of_map
+from .resolve import canister_of
+
+MAX_BODY = 2 * 1024 * 1024 - 64 * 1024
+"""Bytes of a request body: an ingress message holds 2 MiB, headers included."""
+MAX_STREAMED = 1024 * 1024 * 1024
+"""Bytes of a streamed response body."""
+UPDATE_SECONDS = 60.0
+"""How long an upgraded request may take."""
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+def _explain(canister_id: bytes, reject: Reject) -> RequestRefused:
+    name = principal.to_text(canister_id)
+    text = f"{reject.message} ({reject.error_code})"
+    if reject.error_code == "IC0301":
+        return RequestRefused(404, f"Canister {name} does not exist: {text}")
+    if reject.error_code == "IC0536":
+        return RequestRefused(404, f"Canister {name} does not serve HTTP: {text}")
+    if reject.error_code in ("IC0508", "IC0509", "IC0207"):
+        return RequestRefused(503, f"Canister {name} is not running: {text}")
+    return RequestRefused(502, f"Canister {name} did not answer the HTTP request: {text}")
+
+
+def _decode(canister_id: bytes, data: bytes) -> CanisterResponse:
+    try:
+        response = decode_response(data)
+    except CandidError as error:
+        raise RequestRefused(
+            502, f"Canister {principal.to_text(canister_id)} answered no HTTP response: {error}"
+        ) from error
+    if not 100 < response.status < 1000:
+        raise RequestRefused(
+            502,
+            f"Canister {principal.to_text(canister_id)} answered with HTTP status "
+            f"{response.status}",
+        )
+    return response
+
+
+class Gateway:
+    """Answers any path with the canister that the request names."""
+
+    def __init__(self, node: Node, domains: tuple[str, ...] = ("localhost",)) -> None:
+        self._node = node
+        self._domains = domains
+
+    async def handle(self, request: Request) -> Response:
+        """One request. Raises RequestRefused with a text that says what went wrong."""
+        canister_id = canister_of(request, self._domains)
+        if not self._node.hosts(canister_id):
+            raise RequestRefused(
+                404, f"Canister {principal.to_text(canister_id)} does not belong to this network"
+            )
+        body = await read_body(request, MAX_BODY)
+        raw_path = request.scope.get("raw_path") or request.url.path.encode()
+        url = raw_path.decode("latin-1").split("?")[0]
+        if request.url.query:
+            url += f"?{request.url.query}"
+        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw]
+        arg = encode_request(request.method, url, headers, body)
+
+        result = await self._node.query(principal.ANONYMOUS, canister_id, "http_request", arg)
+        if isinstance(result, Reject):
+            raise _explain(canister_id, result)
+        response = _decode(canister_id, result.data)
+        if response.upgrade:
+            response = _decode(canister_id, (await self._update(canister_id, arg)).data)
+        return self._respond(request, response)
+
+    async def _update(self, canister_id: bytes, arg: bytes) -> Reply:
+        expiry = self._node.now() + MAX_INGRESS_TTL_NS
+        content: dict[object, object] = {
+            "request_type": "call",
+            "sender": principal.ANONYMOUS,
+            "nonce": os.urandom(16),
+            "ingress_expiry": expiry,
+            "canister_id": canister_id,
+            "method_name": "http_request_update",
+            "arg": arg,
+        }
+        message = Ingress(
+            hash_of_map(content),
+            principal.ANONYMOUS,
+            canister_id,
+            "http_request_update",
+            arg,
+            expiry,
+        )
+        refusal = await self._node.submit(message)
+        if refusal is not None:
+            raise _explain(canister_id, refusal)
+        status = await self._node.wait(message.request_id, UPDATE_SECONDS)
+        if status is None:
+            raise RequestRefused(
+                504,
+                f"Canister {principal.to_text(canister_id)} did not answer within "
+                f"{UPDATE_SECONDS:.0f} s",
+            )
+        if isinstance(status.result, Reject):
+            raise _explain(canister_id, status.result)
+        if status.state is not RequestState.REPLIED or status.result is None:
+            raise RequestRefused(502, "The answer of the canister is no longer known")
+        return status.result
+
+    def _respond(self, request: Request, response: CanisterResponse) -> Response:
+        headers = [
+            (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+            for name, value in response.headers
+            if name.lower() not in _HOP_BY_HOP
+        ]
+        if any(b"\r" in part or b"\n" in part for header in headers for part in header):
+            raise RequestRefused(502, "The canister answered with a line break in a header")
+        answer: Response
+        if response.streaming is None:
+            body = b"" if request.method == "HEAD" else response.body
+            answer = Response(body, response.status)
+            if response.status >= 200 and response.status not in (204, 304):
+                headers.append((b"content-length", str(len(response.body)).encode()))
+        else:
+            chunks = self._stream(response.body, response.streaming)
+            answer = StreamingResponse(chunks, response.status)
+        answer.raw_headers = headers
+        return answer
+
+    async def _stream(self, first: bytes, callback: StreamingCallback) -> AsyncIterator[bytes]:
+        yield first
+        size = len(first)
+        rest: StreamingCallback | None = callback
+        while rest is not None:
+            result = await self._node.query(
+                principal.ANONYMOUS, rest.canister_id, rest.method, rest.token
+            )
+            # The status is sent already; an error can only cut the connection.
+            if isinstance(result, Reject):
+                raise RuntimeError(f"streaming callback {rest.method} failed: {result.message}")
+            piece, rest = decode_streamed(result.data, rest)
+            size += len(piece)
+            if size > MAX_STREAMED:
+                raise RuntimeError(f"a streamed response is longer than {MAX_STREAMED} bytes")
+            yield piece

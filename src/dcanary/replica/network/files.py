@@ -1,0 +1,78 @@
+"""What a running network writes into its state folder, and the lock that says it runs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+INFO_FILE = "network.json"
+LOCK_FILE = "network.lock"
+LOG_FILE = "network.log"
+ENGINE_FOLDER = "engine"
+
+
+class NetworkError(RuntimeError):
+    """A network could not be started, found or stopped. The text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningNetwork:
+    """A network that listens."""
+
+    port: int
+    root_key: str
+    """DER public key in hexadecimal (266 characters)."""
+    pid: int
+    url: str
+    started: int
+    """Seconds since the Unix epoch."""
+
+
+def default_cache_dir() -> Path:
+    """The user's cache folder for compiled modules."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "dcanary" / "replica"
+
+
+def try_lock(state_dir: Path) -> IO[str] | None:
+    """Take the folder's lock; None when a network holds it. The lock ends with its process, so
+    a network that was killed leaves no lock behind. Close the file to release it."""
+    file = (state_dir / LOCK_FILE).open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def write_info(state_dir: Path, info: RunningNetwork) -> None:
+    """Write `network.json` in one step."""
+    path = state_dir / INFO_FILE
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(asdict(info), indent=1) + "\n")
+    new.replace(path)
+
+
+def read_info(state_dir: Path) -> RunningNetwork | None:
+    """Content of `network.json`, or None when there is none that can be read."""
+    try:
+        data = json.loads((state_dir / INFO_FILE).read_text())
+        return RunningNetwork(
+            int(data["port"]),
+            str(data["root_key"]),
+            int(data["pid"]),
+            str(data["url"]),
+            int(data["started"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remove_info(state_dir: Path) -> None:
+    """Remove `network.json`."""
+    (state_dir / INFO_FILE).unlink(missing_ok=True)

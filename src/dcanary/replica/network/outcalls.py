@@ -1,0 +1,140 @@
+"""HTTP requests of canisters, performed for real (interface specification, `http_request`)."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import httpx
+
+from ..api import HttpOutcall, Reject, Reply
+from ..node import Node, NodeStopped
+from ..wire.http_records import encode_outcall_result
+
+log = logging.getLogger(__name__)
+
+MAX_URL = 8192
+MAX_RESPONSE = 2_000_000
+"""Bytes of a response where the canister sets no lower limit."""
+MAX_HEADERS = 64
+MAX_HEADER = 8 * 1024
+MAX_HEADERS_TOTAL = 48 * 1024
+TIMEOUT_SECONDS = 30.0
+WORKERS = 8
+_SYS_FATAL, _SYS_TRANSIENT = 1, 2
+
+
+def _refusal(code: int, message: str) -> Reject:
+    return Reject(code, message, "IC0406")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check(outcall: HttpOutcall, *, allow_http_loopback: bool) -> Reject | None:
+    """Why an outcall may not be made, or None."""
+    if outcall.method.upper() not in ("GET", "POST", "HEAD"):
+        return _refusal(_SYS_FATAL, f"not supported yet: HTTP method {outcall.method}")
+    if len(outcall.url) > MAX_URL:
+        return _refusal(_SYS_FATAL, f"url is longer than {MAX_URL} characters")
+    try:
+        parts = urlsplit(outcall.url)
+        host = parts.hostname or ""
+    except ValueError as error:
+        return _refusal(_SYS_FATAL, f"url {outcall.url!r} is malformed: {error}")
+    loopback = _is_loopback(host)
+    if not host or parts.scheme not in ("http", "https"):
+        return _refusal(_SYS_FATAL, f"url {outcall.url!r} must start with https:// and a host")
+    if parts.scheme == "http" and not (loopback and allow_http_loopback):
+        return _refusal(_SYS_FATAL, "url must start with https://")
+    if loopback and not allow_http_loopback:
+        return _refusal(_SYS_FATAL, "connecting to this machine is not allowed")
+    sizes = [len(name.encode()) + len(value.encode()) for name, value in outcall.headers]
+    if (
+        len(sizes) > MAX_HEADERS
+        or sum(sizes) > MAX_HEADERS_TOTAL
+        or max(sizes, default=0) > (MAX_HEADER)
+    ):
+        return _refusal(
+            _SYS_FATAL,
+            f"at most {MAX_HEADERS} headers of {MAX_HEADER} bytes, {MAX_HEADERS_TOTAL} in total",
+        )
+    if outcall.max_response_bytes is not None and outcall.max_response_bytes > MAX_RESPONSE:
+        return _refusal(_SYS_FATAL, f"max_response_bytes is above {MAX_RESPONSE}")
+    return None
+
+
+def perform(client: httpx.Client, outcall: HttpOutcall) -> Reply | Reject:
+    """Make one checked outcall. Redirects are not followed: the canister sees them."""
+    limit = MAX_RESPONSE if outcall.max_response_bytes is None else outcall.max_response_bytes
+    try:
+        with client.stream(
+            outcall.method.upper(),
+            outcall.url,
+            headers=list(outcall.headers),
+            content=outcall.body or None,
+        ) as response:
+            headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw]
+            size = sum(len(name) + len(value) for name, value in headers)
+            body = bytearray()
+            for part in response.iter_bytes():
+                body += part
+                if size + len(body) > limit:
+                    break
+            if size + len(body) > limit:
+                return _refusal(
+                    _SYS_FATAL, f"Http body exceeds size limit of {limit} bytes, headers included."
+                )
+            # The body is decoded, so its transfer headers would lie.
+            kept = [h for h in headers if h[0].lower() not in ("content-encoding",)]
+            return Reply(encode_outcall_result(response.status_code, kept, bytes(body)))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return _refusal(_SYS_TRANSIENT, f"Connecting to {outcall.url} failed: {error}")
+
+
+class Outcalls:
+    """Performs the pending outcalls of a live node, each once."""
+
+    def __init__(self, node: Node, *, allow_http_loopback: bool) -> None:
+        self._node = node
+        self._allow_http_loopback = allow_http_loopback
+        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="outcall")
+        self._taken: set[int] = set()
+        self._guard = threading.Lock()
+        node.on_outcalls = self.take
+
+    def take(self, pending: Sequence[HttpOutcall]) -> None:
+        """Start those of `pending` that are not under way."""
+        with self._guard:
+            new = [outcall for outcall in pending if outcall.request_id not in self._taken]
+            self._taken.intersection_update(outcall.request_id for outcall in pending)
+            self._taken.update(outcall.request_id for outcall in new)
+        for outcall in new:
+            self._pool.submit(self._one, outcall)
+
+    def _one(self, outcall: HttpOutcall) -> None:
+        try:
+            answer = check(outcall, allow_http_loopback=self._allow_http_loopback)
+            result = perform(self._client, outcall) if answer is None else answer
+            self._node.answer_outcall(outcall.request_id, result)
+        except (KeyError, NodeStopped):
+            log.info("outcall %d is no longer waited for", outcall.request_id)
+        except Exception:
+            log.exception("outcall %d failed", outcall.request_id)
+
+    def close(self) -> None:
+        """Stop taking outcalls; those under way are abandoned."""
+        self._node.on_outcalls = None
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._client.close()

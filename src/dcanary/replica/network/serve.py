@@ -1,0 +1,124 @@
+"""The process of a network: engine, HTTPS interface and gateway until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from ..api import Engine
+from ..certification.keys import SubnetKeys, load_or_create_seed
+from ..http.app import create_app
+from ..node import Node
+from .files import (
+    ENGINE_FOLDER,
+    NetworkError,
+    RunningNetwork,
+    default_cache_dir,
+    remove_info,
+    try_lock,
+    write_info,
+)
+from .outcalls import Outcalls
+from .web import WebServer, bind
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 300.0
+"""How often the state is written to disk, so that a restart after a crash replays little."""
+
+
+def open_state(state_dir: Path, keys: SubnetKeys, cache_dir: Path) -> Engine:
+    """The engine with the state of a folder."""
+    from ..engine import open_engine
+
+    return open_engine(
+        state_dir / ENGINE_FOLDER,
+        seed=keys.engine_seed,
+        start_time_ns=time.time_ns(),
+        cache_dir=cache_dir,
+    )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        return bind(host, port)
+    except OSError as error:
+        raise NetworkError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}: "
+            "choose another port or stop what uses it"
+        ) from error
+
+
+async def _run(node: Node, sock: socket.socket, state_dir: Path, info: RunningNetwork) -> None:
+    def listening() -> None:
+        write_info(state_dir, info)
+        log.warning("network listens on %s", info.url)
+
+    server = WebServer(create_app(node, version("dcanary")), listening)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+    async def checkpoints() -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            await node.ajob(node.engine.checkpoint)
+
+    task = asyncio.create_task(checkpoints())
+    try:
+        await server.serve([sock])
+    finally:
+        task.cancel()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def serve(
+    state_dir: Path,
+    *,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    cache_dir: Path | None = None,
+    allow_http_loopback: bool = False,
+) -> None:
+    """Run a network in the foreground until SIGTERM or SIGINT; its state is then on disk.
+
+    `port` 0 picks a free one; `network.json` in the folder tells it. `allow_http_loopback` lets
+    canisters make plain HTTP outcalls to this machine. Must be called from the main thread.
+    Raises NetworkError when another network uses the folder or the port is taken.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    lock = try_lock(state_dir)
+    if lock is None:
+        raise NetworkError(
+            f"a network already runs on {state_dir}: stop it first or choose another folder"
+        )
+    with lock:
+        remove_info(state_dir)
+        keys = SubnetKeys(load_or_create_seed(state_dir))
+        sock = _bind(host, port)
+        engine = open_state(state_dir, keys, cache_dir or default_cache_dir())
+        node = Node(engine, keys, live=True, subnet_type="application")
+        outcalls = Outcalls(node, allow_http_loopback=allow_http_loopback)
+        bound = sock.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        info = RunningNetwork(
+            bound, keys.root_key.hex(), os.getpid(), f"http://{shown}:{bound}", int(time.time())
+        )
+        try:
+            asyncio.run(_run(node, sock, state_dir, info))
+        finally:
+            remove_info(state_dir)
+            sock.close()
+            outcalls.close()
+            node.stop()

@@ -1,0 +1,305 @@
+"""A node: the thread that owns the engine, the certified state, and what the interfaces ask of it.
+
+Everything that touches the engine runs as a job in one thread, in order of arrival, so nobody
+waits on a lock and every certificate belongs to a state between two rounds. A *live* node follows
+the wall clock and runs rounds whenever there is work; otherwise time stands still until told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from .api import (
+    CanisterView,
+    Engine,
+    HttpOutcall,
+    Ingress,
+    Reject,
+    Reply,
+    RequestState,
+    RequestStatus,
+)
+from .certification.certificate import Certifier
+from .certification.keys import SubnetKeys
+from .certification.state_tree import CertifiedState, StateTree
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.02
+"""How often a live node without messages looks for due timers and heartbeats."""
+HEARTBEAT_SECONDS = 0.05
+"""Least time between rounds that no message asked for."""
+MAX_JOBS_BEFORE_ROUND = 16
+FINAL = frozenset({RequestState.REPLIED, RequestState.REJECTED, RequestState.DONE})
+
+
+class NodeStopped(RuntimeError):
+    """The node no longer takes work."""
+
+
+class Node:
+    """One node with its engine. Methods may be called from any thread."""
+
+    def __init__(self, engine: Engine, keys: SubnetKeys, *, live: bool, subnet_type: str) -> None:
+        self.engine = engine
+        self.keys = keys
+        self.certifier = Certifier(keys)
+        self.on_outcalls: Callable[[Sequence[HttpOutcall]], None] | None = None
+        """Called from the engine thread after each round of a live node."""
+        self._tree = StateTree(keys, subnet_type)
+        self._live = live
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._waiters: dict[bytes, list[Future[None]]] = {}
+        self._messages = False
+        self._next_round = 0.0
+        self._time = engine.now()
+        self._stopping = False
+        self._failure: BaseException | None = None
+        self._guard = threading.Lock()
+        self._refresh()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    # -- jobs -------------------------------------------------------------------------------
+
+    def job(self, work: Callable[[], T]) -> Future[T]:
+        """Run `work` in the engine thread. Its future raises NodeStopped after `stop`."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
+        with self._guard:
+            if self._stopping or self._failure is not None:
+                why = f"the engine failed: {self._failure}" if self._failure else "it is stopping"
+                future.set_exception(NodeStopped(f"the replica takes no more work: {why}"))
+                return future
+            self._jobs.put(run)
+        return future
+
+    async def ajob(self, work: Callable[[], T]) -> T:
+        """`job` for coroutines."""
+        return await asyncio.wrap_future(self.job(work))
+
+    def _run(self) -> None:
+        more = False
+        while True:
+            try:
+                job = self._jobs.get(
+                    timeout=None if not self._live else 0 if more else POLL_SECONDS
+                )
+            except queue.Empty:
+                job = _NOTHING
+            for _ in range(MAX_JOBS_BEFORE_ROUND):
+                if job is None:
+                    return
+                job()
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    job = _NOTHING
+                    break
+            if job is None:
+                return
+            job()
+            if self._live:
+                try:
+                    more = self._live_round(more)
+                except Exception as error:
+                    # The engine's state is no longer to be trusted: stop taking work, say why.
+                    log.exception("the engine failed in a round; the replica takes no more work")
+                    self._failure = error
+                    self._live = more = False
+
+    def _live_round(self, more: bool) -> bool:
+        wall = time.monotonic()
+        if not (more or self._messages) and wall < self._next_round:
+            return False
+        self._messages = False
+        now = self._advance()
+        if not self.engine.has_work(now):
+            return False
+        self._next_round = wall + HEARTBEAT_SECONDS
+        more = self.engine.execute_round(now)
+        self._messages = more
+        self._refresh()
+        if self.on_outcalls is not None:
+            outcalls = self.engine.http_outcalls()
+            if outcalls:
+                self.on_outcalls(outcalls)
+        return more
+
+    def _advance(self) -> int:
+        """A time for the next round: the wall clock, but always later than the last."""
+        self._time = max(time.time_ns(), self._time, self.engine.now()) + 1
+        return self._time
+
+    def _refresh(self) -> None:
+        self._time = max(self._time, self.engine.now())
+        finished = self._tree.refresh(self.engine)
+        for request_id in finished:
+            for waiter in self._waiters.pop(request_id, ()):
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    # -- time and state ----------------------------------------------------------------------
+
+    @property
+    def live(self) -> bool:
+        """Whether the node follows the wall clock."""
+        return self._live
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the engine failed, if it did."""
+        return self._failure
+
+    def set_live(self, live: bool) -> None:
+        """Start or stop following the wall clock."""
+
+        def switch() -> None:
+            self._live = live
+            self._messages = live
+
+        self.job(switch).result()
+
+    def now(self) -> int:
+        """Time that the subnet certifies, nanoseconds since the Unix epoch."""
+        return max(time.time_ns(), self._time) if self._live else self._time
+
+    def state(self) -> CertifiedState:
+        """The certified state after the last round, at the present time."""
+        return self._tree.at(self.now())
+
+    def certificate(self, paths: Sequence[Sequence[bytes]]) -> bytes:
+        """Certificate that reveals `paths` and the time."""
+        return self.certifier.certificate(self.state().root, [*paths, (b"time",)])
+
+    def data_certificate(self, canister_id: bytes) -> bytes:
+        """Certificate over a canister's certified data, for use in its queries."""
+        return self.certificate([(b"canister", canister_id, b"certified_data")])
+
+    def hosts(self, canister_id: bytes) -> bool:
+        """Whether a canister id belongs to this subnet."""
+        return (
+            any(
+                low <= canister_id <= high and len(low) == len(canister_id)
+                for low, high in self._tree.ranges
+            )
+            or self._tree.view(canister_id) is not None
+        )
+
+    # -- messages ----------------------------------------------------------------------------
+
+    def submit_now(self, message: Ingress, answered: Callable[[], bool] = bool) -> Reject | None:
+        """Check and queue a message; returns why not, or None. Runs in the engine thread.
+
+        When `answered` says that the sender has been told "accepted" already, because the check
+        took too long to wait for, a refusal is kept where the sender will look: as the status.
+        """
+        refusal = self.engine.submit(message)
+        if refusal is None:
+            self._messages = True
+        elif answered():
+            self._tree.reject(message, refusal)
+        self._refresh()
+        return refusal
+
+    async def submit(self, message: Ingress) -> Reject | None:
+        """`submit_now` for coroutines."""
+        return await self.ajob(lambda: self.submit_now(message))
+
+    def query_now(
+        self, sender: bytes, canister_id: bytes, method: str, arg: bytes
+    ) -> Reply | Reject:
+        """A query against the state after the last round. Runs in the engine thread."""
+        return self.engine.query(sender, canister_id, method, arg, self.data_certificate)
+
+    async def query(
+        self, sender: bytes, canister_id: bytes, method: str, arg: bytes
+    ) -> Reply | Reject:
+        """`query_now` for coroutines."""
+        return await self.ajob(lambda: self.query_now(sender, canister_id, method, arg))
+
+    def request_status(self, request_id: bytes) -> RequestStatus | None:
+        """Status of a message after the last round."""
+        return self._tree.status(request_id)
+
+    async def wait(self, request_id: bytes, seconds: float) -> RequestStatus | None:
+        """Wait until a message is replied or rejected; None when that takes longer."""
+        waiter: Future[None] = Future()
+
+        def register() -> None:
+            status = self._tree.status(request_id)
+            if status is not None and status.state in FINAL:
+                waiter.set_result(None)
+            else:
+                self._waiters.setdefault(request_id, []).append(waiter)
+
+        await self.ajob(register)
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(waiter), seconds)
+        except TimeoutError:
+            return None
+        return self._tree.status(request_id)
+
+    def round(self) -> None:
+        """Run one round at the next nanosecond. Runs in the engine thread."""
+        self.engine.execute_round(None)
+        self._refresh()
+
+    def answer_outcall(self, request_id: int, answer: Reply | Reject) -> None:
+        """Answer an HTTP outcall. Raises KeyError when it is not pending (any more)."""
+
+        def give() -> None:
+            self.engine.answer_http_outcall(request_id, answer)
+            self._messages = True
+
+        self.job(give).result()
+
+    def changed(self) -> None:
+        """Take over a change made to the engine by a job."""
+        self._refresh()
+
+    def canister(self, canister_id: bytes) -> CanisterView | None:
+        """A canister after the last round."""
+        return self._tree.view(canister_id)
+
+    @property
+    def ranges(self) -> Sequence[Sequence[bytes]]:
+        """Inclusive ranges of canister ids of this subnet."""
+        return self._tree.ranges
+
+    def checkpoint(self) -> None:
+        """Write the engine's state to disk."""
+        self.job(self.engine.checkpoint).result()
+
+    def stop(self) -> None:
+        """Finish the jobs taken so far, then close the engine. Idempotent."""
+        with self._guard:
+            if self._stopping:
+                return
+            self._stopping = True
+            self._jobs.put(None)
+        self._thread.join()
+        self.engine.close()
+
+
+def _nothing() -> None:
+    return None
+
+
+_NOTHING: Callable[[], None] = _nothing

@@ -1,0 +1,1 @@
+"""A server that speaks the PocketIC server's REST API over embedded subnets."""

@@ -1,0 +1,1 @@
+"""Requests as they travel: CBOR envelopes, request ids, signatures, principals, Candid records."""
