@@ -1,0 +1,106 @@
+"""A pipeline file as the `PipelineInput` record of `pipeline_config`.
+
+Values are as the `ic-py` encoder takes them: a variant is a mapping of one case, an absent opt is
+`[]`, a present one `[value]`, a principal its text, a blob bytes. Fields and cases are those of
+`canisters/shared/pipeline_types.py`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dcanary.pipeline.limits import MAX_APPROVERS, MAX_NAME_CHARS
+from dcanary.pipeline.model import Deploy, PipelineFile, Resources, Stage, Triggers
+from dcanary.pipeline.names import check_principal
+
+
+def to_candid(
+    pipeline: PipelineFile, repository: str, approvers: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The record to register. `approvers` are added to those of the file, each counted once.
+
+    Raises ValueError when an approver is no principal or the threshold cannot be reached.
+    """
+    if not repository or len(repository) > MAX_NAME_CHARS:
+        raise ValueError(f"the repository's name must have 1 to {MAX_NAME_CHARS} characters")
+    everyone = list(dict.fromkeys([*pipeline.approval.approvers, *approvers]))
+    for approver in everyone:
+        try:
+            check_principal(approver)
+        except ValueError as error:
+            raise ValueError(f"approver {approver}: {error}") from error
+    if len(everyone) > MAX_APPROVERS:
+        raise ValueError(f"there are {len(everyone)} approvers: at most {MAX_APPROVERS}")
+    if pipeline.approval.threshold > len(everyone):
+        raise ValueError(
+            f"approval.threshold is {pipeline.approval.threshold} but there are "
+            f"{len(everyone)} approvers: add approvers or lower the threshold"
+        )
+    return {
+        "name": pipeline.name,
+        "repository": repository,
+        "triggers": _triggers(pipeline.on),
+        "environment": _variables(pipeline.environment),
+        "stages": [_stage(name, stage) for name, stage in pipeline.stages.items()],
+        "gates": [{"MaxArtifactBytes": gate.max_artifact_size} for gate in pipeline.gates],
+        "approval": {
+            "approvers": everyone,
+            "threshold": pipeline.approval.threshold,
+            "ttl_seconds": pipeline.approval.expires,
+        },
+        "deploy": [_deploy(pipeline.deploy)] if pipeline.deploy else [],
+    }
+
+
+def _triggers(on: Triggers) -> list[dict[str, Any]]:
+    triggers: list[dict[str, Any]] = []
+    if on.push:
+        triggers.append({"Push": list(on.push.branches)})
+    if on.tag:
+        triggers.append({"Tag": list(on.tag.patterns)})
+    if on.pull_request:
+        triggers.append({"PullRequest": list(on.pull_request.branches)})
+    if on.manual:
+        triggers.append({"Manual": None})
+    return triggers
+
+
+def _variables(environment: dict[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in environment.items()]
+
+
+def _stage(name: str, stage: Stage) -> dict[str, Any]:
+    return {
+        "name": name,
+        "runtime": {stage.runtime.capitalize(): None},
+        "commands": list(stage.commands),
+        "depends_on": list(stage.depends_on),
+        "environment": _variables(stage.environment),
+        "resources": _resources(stage.resources),
+        "artifacts": list(stage.artifacts),
+        "replicas": stage.replicas,
+        "quorum": stage.quorum,
+        "retries": stage.retries,
+    }
+
+
+def _resources(resources: Resources) -> dict[str, Any]:
+    return {
+        "memory_bytes": resources.memory,
+        "storage_bytes": resources.storage,
+        "output_bytes": resources.output,
+        "processes": resources.processes,
+        "timeout_seconds": resources.timeout,
+        "network": resources.network,
+    }
+
+
+def _deploy(deploy: Deploy) -> dict[str, Any]:
+    return {
+        "target": deploy.target,
+        "stage": deploy.stage,
+        "artifact": deploy.artifact,
+        "mode": {deploy.mode.capitalize(): None},
+        "memory": {deploy.memory.capitalize(): None},
+        "install_arg": deploy.install_arg,
+        "upgrade_arg": deploy.upgrade_arg,
+    }

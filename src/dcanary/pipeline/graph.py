@@ -1,0 +1,115 @@
+"""Rules between the fields of a pipeline: the stages' graph, quorums, what is deployed.
+
+They read plain values and pass over what has the wrong shape, because the model reports that: so
+one run over a file finds all its errors.
+"""
+
+from collections.abc import Iterator
+
+from dcanary.pipeline.errors import Location
+from dcanary.pipeline.source import Value
+
+Finding = tuple[Location, str]
+
+
+def findings(value: Value) -> Iterator[Finding]:
+    """Everything in a pipeline file that contradicts something else in it."""
+    root = value if isinstance(value, dict) else {}
+    stages = {
+        name: stage
+        for name, stage in _mapping(root.get("stages")).items()
+        if isinstance(stage, dict)
+    }
+    for name, stage in stages.items():
+        here: Location = ("stages", name)
+        yield from _quorum(here, stage)
+        yield from _duplicates((*here, "artifacts"), _texts(stage.get("artifacts")))
+        yield from _duplicates((*here, "depends_on"), _texts(stage.get("depends_on")))
+        for index, other in _texts(stage.get("depends_on")):
+            if other == name:
+                yield (*here, "depends_on", index), "a stage cannot depend on itself"
+            elif other not in stages:
+                known = ", ".join(stages)
+                yield (*here, "depends_on", index), f"there is no stage {other}: use one of {known}"
+    cycle = find_cycle(
+        {name: [o for _, o in _texts(s.get("depends_on"))] for name, s in stages.items()}
+    )
+    if cycle:
+        yield ("stages", cycle[0], "depends_on"), f"stages depend in a circle: {' -> '.join(cycle)}"
+    approval = _mapping(root.get("approval"))
+    approvers = _texts(approval.get("approvers"))
+    threshold = approval.get("threshold", 1)
+    yield from _duplicates(("approval", "approvers"), approvers)
+    if approvers and isinstance(threshold, int) and threshold > len(approvers):
+        yield (
+            ("approval", "threshold"),
+            f"must be at most the number of approvers ({len(approvers)})",
+        )
+    yield from _deploy(root.get("deploy"), stages)
+
+
+def find_cycle(edges: dict[str, list[str]]) -> list[str] | None:
+    """A circle of two names or more, its first name repeated at the end, or None."""
+    state: dict[str, int] = {}
+    for root in edges:
+        path: list[str] = []
+        stack: list[tuple[str, int]] = [(root, 0)]
+        while stack:
+            name, position = stack.pop()
+            if position == 0:
+                if state.get(name) == 2:
+                    continue
+                state[name] = 1
+                path.append(name)
+            following = [other for other in edges.get(name, ()) if other in edges and other != name]
+            if position < len(following):
+                stack.append((name, position + 1))
+                other = following[position]
+                if state.get(other) == 1:
+                    return [*path[path.index(other) :], other]
+                stack.append((other, 0))
+            else:
+                state[name] = 2
+                path.pop()
+    return None
+
+
+def _quorum(here: Location, stage: dict[str, Value]) -> Iterator[Finding]:
+    replicas, quorum = stage.get("replicas", 3), stage.get("quorum", 2)
+    if type(replicas) is int and type(quorum) is int and quorum > replicas >= 1:
+        yield (*here, "quorum"), f"must be at most replicas ({replicas})"
+
+
+def _duplicates(here: Location, texts: list[tuple[int, str]]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, text in texts:
+        if text in seen:
+            yield (*here, index), f"{text} is listed twice"
+        seen.add(text)
+
+
+def _deploy(value: Value, stages: dict[str, dict[str, Value]]) -> Iterator[Finding]:
+    deploy = _mapping(value)
+    stage, artifact = deploy.get("stage"), deploy.get("artifact")
+    if not isinstance(stage, str):
+        return
+    if stage not in stages:
+        yield ("deploy", "stage"), f"there is no stage {stage}: use one of {', '.join(stages)}"
+    elif isinstance(artifact, str):
+        artifacts = [path for _, path in _texts(stages[stage].get("artifacts"))]
+        if artifact not in artifacts:
+            listed = ", ".join(artifacts) or "none"
+            yield (
+                ("deploy", "artifact"),
+                f"is not an artifact of the stage {stage} (it has: {listed})",
+            )
+
+
+def _mapping(value: Value) -> dict[str, Value]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Value) -> list[tuple[int, str]]:
+    if not isinstance(value, list):
+        return []
+    return [(index, item) for index, item in enumerate(value) if isinstance(item, str)]

@@ -1,0 +1,272 @@
+"""What a `dcanary.yml` says, as typed values. Unknown keys and wrong types are refused."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import core_schema
+
+from dcanary.pipeline import limits, names, quantities
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    """Annotation of a number that is written as text with a unit, within bounds."""
+
+    least: int
+    most: int
+    example: str
+
+    def parse(self, text: str) -> int:
+        raise NotImplementedError
+
+    def show(self, number: int) -> str:
+        raise NotImplementedError
+
+    def read(self, value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            raise ValueError(f"needs a unit: write it such as {self.example}")
+        if not isinstance(value, str):
+            raise ValueError(f"must be text such as {self.example}")
+        number = self.parse(value)
+        if number < self.least:
+            raise ValueError(f"must be at least {self.show(self.least)}")
+        if number > self.most:
+            raise ValueError(f"must be at most {self.show(self.most)}")
+        return number
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.read,
+            serialization=core_schema.plain_serializer_function_ser_schema(self.show),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        bounds = f"{self.show(self.least)} to {self.show(self.most)}"
+        return {"type": "string", "examples": [self.example], "description": bounds}
+
+
+class _Size(_Quantity):
+    def parse(self, text: str) -> int:
+        return quantities.parse_size(text)
+
+    def show(self, number: int) -> str:
+        return quantities.format_size(number)
+
+
+class _Duration(_Quantity):
+    def parse(self, text: str) -> int:
+        return quantities.parse_duration(text)
+
+    def show(self, number: int) -> str:
+        return quantities.format_duration(number)
+
+
+def _runtime(value: object) -> object:
+    if value in ("azle", "rust"):
+        raise ValueError(f"{value} is not supported yet: use shell, python, motoko or node")
+    return value
+
+
+def _command(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    if "\0" in text:
+        raise ValueError("must not hold a zero character")
+    return text
+
+
+def _pattern(text: str) -> str:
+    if not text or any(character.isspace() for character in text):
+        raise ValueError("must be a pattern such as main, release/* or v?.*, without spaces")
+    return text
+
+
+def _argument(value: object) -> object:
+    """Candid bytes of an argument: `"()"` or `{hex: "4449444c0000"}`."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, dict):
+        text = value.get("hex")
+        if isinstance(text, int):
+            raise ValueError("hex must be text: put it in quotes")
+        if set(value) != {"hex"} or not isinstance(text, str):
+            raise ValueError('must be "()" or {hex: "4449444c0000"}')
+        if len(text) > 2 * limits.MAX_ARGUMENT_BYTES:
+            raise ValueError(f"must hold at most {limits.MAX_ARGUMENT_BYTES} bytes")
+        if not re.fullmatch(r"(?:[0-9a-fA-F]{2})+", text):
+            raise ValueError("hex must be pairs of hexadecimal digits")
+        raw = bytes.fromhex(text)
+        if not raw.startswith(b"DIDL"):
+            raise ValueError("hex must be Candid bytes: they start with 4449444c")
+        return raw
+    if isinstance(value, str):
+        if re.fullmatch(r"\s*\(\s*\)\s*", value):
+            return EMPTY_ARGUMENT
+        raise ValueError('this textual Candid is not supported yet: use "()" or {hex: …}')
+    raise ValueError('must be "()" or {hex: "4449444c0000"}')
+
+
+EMPTY_ARGUMENT = b"DIDL\x00\x00"
+
+Name = Annotated[str, AfterValidator(names.check_name)]
+Path = Annotated[str, AfterValidator(names.check_artifact_path)]
+Command = Annotated[str, AfterValidator(_command), Field(max_length=limits.MAX_COMMAND_CHARS)]
+Pattern = Annotated[str, AfterValidator(_pattern), Field(max_length=limits.MAX_PATTERN_CHARS)]
+Patterns = Annotated[list[Pattern], Field(max_length=limits.MAX_BRANCH_PATTERNS)]
+VariableName = Annotated[str, AfterValidator(names.check_variable)]
+VariableValue = Annotated[str, Field(max_length=limits.MAX_TEXT_CHARS)]
+Environment = Annotated[
+    dict[VariableName, VariableValue], Field(max_length=limits.MAX_ENVIRONMENT_VARIABLES)
+]
+Approver = Annotated[str, AfterValidator(names.check_principal)]
+RuntimeName = Annotated[
+    Literal["shell", "python", "motoko", "node"],
+    BeforeValidator(_runtime),
+    WithJsonSchema({"enum": ["shell", "python", "motoko", "node"]}),
+]
+Argument = Annotated[
+    bytes,
+    BeforeValidator(_argument),
+    PlainSerializer(lambda raw: {"hex": raw.hex()}),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"const": "()"},
+                {
+                    "type": "object",
+                    "properties": {"hex": {"type": "string", "pattern": "^([0-9a-fA-F]{2})+$"}},
+                    "required": ["hex"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+
+class PushFilter(_Model):
+    """Branches, as patterns with `*` and `?`, whose pushes start a run."""
+
+    branches: Patterns = Field(min_length=1)
+
+
+class TagFilter(_Model):
+    """Tags, as patterns, whose creation starts a run."""
+
+    patterns: Patterns = Field(min_length=1)
+
+
+class PullRequestFilter(_Model):
+    """Target branches, as patterns, whose pull requests start a run."""
+
+    branches: Patterns = Field(min_length=1)
+
+
+class Triggers(_Model):
+    """What starts a run."""
+
+    push: PushFilter | None = None
+    tag: TagFilter | None = None
+    pull_request: PullRequestFilter | None = None
+    manual: bool = True
+
+    @model_validator(mode="after")
+    def _some(self) -> "Triggers":
+        if not (self.push or self.tag or self.pull_request or self.manual):
+            raise ValueError("nothing would ever start a run: give push, tag or manual: true")
+        return self
+
+
+class Resources(_Model):
+    """Limits of one job of a stage. Going over one fails the stage by the limit's name."""
+
+    memory: Annotated[int, _Size(limits.MIN_MEMORY_BYTES, limits.MAX_MEMORY_BYTES, "2GiB")] = (
+        2 * limits.GIB
+    )
+    storage: Annotated[int, _Size(limits.MIN_STORAGE_BYTES, limits.MAX_STORAGE_BYTES, "1GiB")] = (
+        limits.GIB
+    )
+    output: Annotated[int, _Size(limits.MIN_OUTPUT_BYTES, limits.MAX_OUTPUT_BYTES, "1MiB")] = (
+        limits.MIB
+    )
+    processes: int = Field(default=64, ge=limits.MIN_PROCESSES, le=limits.MAX_PROCESSES)
+    timeout: Annotated[
+        int, _Duration(limits.MIN_TIMEOUT_SECONDS, limits.MAX_TIMEOUT_SECONDS, "10m")
+    ] = 600
+    network: bool = False
+
+
+class Stage(_Model):
+    """A node of the graph: what runs, in which tool chain, and how many must agree."""
+
+    runtime: RuntimeName
+    commands: list[Command] = Field(min_length=1, max_length=limits.MAX_COMMANDS_PER_STAGE)
+    depends_on: list[Name] = Field(default=[], max_length=limits.MAX_STAGES_PER_PIPELINE)
+    environment: Environment = {}
+    resources: Resources = Resources()
+    artifacts: list[Path] = Field(default=[], max_length=limits.MAX_ARTIFACTS_PER_STAGE)
+    replicas: int = Field(default=3, ge=1, le=limits.MAX_REPLICAS)
+    quorum: int = Field(default=2, ge=1, le=limits.MAX_REPLICAS)
+    retries: int = Field(default=1, ge=0, le=limits.MAX_JOB_ATTEMPTS - 1)
+
+
+class Gate(_Model):
+    """A check that must pass before approval is asked for."""
+
+    max_artifact_size: Annotated[int, _Size(1, limits.MAX_ARTIFACT_BYTES, "2MiB")]
+
+
+class Approval(_Model):
+    """Who may approve, how many must, and how long the question stands (seconds)."""
+
+    approvers: list[Approver] = Field(default=[], max_length=limits.MAX_APPROVERS)
+    threshold: int = Field(default=1, ge=1, le=limits.MAX_APPROVERS)
+    expires: Annotated[
+        int, _Duration(limits.MIN_EXPIRY_SECONDS, limits.MAX_APPROVAL_TTL_SECONDS, "24h")
+    ] = limits.DEFAULT_APPROVAL_TTL_SECONDS
+
+
+class Deploy(_Model):
+    """Which artifact goes to which target, and how."""
+
+    target: Name
+    stage: Name
+    artifact: Path
+    mode: Literal["auto", "install", "upgrade", "reinstall"] = "auto"
+    memory: Literal["default", "keep", "replace"] = "default"
+    install_arg: Argument = EMPTY_ARGUMENT
+    upgrade_arg: Argument = EMPTY_ARGUMENT
+
+
+class PipelineFile(_Model):
+    """The content of a `dcanary.yml`, version 1 of the format."""
+
+    version: Literal[1]
+    name: Name
+    on: Triggers = Triggers()
+    environment: Environment = {}
+    stages: dict[Name, Stage] = Field(min_length=1, max_length=limits.MAX_STAGES_PER_PIPELINE)
+    gates: list[Gate] = Field(default=[], max_length=limits.MAX_GATES)
+    approval: Approval = Approval()
+    deploy: Deploy | None = None

@@ -1,0 +1,75 @@
+"""Rules of the names inside a pipeline: stages, variables, artifact paths, principals."""
+
+import base64
+import binascii
+import re
+import zlib
+
+from dcanary.pipeline.limits import MAX_NAME_CHARS, MAX_PATH_CHARS
+
+ANONYMOUS = "2vxsx-fae"
+RESERVED_VARIABLES = frozenset(
+    {"HOME", "PATH", "PWD", "TMPDIR", "LANG", "TZ", "SOURCE_DATE_EPOCH", "USER", "SHELL"}
+)
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_PATH_CHARACTERS = re.compile(r"[A-Za-z0-9._+@=,/ -]+", re.ASCII)
+
+
+def check_name(text: str) -> str:
+    """A name of a pipeline, stage or target. Raises ValueError when it is not one."""
+    if len(text) > MAX_NAME_CHARS:
+        raise ValueError(f"must have at most {MAX_NAME_CHARS} characters")
+    if not _NAME.fullmatch(text):
+        raise ValueError("must be lower-case letters, digits, '.', '_' or '-', starting with one")
+    return text
+
+
+def check_variable(name: str) -> str:
+    """A name of an environment variable that a stage may set. Raises ValueError otherwise."""
+    if len(name) > MAX_NAME_CHARS:
+        raise ValueError(f"the variable name must have at most {MAX_NAME_CHARS} characters")
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError("the variable name must be letters, digits or '_', not a digit first")
+    if name in RESERVED_VARIABLES or name.startswith(("DCANARY_", "LD_")):
+        raise ValueError(f"{name} is set by the executor: choose another variable name")
+    return name
+
+
+def check_artifact_path(path: str) -> str:
+    """A normalised path of a file below the checkout. Raises ValueError when it is not one."""
+    if not path or len(path) > MAX_PATH_CHARS:
+        raise ValueError(f"must have 1 to {MAX_PATH_CHARS} characters")
+    if not _PATH_CHARACTERS.fullmatch(path):
+        raise ValueError("may hold only ASCII letters, digits and . _ + @ = , / - or space")
+    if path.startswith("/"):
+        raise ValueError("must be relative to the root of the checkout")
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError("must be normalised: no empty part, no '.', no '..'")
+    if parts[0] == ".git":
+        raise ValueError("must not be inside .git")
+    if path != path.strip():
+        raise ValueError("must not start or end with a space")
+    return path
+
+
+def check_principal(text: str) -> str:
+    """A textual principal with a right checksum, not anonymous. Raises ValueError otherwise.
+
+    Source: Internet Computer Interface Specification, "Textual representation of principals".
+    """
+    if text == ANONYMOUS:
+        raise ValueError("must not be the anonymous principal")
+    compact = text.replace("-", "").upper()
+    try:
+        raw = base64.b32decode(compact + "=" * (-len(compact) % 8))
+    except (binascii.Error, ValueError):
+        raw = b""
+    body = raw[4:]
+    if not raw or len(body) > 29 or zlib.crc32(body).to_bytes(4, "big") != raw[:4]:
+        raise ValueError("must be a principal such as aaaaa-aa")
+    encoded = base64.b32encode(raw).decode().rstrip("=").lower()
+    if "-".join(encoded[at : at + 5] for at in range(0, len(encoded), 5)) != text:
+        raise ValueError("must be a principal in its normal form: lower case, groups of five")
+    return text

@@ -1,0 +1,95 @@
+"""The record for `pipeline_config` has the fields and cases of the canisters' own types."""
+
+import ast
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ic.candid import Types, decode, encode
+
+from dcanary.pipeline import limits, parse_pipeline, to_candid
+from tests.pipeline.test_loader import GOOD, SMALLEST
+
+SHARED = Path(__file__).parents[2] / "canisters" / "shared"
+_WORDS = {
+    "text": Types.Text,
+    "null": Types.Null,
+    "bool": Types.Bool,
+    "blob": Types.Vec(Types.Nat8),
+    "nat16": Types.Nat16,
+    "nat32": Types.Nat32,
+    "nat64": Types.Nat64,
+    "Principal": Types.Principal,
+}
+
+
+def candid_types(module: str) -> dict[str, Any]:
+    """The records and variants of a `shared` module, read from its source, as `ic-py` types."""
+    types: dict[str, Any] = dict(_WORDS)
+
+    def convert(node: ast.expr) -> Any:
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            wrap = {"Vec": Types.Vec, "Opt": Types.Opt}[node.value.id]
+            return wrap(convert(node.slice))
+        assert isinstance(node, ast.Name)
+        return types[node.id]
+
+    for item in ast.parse((SHARED / f"{module}.py").read_text()).body:
+        if isinstance(item, ast.ClassDef) and item.name != "PipelineResult":
+            kind = item.bases[0]
+            assert isinstance(kind, ast.Name)
+            fields = {
+                field.target.id: convert(field.annotation)
+                for field in item.body
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+                if not (isinstance(field.annotation, ast.Name) and field.annotation.id == "Error")
+            }
+            types[item.name] = {"Record": Types.Record, "Variant": Types.Variant}[kind.id](fields)
+    return types
+
+
+def shared(module: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"shared_{module}", SHARED / f"{module}.py")
+    assert spec is not None and spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+@pytest.mark.parametrize("text", [GOOD, SMALLEST])
+def test_the_record_is_encoded_and_decoded_as_the_canisters_type(text: str) -> None:
+    record = to_candid(parse_pipeline(text.encode()), "counter", ["aaaaa-aa"])
+    kind = candid_types("pipeline_types")["PipelineInput"]
+    assert record.keys() == kind._fields.keys()
+    (decoded,) = decode(encode([{"type": kind, "value": record}]), [kind])
+    back = decoded["value"]
+    assert back["name"] == record["name"]
+    assert back["triggers"] == record["triggers"]
+    assert back["stages"] == record["stages"]
+    assert [p.to_str() for p in back["approval"]["approvers"]] == ["aaaaa-aa"]
+    assert len(back["deploy"]) == len(record["deploy"])
+
+
+def test_approvers_of_file_and_registration_are_joined_and_the_threshold_is_checked() -> None:
+    pipeline = parse_pipeline(GOOD.replace("approvers: []", "approvers: [aaaaa-aa]").encode())
+    record = to_candid(pipeline, "counter", ["aaaaa-aa", "rrkah-fqaaa-aaaaa-aaaaq-cai"])
+    assert record["approval"]["approvers"] == ["aaaaa-aa", "rrkah-fqaaa-aaaaa-aaaaq-cai"]
+    without = parse_pipeline(GOOD.encode())
+    with pytest.raises(ValueError, match="threshold is 1 but there are 0 approvers"):
+        to_candid(without, "counter")
+    with pytest.raises(ValueError, match="approver nobody"):
+        to_candid(without, "counter", ["nobody"])
+
+
+def test_the_limits_are_those_of_the_canisters() -> None:
+    theirs = shared("limits")
+    common = [name for name in vars(theirs) if name.isupper() and hasattr(limits, name)]
+    assert len(common) >= 14
+    assert {name: getattr(limits, name) for name in common} == {
+        name: getattr(theirs, name) for name in common
+    }
+    assert theirs.MAX_APPROVAL_TTL_NS == limits.MAX_APPROVAL_TTL_SECONDS * theirs.SECOND_NS
+    assert theirs.DEFAULT_APPROVAL_TTL_NS == limits.DEFAULT_APPROVAL_TTL_SECONDS * theirs.SECOND_NS
+    assert theirs.COMMIT_WINDOW_NS == limits.COMMIT_WINDOW_SECONDS * theirs.SECOND_NS

@@ -1,0 +1,15 @@
+"""The JSON Schema for editors."""
+
+import json
+
+from dcanary.pipeline import json_schema
+
+
+def test_the_schema_is_json_and_closes_every_object() -> None:
+    schema = json.loads(json.dumps(json_schema()))
+    assert schema["required"] == ["version", "name", "stages"]
+    assert schema["additionalProperties"] is False
+    assert all(model["additionalProperties"] is False for model in schema["$defs"].values())
+    assert schema["$defs"]["Resources"]["properties"]["memory"]["default"] == "2GiB"
+    assert schema["$defs"]["Deploy"]["properties"]["install_arg"]["default"] == "()"
+    assert "on" in schema["properties"]
