@@ -1,0 +1,63 @@
+"""Accepted deliveries on their way to `pipeline_config`: journaled, sent until acknowledged."""
+
+from kybra import Async, CallResult
+from shared.common_access import siblings_of
+from shared.common_outbox import Outbox, error_sentence, refusal_of
+from shared.errors import Done
+from shared.services import PipelineConfigService
+
+from webhook.ledger import SEND_PREFIX, delivery_key
+from webhook.store import deliveries, outgoing, wiring
+
+
+def perform(key: str) -> "Async[str | None]":
+    """Send one run request; returns why to try again, or None when the matter is settled."""
+    delivery = key[len(SEND_PREFIX) :]
+    record = deliveries.get(delivery)
+    if record is None:
+        return None
+    run = record["delivery"]["run"]
+    if run is None:
+        return None
+    siblings = siblings_of(wiring)
+    if siblings is None:
+        return "not wired yet: an owner must call wire"
+    service = PipelineConfigService(siblings["pipeline_config"])
+    answer: CallResult[Done] = yield service.start_run(
+        {"run": run, "delivery": record["delivery"]["delivery"], "source": record["source"]}
+    )
+    refusal, again = refusal_of(answer)
+    if again is not None:
+        return again
+    record = deliveries.get(delivery)
+    entry = outgoing.get(key)
+    if record is None:
+        return None
+    if entry is not None:
+        record["delivery"]["attempts"] = entry["attempts"]
+    if refusal is None:
+        record["delivery"]["state"] = {"Dispatched": None}
+    else:
+        record["delivery"]["state"] = {"Refused": error_sentence(refusal)[:1_000]}
+    deliveries.insert(delivery, record)
+    return None
+
+
+outbox = Outbox(outgoing, perform)
+
+
+def send(repository: str, delivery: str) -> None:
+    """Journal the run request of a delivery that is already stored."""
+    outbox.put(SEND_PREFIX + delivery_key(repository, delivery))
+
+
+def send_again(repository: str, delivery: str) -> None:
+    """Send an open or refused delivery without waiting longer; keeps its run id."""
+    key = delivery_key(repository, delivery)
+    record = deliveries.get(key)
+    if record is None:
+        return
+    record["delivery"]["state"] = {"Dispatching": None}
+    deliveries.insert(key, record)
+    if not outbox.retry_now(SEND_PREFIX + key):
+        outbox.put(SEND_PREFIX + key)

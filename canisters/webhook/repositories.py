@@ -1,0 +1,54 @@
+"""Rules for registering repositories and their secrets. Plain Python."""
+
+from shared.common_names import name_fault
+from shared.limits import (
+    MAX_SECRET_BYTES,
+    MAX_SECRETS_PER_REPOSITORY,
+    MAX_TEXT_CHARS,
+    MIN_SECRET_BYTES,
+)
+
+CLONE_SCHEMES = ("https://", "http://")
+
+
+def secret_fault(secret: bytes) -> "str | None":
+    """Why a secret is refused. Never repeats the secret."""
+    if not MIN_SECRET_BYTES <= len(secret) <= MAX_SECRET_BYTES:
+        return (
+            f"the secret has {len(secret)} bytes: use {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} "
+            "(MIN_SECRET_BYTES, MAX_SECRET_BYTES)"
+        )
+    return None
+
+
+def clone_url_fault(url: str) -> "str | None":
+    """Executors clone without credentials, and everyone may read the URL."""
+    if len(url) > MAX_TEXT_CHARS:
+        return f"clone_url has {len(url)} characters, over {MAX_TEXT_CHARS} (MAX_TEXT_CHARS)"
+    scheme = next((scheme for scheme in CLONE_SCHEMES if url.startswith(scheme)), None)
+    if scheme is None:
+        return "clone_url must start with https:// or http://: other ways are not supported yet"
+    host = url[len(scheme) :].split("/", 1)[0]
+    if not host or "@" in host:
+        return "clone_url must name a host and hold no user or password: everyone may read it"
+    if not url.isascii() or any(letter <= " " or letter == "\x7f" for letter in url):
+        return "clone_url may hold only visible ASCII characters"
+    return None
+
+
+def registration_fault(
+    repository: str, is_github: bool, clone_url: str, secret: bytes
+) -> "str | None":
+    """Why a repository cannot be registered, or None."""
+    fault = name_fault("repository", repository)
+    if fault is not None:
+        return fault
+    if not is_github:
+        return "provider: only GitHub deliveries are understood, others are not supported yet"
+    return clone_url_fault(clone_url) or secret_fault(secret)
+
+
+def with_new_secret(live: "list[bytes]", secret: bytes) -> "list[bytes]":
+    """Live secrets after a rotation, newest last; the oldest goes when there are too many."""
+    kept = [old for old in live if old != secret]
+    return [*kept, secret][-MAX_SECRETS_PER_REPOSITORY:]
