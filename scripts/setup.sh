@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Sets up what is missing: .venv from requirements.lock, node_modules from package-lock.json, and
+# the Debian packages named below where this user may install them. Nothing else is touched.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-}" python3.14 python3.13 python3.12 python3.11 python3; do
+        [ -n "$candidate" ] || continue
+        if command -v "$candidate" >/dev/null 2>&1 &&
+            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    say "setup: Python 3.11 or newer is needed and none was found (set PYTHON to one)"
+    exit 2
+}
+
+need() {
+    command -v "$1" >/dev/null 2>&1 && return
+    say "setup: $1 is needed and was not found: install $2"
+    exit 2
+}
+
+# Debian packages: a program or library to look for, and the package that brings it.
+missing_packages() {
+    command -v bwrap >/dev/null 2>&1 || echo bubblewrap
+    command -v git >/dev/null 2>&1 || echo git
+    if command -v ldconfig >/dev/null 2>&1; then
+        ldconfig -p | grep -q 'libdbus-1\.so\.3' || echo libdbus-1-3
+    fi
+}
+
+install_packages() {
+    local missing
+    missing=$(missing_packages | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    local as_root=""
+    if [ "$(id -u)" != 0 ]; then
+        if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then as_root="sudo"; else as_root="no"; fi
+    fi
+    if [ "$as_root" = no ] || ! command -v apt-get >/dev/null 2>&1; then
+        say "setup: these packages are missing; please run: apt-get install -y $missing"
+        return 0
+    fi
+    say "setup: installing Debian packages: $missing"
+    # shellcheck disable=SC2086
+    { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $missing; } >/dev/null ||
+        say "setup: that failed; please run: apt-get install -y $missing"
+}
+
+digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
+
+need node "Node.js 20"
+need npm "npm"
+install_packages
+
+stamp=.venv/.dcanary-setup
+want="$(digest requirements.lock pyproject.toml)"
+if [ ! -x .venv/bin/python ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
+    python=$(find_python)
+    say "setup: Python packages into .venv (hashes are checked)"
+    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    echo "$want" >"$stamp"
+fi
+
+stamp=node_modules/.dcanary-setup
+want="$(digest package-lock.json)"
+if [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
+    say "setup: npm packages into node_modules"
+    npm ci --silent --ignore-scripts --no-audit --no-fund
+    echo "$want" >"$stamp"
+fi

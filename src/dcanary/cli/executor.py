@@ -1,0 +1,99 @@
+"""`dcanary executor`: agents that build."""
+
+from __future__ import annotations
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations import executor as operations
+from dcanary.cli.paging import page, paged, show
+from dcanary.cli.times import moment
+
+RUNTIMES = ["shell", "python", "motoko", "node"]
+
+
+@click.group()
+def executor() -> None:
+    """Register executors and run them."""
+
+
+@executor.command()
+@click.argument("name")
+@click.option("--operator", required=True, help="Who answers for it; votes count per operator.")
+@click.option("--principal", help="Of an executor elsewhere (default: a key made here for NAME).")
+@click.option("--runtime", "runtimes", multiple=True, type=click.Choice(RUNTIMES))
+@pass_context
+def register(
+    context: Context, name: str, operator: str, principal: str | None, runtimes: tuple[str, ...]
+) -> None:
+    """Let the executor NAME build for OPERATOR."""
+    chosen = list(runtimes) or RUNTIMES
+    who = principal or operations.executor_identity(context.executors_dir, name).principal
+    made = context.system.build_executor.ask(
+        "register_executor",
+        {
+            "executor": who,
+            "operator": operator,
+            "runtimes": [{runtime.capitalize(): None} for runtime in chosen],
+        },
+    )
+    context.output.record(made, "executor")
+
+
+@executor.command()
+@click.argument("name")
+@click.option(
+    "--allow-unsandboxed",
+    is_flag=True,
+    help="Build without a sandbox where none can be had. Builds can then read this machine.",
+)
+@click.option("--once", is_flag=True, help="Do one piece of work and end.")
+@pass_context
+def start(context: Context, name: str, allow_unsandboxed: bool, once: bool) -> None:
+    """Run the executor NAME in the foreground until it is interrupted."""
+    operations.run_executor(
+        context.system_as(operations.executor_identity(context.executors_dir, name)),
+        context.executors_dir / name,
+        allow_unsandboxed=allow_unsandboxed,
+        once=once,
+        progress=context.output.progress,
+    )
+
+
+@executor.command("list")
+@paged
+@pass_context
+def list_executors(context: Context, limit: int, cursor: str | None) -> None:
+    """Registered executors, by operator."""
+    answer = context.system.build_executor.ask("list_executors", page(limit, cursor))
+    rows = [
+        {
+            **item,
+            "runtimes": [next(iter(runtime)) for runtime in item["runtimes"]],
+            "last_seen": moment(item["last_seen_ns"]) if item["last_seen_ns"] else "never",
+        }
+        for item in answer["items"]
+    ]
+    columns = ["executor", "operator", "enabled", "runtimes", "jobs_committed", "last_seen"]
+    show(context, answer, rows, columns, "no executors: dcanary executor register")
+
+
+def _enable(context: Context, principal: str, enabled: bool) -> None:
+    context.system.build_executor.ask("set_executor_enabled", principal, enabled)
+    context.output.say(f"{principal} is {'enabled' if enabled else 'disabled'}")
+
+
+@executor.command()
+@click.argument("principal")
+@pass_context
+def enable(context: Context, principal: str) -> None:
+    """Give an executor work again."""
+    _enable(context, principal, True)
+
+
+@executor.command()
+@click.argument("principal")
+@pass_context
+def disable(context: Context, principal: str) -> None:
+    """Give an executor no more work."""
+    _enable(context, principal, False)

@@ -1,0 +1,25 @@
+"""A `dcanary.yml` as the record that `pipeline_config` keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dcanary.cli.errors import UsageTrouble, translated
+from dcanary.pipeline import FILE_NAME, PipelineFile, load_pipeline, to_candid
+
+
+def read(path: Path) -> PipelineFile:
+    """The checked file; a folder stands for the file in it. Raises UsageTrouble with each error."""
+    with translated():
+        return load_pipeline(path / FILE_NAME if path.is_dir() else path)
+
+
+def definition(path: Path, repository: str, approvers: Sequence[str]) -> dict[str, Any]:
+    """A Candid PipelineInput. Raises UsageTrouble when the file or the approvers are not right."""
+    pipeline = read(path)
+    try:
+        return to_candid(pipeline, repository, approvers)
+    except ValueError as error:
+        raise UsageTrouble(f"{path}: {error}") from None

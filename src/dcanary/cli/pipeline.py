@@ -1,0 +1,141 @@
+"""`dcanary pipeline`: what a repository builds, when, and where the result goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations import pipeline as operations
+from dcanary.cli.paging import page, paged, show
+from dcanary.cli.times import moment
+
+
+@click.group()
+def pipeline() -> None:
+    """Check, register, change and read pipelines."""
+
+
+_file = click.argument("file", type=click.Path(path_type=Path), default="dcanary.yml")
+_repository = click.option("--repository", required=True, help="The registered repository.")
+_approvers = click.option(
+    "--approver", "approvers", multiple=True, help="Principal that may approve; added to the file's."
+)
+
+
+def summary(found: dict[str, Any]) -> dict[str, Any]:
+    definition = found["definition"]
+    deploy = definition["deploy"]
+    return {
+        "repository": definition["repository"],
+        "version": found["version"],
+        "name": definition["name"],
+        "triggers": definition["triggers"],
+        "stages": [
+            f"{s['name']} ({next(iter(s['runtime'])).lower()}, {s['quorum']} of {s['replicas']})"
+            for s in definition["stages"]
+        ],
+        "gates": definition["gates"],
+        "approvers": definition["approval"]["approvers"],
+        "threshold": definition["approval"]["threshold"],
+        "deploys": f"{deploy['artifact']} to {deploy['target']}" if deploy else "nothing",
+        "created": moment(found["created_ns"]),
+    }
+
+
+def _print(context: Context, found: dict[str, Any]) -> None:
+    if context.output.quiet:
+        print(found["version"])
+    else:
+        context.output.record(found if context.output.as_json else summary(found), "version")
+
+
+@pipeline.command()
+@_file
+@pass_context
+def validate(context: Context, file: Path) -> None:
+    """Check FILE (or the dcanary.yml of a folder) without registering it."""
+    found = operations.read(file)
+    context.output.record({"file": str(file), "name": found.name, "valid": True}, "name")
+
+
+@pipeline.command()
+@pass_context
+def schema(context: Context) -> None:
+    """The JSON Schema of dcanary.yml, for editors."""
+    from dcanary.pipeline import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+@pipeline.command()
+@_file
+@_repository
+@_approvers
+@pass_context
+def register(context: Context, file: Path, repository: str, approvers: tuple[str, ...]) -> None:
+    """Register FILE as the pipeline of a repository."""
+    definition = operations.definition(file, repository, approvers)
+    _print(context, context.system.pipeline_config.ask("register_pipeline", definition))
+
+
+@pipeline.command()
+@_file
+@_repository
+@_approvers
+@pass_context
+def update(context: Context, file: Path, repository: str, approvers: tuple[str, ...]) -> None:
+    """Make FILE the next version of a repository's pipeline. Runs under way keep theirs."""
+    definition = operations.definition(file, repository, approvers)
+    _print(context, context.system.pipeline_config.ask("update_pipeline", definition))
+
+
+@pipeline.command("show")
+@click.argument("repository")
+@click.option("--version", type=int, help="An earlier version (default: the current one).")
+@pass_context
+def show_pipeline(context: Context, repository: str, version: int | None) -> None:
+    """A repository's pipeline."""
+    actor = context.system.pipeline_config
+    if version is None:
+        found = actor.ask("get_pipeline_config", repository)
+    else:
+        found = actor.ask("get_pipeline_version", repository, version)
+    _print(context, found)
+
+
+@pipeline.command("list")
+@paged
+@pass_context
+def list_pipelines(context: Context, limit: int, cursor: str | None) -> None:
+    """Registered pipelines."""
+    answer = context.system.pipeline_config.ask("list_pipelines", page(limit, cursor))
+    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
+    columns = ["repository", "version", "name", "stages", "deploys"]
+    show(context, answer, rows, columns, "no pipelines: dcanary pipeline register")
+
+
+@pipeline.command()
+@click.argument("repository")
+@paged
+@pass_context
+def versions(context: Context, repository: str, limit: int, cursor: str | None) -> None:
+    """All versions of a repository's pipeline, newest first."""
+    answer = context.system.pipeline_config.ask(
+        "list_pipeline_versions", repository, page(limit, cursor)
+    )
+    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
+    show(context, answer, rows, ["version", "created", "stages", "deploys"], "no versions")
+
+
+@pipeline.command()
+@click.argument("repository")
+@click.confirmation_option(prompt="Delete this pipeline? Pushes will be refused.")
+@pass_context
+def delete(context: Context, repository: str) -> None:
+    """Delete a repository's pipeline; its runs stay on record."""
+    context.system.pipeline_config.ask("delete_pipeline", repository)
+    context.output.say(f"the pipeline of {repository} is deleted")
