@@ -1,4 +1,4 @@
-"""Checking certificates and query signatures as a client does, independently of the replica's code."""
+"""Checks certificates and query signatures as a client does, without the replica's code."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cbor2
@@ -18,6 +18,8 @@ from dcanary.replica.wire import principal
 
 from .certificates import hash_of
 
+HTTP = httpx.Client(timeout=30, trust_env=False)
+"""Shared by all tests, so that no client is left open."""
 CBOR = {"content-type": "application/cbor"}
 
 
@@ -64,7 +66,6 @@ class Client:
 
     url: str
     signer: Signer | None = None
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False))
 
     @property
     def sender(self) -> bytes:
@@ -83,7 +84,7 @@ class Client:
         return self.content("call", canister_id=canister, method_name=method, arg=arg, **more)
 
     def post(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
-        return self.http.post(self.url + path, content=body, headers=headers or CBOR)
+        return HTTP.post(self.url + path, content=body, headers=headers or CBOR)
 
     def send(self, path: str, content: dict[str, Any]) -> httpx.Response:
         return self.post(path, cbor2.dumps(sign_content(content, self.signer)))

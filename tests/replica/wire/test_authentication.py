@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import cbor2
@@ -132,7 +133,7 @@ def test_a_cycle_of_delegations_is_refused() -> None:
 
 def test_more_than_twenty_delegations_are_refused() -> None:
     signers = [Signer() for _ in range(22)]
-    chain = [delegate(a, b) for a, b in zip(signers, signers[1:], strict=False)]
+    chain = [delegate(a, b) for a, b in pairwise(signers)]
     envelope = with_delegation(call_of(signers[0]), signers[-1], signers[0].der, *chain)
     assert "more than 20" in refusal(envelope)
 
