@@ -7,7 +7,7 @@ from shared.errors import Done
 from shared.services import PipelineConfigService
 
 from webhook.ledger import SEND_PREFIX, delivery_key
-from webhook.store import deliveries, outgoing, wiring
+from webhook.store import deliveries, instruction_totals, outgoing, wiring
 
 
 def perform(key: str) -> "Async[str | None]":
@@ -43,7 +43,7 @@ def perform(key: str) -> "Async[str | None]":
     return None
 
 
-outbox = Outbox(outgoing, perform)
+outbox = Outbox(outgoing, perform, instruction_totals)
 
 
 def send(repository: str, delivery: str) -> None:

@@ -4,6 +4,7 @@ from shared.common_paging import collect
 from shared.errors import invalid, not_found
 from shared.paging_types import PageRequest
 from shared.repository_types import DeliveryPageResult, DeliveryResult, RepositoryPageResult
+
 from webhook import ledger
 
 

@@ -153,7 +153,10 @@ def sync_triggers(repository: text, triggers: Vec[Trigger]) -> Done:
 
 @update
 def wire(siblings: Siblings) -> Done:
-    return common_access.wire(wiring, grants, caller(), siblings)
+    done = common_access.wire(wiring, grants, caller(), siblings)
+    if "Ok" in done:
+        outbox.wake()
+    return counted(instruction_totals, "wire", done)
 
 
 @query
@@ -163,12 +166,14 @@ def siblings() -> Opt[Siblings]:
 
 @update
 def grant_role(principal: Principal, role: text) -> Done:
-    return common_access.grant_role(grants, caller(), principal.to_str(), role)
+    done = common_access.grant_role(grants, caller(), principal.to_str(), role)
+    return counted(instruction_totals, "grant_role", done)
 
 
 @update
 def revoke_role(principal: Principal, role: text) -> Done:
-    return common_access.revoke_role(grants, caller(), principal.to_str(), role)
+    done = common_access.revoke_role(grants, caller(), principal.to_str(), role)
+    return counted(instruction_totals, "revoke_role", done)
 
 
 @query

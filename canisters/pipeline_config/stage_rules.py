@@ -1,0 +1,160 @@
+"""What a stage must be. Each rule names the stage and the field. Plain Python."""
+
+from shared.common_names import name_fault
+from shared.limits import (
+    COMMIT_WINDOW_NS,
+    MAX_ARTIFACTS_PER_STAGE,
+    MAX_COMMAND_CHARS,
+    MAX_COMMANDS_PER_STAGE,
+    MAX_ENVIRONMENT_VARIABLES,
+    MAX_NAME_CHARS,
+    MAX_REPLICAS,
+    MAX_STAGES_PER_PIPELINE,
+    MAX_TEXT_CHARS,
+    SECOND_NS,
+)
+from shared.pipeline_types import Resources, Stage, Variable
+
+from pipeline_config.graph import find_cycle
+from pipeline_config.paths import path_fault
+
+MAX_TIMEOUT_SECONDS = COMMIT_WINDOW_NS // SECOND_NS
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_DIGITS = frozenset("0123456789")
+
+
+def variables_fault(variables: "list[Variable]") -> "str | None":
+    """Why a list of environment variables is refused, or None."""
+    if len(variables) > MAX_ENVIRONMENT_VARIABLES:
+        return (
+            f"environment: {len(variables)} variables, over {MAX_ENVIRONMENT_VARIABLES} "
+            "(MAX_ENVIRONMENT_VARIABLES)"
+        )
+    names: set[str] = set()
+    for variable in variables:
+        name = variable["name"]
+        if (
+            not 0 < len(name) <= MAX_NAME_CHARS
+            or name[0] in _DIGITS
+            or any(letter not in _LETTERS and letter not in _DIGITS for letter in name)
+        ):
+            return f"environment: `{name[:MAX_NAME_CHARS]}` is no name of letters, digits and `_`"
+        if name in names:
+            return f"environment: {name} is set twice"
+        names.add(name)
+        if len(variable["value"]) > MAX_TEXT_CHARS or "\0" in variable["value"]:
+            return (
+                f"environment: the value of {name} is over {MAX_TEXT_CHARS} characters "
+                "(MAX_TEXT_CHARS) or holds a NUL"
+            )
+    return None
+
+
+def _commands_fault(commands: "list[str]") -> "str | None":
+    if not 1 <= len(commands) <= MAX_COMMANDS_PER_STAGE:
+        return (
+            f"commands: {len(commands)} of them: use 1 to {MAX_COMMANDS_PER_STAGE} "
+            "(MAX_COMMANDS_PER_STAGE)"
+        )
+    for number, command in enumerate(commands, 1):
+        if not command.strip() or len(command) > MAX_COMMAND_CHARS or "\0" in command:
+            return (
+                f"commands: number {number} is empty, holds a NUL or is over "
+                f"{MAX_COMMAND_CHARS} characters (MAX_COMMAND_CHARS)"
+            )
+    return None
+
+
+def _resources_fault(resources: Resources) -> "str | None":
+    for name, amount in (
+        ("memory_bytes", resources["memory_bytes"]),
+        ("storage_bytes", resources["storage_bytes"]),
+        ("output_bytes", resources["output_bytes"]),
+        ("processes", resources["processes"]),
+        ("timeout_seconds", resources["timeout_seconds"]),
+    ):
+        if amount < 1:
+            return f"resources.{name}: must be at least 1"
+    if resources["timeout_seconds"] > MAX_TIMEOUT_SECONDS:
+        return (
+            f"resources.timeout_seconds: at most {MAX_TIMEOUT_SECONDS}, the time that a round "
+            "takes commitments (COMMIT_WINDOW_NS)"
+        )
+    return None
+
+
+def _artifacts_fault(artifacts: "list[str]") -> "str | None":
+    if len(artifacts) > MAX_ARTIFACTS_PER_STAGE:
+        return (
+            f"artifacts: {len(artifacts)} paths, over {MAX_ARTIFACTS_PER_STAGE} "
+            "(MAX_ARTIFACTS_PER_STAGE)"
+        )
+    for path in artifacts:
+        fault = path_fault(path)
+        if fault is not None:
+            return f"artifacts: `{path[:80]}`: {fault}"
+    if len(set(artifacts)) != len(artifacts):
+        return "artifacts: a path is named twice"
+    return None
+
+
+def _votes_fault(stage: Stage) -> "str | None":
+    if not 1 <= stage["replicas"] <= MAX_REPLICAS:
+        return f"replicas: {stage['replicas']}: use 1 to {MAX_REPLICAS} (MAX_REPLICAS)"
+    if not 1 <= stage["quorum"] <= stage["replicas"]:
+        return f"quorum: {stage['quorum']}: use 1 to replicas ({stage['replicas']})"
+    if stage["retries"] != 0:
+        return "retries: retrying failed commands is not supported yet: use 0"
+    return None
+
+
+def _own_fault(stage: Stage) -> "str | None":
+    """Faults that can be seen without the other stages."""
+    return (
+        _commands_fault(stage["commands"])
+        or variables_fault(stage["environment"])
+        or _resources_fault(stage["resources"])
+        or _artifacts_fault(stage["artifacts"])
+        or _votes_fault(stage)
+    )
+
+
+def _links_fault(stage: Stage, by_name: "dict[str, Stage]") -> "str | None":
+    """Faults of `depends_on`, but for cycles."""
+    wanted = stage["depends_on"]
+    if len(set(wanted)) != len(wanted):
+        return "depends_on: a stage is named twice"
+    brought: dict[str, str] = {}
+    for other in wanted:
+        if other not in by_name:
+            return f"depends_on: there is no stage `{other[:MAX_NAME_CHARS]}`"
+        for path in by_name[other]["artifacts"]:
+            if path in brought:
+                return f"depends_on: {brought[path]} and {other} both bring the file {path}"
+            brought[path] = other
+    return None
+
+
+def stages_fault(stages: "list[Stage]") -> "str | None":
+    """Why a list of stages is no pipeline: "stage <name>: <field>: <what>", or None."""
+    if not 1 <= len(stages) <= MAX_STAGES_PER_PIPELINE:
+        return (
+            f"stages: {len(stages)} of them: use 1 to {MAX_STAGES_PER_PIPELINE} "
+            "(MAX_STAGES_PER_PIPELINE)"
+        )
+    by_name: dict[str, Stage] = {}
+    for number, stage in enumerate(stages, 1):
+        fault = name_fault("it", stage["name"])
+        if fault is not None:
+            return f"stage number {number}: name: {fault}"
+        if stage["name"] in by_name:
+            return f"stage {stage['name']}: name: two stages have it"
+        by_name[stage["name"]] = stage
+    for stage in stages:
+        fault = _own_fault(stage) or _links_fault(stage, by_name)
+        if fault is not None:
+            return f"stage {stage['name']}: {fault}"
+    cycle = find_cycle({stage["name"]: stage["depends_on"] for stage in stages})
+    if cycle is not None:
+        return f"stage {cycle[0]}: depends_on: a cycle, {' -> '.join(cycle)}"
+    return None

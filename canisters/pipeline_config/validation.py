@@ -1,0 +1,116 @@
+"""What a pipeline must be before it becomes a version. Plain Python."""
+
+from shared.common_names import name_fault
+from shared.common_paging import candid_bound
+from shared.common_patterns import pattern_fault
+from shared.limits import (
+    MAX_APPROVAL_TTL_NS,
+    MAX_APPROVERS,
+    MAX_GATES,
+    MAX_NAME_CHARS,
+    MAX_PATTERNS_PER_TRIGGER,
+    MAX_PIPELINE_BYTES,
+    MAX_TRIGGERS,
+    SECOND_NS,
+)
+from shared.pipeline_types import ApprovalPolicy, Deploy, Gate, PipelineInput, Stage, Trigger
+
+from pipeline_config.stage_rules import stages_fault, variables_fault
+
+MAX_TTL_SECONDS = MAX_APPROVAL_TTL_NS // SECOND_NS
+CANDID_MAGIC = b"DIDL"
+NOT_PEOPLE = ("2vxsx-fae", "aaaaa-aa")
+
+
+def triggers_fault(triggers: "list[Trigger]") -> "str | None":
+    """Why a list of triggers is refused, or None. An empty list starts nothing."""
+    if len(triggers) > MAX_TRIGGERS:
+        return f"triggers: {len(triggers)} of them, over {MAX_TRIGGERS} (MAX_TRIGGERS)"
+    for trigger in triggers:
+        if "PullRequest" in trigger:
+            return "triggers: PullRequest is not supported yet: use Push, Tag or Manual"
+        patterns = trigger.get("Push") or trigger.get("Tag") or []
+        if len(patterns) > MAX_PATTERNS_PER_TRIGGER:
+            return (
+                f"triggers: {len(patterns)} patterns in one, over {MAX_PATTERNS_PER_TRIGGER} "
+                "(MAX_PATTERNS_PER_TRIGGER)"
+            )
+        for pattern in patterns:
+            fault = pattern_fault(pattern)
+            if fault is not None:
+                return f"triggers: pattern `{pattern[:80]}`: {fault}"
+    return None
+
+
+def _gates_fault(gates: "list[Gate]") -> "str | None":
+    if len(gates) > MAX_GATES:
+        return f"gates: {len(gates)} of them, over {MAX_GATES} (MAX_GATES)"
+    for gate in gates:
+        if gate.get("MaxArtifactBytes", 1) < 1:
+            return "gates: MaxArtifactBytes must be at least 1"
+    return None
+
+
+def _approval_fault(policy: ApprovalPolicy, needed: bool) -> "str | None":
+    approvers = [approver.to_str() for approver in policy["approvers"]]
+    if len(approvers) > MAX_APPROVERS:
+        return f"approval.approvers: {len(approvers)}, over {MAX_APPROVERS} (MAX_APPROVERS)"
+    for approver in approvers:
+        if approver in NOT_PEOPLE:
+            return f"approval.approvers: {approver} is nobody in particular and cannot approve"
+    if len(set(approvers)) != len(approvers):
+        return "approval.approvers: a principal is named twice"
+    if policy["ttl_seconds"] > MAX_TTL_SECONDS:
+        return f"approval.ttl_seconds: at most {MAX_TTL_SECONDS} (MAX_APPROVAL_TTL_NS)"
+    if not approvers and not needed:
+        return None
+    if not 1 <= policy["threshold"] <= len(approvers):
+        return (
+            f"approval.threshold: {policy['threshold']}: use 1 to the number of approvers "
+            f"({len(approvers)})"
+        )
+    return None
+
+
+def _deploy_fault(deploy: "Deploy | None", stages: "list[Stage]") -> "str | None":
+    if deploy is None:
+        return None
+    fault = name_fault("deploy.target:", deploy["target"])
+    if fault is not None:
+        return fault
+    stage = next((stage for stage in stages if stage["name"] == deploy["stage"]), None)
+    if stage is None:
+        return f"deploy.stage: there is no stage `{deploy['stage'][:MAX_NAME_CHARS]}`"
+    if deploy["artifact"] not in stage["artifacts"]:
+        return (
+            f"deploy.artifact: stage {stage['name']} does not list the artifact "
+            f"`{deploy['artifact'][:80]}`"
+        )
+    for field, argument in (
+        ("install_arg", deploy["install_arg"]),
+        ("upgrade_arg", deploy["upgrade_arg"]),
+    ):
+        if argument and not argument.startswith(CANDID_MAGIC):
+            return f"deploy.{field}: not a Candid message (it does not start with DIDL)"
+    return None
+
+
+def pipeline_fault(pipeline: PipelineInput) -> "str | None":
+    """Why a pipeline is refused (naming stage and field), or None when it may be stored."""
+    fault = name_fault("repository", pipeline["repository"])
+    if fault is not None:
+        return fault
+    name = pipeline["name"]
+    if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable() or not name.strip():
+        return f"name: use 1 to {MAX_NAME_CHARS} visible characters (MAX_NAME_CHARS)"
+    size = candid_bound(pipeline)
+    if size > MAX_PIPELINE_BYTES:
+        return f"the pipeline has {size} bytes, over {MAX_PIPELINE_BYTES} (MAX_PIPELINE_BYTES)"
+    return (
+        triggers_fault(pipeline["triggers"])
+        or variables_fault(pipeline["environment"])
+        or stages_fault(pipeline["stages"])
+        or _gates_fault(pipeline["gates"])
+        or _approval_fault(pipeline["approval"], pipeline["deploy"] is not None)
+        or _deploy_fault(pipeline["deploy"], pipeline["stages"])
+    )
