@@ -1,0 +1,58 @@
+"""Compiling the C glue to a WebAssembly shared library, and attaching its world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dcanary.wasm import _tools
+
+GLUE_FOLDER = Path(__file__).resolve().parent / "glue"
+BOOT_MODULE = "_dcanary_boot"
+LIBRARY = "libdcanary.so"
+EMBEDDED = "libdcanary.embedded.so"
+
+
+def glue_sources() -> dict[str, bytes]:
+    """Return every file of the glue by name."""
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(GLUE_FOLDER.iterdir())
+        if path.suffix in (".c", ".h", ".py", ".wit")
+    }
+
+
+def compile_glue(tools: _tools.Tools, folder: Path) -> None:
+    """Write the library with its world to `folder`/EMBEDDED.
+
+    The sources are copied there first and compiled under relative names, so that no path of this
+    machine can get into the library.
+    """
+    sources = glue_sources()
+    for name, content in sources.items():
+        (folder / name).write_bytes(content)
+    caches = {
+        "ZIG_GLOBAL_CACHE_DIR": str(folder / "zig-cache"),
+        "ZIG_LOCAL_CACHE_DIR": str(folder / "zig-cache"),
+    }
+    objects = []
+    for name in sorted(sources):
+        if name.endswith(".c"):
+            objects.append(name.removesuffix(".c") + ".o")
+            flags = ["-target", "wasm32-wasi", "-O2", "-fPIC", "-g0", "-std=c11", "-Wall", "-Werror"]
+            compile_ = [tools.zig, "cc", *flags, "-c", name, "-o", objects[-1]]
+            _tools.run(compile_, cwd=folder, env=caches)
+    link = [tools.zig, "wasm-ld", "--shared", "--experimental-pic", "--import-memory"]
+    link += ["--allow-undefined", "--unresolved-symbols=import-dynamic", "--strip-all"]
+    _tools.run([*link, *objects, "-o", LIBRARY], cwd=folder, env=caches)
+    embed = [tools.wasm_tools, "component", "embed", "canister.wit", "--world", "canister"]
+    _tools.run([*embed, LIBRARY, "-o", EMBEDDED], cwd=folder)
+
+
+def link_component(tools: _tools.Tools, libraries: dict[str, bytes], folder: Path) -> bytes:
+    """Link the glue and the interpreter's libraries into one component and return it."""
+    for name, content in libraries.items():
+        (folder / name).write_bytes(content)
+    link = [tools.wasm_tools, "component", "link", "--use-built-in-libdl", "--stack-size", "1048576"]
+    link += [EMBEDDED, *sorted(libraries), "-o", "component.wasm"]
+    _tools.run(link, cwd=folder)
+    return (folder / "component.wasm").read_bytes()
