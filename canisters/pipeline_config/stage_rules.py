@@ -7,13 +7,14 @@ from shared.limits import (
     MAX_COMMAND_CHARS,
     MAX_COMMANDS_PER_STAGE,
     MAX_ENVIRONMENT_VARIABLES,
+    MAX_JOB_ATTEMPTS,
     MAX_NAME_CHARS,
     MAX_REPLICAS,
     MAX_STAGES_PER_PIPELINE,
     MAX_TEXT_CHARS,
     SECOND_NS,
 )
-from shared.pipeline_types import Resources, Stage, Variable
+from shared.pipeline_types import Resources, Runtime, Stage, Variable
 
 from pipeline_config.graph import find_cycle
 from pipeline_config.paths import path_fault
@@ -103,15 +104,22 @@ def _votes_fault(stage: Stage) -> "str | None":
         return f"replicas: {stage['replicas']}: use 1 to {MAX_REPLICAS} (MAX_REPLICAS)"
     if not 1 <= stage["quorum"] <= stage["replicas"]:
         return f"quorum: {stage['quorum']}: use 1 to replicas ({stage['replicas']})"
-    if stage["retries"] != 0:
-        return "retries: retrying failed commands is not supported yet: use 0"
+    if stage["retries"] >= MAX_JOB_ATTEMPTS:
+        return f"retries: {stage['retries']}: use 0 to {MAX_JOB_ATTEMPTS - 1} (MAX_JOB_ATTEMPTS)"
+    return None
+
+
+def _runtime_fault(runtime: Runtime) -> "str | None":
+    if "Azle" in runtime or "Rust" in runtime:
+        return "runtime: Azle and Rust are not supported yet: use Shell, Python, Motoko or Node"
     return None
 
 
 def _own_fault(stage: Stage) -> "str | None":
     """Faults that can be seen without the other stages."""
     return (
-        _commands_fault(stage["commands"])
+        _runtime_fault(stage["runtime"])
+        or _commands_fault(stage["commands"])
         or variables_fault(stage["environment"])
         or _resources_fault(stage["resources"])
         or _artifacts_fault(stage["artifacts"])

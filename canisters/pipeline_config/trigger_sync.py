@@ -2,6 +2,7 @@
 
 from kybra import Async, CallResult
 from shared.common_access import siblings_of
+from shared.common_instructions import CALL_CONTEXT, counted
 from shared.common_outbox import Outbox, error_sentence, refusal_of
 from shared.errors import Done
 from shared.limits import MAX_OPEN_SYNCS
@@ -15,6 +16,11 @@ PREFIX = "sync_triggers:"
 
 
 def perform(key: str) -> "Async[str | None]":
+    again = yield from _perform(key)
+    return counted(instruction_totals, "send sync_triggers", again, CALL_CONTEXT)
+
+
+def _perform(key: str) -> "Async[str | None]":
     """Send the triggers as they are now; an empty list when the pipeline is gone."""
     repository = key[len(PREFIX) :]
     siblings = siblings_of(wiring)
@@ -30,7 +36,7 @@ def perform(key: str) -> "Async[str | None]":
     return again if refusal is None else error_sentence(refusal)
 
 
-outbox = Outbox(outgoing, perform, instruction_totals)
+outbox = Outbox(outgoing, perform)
 
 
 def send(repository: str) -> None:

@@ -2,11 +2,11 @@
 
 A canister declares a map `text -> Outgoing` and one `Outbox` at module scope:
 
-    outbox = Outbox(outgoing, perform, instruction_totals)    # module scope
+    outbox = Outbox(outgoing, perform)      # module scope
     outbox.put("start_run:run-7")      # in an update, after its records are written
     outbox.wake()                      # in post_upgrade, and when wire has succeeded
 
-Keys are `<kind>:<what>`; the instructions of sending are counted under `timer <kind>`.
+`perform` counts its own instructions, for instance under `send <kind>` (CALL_CONTEXT).
 
 `perform(key)` is a generator that builds the message from the canister's records, yields the call
 and writes down what the answer means. It returns None when the matter is settled, or a sentence
@@ -21,8 +21,7 @@ from collections.abc import Callable
 
 from kybra import Async, CallResult, ic
 
-from shared.common_instructions import CALL_CONTEXT, counted
-from shared.common_types import OutgoingMap, TotalsMap
+from shared.common_types import OutgoingMap
 from shared.errors import Done, Error
 from shared.limits import MAX_RETRY_WAIT_NS, MAX_SEND_NS, SECOND_NS
 
@@ -64,15 +63,9 @@ def refusal_of(answer: "CallResult[Done]") -> "tuple[Error | None, str | None]":
 class Outbox:
     """Sends the messages named in `entries`. Holds no state that an upgrade may not lose."""
 
-    def __init__(
-        self,
-        entries: OutgoingMap,
-        perform: "Callable[[str], Async[str | None]]",
-        totals: TotalsMap,
-    ) -> None:
+    def __init__(self, entries: OutgoingMap, perform: "Callable[[str], Async[str | None]]") -> None:
         self._entries = entries
         self._perform = perform
-        self._totals = totals
         self._armed_ns = 0
 
     def put(self, key: str) -> None:
@@ -167,7 +160,6 @@ class Outbox:
             # A trap here would be repeated by the timer for ever, unseen: keep it in the record.
             refusal = f"internal error: {type(error).__name__}: {error}"
         self._settle(key, generation, refusal)
-        counted(self._totals, f"timer {key.split(':', 1)[0]}", None, CALL_CONTEXT)
 
     def _settle(self, key: str, generation: int, refusal: "str | None") -> None:
         entry = self._entries.get(key)

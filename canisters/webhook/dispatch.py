@@ -2,6 +2,7 @@
 
 from kybra import Async, CallResult
 from shared.common_access import siblings_of
+from shared.common_instructions import CALL_CONTEXT, counted
 from shared.common_outbox import Outbox, error_sentence, refusal_of
 from shared.errors import Done
 from shared.services import PipelineConfigService
@@ -11,6 +12,11 @@ from webhook.store import deliveries, instruction_totals, outgoing, wiring
 
 
 def perform(key: str) -> "Async[str | None]":
+    again = yield from _perform(key)
+    return counted(instruction_totals, "send start_run", again, CALL_CONTEXT)
+
+
+def _perform(key: str) -> "Async[str | None]":
     """Send one run request; returns why to try again, or None when the matter is settled."""
     delivery = key[len(SEND_PREFIX) :]
     record = deliveries.get(delivery)
@@ -43,7 +49,7 @@ def perform(key: str) -> "Async[str | None]":
     return None
 
 
-outbox = Outbox(outgoing, perform, instruction_totals)
+outbox = Outbox(outgoing, perform)
 
 
 def send(repository: str, delivery: str) -> None:
