@@ -1,0 +1,70 @@
+"""Artifact bytes: chunks under the place of their first upload, found by sha256 afterwards."""
+
+import hashlib
+
+from shared.limits import MAX_CHUNK_BYTES
+
+from build_executor.book import Book
+from build_executor.records import FileRow, StageRecord
+
+
+def chunk_count(size: int) -> int:
+    return -(-size // MAX_CHUNK_BYTES)
+
+
+def chunk_bytes(size: int, index: int) -> int:
+    """Exact length of chunk `index` of a file: all but the last are full."""
+    return min(MAX_CHUNK_BYTES, size - index * MAX_CHUNK_BYTES)
+
+
+def location(stage: StageRecord, number: int) -> str:
+    """Where uploads of the stage's file `number` go. No two files of any runs share it."""
+    return f"{stage['run_sequence']}.{stage['position']}.{number}"
+
+
+def chunk_key(place: str, index: int) -> str:
+    return f"{place}#{index}"
+
+
+def drop_chunks(book: Book, place: str, size: int) -> None:
+    for index in range(chunk_count(size)):
+        book.chunks.remove(chunk_key(place, index))
+
+
+def digest(book: Book, place: str, size: int) -> "str | int":
+    """sha256 over the chunks at `place`, or the index of the first that is not there."""
+    hasher = hashlib.sha256()
+    for index in range(chunk_count(size)):
+        content = book.chunks.get(chunk_key(place, index))
+        if content is None:
+            return index
+        hasher.update(content)
+    return hasher.hexdigest()
+
+
+def mark_stored(stage: StageRecord, sha256: str) -> None:
+    for row in stage["files"]:
+        if row["sha256"] == sha256:
+            row["stored"] = True
+
+
+def mark_known(book: Book, stage: StageRecord) -> None:
+    """Files whose bytes an earlier upload brought are stored already."""
+    for sha256 in dict.fromkeys(row["sha256"] for row in stage["files"]):
+        if book.contents.contains_key(sha256):
+            mark_stored(stage, sha256)
+
+
+def missing(stage: StageRecord) -> "list[tuple[int, FileRow]]":
+    """(number, file) of those still to upload; one file for each sha256."""
+    wanted: dict[str, tuple[int, FileRow]] = {}
+    for number, row in enumerate(stage["files"]):
+        if not row["stored"] and row["sha256"] not in wanted:
+            wanted[row["sha256"]] = (number, row)
+    return list(wanted.values())
+
+
+def drop_unstored(book: Book, stage: StageRecord) -> None:
+    """Forget the chunks of uploads that were not finished."""
+    for number, row in missing(stage):
+        drop_chunks(book, location(stage, number), row["size"])

@@ -1,0 +1,271 @@
+"""Entry points of the build executor canister: decode, authorise, call the rules, encode."""
+
+from typing import TypeVar
+
+from kybra import (
+    Opt,
+    Principal,
+    Tuple,
+    Vec,
+    ic,
+    init,
+    inspect_message,
+    nat16,
+    nat64,
+    post_upgrade,
+    query,
+    text,
+    update,
+    void,
+)
+from shared import common_access
+from shared.access_types import GrantPageResult, Health, Siblings
+from shared.attestation_types import VerdictNotice
+from shared.common_access import refuse_unless, refuse_unless_sibling, seed_owner, siblings_of
+from shared.common_inspect import accept_unless_wasteful
+from shared.common_instructions import counted, listed, summed
+from shared.errors import Done
+from shared.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES, VERSION
+from shared.paging_types import PageRequest
+from shared.run_types import (
+    ChunkInput,
+    ChunkRequest,
+    ChunkResult,
+    CommitmentInput,
+    ExecutorInput,
+    ExecutorPageResult,
+    ExecutorResult,
+    Heartbeat,
+    JobPageResult,
+    LeaseRequest,
+    LeaseResult,
+    LogResult,
+    RunPageResult,
+    RunResult,
+    RunSpec,
+    WorkResult,
+)
+
+from build_executor import artifacts, dispatch, executors, leases, runs, verdicts, views
+from build_executor.store import book, grants, instruction_totals, wiring
+
+T = TypeVar("T")
+
+
+def caller() -> str:
+    return ic.caller().to_str()
+
+
+def finished(method: str, result: T) -> T:
+    """End of an update that changed something: messages and timers, then the count."""
+    dispatch.follow_up()
+    return counted(instruction_totals, method, result)
+
+
+@init
+def initialise() -> void:
+    seed_owner(grants, caller())
+
+
+@post_upgrade
+def resume() -> void:
+    dispatch.resume()
+
+
+@inspect_message
+def inspect() -> void:
+    chunk = MAX_CHUNK_BYTES if ic.method_name() == "upload_chunk" else 0
+    accept_unless_wasteful((), MAX_ARGUMENT_BYTES + chunk)
+
+
+@update
+def enqueue_run(spec: RunSpec) -> Done:
+    error = refuse_unless_sibling(wiring, caller(), "pipeline_config")
+    if error is not None:
+        return {"Err": error}
+    book.begin()
+    return finished("enqueue_run", runs.enqueue(book, spec, ic.time()))
+
+
+@update
+def record_verdict(notice: VerdictNotice) -> Done:
+    error = refuse_unless_sibling(wiring, caller(), "verification")
+    if error is not None:
+        return {"Err": error}
+    book.begin()
+    return finished("record_verdict", verdicts.record(book, notice, ic.time()))
+
+
+@query
+def has_work(request: LeaseRequest) -> bool:
+    return leases.has_work(book, caller(), request, ic.time())
+
+
+@update
+def lease_work(request: LeaseRequest) -> WorkResult:
+    book.begin()
+    return finished("lease_work", leases.lease_work(book, caller(), request, ic.time()))
+
+
+@update
+def heartbeat(beat: Heartbeat) -> LeaseResult:
+    book.begin()
+    result = leases.heartbeat(
+        book, caller(), beat["job"], beat["attempt"], beat["offset"], beat["log"], ic.time()
+    )
+    return finished("heartbeat", result)
+
+
+@update
+def release_work(job: text, attempt: nat16, reason: text) -> Done:
+    book.begin()
+    result = leases.release(book, caller(), job, attempt, reason, ic.time())
+    return finished("release_work", result)
+
+
+@update
+def submit_commitment(commitment: CommitmentInput) -> Done:
+    book.begin()
+    result = leases.commit(
+        book,
+        caller(),
+        commitment["job"],
+        commitment["attempt"],
+        commitment["commitment"],
+        commitment["wall_ns"],
+        commitment["peak_memory_bytes"],
+        ic.time(),
+    )
+    return finished("submit_commitment", result)
+
+
+@update
+def upload_chunk(chunk: ChunkInput) -> Done:
+    book.begin()
+    result = artifacts.upload_chunk(
+        book,
+        caller(),
+        chunk["run"],
+        chunk["stage"],
+        chunk["path"],
+        chunk["index"],
+        chunk["content"],
+        ic.time(),
+    )
+    return finished("upload_chunk", result)
+
+
+@update
+def finish_upload(run: text, stage: text, path: text) -> Done:
+    book.begin()
+    result = artifacts.finish_upload(book, caller(), run, stage, path, ic.time())
+    return finished("finish_upload", result)
+
+
+@update
+def cancel_run(run: text) -> Done:
+    error = refuse_unless(grants, caller(), "Operator")
+    if error is not None:
+        return {"Err": error}
+    book.begin()
+    return finished("cancel_run", runs.cancel(book, run, caller(), ic.time()))
+
+
+@update
+def register_executor(executor: ExecutorInput) -> ExecutorResult:
+    error = refuse_unless(grants, caller(), "Admin")
+    if error is not None:
+        return {"Err": error}
+    principal = executor["executor"].to_str()
+    error = executors.register(
+        book, principal, executor["operator"], executor["runtimes"], ic.time()
+    )
+    result: ExecutorResult
+    if error is not None:
+        result = {"Err": error}
+    else:
+        result = views.get_executor(book, principal)
+    return counted(instruction_totals, "register_executor", result)
+
+
+@update
+def set_executor_enabled(executor: Principal, enabled: bool) -> Done:
+    error = refuse_unless(grants, caller(), "Admin")
+    if error is not None:
+        return {"Err": error}
+    book.begin()
+    result = executors.set_enabled(book, executor.to_str(), enabled, ic.time())
+    return finished("set_executor_enabled", result)
+
+
+@query
+def list_executors(page: PageRequest) -> ExecutorPageResult:
+    return views.list_executors(book, page)
+
+
+@query
+def get_run(run: text) -> RunResult:
+    return views.get_run(book, run)
+
+
+@query
+def list_runs(repository: Opt[text], page: PageRequest) -> RunPageResult:
+    return views.list_runs(book, repository, page)
+
+
+@query
+def list_jobs(run: text, page: PageRequest) -> JobPageResult:
+    return views.list_jobs(book, run, page)
+
+
+@query
+def get_log(job: text, offset: nat64) -> LogResult:
+    return views.get_log(book, job, offset)
+
+
+@query
+def read_chunk(request: ChunkRequest) -> ChunkResult:
+    return artifacts.read_chunk(book, request)
+
+
+@update
+def wire(siblings: Siblings) -> Done:
+    return common_access.wire(wiring, grants, caller(), siblings)
+
+
+@query
+def siblings() -> Opt[Siblings]:
+    return siblings_of(wiring)
+
+
+@update
+def grant_role(principal: Principal, role: text) -> Done:
+    return common_access.grant_role(grants, caller(), principal.to_str(), role)
+
+
+@update
+def revoke_role(principal: Principal, role: text) -> Done:
+    return common_access.revoke_role(grants, caller(), principal.to_str(), role)
+
+
+@query
+def list_grants(page: PageRequest) -> GrantPageResult:
+    return common_access.list_grants(grants, page)
+
+
+@query
+def instructions() -> Vec[Tuple[text, nat64]]:
+    return listed(instruction_totals)
+
+
+@query
+def health() -> Health:
+    return {
+        "name": "build_executor",
+        "version": VERSION,
+        "wired": siblings_of(wiring) is not None,
+        "records": book.run_index.len(),
+        "open": book.open_runs.len(),
+        "cycles": ic.canister_balance128(),
+        "instructions": summed(instruction_totals),
+    }

@@ -1,0 +1,58 @@
+"""The canister's stable maps. Sizes are bytes of Candid; the bounds are in `shared.limits`.
+
+Keys: runs by id, stages `<run>/<stage>`, jobs `<run>/<stage>/<replica>`; log blocks
+`<job>#<number>`, chunks `<place>#<index>`, a repository's runs `<repository>#<number>`.
+"""
+
+from kybra import StableBTreeMap, blob, ic, nat8, nat64, text
+from shared.common_types import Outgoing, Wiring
+
+from build_executor.book import Book
+from build_executor.records import (
+    ContentRecord,
+    ExecutorRecord,
+    RunRecord,
+    SpecRecord,
+    StageRecord,
+)
+
+grants = StableBTreeMap[text, text](memory_id=0, max_key_size=80, max_value_size=200)
+wiring = StableBTreeMap[nat8, Wiring](memory_id=1, max_key_size=20, max_value_size=400)
+instruction_totals = StableBTreeMap[text, nat64](memory_id=2, max_key_size=100, max_value_size=20)
+outgoing = StableBTreeMap[text, Outgoing](memory_id=3, max_key_size=200, max_value_size=1_200)
+runs = StableBTreeMap[text, RunRecord](memory_id=4, max_key_size=100, max_value_size=60_000)
+specs = StableBTreeMap[text, SpecRecord](memory_id=5, max_key_size=100, max_value_size=2_100_000)
+stages = StableBTreeMap[text, StageRecord](memory_id=6, max_key_size=160, max_value_size=400_000)
+open_runs = StableBTreeMap[text, nat64](memory_id=7, max_key_size=100, max_value_size=20)
+run_index = StableBTreeMap[nat64, text](memory_id=8, max_key_size=20, max_value_size=100)
+repository_index = StableBTreeMap[text, text](memory_id=9, max_key_size=120, max_value_size=100)
+repository_runs = StableBTreeMap[text, nat64](memory_id=10, max_key_size=100, max_value_size=20)
+contents = StableBTreeMap[text, ContentRecord](memory_id=11, max_key_size=100, max_value_size=200)
+chunks = StableBTreeMap[text, blob](memory_id=12, max_key_size=80, max_value_size=1_000_100)
+log_blocks = StableBTreeMap[text, blob](memory_id=13, max_key_size=200, max_value_size=16_500)
+executors = StableBTreeMap[text, ExecutorRecord](
+    memory_id=14, max_key_size=80, max_value_size=1_000
+)
+executor_index = StableBTreeMap[nat64, text](memory_id=15, max_key_size=20, max_value_size=100)
+
+
+def instructions_so_far() -> int:
+    """Instructions of the message that is running."""
+    return ic.performance_counter(0)
+
+
+book = Book(
+    runs=runs,
+    specs=specs,
+    stages=stages,
+    open_runs=open_runs,
+    run_index=run_index,
+    repository_index=repository_index,
+    repository_runs=repository_runs,
+    contents=contents,
+    chunks=chunks,
+    log_blocks=log_blocks,
+    executors=executors,
+    executor_index=executor_index,
+    meter=instructions_so_far,
+)
