@@ -19,6 +19,7 @@ def approval() -> None:
 def summary(found: dict[str, Any]) -> dict[str, Any]:
     """What an approver must see before deciding."""
     request = found["request"]
+    approvals = sum(1 for vote in found["votes"] if vote["approve"])
     return {
         "approval": found["approval"],
         "state": found["state"],
@@ -30,13 +31,15 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
         "artifact": request["artifact"],
         "bytes": request["size"],
         "sha256": request["sha256"],
-        "gates": [
-            f"{next(iter(gate['gate']))} {'passed' if gate['passed'] else 'failed'}: {gate['detail']}"
-            for gate in found["gates"]
-        ],
-        "approvals": f"{sum(1 for v in found['votes'] if v['approve'])} of {request['policy']['threshold']}",
+        "gates": [_gate(gate) for gate in found["gates"]],
+        "approvals": f"{approvals} of {request['policy']['threshold']}",
         "expires": moment(found["expires_ns"]),
     }
+
+
+def _gate(result: dict[str, Any]) -> str:
+    word = "passed" if result["passed"] else "failed"
+    return f"{next(iter(result['gate']))} {word}: {result['detail']}"
 
 
 @approval.command("list")

@@ -32,7 +32,7 @@ def build(context: Context, main: Path, out: Path | None, name: str | None) -> N
             "module": str(folder / f"{built.name}.wasm.gz"),
             "interface": str(folder / f"{built.name}.did"),
             "bytes": len(built.wasm_gz),
-            "sha256": built.wasm_gz_sha256,
+            "sha256": built.module_hash_gz,
             "seconds": round(built.duration, 2),
         },
         "sha256",

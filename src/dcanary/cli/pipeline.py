@@ -22,7 +22,10 @@ def pipeline() -> None:
 _file = click.argument("file", type=click.Path(path_type=Path), default="dcanary.yml")
 _repository = click.option("--repository", required=True, help="The registered repository.")
 _approvers = click.option(
-    "--approver", "approvers", multiple=True, help="Principal that may approve; added to the file's."
+    "--approver",
+    "approvers",
+    multiple=True,
+    help="Principal that may approve; added to the file's.",
 )
 
 

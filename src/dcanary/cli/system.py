@@ -31,7 +31,7 @@ def build_all(context: Context) -> None:
         {
             "canister": name,
             "bytes": len(one.wasm_gz),
-            "sha256": one.wasm_gz_sha256,
+            "sha256": one.module_hash_gz,
             "seconds": round(one.duration, 2),
         }
         for name, one in built.items()
@@ -80,8 +80,19 @@ def deploy(context: Context) -> None:
 @click.option("--verification", required=True)
 @click.option("--deployment", required=True)
 @pass_context
-def connect(context: Context, url: str, root_key: str | None, **canisters: str) -> None:
+def connect(
+    context: Context,
+    url: str,
+    root_key: str | None,
+    webhook: str,
+    pipeline_config: str,
+    build_executor: str,
+    verification: str,
+    deployment: str,
+) -> None:
     """Use canisters that dfx or icp installed, and wire them."""
+    given = (webhook, pipeline_config, build_executor, verification, deployment)
+    canisters = dict(zip(CANISTERS, given, strict=True))
     if root_key is None:
         raise ConfigError("the root key is missing", "give --root-key HEX, or --root-key fetch")
     try:

@@ -20,6 +20,8 @@ DER_PREFIX = bytes.fromhex(
     "308182301d060d2b0601040182dc7c0503010201060c2b0601040182dc7c05030201036100"
 )
 
+MAX_SKEW_NS = 5 * 60 * 1_000_000_000
+
 
 class Unknown(Exception):
     """The path is pruned: the certificate neither shows nor denies it."""
@@ -102,31 +104,70 @@ def _load(blob: bytes) -> dict[str, Any]:
     return value
 
 
-def verify(blob: bytes, root_key: bytes) -> Sequence[Any]:
+def verify(blob: bytes, root_key: bytes, canister: bytes | None = None) -> Sequence[Any]:
     """Check the signature (through one delegation at most) and return the hash tree.
 
-    Raises CertificateError when anything is off.
+    With `canister`, a delegated subnet must be the one that hosts it. Raises CertificateError.
     """
     certificate = _load(blob)
     key = root_key
-    delegation = certificate.get("delegation")
-    if delegation is not None:
-        parent = _load(bytes(delegation["certificate"]))
-        if parent.get("delegation") is not None:
-            raise CertificateError("the certificate's delegation is itself delegated")
-        tree = verify(bytes(delegation["certificate"]), root_key)
-        try:
-            found = lookup(tree, [b"subnet", bytes(delegation["subnet_id"]), b"public_key"])
-        except Unknown:
-            found = None
-        if found is None:
-            raise CertificateError("the delegation does not name the subnet's key")
-        key = found
+    if certificate.get("delegation") is not None:
+        key = _delegated_key(certificate["delegation"], root_key, canister)
     message = b"\x0dic-state-root" + root_hash(certificate["tree"])
     if not _verify_signature(_public_key(key), bytes(certificate["signature"]), message):
         raise CertificateError(
             "the certificate is not signed by the network's root key",
             "check that the root key is the one of this network",
         )
-    tree_of: Sequence[Any] = certificate["tree"]
-    return tree_of
+    tree: Sequence[Any] = certificate["tree"]
+    return tree
+
+
+def _delegated_key(delegation: Any, root_key: bytes, canister: bytes | None) -> bytes:
+    """The subnet's key, as the root key certifies it."""
+    try:
+        subnet, parent = bytes(delegation["subnet_id"]), bytes(delegation["certificate"])
+    except (KeyError, TypeError):
+        raise CertificateError("the certificate's delegation is malformed") from None
+    if _load(parent).get("delegation") is not None:
+        raise CertificateError("the certificate's delegation is itself delegated")
+    tree = verify(parent, root_key)
+    try:
+        key = lookup(tree, [b"subnet", subnet, b"public_key"])
+        ranges = lookup(tree, [b"subnet", subnet, b"canister_ranges"])
+    except Unknown:
+        key, ranges = None, None
+    if key is None:
+        raise CertificateError("the delegation does not name the subnet's key")
+    if canister and not _in_ranges(canister, ranges):
+        raise CertificateError("the canister is not one of the subnet's that signed for it")
+    return key
+
+
+def _in_ranges(canister: bytes, ranges: bytes | None) -> bool:
+    if ranges is None:
+        return False
+    try:
+        listed = cbor2.loads(ranges)
+        pairs = [(bytes(low), bytes(high)) for low, high in getattr(listed, "value", listed)]
+    except (ValueError, TypeError, cbor2.CBORDecodeError):
+        raise CertificateError("the subnet's canister ranges are malformed") from None
+    return any(low <= canister <= high for low, high in pairs)
+
+
+def check_freshness(tree: Sequence[Any], now_ns: int) -> None:
+    """Raises CertificateError when the certificate's time is more than five minutes off."""
+    try:
+        raw = lookup(tree, [b"time"])
+    except Unknown:
+        raw = None
+    if raw is None:
+        raise CertificateError("the certificate does not say when it was made")
+    made = 0
+    for position, byte in enumerate(raw):
+        made |= (byte & 0x7F) << (7 * position)
+    if abs(now_ns - made) > MAX_SKEW_NS:
+        raise CertificateError(
+            f"the certificate is {abs(now_ns - made) / 1e9:.0f} s off this machine's clock",
+            "is the clock right? an old certificate may be a replay",
+        )

@@ -139,7 +139,7 @@ class Connection:
         reply = self._post(f"/api/v3/canister/{where}/read_state", envelope)
         if reply.status_code == 404:
             reply = self._post(f"/api/v2/canister/{where}/read_state", envelope)
-        return certificate.verify(bytes(self._cbor(reply)["certificate"]), self.network.root_key)
+        return self._verified(bytes(self._cbor(reply)["certificate"]), effective)
 
     # -- what the certified state says of a canister ---------------------------------------------
 
@@ -208,8 +208,13 @@ class Connection:
         answer = self._cbor(reply)
         if answer.get("status") != "replied":
             raise self._rejection(answer, canister, method)
-        tree = certificate.verify(bytes(answer["certificate"]), self.network.root_key)
+        tree = self._verified(bytes(answer["certificate"]), canister)
         return self._outcome(tree, request_id, canister, method)
+
+    def _verified(self, blob: bytes, canister: bytes) -> Sequence[Any]:
+        tree = certificate.verify(blob, self.network.root_key, canister)
+        certificate.check_freshness(tree, time.time_ns())
+        return tree
 
     def _outcome(
         self, tree: Sequence[Any], request_id: bytes, canister: bytes, method: str

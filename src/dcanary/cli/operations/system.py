@@ -50,7 +50,7 @@ def deploy(
             if installed is None:
                 management.install(canister, module, NO_ARGUMENTS, "install")
                 done[name] = "created"
-            elif installed.hex() != built[name].wasm_gz_sha256:
+            elif installed.hex() != built[name].module_hash_gz:
                 management.install(canister, module, NO_ARGUMENTS, "upgrade")
                 done[name] = "upgraded"
             else:

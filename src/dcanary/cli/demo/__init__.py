@@ -1,0 +1,34 @@
+"""`dcanary demo`: the main job, each part real, from an empty folder to deployed canisters."""
+
+from __future__ import annotations
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.demo.main_job import MainJob, stop_everything
+from dcanary.cli.demo.reporter import Reporter
+
+
+@click.command()
+@click.option("--stop", is_flag=True, help="Stop what an earlier demo left running.")
+@click.option(
+    "--example",
+    "examples",
+    multiple=True,
+    type=click.Choice(["counter-motoko", "counter-python"]),
+    help="Only this one (default: both).",
+)
+@click.option(
+    "--keep-going/--stop-after", default=True, help="Leave everything running at the end."
+)
+@pass_context
+def demo(context: Context, stop: bool, examples: tuple[str, ...], keep_going: bool) -> None:
+    """Push, build, agree, approve, deploy, upgrade: in a folder of its own (HOME/demo)."""
+    home = context.home / "demo"
+    if stop:
+        for name in stop_everything(home):
+            context.output.say(f"stopped {name}")
+        return
+    reporter = Reporter(context.output.as_json)
+    chosen = list(examples) or ["counter-motoko", "counter-python"]
+    MainJob(home, chosen, reporter, keep_running=keep_going).run()

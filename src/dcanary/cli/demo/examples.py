@@ -1,0 +1,97 @@
+"""The two example repositories: where they are, and the change that the second push brings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import dcanary
+from dcanary.client.errors import ClientError, ConfigError
+
+
+@dataclass(frozen=True)
+class Example:
+    """`old` is replaced by `new` in `source`: from then on, one `inc` adds ten."""
+
+    name: str
+    source: str
+    old: str
+    new: str
+
+
+EXAMPLES = {
+    "counter-motoko": Example("counter-motoko", "src/main.mo", "count += 1;", "count += 10;"),
+    "counter-python": Example("counter-python", "src/main.py", "STEP = 1", "STEP = 10"),
+}
+
+
+def examples_folder() -> Path:
+    """$DCANARY_EXAMPLES, or those of this installation. Raises ConfigError when not there."""
+    configured = os.environ.get("DCANARY_EXAMPLES")
+    package = Path(dcanary.__file__).resolve().parent
+    places = (
+        [Path(configured)]
+        if configured
+        else [package / "_examples", package.parents[1] / "examples"]
+    )
+    for place in places:
+        if (place / "counter-motoko").is_dir():
+            return place
+    raise ConfigError(f"the examples are not in {' or '.join(map(str, places))}")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Output of a git command that asks nobody anything. Raises ClientError when it fails."""
+    environment = {
+        **os.environ,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "Demo Developer",
+        "GIT_AUTHOR_EMAIL": "developer@example.com",
+        "GIT_COMMITTER_NAME": "Demo Developer",
+        "GIT_COMMITTER_EMAIL": "developer@example.com",
+    }
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if done.returncode:
+        raise ClientError(f"git {arguments[0]} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout.strip()
+
+
+def make_working_copy(example: Example, folder: Path, remote: str) -> None:
+    """A Git repository with the example's files, not yet pushed."""
+    shutil.copytree(
+        examples_folder() / example.name,
+        folder,
+        ignore=shutil.ignore_patterns("build", ".git", "__pycache__"),
+    )
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "remote", "add", "origin", remote)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", f"The first {example.name}")
+
+
+def change_source(example: Example, folder: Path) -> None:
+    """Commit the change. Raises ClientError when the example does not hold what it replaces."""
+    path = folder / example.source
+    text = path.read_text()
+    if text.count(example.old) != 1:
+        raise ClientError(f"{path} does not hold {example.old!r} once")
+    path.write_text(text.replace(example.old, example.new))
+    git(folder, "commit", "-q", "-a", "-m", "Count in tens")
+
+
+def push(folder: Path) -> str:
+    """Push main; the commit's id."""
+    git(folder, "push", "-q", "origin", "main")
+    return git(folder, "rev-parse", "HEAD")

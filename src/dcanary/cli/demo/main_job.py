@@ -1,0 +1,346 @@
+"""The main job in order. Every step is what the commands of the tutorial do."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dcanary.agent.sandbox import probe_sandbox
+from dcanary.cli.demo.examples import EXAMPLES, Example, change_source, make_working_copy, push
+from dcanary.cli.demo.follow import Follower
+from dcanary.cli.demo.reporter import Reporter
+from dcanary.cli.errors import translated
+from dcanary.cli.operations import build as build_operations
+from dcanary.cli.operations import executor as executor_operations
+from dcanary.cli.operations import forge as forge_operations
+from dcanary.cli.operations import network as network_operations
+from dcanary.cli.operations import pipeline as pipeline_operations
+from dcanary.cli.operations import system as system_operations
+from dcanary.cli.operations.processes import Processes
+from dcanary.cli.operations.secrets import new_secret_file
+from dcanary.cli.operations.watch import Ended, describe, state_of, wait_for_release
+from dcanary.cli.repository import webhook_url
+from dcanary.client.actor import Actor
+from dcanary.client.errors import ClientError, RefusedError
+from dcanary.client.identity import Identity, create_identity
+from dcanary.client.principal import from_text
+from dcanary.client.system import CANISTERS, System, SystemConfig
+from dcanary.replica.network import control
+
+OPERATORS = ("alice", "bob", "carol")
+RUN_SECONDS = 600.0
+RELEASE_SECONDS = 180.0
+TARGET_CYCLES = 3_000_000_000_000
+
+
+def stop_everything(home: Path) -> list[str]:
+    """Stop forge, executors and network of a demo; names of what ran."""
+    names = Processes(home / "processes").stop_all()
+    with translated():
+        if home.is_dir() and control.stop(home / "network"):
+            names.append("network")
+    return names
+
+
+class MainJob:
+    """One demo in one folder, which it empties first: it is the demo's own."""
+
+    def __init__(
+        self, home: Path, examples: Sequence[str], reporter: Reporter, *, keep_running: bool
+    ) -> None:
+        self.home = home
+        self.examples = [EXAMPLES[name] for name in examples]
+        self.report = reporter
+        self.keep_running = keep_running
+        self.processes = Processes(home / "processes")
+        self.follower: Follower
+        self.owner: Identity
+        self.approver: Identity
+        self.config: SystemConfig
+        self.system: System
+        self.forge_url = ""
+
+    def run(self) -> None:
+        """Raises ClientError when any step does not end as it must."""
+        try:
+            self._prepare()
+            self._deploy_system()
+            self._start_forge()
+            self._start_executors()
+            self._register()
+            with self.report.step("Push the first commit"):
+                first = self._push_all()
+            self._follow(first)
+            self._release_all(first, "create and install")
+            with self.report.step("Call the deployed canisters"):
+                for example in self.examples:
+                    self._call(example, "inc", "get")
+            with self.report.step("Push a second commit: one inc now adds ten"):
+                for example in self.examples:
+                    change_source(example, self.home / "work" / example.name)
+                second = self._push_all()
+            self._follow(second)
+            self._release_all(second, "upgrade, keeping state")
+            with self.report.step("Call them again: the value of before is kept"):
+                for example in self.examples:
+                    self._call(example, "get", "inc", "get")
+            self._closing_words()
+        except BaseException:
+            if not self.keep_running:
+                stop_everything(self.home)
+            raise
+        if not self.keep_running:
+            stop_everything(self.home)
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        with self.report.step("Build the five canisters from Python and start a local network"):
+            stop_everything(self.home)
+            if self.home.exists():
+                shutil.rmtree(self.home)
+            self.home.mkdir(parents=True)
+            self.owner = create_identity(self.home / "identities" / "default.pem")
+            self.approver = create_identity(self.home / "identities" / "approver.pem")
+            running, _ = network_operations.ensure_started(self.home / "network")
+            self.report.detail(f"network at {running.url}", url=running.url)
+            self.built = build_operations.build_system(self.home / "build", self._progress)
+            for name, one in self.built.items():
+                self.report.detail(
+                    f"{name}: {len(one.wasm_gz) / 1e6:.1f} MB, sha256 {one.module_hash_gz[:16]}…",
+                    canister=name,
+                    sha256=one.module_hash_gz,
+                )
+            self.address = network_operations.address(running)
+
+    def _progress(self, text: str) -> None:
+        self.report.detail(text)
+
+    def _deploy_system(self) -> None:
+        with self.report.step("Install them in chunks and wire them to each other"):
+            self.config, _ = system_operations.deploy(
+                self.home / "system.json", self.address, self.owner, self.built, self._progress
+            )
+            self.system = System(self.config, self.owner)
+            self.follower = Follower(self.system, self.report)
+            for name in CANISTERS:
+                actor = self.system.actor(name)
+                certified = self.system.connection.module_hash(actor.raw)
+                if certified is None or certified.hex() != self.built[name].module_hash_gz:
+                    raise ClientError(
+                        f"{name}: the network certifies another module than was built"
+                    )
+            self.report.good("the network certifies the five module hashes")
+
+    def _start_forge(self) -> None:
+        with self.report.step("Start a Git forge that signs its webhooks"):
+            process = self.processes.spawn("forge", ["--home", str(self.home), "forge", "start"])
+            self.forge_url = self._wait_for(
+                lambda: forge_operations.running_url(self.home / "forge"),
+                lambda: self.processes.require(process),
+                "the forge",
+            )
+            self.report.detail(f"forge at {self.forge_url}", url=self.forge_url)
+
+    def _start_executors(self) -> None:
+        with self.report.step("Start three executors of three operators"):
+            arguments = []
+            reason = probe_sandbox()
+            if reason is not None:
+                self.report.warn(f"builds run WITHOUT a sandbox: {reason}")
+                arguments = ["--allow-unsandboxed"]
+            for operator in OPERATORS:
+                name = f"{operator}-1"
+                identity = executor_operations.executor_identity(self.home / "executors", name)
+                self.system.build_executor.ask(
+                    "register_executor",
+                    {
+                        "executor": identity.principal,
+                        "operator": operator,
+                        "runtimes": [{"Shell": None}, {"Python": None}, {"Motoko": None}],
+                    },
+                )
+                self.processes.spawn(
+                    name, ["--home", str(self.home), "executor", "start", name, *arguments]
+                )
+                self.report.detail(
+                    f"{name} of {operator}: {identity.principal}",
+                    executor=identity.principal,
+                    operator=operator,
+                )
+
+    def _register(self) -> None:
+        with self.report.step("Register repositories, pipelines (2 of 3) and targets"):
+            for example in self.examples:
+                self._register_one(example)
+
+    def _register_one(self, example: Example) -> None:
+        secret = new_secret_file(self.home / "secrets" / f"{example.name}.webhook")
+        clone_url = forge_operations.create_repository(self.home / "forge", example.name)
+        self.system.webhook.ask(
+            "register_repository",
+            {
+                "repository": example.name,
+                "provider": {"GitHub": None},
+                "clone_url": clone_url,
+                "secret": secret,
+            },
+        )
+        url = webhook_url(
+            self.address.url, self.config.canisters["webhook"], "github", example.name
+        )
+        forge_operations.set_webhook(self.home / "forge", example.name, url, secret)
+        folder = self.home / "work" / example.name
+        make_working_copy(example, folder, clone_url)
+        definition = pipeline_operations.definition(folder, example.name, [self.approver.principal])
+        self.system.pipeline_config.ask("register_pipeline", definition)
+        self.system.deployment.ask(
+            "register_target",
+            {
+                "target": example.name,
+                "repository": example.name,
+                "network": "local",
+                "canister": None,
+                "controllers": [self.owner.principal],
+                "cycles": TARGET_CYCLES,
+            },
+        )
+        self.report.detail(f"{example.name}: webhook {url}", repository=example.name, webhook=url)
+
+    def _push_all(self) -> dict[str, str]:
+        """Example name -> run that its push started."""
+        commits = {e.name: push(self.home / "work" / e.name) for e in self.examples}
+        runs = {}
+        for name, sha in commits.items():
+            runs[name] = self._wait_for(
+                functools.partial(self._run_of, name, sha), lambda: None, f"{name}'s run"
+            )
+            self.report.detail(
+                f"{name} {sha[:12]}: delivery accepted, signature good: {runs[name]}",
+                repository=name,
+                commit=sha,
+                run=runs[name],
+            )
+        return runs
+
+    def _run_of(self, repository: str, sha: str) -> str | None:
+        page = {"cursor": None, "limit": 20}
+        for item in self.system.webhook.ask("list_deliveries", repository, page)["items"]:
+            if item["sha"] == sha:
+                if item["run"] is None:
+                    raise ClientError(f"the push of {sha} was {describe(item['state'])}")
+                return str(item["run"])
+        return None
+
+    def _follow(self, runs: dict[str, str]) -> None:
+        with self.report.step("Three executors build the commit; two must agree on every byte"):
+            ended = self.follower.until_ended(list(runs.values()), RUN_SECONDS)
+            for run, found in ended.items():
+                if state_of(found) != "Succeeded":
+                    raise Ended(
+                        f"{run} ended as {describe(found['state'])}",
+                        f"read its log: dcanary run log {run}/build/0",
+                    )
+
+    def _release_all(self, runs: dict[str, str], how: str) -> None:
+        with self.report.step(f"Approve exactly those bytes; {how}"):
+            approver = System(self.config, self.approver)
+            try:
+                for example in self.examples:
+                    self._release(example, runs[example.name], approver)
+            finally:
+                approver.close()
+
+    def _release(self, example: Example, run: str, approver: System) -> None:
+        approval = self._wait_for(
+            lambda: self.system.build_executor.ask("get_run", run)["approval"],
+            lambda: None,
+            f"the approval request of {run}",
+        )
+        asked = approver.verification.ask("get_approval", approval)
+        sha256 = asked["request"]["sha256"]
+        self.report.detail(
+            f"{approval}: {example.name} wants {next(iter(asked['request']['mode']))} of {sha256}",
+            approval=approval,
+            sha256=sha256,
+        )
+        approver.verification.ask(
+            "decide_approval",
+            {"approval": approval, "sha256": sha256, "approve": True, "comment": "demo"},
+        )
+        release = self._wait_for(
+            lambda: approver.verification.ask("get_approval", approval)["state"].get("Released"),
+            lambda: None,
+            f"the release of {approval}",
+        )
+        found = wait_for_release(self.system, release, RELEASE_SECONDS, self._progress)
+        certified = self.system.connection.module_hash(from_text(found["canister"]))
+        if certified is None or certified.hex() != sha256:
+            raise ClientError(f"{release}: the network certifies another module than was approved")
+        self.report.good(
+            f"{release}: canister {found['canister']} runs {certified.hex()} (certified)",
+            release=release,
+            canister=found["canister"],
+            module_hash=certified.hex(),
+        )
+
+    def _call(self, example: Example, *methods: str) -> None:
+        target = self.system.deployment.ask("get_target", example.name)
+        actor = Actor.from_metadata(self.system.connection, target["canister"])
+        for method in methods:
+            answer = actor.call(method)
+            self.report.good(
+                f"{example.name}.{method}() = {answer}",
+                repository=example.name,
+                method=method,
+                answer=answer,
+            )
+
+    def _closing_words(self) -> None:
+        home = (
+            self.home
+            if not self.home.is_relative_to(Path.cwd())
+            else self.home.relative_to(Path.cwd())
+        )
+        command = (
+            "dcanary" if shutil.which("dcanary") else str(Path(sys.executable).parent / "dcanary")
+        )
+        self.report.plain(
+            f"""
+All of it in {self.report.elapsed():.0f} s. What to try next:
+
+  export DCANARY_HOME={home}
+  {command} run show run-1                 # votes, hashes, verdict
+  {command} release list                   # what runs where
+  {command} release rollback release-{2 * len(self.examples)}     # module and state of before
+  git -C {home}/work/{self.examples[0].name} log   # change it, push, approve
+
+Stop it with: make stop   (or: {command} demo --stop)"""
+        )
+
+    def _wait_for(
+        self,
+        ask: Callable[[], Any],
+        check: Callable[[], None],
+        what: str,
+        timeout: float = 60.0,
+    ) -> Any:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                found = ask()
+            except RefusedError as error:
+                if error.kind not in ("NotFound", "Unavailable"):
+                    raise
+                found = None
+            if found:
+                return found
+            check()
+            if time.monotonic() > deadline:
+                raise ClientError(f"{what} did not appear within {timeout:.0f} s")
+            time.sleep(0.1)
