@@ -1,0 +1,168 @@
+"""Canister methods: the decorators, and how a message becomes a call of the Python function."""
+
+from __future__ import annotations
+
+import _ic  # type: ignore[import-not-found]
+from types import GeneratorType
+from typing import Any, Callable
+
+from ._annotations import Wrapped, annotations_of, results_of, to_type, unwrap_names
+from ._calls import Task
+from ._decode import ArgsDecoder
+from ._encode import ArgsEncoder
+from ._errors import CandidError, LoadError
+from ._runtime import declared, state
+from ._types import Type
+
+_CO_GENERATOR = 0x20
+_CO_VARARGS = 0x0C
+
+
+def decorator(kind: str, takes_guard: bool = True) -> Callable[..., Any]:
+    """`@kind` and `@kind(guard=…)`: record the function, leave it as it is."""
+
+    def decorate(_func: Any = None, *, guard: Any = None) -> Any:
+        if guard is not None and not takes_guard:
+            raise LoadError(f"@{kind} takes no guard")
+
+        def register(func: Any) -> Any:
+            declared.methods.append((kind, func, guard))
+            return func
+
+        return register if _func is None else register(_func)
+
+    return decorate
+
+
+def signature_of(
+    func: Any, skip_self: bool = False
+) -> tuple[list[Type], list[Type], frozenset[str]]:
+    """Argument types, result types, and which of Async and Manual wrap the result.
+
+    Raises LoadError that names the function and the parameter.
+    """
+    inner = func
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    where = f"{inner.__module__}.{inner.__qualname__}"
+    code = inner.__code__
+    if code.co_flags & _CO_VARARGS or code.co_kwonlyargcount:
+        raise LoadError(f"{where}: *args, **kwargs and keyword-only parameters have no Candid type")
+    names = code.co_varnames[: code.co_argcount]
+    if skip_self:
+        if not names or names[0] != "self":
+            raise LoadError(f"{where}: the first parameter of a service method is self")
+        names = names[1:]
+    elif names[:1] == ("self",):
+        raise LoadError(f"{where}: canister methods are functions of a module, without self")
+    try:
+        annotations = annotations_of(inner)
+    except LoadError as error:
+        raise LoadError(f"{where}: {error}") from None
+    namespace = inner.__globals__
+    args = []
+    for name in names:
+        if name not in annotations:
+            raise LoadError(f"{where}: the parameter {name!r} has no type annotation")
+        try:
+            args.append(to_type(annotations[name], namespace))
+        except LoadError as error:
+            raise LoadError(f"{where}: parameter {name!r}: {error}") from None
+    if "return" not in annotations:
+        raise LoadError(f"{where}: the return type is missing (void when there is none)")
+    words = set()
+    try:
+        result, space = unwrap_names(annotations["return"], namespace)
+        while isinstance(result, Wrapped) and result.word in ("Async", "Manual"):
+            words.add(result.word)
+            result, space = unwrap_names(result.inner, result.namespace)
+        results = results_of(result, space)
+    except LoadError as error:
+        raise LoadError(f"{where}: return type: {error}") from None
+    if code.co_flags & _CO_GENERATOR and "Async" not in words:
+        raise LoadError(f"{where}: a method that yields returns Async[…]")
+    return args, results, frozenset(words)
+
+
+class Method:
+    """A query, update or lifecycle method, ready to run."""
+
+    __slots__ = ("_args", "_decode", "_encode", "args", "func", "guard", "kind", "manual",
+                 "mode", "name", "results")  # fmt: skip
+
+    def __init__(self, kind: str, func: Any, guard: Any) -> None:
+        self.kind = kind
+        self.func = func
+        self.guard = guard
+        self.name: str = func.__name__
+        self.args, self.results, words = signature_of(func)
+        self.manual = "Manual" in words
+        self.mode = "composite_query" if kind == "query" and "Async" in words else kind
+        if kind not in ("query", "update"):
+            if self.results:
+                raise LoadError(f"{func.__module__}.{self.name}: @{kind} returns void")
+            if self.args and kind not in ("init", "post_upgrade"):
+                raise LoadError(f"{func.__module__}.{self.name}: @{kind} takes no parameters")
+            if "Async" in words and kind != "heartbeat":
+                raise LoadError(f"{func.__module__}.{self.name}: @{kind} cannot make calls")
+        self._decode = ArgsDecoder(self.args)
+        self._encode = ArgsEncoder(self.results)
+        self._args = ArgsEncoder(self.args)
+
+    @property
+    def answers(self) -> bool:
+        return self.kind in ("query", "update")
+
+    def run(self) -> None:
+        """Serve the current message."""
+        state.current = self
+        if self.guard is not None and not self._passes_guard():
+            return
+        if self.args:
+            try:
+                args = self._decode(_ic.msg_arg_data())
+            except CandidError as error:
+                _ic.trap(f"{self.name}: the argument cannot be read: {error}")
+                raise
+            value = self.func(*args)
+        else:
+            value = self.func()
+        if isinstance(value, GeneratorType):
+            Task(value, self).run(None)
+        else:
+            self.finish(value)
+
+    def finish(self, value: Any) -> None:
+        """Answer the call with the value the function returned."""
+        if self.answers and not self.manual:
+            self.reply(value)
+
+    def reply(self, value: Any) -> None:
+        """Encode the value by the declared result type and reply."""
+        try:
+            data = self._encode([value] if self.results else [])
+        except CandidError as error:
+            raise CandidError(f"the result of {self.name}: {error}") from None
+        _ic.msg_reply(data)
+
+    def _passes_guard(self) -> bool:
+        result = self.guard()
+        if isinstance(result, dict) and "Err" in result:
+            text = str(result["Err"])
+            if self.answers:
+                _ic.msg_reject(text)
+            else:
+                _ic.trap(text)
+            return False
+        if not isinstance(result, dict) or "Ok" not in result:
+            raise TypeError(f"the guard of {self.name} returned {result!r}, not a GuardResult")
+        return True
+
+    def encode_args(self, values: Any) -> bytes:
+        """The message that calls this method with these values (used by tests)."""
+        return self._args(values)
+
+    def decode_result(self, data: bytes) -> Any:
+        """The value in a reply of this method (used by tests)."""
+        values = ArgsDecoder(self.results)(data)
+        return values[0] if values else None
