@@ -173,7 +173,8 @@ class ReleaseState(Variant, total=False):
 class Release(Record):
     """One deployment of one agreed artifact to one target.
 
-    `previous_hash` and `snapshot` are what a rollback returns to.
+    `previous_hash` and `snapshot` are what a rollback returns to. `note` says why the last attempt
+    to roll back failed.
     """
 
     release: text
@@ -183,6 +184,7 @@ class Release(Record):
     module_hash: Opt[blob]
     previous_hash: Opt[blob]
     snapshot: Opt[blob]
+    note: Opt[text]
     created_ns: nat64
     updated_ns: nat64
 

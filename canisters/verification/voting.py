@@ -10,7 +10,7 @@ from shared.limits import MAX_OPEN_ROUNDS
 
 from verification import rounds as rules
 from verification.sending import outbox, verdict_message
-from verification.store import RoundRecord, manifests, open_rounds, rounds
+from verification.store import RoundRecord, manifests, open_rounds, outgoing, rounds
 from verification.views import shown
 
 MANIFEST_VERSION = 1
@@ -50,7 +50,8 @@ def rearm() -> None:
     """After an upgrade: timers of open rounds, and messages that were not acknowledged."""
     for key, deadline_ns in open_rounds.items():
         _arm(key, deadline_ns)
-    outbox.wake()
+    for message, _ in outgoing.items():
+        outbox.retry_now(message)
 
 
 def open_round(request: RoundInput) -> Done:
