@@ -10,6 +10,8 @@ from .convert import bad, mapping, natural, unsupported
 
 DEFAULT_TIME_NS = 1_620_328_630_000_000_000
 """Time of a new instance: 2021-05-06T19:17:10Z."""
+KIND_FILE = "subnet_kind"
+"""Tells in a state folder what kind of subnet it holds."""
 _NAMED = {
     "nns": "NNS",
     "sns": "SNS",
@@ -58,7 +60,14 @@ def _check_spec(name: str, spec: object) -> None:
         raise unsupported(f"cost_schedule of subnet {name} other than Normal")
 
 
-def _kind(subnets: Mapping[str, object]) -> str:
+def _saved_kind(state_dir: Path | None) -> str | None:
+    try:
+        return None if state_dir is None else (state_dir / KIND_FILE).read_text().strip()
+    except OSError:
+        return None
+
+
+def _kind(subnets: Mapping[str, object], state_dir: Path | None) -> str:
     kinds = []
     for name, kind in _NAMED.items():
         if subnets.get(name) is not None:
@@ -71,6 +80,11 @@ def _kind(subnets: Mapping[str, object]) -> str:
         for spec in specs:
             _check_spec(name, spec)
             kinds.append(kind)
+    saved = _saved_kind(state_dir)
+    if saved is not None:
+        if kinds and kinds != [saved]:
+            raise bad(f"the state folder {state_dir} holds a subnet of kind {saved}")
+        kinds = [saved]
     if not kinds:
         raise bad("SubnetConfigSet must contain at least one subnet")
     if len(kinds) > 1:
@@ -99,10 +113,11 @@ def parse_config(body: Mapping[str, object]) -> InstanceConfig:
     state_dir = body.get("state_dir")
     if state_dir is not None and not isinstance(state_dir, str):
         raise bad("state_dir must be a path")
+    folder = None if state_dir is None else Path(state_dir)
     gateway = body.get("http_gateway_config")
     return InstanceConfig(
-        _kind(mapping(body.get("subnet_config_set", body), "subnet_config_set")),
-        None if state_dir is None else Path(state_dir),
+        _kind(mapping(body.get("subnet_config_set", body), "subnet_config_set"), folder),
+        folder,
         time_ns,
         auto_progress,
         None if gateway is None else mapping(gateway, "http_gateway_config"),

@@ -13,13 +13,14 @@ from starlette.types import ASGIApp
 from ..api import HttpOutcall, Ingress, Reject, Reply, RequestState
 from ..certification.keys import SubnetKeys
 from ..http.app import create_app, topology
+from ..network.files import ENGINE_FOLDER
 from ..network.outcalls import Outcalls
 from ..node import Node
 from ..wire import principal
 from ..wire.authentication import MAX_INGRESS_TTL_NS
 from ..wire.http_records import encode_outcall_result
 from ..wire.request_id import hash_of_map
-from .config import InstanceConfig
+from .config import KIND_FILE, InstanceConfig
 from .convert import (
     ApiError,
     bad,
@@ -51,8 +52,12 @@ class Instance:
         # The same kind of instance has the same ids and randomness every time, as in PocketIC.
         seed = hashlib.sha256(f"pocket-ic/{config.kind}".encode()).digest()
         self.keys = SubnetKeys(seed)
+        folder = config.state_dir
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / KIND_FILE).write_text(config.kind + "\n")
         engine = open_engine(
-            config.state_dir,
+            None if folder is None else folder / ENGINE_FOLDER,
             seed=self.keys.engine_seed,
             start_time_ns=time.time_ns() if config.auto_progress else config.time_ns,
             cache_dir=cache_dir,

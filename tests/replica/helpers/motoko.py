@@ -1,0 +1,90 @@
+"""Compiling Motoko sources with the compiler of the npm package `motoko`."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+_SCRIPT = """
+const mo = require('motoko');
+const fs = require('fs');
+mo.write('Main.mo', fs.readFileSync(0, 'utf8'));
+mo.setPublicMetadata(['candid:service']);
+fs.writeFileSync(process.argv[1], mo.wasm('Main.mo', 'ic').wasm);
+"""
+
+COUNTER = """
+import Prim "mo:⛔";
+persistent actor {
+  type Pair = (Text, Text);
+  type Request = {
+    method : Text; url : Text; headers : [Pair]; body : Blob; certificate_version : ?Nat16
+  };
+  type Response = { status_code : Nat16; headers : [Pair]; body : Blob; upgrade : ?Bool };
+  type Header = { name : Text; value : Text };
+  type Fetched = { status : Nat; headers : [Header]; body : Blob };
+  transient let ic = actor "aaaaa-aa" : actor {
+    http_request : {
+      url : Text; max_response_bytes : ?Nat64; method : { #get; #head; #post };
+      headers : [Header]; body : ?Blob; transform : ?Nat
+    } -> async Fetched
+  };
+  var n : Nat = 0;
+  public func inc() : async Nat { n += 1; n };
+  public query func get() : async Nat { n };
+  public func fail() : async () { Prim.trap("failed on purpose") };
+  public shared query ({ caller }) func whoami() : async Principal { caller };
+  public func set_certified() : async () { Prim.setCertifiedData("\\01\\02") };
+  public query func certificate() : async ?Blob { Prim.getCertificate() };
+  public func now() : async Nat64 { Prim.time() };
+  public query func http_request(r : Request) : async Response {
+    if (r.method == "POST") {
+      return { status_code = 200; headers = []; body = ""; upgrade = ?true }
+    };
+    { status_code = 203; headers = [("X-Url", r.url)]; body = "page"; upgrade = null }
+  };
+  public func http_request_update(r : Request) : async Response {
+    n += 1;
+    { status_code = 201; headers = []; body = r.body; upgrade = null }
+  };
+  public func fetch(url : Text) : async (Nat, ?Text) {
+    let r = await (with cycles = 230_000_000_000) ic.http_request({
+      url; max_response_bytes = ?10_000; method = #get; headers = []; body = null; transform = null
+    });
+    (r.status, Prim.decodeUtf8(r.body))
+  };
+}
+"""
+COUNTER_DID = """
+service : {
+  inc : () -> (nat);
+  get : () -> (nat) query;
+  fail : () -> ();
+  whoami : () -> (principal) query;
+  set_certified : () -> ();
+  certificate : () -> (opt vec nat8) query;
+  now : () -> (nat64);
+  fetch : (text) -> (nat, opt text);
+}
+"""
+
+
+def compile_motoko(source: str) -> bytes:
+    """The module, kept in the temporary folder as the compiler takes seconds to start."""
+    name = hashlib.sha256((_SCRIPT + source).encode()).hexdigest()[:32]
+    cached = Path(tempfile.gettempdir()) / "dcanary-test-motoko" / f"{name}.wasm"
+    if not cached.exists():
+        cached.parent.mkdir(exist_ok=True)
+        new = cached.with_suffix(".new")
+        subprocess.run(
+            ["node", "-e", _SCRIPT, str(new)],
+            input=source.encode(),
+            cwd=ROOT,
+            check=True,
+            timeout=120,
+        )
+        new.rename(cached)
+    return cached.read_bytes()
