@@ -1,0 +1,182 @@
+"""What all parts of the engine share: the state, the runtime and small services over them."""
+
+from __future__ import annotations
+
+import hashlib
+
+from dcanary.replica.api import Reject, Reply
+from dcanary.replica.engine import limits
+from dcanary.replica.engine.blobs import Blobs
+from dcanary.replica.engine.costs import CostTable
+from dcanary.replica.engine.errors import CallError, ErrorCode
+from dcanary.replica.engine.execution.body import Body
+from dcanary.replica.engine.execution.execution import Surroundings
+from dcanary.replica.engine.execution.runtime import Runtime
+from dcanary.replica.engine.principal import to_text
+from dcanary.replica.engine.state import (
+    Caller,
+    Canister,
+    Change,
+    LogRecord,
+    Origin,
+    Response,
+    Status,
+    Subnet,
+)
+
+
+class Core:
+    """Access to the state of the subnet."""
+
+    def __init__(
+        self, subnet: Subnet, runtime: Runtime, blobs: Blobs, surroundings: Surroundings
+    ) -> None:
+        self.subnet = subnet
+        self.runtime = runtime
+        self.blobs = blobs
+        self.surroundings = surroundings
+        self.timers: set[bytes] = set()
+        """Canisters whose global timer is set."""
+        self.heartbeats: set[bytes] = set()
+        """Canisters that export a heartbeat."""
+
+    @property
+    def costs(self) -> CostTable:
+        return self.surroundings.costs
+
+    # Canisters -----------------------------------------------------------------------------
+
+    def canister(self, canister_id: bytes) -> Canister:
+        """Raises `CallError` when there is none."""
+        found = self.subnet.canisters.get(canister_id)
+        if found is None:
+            raise CallError(
+                ErrorCode.CANISTER_NOT_FOUND, f"Canister {to_text(canister_id)} not found"
+            )
+        return found
+
+    def body(self, canister: Canister) -> Body:
+        """The canister's executable part. Raises `CallError` without a module."""
+        body = canister.body
+        if body is None or body.module is None:
+            raise CallError(
+                ErrorCode.NO_WASM_MODULE,
+                f"Error from Canister {to_text(canister.id)}: Attempted to execute a message, but "
+                "the canister contains no Wasm module.",
+            )
+        return body
+
+    def index(self, canister: Canister) -> None:
+        """Bring the sets of timers and heartbeats up to date for one canister."""
+        body = canister.body
+        module = body.module if body else None
+        if canister.timer:
+            self.timers.add(canister.id)
+        else:
+            self.timers.discard(canister.id)
+        if module is not None and module.exports("canister_heartbeat"):
+            self.heartbeats.add(canister.id)
+        else:
+            self.heartbeats.discard(canister.id)
+
+    def check_running(self, canister: Canister) -> None:
+        """Raises `CallError` when new calls are not accepted."""
+        if canister.status is Status.STOPPED:
+            raise CallError(ErrorCode.STOPPED, f"Canister {to_text(canister.id)} is stopped")
+        if canister.status is Status.STOPPING:
+            raise CallError(ErrorCode.STOPPING, f"Canister {to_text(canister.id)} is stopping")
+
+    # Resources -----------------------------------------------------------------------------
+
+    def memory_usage(self, canister: Canister) -> int:
+        """Bytes the canister is charged for."""
+        total = sum(canister.chunks.values())
+        total += sum(snapshot.size for snapshot in canister.snapshots.values())
+        body = canister.body
+        if body is not None:
+            total += body.memory.committed_size + body.stable.size
+            if body.module is not None:
+                total += len(body.module.parsed.wasm)
+        return total
+
+    def charged_memory(self, canister: Canister) -> int:
+        return max(self.memory_usage(canister), canister.settings.memory_allocation)
+
+    def idle_per_day(self, canister: Canister) -> int:
+        """Cycles an idle canister burns in a day."""
+        return self.costs.idle(
+            self.charged_memory(canister),
+            canister.settings.compute_allocation,
+            86_400 * limits.SECOND,
+        )
+
+    def threshold(self, canister: Canister) -> int:
+        """Freezing threshold in cycles."""
+        burned = self.idle_per_day(canister) * canister.settings.freezing_threshold // 86_400
+        return max(burned - canister.reserved, 0)
+
+    def consume(self, canister: Canister, cycles: int) -> None:
+        """Take cycles away, at most all there are."""
+        taken = min(cycles, canister.balance)
+        canister.balance -= taken
+        canister.consumed += taken
+
+    def require(self, canister: Canister, cycles: int) -> None:
+        """Raises `CallError` when the canister cannot pay without going below its threshold."""
+        threshold = self.threshold(canister)
+        if canister.balance - threshold < cycles:
+            missing = cycles + threshold - canister.balance
+            raise CallError(
+                ErrorCode.OUT_OF_CYCLES,
+                f"Canister {to_text(canister.id)} is out of cycles: please top up the canister "
+                f"with at least {missing} additional cycles",
+            )
+
+    # Records -------------------------------------------------------------------------------
+
+    def log(self, canister: Canister, content: bytes) -> None:
+        """Append to the canister's log, dropping the oldest records beyond the limit."""
+        content = content[: limits.MAX_LOG_BYTES - 64]
+        canister.logs.append(LogRecord(canister.log_counter, self.subnet.now, content))
+        canister.log_counter += 1
+        total = sum(len(record.content) + 16 for record in canister.logs)
+        while total > limits.MAX_LOG_BYTES:
+            total -= len(canister.logs.pop(0).content) + 16
+
+    def record(self, canister: Canister, change: Change) -> None:
+        """Append to the canister's history."""
+        canister.history.append(change)
+        canister.history_total += 1
+        if len(canister.history) > limits.MAX_HISTORY:
+            del canister.history[0]
+
+    def random(self, purpose: bytes) -> bytes:
+        """32 bytes that follow from the seed and the inputs so far."""
+        self.subnet.random_counter += 1
+        counter = self.subnet.random_counter.to_bytes(8, "big")
+        return hashlib.sha256(self.subnet.seed + counter + purpose).digest()
+
+    # Answers -------------------------------------------------------------------------------
+
+    def respond(self, caller: Caller, answer: Reply | Reject, refund: int) -> None:
+        """Send an answer to where the call came from."""
+        if caller.origin is Origin.TASK:
+            return
+        if caller.origin is Origin.INGRESS:
+            result = self.subnet.results.get(caller.request_id)
+            if result is None:
+                return
+            if isinstance(answer, Reply):
+                result.state, result.reply = "replied", answer.data
+            else:
+                result.state = "rejected"
+                result.reject_code, result.message = answer.code, answer.message
+                result.error_code = answer.error_code
+            return
+        response = Response(caller.principal, caller.callback, refund)
+        if isinstance(answer, Reply):
+            response.reply = answer.data
+        else:
+            response.reject_code, response.message = answer.code, answer.message
+            response.error_code = answer.error_code
+        self.subnet.queue.append(response)

@@ -1,0 +1,325 @@
+"""The engine behind `dcanary.replica.api`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dcanary.replica.api import (
+    CanisterView,
+    DataCertificate,
+    HttpOutcall,
+    Ingress,
+    Reject,
+    Reply,
+    RequestState,
+    RequestStatus,
+)
+from dcanary.replica.engine import limits
+from dcanary.replica.engine.blobs import Blobs
+from dcanary.replica.engine.core import Core
+from dcanary.replica.engine.errors import CallError, ErrorCode
+from dcanary.replica.engine.execution.execution import Surroundings
+from dcanary.replica.engine.execution.runtime import Runtime
+from dcanary.replica.engine.inputs import Input, Inputs
+from dcanary.replica.engine.options import Options
+from dcanary.replica.engine.principal import canister_id, default_range, to_text
+from dcanary.replica.engine.state import MANAGEMENT, Result, Subnet
+from dcanary.replica.engine.storage import Storage
+from dcanary.replica.engine.worker import Worker
+
+T = TypeVar("T")
+
+
+class ReplicaEngine:
+    """Implements `dcanary.replica.api.Engine`. Made by `open_engine`."""
+
+    def __init__(
+        self,
+        state_dir: Path | None,
+        seed: bytes,
+        start_time_ns: int,
+        cache_dir: Path | None,
+        options: Options,
+    ) -> None:
+        self._lock = threading.RLock()
+        self._closed = False
+        self._options = options
+        self._worker = Worker()
+        self._storage: Storage | None = None
+        try:
+            if state_dir is not None:
+                self._storage = Storage(state_dir, options.fsync)
+            self._worker.run(lambda: self._open(seed, start_time_ns, cache_dir))
+        except BaseException:
+            if self._storage is not None:
+                self._storage.close()
+            self._worker.close()
+            raise
+
+    def _open(self, seed: bytes, start_time_ns: int, cache_dir: Path | None) -> None:
+        options = self._options
+        storage = self._storage
+        self._runtime = Runtime(cache_dir, options.portable_memory)
+        blobs = Blobs(storage.blobs_folder if storage else None)
+        surroundings = Surroundings(options.subnet_id, options.root_key, options.costs)
+        subnet = Subnet(seed, start_time_ns, charged=start_time_ns)
+        core = Core(subnet, self._runtime, blobs, surroundings)
+        if storage is not None:
+            loaded = storage.load(core)
+            if loaded is not None:
+                core.subnet = loaded
+                for canister in loaded.canisters.values():
+                    core.index(canister)
+        self._core = core
+        self._inputs = Inputs(core)
+        self._pending_seconds = 0.0
+        if storage is not None:
+            begun = time.monotonic()
+            for entry in storage.replay():
+                self._inputs.apply(entry)
+            self._pending_seconds = time.monotonic() - begun
+            storage.begin_appending(core)
+
+    # Access --------------------------------------------------------------------------------
+
+    def _on_worker(self, function: Callable[[], T]) -> T:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the engine is closed")
+            return self._worker.run(function)
+
+    def _input(self, entry: Input) -> Any:
+        """Log an input, then apply it (on the worker)."""
+        if self._storage is not None:
+            self._storage.append(entry)
+        begun = time.monotonic()
+        result = self._inputs.apply(entry)
+        self._pending_seconds += time.monotonic() - begun
+        storage = self._storage
+        if storage is not None and (
+            self._pending_seconds > self._options.replay_seconds
+            or storage.log_size > self._options.log_bytes
+        ):
+            self._checkpoint()
+        return result
+
+    def _checkpoint(self) -> None:
+        if self._storage is not None:
+            self._storage.checkpoint(self._core)
+            self._pending_seconds = 0.0
+
+    @property
+    def _subnet(self) -> Subnet:
+        return self._core.subnet
+
+    # Time and rounds -----------------------------------------------------------------------
+
+    def now(self) -> int:
+        with self._lock:
+            return self._subnet.now
+
+    def set_time(self, time_ns: int) -> None:
+        with self._lock:
+            self._check_time(time_ns)
+            self._on_worker(lambda: self._input(["time", time_ns]))
+
+    def _check_time(self, time_ns: int) -> None:
+        if time_ns < self._subnet.now:
+            raise ValueError(f"time cannot go back from {self._subnet.now} to {time_ns}")
+
+    def execute_round(self, time_ns: int | None = None) -> bool:
+        with self._lock:
+            if time_ns is None:
+                time_ns = self._subnet.now + 1
+            self._check_time(time_ns)
+            when = time_ns
+            return bool(self._on_worker(lambda: self._input(["round", when])))
+
+    def has_work(self, time_ns: int) -> bool:
+        with self._lock:
+            return self._inputs.scheduler.has_work(time_ns)
+
+    # Messages ------------------------------------------------------------------------------
+
+    def submit(self, message: Ingress) -> Reject | None:
+        with self._lock:
+            if message.request_id in self._subnet.results:
+                return None
+            return self._on_worker(lambda: self._submit(message))
+
+    def _submit(self, message: Ingress) -> Reject | None:
+        try:
+            target = self._accept(message)
+        except CallError as error:
+            return error.reject()
+        self._input(self._inputs.ingress(message, target))
+        return None
+
+    def _accept(self, message: Ingress) -> bytes:
+        """Check an ingress message; returns the canister it is about. Raises `CallError`."""
+        core = self._core
+        if len(message.arg) > limits.MAX_INGRESS_PAYLOAD + 64 * limits.KIB:
+            raise CallError(
+                ErrorCode.CANISTER_REJECTED,
+                f"Request of {len(message.arg)} bytes is too large; at most "
+                f"{limits.MAX_INGRESS_PAYLOAD} bytes can be sent",
+            )
+        if len(core.subnet.queue) >= limits.MAX_INGRESS_QUEUE:
+            raise CallError(ErrorCode.QUEUE_FULL, "The ingress queue is full; try again later")
+        if message.canister_id == MANAGEMENT:
+            about = self._inputs.management.inspect(message.sender, message.method, message.arg)
+            if about is None:
+                return b""
+            return about.id
+        canister = core.canister(message.canister_id)
+        core.check_running(canister)
+        core.body(canister)
+        size = len(message.method.encode()) + len(message.arg)
+        core.require(canister, core.costs.ingress(size))
+        self._inputs.management.queries.inspect(
+            message.sender, canister, message.method, message.arg
+        )
+        return canister.id
+
+    def request_status(self, request_id: bytes) -> RequestStatus | None:
+        with self._lock:
+            found = self._subnet.results.get(request_id)
+            return None if found is None else _status(found)
+
+    def request_ids(self) -> Sequence[bytes]:
+        with self._lock:
+            return list(self._subnet.results)
+
+    def query(
+        self,
+        sender: bytes,
+        canister_id: bytes,
+        method: str,
+        arg: bytes,
+        data_certificate: DataCertificate | None = None,
+    ) -> Reply | Reject:
+        queries = self._inputs.management.queries
+        return self._on_worker(
+            lambda: queries.query(sender, canister_id, method, arg, data_certificate)
+        )
+
+    # Canisters -----------------------------------------------------------------------------
+
+    def canister_ids(self) -> Sequence[bytes]:
+        with self._lock:
+            return sorted(self._subnet.canisters)
+
+    def canister(self, canister_id: bytes) -> CanisterView | None:
+        with self._lock:
+            found = self._subnet.canisters.get(canister_id)
+            if found is None:
+                return None
+            module = found.body.module if found.body else None
+            return CanisterView(
+                canister_id=canister_id,
+                module_hash=found.module or None,
+                controllers=list(found.settings.controllers),
+                certified_data=found.certified_data,
+                public_metadata=dict(module.public_metadata) if module else {},
+                private_metadata=dict(module.private_metadata) if module else {},
+            )
+
+    def canister_ranges(self) -> Sequence[tuple[bytes, bytes]]:
+        first, last = default_range()
+        return [(canister_id(first), canister_id(last))]
+
+    def cycles(self, canister_id: bytes) -> int:
+        with self._lock:
+            return self._subnet.canisters[canister_id].balance
+
+    def add_cycles(self, canister_id: bytes, amount: int) -> int:
+        with self._lock:
+            self._require(canister_id)
+            if amount < 0:
+                raise ValueError(f"cannot add {amount} cycles")
+            return int(self._on_worker(lambda: self._input(["add_cycles", canister_id, amount])))
+
+    def _require(self, canister_id: bytes) -> None:
+        if canister_id not in self._subnet.canisters:
+            raise KeyError(f"canister {to_text(canister_id)} not found")
+
+    def stable_memory(self, canister_id: bytes) -> bytes:
+        with self._lock:
+            self._require(canister_id)
+            body = self._subnet.canisters[canister_id].body
+            return b"" if body is None else self._on_worker(body.stable.content)
+
+    def set_stable_memory(self, canister_id: bytes, content: bytes) -> None:
+        with self._lock:
+            self._require(canister_id)
+            if self._subnet.canisters[canister_id].body is None:
+                raise ValueError(f"canister {to_text(canister_id)} has no module installed")
+            self._on_worker(lambda: self._input(["set_stable", canister_id, content]))
+
+    # HTTPS outcalls ------------------------------------------------------------------------
+
+    def http_outcalls(self) -> Sequence[HttpOutcall]:
+        with self._lock:
+            return [
+                HttpOutcall(
+                    request_id=item.id,
+                    method=item.method,
+                    url=item.url,
+                    headers=[(name, value) for name, value in item.headers],
+                    body=item.body,
+                    max_response_bytes=item.max_response_bytes,
+                )
+                for item in self._subnet.outcalls.values()
+            ]
+
+    def answer_http_outcall(self, request_id: int, answer: Reply | Reject) -> None:
+        with self._lock:
+            if request_id not in self._subnet.outcalls:
+                raise KeyError(f"no pending HTTPS outcall {request_id}")
+            entry = self._inputs.answer(request_id, answer)
+            self._on_worker(lambda: self._input(entry))
+
+    # Life ----------------------------------------------------------------------------------
+
+    def checkpoint(self) -> None:
+        self._on_worker(self._checkpoint)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                self._worker.run(self._checkpoint)
+            finally:
+                self._closed = True
+                self._worker.run(self._release)
+                if self._storage is not None:
+                    self._storage.close()
+                self._worker.close()
+
+    def _release(self) -> None:
+        for canister in self._subnet.canisters.values():
+            if canister.body is not None:
+                canister.body.close()
+        self._runtime.close()
+
+
+_STATES = {
+    "received": RequestState.RECEIVED,
+    "processing": RequestState.PROCESSING,
+    "replied": RequestState.REPLIED,
+    "rejected": RequestState.REJECTED,
+}
+
+
+def _status(result: Result) -> RequestStatus:
+    answer: Reply | Reject | None = None
+    if result.state == "replied":
+        answer = Reply(result.reply or b"")
+    elif result.state == "rejected":
+        answer = Reject(result.reject_code, result.message, result.error_code)
+    return RequestStatus(_STATES[result.state], answer, result.sender, result.effective)

@@ -1,0 +1,1 @@
+"""Running canister code on wasmtime."""

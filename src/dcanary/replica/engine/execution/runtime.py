@@ -1,0 +1,98 @@
+"""The wasmtime engine of one subnet: linkers, compiled modules and the wall-clock guard."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import wasmtime
+
+from dcanary.replica.engine.execution import raw
+from dcanary.replica.engine.execution.config import EPOCH_SECONDS, make_config
+from dcanary.replica.engine.execution.execution import Execution
+from dcanary.replica.engine.execution.memory_creator import MemoryCreator
+from dcanary.replica.engine.execution.system_api import host_functions
+from dcanary.replica.engine.memory.mapped import MemoryFactory
+from dcanary.replica.engine.module import ic0
+from dcanary.replica.engine.module.binary import I32
+from dcanary.replica.engine.module.compiler import CompiledModule, Compiler
+
+
+class Host:
+    """What host functions see: the execution that is running now."""
+
+    __slots__ = ("execution",)
+
+    def __init__(self) -> None:
+        self.execution: Execution | None = None
+
+
+class Runtime:
+    """Owns everything of wasmtime that canisters share. Used by one thread at a time."""
+
+    def __init__(self, cache_dir: Path | None, portable_memory: bool = False) -> None:
+        self.memories = MemoryFactory(portable_memory)
+        self.creator = MemoryCreator()
+        config = make_config()
+        self.creator.install(config)
+        self.engine = wasmtime.Engine(config)
+        self.compiler = Compiler(self.engine, cache_dir)
+        self.host = Host()
+        self._keep: list[object] = []
+        self._linkers = {
+            False: self._linker(memory_64=False),
+            True: self._linker(memory_64=True),
+        }
+        self._prepared: dict[bytes, wasmtime.InstancePre] = {}
+        self._stop = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name="replica-epoch", daemon=True)
+        self._ticker.start()
+
+    def _linker(self, memory_64: bool) -> wasmtime.Linker:
+        linker = wasmtime.Linker(self.engine)
+        signatures = ic0.SIGNATURES_64 if memory_64 else ic0.SIGNATURES_32
+        functions = host_functions(self.host, memory_64)
+        for function, signature in signatures.items():
+            callback = raw.HostCallback(functions[function])
+            self._keep.append(callback)
+            kind = wasmtime.FuncType(
+                [_value_type(code) for code in signature.params],
+                [_value_type(code) for code in signature.results],
+            )
+            encoded = function.encode()
+            error = raw.linker_define_unchecked(
+                linker.ptr(), b"ic0", 3, encoded, len(encoded), kind.ptr(), callback, None,
+                raw.NO_FINALIZER,
+            )  # fmt: skip
+            if error:
+                raise RuntimeError(f"defining ic0.{function}: {raw.take_error(error)}")
+        return linker
+
+    def prepared(self, module: CompiledModule) -> wasmtime.InstancePre:
+        """The module linked once, to be instantiated many times."""
+        found = self._prepared.get(module.hash)
+        if found is None:
+            linker = self._linkers[module.parsed.is_64]
+            found = self._prepared[module.hash] = linker.instantiate_pre(module.module)
+        return found
+
+    def forget_except(self, used: set[bytes]) -> None:
+        """Drop modules that no canister uses any more."""
+        for digest in [d for d in self._prepared if d not in used]:
+            del self._prepared[digest]
+        self.compiler.forget_except(used)
+
+    def _tick(self) -> None:
+        increment = self.engine.increment_epoch
+        while not self._stop.wait(EPOCH_SECONDS):
+            increment()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._ticker.join()
+        self._prepared.clear()
+        self.memories.close()
+
+
+def _value_type(code: int) -> wasmtime.ValType:
+    return wasmtime.ValType.i32() if code == I32 else wasmtime.ValType.i64()

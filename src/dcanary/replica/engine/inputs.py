@@ -1,0 +1,96 @@
+"""Applies inputs to the state. The same functions run live and when the log is replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dcanary.replica.api import Ingress, Reject, Reply
+from dcanary.replica.engine.core import Core
+from dcanary.replica.engine.execution.executor import Executor
+from dcanary.replica.engine.management import Management
+from dcanary.replica.engine.scheduler import Scheduler
+from dcanary.replica.engine.state import Caller, Origin, Request, Result
+
+Input = list[Any]
+"""Kind and values, as written to the log."""
+
+
+class Inputs:
+    """Everything that changes the replicated state comes through here."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.management = Management(core)
+        self.executor = Executor(core)
+        self.scheduler = Scheduler(core, self.executor, self.management)
+
+    def apply(self, entry: Sequence[Any]) -> Any:
+        """Apply one input."""
+        kind, *values = entry
+        return getattr(self, f"_{kind}")(*values)
+
+    # What an input is called in the log ------------------------------------------------------
+
+    @staticmethod
+    def ingress(message: Ingress, target: bytes) -> Input:
+        return [
+            "ingress",
+            message.request_id,
+            message.sender,
+            message.canister_id,
+            message.method,
+            message.arg,
+            message.ingress_expiry,
+            target,
+        ]
+
+    @staticmethod
+    def answer(request_id: int, answer: Reply | Reject) -> Input:
+        if isinstance(answer, Reply):
+            return ["outcall_reply", request_id, answer.data]
+        return ["outcall_reject", request_id, answer.code, answer.message, answer.error_code]
+
+    # Effects -------------------------------------------------------------------------------
+
+    def _time(self, time: int) -> None:
+        self.core.subnet.now = time
+
+    def _round(self, time: int) -> bool:
+        return self.scheduler.round(time)
+
+    def _ingress(
+        self,
+        request_id: bytes,
+        sender: bytes,
+        receiver: bytes,
+        method: str,
+        arg: bytes,
+        expiry: int,
+        target: bytes,
+    ) -> None:
+        subnet = self.core.subnet
+        payer = subnet.canisters.get(target)
+        if payer is not None:
+            self.core.consume(payer, self.core.costs.ingress(len(method.encode()) + len(arg)))
+        subnet.results[request_id] = Result(sender, target, expiry, "received")
+        caller = Caller(Origin.INGRESS, sender, request_id=request_id)
+        subnet.queue.append(Request(receiver, method, arg, caller, 0))
+
+    def _add_cycles(self, canister_id: bytes, amount: int) -> int:
+        canister = self.core.subnet.canisters[canister_id]
+        canister.balance += amount
+        return canister.balance
+
+    def _set_stable(self, canister_id: bytes, content: bytes) -> None:
+        canister = self.core.subnet.canisters[canister_id]
+        if canister.body is not None:
+            canister.body.stable.replace(content)
+
+    def _outcall_reply(self, request_id: int, data: bytes) -> None:
+        outcall = self.core.subnet.outcalls.pop(request_id)
+        self.management.finish_outcall(outcall, Reply(data))
+
+    def _outcall_reject(self, request_id: int, code: int, message: str, error: str) -> None:
+        outcall = self.core.subnet.outcalls.pop(request_id)
+        self.management.finish_outcall(outcall, Reject(code, message, error))

@@ -1,0 +1,160 @@
+"""Finds and runs the operation of a call to the management canister."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcanary.replica.api import Reject, Reply
+from dcanary.replica.candid import NULL, CandidError, decode
+from dcanary.replica.engine.core import Core
+from dcanary.replica.engine.errors import CallError, ErrorCode
+from dcanary.replica.engine.execution.installer import Installer
+from dcanary.replica.engine.execution.queries import Queries
+from dcanary.replica.engine.management import (
+    canisters,
+    code,
+    services,
+    settings,
+    snapshots,
+    status,
+)
+from dcanary.replica.engine.management.context import Call, Operation, check_controller
+from dcanary.replica.engine.state import Caller, Canister, Origin, Outcall, Request
+
+OPERATIONS: dict[str, Operation] = {
+    **canisters.OPERATIONS,
+    **code.OPERATIONS,
+    **settings.OPERATIONS,
+    **status.OPERATIONS,
+    **snapshots.OPERATIONS,
+    **services.OPERATIONS,
+}
+
+NOT_SUPPORTED_YET = frozenset(
+    (
+        "bitcoin_get_balance",
+        "bitcoin_get_block_headers",
+        "bitcoin_get_current_fee_percentiles",
+        "bitcoin_get_utxos",
+        "bitcoin_send_transaction",
+        "canister_metrics",
+        "ecdsa_public_key",
+        "list_canisters",
+        "node_metrics_history",
+        "read_canister_snapshot_data",
+        "read_canister_snapshot_metadata",
+        "rename_canister",
+        "schnorr_public_key",
+        "sign_with_ecdsa",
+        "sign_with_schnorr",
+        "upload_canister_snapshot_data",
+        "upload_canister_snapshot_metadata",
+        "vetkd_derive_key",
+        "vetkd_public_key",
+    )
+)
+
+
+def _operation(method: str) -> Operation:
+    found = OPERATIONS.get(method)
+    if found is not None:
+        return found
+    if method in NOT_SUPPORTED_YET:
+        raise CallError(
+            ErrorCode.UNKNOWN_MANAGEMENT_METHOD,
+            f"Management canister method '{method}' is not supported yet by this replica",
+        )
+    raise CallError(
+        ErrorCode.UNKNOWN_MANAGEMENT_METHOD, f"Management canister has no method '{method}'"
+    )
+
+
+def _decode(operation: Operation, method: str, arg: bytes) -> Any:
+    if operation.argument is NULL:
+        return None
+    try:
+        (value,) = decode([operation.argument], arg)
+    except CandidError as error:
+        raise CallError(
+            ErrorCode.INVALID_MANAGEMENT_PAYLOAD,
+            f"Error decoding candid of management canister method '{method}': {error}",
+        ) from None
+    return value
+
+
+class Management:
+    """Principal aaaaa-aa."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.installer = Installer(core)
+        self.queries = Queries(core, self.query)
+
+    def inspect(self, sender: bytes, method: str, arg: bytes) -> Canister | None:
+        """Check an ingress message; returns the canister it is about, who also pays for it.
+        Raises `CallError` when it is refused."""
+        operation = _operation(method)
+        if not operation.ingress:
+            raise CallError(
+                ErrorCode.CANISTER_REJECTED,
+                f"Management canister method '{method}' can only be called by canisters",
+            )
+        value = _decode(operation, method, arg)
+        if not isinstance(value, dict):
+            return None
+        target = value.get("target_canister") or value.get("canister_id")
+        if target is None:
+            return None
+        canister = self._core.canister(target)
+        if not operation.open:
+            check_controller(canister, sender)
+        return canister
+
+    def call(self, request: Request) -> None:
+        """Execute a call; every outcome is answered, now or later."""
+        call = Call(
+            core=self._core,
+            installer=self.installer,
+            queries=self.queries,
+            caller=request.caller,
+            available=request.cycles,
+        )
+        try:
+            operation = _operation(request.method)
+            if request.caller.origin is Origin.INGRESS and not operation.ingress:
+                raise CallError(
+                    ErrorCode.CANISTER_REJECTED,
+                    f"Management canister method '{request.method}' can only be called by "
+                    "canisters",
+                )
+            answer = operation.run(call, _decode(operation, request.method, request.arg))
+        except CallError as error:
+            self._core.respond(request.caller, error.reject(), call.available)
+            return
+        if answer is not None:
+            self._core.respond(request.caller, answer, call.available)
+
+    def query(self, sender: bytes, method: str, arg: bytes) -> Reply | Reject:
+        """Answer a query of the management canister."""
+        try:
+            operation = _operation(method)
+            if not operation.query:
+                raise CallError(
+                    ErrorCode.METHOD_NOT_FOUND,
+                    f"Management canister has no query method '{method}'",
+                )
+            caller = Caller(Origin.INGRESS, sender)
+            call = Call(self._core, self.installer, self.queries, caller, 0)
+            answer = operation.run(call, _decode(operation, method, arg))
+        except CallError as error:
+            return error.reject()
+        assert answer is not None
+        return answer
+
+    def uninstall(self, canister: Canister, reason: str) -> None:
+        """Remove a canister's code on behalf of the subnet."""
+        canisters.uninstall(self._core, canister, reason)
+
+    def finish_outcall(self, outcall: Outcall, answer: Reply | Reject) -> None:
+        """Answer a pending http_request."""
+        services.finish_outcall(self._core, self.queries, outcall, answer)

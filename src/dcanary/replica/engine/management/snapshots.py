@@ -1,0 +1,166 @@
+"""Canister snapshots: take, load, list, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcanary.replica.api import Reply
+from dcanary.replica.candid import Vec
+from dcanary.replica.engine import limits
+from dcanary.replica.engine.errors import CallError, ErrorCode
+from dcanary.replica.engine.execution.body import Body
+from dcanary.replica.engine.management.canisters import uninstall
+from dcanary.replica.engine.management.context import (
+    NOTHING,
+    Call,
+    Operation,
+    refused,
+    reply,
+)
+from dcanary.replica.engine.management.types import (
+    CANISTER_ID,
+    DELETE_SNAPSHOT,
+    LOAD_SNAPSHOT,
+    SNAPSHOT,
+    TAKE_SNAPSHOT,
+)
+from dcanary.replica.engine.principal import to_text
+from dcanary.replica.engine.state import Canister, Snapshot
+
+
+def _find(canister: Canister, snapshot_id: bytes) -> Snapshot:
+    found = canister.snapshots.get(snapshot_id)
+    if found is None:
+        raise CallError(
+            ErrorCode.SNAPSHOT_NOT_FOUND,
+            f"Could not find the snapshot ID {snapshot_id.hex()} for canister "
+            f"{to_text(canister.id)}.",
+        )
+    return found
+
+
+def _record(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "id": snapshot.id,
+        "taken_at_timestamp": snapshot.time,
+        "total_size": snapshot.size,
+    }
+
+
+def _charge(call: Call, canister: Canister, bytes_copied: int) -> None:
+    costs = call.core.costs
+    price = costs.instruction * (costs.snapshot_instructions + bytes_copied)
+    call.core.require(canister, price)
+    call.core.consume(canister, price)
+
+
+def take(call: Call, arg: dict[str, Any]) -> Reply:
+    canister = call.controlled(arg["canister_id"])
+    replaced = arg["replace_snapshot"]
+    if replaced is not None:
+        _find(canister, replaced)
+    elif len(canister.snapshots) >= limits.MAX_SNAPSHOTS:
+        raise refused(
+            f"Canister {to_text(canister.id)} has reached the maximum number of snapshots "
+            f"allowed: {limits.MAX_SNAPSHOTS}."
+        )
+    body = call.core.body(canister)
+    assert body.module is not None
+    heap_size = body.memory.committed_size
+    size = heap_size + body.stable.size + len(body.module.parsed.wasm)
+    _charge(call, canister, heap_size + body.stable.size)
+    blobs = call.core.blobs
+    counter = canister.snapshot_counter
+    canister.snapshot_counter += 1
+    snapshot = Snapshot(
+        id=bytes((len(canister.id),)) + canister.id + counter.to_bytes(8, "big"),
+        time=call.core.subnet.now,
+        version=canister.version,
+        module=canister.module,
+        heap=blobs.put(body.memory.read_image(0, heap_size) if heap_size else b""),
+        heap_size=heap_size,
+        stable=blobs.put(body.stable.content()),
+        stable_pages=body.stable.pages,
+        globals=body.globals or b"",
+        certified_data=canister.certified_data,
+        timer=canister.timer,
+        chunks=dict(canister.chunks),
+        size=size + sum(canister.chunks.values()),
+    )
+    if replaced is not None:
+        del canister.snapshots[replaced]
+    canister.snapshots[snapshot.id] = snapshot
+    if arg["uninstall_code"]:
+        uninstall(call.core, canister, "its code was removed when a snapshot was taken")
+        change = call.change(canister, "code_uninstall", arg["sender_canister_version"])
+        call.core.record(canister, change)
+    return reply(SNAPSHOT, _record(snapshot))
+
+
+def _foreign(call: Call, snapshot_id: bytes) -> Snapshot:
+    """A snapshot of another canister, whose controller the caller must be too."""
+    owner = snapshot_id[1:-8] if len(snapshot_id) > 9 else b""
+    canister = call.core.subnet.canisters.get(owner)
+    if canister is None:
+        raise CallError(
+            ErrorCode.SNAPSHOT_NOT_FOUND, f"Could not find the snapshot ID {snapshot_id.hex()}."
+        )
+    snapshot = _find(canister, snapshot_id)
+    call.controlled(owner)
+    return snapshot
+
+
+def load(call: Call, arg: dict[str, Any]) -> Reply:
+    canister = call.controlled(arg["canister_id"])
+    snapshot_id = arg["snapshot_id"]
+    snapshot = canister.snapshots.get(snapshot_id) or _foreign(call, snapshot_id)
+    _charge(call, canister, snapshot.size)
+    core = call.core
+    module = core.runtime.compiler.module(core.blobs.get(snapshot.module))
+    body = Body(core.runtime, module)
+    try:
+        heap = core.blobs.get(snapshot.heap)
+        body.memory.set_image_size(snapshot.heap_size)
+        if heap:
+            body.memory.write_image(0, heap)
+        body.stable.replace(core.blobs.get(snapshot.stable))
+        body.globals = snapshot.globals or None
+        body.instance()
+    except BaseException:
+        body.close()
+        raise
+    if canister.body is not None:
+        canister.body.close()
+    canister.body = body
+    canister.module = module.hash
+    canister.installed = core.subnet.now
+    canister.certified_data = snapshot.certified_data
+    canister.timer = snapshot.timer
+    canister.chunks = dict(snapshot.chunks)
+    canister.version += 1
+    core.index(canister)
+    change = call.change(canister, "load_snapshot", arg["sender_canister_version"])
+    change.snapshot, change.snapshot_time = snapshot.id, snapshot.time
+    change.snapshot_version = snapshot.version
+    core.record(canister, change)
+    return NOTHING
+
+
+def list_snapshots(call: Call, arg: dict[str, Any]) -> Reply:
+    canister = call.controlled(arg["canister_id"])
+    return reply(Vec(SNAPSHOT), [_record(item) for item in canister.snapshots.values()])
+
+
+def delete(call: Call, arg: dict[str, Any]) -> Reply:
+    canister = call.controlled(arg["canister_id"])
+    _find(canister, arg["snapshot_id"])
+    del canister.snapshots[arg["snapshot_id"]]
+    return NOTHING
+
+
+OPERATIONS = {
+    "take_canister_snapshot": Operation(TAKE_SNAPSHOT, take),
+    "load_canister_snapshot": Operation(LOAD_SNAPSHOT, load),
+    "list_canister_snapshots": Operation(CANISTER_ID, list_snapshots),
+    "delete_canister_snapshot": Operation(DELETE_SNAPSHOT, delete),
+}

@@ -1,0 +1,1 @@
+"""Main and stable memory of canisters, with rollback."""

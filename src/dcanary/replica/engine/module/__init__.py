@@ -1,0 +1,1 @@
+"""Canister modules: parsing, validation, metering, rewriting and compilation."""

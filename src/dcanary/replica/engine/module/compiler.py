@@ -1,0 +1,183 @@
+"""Compiled modules: an on-disk cache in front of a compiling child process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import stat
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import wasmtime
+
+from dcanary.replica.engine import limits
+from dcanary.replica.engine.errors import CallError, EngineFault, ErrorCode, InvalidWasm
+from dcanary.replica.engine.module.parse import ParsedModule
+from dcanary.replica.engine.module.rewrite import REWRITER_VERSION
+from dcanary.replica.engine.module.validation import load, metadata_sections
+
+_CACHE_FORMAT = 1
+
+
+@dataclass(slots=True)
+class CompiledModule:
+    """A module ready to be instantiated. `hash` is over the bytes as they were installed."""
+
+    hash: bytes
+    parsed: ParsedModule
+    module: wasmtime.Module
+    instructions: int
+    mutates_tables: bool
+    public_metadata: dict[str, bytes]
+    private_metadata: dict[str, bytes]
+
+    def exports(self, entry: str) -> bool:
+        return entry in self.parsed.exports
+
+    @property
+    def persists_heap(self) -> bool:
+        """Whether upgrades must say what happens to the main memory (Motoko's orthogonal
+        persistence)."""
+        return "enhanced-orthogonal-persistence" in self.private_metadata
+
+
+def default_cache_dir() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "dcanary" / "modules"
+
+
+class Compiler:
+    """Compiles modules, or finds them in the cache. Not thread-safe."""
+
+    def __init__(self, engine: wasmtime.Engine, cache_dir: Path | None) -> None:
+        self._engine = engine
+        self._dir = cache_dir or default_cache_dir()
+        self._prepare_directory()
+        self._loaded: dict[bytes, CompiledModule] = {}
+
+    def _prepare_directory(self) -> None:
+        # Loading an artifact runs its machine code: nobody else may be able to write here.
+        self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if hasattr(os, "getuid"):
+            info = self._dir.stat()
+            if info.st_uid != os.getuid():
+                raise EngineFault(f"compile cache {self._dir} belongs to another user")
+            if stat.S_IMODE(info.st_mode) & 0o022:
+                self._dir.chmod(0o700)
+
+    def module(self, wasm: bytes) -> CompiledModule:
+        """Compile raw or gzip-compressed bytes. Raises `InvalidWasm`, `CallError`."""
+        digest = hashlib.sha256(wasm).digest()
+        found = self._loaded.get(digest)
+        if found is None:
+            found = self._loaded[digest] = self._make(digest, wasm)
+        return found
+
+    def forget_except(self, used: set[bytes]) -> None:
+        """Drop compiled modules no canister uses any more."""
+        for digest in [d for d in self._loaded if d not in used]:
+            del self._loaded[digest]
+
+    def _make(self, digest: bytes, wasm: bytes) -> CompiledModule:
+        parsed = load(wasm)
+        key = hashlib.sha256(
+            "\0".join(
+                (
+                    hashlib.sha256(parsed.wasm).hexdigest(),
+                    str(REWRITER_VERSION),
+                    str(_CACHE_FORMAT),
+                    version("wasmtime"),
+                    platform.machine(),
+                    sys.platform,
+                    _config_fingerprint(),
+                )
+            ).encode()
+        ).hexdigest()
+        artifact = self._dir / f"{key}.cwasm"
+        facts_file = self._dir / f"{key}.json"
+        module = facts = None
+        if artifact.exists() and facts_file.exists():
+            try:
+                facts = json.loads(facts_file.read_text())
+                module = wasmtime.Module.deserialize_file(self._engine, str(artifact))
+            except (ValueError, wasmtime.WasmtimeError):
+                module = None  # a damaged entry is compiled again
+        if module is None or facts is None:
+            facts = self._compile(parsed.wasm, artifact)
+            partial = facts_file.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps(facts))
+            partial.replace(facts_file)
+            module = wasmtime.Module.deserialize_file(self._engine, str(artifact))
+        sections = metadata_sections(parsed)
+        compiled = CompiledModule(
+            hash=digest,
+            parsed=parsed,
+            module=module,
+            instructions=int(facts["instructions"]),
+            mutates_tables=bool(facts["mutates_tables"]),
+            public_metadata=_named(sections, "icp:public "),
+            private_metadata=_named(sections, "icp:private "),
+        )
+        # Bodies are compiled now: keep only what execution reads.
+        compiled.parsed.sections = []
+        return compiled
+
+    def _compile(self, wasm: bytes, artifact: Path) -> dict[str, object]:
+        with tempfile.TemporaryDirectory(dir=self._dir) as scratch:
+            source = Path(scratch) / "module.wasm"
+            source.write_bytes(wasm)
+            command = [
+                sys.executable,
+                "-m",
+                "dcanary.replica.engine.module.compile_child",
+                str(source),
+                str(artifact),
+            ]
+            environment = dict(os.environ)
+            root = str(Path(__file__).resolve().parents[4])
+            inherited = environment.get("PYTHONPATH")
+            environment["PYTHONPATH"] = f"{root}{os.pathsep}{inherited}" if inherited else root
+            try:
+                done = subprocess.run(
+                    command,
+                    capture_output=True,
+                    timeout=2 * limits.COMPILE_CPU_SECONDS,
+                    env=environment,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise InvalidWasm("compiling it takes too long") from None
+        if done.returncode != 0:
+            if done.returncode < 0:
+                raise InvalidWasm(
+                    "compiling it needs more than "
+                    f"{limits.COMPILE_CPU_SECONDS} s or {limits.COMPILE_ADDRESS_SPACE} bytes"
+                )
+            detail = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            if detail and "MemoryError" in detail[0]:
+                raise InvalidWasm("compiling it needs too much memory")
+            raise CallError(ErrorCode.ENGINE, f"The compiler failed: {' '.join(detail)}")
+        facts: dict[str, object] = json.loads(done.stdout)
+        if "error" in facts:
+            raise InvalidWasm(str(facts["error"]))
+        return facts
+
+
+def _config_fingerprint() -> str:
+    return hashlib.sha256(
+        (Path(__file__).parents[1] / "execution" / "config.py").read_bytes()
+    ).hexdigest()
+
+
+def _named(sections: list[tuple[str, bytes]], prefix: str) -> dict[str, bytes]:
+    return {
+        title.removeprefix(prefix): content
+        for title, content in sections
+        if title.startswith(prefix)
+    }

@@ -1,0 +1,31 @@
+"""How an engine is opened."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from dcanary.replica.engine.costs import APPLICATION, CostTable
+
+DEFAULT_START = 1_620_328_630_000_000_000
+"""2021-05-06T19:17:10Z, where PocketIC instances begin."""
+DEFAULT_SEED = hashlib.sha256(b"dcanary replica").digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Choices that do not belong to the state."""
+
+    subnet_id: bytes = b""
+    """What ic0.subnet_self tells."""
+    root_key: bytes = b""
+    """What ic0.root_key tells (DER)."""
+    costs: CostTable = APPLICATION
+    fsync: bool = False
+    """Flush each input to the disk, not only to the operating system."""
+    portable_memory: bool = False
+    """Use the portable memory implementation also where a faster one works."""
+    replay_seconds: float = 1.5
+    """Checkpoint after inputs whose execution took this long."""
+    log_bytes: int = 32 << 20
+    """Checkpoint after this much log."""
