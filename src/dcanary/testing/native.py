@@ -356,6 +356,8 @@ class NativeCanister:
         self.version = 1
         self.printed: list[str] = []
         """The lines of `ic.print`."""
+        self.traps: list[str] = []
+        """The texts of all traps, also of those nobody waited for (timers, notifications)."""
         self.exports: dict[str, int] = {}
         self.did = ""
         self._system: System
@@ -638,6 +640,7 @@ class NativeCanister:
         try:
             self._call_guest(execution, function, argument)
         except TrapSignal as trap:
+            self.traps.append(trap.text)
             self._put_back(heap, runtime)
             if function != "dispatch":
                 self._call_guest(Execution("cleanup"), "on_cleanup", argument)
@@ -673,8 +676,6 @@ class NativeCanister:
         context = _Context(self, kind, export, MANAGEMENT, 0, None)
         execution = Execution(kind, MANAGEMENT, can_call=True)
         self._execute(execution, export, context, self.network._queue, None)
-        if isinstance(context.outcome, CanisterTrap):
-            self.printed.append(f"[trap in {kind}] {context.outcome.message}")
 
     def __repr__(self) -> str:
         return f"NativeCanister({self._main.parent.name} {self.id})"

@@ -4,8 +4,8 @@ Each node is one block (4 KiB; more only where keys are so long that four do not
 written as a whole. Keys are searched in the node's bytes; nothing is unpacked for a lookup.
 
 Node: u8 kind (leaf 0xB7, inner 0xB8), u8 size class, u16 cells, u32 bytes of cells, u32 of them
-unused, then u32 offsets of the cells in key order, then the cells in any order.
-Leaf cell: u32 key length, u32 schema, u32 value length (top bit: value in an own block), key, value
+unused, then for each cell in key order u32 offset and u32 key length, then the cells in any order.
+Offsets count from the first cell. Leaf cell: u32 key length, u32 schema, u32 value length (top bit: value in an own block), key, value
 or u64 address. Inner cell: u32 key length, u64 child, key; the key is a lower bound of the child's
 keys (that of the first cell counts as minus infinity).
 """
@@ -34,7 +34,8 @@ _KEY = 12
 """Where the key starts in a cell, in both kinds."""
 _U32 = struct.Struct("<I").unpack_from
 _U64 = struct.Struct("<Q").unpack_from
-_PACK_U32 = struct.Struct("<I").pack
+_SLOT = struct.Struct("<II")
+_READ_SLOT = _SLOT.unpack_from
 _PACK_U64 = struct.Struct("<Q").pack
 _LEAF_CELL = struct.Struct("<III")
 _INNER_CELL = struct.Struct("<IQ")
@@ -54,7 +55,7 @@ class _Step:
 def _cell_at(node: bytes, index: int) -> int:
     """The position of a cell in the node."""
     count = _U32(node, 0)[0] >> 16
-    return int(_HEAD + 4 * count + _U32(node, _HEAD + 4 * index)[0])
+    return int(_HEAD + 8 * count + _U32(node, _HEAD + 8 * index)[0])
 
 
 def _key_at(node: bytes, index: int) -> bytes:
@@ -84,14 +85,15 @@ def _cells(node: bytes) -> list[bytes]:
 
 
 def _build(kind: int, number: int, cells: list[bytes]) -> bytes:
-    offsets = []
+    slots = []
     used = 0
     for cell in cells:
-        offsets.append(used)
+        slots.append(used)
+        slots.append(_U32(cell, 0)[0])
         used += len(cell)
     count = len(cells)
     head = _NODE.pack(kind, number, count, used, 0)
-    return b"".join([head, struct.pack(f"<{count}I", *offsets), *cells])
+    return b"".join([head, struct.pack(f"<{2 * count}I", *slots), *cells])
 
 
 class Tree:
@@ -230,7 +232,7 @@ class Tree:
         """Put a cell before number `index` of the node, splitting or growing it if needed."""
         node = step.node
         kind, number, count, used, unused = _NODE.unpack_from(node)
-        size = _HEAD + 4 * (count + 1) + used + len(cell)
+        size = _HEAD + 8 * (count + 1) + used + len(cell)
         limit = class_size(number)
         if size > limit and unused:
             node = step.node = _build(kind, number, _cells(node))
@@ -238,13 +240,13 @@ class Tree:
             size -= unused
             unused = 0
         if size <= limit:
-            base = _HEAD + 4 * count
-            at = _HEAD + 4 * index
+            base = _HEAD + 8 * count
+            at = _HEAD + 8 * index
             changed = b"".join(
                 [
                     _NODE.pack(kind, number, count + 1, used + len(cell), unused),
                     node[_HEAD:at],
-                    _PACK_U32(used),
+                    _SLOT.pack(used, _U32(cell, 0)[0]),
                     node[at : base + used],
                     cell,
                 ]
@@ -286,7 +288,7 @@ class Tree:
         if kind == LEAF:
             low = _between(_key_of(left[-1]), low)
         address = self._write_node(kind, right)
-        left_size = _HEAD + sum(map(len, left)) + 4 * len(left)
+        left_size = _HEAD + sum(map(len, left)) + 8 * len(left)
         if left_size <= class_size(step.node[1]):
             _ic.stable_write(step.address, _build(kind, step.node[1], left))
             left_address = step.address
@@ -305,7 +307,7 @@ class Tree:
         self.entry.height += 1
 
     def _write_node(self, kind: int, cells: list[bytes]) -> int:
-        size = _HEAD + sum(map(len, cells)) + 4 * len(cells)
+        size = _HEAD + sum(map(len, cells)) + 8 * len(cells)
         address, number = self.stable.allocate(max(NODE_SIZE, size))
         _ic.stable_write(address, _build(kind, number, cells))
         return address
@@ -344,7 +346,7 @@ class Tree:
             entry.height -= 1
             self.stable.release(step.address, number)
             return
-        live = _HEAD + 4 * count + used - unused
+        live = _HEAD + 8 * count + used - unused
         if path and live < _MERGE_BELOW and self._merge(path, step, live):
             return
         _ic.stable_write(step.address, node)
@@ -361,7 +363,7 @@ class Tree:
         other_address = _child_at(parent.node, other_index)
         other = self._read(other_address, kind)
         _, _, count, used, unused = _NODE.unpack_from(other)
-        if live + 4 * count + used - unused > _MERGED_MAX:
+        if live + 8 * count + used - unused > _MERGED_MAX:
             return False
         own = (step.address, step.node)
         neighbour = (other_address, other)
@@ -380,12 +382,13 @@ class Tree:
 def _find(node: bytes, key: bytes) -> tuple[int, bool]:
     """Where the key is among the cells, or where it would go."""
     low, high = 0, _U32(node, 0)[0] >> 16
-    base = _HEAD + 4 * high
+    base = _HEAD + 8 * high + _KEY
     best = None
     while low < high:
         middle = (low + high) >> 1
-        start = base + _U32(node, _HEAD + 4 * middle)[0]
-        found = node[start + _KEY : start + _KEY + _U32(node, start)[0]]
+        start, length = _READ_SLOT(node, 12 + 8 * middle)
+        start += base
+        found = node[start : start + length]
         if found < key:
             low = middle + 1
         else:
@@ -397,11 +400,12 @@ def _find(node: bytes, key: bytes) -> tuple[int, bool]:
 def _find_child(node: bytes, key: bytes) -> int:
     """The last cell whose key is not above `key`."""
     low, high = 1, _U32(node, 0)[0] >> 16
-    base = _HEAD + 4 * high
+    base = _HEAD + 8 * high + _KEY
     while low < high:
         middle = (low + high) >> 1
-        start = base + _U32(node, _HEAD + 4 * middle)[0]
-        if key < node[start + _KEY : start + _KEY + _U32(node, start)[0]]:
+        start, length = _READ_SLOT(node, 12 + 8 * middle)
+        start += base
+        if key < node[start : start + length]:
             high = middle
         else:
             low = middle + 1
@@ -413,13 +417,13 @@ def _without(node: bytes, index: int) -> bytes:
     kind, number, count, used, unused = _NODE.unpack_from(node)
     start = _cell_at(node, index)
     gone = _cell_end(node, start) - start
-    at = _HEAD + 4 * index
-    base = _HEAD + 4 * count
+    at = _HEAD + 8 * index
+    base = _HEAD + 8 * count
     return b"".join(
         [
             _NODE.pack(kind, number, count - 1, used, unused + gone),
             node[_HEAD:at],
-            node[at + 4 : base + used],
+            node[at + 8 : base + used],
         ]
     )
 

@@ -17,6 +17,7 @@ from ._encode import ArgsEncoder
 from ._errors import CandidError
 from ._principal import Principal
 from ._runtime import declared, state
+from ._signatures import signature_of
 
 T = TypeVar("T")
 
@@ -188,8 +189,6 @@ class ServiceSignature:
         self._decode: Any = None
 
     def __call__(self) -> Any:
-        from ._methods import signature_of
-
         args, results, _ = signature_of(self.func, skip_self=True)
         return args, results, self.mode
 

@@ -551,6 +551,21 @@ class ArgsDecoder:
                 self._known.insert(1, (data[:start], decoders))
             return self._values(data, start, decoders)
 
+    def single(self, head: bytes) -> Callable[[bytes], Any]:
+        """A decoder of one value whose message header was stored apart from it."""
+        with _clear_errors():
+            (decode,), _ = self._compile(head)
+
+        def decode_body(data: bytes) -> Any:
+            _budget[0] = ZERO_SIZE_BUDGET
+            with _clear_errors():
+                value, pos = decode(data, 0)
+            if pos != len(data):
+                raise CandidError(f"{len(data) - pos} bytes follow the value")
+            return value
+
+        return decode_body
+
     def _values(self, data: bytes, pos: int, decoders: list[Decoder]) -> list[Any]:
         values = []
         for decode in decoders:

@@ -293,7 +293,13 @@ class ArgsEncoder:
 
     def body(self, value: Any) -> bytes:
         """The bytes of a single value without the header."""
-        return self([value])[len(self.header) :]
+        out = bytearray()
+        try:
+            self._encoders[0](value, out)
+        except Exception:
+            self([value])  # says what is wrong
+            raise
+        return bytes(out)
 
 
 def explain(node: Type, value: Any, path: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Callable
 import _ic  # type: ignore[import-not-found]
 
 from . import __version__, _calls, _timers
+from ._did import service_text
 from ._errors import LoadError
 from ._methods import Method
 from ._runtime import declared
@@ -95,8 +96,6 @@ def _build_exports() -> list[str]:
 
 
 def _service_did(init_args: Any) -> str:
-    from ._did import service_text
-
     listed = [
         (name, method.args, method.results, _MODES[method.mode]) for name, method in methods.items()
     ]

@@ -11,7 +11,7 @@ from ._decode import ArgsDecoder
 from ._encode import ArgsEncoder
 from ._errors import CandidError, Error, LoadError, StableMemoryCorrupt
 from ._keys import key_codec
-from ._runtime import declared
+from ._runtime import declared, state
 from ._stable import MapEntry, Stable, created, opened
 from ._types import type_name
 
@@ -59,6 +59,10 @@ class StableBTreeMap:
         self._max_key_size = max_key_size
         self._max_value_size = max_value_size
         self._ready = False
+        self._seen: Stable | None = None
+        """The opened memory that `_tree` and `_decoders` belong to."""
+        self._tree: Tree | None = None
+        self._decoders: dict[int, Any] = {}
         declared.maps.append(self)
 
     def _prepare(self) -> None:
@@ -86,6 +90,9 @@ class StableBTreeMap:
 
     def _open(self) -> Tree | None:
         """The tree, None when the map was never written."""
+        stable: Stable | None = state.stable
+        if stable is not None and stable is self._seen:
+            return self._tree
         stable = opened()
         if stable is None:
             return None
@@ -93,7 +100,11 @@ class StableBTreeMap:
         if entry is None:
             return None
         self._check_key_type(stable, entry)
-        return Tree(stable, entry)
+        return self._remember(Tree(stable, entry))
+
+    def _remember(self, tree: Tree) -> Tree:
+        self._seen, self._tree, self._decoders = tree.stable, tree, {}
+        return tree
 
     def _check_key_type(self, stable: Stable, entry: MapEntry) -> None:
         if not self._ready:
@@ -116,7 +127,7 @@ class StableBTreeMap:
             entry = MapEntry(self.memory_id)
             entry.key_schema = stable.add_schema(self._key_candid.header)
             entry.value_schema = stable.add_schema(self._value_candid.header)
-            tree = Tree(stable, entry)
+            tree = self._remember(Tree(stable, entry))
         return tree
 
     def _key(self, key: Any) -> bytes:
@@ -137,7 +148,11 @@ class StableBTreeMap:
     def _value(self, tree: Tree, found: tuple[int, bytes]) -> Any:
         schema, body = found
         try:
-            return self._decode_value(tree.stable.schema(schema) + body)[0]
+            decode = self._decoders.get(schema)
+            if decode is None:
+                decode = self._decode_value.single(tree.stable.schema(schema))
+                self._decoders[schema] = decode
+            return decode(body)
         except CandidError as error:
             raise StableMemoryCorrupt(
                 f"a value of memory_id={self.memory_id} cannot be read as "
@@ -162,20 +177,20 @@ class StableBTreeMap:
 
         Raises Error (the canister traps) when key or value exceed their maximum size.
         """
-        data = self._value_candid([value])
-        if len(data) > self._max_value_size:
+        header = self._value_candid.header
+        body = self._value_candid.body(value)
+        if len(header) + len(body) > self._max_value_size:
             raise Error(
                 f"value too large for the StableBTreeMap with memory_id={self.memory_id}: "
-                f"{len(data)} bytes, max_value_size is {self._max_value_size}"
+                f"{len(header) + len(body)} bytes, max_value_size is {self._max_value_size}"
             )
         raw = self._key(key)
         tree = self._create()
-        header = self._value_candid.header
         entry = tree.entry
         if tree.stable.schema(entry.value_schema) != header:
             entry.value_schema = tree.stable.add_schema(header)
             tree.stable.write_entry(entry)
-        old = tree.insert(raw, entry.value_schema, data[len(header) :])
+        old = tree.insert(raw, entry.value_schema, body)
         return None if old is None else self._value(tree, old)
 
     def remove(self, key: Any) -> Any:
