@@ -1,0 +1,43 @@
+"""What must not be in the repository."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".json", ".sh", ".c", ".h", ".mo", ".lock", ".wit"}
+BINARY = {".wasm", ".gz", ".so", ".o", ".a", ".exe", ".whl", ".zip", ".tar"}
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    return [ROOT / name for name in listed.decode().split("\0") if name]
+
+
+def test_no_prebuilt_binary_is_committed() -> None:
+    assert [p for p in tracked() if p.suffix in BINARY] == []
+
+
+def test_locks_name_no_registry_host() -> None:
+    assert "resolved" not in (ROOT / "package-lock.json").read_text()
+    assert "index-url" not in (ROOT / "requirements.lock").read_text()
+
+
+def test_no_file_holds_a_private_key() -> None:
+    marker = "-----BEGIN " + "PRIVATE KEY-----"
+    held = [p for p in tracked() if p.suffix in TEXT and p.exists() and marker in p.read_text()]
+    assert held == []
+
+
+@pytest.mark.parametrize("folder", ["src", "canisters", "docs", "examples", "bench", "scripts"])
+def test_no_machine_path_is_written_down(folder: str) -> None:
+    pattern = re.compile(r"/(home|root|Users|work)/[a-z]")
+    for path in tracked():
+        if path.is_relative_to(ROOT / folder) and path.suffix in TEXT and path.exists():
+            assert not pattern.search(path.read_text()), path
