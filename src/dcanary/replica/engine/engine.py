@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from dcanary.replica.api import (
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.blobs import Blobs
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.errors import CallError, ErrorCode
+from dcanary.replica.engine.errors import CallError, EngineFault, ErrorCode
 from dcanary.replica.engine.execution.execution import Surroundings
 from dcanary.replica.engine.execution.runtime import Runtime
 from dcanary.replica.engine.inputs import Input, Inputs
@@ -80,7 +81,9 @@ class ReplicaEngine:
         if storage is not None:
             begun = time.monotonic()
             for entry in storage.replay():
-                self._inputs.apply(entry)
+                # An input that failed when it was live fails the same way again.
+                with contextlib.suppress(Exception):
+                    self._inputs.apply(entry)
             self._pending_seconds = time.monotonic() - begun
             storage.begin_appending(core)
 
@@ -104,7 +107,10 @@ class ReplicaEngine:
             self._pending_seconds > self._options.replay_seconds
             or storage.log_size > self._options.log_bytes
         ):
-            self._checkpoint()
+            self._pending_seconds = 0.0
+            # The input has taken effect and is in the log: a full disk must not make it fail.
+            with contextlib.suppress(EngineFault):
+                self._checkpoint()
         return result
 
     def _checkpoint(self) -> None:

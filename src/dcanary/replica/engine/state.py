@@ -210,7 +210,6 @@ class Canister:
     consumed: int = 0
     """Cycles used up so far."""
     reserved: int = 0
-    queries: int = 0
     body: Body | None = None
     """Module, memories and instance; None without a module and without stable memory."""
 

@@ -125,7 +125,6 @@ class Queries:
                 )
         except CallError as error:
             return error.reject()
-        canister.queries += 1
         execution = self._execution(ctx.TRANSFORM if transform else context, canister, body, sender)
         execution.arg, execution.method = arg, method
         execution.data_certificate = certificate
