@@ -140,13 +140,12 @@ def _create(target: TargetRecord) -> "Async[Answer]":
             f"this deployment canister can spend (it keeps {RESERVE_CYCLES}): send it some",
             final=True,
         )
-    controllers = [ic.id()]
+    named = {ic.id().to_str(): ic.id()}
     for controller in target["controllers"]:
-        if controller not in controllers:
-            controllers.append(controller)
+        named[controller.to_str()] = controller
     reply: CallResult[CanisterIdRecord] = yield (
         management()
-        .create_canister({"settings": {"controllers": controllers}})
+        .create_canister({"settings": {"controllers": list(named.values())}})
         .with_cycles128(cycles)
     )
     if reply.Err is not None:

@@ -6,6 +6,7 @@ from shared.errors import Error, conflict, denied, invalid, not_found
 from shared.limits import MAX_NAME_CHARS, MAX_SNAPSHOTS_PER_TARGET, SECOND_NS
 
 if TYPE_CHECKING:
+    from kybra import Principal
     from shared.management_candid import Snapshot
     from shared.release_types import Target, TargetInput
 
@@ -17,6 +18,11 @@ MAX_OTHER_CONTROLLERS = 9
 MAX_CYCLES = 1_000_000_000_000_000
 ADMIN_LOCK_NS = 600 * SECOND_NS
 NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-_."
+
+
+def text_of(principal: "Principal | None") -> "str | None":
+    """How principals are compared."""
+    return None if principal is None else principal.to_str()
 
 
 def check_input(given: "TargetInput", self_id: str) -> "Error | None":
@@ -64,7 +70,7 @@ def registered(given: "TargetInput", number: int) -> "TargetRecord":
 
 def updated(record: "TargetRecord", given: "TargetInput") -> None:
     """Take new settings. Another canister has no past here: nothing to roll back to."""
-    if record["canister"] != given["canister"]:
+    if text_of(record["canister"]) != text_of(given["canister"]):
         forget_canister(record)
         record["canister"] = given["canister"]
     record["repository"] = given["repository"]
@@ -133,7 +139,7 @@ def refuse_rollback(
         )
     if progress["snapshot"] is None or progress["previous_hash"] is None:
         return conflict(f"{release} was a first install: there is nothing to return to")
-    if record["canister"] is None or record["canister"] != progress["canister"]:
+    if record["canister"] is None or text_of(record["canister"]) != text_of(progress["canister"]):
         return conflict(f"target {record['target']} is another canister by now")
     return None
 

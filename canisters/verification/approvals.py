@@ -122,6 +122,33 @@ def _check_policy(request: "ApprovalInput") -> "Error | None":
     return None
 
 
+def same_request(one: "ApprovalInput", other: "ApprovalInput") -> bool:
+    """Whether both ask the same question on the same terms."""
+    return _terms(one) == _terms(other)
+
+
+def _terms(request: "ApprovalInput") -> "tuple[object, ...]":
+    policy = request["policy"]
+    return (
+        request["run"],
+        request["source"],
+        request["pipeline_version"],
+        request["target"],
+        request["stage"],
+        request["artifact"],
+        request["sha256"],
+        request["size"],
+        request["mode"],
+        request["memory"],
+        request["install_arg"],
+        request["upgrade_arg"],
+        [approver.to_str() for approver in policy["approvers"]],
+        policy["threshold"],
+        policy["ttl_seconds"],
+        request["gates"],
+    )
+
+
 def resolve_mode(asked: "Mode", planned: "Mode") -> "Mode | str":
     """The mode that people are asked about, or why it cannot be.
 

@@ -30,7 +30,7 @@ def _known(request: ApprovalInput) -> "TextResult | None":
     record = None if number is None else approvals.get(number)
     if record is None:
         return None
-    if record["request"] == request:
+    if rules.same_request(record["request"], request):
         return {"Ok": record["approval"]}
     return {
         "Err": conflict(

@@ -146,7 +146,8 @@ def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> "Er
     job, operator = record["job"], record["operator"]
     known = vote_of_job(round, job)
     if known is not None:
-        if known["commitment"] == record["commitment"] and known["executor"] == record["executor"]:
+        same_executor = known["executor"].to_str() == record["executor"].to_str()
+        if same_executor and known["commitment"] == record["commitment"]:
             return None
         return conflict(f"job {job} has committed to another result: a commitment is final")
     why = _bad_name("operator", operator) or _bad_name("job", job, MAX_JOB_CHARS)
@@ -165,7 +166,7 @@ def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> "Er
             return conflict(
                 f"operator {operator} has committed by job {vote['job']}: an operator has one vote"
             )
-        if vote["executor"] == record["executor"]:
+        if vote["executor"].to_str() == record["executor"].to_str():
             return conflict(f"this executor has committed by job {vote['job']} already")
     if len(round["votes"]) >= round["replicas"]:
         return conflict(f"late: all {round['replicas']} replicas have committed")
