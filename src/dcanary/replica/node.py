@@ -8,12 +8,13 @@ the wall clock and runs rounds whenever there is work; otherwise time stands sti
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from typing import TypeVar
 
 from .api import (
@@ -152,8 +153,7 @@ class Node:
         finished = self._tree.refresh(self.engine)
         for request_id in finished:
             for waiter in self._waiters.pop(request_id, ()):
-                if not waiter.done():
-                    waiter.set_result(None)
+                _wake(waiter)
 
     # -- time and state ----------------------------------------------------------------------
 
@@ -238,6 +238,13 @@ class Node:
         """Status of a message after the last round."""
         return self._tree.status(request_id)
 
+    def _forget(self, request_id: bytes, waiter: Future[None]) -> None:
+        waiting = self._waiters.get(request_id, [])
+        if waiter in waiting:
+            waiting.remove(waiter)
+        if not waiting:
+            self._waiters.pop(request_id, None)
+
     async def wait(self, request_id: bytes, seconds: float) -> RequestStatus | None:
         """Wait until a message is replied or rejected; None when that takes longer."""
         waiter: Future[None] = Future()
@@ -245,7 +252,7 @@ class Node:
         def register() -> None:
             status = self._tree.status(request_id)
             if status is not None and status.state in FINAL:
-                waiter.set_result(None)
+                _wake(waiter)
             else:
                 self._waiters.setdefault(request_id, []).append(waiter)
 
@@ -253,6 +260,7 @@ class Node:
         try:
             await asyncio.wait_for(asyncio.wrap_future(waiter), seconds)
         except TimeoutError:
+            self.job(lambda: self._forget(request_id, waiter))
             return None
         return self._tree.status(request_id)
 
@@ -288,14 +296,22 @@ class Node:
         self.job(self.engine.checkpoint).result()
 
     def stop(self) -> None:
-        """Finish the jobs taken so far, then close the engine. Idempotent."""
+        """Finish the jobs taken so far, then close the engine (unless it failed). Idempotent."""
         with self._guard:
             if self._stopping:
                 return
             self._stopping = True
             self._jobs.put(None)
         self._thread.join()
-        self.engine.close()
+        if self._failure is None:
+            self.engine.close()
+        # Else the log on disk is right and the state in memory may not be: do not write it.
+
+
+def _wake(waiter: Future[None]) -> None:
+    # The one who waits may give up at this very moment.
+    with contextlib.suppress(InvalidStateError):
+        waiter.set_result(None)
 
 
 def _nothing() -> None:

@@ -54,7 +54,7 @@ def test_the_sender_of_a_call_can_be_chosen(pic: Any, counter: Any) -> None:
 
 
 def test_a_rejection_tells_its_codes_by_name(pic: Any, counter: Any) -> None:
-    with pytest.raises(ValueError, match="CanisterError.*failed on purpose.*Canister"):
+    with pytest.raises(ValueError, match=r"CanisterError.*failed on purpose.*Canister"):
         counter.fail()
     with pytest.raises(ValueError, match="CanisterMethodNotFound"):
         pic.update_call(counter.canister_id, "nothing", ic.encode([]))

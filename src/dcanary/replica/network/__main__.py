@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+from ..engine import EngineFault
 from .files import NetworkError
 from .serve import serve
 
@@ -31,7 +32,7 @@ def main() -> int:
             cache_dir=options.cache_dir,
             allow_http_loopback=options.allow_http_loopback,
         )
-    except (NetworkError, OSError, ValueError) as error:
+    except (EngineFault, NetworkError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..api import Engine
 from ..certification.keys import SubnetKeys, load_or_create_seed
+from ..engine import Options, open_engine
 from ..http.app import create_app
 from ..node import Node
 from .files import (
@@ -29,19 +30,15 @@ from .web import WebServer, bind
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_SECONDS = 300.0
-"""How often the state is written to disk, so that a restart after a crash replays little."""
-
 
 def open_state(state_dir: Path, keys: SubnetKeys, cache_dir: Path) -> Engine:
     """The engine with the state of a folder."""
-    from ..engine import open_engine
-
     return open_engine(
         state_dir / ENGINE_FOLDER,
         seed=keys.engine_seed,
         start_time_ns=time.time_ns(),
         cache_dir=cache_dir,
+        options=Options(subnet_id=keys.subnet_id, root_key=keys.root_key),
     )
 
 
@@ -69,16 +66,9 @@ async def _run(node: Node, sock: socket.socket, state_dir: Path, info: RunningNe
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
 
-    async def checkpoints() -> None:
-        while True:
-            await asyncio.sleep(CHECKPOINT_SECONDS)
-            await node.ajob(node.engine.checkpoint)
-
-    task = asyncio.create_task(checkpoints())
     try:
         await server.serve([sock])
     finally:
-        task.cancel()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 

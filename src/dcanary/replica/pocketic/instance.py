@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from ..api import HttpOutcall, Ingress, Reject, Reply, RequestState
 from ..certification.keys import SubnetKeys
+from ..engine import Options, open_engine
 from ..http.app import create_app, topology
 from ..network.files import ENGINE_FOLDER
 from ..network.outcalls import Outcalls
@@ -45,8 +46,6 @@ class Instance:
     def __init__(
         self, config: InstanceConfig, blobs: Mapping[bytes, bytes], cache_dir: Path, version: str
     ) -> None:
-        from ..engine import open_engine
-
         self.config = config
         self._blobs = blobs
         # The same kind of instance has the same ids and randomness every time, as in PocketIC.
@@ -61,6 +60,7 @@ class Instance:
             seed=self.keys.engine_seed,
             start_time_ns=time.time_ns() if config.auto_progress else config.time_ns,
             cache_dir=cache_dir,
+            options=Options(subnet_id=self.keys.subnet_id, root_key=self.keys.root_key),
         )
         self.node = Node(engine, self.keys, live=False, subnet_type=config.subnet_type)
         self.app: ASGIApp = create_app(self.node, version)
@@ -277,7 +277,10 @@ class Instance:
         if content is None:
             raise bad(f"the blob store has no blob {blob_id.hex()}")
         engine = self.node.engine
-        self.node.job(lambda: engine.set_stable_memory(canister_id, content)).result()
+        try:
+            self.node.job(lambda: engine.set_stable_memory(canister_id, content)).result()
+        except ValueError as error:
+            raise bad(str(error)) from error
         return None
 
     def _outcall(self, outcall: HttpOutcall) -> dict[str, object]:

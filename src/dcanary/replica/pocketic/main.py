@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
-import signal
-import socket
 import sys
 from pathlib import Path
-
-from ..network.files import default_cache_dir
-from ..network.web import WebServer, bind
-from .server import PocketIcServer
 
 DEFAULT_TTL_SECONDS = 60
 COMPATIBLE_VERSION = "14.0.0"
@@ -43,37 +36,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _serve(sock: socket.socket, port_file: Path | None, ttl: float, cache_dir: Path) -> None:
-    api = PocketIcServer(cache_dir)
-
-    def listening() -> None:
-        port = sock.getsockname()[1]
-        if port_file is not None:
-            port_file.write_text(f"{port}\n")
-        print(f"The PocketIC server is listening on port {port}", flush=True)
-
-    server = WebServer(api, listening)
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        server.should_exit = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-
-    async def watch() -> None:
-        while api.idle_seconds() < ttl:
-            await asyncio.sleep(min(0.5, ttl))
-        stop()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        await server.serve([sock])
-    finally:
-        watcher.cancel()
-        await api.close()
-
-
 def _claim(port_file: Path) -> bool:
     """Create the port file; False when another server has it already."""
     try:
@@ -95,22 +57,14 @@ def main() -> int:
     except OSError as error:
         print(f"error: cannot create {port_file}: {error.strerror}", file=sys.stderr)
         return 1
+    # Not before: clients start a server for each instance, and most end here at once.
+    from .process import run
+
     try:
-        sock = bind(options.ip_addr, options.port)
-    except OSError as error:
-        where = f"{options.ip_addr}:{options.port}"
-        print(f"error: cannot listen on {where}: {error.strerror}", file=sys.stderr)
-        if port_file is not None:
-            port_file.unlink(missing_ok=True)
-        return 1
-    try:
-        with sock:
-            cache_dir = options.cache_dir or default_cache_dir()
-            asyncio.run(_serve(sock, port_file, options.ttl, cache_dir))
+        return run(options.ip_addr, options.port, port_file, options.ttl, options.cache_dir)
     finally:
         if port_file is not None:
             port_file.unlink(missing_ok=True)
-    return 0
 
 
 if __name__ == "__main__":
