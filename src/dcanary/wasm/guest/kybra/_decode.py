@@ -55,6 +55,11 @@ MAX_CACHED_HEADER_BYTES = 4_096
 _budget = [ZERO_SIZE_BUDGET]
 
 
+def reset_budget() -> None:
+    """Start counting the values without bytes of a new message."""
+    _budget[0] = ZERO_SIZE_BUDGET
+
+
 def _charge(count: int) -> None:
     _budget[0] -= count
     if _budget[0] < 0:
