@@ -212,6 +212,11 @@ def heartbeat(
     return {"Ok": {"until_ns": job["lease_until_ns"], "cancelled": False}}
 
 
+def _is_unwanted(job: JobRow, caller: str, attempt: int) -> bool:
+    """True when the caller's own work was dropped, which is not its fault."""
+    return "Lost" in job["state"] and job["executor"] == caller and job["attempt"] == attempt
+
+
 def release(book: Book, caller: str, name: str, attempt: int, reason: str, now: int) -> Done:
     """Give work back: a build goes to its next attempt, an upload to another executor."""
     found = book.job(name)

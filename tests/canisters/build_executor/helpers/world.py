@@ -1,0 +1,148 @@
+"""The canister's rules on maps in memory, and a clock that only tests move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from build_executor import artifacts, deadlines, executors, leases, runs, verdicts, views
+from build_executor.book import Book
+from tests.canisters.build_executor.helpers.memory import MemoryMap
+from tests.canisters.build_executor.helpers.specs import principal, spec, verdict
+
+SECOND = 1_000_000_000
+START = 1_700_000_000 * SECOND
+
+A, B, C, D = (principal(number) for number in range(4))
+MAPS = (
+    "runs specs stages open_runs run_index repository_index repository_runs contents chunks "
+    "log_blocks executors executor_index"
+).split()
+
+
+class World:
+    """`A`, `B`, `C` are executors of three operators; `now` is the canister's time."""
+
+    def __init__(self) -> None:
+        self.maps: dict[str, MemoryMap[Any, Any]] = {name: MemoryMap() for name in MAPS}
+        self.now = START
+        self.upgrade()
+        for number, executor in enumerate((A, B, C)):
+            self.register(executor, f"operator-{number}")
+
+    def upgrade(self) -> None:
+        """Memory is empty, the maps stay."""
+        meter: Any = iter(range(0, 1 << 40, 1_000)).__next__
+        self.book = Book(**self.maps, meter=meter)  # type: ignore[arg-type]
+        self.book.reload()
+
+    def operations(self) -> int:
+        return sum(each.operations for each in self.maps.values())
+
+    def register(self, executor: str, operator: str, *runtimes: str) -> Any:
+        chosen: Any = [{name: None} for name in runtimes or ("Shell", "Motoko")]
+        return executors.register(self.book, executor, operator, chosen, self.now)
+
+    def enqueue(self, wanted: Any = None) -> Any:
+        return runs.enqueue(self.book, wanted or spec(), self.now)
+
+    def request(self, *holds: str, runtimes: tuple[str, ...] = ("Shell", "Motoko")) -> Any:
+        return {"runtimes": [{name: None} for name in runtimes], "holds": list(holds)}
+
+    def has_work(self, executor: str, *holds: str) -> bool:
+        return leases.has_work(self.book, executor, self.request(*holds), self.now)
+
+    def lease(self, executor: str, *holds: str) -> Any:
+        """The work, None, or the error; has_work must have said the same."""
+        expected = self.has_work(executor, *holds)
+        result: Any = leases.lease_work(self.book, executor, self.request(*holds), self.now)
+        assert expected == (result.get("Ok") is not None)
+        return result["Err"] if "Err" in result else result["Ok"]
+
+    def build(self, executor: str) -> Any:
+        """Lease a build that must be there."""
+        work = self.lease(executor)
+        assert work is not None and "Build" in work, work
+        return work["Build"]
+
+    def beat(
+        self, executor: str, job: str, attempt: int = 1, offset: int = 0, log: bytes = b""
+    ) -> Any:
+        return leases.heartbeat(self.book, executor, job, attempt, offset, log, self.now)
+
+    def commit(
+        self, executor: str, job: str, attempt: int = 1, commitment: bytes = b"c" * 32
+    ) -> Any:
+        return leases.commit(self.book, executor, job, attempt, commitment, 5, 7, self.now)
+
+    def release(self, executor: str, job: str, attempt: int = 1, reason: str = "tired") -> Any:
+        return leases.release(self.book, executor, job, attempt, reason, self.now)
+
+    def decide(
+        self,
+        kind: str,
+        files: list[Any] | None = None,
+        jobs: list[str] | None = None,
+        reason: str = "because",
+        run: str = "run-1",
+        stage: str = "build",
+    ) -> Any:
+        made = verdict(kind, files or [], jobs or [], reason)
+        return verdicts.record(
+            self.book, {"run": run, "stage": stage, "verdict": made}, self.now
+        )
+
+    def upload(
+        self,
+        executor: str,
+        path: str,
+        index: int,
+        content: bytes,
+        run: str = "run-1",
+        stage: str = "build",
+    ) -> Any:
+        return artifacts.upload_chunk(
+            self.book, executor, run, stage, path, index, content, self.now
+        )
+
+    def finish(
+        self, executor: str, path: str, run: str = "run-1", stage: str = "build"
+    ) -> Any:
+        return artifacts.finish_upload(self.book, executor, run, stage, path, self.now)
+
+    def read(self, path: str, index: int = 0, run: str = "run-1", stage: str = "build") -> Any:
+        return artifacts.read_chunk(
+            self.book, {"run": run, "stage": stage, "path": path, "index": index}
+        )
+
+    def log(self, job: str, offset: int = 0) -> Any:
+        return views.get_log(self.book, job, offset)
+
+    def run(self, run: str = "run-1") -> Any:
+        result: Any = views.get_run(self.book, run)
+        return result["Ok"]
+
+    def jobs(self, run: str = "run-1") -> dict[str, Any]:
+        """All jobs of a run by name."""
+        found: dict[str, Any] = {}
+        cursor = None
+        while True:
+            page: Any = views.list_jobs(self.book, run, {"cursor": cursor, "limit": 7})
+            found.update({job["job"]: job for job in page["Ok"]["items"]})
+            cursor = page["Ok"]["next"]
+            if cursor is None:
+                return found
+
+    def pass_time(self, seconds: float, tick: bool = True) -> None:
+        self.now += int(seconds * SECOND)
+        if tick:
+            deadlines.tick(self.book, self.now)
+
+    def all_commit(self, run: str = "run-1", stage: str = "build") -> list[str]:
+        """The three executors lease and commit; the jobs' names."""
+        names = []
+        for executor in (A, B, C):
+            work = self.build(executor)
+            assert (work["run"], work["stage"]["name"]) == (run, stage)
+            assert self.commit(executor, work["job"], work["attempt"]) == {"Ok": None}
+            names.append(work["job"])
+        return names

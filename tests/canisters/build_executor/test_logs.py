@@ -1,0 +1,105 @@
+"""Logs: pieces arrive in order, twice or late, and end at their limit."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shared.limits import LEASE_NS, MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
+
+from build_executor import logs
+from tests.canisters.build_executor.helpers.specs import spec
+from tests.canisters.build_executor.helpers.world import SECOND, A, World
+
+JOB = "run-1/build/0"
+
+
+def leased() -> World:
+    world = World()
+    world.enqueue(spec())
+    assert world.build(A)["job"] == JOB
+    return world
+
+
+def content(world: World) -> bytes:
+    """The whole log, read page by page."""
+    got = b""
+    while True:
+        piece = world.log(JOB, len(got))["Ok"]
+        assert piece["offset"] == len(got)
+        assert len(piece["content"]) <= MAX_LOG_BYTES_PER_CHUNK
+        if not piece["content"]:
+            assert piece["total"] == len(got) == world.jobs()[JOB]["log_bytes"]
+            return got
+        got += piece["content"]
+
+
+def test_a_repeated_heartbeat_appends_nothing_twice() -> None:
+    world = leased()
+    for offset, piece in ((0, b"one "), (0, b"one "), (4, b"two "), (0, b"one "), (4, b"two ")):
+        assert "Ok" in world.beat(A, JOB, offset=offset, log=piece)
+    assert content(world) == b"one two "
+
+
+def test_a_piece_that_overlaps_adds_only_what_is_new() -> None:
+    world = leased()
+    world.beat(A, JOB, log=b"abc")
+    world.beat(A, JOB, offset=1, log=b"bcdef")
+    assert content(world) == b"abcdef"
+
+
+def test_a_gap_is_refused_and_does_not_extend_the_lease() -> None:
+    world = leased()
+    world.beat(A, JOB, log=b"abc")
+    world.pass_time(5)
+    answer = world.beat(A, JOB, offset=4, log=b"e")
+    assert "3 bytes are here" in answer["Err"]["Conflict"]
+    assert world.jobs()[JOB]["lease_until_ns"] == world.now - 5 * SECOND + LEASE_NS
+
+
+def test_a_piece_over_the_limit_is_refused_by_name() -> None:
+    world = leased()
+    answer = world.beat(A, JOB, log=b"x" * (MAX_LOG_BYTES_PER_CHUNK + 1))
+    assert "MAX_LOG_BYTES_PER_CHUNK" in answer["Err"]["TooLarge"]
+    assert content(world) == b""
+
+
+def test_a_log_is_cut_at_its_limit_and_the_executor_goes_on() -> None:
+    world = leased()
+    offset = 0
+    for _ in range(MAX_LOG_BYTES_PER_JOB // MAX_LOG_BYTES_PER_CHUNK + 3):
+        piece = b"y" * MAX_LOG_BYTES_PER_CHUNK
+        assert "Ok" in world.beat(A, JOB, offset=offset, log=piece)
+        offset += len(piece)
+    whole = content(world)
+    assert len(whole) == MAX_LOG_BYTES_PER_JOB
+    assert whole.endswith(logs.CUT)
+    assert world.commit(A, JOB) == {"Ok": None}
+
+
+def test_attempts_follow_each_other_in_one_log_and_count_their_bytes_from_zero() -> None:
+    world = leased()
+    world.beat(A, JOB, log=b"first try")
+    world.pass_time(LEASE_NS / SECOND)
+    assert world.build(A)["attempt"] == 2
+    world.beat(A, JOB, attempt=2, log=b"second try")
+    assert content(world) == f"first try\n[attempt 2 by {A}]\nsecond try".encode()
+
+
+def test_reading_past_the_end_is_refused() -> None:
+    world = leased()
+    assert "past" in world.log(JOB, 1)["Err"]["Invalid"]
+    assert "NotFound" in world.log("run-1/build/7")["Err"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 3)), max_size=12))
+def test_whatever_the_pieces_the_log_is_what_was_sent(pieces: list[tuple[int, int]]) -> None:
+    world = leased()
+    sent = b""
+    for number, (size, again) in enumerate(pieces):
+        piece = bytes([65 + number]) * size
+        for _ in range(again + 1):
+            assert "Ok" in world.beat(A, JOB, offset=len(sent), log=piece)
+        sent += piece
+        world.upgrade()
+    assert content(world) == sent

@@ -1,0 +1,453 @@
+"""Runs: taken in once, stage after stage, one end; what verdicts and answers do to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from shared.limits import (
+    APPROVAL_WAIT_NS,
+    COMMIT_WINDOW_NS,
+    MAX_OPEN_RUNS,
+    REVEAL_WINDOW_NS,
+    VERDICT_WAIT_NS,
+)
+
+from build_executor import approvals, executors, rounds, runs, views
+from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
+from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
+
+OK = {"Ok": None}
+
+
+def states(world: World, run: str = "run-1") -> dict[str, str]:
+    return {each["name"]: next(iter(each["state"])) for each in world.run(run)["stages"]}
+
+
+def three_stages() -> Any:
+    return spec(
+        "run-1",
+        stage("lib", artifacts=["lib.a"]),
+        stage("app", depends_on=["lib"]),
+        stage("docs", artifacts=[]),
+    )
+
+
+def settle_stage(world: World, name: str, *files: Any) -> None:
+    """The first three executors agree on a stage and one uploads its (empty) files."""
+    jobs = world.all_commit(stage=name)
+    assert world.decide("Agreed", list(files), jobs, stage=name) == OK
+    if files:
+        if states(world)[name] == "Succeeded":
+            return  # the bytes were known already
+        assert "Upload" in world.lease(A, *jobs)
+        for each in files:
+            assert world.finish(A, each["path"], stage=name) == OK
+
+
+def test_a_run_is_queued_with_its_first_stages_open() -> None:
+    world = World()
+    assert world.enqueue(three_stages()) == OK
+    assert world.run()["state"] == {"Queued": None}
+    assert states(world) == {"lib": "Building", "app": "Waiting", "docs": "Building"}
+    assert sorted(world.book.take_outgoing()) == ["round:run-1/docs", "round:run-1/lib"]
+    assert len(world.jobs()) == 6
+    assert world.book.wake_ns > world.now
+
+
+def test_the_same_run_again_is_ok_and_another_under_its_id_is_not() -> None:
+    world = World()
+    world.enqueue()
+    world.build(A)
+    assert world.enqueue() == OK
+    assert world.jobs()["run-1/build/0"]["state"] == {"Leased": None}
+    other = spec()
+    other["source"]["sha"] = "b" * 40
+    assert "Conflict" in world.enqueue(other)["Err"]
+    assert world.book.run_index.len() == 1
+
+
+def test_a_run_that_has_ended_is_not_started_again_by_a_repeated_call() -> None:
+    world = World()
+    world.enqueue()
+    world.decide("Failed", reason="command")
+    assert world.enqueue() == OK
+    assert "Failed" in world.run()["state"]
+    assert world.book.open_runs.len() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"run": "run 1"}, "Invalid"),
+        ({"run": "r" * 65}, "Invalid"),
+        ({"delivery": "d" * 1_001}, "TooLarge"),
+        ({"repository": "a/b"}, "Invalid"),
+        ({"message": "m" * 1_001}, "TooLarge"),
+        ({"stages": []}, "Invalid"),
+        ({"deploy": deploy("nowhere")}, "Invalid"),
+    ],
+)
+def test_a_run_that_cannot_be_executed_is_refused(change: dict[str, Any], kind: str) -> None:
+    world = World()
+    wanted = spec()
+    for field, value in change.items():
+        for record in (wanted, wanted["source"], wanted["pipeline"]):
+            if field in record:
+                record[field] = value
+                break
+    assert kind in world.enqueue(wanted)["Err"]
+    assert world.book.open_runs.len() == 0
+
+
+def test_open_runs_are_bounded_and_make_room_when_they_end() -> None:
+    world = World()
+    for number in range(MAX_OPEN_RUNS):
+        assert world.enqueue(spec(f"run-{number}")) == OK
+    refused = world.enqueue(spec("one-more"))
+    assert "MAX_OPEN_RUNS" in refused["Err"]["Exhausted"]
+    runs.cancel(world.book, "run-7", "someone", world.now)
+    assert world.enqueue(spec("one-more")) == OK
+
+
+def test_stages_open_in_dependency_order_and_get_the_files_of_earlier_ones() -> None:
+    world = World()
+    world.enqueue(three_stages())
+    settle_stage(world, "lib", file("lib.a", b""))
+    assert states(world) == {"lib": "Succeeded", "app": "Building", "docs": "Building"}
+    work = world.build(A)
+    assert work["stage"]["name"] == "app"
+    assert work["inputs"] == [{"stage": "lib", "file": file("lib.a", b"")}]
+    assert world.release(A, work["job"]) == OK
+    for executor in (A, B, C):
+        job = world.build(executor)
+        world.commit(executor, job["job"], job["attempt"])
+    world.decide("Agreed", [], ["run-1/app/1"], stage="app")
+    assert world.run()["state"] == {"Running": None}
+    settle_stage(world, "docs")
+    assert world.run()["state"] == {"Succeeded": None}
+    assert world.book.open_runs.len() == 0
+
+
+def test_a_later_stage_wins_where_two_wrote_the_same_path() -> None:
+    world = World()
+    stages = (
+        stage("one"),
+        stage("two", depends_on=["one"]),
+        stage("three", depends_on=["two"]),
+    )
+    world.enqueue(spec("run-1", *stages))
+    settle_stage(world, "one", file("x", b""), file("y", b""))
+    settle_stage(world, "two", file("x", b""))
+    inputs = world.build(A)["inputs"]
+    assert {each["file"]["path"]: each["stage"] for each in inputs} == {"x": "two", "y": "one"}
+
+
+@pytest.mark.parametrize("kind", ["Failed", "Disagreed", "Inconclusive"])
+def test_a_verdict_against_a_stage_ends_the_run_with_its_reason(kind: str) -> None:
+    world = World()
+    world.enqueue(three_stages())
+    job = world.build(A)["job"]
+    assert world.decide(kind, reason="the tests fail", stage="lib") == OK
+    assert world.run()["state"] == {kind: "stage lib: the tests fail"}
+    assert world.run()["stages"][0]["state"] == {kind: "the tests fail"}
+    assert states(world) == {"lib": kind, "app": "Skipped", "docs": "Skipped"}
+    assert world.beat(A, job)["Ok"]["cancelled"] is True
+    assert "Conflict" in world.commit(A, job)["Err"]
+    assert world.lease(B) is None
+    assert all("Lost" in each["state"] for each in world.jobs().values())
+    assert world.book.open_runs.len() == 0
+
+
+def test_a_stage_takes_only_its_first_verdict() -> None:
+    world = World()
+    world.enqueue()
+    jobs = world.all_commit()
+    agreed = [file("out.wasm", b"x")]
+    assert world.decide("Agreed", agreed, jobs) == OK
+    assert world.decide("Agreed", agreed, jobs) == OK
+    assert world.decide("Failed", reason="changed my mind") == OK
+    assert states(world) == {"build": "Storing"}
+    world.lease(A, *jobs)
+    world.upload(A, "out.wasm", 0, b"x")
+    world.finish(A, "out.wasm")
+    assert world.decide("Disagreed") == OK
+    assert world.run()["state"] == {"Succeeded": None}
+
+
+def test_a_verdict_for_a_stage_that_was_never_opened_is_refused() -> None:
+    world = World()
+    world.enqueue(three_stages())
+    assert "NotFound" in world.decide("Agreed", stage="app")["Err"]
+    assert "NotFound" in world.decide("Agreed", run="run-9")["Err"]
+
+
+def test_a_verdict_may_come_before_the_last_commitment() -> None:
+    world = World()
+    world.enqueue()
+    jobs = []
+    for executor in (A, B):
+        jobs.append(world.build(executor)["job"])
+        world.commit(executor, jobs[-1])
+    late = world.build(C)["job"]
+    world.decide("Agreed", [file("out.wasm", b"x")], jobs)
+    assert "the verdict came" in world.jobs()[late]["state"]["Lost"]
+    assert world.beat(C, late)["Ok"]["cancelled"] is True
+    assert "Conflict" in world.commit(C, late)["Err"]
+    assert "Denied" in world.release(C, late)["Err"]
+
+
+def test_an_agreed_verdict_without_a_job_that_has_the_bytes_fails_the_run() -> None:
+    world = World()
+    world.enqueue()
+    world.all_commit()
+    world.decide("Agreed", [file("out.wasm", b"x")], ["run-1/build/9", "run-2/build/0"])
+    assert "names no job" in world.run()["state"]["Failed"]
+
+
+def test_a_stage_without_files_succeeds_at_once() -> None:
+    world = World()
+    world.enqueue()
+    world.decide("Agreed", [], world.all_commit())
+    assert world.run()["state"] == {"Succeeded": None}
+
+
+def test_a_run_without_a_verdict_ends_by_itself() -> None:
+    world = World()
+    world.enqueue()
+    world.all_commit()
+    wait = COMMIT_WINDOW_NS + REVEAL_WINDOW_NS + VERDICT_WAIT_NS
+    world.pass_time(wait / SECOND)
+    assert "Queued" not in world.run()["state"]
+    world.pass_time(61)
+    assert "VERDICT_WAIT_NS" in world.run()["state"]["Inconclusive"]
+    assert world.decide("Agreed") == OK
+    assert "Inconclusive" in world.run()["state"]
+
+
+def test_a_run_that_nobody_builds_ends_by_itself() -> None:
+    world = World()
+    world.enqueue(three_stages())
+    for _ in range(20):
+        world.pass_time(600)
+    assert "Inconclusive" in world.run()["state"]
+    assert world.book.open_runs.len() == 0
+
+
+def test_cancelling_a_run_reaches_its_executors_and_its_rounds() -> None:
+    world = World()
+    world.enqueue(three_stages())
+    job = world.build(A)["job"]
+    round_key: Any = world.book.stage("run-1/lib")
+    rounds.opened(world.book, round_key, None, "", world.now)
+    world.book.take_outgoing()
+    assert runs.cancel(world.book, "run-1", A, world.now) == OK
+    assert runs.cancel(world.book, "run-1", A, world.now) == OK
+    assert world.run()["state"] == {"Cancelled": f"cancelled by {A}"}
+    assert set(states(world).values()) == {"Skipped"}
+    assert world.beat(A, job)["Ok"]["cancelled"] is True
+    assert "round:run-1/lib" in world.book.take_outgoing()
+    told: Any = world.book.stage("run-1/lib")
+    assert rounds.next_message(told) == "close"
+    untold: Any = world.book.stage("run-1/docs")
+    assert rounds.next_message(untold) is None
+    assert "NotFound" in runs.cancel(world.book, "run-2", A, world.now)["Err"]  # type: ignore[operator]
+
+
+def test_a_run_that_has_ended_cannot_be_cancelled() -> None:
+    world = World()
+    world.enqueue()
+    world.decide("Failed", reason="command")
+    assert "Conflict" in runs.cancel(world.book, "run-1", A, world.now)["Err"]  # type: ignore[operator]
+
+
+def stage_of(world: World, key: str = "run-1/build") -> Any:
+    return world.book.stage(key)
+
+
+def test_a_round_is_told_of_in_order() -> None:
+    world = World()
+    world.enqueue()
+    job = world.build(A)["job"]
+    world.commit(A, job)
+    assert rounds.next_message(stage_of(world)) == "open"
+    assert rounds.round_input(stage_of(world))["commit_until_ns"] > world.now
+    rounds.opened(world.book, stage_of(world), None, "", world.now)
+    assert rounds.next_message(stage_of(world)) == 0
+    assert rounds.commitment_of(stage_of(world), 0) == (job, A, "operator-0", b"c" * 32)
+    rounds.recorded(world.book, stage_of(world), stage_of(world)["jobs"][0], None, "")
+    assert rounds.next_message(stage_of(world)) is None
+    world.build(B)
+    world.pass_time(COMMIT_WINDOW_NS / SECOND + 61)
+    assert rounds.next_message(stage_of(world)) == "close"
+    rounds.closed(world.book, stage_of(world), None, "", world.now)
+    assert rounds.next_message(stage_of(world)) is None
+    assert "Running" in world.run()["state"]
+
+
+def test_a_round_that_verification_refuses_ends_the_run() -> None:
+    world = World()
+    world.enqueue()
+    rounds.opened(world.book, stage_of(world), {"Invalid": "no"}, "no", world.now)
+    assert "opens no round: no" in world.run()["state"]["Failed"]
+    assert rounds.next_message(stage_of(world)) is None
+
+
+def test_a_commitment_that_verification_refuses_is_no_vote() -> None:
+    world = World()
+    world.enqueue(spec("run-1", stage("build", replicas=1, quorum=1)))
+    job = world.build(A)["job"]
+    world.commit(A, job)
+    rounds.opened(world.book, stage_of(world), None, "", world.now)
+    row = stage_of(world)["jobs"][0]
+    rounds.recorded(world.book, stage_of(world), row, {"Conflict": "late"}, "late")
+    assert "refused it: late" in world.jobs()[job]["state"]["Lost"]
+    assert rounds.next_message(stage_of(world)) == "close"
+    rounds.closed(world.book, stage_of(world), {"Conflict": "closed"}, "closed", world.now)
+    assert "Running" in world.run()["state"]
+
+
+def test_a_round_that_cannot_be_closed_ends_the_run() -> None:
+    world = World()
+    world.enqueue()
+    rounds.opened(world.book, stage_of(world), None, "", world.now)
+    rounds.closed(world.book, stage_of(world), {"NotFound": "what?"}, "what?", world.now)
+    assert "what?" in world.run()["state"]["Inconclusive"]
+
+
+def test_an_answer_that_comes_after_the_verdict_changes_nothing() -> None:
+    world = World()
+    world.enqueue()
+    jobs = world.all_commit()
+    world.decide("Agreed", [], jobs)
+    rounds.opened(world.book, stage_of(world), {"Conflict": "old"}, "old", world.now)
+    row = stage_of(world)["jobs"][0]
+    rounds.recorded(world.book, stage_of(world), row, None, "")
+    rounds.closed(world.book, stage_of(world), {"NotFound": "old"}, "old", world.now)
+    assert world.run()["state"] == {"Succeeded": None}
+    assert rounds.next_message(stage_of(world)) is None
+
+
+def deploying(artifact: str = "out.wasm") -> World:
+    world = World()
+    world.enqueue(spec(deploy=deploy(artifact=artifact)))
+    settle_stage(world, "build", file("out.wasm", b""))
+    return world
+
+
+def test_a_run_to_deploy_succeeds_when_its_approval_was_asked_for() -> None:
+    world = deploying()
+    assert world.run()["state"] == {"Running": None}
+    assert "approval:run-1" in world.book.take_outgoing()
+    world.upgrade()
+    question: Any = approvals.question(world.book, "run-1", world.now)
+    assert question["artifact"] == "out.wasm"
+    assert question["sha256"] == file("out.wasm", b"")["sha256"]
+    assert question["size"] == 0
+    assert question["target"] == "counter"
+    runs.approval_made(world.book, "run-1", "approval-1", world.now)
+    runs.approval_made(world.book, "run-1", "approval-2", world.now)
+    assert world.run()["state"] == {"Succeeded": None}
+    assert world.run()["approval"] == "approval-1"
+    assert approvals.question(world.book, "run-1", world.now) is None
+
+
+def test_an_artifact_that_was_not_agreed_is_never_asked_for() -> None:
+    world = deploying(artifact="other.wasm")
+    assert approvals.question(world.book, "run-1", world.now) is None
+    assert "no artifact other.wasm" in world.run()["state"]["Failed"]
+
+
+def test_an_approval_that_cannot_be_asked_for_in_time_fails_the_run() -> None:
+    world = deploying()
+    world.now += APPROVAL_WAIT_NS
+    assert approvals.question(world.book, "run-1", world.now) is None
+    assert "APPROVAL_WAIT_NS" in world.run()["state"]["Failed"]
+
+
+def test_no_approval_is_asked_for_before_all_stages_succeeded() -> None:
+    world = World()
+    world.enqueue(spec("run-1", stage("build"), stage("test"), deploy=deploy()))
+    settle_stage(world, "build", file("out.wasm", b""))
+    assert approvals.question(world.book, "run-1", world.now) is None
+    assert "approval:run-1" not in world.book.take_outgoing()
+    assert "Running" in world.run()["state"]
+
+
+def page(cursor: str | None = None, limit: int = 0) -> Any:
+    return {"cursor": cursor, "limit": limit}
+
+
+def test_runs_are_listed_newest_first_for_all_and_for_one_repository() -> None:
+    world = World()
+    for number in range(7):
+        repository = "even" if number % 2 == 0 else "odd"
+        world.enqueue(spec(f"run-{number}", repository=repository))
+    got: list[str] = []
+    cursor = None
+    while True:
+        result: Any = views.list_runs(world.book, None, page(cursor, 3))
+        got += [each["run"] for each in result["Ok"]["items"]]
+        cursor = result["Ok"]["next"]
+        if cursor is None:
+            break
+    assert got == [f"run-{number}" for number in range(6, -1, -1)]
+    odd: Any = views.list_runs(world.book, "odd", page())
+    assert [each["run"] for each in odd["Ok"]["items"]] == ["run-5", "run-3", "run-1"]
+    none: Any = views.list_runs(world.book, "nowhere" * 100, page())
+    assert none["Ok"] == {"items": [], "next": None}
+    assert "limit" in views.list_runs(world.book, None, page(limit=101))["Err"]["Invalid"]  # type: ignore[typeddict-item]
+    assert "cursor" in views.list_runs(world.book, None, page("x"))["Err"]["Invalid"]  # type: ignore[typeddict-item]
+
+
+def test_a_page_of_runs_with_large_manifests_ends_early_and_goes_on() -> None:
+    world = World()
+    for number in range(4):
+        world.enqueue(spec(f"run-{number}"))
+        record = world.maps["runs"].entries[f"run-{number}"]
+        record["manifest_bytes"] = 600_000
+    first: Any = views.list_runs(world.book, None, page())
+    assert [each["run"] for each in first["Ok"]["items"]] == ["run-3"]
+    second: Any = views.list_runs(world.book, None, page(first["Ok"]["next"]))
+    assert [each["run"] for each in second["Ok"]["items"]] == ["run-2"]
+
+
+def test_jobs_of_a_run_are_paged_over_its_stages() -> None:
+    world = World()
+    world.enqueue(three_stages())
+    first: Any = views.list_jobs(world.book, "run-1", page(limit=4))
+    assert [each["job"] for each in first["Ok"]["items"]] == [
+        "run-1/docs/2",
+        "run-1/docs/1",
+        "run-1/docs/0",
+        "run-1/lib/2",
+    ]
+    rest: Any = views.list_jobs(world.book, "run-1", page(first["Ok"]["next"], 4))
+    assert [each["replica"] for each in rest["Ok"]["items"]] == [1, 0]
+    assert rest["Ok"]["next"] is None
+    assert "NotFound" in views.list_jobs(world.book, "run-9", page())["Err"]  # type: ignore[operator]
+
+
+def test_executors_are_listed_with_what_they_did() -> None:
+    world = World()
+    world.enqueue()
+    job = world.build(A)["job"]
+    world.pass_time(9)
+    world.beat(A, job)
+    result: Any = views.list_executors(world.book, page(limit=2))
+    assert [each["operator"] for each in result["Ok"]["items"]] == ["operator-2", "operator-1"]
+    rest: Any = views.list_executors(world.book, page(result["Ok"]["next"]))
+    (seen,) = rest["Ok"]["items"]
+    assert seen["executor"].to_str() == A
+    assert (seen["last_seen_ns"], seen["jobs_leased"]) == (world.now, 1)
+
+
+def test_an_executor_keeps_its_operator() -> None:
+    world = World()
+    assert world.register(A, "operator-0", "Rust") is None
+    assert "operator-0" in world.register(A, "operator-1")["Conflict"]
+    assert "anonymous" in world.register("2vxsx-fae", "operator-0")["Invalid"]
+    assert "Invalid" in world.register(D, "no spaces")
+    assert "Invalid" in world.register(D, "operator-3", *["Shell"] * 7)
+    assert "NotFound" in executors.set_enabled(world.book, D, True, world.now)["Err"]  # type: ignore[operator]
+    assert world.book.executor_index.len() == 3
