@@ -1,0 +1,1 @@
+"""The executor: leases jobs, builds them in a sandbox, attests to what came out."""
