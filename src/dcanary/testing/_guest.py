@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-
 from types import ModuleType
 from typing import Any
 
 from dcanary.testing._isolation import GUEST, IsolatedModules
 from dcanary.testing._system import Execution, System
-from dcanary.testing.native import ANONYMOUS, NativeCanister, NativeNetwork, Principal
+from dcanary.testing.native import ANONYMOUS, NativeCanister, NativeNetwork, user_principal
 
 
 class Guest:
@@ -17,7 +16,7 @@ class Guest:
 
     def __init__(self, canister: NativeCanister | None = None) -> None:
         if canister is None:
-            canister = NativeCanister(NativeNetwork(), Principal(b"\1"), 10**12, ANONYMOUS)
+            canister = NativeCanister(NativeNetwork(), user_principal(0), 10**12, ANONYMOUS)
         self.canister = canister
         self.system = System(canister)
         self.system._current = Execution("update", can_reply=True, can_call=True)
@@ -37,7 +36,8 @@ class Guest:
         self.modules.modules["main"] = module
         with self.modules.active():
             sys.modules["main"] = module
-            exec(compile("from kybra import *\n" + source, "main.py", "exec"), vars(module))
+            code = compile("from kybra import *\n" + source, "main.py", "exec")
+            exec(code, vars(module))  # noqa: S102 (sources of the tests themselves)
         return module
 
     def map(self, key: Any, value: Any, memory_id: int = 0, max_key: int = 1000,

@@ -1,4 +1,4 @@
-"""Several canisters in one interpreter: each has its own `kybra`, its own `main`, `store`, `shared`.
+"""Several canisters in one interpreter, each with its own `kybra`, `main`, `store`, `shared`.
 
 A canister's modules are kept apart from `sys.modules` and put there only while its code runs.
 """

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-
-
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -78,7 +75,9 @@ class MapAgainstDict(RuleBasedStateMachine):
 
     @invariant()
     def same_entries(self) -> None:
-        for stable_map, model in zip(getattr(self, "maps", []), getattr(self, "models", [])):
+        for stable_map, model in zip(
+            getattr(self, "maps", []), getattr(self, "models", []), strict=True
+        ):
             assert stable_map.len() == len(model)
             assert stable_map.items() == sorted(model.items())
 

@@ -6,10 +6,9 @@ are checked against that package and run on this one.
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Callable, Generator, Optional, TypeVar
 
-from ._annotations import MARKERS, VOID, CandidClass, FuncSpec, NumberMeta, Wrapped
+from ._annotations import MARKERS, VOID, CandidClass, FuncSpec, NumberMeta
 from ._calls import AsyncInfo, CallResult, service_method
 from ._encode import NullMarker
 from ._errors import CandidError, Error, LoadError
@@ -31,9 +30,7 @@ from ._types import (
     NAT32,
     NAT64,
     NULL,
-    ONEWAY_MODE,
     PRIMITIVES,
-    QUERY_MODE,
     RESERVED,
 )
 
@@ -106,8 +103,6 @@ class empty:
 
 text = str
 blob = bytes
-Vec = list
-Tuple = tuple
 
 for _marker, _kind in (
     (nat, NAT),
@@ -128,68 +123,22 @@ for _marker, _kind in (
     MARKERS[_marker] = PRIMITIVES[_kind]
 VOID.append(void)
 
+if TYPE_CHECKING:
+    # What the type checker sees: as in Kybra, plain typing constructs.
+    Vec = list
+    Tuple = tuple  # type: ignore[type-arg]
+    Opt = Optional[T]
+    Alias = Annotated[T, None]
+    Manual = Optional[T]
+    Async = Generator[Any, Any, T]
+    Query = Callable  # type: ignore[type-arg]
+    Update = Callable  # type: ignore[type-arg]
+    Oneway = Callable  # type: ignore[type-arg]
+else:
+    from ._words import Alias, Async, Manual, Oneway, Opt, Query, Update
 
-def _caller_globals() -> dict[str, Any]:
-    return sys._getframe(2).f_globals
-
-
-class Opt:
-    """`Opt[T]`: a T or None."""
-
-    def __class_getitem__(cls, inner: Any) -> Any:
-        return Wrapped("Opt", inner, _caller_globals())
-
-
-class Alias:
-    """`Alias[T]`: another name for T."""
-
-    def __class_getitem__(cls, inner: Any) -> Any:
-        return Wrapped("Alias", inner, _caller_globals())
-
-
-class Manual:
-    """`Manual[T]`: the method replies with a T by `ic.reply`, or rejects."""
-
-    def __class_getitem__(cls, inner: Any) -> Any:
-        return Wrapped("Manual", inner, _caller_globals())
-
-
-class Async:
-    """`Async[T]`: the method is a generator that yields calls and returns a T."""
-
-    def __class_getitem__(cls, inner: Any) -> Any:
-        return Wrapped("Async", inner, _caller_globals())
-
-
-class _FuncMode:
-    """`Query[[A, B], R]`, for `Func`."""
-
-    _mode: int | None = None
-
-    def __class_getitem__(cls, signature: Any) -> Any:
-        if (
-            not isinstance(signature, tuple)
-            or len(signature) != 2
-            or not isinstance(signature[0], list)
-        ):
-            raise LoadError(f"{cls.__name__}[…] takes a list of types and a result type")
-        return FuncSpec(cls._mode, signature[0], signature[1], _caller_globals())
-
-
-class Query(_FuncMode):
-    """A query method, for `Func`."""
-
-    _mode = QUERY_MODE
-
-
-class Update(_FuncMode):
-    """An update method, for `Func`."""
-
-
-class Oneway(_FuncMode):
-    """A method without an answer, for `Func`."""
-
-    _mode = ONEWAY_MODE
+    Vec = list
+    Tuple = tuple
 
 
 FuncTuple = tuple[Principal, str]
@@ -211,7 +160,7 @@ class _DictClass(CandidClass):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if "_candid_base" in cls.__dict__:
             raise LoadError(
-                f"{cls.__name__}(…) as a function is not supported; write a class that derives from it"
+                f"{cls.__name__}(…) is not supported as a function; derive a class from it"
             )
         return dict(*args, **kwargs)
 
@@ -231,7 +180,7 @@ class Variant(_DictClass):
 
 
 class Service(CandidClass):
-    """Base of the descriptions of other canisters; methods have @service_query or @service_update."""
+    """Base of the descriptions of other canisters, with @service_query and @service_update."""
 
     _candid_kind = "service"
 
@@ -239,7 +188,7 @@ class Service(CandidClass):
         self.canister_id = canister_id
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.canister_id == other.canister_id  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.canister_id == other.canister_id
 
     def __hash__(self) -> int:
         return hash(self.canister_id)

@@ -37,16 +37,50 @@ from ._types import (
 )
 
 KEYWORDS = frozenset(
-    "False None True and as assert async await break class continue def del elif else except "
-    "finally for from global if import in is lambda nonlocal not or pass raise return try while "
-    "with yield".split()
+    [
+        "False",
+        "None",
+        "True",
+        "and",
+        "as",
+        "assert",
+        "async",
+        "await",
+        "break",
+        "class",
+        "continue",
+        "def",
+        "del",
+        "elif",
+        "else",
+        "except",
+        "finally",
+        "for",
+        "from",
+        "global",
+        "if",
+        "import",
+        "in",
+        "is",
+        "lambda",
+        "nonlocal",
+        "not",
+        "or",
+        "pass",
+        "raise",
+        "return",
+        "try",
+        "while",
+        "with",
+        "yield",
+    ]
 )
 
 BLOB = Vec(PRIMITIVES[NAT8])
 
 
 class Wrapped:
-    """`Opt[T]`, `Alias[T]`, `Async[T]`, `Manual[T]`: a word, its argument, and where it was said."""
+    """`Opt[T]`, `Alias[T]`, `Async[T]`, `Manual[T]`: a word, its argument, its module."""
 
     __slots__ = ("inner", "namespace", "word")
 
@@ -88,8 +122,7 @@ class NumberMeta(type):
     """Lets `isinstance(5, nat64)` and `nat64(5)` mean what they mean where nat64 is int."""
 
     def __instancecheck__(cls, value: object) -> bool:
-        base = cls.__mro__[1]
-        return isinstance(value, float if issubclass(base, float) else int)
+        return isinstance(value, float if issubclass(cls, float) else int)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         return (float if issubclass(cls, float) else int)(*args, **kwargs)
@@ -139,7 +172,7 @@ def to_type(annotation: Any, namespace: dict[str, Any]) -> Type:
     if isinstance(annotation, type) and issubclass(annotation, CandidClass):
         return _class_type(annotation)
     origin = getattr(annotation, "__origin__", None)
-    args = getattr(annotation, "__args__", ())
+    args: tuple[Any, ...] = getattr(annotation, "__args__", ())
     if origin is list:
         if len(args) != 1:
             raise LoadError(f"{annotation!r}: a Vec has one type of elements")

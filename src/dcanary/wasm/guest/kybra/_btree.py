@@ -5,9 +5,10 @@ written as a whole. Keys are searched in the node's bytes; nothing is unpacked f
 
 Node: u8 kind (leaf 0xB7, inner 0xB8), u8 size class, u16 cells, u32 bytes of cells, u32 of them
 unused, then for each cell in key order u32 offset and u32 key length, then the cells in any order.
-Offsets count from the first cell. Leaf cell: u32 key length, u32 schema, u32 value length (top bit: value in an own block), key, value
-or u64 address. Inner cell: u32 key length, u64 child, key; the key is a lower bound of the child's
-keys (that of the first cell counts as minus infinity).
+Offsets count from the first cell. Leaf cell: u32 key length, u32 schema, u32 value length (top bit:
+value in an own block), key, value or u64 address of the block. Inner cell: u32 key length, u64
+child, key; the key is a lower bound of the child's keys (that of the first cell counts as minus
+infinity).
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ commits at that point.
 
 from __future__ import annotations
 
-import _ic  # type: ignore[import-not-found]
 from types import GeneratorType
 from typing import Any, Generic, TypeVar
+
+import _ic  # type: ignore[import-not-found]
 
 from ._decode import ArgsDecoder
 from ._encode import ArgsEncoder

@@ -277,10 +277,10 @@ class _Compiler:
         if have == EMPTY:
             return _empty
         if have != want or have == FUTURE:
-            _refuse(wire, expected)
+            raise _refused(wire, expected)
         if have == FUNC:
             if not is_subtype(wire, expected):
-                _refuse(wire, expected)
+                raise _refused(wire, expected)
             return _func
         simple = _SIMPLE.get(want)
         if simple is not None:
@@ -293,7 +293,7 @@ class _Compiler:
             return self._record(wire, expected)
         if have == SERVICE and isinstance(expected, Service):
             if not is_subtype(wire, expected):
-                _refuse(wire, expected)
+                raise _refused(wire, expected)
             make = expected.make or (lambda principal: principal)
 
             def decode_service(data: bytes, pos: int) -> tuple[Any, int]:
@@ -301,7 +301,7 @@ class _Compiler:
                 return make(principal), pos
 
             return decode_service
-        _refuse(wire, expected)
+        raise _refused(wire, expected)
 
     def _opt(self, wire: Type, expected: Opt) -> Decoder:
         inner = expected.inner
@@ -336,7 +336,7 @@ class _Compiler:
             count, pos = _length(data, pos)
             if count > len(data) - pos:
                 _short()
-            items = []
+            items: list[Any] = []
             add = items.append
             for _ in range(count):
                 value, pos = item(data, pos)
@@ -409,8 +409,8 @@ class _Compiler:
         return known
 
 
-def _refuse(wire: Type, expected: Type) -> NoReturn:
-    raise CandidError(f"expected {type_name(expected)}, got {type_name(wire)}")
+def _refused(wire: Type, expected: Type) -> CandidError:
+    return CandidError(f"expected {type_name(expected)}, got {type_name(wire)}")
 
 
 def _skip_number(data: bytes, pos: int) -> tuple[None, int]:

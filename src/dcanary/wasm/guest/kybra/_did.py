@@ -22,9 +22,40 @@ from ._types import (
 )
 
 _RESERVED = frozenset(
-    "blob bool composite_query empty float32 float64 func import int int16 int32 int64 int8 nat "
-    "nat16 nat32 nat64 nat8 null oneway opt principal query record reserved service text type "
-    "variant vec true false".split()
+    [
+        "blob",
+        "bool",
+        "composite_query",
+        "empty",
+        "float32",
+        "float64",
+        "func",
+        "import",
+        "int",
+        "int16",
+        "int32",
+        "int64",
+        "int8",
+        "nat",
+        "nat16",
+        "nat32",
+        "nat64",
+        "nat8",
+        "null",
+        "oneway",
+        "opt",
+        "principal",
+        "query",
+        "record",
+        "reserved",
+        "service",
+        "text",
+        "type",
+        "variant",
+        "vec",
+        "true",
+        "false",
+    ]
 )
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 

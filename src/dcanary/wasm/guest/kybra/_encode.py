@@ -278,7 +278,7 @@ class ArgsEncoder:
             raise CandidError(f"expected {len(encoders)} values, got {len(values)}")
         out = bytearray(self.header)
         try:
-            for encode, value in zip(encoders, values):
+            for encode, value in zip(encoders, values, strict=True):
                 encode(value, out)
         except (RecursionError, MemoryError):
             raise CandidError("the value is nested too deeply to be encoded") from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import _ic  # type: ignore[import-not-found]
 from typing import Any, Callable, NoReturn
+
+import _ic  # type: ignore[import-not-found]
 
 from . import _timers
 from ._calls import MAX_CYCLES_64, AsyncInfo, rejection_code

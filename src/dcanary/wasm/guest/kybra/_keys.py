@@ -12,8 +12,8 @@
 | Vec | element by element, a prefix before what continues it |
 | Variant | by the Candid number of the case, then by its value |
 
-A text, blob or principal that is the whole key is stored as it is. Inside a larger key every part is
-self-delimiting: zero bytes are written 00 FF and the end 00 01.
+A text, blob or principal that is the whole key is stored as it is. Inside a larger key
+every part is self-delimiting: zero bytes are written 00 FF and the end 00 01.
 """
 
 from __future__ import annotations

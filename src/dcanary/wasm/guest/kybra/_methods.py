@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import _ic  # type: ignore[import-not-found]
 from types import GeneratorType
 from typing import Any, Callable
+
+import _ic  # type: ignore[import-not-found]
 
 from ._calls import Task
 from ._decode import ArgsDecoder

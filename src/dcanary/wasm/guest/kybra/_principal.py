@@ -1,4 +1,4 @@
-"""Principals: the identities of users and canisters (Internet Computer interface spec, "Principals")."""
+"""Principals: the identities of users and canisters (IC interface spec, "Principals")."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Candid values as text: `ic.candid_encode` and `ic.candid_decode`.
 
-Reads the value grammar of the Candid specification (section "Textual format") with type annotations
-(`42 : nat64`), and writes it on one line, numbers with their types, as `didc` does. A number without
-annotation is an int, one with a point or exponent a float64.
+Reads the value grammar of the Candid specification (section "Textual format") with type
+annotations (`42 : nat64`), and writes it on one line, numbers with their types, as `didc` does. A
+number without annotation is an int, one with a point or exponent a float64.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ _KINDS = {name: kind for kind, name in PRIMITIVE_NAMES.items()}
 _MODES = {name: mode for mode, name in MODE_NAMES.items()}
 
 # A parsed value is a tuple of its form and its parts: ("int", 5), ("text", "a"), ("opt", value),
-# ("vec", [values]), ("record", {hash: (label, value)}), ("variant", (label, value)), ("bool", True),
-# ("null",), ("blob", bytes), ("float", 1.5), ("principal", bytes), ("service", bytes),
+# ("vec", [values]), ("record", {hash: (label, value)}), ("variant", (label, value)),
+# ("bool", True), ("null",), ("blob", bytes), ("float", 1.5), ("principal", bytes),
+# ("service", bytes),
 # ("func", (bytes, name)), ("typed", (value, type)).
 Value = Any
 
@@ -514,7 +515,7 @@ def _encode_simple(value: Value, node: Type) -> bytes:
         if form == "func" and isinstance(node, Func):
             principal, method = value[1]
             name = method.encode()
-            return b"\1\1" + uleb(len(principal)) + principal + uleb(len(name)) + name
+            return b"".join([b"\1\1", uleb(len(principal)), principal, uleb(len(name)), name])
         if form == ("service" if isinstance(node, Service) else "principal"):
             return b"\1" + uleb(len(value[1])) + bytes(value[1])
         raise _wrong(value, node)
@@ -530,7 +531,9 @@ def _encode_simple(value: Value, node: Type) -> bytes:
 
 
 def _wrong(value: Value, node: Type) -> CandidError:
-    return CandidError(f"expected {type_name(node)}, found a value of type {type_name(infer(value))}")
+    return CandidError(
+        f"expected {type_name(node)}, found a value of type {type_name(infer(value))}"
+    )
 
 
 def encode_from_text(text: str) -> bytes:
@@ -539,7 +542,9 @@ def encode_from_text(text: str) -> bytes:
         raise TypeError(f"candid_encode takes a text, not {type(text).__name__}")
     values = _Parser(text).args()
     types = [infer(value) for value in values]
-    return header(types) + b"".join([encode(v, node) for v, node in zip(values, types)])
+    return header(types) + b"".join(
+        [encode(v, node) for v, node in zip(values, types, strict=True)]
+    )
 
 
 def decode_to_text(data: bytes) -> str:
@@ -628,7 +633,9 @@ def _show_fields(node: Record, data: bytes, pos: int) -> tuple[str, int]:
         field = node.fields[index]
         text, pos = show(field.type, data, pos)
         name = _label(field)
-        return (f"variant {{ {name} }}" if text == "null" else f"variant {{ {name} = {text} }}"), pos
+        return (
+            f"variant {{ {name} }}" if text == "null" else f"variant {{ {name} = {text} }}"
+        ), pos
     shown = []
     is_tuple = [field.hash for field in node.fields] == list(range(len(node.fields)))
     for field in node.fields:
@@ -642,5 +649,3 @@ def _show_fields(node: Record, data: bytes, pos: int) -> tuple[str, int]:
 
 def _label(field: Field) -> str:
     return f"{field.label:_}" if isinstance(field.label, int) else label_text(field.label)
-
-

@@ -8,9 +8,10 @@ in `post_upgrade`.
 
 from __future__ import annotations
 
-import _ic  # type: ignore[import-not-found]
 from types import GeneratorType
 from typing import Any
+
+import _ic  # type: ignore[import-not-found]
 
 from ._calls import AsyncInfo, Task, new_token
 from ._principal import Principal

@@ -289,7 +289,7 @@ def accepts_nothing(node: Type) -> bool:
 def is_subtype(wire: Type, expected: Type, assumed: set[tuple[int, int]] | None = None) -> bool:
     """Candid's `wire <: expected`; recursive types are compared coinductively."""
     have, want = wire.kind, expected.kind
-    if want == RESERVED or have == EMPTY or want == OPT:
+    if want in (RESERVED, OPT) or have == EMPTY:
         return True
     if have != want:
         return have == NAT and want == INT

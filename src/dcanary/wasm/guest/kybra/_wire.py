@@ -6,6 +6,8 @@ the message is cut off (the callers say so).
 
 from __future__ import annotations
 
+from typing import Any
+
 from ._errors import CandidError
 from ._types import (
     COMPOSITE_MODE,
@@ -85,7 +87,7 @@ def parse_header(data: bytes) -> tuple[list[Type], int]:
     if total > MAX_TYPES:
         raise CandidError(f"the type table has {total} types; at most {MAX_TYPES} are read")
     nodes: list[Type] = []
-    pending: list[tuple[Type, list[object]]] = []
+    pending: list[tuple[Type, list[Any]]] = []
     for _ in range(total):
         node, parts = _read_entry(reader)
         nodes.append(node)
@@ -96,14 +98,14 @@ def parse_header(data: bytes) -> tuple[list[Type], int]:
     return wires, reader.pos
 
 
-def _read_entry(reader: _Reader) -> tuple[Type, list[object]]:
+def _read_entry(reader: _Reader) -> tuple[Type, list[Any]]:
     kind = reader.signed()
     if kind == OPT:
         return Opt(FUTURE_TYPE), [reader.signed()]
     if kind == VEC:
         return Vec(FUTURE_TYPE), [reader.signed()]
     if kind in (RECORD, VARIANT):
-        fields: list[object] = []
+        fields: list[Any] = []
         last = -1
         for _ in range(reader.count("fields")):
             label = reader.number()
@@ -113,14 +115,14 @@ def _read_entry(reader: _Reader) -> tuple[Type, list[object]]:
             fields.append((label, reader.signed()))
         return (Record() if kind == RECORD else Variant()), fields
     if kind == FUNC:
-        args: object = [reader.signed() for _ in range(reader.count("arguments"))]
-        results: object = [reader.signed() for _ in range(reader.count("results"))]
+        args: Any = [reader.signed() for _ in range(reader.count("arguments"))]
+        results: Any = [reader.signed() for _ in range(reader.count("results"))]
         modes = list(reader.bytes(reader.count("annotations")))
         if any(not 1 <= mode <= COMPOSITE_MODE for mode in modes):
             raise CandidError("a function has an unknown annotation")
         return Func([], [], modes), [args, results]
     if kind == SERVICE:
-        methods: list[object] = []
+        methods: list[Any] = []
         for _ in range(reader.count("methods")):
             name = reader.bytes(reader.number())
             methods.append((str(name, "utf-8"), reader.signed()))
@@ -142,24 +144,23 @@ def _find(index: int, nodes: list[Type]) -> Type:
     return node
 
 
-def _link(node: Type, parts: list[object], nodes: list[Type]) -> None:
+def _link(node: Type, parts: list[Any], nodes: list[Type]) -> None:
     if isinstance(node, (Opt, Vec)):
         (inner,) = parts
-        assert isinstance(inner, int)
         node.inner = _find(inner, nodes)
     elif isinstance(node, Record):
         fields = []
         for part in parts:
-            label, reference = part  # type: ignore[misc]
+            label, reference = part
             fields.append(Field(label, label, _find(reference, nodes)))
         node.set_fields(fields)
     elif isinstance(node, Func):
         args, results = parts
-        node.args = [_find(reference, nodes) for reference in args]  # type: ignore[attr-defined]
-        node.results = [_find(reference, nodes) for reference in results]  # type: ignore[attr-defined]
+        node.args = [_find(reference, nodes) for reference in args]
+        node.results = [_find(reference, nodes) for reference in results]
     elif isinstance(node, Service):
         for part in parts:
-            name, reference = part  # type: ignore[misc]
+            name, reference = part
             method = _find(reference, nodes)
             if method.kind != FUNC:
                 raise CandidError(f"the method {name!r} of a service is not a function")

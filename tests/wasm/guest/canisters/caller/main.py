@@ -111,9 +111,7 @@ def notify(counter: Principal) -> NotifyResult:
 
 @update
 def raw(counter: Principal, text: str) -> Async[str]:
-    result: CallResult[blob] = yield ic.call_raw(
-        counter, "increment", ic.candid_encode(text), 0
-    )
+    result: CallResult[blob] = yield ic.call_raw(counter, "increment", ic.candid_encode(text), 0)
     return ic.candid_decode(result.Ok) if result.Err is None else result.Err
 
 

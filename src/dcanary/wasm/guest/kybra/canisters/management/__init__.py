@@ -96,10 +96,29 @@ _MISSING = (
     "with a Service class of your own"
 )
 _NOT_YET = frozenset(
-    "BitcoinAddress BitcoinNetwork BlockHash EcdsaCurve EcdsaPublicKeyArgs EcdsaPublicKeyResult "
-    "GetBalanceArgs GetCurrentFeePercentilesArgs GetUtxosArgs GetUtxosResult KeyId "
-    "MillisatoshiPerByte Outpoint Page Satoshi SendTransactionArgs SendTransactionError "
-    "SignWithEcdsaArgs SignWithEcdsaResult Utxo UtxosFilter".split()
+    [
+        "BitcoinAddress",
+        "BitcoinNetwork",
+        "BlockHash",
+        "EcdsaCurve",
+        "EcdsaPublicKeyArgs",
+        "EcdsaPublicKeyResult",
+        "GetBalanceArgs",
+        "GetCurrentFeePercentilesArgs",
+        "GetUtxosArgs",
+        "GetUtxosResult",
+        "KeyId",
+        "MillisatoshiPerByte",
+        "Outpoint",
+        "Page",
+        "Satoshi",
+        "SendTransactionArgs",
+        "SendTransactionError",
+        "SignWithEcdsaArgs",
+        "SignWithEcdsaResult",
+        "Utxo",
+        "UtxosFilter",
+    ]
 )
 
 

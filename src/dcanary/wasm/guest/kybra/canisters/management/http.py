@@ -27,11 +27,11 @@ class HttpTransformArgs(Record):
     context: blob
 
 
-HttpTransformFunc = Func(Query[[HttpTransformArgs], HttpResponse])
+HttpTransformFunc = Func(Query[[HttpTransformArgs], HttpResponse])  # type: ignore
 
 
 class HttpTransform(Record):
-    function: HttpTransformFunc
+    function: HttpTransformFunc  # type: ignore[valid-type]
     context: blob
 
 
