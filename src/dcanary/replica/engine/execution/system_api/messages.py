@@ -72,7 +72,7 @@ def register(registry: Registry) -> None:
         execution.accepted = True
 
     registry.define_sized("msg_arg_data", _ARGUMENT, lambda e: e.arg)
-    registry.define_sized("msg_caller", ctx.EVERYWHERE, lambda e: e.caller)
+    registry.define_sized("msg_caller", ctx.ANY, lambda e: e.caller)
     registry.define_sized("msg_caller_info_data", _CALLER_INFO, lambda _: b"")
     registry.define_sized("msg_caller_info_signer", _CALLER_INFO, lambda _: b"")
     registry.define_sized("msg_reject_msg", _REJECTED, lambda e: e.reject_message.encode())
