@@ -148,9 +148,9 @@ class Node:
         self._time = max(time.time_ns(), self._time, self.engine.now()) + 1
         return self._time
 
-    def _refresh(self) -> None:
+    def _refresh(self, *, canisters: bool = True) -> None:
         self._time = max(self._time, self.engine.now())
-        finished = self._tree.refresh(self.engine)
+        finished = self._tree.refresh(self.engine, canisters=canisters)
         for request_id in finished:
             for waiter in self._waiters.pop(request_id, ()):
                 _wake(waiter)
@@ -215,7 +215,7 @@ class Node:
             self._messages = True
         elif answered():
             self._tree.reject(message, refusal)
-        self._refresh()
+        self._refresh(canisters=False)
         return refusal
 
     async def submit(self, message: Ingress) -> Reject | None:

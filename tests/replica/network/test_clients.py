@@ -26,7 +26,11 @@ from tests.replica.helpers.client import Client
 from tests.replica.helpers.deploy import agent_of, create, install_by_chunks
 from tests.replica.helpers.motoko import COUNTER, COUNTER_DID, ROOT, compile_motoko
 
-pytestmark = pytest.mark.replica
+pytestmark = [
+    pytest.mark.replica,
+    # ic-py calls httpx in a way that httpx warns of.
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+]
 ICP = ROOT / "node_modules" / "@icp-sdk" / "icp-cli-linux-x64" / "bin" / "icp"
 
 

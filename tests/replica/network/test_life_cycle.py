@@ -20,7 +20,11 @@ from tests.replica.helpers.certificates import hash_of
 from tests.replica.helpers.client import Client, Signer
 from tests.replica.helpers.deploy import agent_of, create
 
-pytestmark = pytest.mark.replica
+pytestmark = [
+    pytest.mark.replica,
+    # ic-py calls httpx in a way that httpx warns of.
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+]
 
 
 @pytest.fixture

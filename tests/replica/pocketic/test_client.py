@@ -18,6 +18,8 @@ from tests.replica.helpers.motoko import COUNTER, COUNTER_DID, compile_motoko
 
 pytestmark = [
     pytest.mark.replica,
+    # ic-py calls httpx in a way that httpx warns of.
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
     # The client keeps its HTTP session open for the life of the process.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

@@ -73,10 +73,18 @@ class StateTree:
         self._static: dict[bytes, Node] = {}
         self._top: dict[bytes, Node] = {}
 
-    def refresh(self, engine: Engine) -> list[bytes]:
-        """Follow the engine; returns the ids of requests that have now come to their end."""
+    def refresh(self, engine: Engine, *, canisters: bool = True) -> list[bytes]:
+        """Follow the engine; returns the ids of requests that have now come to their end.
+
+        `canisters` False leaves out what only a round or a management call can change.
+        """
         finished = self._refresh_requests(engine)
-        self._refresh_canisters(engine)
+        if canisters or not self._static:
+            self._refresh_canisters(engine)
+        self._assemble(engine)
+        return finished
+
+    def _assemble(self, engine: Engine) -> None:
         ranges = [[low, high] for low, high in engine.canister_ranges()]
         if ranges != self.ranges or not self._static:
             self.ranges = ranges
@@ -86,7 +94,6 @@ class StateTree:
             b"request_status": self._requests,
             b"canister": self._canisters,
         }
-        return finished
 
     def at(self, time_ns: int) -> CertifiedState:
         """The state as of the last `refresh`, certified at `time_ns`."""

@@ -113,6 +113,8 @@ class Outcalls:
         self._taken: set[int] = set()
         self._guard = threading.Lock()
         node.on_outcalls = self.take
+        # Those that were pending when the network stopped.
+        node.job(lambda: self.take(node.engine.http_outcalls()))
 
     def take(self, pending: Sequence[HttpOutcall]) -> None:
         """Start those of `pending` that are not under way."""
