@@ -25,6 +25,8 @@ from shared.common_types import OutgoingMap
 from shared.errors import Done, Error
 from shared.limits import MAX_RETRY_WAIT_NS, MAX_SEND_NS, SECOND_NS
 
+TIMER_GRACE_NS = 5 * SECOND_NS
+
 
 def retry_wait_ns(attempts: int) -> int:
     """Nanoseconds to wait after `attempts` failed sends (from 1): 1 s, 2 s, 4 s … 64 s."""
@@ -120,9 +122,11 @@ class Outbox:
             self._arm(now, now)
 
     def _arm(self, now: int, due_ns: int) -> None:
-        if now < self._armed_ns <= due_ns:
+        wanted_ns = max(now, due_ns)
+        # A timer that should have run long ago was lost to a trap: it is not waited for.
+        if now - TIMER_GRACE_NS < self._armed_ns <= wanted_ns:
             return
-        self._armed_ns = max(now + 1, due_ns)
+        self._armed_ns = wanted_ns
         ic.set_timer(timer_delay_seconds(now, due_ns), self._tick)
 
     def _tick(self) -> None:

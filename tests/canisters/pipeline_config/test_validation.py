@@ -1,0 +1,141 @@
+"""What a pipeline must be: every refusal names the stage and the field."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kybra import Principal
+from pipeline_config.paths import path_fault
+from pipeline_config.validation import pipeline_fault, triggers_fault
+
+from tests.canisters.pipeline_config.pipelines import APPROVER, pipeline, resources, stage
+
+
+def changed(path: str, value: object) -> Any:
+    """The valid pipeline with one field, given as `stages.0.name`, set to `value`."""
+    definition: Any = deepcopy(pipeline())
+    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    inner = definition
+    for part in parents:
+        inner = inner[part]
+    inner[last] = value
+    return definition
+
+
+def fault(path: str, value: object) -> str:
+    found = pipeline_fault(changed(path, value))
+    assert found is not None, f"{path} = {value!r} was taken"
+    return found
+
+
+def test_the_example_is_valid_and_so_is_one_that_deploys_nothing() -> None:
+    assert pipeline_fault(pipeline()) is None
+    assert pipeline_fault(changed("deploy", None)) is None
+    bare = changed("deploy", None)
+    bare["approval"] = {"approvers": [], "threshold": 0, "ttl_seconds": 0}
+    bare["triggers"] = []
+    assert pipeline_fault(bare) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "names"),
+    [
+        ("name", "", "name"),
+        ("name", " ", "name"),
+        ("name", "a\nb", "name"),
+        ("name", "x" * 65, "MAX_NAME_CHARS"),
+        ("repository", "Demo", "repository"),
+        ("triggers", [{"Manual": None}] * 17, "MAX_TRIGGERS"),
+        ("triggers", [{"PullRequest": ["main"]}], "not supported yet"),
+        ("triggers", [{"Push": ["a b"]}], "pattern `a b`"),
+        ("triggers", [{"Tag": ["!v1"]}], "not supported yet"),
+        ("triggers", [{"Push": ["a"] * 65}], "MAX_PATTERNS_PER_TRIGGER"),
+        ("environment", [{"name": "1A", "value": ""}], "environment: `1A`"),
+        ("environment", [{"name": "A", "value": "x\0"}], "the value of A"),
+        ("environment", [{"name": "A", "value": ""}] * 2, "A is set twice"),
+        ("environment", [{"name": f"A{i}", "value": ""} for i in range(65)], "MAX_ENVIRONMENT"),
+        ("stages", [], "MAX_STAGES_PER_PIPELINE"),
+        ("stages", [stage(f"s{i}") for i in range(33)], "MAX_STAGES_PER_PIPELINE"),
+        ("stages.1.name", "A b", "stage number 2: name"),
+        ("stages.1.name", "build", "stage build: name: two stages"),
+        ("stages.1.runtime", {"Rust": None}, "stage test: runtime"),
+        ("stages.1.runtime", {"Azle": None}, "not supported yet"),
+        ("stages.1.commands", [], "stage test: commands"),
+        ("stages.1.commands", ["make", " "], "stage test: commands: number 2"),
+        ("stages.1.commands", ["x" * 4_001], "MAX_COMMAND_CHARS"),
+        ("stages.1.commands", ["make"] * 65, "MAX_COMMANDS_PER_STAGE"),
+        ("stages.1.depends_on", ["nothing"], "stage test: depends_on: there is no stage `nothing`"),
+        ("stages.1.depends_on", ["build", "build"], "stage test: depends_on"),
+        ("stages.1.depends_on", ["test"], "test -> test"),
+        ("stages.0.depends_on", ["test"], "build -> test -> build"),
+        ("stages.1.environment", [{"name": "A-B", "value": ""}], "stage test: environment"),
+        ("stages.1.resources", {**resources(), "memory_bytes": 0}, "resources.memory_bytes"),
+        ("stages.1.resources", {**resources(), "processes": 0}, "resources.processes"),
+        ("stages.1.resources", {**resources(), "timeout_seconds": 1_801}, "COMMIT_WINDOW_NS"),
+        ("stages.1.artifacts", ["../x"], "stage test: artifacts: `../x`"),
+        ("stages.1.artifacts", ["a", "a"], "stage test: artifacts"),
+        ("stages.1.artifacts", [str(i) for i in range(65)], "MAX_ARTIFACTS_PER_STAGE"),
+        ("stages.1.replicas", 0, "stage test: replicas"),
+        ("stages.1.replicas", 14, "MAX_REPLICAS"),
+        ("stages.1.quorum", 0, "stage test: quorum"),
+        ("stages.1.quorum", 4, "stage test: quorum: 4"),
+        ("stages.1.retries", 5, "MAX_JOB_ATTEMPTS"),
+        ("gates", [{"MaxArtifactBytes": 1}] * 17, "MAX_GATES"),
+        ("gates", [{"MaxArtifactBytes": 0}], "gates"),
+        ("approval.approvers", [], "approval.threshold"),
+        ("approval.approvers", [APPROVER, APPROVER], "named twice"),
+        ("approval.approvers", [Principal(b"\x04")], "2vxsx-fae"),
+        ("approval.approvers", [Principal(b"")], "aaaaa-aa"),
+        ("approval.approvers", [Principal(bytes([i])) for i in range(10, 43)], "MAX_APPROVERS"),
+        ("approval.threshold", 0, "approval.threshold"),
+        ("approval.threshold", 2, "approval.threshold"),
+        ("approval.ttl_seconds", 30 * 86_400 + 1, "MAX_APPROVAL_TTL_NS"),
+        ("deploy.target", "", "deploy.target"),
+        ("deploy.stage", "nothing", "deploy.stage"),
+        ("deploy.artifact", "out/test.wasm", "deploy.artifact"),
+        ("deploy.install_arg", b"()", "deploy.install_arg"),
+        ("deploy.upgrade_arg", b"()", "deploy.upgrade_arg"),
+        ("deploy.upgrade_arg", b"DIDL" + b"x" * 60_000, "MAX_PIPELINE_BYTES"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_its_name(path: str, value: object, names: str) -> None:
+    assert names in fault(path, value)
+
+
+def test_two_stages_may_not_bring_the_same_file_to_a_third() -> None:
+    definition = pipeline()
+    left, right = stage("left"), stage("right")
+    left["artifacts"] = right["artifacts"] = ["out/x"]
+    definition["stages"] = [left, right, stage("last", ["left", "right"])]
+    definition["deploy"] = None
+    found = pipeline_fault(definition)
+    assert found == "stage last: depends_on: left and right both bring the file out/x"
+
+
+@pytest.mark.parametrize("path", ["a", "a/b.wasm", ".out/x", "a b", "ä/…", "a..b", "x" * 240])
+def test_relative_normalised_paths_are_taken(path: str) -> None:
+    assert path_fault(path) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/a", "..", "a/..", "a/../b", ".", "./a", "a/./b", "a//b", "a/", "a\\b", "a\0", "a\n", "*.x",
+     "x" * 241],
+)  # fmt: skip
+def test_paths_that_could_leave_the_checkout_or_have_two_spellings_are_refused(path: str) -> None:
+    assert path_fault(path) is not None
+
+
+@given(st.text("./a\\", max_size=12))
+def test_a_path_that_is_taken_stays_inside_and_is_normalised(path: str) -> None:
+    if path_fault(path) is None:
+        parts = path.split("/")
+        assert all(part not in ("", ".", "..") for part in parts)
+
+
+@given(st.lists(st.text(max_size=6), max_size=4))
+def test_patterns_of_any_text_are_judged_without_raising(patterns: list[str]) -> None:
+    found = triggers_fault([{"Push": patterns}, {"Tag": patterns}])
+    assert found is None or "triggers" in found

@@ -1,0 +1,111 @@
+"""Ref names and trigger patterns."""
+
+import fnmatch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shared.common_patterns import matches, matches_any, pattern_fault, ref_name_fault
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        ("main", "main", True),
+        ("main", "mainx", False),
+        ("main", "xmain", False),
+        ("*", "main", True),
+        ("*", "a/b", False),
+        ("**", "a/b/c", True),
+        ("release/*", "release/1", True),
+        ("release/*", "release/1/x", False),
+        ("release/*", "release/", True),
+        ("release/**", "release/1/x", True),
+        ("**/x", "a/b/x", True),
+        ("v?.?", "v1.2", True),
+        ("v?.?", "v1.22", False),
+        ("a?b", "a/b", False),
+        ("*-*", "a-b-c", True),
+        ("****", "a/b", True),
+        ("", "", True),
+        ("", "a", False),
+        ("v[1]", "v1", False),
+    ],
+)
+def test_a_pattern_matches_like_a_shell_path(pattern: str, name: str, expected: bool) -> None:
+    assert matches(pattern, name) is expected
+
+
+@given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))
+def test_without_slashes_patterns_mean_what_fnmatch_means(pattern: str, name: str) -> None:
+    assert matches(pattern, name) == fnmatch.fnmatchcase(name, pattern)
+
+
+@given(st.text("ab/*", max_size=8), st.text("ab/", max_size=8))
+def test_a_star_never_matches_more_than_two_stars(pattern: str, name: str) -> None:
+    if matches(pattern, name):
+        assert matches(pattern.replace("*", "**"), name)
+
+
+@given(st.text("abc/-.", min_size=1, max_size=30))
+def test_every_name_matches_itself_and_two_stars(name: str) -> None:
+    assert matches(name, name)
+    assert matches("**", name)
+
+
+def test_a_hostile_pattern_takes_no_exponential_time() -> None:
+    assert not matches("*a" * 100, "a" * 199 + "b")
+    assert not matches("**a" * 66, "a/" * 99 + "b")
+
+
+def test_an_empty_list_of_patterns_matches_nothing() -> None:
+    assert not matches_any([], "main")
+    assert matches_any(["x", "m*"], "main")
+
+
+@pytest.mark.parametrize("name", ["main", "feature/x", "v1.0", "a-b_c", "ünïcode", "a@b", "!x"])
+def test_names_that_git_allows_are_allowed(name: str) -> None:
+    assert ref_name_fault(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "/a",
+        "a/",
+        "a//b",
+        ".a",
+        "a/.b",
+        "a.lock",
+        "a.lock/b",
+        "a..b",
+        "a.",
+        "@",
+        "a@{b",
+        "a b",
+        "a~b",
+        "a^b",
+        "a:b",
+        "a?b",
+        "a*b",
+        "a[b",
+        "a\\b",
+        "a\x7fb",
+        "a\nb",
+        "\ud800",
+        "x" * 201,
+    ],
+)
+def test_names_that_git_forbids_are_refused(name: str) -> None:
+    assert ref_name_fault(name) is not None
+
+
+@pytest.mark.parametrize("pattern", ["main", "*", "**", "release/*", "v?.*", "**/x"])
+def test_usable_patterns_have_no_fault(pattern: str) -> None:
+    assert pattern_fault(pattern) is None
+
+
+@pytest.mark.parametrize("pattern", ["", "!main", "a b", "v[12]", "/main", "x" * 201])
+def test_patterns_that_can_match_no_ref_are_refused(pattern: str) -> None:
+    assert pattern_fault(pattern) is not None

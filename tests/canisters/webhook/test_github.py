@@ -1,0 +1,185 @@
+"""Headers, signatures and pushes of GitHub deliveries."""
+
+import hashlib
+import hmac
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from webhook.github import (
+    Push,
+    is_delivery_id,
+    is_event_name,
+    is_signed,
+    only_header,
+    read_push,
+)
+
+SECRET = b"correct horse battery"
+OTHER = b"another repository's secret"
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+def signature(secret: bytes, body: bytes) -> str:
+    return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+
+
+def pushed(value: Push | str) -> Push:
+    assert isinstance(value, Push), value
+    return value
+
+
+def test_githubs_documented_example_signature_is_valid() -> None:
+    # Source: GitHub documentation, "Validating webhook deliveries", "Testing the webhook payload".
+    expected = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    assert is_signed(b"Hello, World!", expected, [b"It's a Secret to Everybody"])
+
+
+@given(st.binary(max_size=200), st.binary(min_size=1, max_size=64))
+def test_a_signature_of_the_live_secret_is_valid_and_of_another_is_not(
+    body: bytes, secret: bytes
+) -> None:
+    assert is_signed(body, signature(secret, body), [OTHER, secret])
+    assert not is_signed(body, signature(secret + b"x", body), [OTHER, secret])
+    assert not is_signed(body + b" ", signature(secret, body), [secret])
+
+
+@pytest.mark.parametrize(
+    "given_signature",
+    [None, "", "sha256=", "sha1=abc", "sha256=" + "0" * 64, "sha256=é", "\ud800", "x" * 100_000],
+)
+def test_a_missing_or_malformed_signature_is_not_valid(given_signature: str | None) -> None:
+    assert not is_signed(b"body", given_signature, [SECRET])
+
+
+def test_an_upper_case_or_unprefixed_digest_is_not_valid() -> None:
+    good = signature(SECRET, b"body")
+    assert is_signed(b"body", good, [SECRET])
+    assert not is_signed(b"body", good.upper(), [SECRET])
+    assert not is_signed(b"body", good.removeprefix("sha256="), [SECRET])
+
+
+def test_no_secret_means_no_valid_signature() -> None:
+    assert not is_signed(b"body", signature(b"", b"body"), [])
+
+
+def test_headers_are_found_whatever_their_case_and_only_when_single() -> None:
+    headers = [("X-GitHub-Event", " push "), ("Accept", "*/*"), ("accept", "text/html")]
+    assert only_header(headers, "x-github-event") == "push"
+    assert only_header(headers, "accept") is None
+    assert only_header(headers, "host") is None
+
+
+@given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), max_size=8))
+def test_any_list_of_headers_can_be_searched(headers: list[tuple[str, str]]) -> None:
+    found = only_header(headers, "x-github-event")
+    assert found is None or any(value.strip() == found for _, value in headers)
+
+
+def test_delivery_ids_are_short_and_hold_no_separator() -> None:
+    assert is_delivery_id("72d3162e-cc78-11e3-81ab-4c9367dc0958")
+    for bad in (None, "", "a/b", "a b", "é", "x" * 101, "../x/"):
+        assert not is_delivery_id(bad)
+
+
+def test_event_names_are_lower_case_words() -> None:
+    assert is_event_name("pull_request")
+    for bad in (None, "", "Push", "push/x", "x" * 65):
+        assert not is_event_name(bad)
+
+
+def test_a_branch_push_is_read() -> None:
+    push = pushed(
+        read_push(
+            {
+                "ref": "refs/heads/feature/x",
+                "after": SHA,
+                "head_commit": {"id": SHA, "message": "Say hello", "author": {"name": "Ada"}},
+                "pusher": {"name": "ada"},
+            }
+        )
+    )
+    assert (push.kind, push.name, push.sha) == ("branch", "feature/x", SHA)
+    assert (push.message, push.author, push.deleted) == ("Say hello", "Ada", False)
+
+
+def test_an_annotated_tag_names_its_commit_not_the_tag_object() -> None:
+    other = SHA[::-1]
+    push = pushed(read_push({"ref": "refs/tags/v1", "after": other, "head_commit": {"id": SHA}}))
+    assert (push.kind, push.name, push.sha) == ("tag", "v1", SHA)
+    lone = pushed(read_push({"ref": "refs/tags/v1", "after": other, "head_commit": None}))
+    assert lone.sha == other
+
+
+def test_a_deletion_is_recognised_by_flag_and_by_null_commit() -> None:
+    for payload in (
+        {"ref": "refs/heads/main", "after": "0" * 40},
+        {"ref": "refs/heads/main", "after": SHA, "deleted": True},
+    ):
+        assert pushed(read_push(payload)).deleted
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        ({}, "ref"),
+        ({"ref": 7, "after": SHA}, "ref"),
+        ({"ref": "main", "after": SHA}, "ref"),
+        ({"ref": "refs/heads/", "after": SHA}, "ref"),
+        ({"ref": "refs/heads/a..b", "after": SHA}, "ref"),
+        ({"ref": "refs/heads/a b", "after": SHA}, "ref"),
+        ({"ref": "refs/heads/\ud800", "after": SHA}, "ref"),
+        ({"ref": "refs/heads/" + "x" * 500, "after": SHA}, "ref"),
+        ({"ref": "refs/heads/main"}, "after"),
+        ({"ref": "refs/heads/main", "after": ["x"]}, "after"),
+        ({"ref": "refs/heads/main", "after": SHA[:-1]}, "after"),
+        ({"ref": "refs/heads/main", "after": SHA.upper()}, "after"),
+        ({"ref": "refs/heads/main", "after": "$(reboot)" + SHA[9:]}, "after"),
+    ],
+)
+def test_a_push_with_a_wrong_field_is_refused_by_that_fields_name(
+    payload: dict[str, object], field: str
+) -> None:
+    fault = read_push(payload)
+    assert isinstance(fault, str)
+    assert f"`{field}`" in fault
+
+
+def test_a_message_is_cut_and_lone_surrogates_are_replaced() -> None:
+    push = pushed(
+        read_push(
+            {
+                "ref": "refs/heads/main",
+                "after": SHA,
+                "head_commit": {"message": "\ud800" + "x" * 5_000, "author": {"name": "\udfff"}},
+            }
+        )
+    )
+    assert len(push.message) == 1_000
+    assert push.message.encode()
+    assert push.author == "?"
+
+
+@pytest.mark.parametrize("mark", ["[skip ci]", "[ci skip]", "[no ci]"])
+def test_a_commit_can_ask_to_be_skipped(mark: str) -> None:
+    push = Push("refs/heads/main", "branch", "main")
+    push.message = f"Fix a typo {mark}"
+    assert push.asks_to_skip()
+    push.message = "Fix a typo"
+    assert not push.asks_to_skip()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+fields = st.sampled_from(["ref", "after", "deleted", "head_commit", "pusher", "id", "message"])
+
+
+@given(st.dictionaries(fields, json_values | st.just("refs/heads/main") | st.just(SHA)))
+def test_a_push_of_any_shape_is_read_or_refused(payload: dict[str, object]) -> None:
+    read = read_push(payload)
+    if isinstance(read, Push):
+        assert read.deleted or read.sha
+        assert (read.message + read.author + read.name).encode()

@@ -1,0 +1,71 @@
+"""Rules for registering repositories and their secrets."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from webhook.repositories import (
+    clone_url_fault,
+    registration_fault,
+    secret_fault,
+    with_new_secret,
+)
+
+SECRET = b"sixteen bytes ok"
+
+
+def test_a_good_registration_has_no_fault() -> None:
+    assert registration_fault("demo", True, "https://example.org/demo.git", SECRET) is None
+    assert registration_fault("a.b_c-1", True, "http://127.0.0.1:8000/demo.git", SECRET) is None
+
+
+@pytest.mark.parametrize("name", ["", "Demo", "a/b", "..", "a..b", ".a", "-a", "x" * 65, "é", "a b"])
+def test_names_that_cannot_stand_in_a_path_are_refused(name: str) -> None:
+    assert registration_fault(name, True, "https://example.org/d.git", SECRET) is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "git@example.org:a/b.git",
+        "ssh://example.org/a",
+        "file:///etc/passwd",
+        "ext::sh -c reboot",
+        "--upload-pack=reboot",
+        "https://",
+        "https:///x",
+        "https://user:password@example.org/a.git",
+        "https://example.org/a b",
+        "https://example.org/é",
+        "https://example.org/\n",
+        "https://example.org/" + "x" * 1_000,
+    ],
+)
+def test_clone_urls_that_executors_must_not_use_are_refused(url: str) -> None:
+    assert clone_url_fault(url) is not None
+
+
+def test_other_providers_are_not_supported_yet() -> None:
+    fault = registration_fault("demo", False, "https://example.org/demo.git", SECRET)
+    assert fault is not None
+    assert "not supported yet" in fault
+
+
+@given(st.binary(max_size=300))
+def test_a_secret_has_16_to_256_bytes_and_is_never_repeated(secret: bytes) -> None:
+    fault = secret_fault(secret)
+    assert (fault is None) == (16 <= len(secret) <= 256)
+    if fault is not None and len(secret) > 3:
+        assert repr(secret)[2:-1] not in fault
+
+
+@given(st.lists(st.binary(min_size=16, max_size=20), min_size=1, max_size=8))
+def test_after_any_rotations_the_newest_and_at_most_one_before_it_are_live(
+    rotations: list[bytes],
+) -> None:
+    live: list[bytes] = []
+    for secret in rotations:
+        live = with_new_secret(live, secret)
+        assert live[-1] == secret
+        assert len(live) <= 2
+        assert len(set(live)) == len(live)
