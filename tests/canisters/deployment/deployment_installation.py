@@ -1,0 +1,149 @@
+"""The real deployment canister, a build_executor double and an in-memory management canister."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dcanary.testing.native import (
+    CanisterReject,
+    NativeCanister,
+    NativeNetwork,
+    user_principal,
+)
+from tests.canisters.deployment.doubles.management import Canister, Management
+
+if TYPE_CHECKING:
+    from dcanary.testing._system import OutgoingCall
+
+ROOT = Path(__file__).resolve().parents[3]
+DOUBLES = Path(__file__).resolve().parent / "doubles"
+OWNER = user_principal(1)
+VERIFICATION = user_principal(94)
+CHUNK = 1_000_000
+TARGET_ID = (77).to_bytes(8, "big") + b"\x01\x01"
+OLD = b"old module"
+NEW = b"new module"
+
+
+class LossyNetwork(NativeNetwork):
+    """Upgrades a canister when asked to between two messages: it never gets its answers then."""
+
+    upgrade_now: NativeCanister | None = None
+
+    def _manage(
+        self, canister: NativeCanister, call: OutgoingCall
+    ) -> tuple[bytes | CanisterReject, int]:
+        # The types of management calls are looked up among the modules of the calling canister.
+        with canister._modules.active():
+            return super()._manage(canister, call)
+
+    def step(self) -> bool:
+        stepped = super().step()
+        canister = self.upgrade_now
+        if canister is not None:
+            self.upgrade_now = None
+            canister.upgrade()
+        return stepped
+
+
+class Installation:
+    def __init__(self, folder: Path) -> None:
+        self.network = LossyNetwork()
+        main = ROOT / "canisters" / "deployment" / "main.py"
+        self.deployment = self.network.install(main, caller=OWNER)
+        self.build_executor = self._double(folder)
+        self.management = Management(self.network)
+        self.management.on_loss = self._lose
+        siblings = {
+            "webhook": user_principal(91),
+            "pipeline_config": user_principal(92),
+            "build_executor": self.build_executor.id,
+            "verification": VERIFICATION,
+            "deployment": self.deployment.id,
+        }
+        assert self.admin("wire", siblings) == {"Ok": None}
+        self._orders = 0
+
+    def _double(self, folder: Path) -> NativeCanister:
+        home = folder / "build_executor"
+        home.mkdir()
+        (home / "shared").symlink_to(ROOT / "canisters" / "shared")
+        shutil.copyfile(DOUBLES / "build_executor.py", home / "main.py")
+        return self.network.install(home / "main.py", caller=OWNER)
+
+    def _lose(self) -> None:
+        self.network.upgrade_now = self.deployment
+
+    def admin(self, method: str, *args: Any) -> Any:
+        return self.deployment.update(method, *args, caller=OWNER)
+
+    def target(self, name: str = "counter", **changes: Any) -> Any:
+        given = {
+            "target": name,
+            "repository": "demo",
+            "network": "local",
+            "canister": None,
+            "controllers": [OWNER],
+            "cycles": 0,
+        }
+        given.update(changes)
+        return self.admin("register_target", given)
+
+    def existing(self, module: bytes | None = OLD, name: str = "counter") -> Canister:
+        """A target that is a running canister with a module and a state of its own."""
+        id = TARGET_ID if name == "counter" else name.encode().ljust(8, b"\0")[:8] + b"\x01\x01"
+        canister = Canister(id, [self.deployment.id.bytes, OWNER.bytes], 10**12, module, "old")
+        self.management.add(canister)
+        assert "Ok" in self.target(name, canister=type(OWNER)(id))
+        return canister
+
+    def order(self, module: bytes = NEW, mode: str = "Upgrade", **changes: Any) -> dict[str, Any]:
+        """An approved order whose bytes build_executor holds."""
+        self._orders += 1
+        number = self._orders
+        run = f"run-{number}"
+        for index in range(0, max(len(module), 1), CHUNK):
+            content = module[index : index + CHUNK]
+            self.build_executor.update(
+                "hold", run, "app.wasm", str(index // CHUNK), content, caller=OWNER
+            )
+        made: dict[str, Any] = {
+            "approval": f"approval-{number}",
+            "run": run,
+            "repository": "demo",
+            "target": "counter",
+            "stage": "build",
+            "artifact": "app.wasm",
+            "sha256": hashlib.sha256(module).hexdigest(),
+            "size": len(module),
+            "mode": {mode: None},
+            "memory": {"Default": None},
+            "install_arg": b"install",
+            "upgrade_arg": b"upgrade",
+        }
+        made.update(changes)
+        return made
+
+    def start(self, order: dict[str, Any]) -> Any:
+        return self.deployment.update("start_release", order, caller=VERIFICATION)
+
+    def release(self, module: bytes = NEW, mode: str = "Upgrade", **changes: Any) -> str:
+        """Order a release and let it end; its name."""
+        answer = self.start(self.order(module, mode, **changes))
+        self.settle()
+        return str(answer["Ok"])
+
+    def settle(self, seconds: int = 3_600) -> None:
+        self.network.advance(seconds)
+
+    def state(self, release: str) -> Any:
+        return self.deployment.query("get_release", release)["Ok"]["state"]
+
+    def failure(self, release: str) -> str:
+        return str(self.state(release)["Failed"])
+
+    def shown(self, name: str = "counter") -> Any:
+        return self.deployment.query("get_target", name)["Ok"]

@@ -1,0 +1,31 @@
+"""Stands in for `build_executor`: serves the chunks it was given."""
+
+from kybra import StableBTreeMap, blob, ic, query, text, update, void
+from shared.errors import not_found, unavailable
+from shared.run_types import ChunkRequest, ChunkResult
+
+chunks = StableBTreeMap[text, blob](memory_id=0, max_key_size=300, max_value_size=1_000_100)
+behaviour = StableBTreeMap[text, text](memory_id=1, max_key_size=40, max_value_size=40)
+
+
+@update
+def behave(how: text) -> void:
+    behaviour.insert("how", how)
+
+
+@update
+def hold(run: text, path: text, index: text, content: blob) -> void:
+    chunks.insert(f"{run}/{path}/{index}", content)
+
+
+@query
+def read_chunk(request: ChunkRequest) -> ChunkResult:
+    how = behaviour.get("how")
+    if how == "trap":
+        ic.trap("told to trap")
+    if how == "unavailable":
+        return {"Err": unavailable("told to be unavailable")}
+    content = chunks.get(f"{request['run']}/{request['path']}/{request['index']}")
+    if content is None:
+        return {"Err": not_found("there is no such chunk")}
+    return {"Ok": content}

@@ -1,0 +1,33 @@
+"""Stands in for `build_executor`: keeps the verdicts it is told, or behaves badly when told to."""
+
+from kybra import StableBTreeMap, Vec, ic, nat64, query, text, update, void
+from shared.attestation_types import VerdictNotice
+from shared.errors import Done, conflict, unavailable
+
+notices = StableBTreeMap[nat64, VerdictNotice](
+    memory_id=0, max_key_size=16, max_value_size=1_000_000
+)
+behaviour = StableBTreeMap[text, text](memory_id=1, max_key_size=40, max_value_size=40)
+
+
+@update
+def behave(how: text) -> void:
+    behaviour.insert("how", how)
+
+
+@update
+def record_verdict(notice: VerdictNotice) -> Done:
+    how = behaviour.get("how")
+    if how == "trap":
+        ic.trap("told to trap")
+    if how == "unavailable":
+        return {"Err": unavailable("told to be unavailable")}
+    notices.insert(notices.len(), notice)
+    if how == "refuse":
+        return {"Err": conflict("told to refuse")}
+    return {"Ok": None}
+
+
+@query
+def received() -> Vec[VerdictNotice]:
+    return notices.values()
