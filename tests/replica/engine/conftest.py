@@ -66,11 +66,9 @@ class Harness:
     ) -> bytes | Reject:
         """Returns the request id, or why the message was not accepted."""
         self._next += 1
-        request_id = hashlib.sha256(b"request %d" % self._next).digest()
+        request_id = hashlib.sha256(b"%d %d" % (self._next, self.engine.now())).digest()
         expiry = self.engine.now() + 300_000_000_000
-        refused = self.engine.submit(
-            Ingress(request_id, sender, canister, method, arg, expiry)
-        )
+        refused = self.engine.submit(Ingress(request_id, sender, canister, method, arg, expiry))
         return request_id if refused is None else refused
 
     def result(self, request_id: bytes) -> Reply | Reject | None:

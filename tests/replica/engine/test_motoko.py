@@ -184,9 +184,7 @@ def test_an_await_is_a_commit_point(subnet: Any, counter: bytes, caller: bytes) 
     assert subnet.query(counter, "get", returns=[NAT]) == [1]
 
 
-def test_cycles_that_are_not_accepted_come_back(
-    subnet: Any, counter: bytes, caller: bytes
-) -> None:
+def test_cycles_that_are_not_accepted_come_back(subnet: Any, counter: bytes, caller: bytes) -> None:
     before = subnet.engine.cycles(counter)
     accepted, refunded = subnet.update(caller, "pay", [PRINCIPAL], [counter], [NAT, NAT])
     assert (accepted, refunded) == (500_000_000, 500_000_000)
@@ -200,9 +198,7 @@ def test_a_composite_query_calls_queries(subnet: Any, counter: bytes, caller: by
     assert isinstance(answer, Reject) and answer.error_code == "IC0527"
 
 
-def test_timers_fire_when_their_time_has_come(
-    subnet: Any, motoko: Callable[[str], bytes]
-) -> None:
+def test_timers_fire_when_their_time_has_come(subnet: Any, motoko: Callable[[str], bytes]) -> None:
     canister = subnet.deploy(motoko(TIMER))
     subnet.update(canister, "start", [NAT], [10])
     engine = subnet.engine
@@ -238,14 +234,12 @@ def test_an_upgrade_keeps_heap_and_stable_memory(
     assert subnet.query(canister, "told", returns=[TEXT]) == ["first"]
 
 
-def test_an_upgrade_that_traps_changes_nothing(
-    subnet: Any, motoko: Callable[[str], bytes]
-) -> None:
+def test_an_upgrade_that_traps_changes_nothing(subnet: Any, motoko: Callable[[str], bytes]) -> None:
     canister = subnet.deploy(motoko(REGION))
     subnet.call(canister, "put", _put(7, b"kept"))
     bad = REGION.replace(
         "public query func told",
-        'system func postupgrade() { ignore 1 / (note.size() - note.size()) };\n'
+        "system func postupgrade() { ignore 1 / (note.size() - note.size()) };\n"
         "  public query func told",
     )
     before = subnet.engine.canister(canister)
@@ -293,5 +287,3 @@ def _get(at: int, size: int) -> bytes:
 
 def _blob(value: bytes) -> bytes:
     return encode([BLOB], [value])
-
-

@@ -90,8 +90,11 @@ class Core:
 
     def memory_usage(self, canister: Canister) -> int:
         """Bytes the canister is charged for."""
-        total = sum(canister.chunks.values())
-        total += sum(snapshot.size for snapshot in canister.snapshots.values())
+        total = 0
+        if canister.chunks:
+            total += sum(canister.chunks.values())
+        if canister.snapshots:
+            total += sum(snapshot.size for snapshot in canister.snapshots.values())
         body = canister.body
         if body is not None:
             total += body.memory.committed_size + body.stable.size
@@ -121,8 +124,9 @@ class Core:
         canister.balance -= taken
         canister.consumed += taken
 
-    def require(self, canister: Canister, cycles: int) -> None:
-        """Raises `CallError` when the canister cannot pay without going below its threshold."""
+    def require(self, canister: Canister, cycles: int) -> int:
+        """Raises `CallError` when the canister cannot pay without going below its freezing
+        threshold, which is returned."""
         threshold = self.threshold(canister)
         if canister.balance - threshold < cycles:
             missing = cycles + threshold - canister.balance
@@ -131,6 +135,7 @@ class Core:
                 f"Canister {to_text(canister.id)} is out of cycles: please top up the canister "
                 f"with at least {missing} additional cycles",
             )
+        return threshold
 
     # Records -------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import MANAGEMENT, Canister, Request, Response, Status
 
 _CHARGE_PERIOD = 10 * limits.SECOND
+_PRUNE_PERIOD = limits.MINUTE
 
 
 class Scheduler:
@@ -130,8 +131,9 @@ class Scheduler:
     def _prune(self) -> None:
         """Forget old results of ingress messages."""
         subnet = self._core.subnet
-        if subnet.rounds % 64:
+        if subnet.now < subnet.pruned + _PRUNE_PERIOD:
             return
+        subnet.pruned = subnet.now
         limit = subnet.now - limits.STATUS_RETENTION
         old = [
             request_id

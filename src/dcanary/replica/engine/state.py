@@ -263,3 +263,5 @@ class Subnet:
     rounds: int = 0
     charged: int = 0
     """Until when resource use was charged."""
+    pruned: int = 0
+    """When old results were last forgotten."""

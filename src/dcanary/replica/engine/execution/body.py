@@ -84,7 +84,7 @@ class Instance:
         except KeyError:
             pass
         found: tuple[int, Any] | None = None
-        item = ffi.wasmtime_extern_t()
+        item: Any = ffi.wasmtime_extern_t()
         encoded = name.encode()
         if (
             raw.export_get(

@@ -44,12 +44,12 @@ class Executor:
             self._core.check_running(canister)
             body = self._core.body(canister)
             entry, context = _update_entry(canister, body, request.method)
-            prepaid = self._prepay(canister, body)
+            prepaid, threshold = self._prepay(canister, body)
         except CallError as error:
             self._core.respond(request.caller, error.reject(), request.cycles)
             return
         call = self._open_context(canister, request)
-        execution = self._execution(context, canister, body, call)
+        execution = self._execution(context, canister, body, call, threshold)
         execution.arg = request.arg
         execution.caller = request.caller.principal
         execution.method = request.method
@@ -93,12 +93,12 @@ class Executor:
         """Run a heartbeat or timer; failures go to the canister's log."""
         try:
             body = self._core.body(canister)
-            prepaid = self._prepay(canister, body)
+            prepaid, threshold = self._prepay(canister, body)
         except CallError:
             return  # frozen or emptied canisters skip their tasks
         caller = Caller(Origin.TASK, b"")
         call = self._open_context(canister, Request(canister.id, entry, b"", caller, 0))
-        execution = self._execution(ctx.TASK, canister, body, call)
+        execution = self._execution(ctx.TASK, canister, body, call, threshold)
         execution.balance -= prepaid
         self._run(execution, body, entry)
         self._settle(execution, body, prepaid)
@@ -109,7 +109,7 @@ class Executor:
     # Running -------------------------------------------------------------------------------
 
     def _execution(
-        self, context: int, canister: Canister, body: Body, call: CallContext
+        self, context: int, canister: Canister, body: Body, call: CallContext, threshold: int
     ) -> Execution:
         return Execution(
             context=context,
@@ -120,18 +120,18 @@ class Executor:
             limit=limits.UPDATE_INSTRUCTIONS,
             surroundings=self._core.surroundings,
             balance=canister.balance,
-            threshold=self._core.threshold(canister),
+            threshold=threshold,
             call_context=call,
             responded=call.responded,
             counter_base=call.instructions,
         )
 
-    def _prepay(self, canister: Canister, body: Body) -> int:
-        """Cycles of a whole message; raises `CallError` when they are not there."""
+    def _prepay(self, canister: Canister, body: Body) -> tuple[int, int]:
+        """Cycles of a whole message, and the freezing threshold. Raises `CallError` when they
+        are not there."""
         assert body.module is not None
         cycles = self._core.costs.execution(limits.UPDATE_INSTRUCTIONS, body.module.parsed.is_64)
-        self._core.require(canister, cycles)
-        return cycles
+        return cycles, self._core.require(canister, cycles)
 
     def _run(self, execution: Execution, body: Body, entry: str | Closure) -> None:
         """Run and commit, or roll back when it traps (`execution.error`)."""
@@ -191,7 +191,9 @@ class Executor:
     ) -> None:
         assert body.module is not None
         replied = response.reply is not None
-        execution = self._execution(ctx.REPLY if replied else ctx.REJECT, canister, body, call)
+        context = ctx.REPLY if replied else ctx.REJECT
+        threshold = self._core.threshold(canister)
+        execution = self._execution(context, canister, body, call, threshold)
         execution.arg = response.reply or b""
         execution.caller = call.caller.principal
         execution.available = call.cycles
@@ -207,7 +209,7 @@ class Executor:
             self._apply(execution, call)
             return
         if callback.on_cleanup is not None:
-            cleanup = self._execution(ctx.CLEANUP, canister, body, call)
+            cleanup = self._execution(ctx.CLEANUP, canister, body, call, threshold)
             cleanup.caller = call.caller.principal
             cleanup.reject_code = response.reject_code
             prepaid = min(prepaid, max(canister.balance, 0))
@@ -223,7 +225,7 @@ class Executor:
 
     def _apply(self, execution: Execution, call: CallContext) -> None:
         canister = execution.canister
-        if execution.context not in (ctx.REPLICATED_QUERY,):
+        if execution.context != ctx.REPLICATED_QUERY:
             canister.version += 1
         apply_local_effects(self._core, execution)
         if execution.context != ctx.CLEANUP:

@@ -49,14 +49,14 @@ class MemoryCreator:
             key = self._next
             self._next += 1
             self._memories[key] = (memory, capacity)
-            target = result[0]
+            target: Any = result[0]
             target.env = key
             target.get_memory = get
             target.grow_memory = grow
             target.finalizer = ctypes.cast(finish, raw.Finalizer)
             return 0
 
-        creator = ffi.wasmtime_memory_creator_t()
+        creator: Any = ffi.wasmtime_memory_creator_t()
         callback = ffi.wasmtime_new_memory_callback_t(new)
         creator.new_memory = callback
         self._keep += [get, grow, finish, callback, creator]

@@ -17,7 +17,7 @@ _POINTER, _SIZE = ctypes.c_void_p, ctypes.c_size_t
 
 Slots = ctypes.POINTER(ctypes.c_uint64)
 Finalizer = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-NO_FINALIZER = ctypes.cast(0, Finalizer)  # type: ignore[arg-type]
+NO_FINALIZER = ctypes.cast(0, Finalizer)
 HostCallback = ctypes.CFUNCTYPE(_POINTER, _POINTER, _POINTER, Slots, _SIZE)
 
 

@@ -56,7 +56,7 @@ def _check_http(arg: dict[str, Any], sender: bytes) -> str:
     transform = arg["transform"]
     if transform is not None and transform["function"][0] != sender:
         raise refused("the transform function must be of the calling canister")
-    return method.upper()
+    return str(method).upper()
 
 
 def http_request(call: Call, arg: dict[str, Any]) -> None:

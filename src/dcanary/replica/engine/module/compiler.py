@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import wasmtime
 
@@ -101,7 +102,8 @@ class Compiler:
         ).hexdigest()
         artifact = self._dir / f"{key}.cwasm"
         facts_file = self._dir / f"{key}.json"
-        module = facts = None
+        module: wasmtime.Module | None = None
+        facts: dict[str, Any] | None = None
         if artifact.exists() and facts_file.exists():
             try:
                 facts = json.loads(facts_file.read_text())
@@ -128,7 +130,7 @@ class Compiler:
         compiled.parsed.sections = []
         return compiled
 
-    def _compile(self, wasm: bytes, artifact: Path) -> dict[str, object]:
+    def _compile(self, wasm: bytes, artifact: Path) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=self._dir) as scratch:
             source = Path(scratch) / "module.wasm"
             source.write_bytes(wasm)
@@ -163,7 +165,7 @@ class Compiler:
             if detail and "MemoryError" in detail[0]:
                 raise InvalidWasm("compiling it needs too much memory")
             raise CallError(ErrorCode.ENGINE, f"The compiler failed: {' '.join(detail)}")
-        facts: dict[str, object] = json.loads(done.stdout)
+        facts: dict[str, Any] = json.loads(done.stdout)
         if "error" in facts:
             raise InvalidWasm(str(facts["error"]))
         return facts

@@ -15,7 +15,7 @@ from dcanary.replica.engine.state import Canister, Subnet
 from dcanary.replica.engine.storage import codec
 
 _FORMAT = b"dcanary-checkpoint-1\n"
-_STEP = limits.MIB
+_STEP = 256 * limits.KIB
 _ZEROS = bytes(_STEP)
 
 
