@@ -58,9 +58,14 @@ def test_a_certificate_signed_by_the_root_key_gives_its_values() -> None:
     assert certificate.lookup(tree, [b"a"]) == b"good"
 
 
-def test_a_pruned_neighbour_leaves_other_labels_unknown() -> None:
+def test_a_pruned_part_leaves_what_may_lie_in_it_unknown() -> None:
     with pytest.raises(certificate.Unknown):
-        certificate.lookup(TREE, [b"b"])
+        certificate.lookup(TREE, [b"d"])
+
+
+def test_a_label_between_two_shown_neighbours_is_absent() -> None:
+    assert certificate.lookup(TREE, [b"b"]) is None
+    assert certificate.lookup(TREE, [b"A"]) is None
 
 
 def test_a_label_is_absent_when_nothing_is_pruned() -> None:

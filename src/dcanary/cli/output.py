@@ -34,7 +34,9 @@ class Output:
     def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        self.console = Console(highlight=False, soft_wrap=True)
+        # A pipe has no width: nothing may be cut off there.
+        width = None if sys.stdout.isatty() else 400
+        self.console = Console(highlight=False, soft_wrap=True, width=width)
         self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
@@ -68,7 +70,9 @@ class Output:
         elif not rows:
             self.console.print(empty, markup=False)
         else:
-            table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+            table = Table(box=None, pad_edge=False, header_style="bold")
+            for column in columns:
+                table.add_column(column, overflow="fold")
             for row in rows:
                 table.add_row(*(_cell(row[column]) for column in columns))
             self.console.print(table)

@@ -57,20 +57,30 @@ def _flatten(tree: Sequence[Any]) -> list[Sequence[Any]]:
 
 
 def lookup(tree: Sequence[Any], path: Sequence[bytes]) -> bytes | None:
-    """The value at `path`, None when provably absent. Raises Unknown when pruned."""
+    """The value at `path`, None when provably absent. Raises Unknown when pruned.
+
+    Labels are in order, so that two neighbours without a pruned part between them prove that
+    nothing lies between (specification, "Lookup").
+    """
     if not path:
         if tree[0] == 3:
             return bytes(tree[1])
         if tree[0] == 0:
             return None
         raise Unknown
-    unsure = False
+    pruned_before = False
     for node in _flatten(tree):
         if node[0] == 4:
-            unsure = True
-        elif node[0] == 2 and node[1] == path[0]:
-            return lookup(node[2], path[1:])
-    if unsure:
+            pruned_before = True
+        elif node[0] == 2:
+            if node[1] == path[0]:
+                return lookup(node[2], path[1:])
+            if node[1] > path[0]:
+                break
+            pruned_before = False
+        else:
+            raise Unknown
+    if pruned_before:
         raise Unknown
     return None
 

@@ -8,6 +8,7 @@ Source: IC interface specification, "HTTPS interface".
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Connection:
         self.network = network
         self.identity: Signer = identity or Anonymous()
         self._http = httpx.Client(
-            base_url=network.url, timeout=httpx.Timeout(30.0, connect=3.0), headers=CBOR
+            base_url=network.url, timeout=httpx.Timeout(120.0, connect=3.0), headers=CBOR
         )
         self._sync_calls = True
 
@@ -103,6 +104,8 @@ class Connection:
         Raises RejectedError, CertificateError, NetworkError (also after UPDATE_TIMEOUT_SECONDS).
         """
         content = self._content("call", canister_id=canister, method_name=method, arg=arg)
+        # Two equal calls within the same second are two calls, not one sent twice.
+        content["nonce"] = os.urandom(16)
         request_id, envelope = sign_request(content, self.identity)
         target = canister if effective is None else effective
         where = principal.to_text(target)
