@@ -86,13 +86,11 @@ class _PlainCage:
 
     def environment(self) -> Mapping[str, str]:
         found = sandbox_environment(self._plan)
-        path = os.pathsep.join([*self._host_path(), "/usr/bin", "/bin"])
         return {
             **found,
             "HOME": str(self._folder / "home"),
             "TMPDIR": str(self._folder / "tmp"),
             "PWD": str(self._folder / "source"),
-            "PATH": path,
             _COOKIE: self._cookie,
         }
 
@@ -137,15 +135,6 @@ class _PlainCage:
 
     def close(self) -> None:
         """Nothing is held but the folder, which `run` removes."""
-
-    def _host_path(self) -> list[str]:
-        """Folders of the host for the PATH: tool folders that the plan binds, in its order."""
-        inside = {bind.inside: bind.host for bind in self._plan.binds}
-        return [
-            str(inside[folder])
-            for folder in self._plan.program_path.split(os.pathsep)
-            if folder in inside
-        ]
 
     def _measure(self) -> int:
         # Walking costs time that grows with the folder, so it gets a tenth of the time at most.
