@@ -26,6 +26,7 @@ from dcanary.replica.engine.errors import CallError, EngineFault, ErrorCode
 from dcanary.replica.engine.execution.execution import Surroundings
 from dcanary.replica.engine.execution.runtime import Runtime
 from dcanary.replica.engine.inputs import Input, Inputs
+from dcanary.replica.engine.management.services import check_http_result
 from dcanary.replica.engine.options import Options
 from dcanary.replica.engine.principal import canister_id, default_range, to_text
 from dcanary.replica.engine.state import MANAGEMENT, Result, Subnet
@@ -286,6 +287,8 @@ class ReplicaEngine:
         with self._lock:
             if request_id not in self._subnet.outcalls:
                 raise KeyError(f"no pending HTTPS outcall {request_id}")
+            if isinstance(answer, Reply):
+                check_http_result(answer.data)
             entry = self._inputs.answer(request_id, answer)
             self._on_worker(lambda: self._input(entry))
 

@@ -104,11 +104,18 @@ def finish_outcall(core: Core, queries: Queries, outcall: Outcall, answer: Reply
     core.respond(outcall.caller, answer, outcall.refund)
 
 
-def _transformed(queries: Queries, outcall: Outcall, answer: Reply) -> Reply | Reject:
+def check_http_result(data: bytes) -> dict[str, Any]:
+    """Decode the answer of an outcall. Raises ValueError."""
     try:
-        (result,) = decode([HTTP_RESULT], answer.data)
+        (result,) = decode([HTTP_RESULT], data)
     except CandidError as error:
         raise ValueError(f"the answer is no http_request_result: {error}") from None
+    checked: dict[str, Any] = result
+    return checked
+
+
+def _transformed(queries: Queries, outcall: Outcall, answer: Reply) -> Reply | Reject:
+    result = check_http_result(answer.data)
     most = outcall.max_response_bytes
     most = limits.MAX_HTTP_RESPONSE if most is None else most
     if len(result["body"]) > most:
