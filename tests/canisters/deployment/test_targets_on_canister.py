@@ -61,7 +61,7 @@ def test_the_deployment_canister_is_no_target_of_itself(canary: Installation) ->
 def test_a_target_is_registered_once_and_updated_by_name(canary: Installation) -> None:
     assert "Ok" in canary.target()
     assert "Conflict" in canary.target()["Err"]
-    given = {
+    given: dict[str, Any] = {
         "target": "counter",
         "repository": "other",
         "network": "local",
@@ -76,7 +76,7 @@ def test_a_target_is_registered_once_and_updated_by_name(canary: Installation) -
 
 def test_only_admins_change_targets(canary: Installation) -> None:
     canary.existing()
-    given = {
+    given: dict[str, Any] = {
         "target": "mine",
         "repository": "demo",
         "network": "local",
@@ -103,7 +103,7 @@ def test_only_admins_change_targets(canary: Installation) -> None:
 def test_another_canister_has_no_past_to_roll_back_to(canary: Installation) -> None:
     canary.existing()
     release = canary.release()
-    given = {
+    given: dict[str, Any] = {
         "target": "counter",
         "repository": "demo",
         "network": "local",
@@ -118,7 +118,7 @@ def test_another_canister_has_no_past_to_roll_back_to(canary: Installation) -> N
 
 def test_a_busy_target_is_not_changed(canary: Installation) -> None:
     canary.existing()
-    given = {
+    given: dict[str, Any] = {
         "target": "counter",
         "repository": "demo",
         "network": "local",
