@@ -144,3 +144,13 @@ def test_an_engine_that_fails_in_a_round_stops_the_node(live: Node, engine: Memo
         time.sleep(0.01)
     with pytest.raises(NodeStopped, match="the engine is broken"):
         live.job(lambda: None).result()
+
+
+def test_a_still_node_whose_round_failed_takes_no_more_work(
+    still: Node, engine: MemoryEngine
+) -> None:
+    engine.broken = True
+    with pytest.raises(RuntimeError, match="broken"):
+        still.job(still.round).result()
+    with pytest.raises(NodeStopped, match="the engine is broken"):
+        still.job(still.round).result()

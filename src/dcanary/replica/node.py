@@ -266,7 +266,11 @@ class Node:
 
     def round(self) -> None:
         """Run one round at the next nanosecond. Runs in the engine thread."""
-        self.engine.execute_round(None)
+        try:
+            self.engine.execute_round(None)
+        except Exception as error:
+            self._failure = error
+            raise
         self._refresh()
 
     def answer_outcall(self, request_id: int, answer: Reply | Reject) -> None:

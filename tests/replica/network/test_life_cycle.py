@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cbor2
 import httpx
 import pytest
+from ic.candid import Types, decode
+from ic.canister import Canister
+from ic.identity import Identity
 
 from dcanary.replica import network
 from dcanary.replica.network.files import INFO_FILE, LOG_FILE, try_lock
@@ -18,7 +23,8 @@ from dcanary.replica.wire import principal
 from tests.replica.helpers import certificates
 from tests.replica.helpers.certificates import hash_of
 from tests.replica.helpers.client import Client, Signer
-from tests.replica.helpers.deploy import agent_of, create
+from tests.replica.helpers.deploy import agent_of, create, install
+from tests.replica.helpers.motoko import COUNTER, COUNTER_DID, compile_motoko
 
 pytestmark = [
     pytest.mark.replica,
@@ -98,8 +104,6 @@ def test_root_key_canisters_and_request_statuses_survive_a_restart(folder: Path,
     assert again.root_key == running.root_key
     client = Client(again.url, owner)
     path = [b"request_status", hash_of(content)]
-    import cbor2
-
     response = client.read_state(b"", path)
     tree = certificates.open_certificate(
         cbor2.loads(response.content)["certificate"], bytes.fromhex(again.root_key)
@@ -120,3 +124,45 @@ def test_root_key_canisters_and_request_statuses_survive_a_restart(folder: Path,
 def test_messages_of_the_process_are_in_the_log(folder: Path) -> None:
     running = network.start(folder)
     assert running.url in (folder / LOG_FILE).read_text()
+
+
+def test_no_acknowledged_call_is_lost_or_doubled_when_the_network_is_killed(folder: Path) -> None:
+    running = network.start(folder)
+    identity = Identity()
+    agent = agent_of(running.url, identity)
+    name = create(agent)
+    install(agent, name, compile_motoko(COUNTER))
+    canister = principal.from_text(name)
+    sent: list[bytes] = []
+    root_key = bytes.fromhex(running.root_key)
+    acknowledged: list[int] = []
+
+    def caller(signer: Signer) -> None:
+        client = Client(running.url, signer)
+        while True:
+            content = client.call_content(canister, "inc", b"DIDL\x00\x00")
+            sent.append(hash_of(content))
+            try:
+                response = client.send(f"/api/v4/canister/{name}/call", content)
+            except httpx.HTTPError:
+                return
+            certificate = cbor2.loads(response.content)["certificate"]
+            tree = certificates.open_certificate(certificate, root_key)
+            path = (b"request_status", hash_of(content), b"reply")
+            reply = certificates.lookup(tree, *path)
+            acknowledged.append(decode(reply, Types.Nat)[0]["value"])
+
+    threads = [threading.Thread(target=caller, args=(Signer(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(acknowledged) < 40 and any(thread.is_alive() for thread in threads):
+        time.sleep(0.01)
+    os.kill(running.pid, signal.SIGKILL)
+    os.waitpid(running.pid, 0)
+    for thread in threads:
+        thread.join()
+    again = network.start(folder)
+    count = Canister(agent_of(again.url, identity), name, COUNTER_DID).get()[0]
+    assert len(acknowledged) >= 40
+    assert len(set(acknowledged)) == len(acknowledged), "each call counted once"
+    assert max(acknowledged) <= count <= len(sent)

@@ -15,12 +15,14 @@ from .files import (
     LOG_FILE,
     NetworkError,
     RunningNetwork,
+    lock_soon,
     read_info,
     remove_info,
     try_lock,
 )
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
+"""Modules whose compiled form is not in the cache are compiled first."""
 STOP_SECONDS = 60.0
 _POLL = 0.05
 
@@ -65,7 +67,7 @@ def start(
     runs there or the new one does not come up.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
-    lock = try_lock(state_dir)
+    lock = lock_soon(state_dir)
     if lock is None:
         running = read_info(state_dir)
         where = f" at {running.url} (process {running.pid})" if running else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -48,6 +49,17 @@ def try_lock(state_dir: Path) -> IO[str] | None:
         file.close()
         return None
     return file
+
+
+def lock_soon(state_dir: Path) -> IO[str] | None:
+    """`try_lock`, patient with those who hold the lock for a moment to see whether a network
+    does."""
+    for _ in range(10):
+        lock = try_lock(state_dir)
+        if lock is not None:
+            return lock
+        time.sleep(0.05)
+    return None
 
 
 def write_info(state_dir: Path, info: RunningNetwork) -> None:

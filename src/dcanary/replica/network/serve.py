@@ -21,8 +21,8 @@ from .files import (
     NetworkError,
     RunningNetwork,
     default_cache_dir,
+    lock_soon,
     remove_info,
-    try_lock,
     write_info,
 )
 from .outcalls import Outcalls
@@ -88,7 +88,7 @@ def serve(
     Raises NetworkError when another network uses the folder or the port is taken.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
-    lock = try_lock(state_dir)
+    lock = lock_soon(state_dir)
     if lock is None:
         raise NetworkError(
             f"a network already runs on {state_dir}: stop it first or choose another folder"
