@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from build_executor import executors, runs, verdicts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared.limits import (
@@ -15,7 +16,6 @@ from shared.limits import (
     STORE_WINDOW_NS,
 )
 
-from build_executor import executors, runs, verdicts
 from tests.canisters.build_executor.helpers.specs import file, spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
 

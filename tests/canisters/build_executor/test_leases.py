@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from build_executor import executors
 from shared.limits import (
     COMMIT_WINDOW_NS,
     LEASE_NS,
@@ -13,7 +14,6 @@ from shared.limits import (
     MAX_LEASES_PER_EXECUTOR,
 )
 
-from build_executor import executors
 from tests.canisters.build_executor.helpers.specs import spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
 

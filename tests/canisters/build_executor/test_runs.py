@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from build_executor import approvals, executors, rounds, runs, views
 from shared.limits import (
     APPROVAL_WAIT_NS,
     COMMIT_WINDOW_NS,
@@ -13,7 +14,6 @@ from shared.limits import (
     VERDICT_WAIT_NS,
 )
 
-from build_executor import approvals, executors, rounds, runs, views
 from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
 
@@ -251,14 +251,14 @@ def test_cancelling_a_run_reaches_its_executors_and_its_rounds() -> None:
     assert rounds.next_message(told) == "close"
     untold: Any = world.book.stage("run-1/docs")
     assert rounds.next_message(untold) is None
-    assert "NotFound" in runs.cancel(world.book, "run-2", A, world.now)["Err"]  # type: ignore[operator]
+    assert "NotFound" in runs.cancel(world.book, "run-2", A, world.now)["Err"]
 
 
 def test_a_run_that_has_ended_cannot_be_cancelled() -> None:
     world = World()
     world.enqueue()
     world.decide("Failed", reason="command")
-    assert "Conflict" in runs.cancel(world.book, "run-1", A, world.now)["Err"]  # type: ignore[operator]
+    assert "Conflict" in runs.cancel(world.book, "run-1", A, world.now)["Err"]
 
 
 def stage_of(world: World, key: str = "run-1/build") -> Any:
@@ -396,8 +396,8 @@ def test_runs_are_listed_newest_first_for_all_and_for_one_repository() -> None:
     assert [each["run"] for each in odd["Ok"]["items"]] == ["run-5", "run-3", "run-1"]
     none: Any = views.list_runs(world.book, "nowhere" * 100, page())
     assert none["Ok"] == {"items": [], "next": None}
-    assert "limit" in views.list_runs(world.book, None, page(limit=101))["Err"]["Invalid"]  # type: ignore[typeddict-item]
-    assert "cursor" in views.list_runs(world.book, None, page("x"))["Err"]["Invalid"]  # type: ignore[typeddict-item]
+    assert "limit" in views.list_runs(world.book, None, page(limit=101))["Err"]["Invalid"]
+    assert "cursor" in views.list_runs(world.book, None, page("x"))["Err"]["Invalid"]
 
 
 def test_a_page_of_runs_with_large_manifests_ends_early_and_goes_on() -> None:
@@ -425,7 +425,7 @@ def test_jobs_of_a_run_are_paged_over_its_stages() -> None:
     rest: Any = views.list_jobs(world.book, "run-1", page(first["Ok"]["next"], 4))
     assert [each["replica"] for each in rest["Ok"]["items"]] == [1, 0]
     assert rest["Ok"]["next"] is None
-    assert "NotFound" in views.list_jobs(world.book, "run-9", page())["Err"]  # type: ignore[operator]
+    assert "NotFound" in views.list_jobs(world.book, "run-9", page())["Err"]
 
 
 def test_executors_are_listed_with_what_they_did() -> None:
@@ -449,5 +449,5 @@ def test_an_executor_keeps_its_operator() -> None:
     assert "anonymous" in world.register("2vxsx-fae", "operator-0")["Invalid"]
     assert "Invalid" in world.register(D, "no spaces")
     assert "Invalid" in world.register(D, "operator-3", *["Shell"] * 7)
-    assert "NotFound" in executors.set_enabled(world.book, D, True, world.now)["Err"]  # type: ignore[operator]
+    assert "NotFound" in executors.set_enabled(world.book, D, True, world.now)["Err"]
     assert world.book.executor_index.len() == 3

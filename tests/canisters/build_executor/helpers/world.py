@@ -6,6 +6,7 @@ from typing import Any
 
 from build_executor import artifacts, deadlines, executors, leases, runs, verdicts, views
 from build_executor.book import Book
+
 from tests.canisters.build_executor.helpers.memory import MemoryMap
 from tests.canisters.build_executor.helpers.specs import principal, spec, verdict
 
@@ -14,9 +15,19 @@ START = 1_700_000_000 * SECOND
 
 A, B, C, D = (principal(number) for number in range(4))
 MAPS = (
-    "runs specs stages open_runs run_index repository_index repository_runs contents chunks "
-    "log_blocks executors executor_index"
-).split()
+    "runs",
+    "specs",
+    "stages",
+    "open_runs",
+    "run_index",
+    "repository_index",
+    "repository_runs",
+    "contents",
+    "chunks",
+    "log_blocks",
+    "executors",
+    "executor_index",
+)
 
 
 class World:
@@ -32,7 +43,7 @@ class World:
     def upgrade(self) -> None:
         """Memory is empty, the maps stay."""
         meter: Any = iter(range(0, 1 << 40, 1_000)).__next__
-        self.book = Book(**self.maps, meter=meter)  # type: ignore[arg-type]
+        self.book = Book(**self.maps, meter=meter)
         self.book.reload()
 
     def operations(self) -> int:
@@ -87,9 +98,7 @@ class World:
         stage: str = "build",
     ) -> Any:
         made = verdict(kind, files or [], jobs or [], reason)
-        return verdicts.record(
-            self.book, {"run": run, "stage": stage, "verdict": made}, self.now
-        )
+        return verdicts.record(self.book, {"run": run, "stage": stage, "verdict": made}, self.now)
 
     def upload(
         self,
@@ -104,9 +113,7 @@ class World:
             self.book, executor, run, stage, path, index, content, self.now
         )
 
-    def finish(
-        self, executor: str, path: str, run: str = "run-1", stage: str = "build"
-    ) -> Any:
+    def finish(self, executor: str, path: str, run: str = "run-1", stage: str = "build") -> Any:
         return artifacts.finish_upload(self.book, executor, run, stage, path, self.now)
 
     def read(self, path: str, index: int = 0, run: str = "run-1", stage: str = "build") -> Any:

@@ -1,0 +1,137 @@
+"""The real canister, run natively, next to a double of verification."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from dcanary.testing.native import NativeNetwork, user_principal
+from tests.canisters.build_executor.helpers.specs import verdict
+
+ROOT = Path(__file__).resolve().parents[4]
+CANISTERS = ROOT / "canisters"
+DOUBLE = Path(__file__).resolve().parents[1] / "doubles" / "verification.py"
+
+OWNER = user_principal(1)
+STRANGER = user_principal(2)
+PIPELINES = user_principal(3)
+A, B, C = (user_principal(10 + number) for number in range(3))
+ANONYMOUS = "2vxsx-fae"
+OK = {"Ok": None}
+COMMITMENT = hashlib.sha256(b"an attestation").digest()
+
+
+class Installed:
+    """`canister` is wired; PIPELINES stands for pipeline_config; A, B, C are executors of three
+    operators. `folder` is an empty one, in which the double finds `shared`."""
+
+    def __init__(self, folder: Path, wired: bool = True) -> None:
+        self.network = NativeNetwork()
+        (folder / "shared").symlink_to(CANISTERS / "shared")
+        double = folder / "verification.py"
+        double.write_text(DOUBLE.read_text())
+        self.canister = self.network.install(CANISTERS / "build_executor" / "main.py", caller=OWNER)
+        self.verification = self.network.install(double, caller=OWNER)
+        self.siblings = {
+            "webhook": user_principal(100),
+            "pipeline_config": PIPELINES,
+            "build_executor": self.canister.id,
+            "verification": self.verification.id,
+            "deployment": user_principal(101),
+        }
+        if wired:
+            assert self.canister.update("wire", self.siblings, caller=OWNER) == OK
+            for number, executor in enumerate((A, B, C)):
+                self.register(executor, f"operator-{number}")
+
+    def register(self, executor: Any, operator: str) -> Any:
+        value = {"executor": executor, "operator": operator, "runtimes": [{"Shell": None}]}
+        return self.canister.update("register_executor", value, caller=OWNER)
+
+    def enqueue(self, wanted: Any) -> None:
+        assert self.canister.update("enqueue_run", wanted, caller=PIPELINES) == OK
+        self.settle()
+
+    def settle(self) -> None:
+        """Let timers that are due now do their work."""
+        self.network.advance(0)
+
+    def lease(self, executor: Any, *holds: str) -> Any:
+        """The work or None; has_work must have said the same."""
+        request = {"runtimes": [{"Shell": None}], "holds": list(holds)}
+        expected = self.canister.query("has_work", request, caller=executor)
+        result = self.canister.update("lease_work", request, caller=executor)
+        assert expected == (result["Ok"] is not None)
+        return result["Ok"]
+
+    def commit(self, executor: Any, job: str, attempt: int = 1) -> Any:
+        value = {
+            "job": job,
+            "attempt": attempt,
+            "commitment": COMMITMENT,
+            "wall_ns": 1,
+            "peak_memory_bytes": 2,
+        }
+        return self.canister.update("submit_commitment", value, caller=executor)
+
+    def beat(self, executor: Any, job: str, offset: int = 0, log: bytes = b"") -> Any:
+        value = {"job": job, "attempt": 1, "offset": offset, "log": log}
+        return self.canister.update("heartbeat", value, caller=executor)
+
+    def all_commit(self) -> list[str]:
+        jobs = []
+        for executor in (A, B, C):
+            work = self.lease(executor)["Build"]
+            assert self.commit(executor, work["job"], work["attempt"]) == OK
+            jobs.append(work["job"])
+        self.settle()
+        return jobs
+
+    def decide(
+        self, kind: str, files: Any = (), jobs: Any = (), stage: str = "build", reason: str = "so"
+    ) -> Any:
+        notice = {
+            "run": "run-1",
+            "stage": stage,
+            "verdict": verdict(kind, list(files), list(jobs), reason),
+        }
+        answer = self.canister.update("record_verdict", notice, caller=self.verification.id)
+        self.settle()
+        return answer
+
+    def upload(self, executor: Any, path: str, content: bytes, index: int = 0) -> Any:
+        value = {
+            "run": "run-1",
+            "stage": "build",
+            "path": path,
+            "index": index,
+            "content": content,
+        }
+        return self.canister.update("upload_chunk", value, caller=executor)
+
+    def finish(self, executor: Any, path: str) -> Any:
+        answer = self.canister.update("finish_upload", "run-1", "build", path, caller=executor)
+        self.settle()
+        return answer
+
+    def run(self, run: str = "run-1") -> Any:
+        return self.canister.query("get_run", run)["Ok"]
+
+    def answer_with(self, method: str, kind: str) -> None:
+        self.verification.update("answer_with", method, kind, caller=OWNER)
+
+    def noted(self) -> list[str]:
+        noted: list[str] = self.verification.query("noted")
+        return noted
+
+    def interrupted_send(self) -> None:
+        """Fire timers until the canister's next call has been executed by the double, then
+        upgrade the canister before the answer reaches it: the reply is lost."""
+        before = len(self.noted())
+        while len(self.noted()) == before:
+            if not self.network.step():
+                self.network.time_ns = max(self.network.time_ns, self.canister.timer_ns)
+                self.canister._fire_timer()
+        self.canister.upgrade()
+        self.network.run()

@@ -1,0 +1,300 @@
+"""The real canister with real messages, timers and upgrades, run natively."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shared.limits import COMMIT_WINDOW_NS, LEASE_NS, MAX_CHUNK_BYTES, MAX_SEND_NS
+
+from dcanary.testing.native import CanisterReject
+from tests.canisters.build_executor.helpers.installed import (
+    ANONYMOUS,
+    COMMITMENT,
+    OK,
+    OWNER,
+    PIPELINES,
+    STRANGER,
+    A,
+    B,
+    C,
+    Installed,
+)
+from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
+
+SECOND = 1_000_000_000
+LEASE_SECONDS = LEASE_NS / SECOND
+COMMIT_SECONDS = COMMIT_WINDOW_NS / SECOND
+CONTENT = bytes(range(256)) * 5_000
+OUT = file("out.wasm", CONTENT)
+
+
+@pytest.fixture
+def it(tmp_path: Path) -> Installed:
+    return Installed(tmp_path)
+
+
+def upload_all(it: Installed, executor: Any, job: str) -> None:
+    assert it.lease(executor, job)["Upload"]["files"] == [OUT]
+    for index in range(2):
+        part = CONTENT[index * MAX_CHUNK_BYTES : (index + 1) * MAX_CHUNK_BYTES]
+        assert it.upload(executor, "out.wasm", part, index) == OK
+    assert it.finish(executor, "out.wasm") == OK
+
+
+def test_a_run_goes_from_its_spec_to_its_approval(it: Installed) -> None:
+    it.enqueue(spec(deploy=deploy()))
+    assert it.noted() == ["open_round run-1/build: Ok"]
+    jobs = it.all_commit()
+    assert it.noted()[1:] == [f"record_commitment {job}: Ok" for job in jobs]
+    record = it.verification.query("commitment_of", jobs[1])
+    assert record["executor"].to_str() == B.to_str()
+    assert (record["operator"], record["commitment"]) == ("operator-1", COMMITMENT)
+    assert it.decide("Agreed", [OUT], jobs[:2]) == OK
+    upload_all(it, B, jobs[1])
+    run = it.run()
+    assert run["state"] == {"Succeeded": None}
+    assert run["approval"] == "approval-1"
+    assert run["stages"][0]["stored"] == ["out.wasm"]
+    question = it.verification.query("question")
+    assert (question["sha256"], question["size"]) == (OUT["sha256"], OUT["size"])
+    assert question["mode"] == {"Auto": None}
+    chunk = {"run": "run-1", "stage": "build", "path": "out.wasm", "index": 1}
+    assert it.canister.query("read_chunk", chunk) == {"Ok": CONTENT[MAX_CHUNK_BYTES:]}
+    health = it.canister.query("health")
+    assert (health["records"], health["open"], health["wired"]) == (1, 0, True)
+    totals = dict(it.canister.query("instructions"))
+    assert {"enqueue_run", "lease_work", "submit_commitment", "finish_upload"} <= set(totals)
+
+
+def test_the_canister_may_be_upgraded_between_any_two_calls(it: Installed) -> None:
+    it.canister.upgrade()
+    assert it.canister.update("enqueue_run", spec(deploy=deploy()), caller=PIPELINES) == OK
+    it.canister.upgrade()
+    it.settle()
+    jobs = []
+    for executor in (A, B, C):
+        work = it.lease(executor)["Build"]
+        it.canister.upgrade()
+        assert it.beat(executor, work["job"], 0, b"log\n")["Ok"]["cancelled"] is False
+        it.canister.upgrade()
+        assert it.commit(executor, work["job"]) == OK
+        it.canister.upgrade()
+        jobs.append(work["job"])
+    it.settle()
+    it.network.advance(2)
+    assert sorted(it.noted()) == sorted(
+        ["open_round run-1/build: Ok"] + [f"record_commitment {job}: Ok" for job in jobs]
+    )
+    it.decide("Agreed", [OUT], jobs)
+    it.canister.upgrade()
+    assert "Upload" in it.lease(A, jobs[0])
+    for index in range(2):
+        it.canister.upgrade()
+        part = CONTENT[index * MAX_CHUNK_BYTES : (index + 1) * MAX_CHUNK_BYTES]
+        assert it.upload(A, "out.wasm", part, index) == OK
+    it.canister.upgrade()
+    finished = it.canister.update("finish_upload", "run-1", "build", "out.wasm", caller=A)
+    assert finished == OK
+    it.canister.upgrade()
+    it.network.advance(2)
+    assert it.run()["state"] == {"Succeeded": None}
+    assert it.run()["approval"] == "approval-1"
+
+
+@pytest.mark.parametrize("kind", ["trap", "Unavailable", "Exhausted"])
+def test_messages_are_sent_until_verification_takes_them(it: Installed, kind: str) -> None:
+    for method in ("open_round", "record_commitment", "request_approval"):
+        it.answer_with(method, kind)
+    it.enqueue(spec(deploy=deploy()))
+    jobs = it.all_commit()
+    it.network.advance(20)
+    assert it.verification.query("round_of", "run-1/build") is None
+    it.answer_with("open_round", "Ok")
+    it.network.advance(60)
+    assert it.verification.query("round_of", "run-1/build") is not None
+    assert it.verification.query("commitment_of", jobs[0]) is None
+    it.canister.upgrade()
+    it.answer_with("record_commitment", "Ok")
+    it.network.advance(90)
+    for job in jobs:
+        assert it.verification.query("commitment_of", job)["job"] == job
+    it.decide("Agreed", [], jobs)
+    it.network.advance(5)
+    assert "Failed" in it.run()["state"]
+
+
+def test_an_approval_is_asked_for_until_verification_takes_it(it: Installed) -> None:
+    it.answer_with("request_approval", "trap")
+    it.enqueue(spec(deploy=deploy()))
+    jobs = it.all_commit()
+    it.decide("Agreed", [OUT], jobs)
+    upload_all(it, A, jobs[0])
+    it.network.advance(30)
+    assert it.run()["state"] == {"Running": None}
+    it.answer_with("request_approval", "Ok")
+    it.network.advance(90)
+    assert it.run()["state"] == {"Succeeded": None}
+
+
+def test_a_refused_approval_fails_the_run_with_the_reason(it: Installed) -> None:
+    it.answer_with("request_approval", "NotFound")
+    it.enqueue(spec(deploy=deploy()))
+    jobs = it.all_commit()
+    it.decide("Agreed", [OUT], jobs)
+    upload_all(it, A, jobs[0])
+    assert "request_approval was told to refuse" in it.run()["state"]["Failed"]
+    assert it.run()["approval"] is None
+
+
+def test_a_reply_that_is_lost_by_an_upgrade_is_asked_for_again(it: Installed) -> None:
+    assert it.canister.update("enqueue_run", spec(), caller=PIPELINES) == OK
+    it.interrupted_send()
+    assert it.noted() == ["open_round run-1/build: Ok"]
+    job = it.lease(A)["Build"]["job"]
+    assert it.commit(A, job) == OK
+    it.network.advance(MAX_SEND_NS / SECOND + 2)
+    it.network.advance(0)
+    assert it.noted()[-1] == f"record_commitment {job}: Ok"
+    assert set(it.noted()) == {
+        "open_round run-1/build: Ok",
+        f"record_commitment {job}: Ok",
+    }
+
+
+def test_a_refused_round_fails_the_run(it: Installed) -> None:
+    it.answer_with("open_round", "Invalid")
+    it.enqueue(spec())
+    assert "open_round was told to refuse" in it.run()["state"]["Failed"]
+    assert it.lease(A) is None
+
+
+def test_a_refused_commitment_is_a_lost_job_and_the_round_is_closed(it: Installed) -> None:
+    it.enqueue(spec("run-1", stage("build", replicas=1, quorum=1)))
+    it.answer_with("record_commitment", "Conflict")
+    job = it.lease(A)["Build"]["job"]
+    assert it.commit(A, job) == OK
+    it.settle()
+    page = {"cursor": None, "limit": 0}
+    (lost,) = it.canister.query("list_jobs", "run-1", page)["Ok"]["items"]
+    assert "told to refuse" in lost["state"]["Lost"]
+    assert it.noted()[-1] == "close_commits run-1/build: Ok"
+
+
+def test_leases_expire_by_the_timer_alone_also_after_an_upgrade(it: Installed) -> None:
+    it.enqueue(spec())
+    job = it.lease(A)["Build"]["job"]
+    it.network.advance(LEASE_SECONDS / 2)
+    assert "Ok" in it.beat(A, job)
+    it.canister.upgrade()
+    it.network.advance(LEASE_SECONDS + 2)
+    page = {"cursor": None, "limit": 0}
+    jobs = it.canister.query("list_jobs", "run-1", page)["Ok"]["items"]
+    assert {(each["job"], each["attempt"]) for each in jobs if each["attempt"] > 1} == {(job, 2)}
+    assert "Conflict" in it.commit(A, job)["Err"]
+    assert it.lease(A)["Build"]["attempt"] == 2
+
+
+def test_a_round_nobody_finishes_is_closed_by_the_timer(it: Installed) -> None:
+    it.enqueue(spec())
+    job = it.lease(A)["Build"]["job"]
+    assert it.commit(A, job) == OK
+    it.settle()
+    it.network.advance(COMMIT_SECONDS + 70)
+    assert it.noted()[-1] == "close_commits run-1/build: Ok"
+    assert it.decide("Inconclusive", reason="one vote of two") == OK
+    assert it.run()["state"] == {"Inconclusive": "stage build: one vote of two"}
+
+
+def test_a_cancelled_run_closes_its_round(it: Installed) -> None:
+    it.enqueue(spec())
+    job = it.lease(A)["Build"]["job"]
+    assert "Denied" in it.canister.update("cancel_run", "run-1", caller=STRANGER)["Err"]
+    assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
+    it.settle()
+    assert it.noted()[-1] == "close_commits run-1/build: Ok"
+    assert it.beat(A, job)["Ok"]["cancelled"] is True
+    assert it.decide("Inconclusive") == OK
+    assert "Cancelled" in it.run()["state"]
+
+
+def test_logs_are_read_by_anyone(it: Installed) -> None:
+    it.enqueue(spec())
+    job = it.lease(A)["Build"]["job"]
+    it.beat(A, job, 0, b"one\n")
+    it.beat(A, job, 4, b"two\n")
+    log = it.canister.query("get_log", job, 2)["Ok"]
+    assert log == {"offset": 2, "content": b"e\ntwo\n", "total": 8}
+
+
+def test_only_siblings_start_runs_and_give_verdicts(it: Installed) -> None:
+    refused = it.canister.update("enqueue_run", spec(), caller=STRANGER)
+    assert "pipeline_config" in refused["Err"]["Denied"]
+    notice = {
+        "run": "run-1",
+        "stage": "build",
+        "verdict": {
+            "kind": {"Agreed": None},
+            "reason": "",
+            "manifest": "",
+            "environment": "",
+            "files": [],
+            "jobs": [],
+            "disputes": [],
+            "decided_ns": 0,
+        },
+    }
+    refused = it.canister.update("record_verdict", notice, caller=OWNER)
+    assert "verification" in refused["Err"]["Denied"]
+
+
+def test_before_wiring_nothing_from_siblings_is_taken(tmp_path: Path) -> None:
+    it = Installed(tmp_path, wired=False)
+    refused = it.canister.update("enqueue_run", spec(), caller=PIPELINES)
+    assert "not wired" in refused["Err"]["Unavailable"]
+    assert it.canister.query("siblings") is None
+    assert "Denied" in it.canister.update("wire", it.siblings, caller=STRANGER)["Err"]
+    assert it.canister.update("wire", it.siblings, caller=OWNER) == OK
+    assert it.canister.update("wire", it.siblings, caller=OWNER) == OK
+    other = it.siblings | {"webhook": STRANGER}
+    assert "Conflict" in it.canister.update("wire", other, caller=OWNER)["Err"]
+
+
+@pytest.mark.parametrize("caller", [STRANGER, A])
+def test_only_admins_manage_executors(it: Installed, caller: Any) -> None:
+    value = {"executor": STRANGER, "operator": "mine", "runtimes": [{"Shell": None}]}
+    refused = it.canister.update("register_executor", value, caller=caller)
+    assert "Admin" in refused["Err"]["Denied"]
+    refused = it.canister.update("set_executor_enabled", A, False, caller=caller)
+    assert "Admin" in refused["Err"]["Denied"]
+    assert it.canister.update("grant_role", caller, "Admin", caller=OWNER) == OK
+    assert "Ok" in it.canister.update("register_executor", value, caller=caller)
+    assert it.canister.update("set_executor_enabled", A, False, caller=caller) == OK
+    assert it.canister.update("revoke_role", caller, "Admin", caller=OWNER) == OK
+    refused = it.canister.update("set_executor_enabled", A, True, caller=caller)
+    assert "Denied" in refused["Err"]
+
+
+def test_executors_are_listed_with_their_principals(it: Installed) -> None:
+    page = it.canister.query("list_executors", {"cursor": None, "limit": 2})["Ok"]
+    assert [each["executor"].to_str() for each in page["items"]] == [C.to_str(), B.to_str()]
+    grants = it.canister.query("list_grants", {"cursor": None, "limit": 0})["Ok"]["items"]
+    assert [each["principal"].to_str() for each in grants] == [OWNER.to_str()]
+
+
+def test_anonymous_updates_and_oversized_arguments_are_not_let_in(it: Installed) -> None:
+    with pytest.raises(CanisterReject, match="did not accept"):
+        it.commit(ANONYMOUS, "run-1/build/0")
+    with pytest.raises(CanisterReject, match="did not accept"):
+        it.upload(A, "out.wasm", bytes(MAX_CHUNK_BYTES + 300_000))
+    with pytest.raises(CanisterReject, match="did not accept"):
+        it.beat(A, "run-1/build/0", 0, bytes(300_000))
+
+
+def test_the_instructions_of_calls_are_counted(it: Installed) -> None:
+    it.enqueue(spec())
+    before = dict(it.canister.query("instructions"))
+    it.lease(A)
+    after = dict(it.canister.query("instructions"))
+    assert set(after) - set(before) == {"lease_work"}
