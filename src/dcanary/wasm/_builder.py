@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import sys
@@ -73,18 +72,17 @@ def build_canister(
     layout = _canister.find_layout(main, name)
     template = ensure_template(cache, say, node_modules=node_modules)
     say(f"building {layout.name}")
-    wasm, did, digest, sources = _make(template, layout, guest or GUEST, say)
-    wasm_gz = gzip.compress(wasm, compresslevel=9, mtime=0)
+    made = _make(template, layout, guest or GUEST, say)
     built = BuiltCanister(
         name=layout.name,
-        wasm=wasm,
-        wasm_gz=wasm_gz,
-        did=did,
-        module_hash=hashlib.sha256(wasm).hexdigest(),
-        module_hash_gz=hashlib.sha256(wasm_gz).hexdigest(),
+        wasm=made.wasm,
+        wasm_gz=made.wasm_gz,
+        did=made.did,
+        module_hash=hashlib.sha256(made.wasm).hexdigest(),
+        module_hash_gz=hashlib.sha256(made.wasm_gz).hexdigest(),
         template_key=template.key,
-        source_digest=digest,
-        sources=sources,
+        source_digest=made.digest,
+        sources=made.sources,
         duration=time.monotonic() - started,
     )
     if out is not None:
@@ -105,13 +103,19 @@ def _write(built: BuiltCanister, out: Path) -> None:
         ) from None
 
 
-def _make(
-    template: Template, layout: Layout, guest: Path, say: Callable[[str], None]
-) -> tuple[bytes, str, str, tuple[str, ...]]:
-    """Return (module, Candid interface, digest of the sources, names of the sources)."""
-    compiler = _Compiler(template, say)
-    app = Sources(layout.root, lambda file, source: compiler.user(layout.root / file, file, source))
-    kybra = Sources(guest, compiler.guest)
+@dataclass(frozen=True, slots=True)
+class _Made:
+    wasm: bytes
+    wasm_gz: bytes
+    did: str
+    digest: str
+    sources: tuple[str, ...]
+
+
+def _make(template: Template, layout: Layout, guest: Path, say: Callable[[str], None]) -> _Made:
+    workshop = _Workshop(template, say)
+    app = Sources(layout.root, lambda file, source: workshop.user(layout.root / file, file, source))
+    kybra = Sources(guest, workshop.guest)
     tree = Tree({"/python": Fixed(template.stdlib), "/guest": kybra, "/app": app})
     interpreter = template.interpreter(tree, output=say)
     try:
@@ -125,6 +129,7 @@ def _make(
         digest = _canister.source_digest(used)
         build = {"source": digest, "template": template.key}
         metadata = {
+            **{name: text.encode() for name, text in sorted(interface.metadata.items())},
             "candid:service": interface.did.encode(),
             "dcanary:build": json.dumps(build, sort_keys=True).encode(),
         }
@@ -132,12 +137,12 @@ def _make(
     except GuestError as error:
         raise BuildError(f"the interpreter could not prepare the canister: {error}") from None
     check_module(wasm)
-    return wasm, interface.did, digest, tuple(sorted(used))
+    return _Made(wasm, workshop.compress(wasm), interface.did, digest, tuple(sorted(used)))
 
 
-class _Compiler:
-    """Compiles sources in an interpreter of its own, so that compiling leaves no trace in the
-    memory that becomes the canister."""
+class _Workshop:
+    """Compiles and compresses in an interpreter of its own, so that the work leaves no trace in
+    the memory that becomes the canister."""
 
     def __init__(self, template: Template, say: Callable[[str], None]) -> None:
         self._template = template
@@ -157,11 +162,18 @@ class _Compiler:
         """Compile a source of the guest package."""
         return self._compile(name, source, level=2)
 
+    def compress(self, data: bytes) -> bytes:
+        """Compress with the zlib of the interpreter, which is the same on every machine."""
+        return self._running().call_boot("compress", data)[0]
+
     def _compile(self, name: str, source: bytes, *, level: int) -> bytes:
+        return _stdlib.compile_source(self._running(), name, source, level=level)
+
+    def _running(self) -> Interpreter:
         if self._interpreter is None:
             tree = Tree({"/python": Fixed(self._template.stdlib)})
             self._interpreter = self._template.interpreter(tree, output=self._say)
-        return _stdlib.compile_source(self._interpreter, name, source, level=level)
+        return self._interpreter
 
 
 def _shown(path: Path) -> str:
@@ -181,6 +193,8 @@ def _import_error(fields: Sequence[str], layout: Layout, used: dict[str, bytes])
     line = own[-1][1] if own else None
     if missing and kind == "ModuleNotFoundError":
         return SourceError(_missing_module(missing, layout), path=path, line=line)
+    if kind == "LoadError":  # the guest's own sentence about an interface it cannot serve
+        return SourceError(message, path=path, line=line)
     if not own and not message:
         message = trace
     return SourceError(

@@ -46,6 +46,7 @@ class Interface:
 
     exports: list[str]
     did: str
+    metadata: dict[str, str]
 
 
 def find_layout(main: Path, name: str | None) -> Layout:
@@ -86,9 +87,11 @@ def read_interface(text: bytes) -> Interface:
     try:
         answer: Any = json.loads(text)
         exports, did = answer["exports"], answer["did"]
+        metadata = answer.get("metadata", {})
     except (ValueError, KeyError, TypeError):
         raise BuildError("the guest package kybra gave no description of the canister") from None
-    if not isinstance(did, str) or not isinstance(exports, list):
+    plain = isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values())
+    if not isinstance(did, str) or not isinstance(exports, list) or not plain:
         raise BuildError("the guest package kybra gave a malformed description of the canister")
     seen = set()
     for export in exports:
@@ -101,7 +104,7 @@ def read_interface(text: bytes) -> Interface:
         if method in seen:
             raise SourceError(f"two methods of the canister are called '{method}'; rename one")
         seen.add(method)
-    return Interface(exports, did)
+    return Interface(exports, did, metadata)
 
 
 def source_digest(files: Mapping[str, bytes]) -> str:

@@ -238,4 +238,3 @@ def find_exporter(component: Component, name: str) -> int:
     if len(found) != 1:
         raise ValueError(f"{name} is exported by {len(found)} modules")
     return found[0]
-

@@ -11,6 +11,13 @@ BOOT_MODULE = "_dcanary_boot"
 LIBRARY = "libdcanary.so"
 EMBEDDED = "libdcanary.embedded.so"
 
+STACK_SIZE = 512 << 10
+"""Bytes of the C stack, which lies at the start of the memory and grows down.
+
+CPython's own limit of 1,000 nested calls fits into it, and C code that fills it needs less than
+half of the 5 MiB that the Internet Computer gives to the engine's stack.
+"""
+
 
 def glue_sources() -> dict[str, bytes]:
     """Return every file of the glue by name."""
@@ -38,7 +45,16 @@ def compile_glue(tools: _tools.Tools, folder: Path) -> None:
     for name in sorted(sources):
         if name.endswith(".c"):
             objects.append(name.removesuffix(".c") + ".o")
-            flags = ["-target", "wasm32-wasi", "-O2", "-fPIC", "-g0", "-std=c11", "-Wall", "-Werror"]
+            flags = [
+                "-target",
+                "wasm32-wasi",
+                "-O2",
+                "-fPIC",
+                "-g0",
+                "-std=c11",
+                "-Wall",
+                "-Werror",
+            ]
             compile_ = [tools.zig, "cc", *flags, "-c", name, "-o", objects[-1]]
             _tools.run(compile_, cwd=folder, env=caches)
     link = [tools.zig, "wasm-ld", "--shared", "--experimental-pic", "--import-memory"]
@@ -52,7 +68,14 @@ def link_component(tools: _tools.Tools, libraries: dict[str, bytes], folder: Pat
     """Link the glue and the interpreter's libraries into one component and return it."""
     for name, content in libraries.items():
         (folder / name).write_bytes(content)
-    link = [tools.wasm_tools, "component", "link", "--use-built-in-libdl", "--stack-size", "1048576"]
+    link = [
+        tools.wasm_tools,
+        "component",
+        "link",
+        "--use-built-in-libdl",
+        "--stack-size",
+        str(STACK_SIZE),
+    ]
     link += [EMBEDDED, *sorted(libraries), "-o", "component.wasm"]
     _tools.run(link, cwd=folder)
     return (folder / "component.wasm").read_bytes()

@@ -109,4 +109,3 @@ class Interpreter:
         if failed:
             raise GuestError(content.decode(errors="replace"))
         return content
-

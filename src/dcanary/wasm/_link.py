@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dcanary.wasm import _component, _glue, _leb, _sections, _stubs, _tools
+from dcanary.wasm import _component, _glue, _guard, _leb, _sections, _stubs, _tools
 from dcanary.wasm._component import Local, Target
 from dcanary.wasm._inputs import Inputs
 from dcanary.wasm._sections import Export
@@ -19,6 +19,7 @@ from dcanary.wasm.errors import ToolError
 
 ENTRIES = ("initialize", "call-boot", "seal", "dispatch")
 START = "start"
+PYTHON = "libpython3.14.so"
 _BINARYEN_FLAGS = ["-all", "--disable-compact-imports"]
 _PASSES = [
     "--remove-unused-module-elements",
@@ -35,7 +36,9 @@ def link_templates(
     progress("compiling the glue")
     _glue.compile_glue(tools, folder)
     progress("linking the interpreter")
-    component = _component.Component(_glue.link_component(tools, inputs.libraries, folder))
+    libraries = dict(inputs.libraries)
+    libraries[PYTHON] = _guard.guard_recursion(libraries[PYTHON])
+    component = _component.Component(_glue.link_component(tools, libraries, folder))
     modules = _flatten(component)
     for name, module in modules:
         (folder / f"{name}.wasm").write_bytes(module)
@@ -65,14 +68,15 @@ def _flatten(component: _component.Component) -> list[tuple[str, bytes]]:
     glue = _component.find_exporter(component, "override:getentropy")
     libc = _component.find_exporter(component, "clock_nanosleep")
     python = _component.find_exporter(component, "Py_InitializeFromInitConfig")
-    used = set()
+    used: set[str] = set()
+
 
     def redirect(instance: int, target: Target) -> Target:
-        if instance == python and isinstance(target, Local) and target.instance == libc:
-            if target.field in _stubs.OVERRIDES:
-                used.add(target.field)
-                return Local(glue, f"override:{target.field}")
-        return target
+        own = instance == python and isinstance(target, Local) and target.instance == libc
+        if not own or target.field not in _stubs.OVERRIDES:
+            return target
+        used.add(target.field)
+        return Local(glue, f"override:{target.field}")
 
     modules = _component.flatten(component, redirect)
     if missing := set(_stubs.OVERRIDES) - used:
@@ -104,9 +108,7 @@ def _unstart(module: bytes) -> bytes:
     exports = [row for row in _sections.read_exports(parts[at].body) if row.name in keep]
     if missing := keep - {row.name for row in exports}:
         raise ToolError(f"the linked interpreter does not export {', '.join(sorted(missing))}")
-    parts[at] = _sections.write_exports(
-        [*exports, Export(START, _sections.KIND_FUNCTION, start)]
-    )
+    parts[at] = _sections.write_exports([*exports, Export(START, _sections.KIND_FUNCTION, start)])
     return _sections.join(parts)
 
 
@@ -169,4 +171,3 @@ def _element_runs(module: bytes) -> list[tuple[int, int]]:
             reader.unsigned()
         runs.append((offset, length))
     return runs
-

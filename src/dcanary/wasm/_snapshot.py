@@ -6,12 +6,10 @@ import re
 from collections.abc import Sequence
 
 from dcanary.wasm import _leb, _sections
+from dcanary.wasm._glue import STACK_SIZE
 from dcanary.wasm._interpreter import Interpreter
 from dcanary.wasm._sections import Export, Import, Section
 from dcanary.wasm.errors import BuildError, LimitError
-
-STACK_SIZE = 1 << 20
-"""Bytes of the C stack, which lies at the start of the memory and grows down."""
 
 CODE_LIMIT = 11 << 20
 EXPORTS_LIMIT = 1000
@@ -42,9 +40,7 @@ def take_snapshot(
         _sections.Global(row.type, True, interpreter.global_value(index)) if row.mutable else row
         for index, row in enumerate(globals_)
     ]
-    stack = [
-        index for index, row in enumerate(globals_) if row.mutable and row.value == STACK_SIZE
-    ]
+    stack = [index for index, row in enumerate(globals_) if row.mutable and row.value == STACK_SIZE]
     if len(stack) != 1 or present[stack[0]].value != STACK_SIZE:
         raise BuildError("the interpreter's stack is not where the snapshot expects it")
     memory = bytes(STACK_SIZE) + memory[STACK_SIZE:]  # below the stack pointer nothing counts

@@ -17,12 +17,33 @@ from pathlib import Path
 
 import wasmtime
 
-from dcanary.wasm import _files, _glue, _inputs, _interpreter, _link, _stdlib, _tools
+from dcanary.wasm import (
+    _component,
+    _files,
+    _glue,
+    _guard,
+    _inputs,
+    _interpreter,
+    _link,
+    _stdlib,
+    _stubs,
+    _tools,
+)
 from dcanary.wasm._tree import Fixed, Tree
 from dcanary.wasm.errors import BuildError, ToolError
 
 _RECIPE = 1
 """Raised whenever this package's own steps change what a template is."""
+
+_STEPS = {
+    "component": _component,
+    "glue": _glue,
+    "guard": _guard,
+    "link": _link,
+    "stdlib": _stdlib,
+    "stubs": _stubs,
+}
+"""Modules whose sources decide about the content of a template."""
 
 _A, _B, _STDLIB, _SUMS = "a.wasm", "b.wasm", "stdlib.zip", "sha256.json"
 
@@ -90,7 +111,7 @@ def template_key() -> str:
         "inputs": [*_inputs.LIBRARIES.values(), _inputs.STDLIB_SHA256],
         "steps": {
             name: hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
-            for name, module in (("link", _link), ("glue", _glue), ("stdlib", _stdlib))
+            for name, module in sorted(_STEPS.items())
         },
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -146,7 +167,10 @@ def _build(
     tools = _tools.find_tools(node_modules)
     progress("unpacking the interpreter")
     inputs = _inputs.load_inputs()
-    with tempfile.TemporaryDirectory(prefix=".building.", dir=root) as work:
+    prefix = f".building.{folder.name}."
+    for stale in root.glob(f"{prefix}*"):  # left by a build that was killed; the lock is ours
+        shutil.rmtree(stale, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=root) as work:
         steps, result = Path(work) / "steps", Path(work) / "result"
         steps.mkdir()
         result.mkdir(mode=0o700)

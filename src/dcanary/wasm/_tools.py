@@ -74,9 +74,7 @@ def run(
             check=False,
         )
     except OSError as error:
-        raise ToolError(
-            f"{program} cannot be started ({error.strerror}); reinstall it"
-        ) from None
+        raise ToolError(f"{program} cannot be started ({error.strerror}); reinstall it") from None
     except subprocess.TimeoutExpired:
         raise ToolError(f"{program} did not end within {_LONGEST_STEP:.0f} s; try again") from None
     if done.returncode:

@@ -48,7 +48,8 @@ enum { SLOT_TP_TRAVERSE = 71 };
 #define FLAG_TYPE_SUBCLASS (1UL << 31)
 
 extern struct _object _Py_NoneStruct, _Py_TrueStruct, _Py_FalseStruct;
-extern PyObject *PyExc_RuntimeError, *PyExc_TypeError, *PyExc_ValueError, *PyExc_OverflowError;
+extern PyObject *PyExc_RuntimeError, *PyExc_TypeError, *PyExc_ValueError;
+extern PyObject *PyExc_OverflowError;
 extern struct _object PyCode_Type;
 
 extern PyInitConfig *PyInitConfig_Create(void);

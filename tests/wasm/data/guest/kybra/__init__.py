@@ -1,6 +1,7 @@
 """A guest of a few lines with the interface that the glue needs, for tests of the build alone."""
 
 METHODS = []
+CALLBACKS = {}
 STATE = {}
 
 
@@ -11,4 +12,9 @@ def update(function):
 
 def query(function):
     METHODS.append(("canister_query", function))
+    return function
+
+
+def callback(function):
+    CALLBACKS[function.__name__] = function
     return function

@@ -6,14 +6,19 @@ import json
 import _ic
 import kybra
 
-_CALLBACKS = {}
+
+class LoadError(Exception):
+    """The canister declares something that cannot be served."""
 
 
 def load(main):
     importlib.import_module(main)
     exports = ["canister_init", "canister_post_upgrade", "canister_global_timer"]
     exports += [f"{kind} {function.__name__}" for kind, function in kybra.METHODS]
-    return json.dumps({"exports": exports, "did": "service : {}\n", "metadata": {}})
+    if len(exports) == 3:
+        raise LoadError("the canister declares no method")
+    did = "service : {}\n"
+    return json.dumps({"exports": exports, "did": did, "metadata": {"cdk": "test"}})
 
 
 def dispatch(index):
@@ -24,12 +29,12 @@ def dispatch(index):
 
 
 def on_reply(token):
-    _ic.msg_reply(b"reply %d " % token + _ic.msg_arg_data())
+    kybra.CALLBACKS["on_reply"](token)
 
 
 def on_reject(token):
-    _ic.msg_reply(b"reject %d %d " % (token, _ic.msg_reject_code()) + _ic.msg_reject_msg().encode())
+    kybra.CALLBACKS["on_reject"](token)
 
 
 def on_cleanup(token):
-    _ic.debug_print(f"cleanup {token}")
+    kybra.CALLBACKS["on_cleanup"](token)
