@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from ..engine import EngineFault
-from .files import NetworkError
-from .serve import serve
+from . import NetworkError, serve
 
 
 def main() -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-
-import httpx
+from urllib.parse import urlsplit
 
 from .files import (
     LOG_FILE,
@@ -28,10 +28,15 @@ _POLL = 0.05
 
 
 def _healthy(info: RunningNetwork) -> bool:
+    address = urlsplit(info.url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5.0)
     try:
-        return httpx.get(f"{info.url}/health", timeout=5.0, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def status(state_dir: Path) -> RunningNetwork | None:

@@ -52,7 +52,7 @@ def _bind(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def _run(node: Node, sock: socket.socket, state_dir: Path, info: RunningNetwork) -> None:
+async def _listen(node: Node, sock: socket.socket, state_dir: Path, info: RunningNetwork) -> None:
     def listening() -> None:
         write_info(state_dir, info)
         log.warning("network listens on %s", info.url)
@@ -73,20 +73,15 @@ async def _run(node: Node, sock: socket.socket, state_dir: Path, info: RunningNe
             loop.remove_signal_handler(number)
 
 
-def serve(
+def run(
     state_dir: Path,
+    port: int,
+    host: str,
+    cache_dir: Path | None,
     *,
-    port: int = 0,
-    host: str = "127.0.0.1",
-    cache_dir: Path | None = None,
-    allow_http_loopback: bool = False,
+    allow_http_loopback: bool,
 ) -> None:
-    """Run a network in the foreground until SIGTERM or SIGINT; its state is then on disk.
-
-    `port` 0 picks a free one; `network.json` in the folder tells it. `allow_http_loopback` lets
-    canisters make plain HTTP outcalls to this machine. Must be called from the main thread.
-    Raises NetworkError when another network uses the folder or the port is taken.
-    """
+    """`dcanary.replica.network.serve`."""
     state_dir.mkdir(parents=True, exist_ok=True)
     lock = lock_soon(state_dir)
     if lock is None:
@@ -106,7 +101,7 @@ def serve(
             bound, keys.root_key.hex(), os.getpid(), f"http://{shown}:{bound}", int(time.time())
         )
         try:
-            asyncio.run(_run(node, sock, state_dir, info))
+            asyncio.run(_listen(node, sock, state_dir, info))
         finally:
             remove_info(state_dir)
             sock.close()
