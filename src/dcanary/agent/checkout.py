@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -55,7 +55,14 @@ class Checkout:
     commit_time: int
 
 
-def check_out(clone_url: str, ref: str, sha: str, work: Path, limits: CheckoutLimits) -> Checkout:
+def check_out(
+    clone_url: str,
+    ref: str,
+    sha: str,
+    work: Path,
+    limits: CheckoutLimits,
+    stop: Callable[[], bool] = lambda: False,
+) -> Checkout:
     """Fetch the commit `sha` into the folder `work`, which must not exist and is removed again.
 
     `ref` is a full name such as refs/heads/main: the way to the commit where a server does not
@@ -64,7 +71,7 @@ def check_out(clone_url: str, ref: str, sha: str, work: Path, limits: CheckoutLi
     _check_request(clone_url, sha, limits)
     work.mkdir(parents=True)
     try:
-        git = _Git(work, clone_url, limits)
+        git = _Git(work, clone_url, limits, stop)
         git.run("init", "--quiet", "--bare", f"--object-format={_object_format(sha)}", ".")
         _fetch(git, clone_url, ref, sha)
         if git.text("cat-file", "-t", sha) != "commit":
@@ -130,8 +137,10 @@ def _entries(git: "_Git", sha: str, max_bytes: int) -> Iterator[Entry]:
 class _Git:
     """Runs git in one folder with nothing of the user's settings, within time and size."""
 
-    def __init__(self, folder: Path, clone_url: str, limits: CheckoutLimits) -> None:
-        self._folder, self._limits = folder, limits
+    def __init__(
+        self, folder: Path, clone_url: str, limits: CheckoutLimits, stop: Callable[[], bool]
+    ) -> None:
+        self._folder, self._limits, self._stop = folder, limits, stop
         self._deadline = time.monotonic() + limits.timeout_seconds
         self._secret = urlsplit(clone_url).netloc.rpartition("@")[0]
         self._environment = {
@@ -209,6 +218,8 @@ class _Git:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(_POLL_SECONDS)
+            if self._stop():
+                raise SourceError("the checkout was cancelled")
             if time.monotonic() > self._deadline:
                 raise SourceError(f"git took longer than {self._limits.timeout_seconds:g} seconds")
             if _bytes_below(self._folder) > 2 * self._limits.max_bytes:
