@@ -25,7 +25,7 @@ from dcanary.testing._isolation import IsolatedModules, principal_module
 from dcanary.testing._system import Execution, OutgoingCall, StableMemory, System, TrapSignal
 
 if TYPE_CHECKING:
-    from dcanary.wasm.guest.kybra._principal import Principal
+    from dcanary.wasm.guest.kybra._principal import Principal as Principal
 else:
     Principal = principal_module().Principal
 

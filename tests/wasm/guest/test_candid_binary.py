@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 from collections.abc import Callable
@@ -45,8 +46,16 @@ def record(name: str = "R", /, **fields: Any) -> Any:
     return type(name, (KYBRA.Record,), {"__annotations__": fields, "__module__": "kybra"})
 
 
+def vec(inner: Any) -> Any:
+    return list.__class_getitem__(inner)
+
+
 def variant(name: str = "V", /, **fields: Any) -> Any:
     return type(name, (KYBRA.Variant,), {"__annotations__": fields, "__module__": "kybra"})
+
+
+def _same(annotation: Any, other: Any) -> Callable[[Any], Case]:
+    return lambda value: Case(annotation, other, value, value, lambda found: found)
 
 
 def _single(value: float) -> float:
@@ -76,10 +85,7 @@ def primitive_cases() -> st.SearchStrategy[Case]:
         choices.append((getattr(KYBRA, f"int{bits}"), getattr(Types, f"Int{bits}"),
                         integers(low, high)))  # fmt: skip
     plain = st.one_of(
-        *[
-            values.map(lambda v, a=annotation, o=other: Case(a, o, v, v, lambda value: value))
-            for annotation, other, values in choices
-        ]
+        *[values.map(_same(annotation, other)) for annotation, other, values in choices]
     )
     principals = st.binary(max_size=29).map(
         lambda raw: Case(
@@ -198,21 +204,17 @@ def test_a_damaged_message_is_refused_or_read_but_never_breaks(
     data[place : place + len(junk)] = junk
     read = decoder(case.annotation)
     for message in (bytes(data), bytes(data[:place]), bytes(data) + junk):
-        try:
+        with contextlib.suppress(CandidError):
             read(message)
             KYBRA.ic.candid_decode(message)
-        except CandidError:
-            pass
 
 
 @given(st.binary(max_size=60))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_after_the_magic_are_refused_or_read(tail: bytes) -> None:
     for read in (decoder(KYBRA.nat, str), decoder(KYBRA.Opt[KYBRA.blob])):
-        try:
+        with contextlib.suppress(CandidError):
             read(b"DIDL" + tail)
-        except CandidError:
-            pass
 
 
 def test_every_cut_of_a_message_is_refused() -> None:
@@ -264,7 +266,7 @@ def test_a_plain_value_is_read_as_an_option() -> None:
 def test_missing_arguments_are_none_and_extra_ones_are_skipped() -> None:
     assert decoder(str, KYBRA.Opt[int])(encoder(str)(["a"])) == ["a", None]
     assert decoder(str)(encoder(str, list[str])(["a", ["b"]])) == ["a"]
-    with pytest.raises(CandidError, match="value 1 .* is missing"):
+    with pytest.raises(CandidError, match=r"value 1 .* is missing"):
         decoder(str, str)(encoder(str)(["a"]))
 
 
@@ -384,7 +386,7 @@ def test_functions_and_services_are_references() -> None:
 @pytest.mark.parametrize(
     ("annotation", "value", "message"),
     [
-        (record("P", a=record("Q", b=list[KYBRA.nat8])), {"a": {"b": [1, 256]}},
+        (record("P", a=record("Q", b=vec(KYBRA.nat8))), {"a": {"b": [1, 256]}},
          r"value\['a'\]\['b'\]\[1\]: expected nat8, got int 256"),
         (record("P", a=str), {}, r"value: the field 'a' of record P is missing"),
         (variant("C", A=KYBRA.null, B=str), {"X": 1}, "exactly one of the cases A, B; given: X"),

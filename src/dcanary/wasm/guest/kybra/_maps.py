@@ -79,6 +79,7 @@ class StableBTreeMap:
         self._key_candid = ArgsEncoder([key])
         self._value_candid = ArgsEncoder([value])
         self._decode_value = ArgsDecoder([value])
+        self._decode_own = self._decode_value.single(self._value_candid.header)
         # Up to this many bytes the Candid form cannot be longer than the limit (see `_keys`).
         header = len(self._key_candid.header)
         self._surely_short = (self._max_key_size - header - 16) * 7 // 8
@@ -132,10 +133,12 @@ class StableBTreeMap:
 
     def _key(self, key: Any) -> bytes:
         try:
-            raw = self._encode_key(key)
+            return self._encode_key(key)
         except Exception:
             self._key_candid([key])  # names what is wrong
             raise
+
+    def _check_key_size(self, key: Any, raw: bytes) -> None:
         if len(raw) > self._surely_short:
             size = len(self._key_candid([key]))
             if size > self._max_key_size:
@@ -143,14 +146,17 @@ class StableBTreeMap:
                     f"key too large for the StableBTreeMap with memory_id={self.memory_id}: "
                     f"{size} bytes, max_key_size is {self._max_key_size}"
                 )
-        return raw
 
     def _value(self, tree: Tree, found: tuple[int, bytes]) -> Any:
         schema, body = found
         try:
             decode = self._decoders.get(schema)
             if decode is None:
-                decode = self._decode_value.single(tree.stable.schema(schema))
+                head = tree.stable.schema(schema)
+                if head == self._value_candid.header:
+                    decode = self._decode_own
+                else:
+                    decode = self._decode_value.single(head)
                 self._decoders[schema] = decode
             return decode(body)
         except CandidError as error:
@@ -161,15 +167,17 @@ class StableBTreeMap:
 
     def contains_key(self, key: Any) -> bool:
         """Whether the key is there."""
+        raw = self._key(key)
         tree = self._open()
-        return tree is not None and tree.contains(self._key(key))
+        return tree is not None and tree.contains(raw)
 
     def get(self, key: Any) -> Any:
         """The value of the key, or None."""
+        raw = self._key(key)
         tree = self._open()
         if tree is None:
             return None
-        found = tree.get(self._key(key))
+        found = tree.get(raw)
         return None if found is None else self._value(tree, found)
 
     def insert(self, key: Any, value: Any) -> Any:
@@ -185,6 +193,7 @@ class StableBTreeMap:
                 f"{len(header) + len(body)} bytes, max_value_size is {self._max_value_size}"
             )
         raw = self._key(key)
+        self._check_key_size(key, raw)
         tree = self._create()
         entry = tree.entry
         if tree.stable.schema(entry.value_schema) != header:
@@ -195,10 +204,11 @@ class StableBTreeMap:
 
     def remove(self, key: Any) -> Any:
         """Take the key out; returns the value it had, or None."""
+        raw = self._key(key)
         tree = self._open()
         if tree is None:
             return None
-        old = tree.remove(self._key(key))
+        old = tree.remove(raw)
         return None if old is None else self._value(tree, old)
 
     def is_empty(self) -> bool:

@@ -7,6 +7,7 @@ from binascii import crc32
 
 MAX_LENGTH = 29
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 
 
@@ -70,13 +71,14 @@ class Principal:
         if not self._text:
             raw = crc32(self._bytes).to_bytes(4, "big") + self._bytes
             length = (len(raw) * 8 + 4) // 5
+            # Two letters at a time, from the end; an odd number of letters gets one in front.
             number = int.from_bytes(raw, "big") << (length * 5 - len(raw) * 8)
-            letters = []
-            for _ in range(length):
-                letters.append(_ALPHABET[number & 31])
-                number >>= 5
-            letters.reverse()
-            text = "".join(letters)
+            pairs = []
+            for _ in range((length + 1) // 2):
+                pairs.append(_PAIRS[number & 1023])
+                number >>= 10
+            pairs.reverse()
+            text = "".join(pairs)[length & 1 :]
             self._text = "-".join([text[i : i + 5] for i in range(0, length, 5)])
         return self._text
 

@@ -15,7 +15,6 @@ from kybra import (
     Vec,
     blob,
     ic,
-    match,
     nat,
     nat64,
     query,
@@ -62,7 +61,9 @@ def add(counter: Principal, by: nat64) -> Async[Outcome]:
     note(f"before {by}")
     result: CallResult[nat64] = yield Counter(counter).increment(by)
     note(f"after {by}")
-    return match(result, {"Ok": lambda ok: {"Ok": ok}, "Err": lambda err: {"Err": err}})
+    if result.Err is not None:
+        return {"Err": result.Err}
+    return {"Ok": result.Ok}
 
 
 @update
@@ -76,13 +77,14 @@ def add_then_trap(counter: Principal) -> Async[void]:
 def add_twice(counter: Principal) -> Async[nat64]:
     first: CallResult[nat64] = yield Counter(counter).increment(1)
     second: CallResult[nat64] = yield Counter(counter).increment(first.Ok)
-    return second.Ok
+    total: nat64 = second.Ok
+    return total
 
 
 @update
 def nested(counter: Principal) -> Async[nat64]:
-    one = yield from add_twice(counter)
-    two = yield add_twice(counter)
+    one: nat64 = yield from add_twice(counter)
+    two: nat64 = yield add_twice(counter)
     return one + two
 
 
@@ -95,7 +97,8 @@ def call_missing(counter: Principal) -> Async[str]:
 @update
 def code_after(counter: Principal) -> Async[RejectionCode]:
     yield Counter(counter).missing()
-    return ic.reject_code()
+    code: RejectionCode = ic.reject_code()
+    return code
 
 
 @update
