@@ -10,6 +10,7 @@ import pytest
 from dcanary.replica.api import HttpOutcall, Reject, Reply
 from dcanary.replica.candid import encode
 from dcanary.replica.engine import limits
+from dcanary.replica.engine.execution import body, runtime
 from dcanary.replica.engine.management import types
 
 USER = b"\x04"
@@ -524,3 +525,43 @@ def test_a_frozen_canister_refuses_messages(subnet: Any, wat: Callable[[str], by
     assert subnet.call(canister, "echo", b"1").error_code == "IC0207"
     subnet.engine.add_cycles(canister, 20 * 10**12)
     assert isinstance(subnet.call(canister, "echo", b"1"), Reply)
+
+
+def test_a_query_that_runs_for_too_long_is_interrupted(
+    subnet: Any, wat: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "_EPOCH_TICKS", 1)
+    monkeypatch.setattr(limits, "QUERY_INSTRUCTIONS", 10**15)
+    monkeypatch.setattr(limits, "COMPOSITE_INSTRUCTIONS", 10**15)
+    canister = subnet.deploy(
+        module(
+            wat,
+            """(func (export "canister_query q") (loop $l (br $l)))
+            (func (export "canister_query fine") (call $reply))""",
+        )
+    )
+    answer = subnet.engine.query(USER, canister, "q", b"")
+    assert isinstance(answer, Reject)
+    assert answer.error_code == "IC0528"
+    assert subnet.engine.query(USER, canister, "fine", b"") == Reply(b"")
+
+
+def test_instances_beyond_the_limit_are_made_again_when_needed(
+    subnet: Any, wat: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "MAX_LIVE_INSTANCES", 2)
+    counting = module(
+        wat,
+        """(global $n (mut i32) (i32.const 0))
+        (func (export "canister_update inc")
+          (global.set $n (i32.add (global.get $n) (i32.const 1)))
+          (i32.store8 (i32.const 9) (i32.add (i32.load8_u (i32.const 9)) (i32.const 2)))
+          (i32.store8 (i32.const 8) (global.get $n))
+          (call $append (i32.const 8) (i32.const 2)) (call $reply))""",
+    )
+    canisters = [subnet.deploy(counting) for _ in range(5)]
+    for round_number in range(1, 4):
+        for canister in canisters:
+            answer = subnet.call(canister, "inc")
+            assert answer == Reply(bytes((round_number, 2 * round_number)))
+        assert len(subnet.engine._runtime.live) == 2

@@ -39,6 +39,8 @@ class Core:
         """Canisters whose global timer is set."""
         self.heartbeats: set[bytes] = set()
         """Canisters that export a heartbeat."""
+        self.stopping: set[bytes] = set()
+        """Canisters with unanswered stop requests."""
 
     @property
     def costs(self) -> CostTable:
@@ -67,7 +69,7 @@ class Core:
         return body
 
     def index(self, canister: Canister) -> None:
-        """Bring the sets of timers and heartbeats up to date for one canister."""
+        """Bring the sets of timers, heartbeats and stops up to date for one canister."""
         body = canister.body
         module = body.module if body else None
         if canister.timer:
@@ -78,6 +80,10 @@ class Core:
             self.heartbeats.add(canister.id)
         else:
             self.heartbeats.discard(canister.id)
+        if canister.stops:
+            self.stopping.add(canister.id)
+        else:
+            self.stopping.discard(canister.id)
 
     def check_running(self, canister: Canister) -> None:
         """Raises `CallError` when new calls are not accepted."""

@@ -40,6 +40,10 @@ class Scheduler:
         while queue and self._spent() < limits.ROUND_INSTRUCTIONS:
             self._deliver(queue.popleft())
         self._prune()
+        if self._management.installer.instructions:
+            used = {canister.module for canister in subnet.canisters.values()}
+            self._core.runtime.forget_except(used)
+        self._core.runtime.evict()
         return bool(queue)
 
     def has_work(self, time: int) -> bool:
@@ -56,9 +60,8 @@ class Scheduler:
                 return True
         return any(
             stop.since + limits.STOP_TIMEOUT <= time
-            for canister in canisters.values()
-            if canister.status is Status.STOPPING
-            for stop in canister.stops
+            for item in core.stopping
+            for stop in canisters[item].stops
         )
 
     def _spent(self) -> int:
@@ -94,9 +97,8 @@ class Scheduler:
 
     def _stop_timeouts(self) -> None:
         subnet = self._core.subnet
-        for canister in subnet.canisters.values():
-            if canister.status is not Status.STOPPING:
-                continue
+        for item in sorted(self._core.stopping):
+            canister = subnet.canisters[item]
             due = [s for s in canister.stops if s.since + limits.STOP_TIMEOUT <= subnet.now]
             for stop in due:
                 canister.stops.remove(stop)
@@ -107,6 +109,7 @@ class Scheduler:
                     code.text,
                 )
                 self._core.respond(stop.caller, answer, stop.cycles)
+            self._core.index(canister)
 
     def _charge_for_resources(self) -> None:
         """Burn what memory and allocations cost since the last time."""

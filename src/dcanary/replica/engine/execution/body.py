@@ -196,6 +196,7 @@ class Body:
             else:
                 made.set_globals(self.globals)
             self._instance = made
+            self._runtime.live[self] = None
         return self._instance
 
     def run(self, execution: Execution, entry: str | Closure, guarded: bool = False) -> int:
@@ -257,17 +258,23 @@ class Body:
         if self._instance is not None:
             self._instance = None
             self.memory.unmap_view()
+            self._runtime.live.pop(self, None)
 
     @property
     def heap_size(self) -> int:
         return self.memory.size
 
     def close(self) -> None:
-        self._instance = None
+        self.drop_instance()
         self.memory.close()
         self.stable.close()
 
 
 def _trap_error(reason: str) -> CallError:
+    if reason == raw.INTERRUPTED:
+        return CallError(
+            ErrorCode.QUERY_TIME,
+            f"Canister ran for more than {limits.QUERY_WALL_CLOCK_SECONDS:g} s in a query.",
+        )
     text = "Canister trapped: " + reason.splitlines()[0] if reason else "Canister trapped"
     return CallError(ErrorCode.TRAPPED, text)

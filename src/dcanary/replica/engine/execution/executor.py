@@ -311,6 +311,7 @@ def finish_stopping(core: Core, canister: Canister) -> None:
     canister.status = Status.STOPPED
     canister.version += 1
     stops, canister.stops = canister.stops, []
+    core.index(canister)
     for stop in stops:
         core.respond(stop.caller, Reply(EMPTY_REPLY), stop.cycles)
 

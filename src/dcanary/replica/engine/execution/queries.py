@@ -30,7 +30,7 @@ ManagementQuery = Callable[[bytes, str, bytes], Reply | Reject]
 class _Chain:
     """Budget and canisters of one query and the queries it calls."""
 
-    instructions: int = limits.COMPOSITE_INSTRUCTIONS
+    instructions: int = field(default_factory=lambda: limits.COMPOSITE_INSTRUCTIONS)
     canisters: list[bytes] = field(default_factory=list)
 
 
@@ -52,7 +52,9 @@ class Queries:
         """Answer one query."""
         if canister_id == MANAGEMENT:
             return self._management(sender, method, arg)
-        return self._evaluate(sender, canister_id, method, arg, data_certificate, _Chain())
+        answer = self._evaluate(sender, canister_id, method, arg, data_certificate, _Chain())
+        self._core.runtime.evict()
+        return answer
 
     def transform(self, canister_id: bytes, method: str, arg: bytes) -> Reply | Reject:
         """Run the transform function of an HTTPS outcall."""

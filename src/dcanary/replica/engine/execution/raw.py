@@ -77,6 +77,7 @@ def take_error(error: int | None) -> str:
     return text
 
 
+INTERRUPTED = "interrupt"
 # Traps by wasmtime's trap code, as the Internet Computer words them.
 TRAP_TEXTS = {
     0: "stack overflow",
@@ -89,6 +90,5 @@ TRAP_TEXTS = {
     7: "integer division by 0",
     8: "invalid conversion to integer",
     9: "unreachable",
-    10: "interrupt",
+    10: INTERRUPTED,
 }
-TRAP_INTERRUPT = 10

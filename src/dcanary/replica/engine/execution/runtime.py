@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Protocol
 
 import wasmtime
 
@@ -16,6 +17,15 @@ from dcanary.replica.engine.memory.mapped import MemoryFactory
 from dcanary.replica.engine.module import ic0
 from dcanary.replica.engine.module.binary import I32
 from dcanary.replica.engine.module.compiler import CompiledModule, Compiler
+
+MAX_LIVE_INSTANCES = 4_000
+"""Each instance takes four of the 65,530 memory mappings a Linux process may have."""
+
+
+class Evictable(Protocol):
+    """Something with an instance that can be made again."""
+
+    def drop_instance(self) -> None: ...
 
 
 class Host:
@@ -44,6 +54,8 @@ class Runtime:
             True: self._linker(memory_64=True),
         }
         self._prepared: dict[bytes, wasmtime.InstancePre] = {}
+        self.live: dict[Evictable, None] = {}
+        """Bodies with an instance, oldest first."""
         self._stop = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="replica-epoch", daemon=True)
         self._ticker.start()
@@ -75,6 +87,11 @@ class Runtime:
             linker = self._linkers[module.parsed.is_64]
             found = self._prepared[module.hash] = linker.instantiate_pre(module.module)
         return found
+
+    def evict(self) -> None:
+        """Drop the oldest instances beyond the limit. Only between messages."""
+        while len(self.live) > MAX_LIVE_INSTANCES:
+            next(iter(self.live)).drop_instance()
 
     def forget_except(self, used: set[bytes]) -> None:
         """Drop modules that no canister uses any more."""

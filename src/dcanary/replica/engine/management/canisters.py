@@ -118,6 +118,7 @@ def start_canister(call: Call, arg: dict[str, Any]) -> Reply:
         canister.version += 1
     canister.status = Status.RUNNING
     stops, canister.stops = canister.stops, []
+    call.core.index(canister)
     code = ErrorCode.STOP_CANCELLED
     for stop in stops:
         answer = Reject(
@@ -138,6 +139,7 @@ def stop_canister(call: Call, arg: dict[str, Any]) -> Reply | None:
     canister.status = Status.STOPPING
     canister.stops.append(StopRequest(call.caller, call.available, call.core.subnet.now))
     call.available = 0
+    call.core.index(canister)
     finish_stopping(call.core, canister)
     return None
 

@@ -1,8 +1,8 @@
 """Child process: validate, meter and compile one module, within CPU and memory limits.
 
 Compilation cannot be interrupted inside a process and a few kilobytes of WebAssembly can keep a
-compiler busy for minutes; so it happens here. Usage: `python -m … INPUT OUTPUT`; prints one JSON
-line, {"instructions", "mutates_tables"} or {"error"}.
+compiler busy for minutes; so it happens here. Usage: `python -m … INPUT OUTPUT CPU_SECONDS
+ADDRESS_SPACE`; prints one JSON line, {"instructions", "mutates_tables"} or {"error"}.
 """
 
 from __future__ import annotations
@@ -14,23 +14,20 @@ from pathlib import Path
 
 import wasmtime
 
-from dcanary.replica.engine import limits
 from dcanary.replica.engine.execution.config import make_config
 from dcanary.replica.engine.module.binary import MalformedModule
 from dcanary.replica.engine.module.parse import parse
 from dcanary.replica.engine.module.rewrite import rewrite
 
 
-def _limit_resources() -> None:
+def _limit_resources(cpu: int, space: int) -> None:
     try:
         import resource
     except ImportError:  # no such limits on Windows: the parent's timeout remains
         return
-    cpu = limits.COMPILE_CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
-        space = limits.COMPILE_ADDRESS_SPACE
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
 
 
@@ -52,8 +49,8 @@ def compile_module(wasm: bytes) -> tuple[bytes, dict[str, object]]:
 
 
 def main(arguments: list[str]) -> int:
-    source, target = map(Path, arguments)
-    _limit_resources()
+    source, target = map(Path, arguments[:2])
+    _limit_resources(*map(int, arguments[2:]))
     artifact, facts = compile_module(source.read_bytes())
     if artifact:
         partial = target.with_name(f"{target.name}.{os.getpid()}")

@@ -140,6 +140,8 @@ class Compiler:
                 "dcanary.replica.engine.module.compile_child",
                 str(source),
                 str(artifact),
+                str(limits.COMPILE_CPU_SECONDS),
+                str(limits.COMPILE_ADDRESS_SPACE),
             ]
             environment = dict(os.environ)
             root = str(Path(__file__).resolve().parents[4])

@@ -1,0 +1,159 @@
+"""Which modules are accepted, and what it takes to compile one."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcanary.replica.api import Reject, Reply
+from dcanary.replica.engine import limits
+from dcanary.replica.engine.errors import InvalidWasm
+from dcanary.replica.engine.module import compiler
+from dcanary.replica.engine.module.binary import read_sleb, read_uleb, sleb, uleb
+from dcanary.replica.engine.module.parse import parse
+from dcanary.replica.engine.module.rewrite import rewrite
+from dcanary.replica.engine.module.validation import load
+
+
+@given(st.integers(0, 2**63))
+def test_unsigned_numbers_survive_leb128(value: int) -> None:
+    assert read_uleb(uleb(value) + b"x", 0) == (value, len(uleb(value)))
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_signed_numbers_survive_leb128(value: int) -> None:
+    assert read_sleb(sleb(value) + b"x", 0) == (value, len(sleb(value)))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('(module (import "env" "f" (func)))', "only functions of module ic0"),
+        ('(module (import "ic0" "nope" (func)))', "no such System API function"),
+        ('(module (import "ic0" "msg_reply" (func (param i32))))', "wrong type"),
+        ('(module (import "ic0" "msg_reply" (memory 1)))', "only functions can be imported"),
+        ('(module (func (export "canister_init") (param i32)))', "must have type"),
+        ('(module (func (export "canister_initt")))', "unknown entry point `canister_initt`"),
+        (
+            '(module (func (export "canister_update a")) (func (export "canister_query a")))',
+            "method `a` is exported more than once",
+        ),
+        ('(module (memory 1) (data (i32.const 65530) "too long"))', "data segment 0"),
+        ("(module (memory 1) (memory 1))", "only one memory"),
+        ('(module (@custom "icp:public a" "1") (@custom "icp:private a" "2"))', "more than once"),
+        ("(module (memory i64 200000))", "initial memory"),
+    ],
+)
+def test_modules_that_break_a_rule_are_told_which(
+    wat: Callable[[str], bytes], text: str, reason: str
+) -> None:
+    with pytest.raises(InvalidWasm, match=reason):
+        load(wat(text))
+
+
+def test_bytes_that_are_no_module_are_refused(wat: Callable[[str], bytes]) -> None:
+    for junk, reason in (
+        (b"", "neither"),
+        (b"hello", "neither"),
+        (b"\0asm\x02\0\0\0", "version"),
+        (b"\0asm\x01\0\0\0\x01", "ends inside"),
+        (b"\0asm\x01\0\0\0\x01\x05", "longer than the module"),
+        (gzip.compress(b"x" * 100), "magic|version"),
+        (gzip.compress(wat("(module)"))[:-4], "truncated"),
+    ):
+        with pytest.raises(InvalidWasm, match=reason):
+            load(junk)
+
+
+def test_a_gzip_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(limits.MAX_WASM_SIZE + 10), compresslevel=1)
+    with pytest.raises(InvalidWasm, match="larger than"):
+        load(bomb)
+
+
+@given(st.binary(max_size=80))
+def test_hostile_sections_are_refused_cleanly(data: bytes) -> None:
+    try:
+        load(b"\0asm\x01\0\0\0" + data)
+    except InvalidWasm:
+        return
+
+
+def test_instructions_are_counted_without_changing_the_module(
+    wat: Callable[[str], bytes],
+) -> None:
+    module = parse(
+        wat(
+            "(module (func (drop (i32.const 1)))"
+            "(func (result i32 i64) (i32.const 1) (i64.const 2)))"
+        )
+    )
+    assert rewrite(module).instructions == 3 + 3
+    assert not rewrite(module).mutates_tables
+
+
+def test_invalid_code_is_refused_at_installation(subnet: Any, wat: Callable[[str], bytes]) -> None:
+    canister = subnet.create()
+    good = wat('(module (func (export "canister_update f") (drop (i32.const 1))))')
+    bad = good.replace(b"\x41\x01\x1a", b"\x42\x01\x45")
+    assert bad != good
+    refused = subnet.install(canister, bad)
+    assert isinstance(refused, Reject)
+    assert refused.error_code == "IC0505"
+    assert "not valid" in refused.message
+    threads = wat("(module (memory 1 1 shared))")
+    assert subnet.install(canister, threads).error_code == "IC0505"
+    assert isinstance(subnet.install(canister, good), Reply)
+
+
+def test_a_compile_bomb_is_stopped_by_its_limits(
+    subnet: Any, wat: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bomb = _nested_loops(600, 600)
+    monkeypatch.setattr(compiler.limits, "COMPILE_CPU_SECONDS", 2)
+    canister = subnet.create()
+    begun = time.monotonic()
+    refused = subnet.install(canister, bomb)
+    assert isinstance(refused, Reject), "the module compiled in time; use a worse one"
+    assert refused.error_code == "IC0505"
+    assert "compiling it" in refused.message
+    assert time.monotonic() - begun < 30
+    fine = wat('(module (func (export "canister_update f")))')
+    assert isinstance(subnet.install(canister, fine), Reply)
+
+
+def test_compiled_modules_are_found_in_the_cache(
+    tmp_path: Path, wat: Callable[[str], bytes]
+) -> None:
+    import wasmtime
+
+    from dcanary.replica.engine.execution.config import make_config
+
+    engine = wasmtime.Engine(make_config())
+    wasm = wat('(module (func (export "canister_update f")))')
+    first = compiler.Compiler(engine, tmp_path / "cache")
+    assert first.module(wasm).instructions == 1
+    files = sorted(path.name for path in (tmp_path / "cache").iterdir())
+    assert len(files) == 2
+    second = compiler.Compiler(engine, tmp_path / "cache")
+    second._compile = None  # type: ignore[assignment, method-assign]  # it must not be needed
+    assert second.module(wasm).hash == first.module(wasm).hash
+    assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
+
+
+def _nested_loops(depth: int, local_count: int) -> bytes:
+    body = "".join(
+        f"(local.set {n} (i32.add (local.get {n}) (local.get 0)))" for n in range(local_count)
+    )
+    text = f"(local {'i32 ' * local_count})" + "(loop " * depth + body
+    text += "(br_if 0 (local.get 0)))" * depth
+    import wasmtime
+
+    return bytes(wasmtime.wat2wasm(f'(module (func (export "canister_update f") {text}))'))
