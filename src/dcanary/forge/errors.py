@@ -1,0 +1,7 @@
+"""What the forge refuses, in sentences for its user."""
+
+from __future__ import annotations
+
+
+class ForgeError(Exception):
+    """The forge cannot do what was asked; the text says why and what to do."""

@@ -1,0 +1,243 @@
+"""The forge: create repositories, point them at a webhook, serve them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import uvicorn
+
+from dcanary.forge import spool
+from dcanary.forge.app import make_app
+from dcanary.forge.errors import ForgeError
+from dcanary.forge.layout import Layout, read_json, write_json
+from dcanary.forge.log import Delivery, DeliveryLog
+from dcanary.forge.repositories import Repositories
+from dcanary.forge.webhooks import Webhooks
+
+START_SECONDS = 20.0
+DEFAULT_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository of the forge. `path` is the bare repository on disk."""
+
+    name: str
+    clone_url: str
+    default_branch: str
+    path: Path
+
+
+class Forge:
+    """A forge whose state is the folder `root`.
+
+    Any number of objects, in any processes, may create repositories and read deliveries; one at a
+    time serves them (`start`, `stop`, `serve_forever`). `port` 0 means the port of the last run,
+    or any free one at first, so that clone URLs stay the same over restarts.
+    """
+
+    def __init__(self, root: Path, host: str = DEFAULT_HOST, port: int = 0) -> None:
+        self._layout = Layout(root)
+        self._host = host
+        self._port = port
+        self._repositories = Repositories(self._layout)
+        self._webhooks = Webhooks(self._layout)
+        self._log = DeliveryLog(self._layout)
+        self._lock: IO[str] | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    # Repositories and deliveries: work whether the forge runs or not.
+
+    def create_repository(self, name: str, default_branch: str = "main") -> Repository:
+        """An empty repository. Raises ForgeError for a bad or taken name."""
+        self._repositories.create(name, default_branch)
+        return self.repository(name)
+
+    def repository(self, name: str) -> Repository:
+        """Raises ForgeError when there is no such repository."""
+        path = self._repositories.require(name)
+        branch = self._repositories.default_branch(name)
+        return Repository(name, self.clone_url(name), branch, path)
+
+    def repositories(self) -> list[str]:
+        """Names of all repositories, sorted."""
+        return self._repositories.names()
+
+    def clone_url(self, name: str) -> str:
+        """Raises ForgeError when the forge never ran, so that it has no address yet."""
+        url = self.url()
+        if url is None:
+            raise ForgeError(
+                "the forge has no address yet: start it once with `dcanary forge start`"
+            )
+        return f"{url}/{name}.git"
+
+    def set_webhook(self, name: str, url: str, secret: str | bytes) -> None:
+        """Where pushes to `name` are posted from now on; open deliveries go there too.
+
+        Raises ForgeError for an unknown repository, a URL that is not http(s) or an empty secret.
+        """
+        self._repositories.require(name)
+        self._webhooks.set(name, url, secret.encode() if isinstance(secret, str) else secret)
+
+    def deliveries(self, name: str) -> list[Delivery]:
+        """All deliveries of a repository, oldest first."""
+        self._repositories.require(name)
+        return self._log.read(name)
+
+    def redeliver(self, name: str, delivery: str) -> None:
+        """Send a delivery again under the same id, signed with the webhook's present secret.
+
+        Done by the running forge, or by the next one. Raises ForgeError when it is unknown.
+        """
+        if delivery not in [known.delivery for known in self.deliveries(name)]:
+            raise ForgeError(f"there is no delivery {delivery[:80]} of repository {name}")
+        spool.request_redelivery(self._layout, name, delivery)
+
+    def url(self) -> str | None:
+        """Address of the forge while it runs, else where it ran last; None when it never did."""
+        running = self.running()
+        if running is not None:
+            return str(running["url"])
+        settings = read_json(self._layout.settings)
+        return None if settings is None else _url(settings["host"], settings["port"])
+
+    def running(self) -> dict[str, Any] | None:
+        """`{"url", "pid"}` of the forge that serves this folder now, None when none does."""
+        described = read_json(self._layout.running)
+        if described is None or not self._is_served():
+            return None
+        return dict(described)
+
+    def _is_served(self) -> bool:
+        if self._lock is not None:
+            return True
+        try:
+            with self._layout.lock.open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
+
+    # Serving.
+
+    def start(self) -> str:
+        """Serve in a thread of this process; returns the URL once it answers.
+
+        Raises ForgeError when another process serves this folder or the port is taken.
+        """
+        if self._thread is not None:
+            raise ForgeError("this forge is started already")
+        self._layout.create()
+        self._take_lock()
+        try:
+            listener = self._listen()
+            port = int(listener.getsockname()[1])
+            url = _url(self._host, port)
+            config = uvicorn.Config(
+                make_app(self._layout, url),
+                log_level="warning",
+                access_log=False,
+                lifespan="on",
+                timeout_graceful_shutdown=5,
+            )
+            self._server = uvicorn.Server(config)
+            self._thread = threading.Thread(
+                target=self._server.run, kwargs={"sockets": [listener]}, name="dcanary-forge"
+            )
+            self._thread.start()
+            self._await_start()
+        except BaseException:
+            self.stop()
+            raise
+        write_json(self._layout.settings, {"host": self._host, "port": port})
+        write_json(self._layout.running, {"url": url, "pid": os.getpid()})
+        return url
+
+    def stop(self) -> None:
+        """Stop serving; safe to repeat. Deliveries that are open go on at the next start."""
+        if self._thread is not None and self._server is not None:
+            self._layout.running.unlink(missing_ok=True)
+            self._server.should_exit = True
+            self._thread.join()
+        self._thread = None
+        self._server = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def serve_forever(self) -> None:
+        """Serve in the foreground until SIGINT or SIGTERM. For the main thread."""
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        self.start()
+        try:
+            while not ended.wait(1.0):
+                if self._thread is None or not self._thread.is_alive():
+                    raise ForgeError("the forge's server ended unexpectedly: see its log")
+        finally:
+            self.stop()
+
+    def __enter__(self) -> Forge:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _take_lock(self) -> None:
+        lock = self._layout.lock.open("a")
+        # Others take the lock for an instant to see whether the forge runs.
+        for _ in range(10):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.05)
+                continue
+            self._lock = lock
+            return
+        lock.close()
+        raise ForgeError(f"a forge is already serving {self._layout.root}: stop it first")
+
+    def _listen(self) -> socket.socket:
+        port = self._port
+        if port == 0:
+            settings = read_json(self._layout.settings)
+            port = 0 if settings is None else int(settings["port"])
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host, port))
+            listener.listen(128)
+        except OSError as error:
+            listener.close()
+            raise ForgeError(
+                f"cannot listen on {self._host} port {port}: {error.strerror or error}: choose "
+                "another port (clone URLs change with it)"
+            ) from None
+        return listener
+
+    def _await_start(self) -> None:
+        assert self._server is not None and self._thread is not None
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise ForgeError("the forge's server did not start: see its log")
+            time.sleep(0.01)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

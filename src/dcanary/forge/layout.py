@@ -1,0 +1,77 @@
+"""Where the forge keeps what: one folder, readable by its user only.
+
+| path | what |
+|---|---|
+| `repositories/<name>.git` | bare repositories |
+| `spool/*.push`, `spool/*.redeliver` | pushes and requests that are not deliveries yet |
+| `deliveries/<name>.jsonl` | what happened to each delivery, one line per event |
+| `deliveries/<name>/<id>.json` | the bytes of each delivery's body |
+| `secrets/<name>.json` | webhook URL and secret (mode 0600) |
+| `settings.json` | the port, kept so that clone URLs stay valid over restarts |
+| `forge.json` | `{"url", "pid"}` while the forge runs |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from dcanary.forge.names import check_repository_name
+
+
+class Layout:
+    """Paths under the forge's root. Names are checked before they become paths."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.repositories = self.root / "repositories"
+        self.spool = self.root / "spool"
+        self.deliveries = self.root / "deliveries"
+        self.secrets = self.root / "secrets"
+        self.settings = self.root / "settings.json"
+        self.running = self.root / "forge.json"
+        self.lock = self.root / "lock"
+
+    def create(self) -> None:
+        """Make the folders; safe to repeat."""
+        for folder in (self.root, self.repositories, self.spool, self.deliveries, self.secrets):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def repository(self, name: str) -> Path:
+        return self.repositories / f"{check_repository_name(name)}.git"
+
+    def log(self, name: str) -> Path:
+        return self.deliveries / f"{check_repository_name(name)}.jsonl"
+
+    def bodies(self, name: str) -> Path:
+        return self.deliveries / check_repository_name(name)
+
+    def secret(self, name: str) -> Path:
+        return self.secrets / f"{check_repository_name(name)}.json"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 that is seen by others complete or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_whole(path, (json.dumps(value) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file, None when there is no such file."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None

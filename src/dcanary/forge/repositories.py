@@ -1,0 +1,102 @@
+"""Bare repositories, each with a hook that writes every accepted push into the spool."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+from dcanary.forge import git
+from dcanary.forge.errors import ForgeError
+from dcanary.forge.layout import Layout
+from dcanary.forge.names import is_repository_name
+
+# Run by git in the bare repository after the refs have moved; lines are `<old> <new> <ref>`. The
+# file appears in the spool under its final name only when it is complete.
+_POST_RECEIVE = """#!/bin/sh
+set -eu
+name=$(basename "$(pwd)" .git)
+file="$(date +%s%N)-$$"
+{ echo "$name"; cat; } > "../../spool/.$file"
+mv "../../spool/.$file" "../../spool/$file.push"
+"""
+
+# Executors fetch a commit by its id, also when its branch has moved on meanwhile; so nothing is
+# collected, and any commit may be asked for.
+_CONFIGURATION = (
+    ("http.receivepack", "true"),
+    ("uploadpack.allowAnySHA1InWant", "true"),
+    ("uploadpack.allowFilter", "true"),
+    ("receive.fsckObjects", "true"),
+    ("receive.autogc", "false"),
+    ("gc.auto", "0"),
+)
+
+
+class Repositories:
+    """The bare repositories of one forge."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def names(self) -> list[str]:
+        folder = self._layout.repositories
+        if not folder.is_dir():
+            return []
+        stems = (path.stem for path in folder.glob("*.git") if path.is_dir())
+        return sorted(stem for stem in stems if is_repository_name(stem))
+
+    def exists(self, name: str) -> bool:
+        return is_repository_name(name) and self._layout.repository(name).is_dir()
+
+    def require(self, name: str) -> Path:
+        """The folder of an existing repository; raises ForgeError for every other name."""
+        path = self._layout.repository(name)
+        if not path.is_dir():
+            raise ForgeError(f"there is no repository {name} in this forge: create it first")
+        return path
+
+    def create(self, name: str, default_branch: str) -> Path:
+        """Make an empty bare repository. It appears complete or not at all.
+
+        Raises ForgeError for a bad name or branch, or when the repository exists already.
+        """
+        path = self._layout.repository(name)
+        self._layout.create()
+        checked = git.run(self._layout.root, "check-ref-format", "--branch", default_branch)
+        if checked.returncode != 0 or default_branch.startswith("-"):
+            raise ForgeError(f"{default_branch[:80]!r} is no name of a branch")
+        fresh = self._layout.repositories / f".new-{uuid.uuid4().hex}"
+        try:
+            self._initialise(fresh, default_branch)
+            if path.exists():
+                raise ForgeError(f"repository {name} exists already in this forge")
+            try:
+                fresh.rename(path)
+            except OSError:
+                raise ForgeError(f"repository {name} exists already in this forge") from None
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return path
+
+    def _initialise(self, folder: Path, default_branch: str) -> None:
+        git.output(
+            self._layout.root,
+            "init",
+            "--quiet",
+            "--bare",
+            "--template=",
+            f"--initial-branch={default_branch}",
+            str(folder),
+        )
+        for key, value in _CONFIGURATION:
+            git.output(folder, "config", key, value)
+        hook = folder / "hooks" / "post-receive"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(_POST_RECEIVE)
+        hook.chmod(0o755)
+
+    def default_branch(self, name: str) -> str:
+        """The branch that HEAD names."""
+        reference = git.output(self.require(name), "symbolic-ref", "HEAD").decode().strip()
+        return reference.removeprefix("refs/heads/")
