@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from shared.common_types import Lookup
+from shared.limits import MAX_NAME_CHARS
 
+from build_executor.dag import is_name
 from build_executor.records import (
     ContentRecord,
     ExecutorRecord,
@@ -19,6 +21,8 @@ from build_executor.records import (
     SpecRecord,
     StageRecord,
 )
+
+MAX_STAGE_KEY_CHARS = 2 * MAX_NAME_CHARS + 1
 
 
 class OpenRunMap(Lookup[str, int], Protocol):
@@ -127,8 +131,14 @@ class Book:
         stages = self._load()
         return [stages[key] for _, _, key in self._order]
 
+    def run(self, run: str) -> "RunRecord | None":
+        """A run by an id from anyone: what cannot be an id is not looked up."""
+        return self.runs.get(run) if is_name(run) else None
+
     def stage(self, key: str) -> "StageRecord | None":
         """A stage that was opened, at an end or not. Changes count only after `save`."""
+        if len(key) > MAX_STAGE_KEY_CHARS or not key.isascii():
+            return None
         found = self._load().get(key)
         return found if found is not None else self.stages.get(key)
 

@@ -6,6 +6,7 @@ down and arms the timers.
 
 from kybra import Async, CallResult, Principal, ic
 from shared.common_access import siblings_of
+from shared.common_instructions import CALL_CONTEXT, counted
 from shared.common_outbox import (
     Outbox,
     error_sentence,
@@ -18,7 +19,7 @@ from shared.release_types import TextResult
 from shared.services import VerificationService
 
 from build_executor import approvals, deadlines, rounds, runs
-from build_executor.store import book, outgoing, wiring
+from build_executor.store import book, instruction_totals, outgoing, wiring
 
 ROUND_PREFIX = "round:"
 APPROVAL_PREFIX = "approval:"
@@ -32,8 +33,10 @@ def perform(key: str) -> "Async[str | None]":
         return NOT_WIRED
     service = VerificationService(siblings["verification"])
     if key.startswith(APPROVAL_PREFIX):
-        return (yield from _ask_approval(service, key[len(APPROVAL_PREFIX) :]))
-    return (yield from _tell_round(service, key[len(ROUND_PREFIX) :]))
+        again = yield from _ask_approval(service, key[len(APPROVAL_PREFIX) :])
+        return counted(instruction_totals, "send request_approval", again, CALL_CONTEXT)
+    again = yield from _tell_round(service, key[len(ROUND_PREFIX) :])
+    return counted(instruction_totals, "send round", again, CALL_CONTEXT)
 
 
 def _tell_round(service: VerificationService, key: str) -> "Async[str | None]":
@@ -128,6 +131,7 @@ class Clock:
         next_ns = deadlines.tick(book, now)
         follow_up()
         self.arm(next_ns)
+        counted(instruction_totals, "timer deadlines", None)
 
 
 clock = Clock()

@@ -191,7 +191,7 @@ def run_failed(book: Book, run: str, reason: str, now: int) -> None:
 
 def cancel(book: Book, run: str, caller: str, now: int) -> Done:
     """Stop a run; its executors learn of it by their next heartbeat."""
-    record = book.runs.get(run)
+    record = book.run(run)
     if record is None:
         return {"Err": not_found(f"there is no run {run[:64]}: see list_runs")}
     if "Cancelled" in record["state"]:

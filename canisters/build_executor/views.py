@@ -21,11 +21,12 @@ from shared.run_types import (
 
 from build_executor import executors, logs
 from build_executor.book import Book, job_name, stage_key
+from build_executor.dag import is_name
 from build_executor.records import ExecutorRecord, JobRow, RunRecord, StageRecord
 
 
 def get_run(book: Book, run: str) -> RunResult:
-    record = book.runs.get(run)
+    record = book.run(run)
     if record is None:
         return {"Err": not_found(f"there is no run {run[:64]}: see list_runs")}
     return {"Ok": _run(book, run, record)}
@@ -74,7 +75,7 @@ def list_runs(book: Book, repository: "str | None", page: PageRequest) -> RunPag
     if repository is None:
         total = book.run_index.len()
     else:
-        total = book.repository_runs.get(repository[:64]) or 0
+        total = (book.repository_runs.get(repository) or 0) if is_name(repository) else 0
     bounds = page_bounds(total, page["cursor"], page["limit"])
     if isinstance(bounds, str):
         return {"Err": invalid(bounds)}
@@ -86,7 +87,7 @@ def list_runs(book: Book, repository: "str | None", page: PageRequest) -> RunPag
             run = book.run_index.get(number) or ""
         else:
             run = book.repository_index.get(f"{repository}#{number}") or ""
-        record = book.runs.get(run)
+        record = book.run(run)
         if record is None:
             continue
         room -= record["manifest_bytes"] + 100 * len(record["opened"]) + 1_000
@@ -99,7 +100,7 @@ def list_runs(book: Book, repository: "str | None", page: PageRequest) -> RunPag
 
 def list_jobs(book: Book, run: str, page: PageRequest) -> JobPageResult:
     """A run's jobs, those of the stage opened last first."""
-    record = book.runs.get(run)
+    record = book.run(run)
     if record is None:
         return {"Err": not_found(f"there is no run {run[:64]}: see list_runs")}
     places = [(each["name"], n) for each in record["opened"] for n in range(each["jobs"])]

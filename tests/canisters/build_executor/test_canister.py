@@ -6,9 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared.limits import COMMIT_WINDOW_NS, LEASE_NS, MAX_CHUNK_BYTES, MAX_SEND_NS
+from shared.limits import (
+    COMMIT_WINDOW_NS,
+    LEASE_NS,
+    MAX_CHUNK_BYTES,
+    MAX_MANIFEST_FILES,
+    MAX_NAME_CHARS,
+    MAX_PATH_CHARS,
+    MAX_REPLICAS,
+    MAX_SEND_NS,
+    MAX_STAGES_PER_PIPELINE,
+    MAX_TEXT_CHARS,
+)
 
-from dcanary.testing.native import CanisterReject
+from dcanary.testing.native import CanisterReject, user_principal
 from tests.canisters.build_executor.helpers.installed import (
     ANONYMOUS,
     COMMITMENT,
@@ -21,7 +32,7 @@ from tests.canisters.build_executor.helpers.installed import (
     C,
     Installed,
 )
-from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
+from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage, verdict
 
 SECOND = 1_000_000_000
 LEASE_SECONDS = LEASE_NS / SECOND
@@ -298,3 +309,59 @@ def test_the_instructions_of_calls_are_counted(it: Installed) -> None:
     it.lease(A)
     after = dict(it.canister.query("instructions"))
     assert set(after) - set(before) == {"lease_work"}
+
+
+@pytest.mark.parametrize("name", ["", "x" * 10_000, "ä" * 64, "run-1/build\0"])
+def test_names_that_cannot_be_are_not_found(it: Installed, name: str) -> None:
+    page = {"cursor": None, "limit": 0}
+    chunk = {"run": name, "stage": name, "path": name, "index": 0}
+    ask = it.canister.query
+    assert "NotFound" in ask("get_run", name)["Err"]
+    assert "NotFound" in ask("list_jobs", name, page)["Err"]
+    assert "NotFound" in ask("get_log", f"{name}/0", 0)["Err"]
+    assert "NotFound" in ask("read_chunk", chunk)["Err"]
+    assert ask("list_runs", name, page)["Ok"]["items"] == []
+    assert "NotFound" in it.canister.update("cancel_run", name, caller=OWNER)["Err"]
+    assert "NotFound" in it.beat(A, name)["Err"]
+    assert "NotFound" in it.canister.update("finish_upload", name, name, name, caller=A)["Err"]
+    assert not ask("has_work", {"runtimes": [], "holds": [name]}, caller=A)
+    assert it.canister.traps == []
+
+
+def test_records_at_their_limits_fit_their_maps(it: Installed) -> None:
+    wide = "\N{SNOWMAN}" * MAX_TEXT_CHARS
+    name = "n" * MAX_NAME_CHARS
+    stages = [
+        stage(f"{number:02}{name[2:]}", replicas=MAX_REPLICAS, quorum=MAX_REPLICAS)
+        for number in range(MAX_STAGES_PER_PIPELINE)
+    ]
+    wanted = spec(name, *stages, repository=name)
+    wanted["delivery"] = wide
+    for field in ("clone_url", "ref", "sha", "message", "author"):
+        wanted["source"][field] = wide
+    it.enqueue(wanted)
+    for number in range(3, MAX_REPLICAS):
+        it.register(user_principal(10 + number), name[2:] + f"{number:02}")
+    first = stages[0]["name"]
+    jobs = []
+    for number in range(MAX_REPLICAS):
+        executor = user_principal(10 + number)
+        work = it.lease(executor)["Build"]
+        assert work["stage"]["name"] == first
+        if number % 2:
+            wide_reason = (work["job"], 1, wide)
+            assert it.canister.update("release_work", *wide_reason, caller=executor) == OK
+            work = it.lease(executor)["Build"]
+        assert it.commit(executor, work["job"], work["attempt"]) == OK
+        jobs.append(work["job"])
+    files = [
+        file(f"{number:03}" + "\N{SNOWMAN}" * (MAX_PATH_CHARS - 3), b"x")
+        for number in range(MAX_MANIFEST_FILES)
+    ]
+    notice = {"run": name, "stage": first, "verdict": verdict("Agreed", files, jobs, wide)}
+    answer = it.canister.update("record_verdict", notice, caller=it.verification.id)
+    assert answer == OK
+    assert it.run(name)["stages"][0]["state"] == {"Storing": None}
+    assert it.canister.update("cancel_run", name, caller=OWNER) == OK
+    it.settle()
+    assert it.canister.traps == []
