@@ -34,7 +34,7 @@ class Guest:
         """A module of the canister with this source."""
         module = ModuleType("main")
         self.modules.modules["main"] = module
-        with self.modules.active():
+        with self.modules.active(loading=True):
             sys.modules["main"] = module
             code = compile("from kybra import *\n" + source, "main.py", "exec")
             exec(code, vars(module))  # noqa: S102 (sources of the tests themselves)

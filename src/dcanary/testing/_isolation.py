@@ -5,6 +5,7 @@ A canister's modules are kept apart from `sys.modules` and put there only while 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.machinery
 import importlib.util
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 GUEST = Path(__file__).resolve().parents[1] / "wasm" / "guest"
@@ -20,10 +21,19 @@ PRINCIPAL_MODULE = "kybra._principal"
 
 
 class _FreshLoader(importlib.machinery.SourceFileLoader):
-    """Reads the source each time: a file rewritten within a second must not come from a cache."""
+    """Reads the source each time and compiles it when its bytes are new.
 
-    def path_stats(self, path: str) -> Any:
-        raise OSError("never cached")
+    The usual cache goes by time and size; a file rewritten within a second must not come from it.
+    """
+
+    def get_code(self, fullname: str) -> Any:
+        path = self.get_filename(fullname)
+        return _compiled(path, self.get_data(path))
+
+
+@functools.lru_cache(maxsize=1_000)
+def _compiled(path: str, source: bytes) -> CodeType:
+    return compile(source, path, "exec", dont_inherit=True)
 
 
 class _Finder:
@@ -38,13 +48,27 @@ class _Finder:
     ) -> importlib.machinery.ModuleSpec | None:
         top = name.partition(".")[0]
         if top == "kybra":
-            return importlib.machinery.PathFinder.find_spec(name, path or [str(GUEST)])
-        if top not in self._names:
+            folders = [str(GUEST)]
+        elif top in self._names:
+            folders = [str(self._root)]
+        else:
             return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path or [str(self._root)])
+        spec = importlib.machinery.PathFinder.find_spec(name, path or folders)
         if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
             spec.loader = _FreshLoader(spec.loader.name, spec.loader.path)
         return spec
+
+
+class _NoMoreModules:
+    """Refuses imports of modules that nobody imported before the canister ran."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        raise ModuleNotFoundError(
+            f"module {name!r} was not imported when the canister was loaded, so a built canister "
+            "does not contain it; import it at the top of a module",
+            name=name,
+        )
 
 
 def import_root(main: Path) -> tuple[Path, str]:
@@ -70,32 +94,34 @@ class IsolatedModules:
         names = {path.stem for path in self.root.glob("*.py")}
         names |= {path.name for path in self.root.iterdir() if path.is_dir()}
         self._names = frozenset(names - {"kybra", "_ic"})
+        self._tops = self._names | {"kybra", "_ic"}
         self._finder = _Finder(self.root, self._names)
         self.modules: dict[str, ModuleType] = {"_ic": system, PRINCIPAL_MODULE: principal_module()}
 
-    def _is_ours(self, name: str) -> bool:
-        top = name.partition(".")[0]
-        return top in ("kybra", "_ic") or top in self._names
-
     @contextmanager
-    def active(self) -> Iterator[None]:
-        """While this lasts, imports see this canister's modules."""
-        hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if self._is_ours(name)}
+    def active(self, loading: bool = False) -> Iterator[None]:
+        """While this lasts, imports see this canister's modules.
+
+        Modules that are not loaded yet can only be imported while `loading`: a built canister has
+        no files to import from.
+        """
+        tops = self._tops
+        found = [name for name in sys.modules if name.partition(".")[0] in tops]
+        hidden = {name: sys.modules.pop(name) for name in found}
         sys.modules.update(self.modules)
-        finder: Any = self._finder
+        finder: Any = self._finder if loading else _NoMoreModules
         sys.meta_path.insert(0, finder)
         try:
             yield
         finally:
             sys.meta_path.remove(finder)
-            self.modules = {
-                name: sys.modules.pop(name) for name in list(sys.modules) if self._is_ours(name)
-            }
+            found = [name for name in sys.modules if name.partition(".")[0] in tops]
+            self.modules = {name: sys.modules.pop(name) for name in found}
             sys.modules.update(hidden)
 
     def load(self, name: str) -> Any:
         """Import a module of this canister or of its `kybra`."""
-        with self.active():
+        with self.active(loading=True):
             return importlib.import_module(name)
 
     def canister_modules(self) -> list[ModuleType]:

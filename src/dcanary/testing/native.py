@@ -485,7 +485,7 @@ class NativeCanister:
     def _load(self, main: Path) -> None:
         system = System(self)
         modules = IsolatedModules(main, system)
-        with modules.active():
+        with modules.active(loading=True):
             entry = importlib.import_module("kybra._entry")
             described = json.loads(entry.load(modules.main))
             runtime = importlib.import_module("kybra._runtime")

@@ -291,6 +291,16 @@ class ArgsEncoder:
             raise CandidError(f"the value cannot be encoded: {error}") from error
         return bytes(out)
 
+    def single(self, value: Any) -> bytes:
+        """The message of one value, for encoders of one value."""
+        out = bytearray(self.header)
+        try:
+            self._encoders[0](value, out)
+        except Exception:
+            self([value])  # says what is wrong
+            raise
+        return bytes(out)
+
     def body(self, value: Any) -> bytes:
         """The bytes of a single value without the header."""
         out = bytearray()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
-import traceback
 from typing import Any, Callable
 
 import _ic  # type: ignore[import-not-found]
@@ -47,7 +45,7 @@ def load(main: str) -> str:
     init = lifecycle.get("init")
     did = _service_did(init.args if init is not None else [])
     metadata = {"cdk": f"kybra {__version__}"}
-    return json.dumps({"exports": exports, "did": did, "metadata": metadata})
+    return "".join(_json({"exports": exports, "did": did, "metadata": metadata}))
 
 
 def _add(method: Method) -> None:
@@ -128,8 +126,57 @@ def trap_text(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None and _is_own_frame(trace):
         trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    text = "\n\n".join(reversed(_describe(error, trace)))
     return text if len(text) <= MAX_TRAP_TEXT else "…" + text[-MAX_TRAP_TEXT:]
+
+
+def _describe(error: BaseException, trace: Any) -> list[str]:
+    """The exception and what caused it, newest first. Without source lines: a built canister has
+    none, and the `traceback` module would take its place in every canister's memory."""
+    found: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(found) < 8:
+        lines = ["Traceback (most recent call last):"]
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
+            trace = trace.tb_next
+        if len(lines) > 40:
+            lines[20:-20] = [f"  … {len(lines) - 40} more …"]
+        lines.append(f"{type(current).__name__}: {current}".rstrip(": "))
+        found.append("\n".join(lines))
+        cause = current.__cause__
+        if cause is None and not current.__suppress_context__:
+            cause = current.__context__
+        current = cause
+        trace = None if cause is None else cause.__traceback__
+    return found
+
+
+def _json(value: Any) -> list[str]:
+    """JSON of dicts, lists and texts (the `json` module would stay in every canister's memory)."""
+    if isinstance(value, str):
+        escaped = [
+            char if " " <= char <= "~" and char not in '"\\' else _json_escape(char)
+            for char in value
+        ]
+        return ['"', *escaped, '"']
+    parts: list[str] = []
+    if isinstance(value, dict):
+        for key, item in value.items():
+            parts += [",", *_json(key), ":", *_json(item)]
+        return ["{", *parts[1:], "}"]
+    for item in value:
+        parts += [",", *_json(item)]
+    return ["[", *parts[1:], "]"]
+
+
+def _json_escape(char: str) -> str:
+    code = ord(char)
+    if code > 0xFFFF:
+        code -= 0x10000
+        return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+    return f"\\u{code:04x}"
 
 
 def _is_own_frame(trace: Any) -> bool:

@@ -34,8 +34,21 @@ def decorator(kind: str, takes_guard: bool = True) -> Callable[..., Any]:
 class Method:
     """A query, update or lifecycle method, ready to run."""
 
-    __slots__ = ("_args", "_decode", "_encode", "args", "func", "guard", "kind", "manual",
-                 "mode", "name", "results")  # fmt: skip
+    __slots__ = (
+        "_args",
+        "_decode",
+        "_encode",
+        "_replies",
+        "answers",
+        "args",
+        "func",
+        "guard",
+        "kind",
+        "manual",
+        "mode",
+        "name",
+        "results",
+    )
 
     def __init__(self, kind: str, func: Any, guard: Any) -> None:
         self.kind = kind
@@ -44,6 +57,8 @@ class Method:
         self.name: str = func.__name__
         self.args, self.results, words = signature_of(func)
         self.manual = "Manual" in words
+        self.answers = kind in ("query", "update")
+        self._replies = self.answers and not self.manual
         self.mode = "composite_query" if kind == "query" and "Async" in words else kind
         if kind not in ("query", "update"):
             if self.results:
@@ -55,10 +70,6 @@ class Method:
         self._decode = ArgsDecoder(self.args)
         self._encode = ArgsEncoder(self.results)
         self._args = ArgsEncoder(self.args)
-
-    @property
-    def answers(self) -> bool:
-        return self.kind in ("query", "update")
 
     def run(self) -> None:
         """Serve the current message."""
@@ -74,20 +85,20 @@ class Method:
             value = self.func(*args)
         else:
             value = self.func()
-        if isinstance(value, GeneratorType):
+        if value.__class__ is GeneratorType:
             Task(value, self).run(None)
-        else:
-            self.finish(value)
+        elif self._replies:
+            self.reply(value)
 
     def finish(self, value: Any) -> None:
         """Answer the call with the value the function returned."""
-        if self.answers and not self.manual:
+        if self._replies:
             self.reply(value)
 
     def reply(self, value: Any) -> None:
         """Encode the value by the declared result type and reply."""
         try:
-            data = self._encode([value] if self.results else [])
+            data = self._encode.single(value) if self.results else self._encode.header
         except CandidError as error:
             raise CandidError(f"the result of {self.name}: {error}") from None
         _ic.msg_reply(data)
