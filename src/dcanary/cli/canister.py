@@ -18,7 +18,8 @@ def canister() -> None:
     """Call canisters and read what the network certifies of them."""
 
 
-def _arguments(text: str) -> list[Any]:
+def json_arguments(text: str) -> list[Any]:
+    """A JSON list as the arguments of a call. Raises ConfigError."""
     try:
         values = json.loads(text)
     except ValueError as error:
@@ -39,7 +40,7 @@ def call(context: Context, principal: str, method: str, arguments: str) -> None:
     Types come from the canister's own certified interface.
     """
     actor = Actor.from_metadata(context.system.connection, principal)
-    context.output.value(actor.call(method, *_arguments(arguments)))
+    context.output.value(actor.call(method, *json_arguments(arguments)))
 
 
 @canister.command()

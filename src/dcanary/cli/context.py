@@ -43,6 +43,10 @@ class Context:
         return self.home / "executors"
 
     @property
+    def processes_dir(self) -> Path:
+        return self.home / "processes"
+
+    @property
     def system_file(self) -> Path:
         return self.home / "system.json"
 

@@ -6,6 +6,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import executor as operations
+from dcanary.cli.operations.processes import Processes
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment
 
@@ -45,12 +46,24 @@ def register(
 @click.option(
     "--allow-unsandboxed",
     is_flag=True,
+    envvar="DCANARY_ALLOW_UNSANDBOXED",
     help="Build without a sandbox where none can be had. Builds can then read this machine.",
 )
-@click.option("--once", is_flag=True, help="Do one piece of work and end.")
+@click.option("--once", is_flag=True, help="Do one piece of work, if there is any, and end.")
+@click.option("--background", is_flag=True, help="Return at once; see executor stop.")
 @pass_context
-def start(context: Context, name: str, allow_unsandboxed: bool, once: bool) -> None:
-    """Run the executor NAME in the foreground until it is interrupted."""
+def start(
+    context: Context, name: str, allow_unsandboxed: bool, once: bool, background: bool
+) -> None:
+    """Run the executor NAME until it is interrupted."""
+    operations.require_sandbox(context.executors_dir / name, allow_unsandboxed)
+    if background:
+        arguments = ["--home", str(context.home), "executor", "start", name]
+        if allow_unsandboxed:
+            arguments.append("--allow-unsandboxed")
+        process = Processes(context.processes_dir).spawn(name, arguments)
+        context.output.record({"executor": name, "pid": process.pid, "log": process.log}, "pid")
+        return
     operations.run_executor(
         context.system_as(operations.executor_identity(context.executors_dir, name)),
         context.executors_dir / name,
@@ -58,6 +71,15 @@ def start(context: Context, name: str, allow_unsandboxed: bool, once: bool) -> N
         once=once,
         progress=context.output.progress,
     )
+
+
+@executor.command()
+@click.argument("name")
+@pass_context
+def stop(context: Context, name: str) -> None:
+    """Stop an executor that was started in the background; a build under way is given back."""
+    stopped = Processes(context.processes_dir).stop(name)
+    context.output.say(f"{name} is stopped" if stopped else f"{name} was not running")
 
 
 @executor.command("list")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +16,8 @@ def plain(value: Any) -> Any:
     """A Candid value as JSON: blobs in hexadecimal, the rest as it is."""
     if isinstance(value, bytes | bytearray):
         return bytes(value).hex()
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -58,6 +58,16 @@ def show_release(context: Context, release_id: str) -> None:
 
 @release.command()
 @click.argument("release_id")
+@click.option("--timeout", type=float, default=300.0, show_default=True, help="Seconds to wait.")
+@pass_context
+def watch(context: Context, release_id: str, timeout: float) -> None:
+    """Wait until a release has ended. Exit code 1 when it failed."""
+    found = wait_for_release(context.system, release_id, timeout, context.output.progress)
+    context.output.record(found if context.output.as_json else summary(found), "release")
+
+
+@release.command()
+@click.argument("release_id")
 @click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def rollback(context: Context, release_id: str, timeout: float) -> None:

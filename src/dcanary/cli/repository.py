@@ -61,6 +61,18 @@ def add(
     )
 
 
+@repository.command()
+@click.argument("name")
+@pass_context
+def webhook(context: Context, name: str) -> None:
+    """The URL that the forge of a registered repository must post to."""
+    found = context.system.webhook.ask("get_repository", name)
+    config = context.system.config
+    provider = str(next(iter(found["provider"]))).lower()
+    url = webhook_url(config.network.url, config.canisters["webhook"], provider, name)
+    context.output.record({"repository": name, "webhook": url}, "webhook")
+
+
 @repository.command("list")
 @paged
 @pass_context

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import click
 
+from dcanary.cli.canister import json_arguments
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.paging import page, paged, show
+from dcanary.client.actor import Actor
+from dcanary.client.errors import ClientError
+from dcanary.client.principal import from_text
 
 DEFAULT_CYCLES = 3_000_000_000_000
 
@@ -66,11 +70,23 @@ def show_target(context: Context, name: str) -> None:
     """One target, and the module hash that the network certifies for its canister."""
     found = context.system.deployment.ask("get_target", name)
     if found["canister"] is not None:
-        from dcanary.client.principal import from_text
-
         certified = context.system.connection.module_hash(from_text(found["canister"]))
         found = {**found, "certified_module_hash": certified}
     context.output.record(found, "target")
+
+
+@target.command()
+@click.argument("name")
+@click.argument("method")
+@click.argument("arguments", default="[]")
+@pass_context
+def call(context: Context, name: str, method: str, arguments: str) -> None:
+    """Call METHOD of the target's canister; ARGUMENTS is a JSON list such as '["text", 3]'."""
+    found = context.system.deployment.ask("get_target", name)
+    if found["canister"] is None:
+        raise ClientError(f"{name} has no canister yet", "its first release creates one")
+    actor = Actor.from_metadata(context.system.connection, found["canister"])
+    context.output.value(actor.call(method, *json_arguments(arguments)))
 
 
 def _control(context: Context, method: str, name: str, done: str) -> None:

@@ -24,7 +24,7 @@ class Example:
 
 EXAMPLES = {
     "counter-motoko": Example("counter-motoko", "src/main.mo", "count += 1;", "count += 10;"),
-    "counter-python": Example("counter-python", "src/main.py", "STEP = 1", "STEP = 10"),
+    "counter-python": Example("counter-python", "src/main.py", "or 0) + 1", "or 0) + 10"),
 }
 
 

@@ -150,9 +150,9 @@ class MainJob:
     def _start_executors(self) -> None:
         with self.report.step("Start three executors of three operators"):
             arguments = []
-            reason = probe_sandbox()
-            if reason is not None:
-                self.report.warn(f"builds run WITHOUT a sandbox: {reason}")
+            probe = probe_sandbox()
+            if probe.sandbox is None:
+                self.report.warn(f"builds run WITHOUT a sandbox: {probe.reason}")
                 arguments = ["--allow-unsandboxed"]
             for operator in OPERATORS:
                 name = f"{operator}-1"

@@ -1,0 +1,103 @@
+"""`dcanary forge`: a local Git forge to try DCanary and test pipelines without a public URL."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations import forge as operations
+from dcanary.cli.operations.processes import Processes
+from dcanary.cli.operations.secrets import read_secret
+from dcanary.client.errors import ClientError
+
+START_SECONDS = 20.0
+
+
+@click.group()
+def forge() -> None:
+    """Serve repositories over HTTP; sign each push as GitHub does."""
+
+
+@forge.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 keeps the last one.")
+@click.option("--background", is_flag=True, help="Return when it answers.")
+@pass_context
+def start(context: Context, port: int, background: bool) -> None:
+    """Serve until interrupted."""
+    if not background:
+        operations.serve(context.forge_dir, port)
+        return
+    url = operations.running_url(context.forge_dir)
+    if url is None:
+        processes = Processes(context.processes_dir)
+        process = processes.spawn(
+            "forge", ["--home", str(context.home), "forge", "start", "--port", str(port)]
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while url is None:
+            processes.require(process)
+            if time.monotonic() > deadline:
+                raise ClientError(f"the forge did not answer within {START_SECONDS:.0f} s")
+            time.sleep(0.1)
+            url = operations.running_url(context.forge_dir)
+    context.output.record({"url": url}, "url")
+
+
+@forge.command()
+@pass_context
+def stop(context: Context) -> None:
+    """Stop a forge that was started in the background."""
+    stopped = Processes(context.processes_dir).stop("forge")
+    context.output.say("stopped" if stopped else "no forge was running in the background")
+
+
+@forge.command()
+@click.argument("name")
+@pass_context
+def create(context: Context, name: str) -> None:
+    """Create the bare repository NAME."""
+    url = operations.create_repository(context.forge_dir, name)
+    context.output.record({"repository": name, "clone_url": url}, "clone_url")
+
+
+@forge.command()
+@click.argument("name")
+@pass_context
+def url(context: Context, name: str) -> None:
+    """What to clone from and push to."""
+    found = operations.clone_url(context.forge_dir, name)
+    context.output.record({"repository": name, "clone_url": found}, "clone_url")
+
+
+@forge.command()
+@click.argument("name")
+@click.option("--url", "webhook", required=True, help="Printed by dcanary repository webhook.")
+@click.option("--secret-file", required=True, help="File with the secret to sign with, or -.")
+@pass_context
+def hook(context: Context, name: str, webhook: str, secret_file: str) -> None:
+    """Post each push of NAME to a webhook."""
+    operations.set_webhook(context.forge_dir, name, webhook, read_secret(secret_file))
+    context.output.say(f"pushes to {name} are posted to {webhook}")
+
+
+@forge.command()
+@click.argument("name")
+@pass_context
+def deliveries(context: Context, name: str) -> None:
+    """What was posted, and how the receiver answered; oldest first."""
+    rows = [asdict(one) for one in operations.deliveries(context.forge_dir, name)]
+    columns = ["delivery", "event", "ref", "state", "status", "attempts", "response"]
+    context.output.table(rows, columns, "no deliveries yet")
+
+
+@forge.command()
+@click.argument("name")
+@click.argument("delivery_id")
+@pass_context
+def redeliver(context: Context, name: str, delivery_id: str) -> None:
+    """Post a delivery once more, under the same id."""
+    operations.redeliver(context.forge_dir, name, delivery_id)
+    context.output.say(f"{delivery_id} will be sent again")
