@@ -1,9 +1,12 @@
 """What can happen to a job: leased, given back, committed, lost. Changes rows, saves nothing."""
 
-from shared.limits import MAX_JOB_ATTEMPTS, MAX_TEXT_CHARS
+from shared.limits import MAX_JOB_ATTEMPTS, MAX_TEXT_CHARS, SECOND_NS
 
 from build_executor.book import Book
 from build_executor.records import JobRow, StageRecord
+
+# An executor that cannot do a job would else use up all its attempts before another one asks.
+GIVEN_BACK_PAUSE_NS = 10 * SECOND_NS
 
 
 def new_row(replica: int) -> JobRow:
@@ -14,6 +17,8 @@ def new_row(replica: int) -> JobRow:
         "executor": None,
         "operator": None,
         "lease_until_ns": 0,
+        "given_back_by": None,
+        "ask_again_ns": 0,
         "log_base": 0,
         "log_bytes": 0,
         "commitment": None,
@@ -93,9 +98,11 @@ def count_lost_lease(book: Book, job: JobRow) -> None:
         book.executors.insert(executor, record)
 
 
-def is_free(stage: StageRecord, job: JobRow, now: int) -> bool:
-    """True for a job that can be leased at `now`, also when its lease has just run out."""
+def is_free_for(caller: str, stage: StageRecord, job: JobRow, now: int) -> bool:
+    """True for a job that `caller` may lease at `now`, also when its lease has just run out."""
     if now >= stage["commit_until_ns"]:
+        return False
+    if job["given_back_by"] == caller and now < job["ask_again_ns"]:
         return False
     if "Queued" in job["state"]:
         return True

@@ -61,15 +61,17 @@ def choose(
             if job["executor"] == caller and "Leased" in job["state"]:
                 held += job["lease_until_ns"] > now
         if build is None and not can_run.isdisjoint(stage["runtime"]):
-            build = _build_for(stage, record["operator"], now)
+            build = _build_for(stage, caller, record["operator"], now)
     if held >= MAX_LEASES_PER_EXECUTOR:
         return None
     return upload or build
 
 
-def _build_for(stage: StageRecord, operator: str, now: int) -> "tuple[StageRecord, int] | None":
+def _build_for(
+    stage: StageRecord, caller: str, operator: str, now: int
+) -> "tuple[StageRecord, int] | None":
     for job in stage["jobs"]:
-        if jobs.is_free(stage, job, now):
+        if jobs.is_free_for(caller, stage, job, now):
             taken = jobs.is_taken_by(stage, operator, now)
             return None if taken else (stage, job["replica"])
     return None
@@ -226,6 +228,8 @@ def release(book: Book, caller: str, name: str, attempt: int, reason: str, now: 
     if not isinstance(held, tuple):
         return {"Err": held}
     stage, job = held
+    job["given_back_by"] = caller
+    job["ask_again_ns"] = now + jobs.GIVEN_BACK_PAUSE_NS
     jobs.give_back(job, f"given back: {reason}"[: MAX_TEXT_CHARS // 2])
     jobs.close_if_complete(book, stage)
     book.save(stage)

@@ -43,6 +43,7 @@ class RunRecord(Record):
 class JobRow(Record):
     """One replica of a stage. `log_base` is the length of the log when this attempt began.
 
+    `given_back_by` gave the job back last, and is not asked again before `ask_again_ns`.
     `recorded` is true once `verification` has answered to the commitment.
     """
 
@@ -52,6 +53,8 @@ class JobRow(Record):
     executor: Opt[text]
     operator: Opt[text]
     lease_until_ns: nat64
+    given_back_by: Opt[text]
+    ask_again_ns: nat64
     log_base: nat64
     log_bytes: nat64
     commitment: Opt[blob]

@@ -132,9 +132,21 @@ def test_a_job_given_back_counts_an_attempt_and_is_lost_after_the_last(world: Wo
         work = world.build(A)
         assert (work["job"], work["attempt"]) == ("run-1/build/0", attempt)
         assert world.release(A, work["job"], attempt) == {"Ok": None}
+        world.pass_time(10)
     lost = world.jobs()["run-1/build/0"]["state"]["Lost"]
     assert "MAX_JOB_ATTEMPTS" in lost and "tired" in lost
     assert world.build(A)["job"] == "run-1/build/1"
+
+
+def test_a_job_given_back_is_offered_to_others_first(world: World) -> None:
+    world.enqueue(spec("run-1", stage("build", replicas=1, quorum=1)))
+    world.release(A, world.build(A)["job"])
+    assert world.lease(A) is None
+    work = world.build(B)
+    assert (work["job"], work["attempt"]) == ("run-1/build/0", 2)
+    world.release(B, work["job"], 2)
+    assert world.lease(B) is None
+    assert world.build(A)["attempt"] == 3
 
 
 def test_attempts_are_bounded_when_leases_only_expire(world: World) -> None:

@@ -155,6 +155,7 @@ class BuildExecutor(RuleBasedStateMachine):
                 return
             build = work["Build"]
             assert self.world.release(executor, build["job"], build["attempt"]) == {"Ok": None}
+            self.world.pass_time(10)
 
     # What verification does
 
