@@ -13,6 +13,8 @@ from typing import Any
 import wasmtime
 from wasmtime import _bindings
 
+from dcanary.wasm import _sections
+
 FUEL = 100_000_000_000
 PAGE = 4096
 _STACK = 5 << 20
@@ -57,6 +59,16 @@ def new_engine() -> wasmtime.Engine:
     return wasmtime.Engine(config)
 
 
+def with_table(wasm: bytes) -> bytes:
+    """Export the function table, as a replica does before it runs a module."""
+    parts = list(_sections.sections(wasm))
+    at = next(i for i, part in enumerate(parts) if part.id == _sections.EXPORT)
+    table = _sections.Export("table", _sections.KIND_TABLE, 0)
+    rows = _sections.read_exports(parts[at].body)
+    parts[at] = _sections.write_exports([*rows, table])
+    return _sections.join(parts)
+
+
 class Host:
     """Runs messages of one canister. Its attributes are what the System API answers."""
 
@@ -78,10 +90,12 @@ class Host:
         self._call: Call | None = None
         self._buffer = b""
         self.store = wasmtime.Store(engine)
+        self.store.set_limits(memory_size=256 << 20)
         linker = wasmtime.Linker(engine)
         functions = self._functions()
         for row in module.imports:
             assert row.module == "ic0", row.module
+            assert isinstance(row.type, wasmtime.FuncType)
             linker.define_func("ic0", row.name or "", row.type, functions[row.name or ""])
         self.exports: Any = linker.instantiate(self.store, module).exports(self.store)
 
@@ -93,7 +107,8 @@ class Host:
     def callback(self, target: tuple[int, int], arg: bytes = b"") -> Outcome:
         """Run a callback: (index in the function table, environment). Raises Trapped."""
         self.arg = arg
-        raise NotImplementedError
+        function = self.exports["table"].get(self.store, target[0])
+        return self._run(lambda: function(self.store, target[1]))
 
     def memory(self) -> bytes:
         memory = self.exports["memory"]

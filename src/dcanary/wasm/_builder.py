@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dcanary.wasm import _canister, _files, _snapshot, _stdlib
@@ -28,13 +28,14 @@ class BuiltCanister:
 
     `module_hash` is the SHA-256 that a replica reports when `wasm` is installed as it is;
     `module_hash_gz` the one it reports for `wasm_gz`. Both hexadecimal. `duration` is in seconds
-    and contains the time for the runtime template when that had to be built.
+    and contains the time for the runtime template when that had to be built. `sources` are the
+    files that the module was made from: "app/..." of the canister, "guest/..." of kybra.
     """
 
     name: str
-    wasm: bytes
-    wasm_gz: bytes
-    did: str
+    wasm: bytes = field(repr=False)
+    wasm_gz: bytes = field(repr=False)
+    did: str = field(repr=False)
     module_hash: str
     module_hash_gz: str
     template_key: str
@@ -124,7 +125,7 @@ def _make(template: Template, layout: Layout, guest: Path, say: Callable[[str], 
             fields = [item.decode(errors="replace") for item in answer]
             raise _import_error(fields, layout, app.used)
         interface = _canister.read_interface(answer[0])
-        used = {f"kybra/{name}": content for name, content in kybra.used.items()}
+        used = {f"guest/{name}": content for name, content in kybra.used.items()}
         used |= {f"app/{name}": content for name, content in app.used.items()}
         digest = _canister.source_digest(used)
         build = {"source": digest, "template": template.key}
@@ -198,7 +199,7 @@ def _import_error(fields: Sequence[str], layout: Layout, used: dict[str, bytes])
     if not own and not message:
         message = trace
     return SourceError(
-        f"{kind}: {message} (raised while the canister was imported, which happens at build time)",
+        f"{kind}: {message} (raised while the canister was imported, at build time)",
         path=path,
         line=line,
     )

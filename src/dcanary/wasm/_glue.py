@@ -5,11 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from dcanary.wasm import _tools
+from dcanary.wasm._tools import Command
 
 GLUE_FOLDER = Path(__file__).resolve().parent / "glue"
 BOOT_MODULE = "_dcanary_boot"
 LIBRARY = "libdcanary.so"
 EMBEDDED = "libdcanary.embedded.so"
+
+_COMPILE_FLAGS = ["-target", "wasm32-wasi", "-O2", "-fPIC", "-g0", "-std=c11", "-Wall", "-Werror"]
+_LINK_FLAGS = [
+    "--shared",
+    "--experimental-pic",
+    "--import-memory",
+    "--allow-undefined",
+    "--unresolved-symbols=import-dynamic",
+    "--strip-all",
+]
 
 STACK_SIZE = 512 << 10
 """Bytes of the C stack, which lies at the start of the memory and grows down.
@@ -45,37 +56,19 @@ def compile_glue(tools: _tools.Tools, folder: Path) -> None:
     for name in sorted(sources):
         if name.endswith(".c"):
             objects.append(name.removesuffix(".c") + ".o")
-            flags = [
-                "-target",
-                "wasm32-wasi",
-                "-O2",
-                "-fPIC",
-                "-g0",
-                "-std=c11",
-                "-Wall",
-                "-Werror",
-            ]
-            compile_ = [tools.zig, "cc", *flags, "-c", name, "-o", objects[-1]]
-            _tools.run(compile_, cwd=folder, env=caches)
-    link = [tools.zig, "wasm-ld", "--shared", "--experimental-pic", "--import-memory"]
-    link += ["--allow-undefined", "--unresolved-symbols=import-dynamic", "--strip-all"]
-    _tools.run([*link, *objects, "-o", LIBRARY], cwd=folder, env=caches)
-    embed = [tools.wasm_tools, "component", "embed", "canister.wit", "--world", "canister"]
-    _tools.run([*embed, LIBRARY, "-o", EMBEDDED], cwd=folder)
+            compiling: Command = [tools.zig, "cc", *_COMPILE_FLAGS, "-c", name, "-o", objects[-1]]
+            _tools.run(compiling, cwd=folder, env=caches)
+    linking: Command = [tools.zig, "wasm-ld", *_LINK_FLAGS, *objects, "-o", LIBRARY]
+    _tools.run(linking, cwd=folder, env=caches)
+    embedding: Command = [tools.wasm_tools, "component", "embed", "canister.wit"]
+    _tools.run([*embedding, "--world", "canister", LIBRARY, "-o", EMBEDDED], cwd=folder)
 
 
 def link_component(tools: _tools.Tools, libraries: dict[str, bytes], folder: Path) -> bytes:
     """Link the glue and the interpreter's libraries into one component and return it."""
     for name, content in libraries.items():
         (folder / name).write_bytes(content)
-    link = [
-        tools.wasm_tools,
-        "component",
-        "link",
-        "--use-built-in-libdl",
-        "--stack-size",
-        str(STACK_SIZE),
-    ]
-    link += [EMBEDDED, *sorted(libraries), "-o", "component.wasm"]
-    _tools.run(link, cwd=folder)
+    linking: Command = [tools.wasm_tools, "component", "link", "--use-built-in-libdl"]
+    linking += ["--stack-size", str(STACK_SIZE), EMBEDDED, *sorted(libraries)]
+    _tools.run([*linking, "-o", "component.wasm"], cwd=folder)
     return (folder / "component.wasm").read_bytes()

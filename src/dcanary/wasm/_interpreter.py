@@ -17,6 +17,9 @@ from dcanary.wasm.errors import BuildError, SourceError
 FUEL = 40_000_000_000
 """Wasm instructions that module-level code may take: about half a minute."""
 
+MEMORY = 512 << 20
+"""Bytes of linear memory that a canister may take while it is imported."""
+
 _STACK = 4 << 20
 
 
@@ -52,6 +55,7 @@ class Interpreter:
     ) -> None:
         self._store = wasmtime.Store(engine)
         self._store.set_fuel(FUEL)
+        self._store.set_limits(memory_size=MEMORY)
         linker = wasmtime.Linker(engine)
         self._wasi = Wasi(self._store, tree, output)
         self._wasi.define(linker, module)

@@ -70,7 +70,6 @@ def _flatten(component: _component.Component) -> list[tuple[str, bytes]]:
     python = _component.find_exporter(component, "Py_InitializeFromInitConfig")
     used: set[str] = set()
 
-
     def redirect(instance: int, target: Target) -> Target:
         own = instance == python and isinstance(target, Local) and target.instance == libc
         if not own or target.field not in _stubs.OVERRIDES:

@@ -24,6 +24,8 @@ BINARYEN = "132.0.0"
 NODE_MODULES_VARIABLE = "DCANARY_NODE_MODULES"
 _LONGEST_STEP = 900.0
 
+Command = list[str | os.PathLike[str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -53,9 +55,7 @@ def find_tools(node_modules: Path | None = None) -> Tools:
     return Tools(zig, wasm_tools, Path(node), _find_binaryen(node_modules))
 
 
-def run(
-    command: Sequence[str | os.PathLike[str]], *, cwd: Path, env: Mapping[str, str] | None = None
-) -> None:
+def run(command: Command, *, cwd: Path, env: Mapping[str, str] | None = None) -> None:
     """Run a program to its end; its settings of language, time zone and home are fixed ones.
 
     Raises ToolError with the last lines the program wrote when it fails.

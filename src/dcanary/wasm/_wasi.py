@@ -55,13 +55,14 @@ class Wasi:
         for row in module.imports:
             interface, name = row.module.partition("@")[0], row.name or ""
             answer = self._find(interface, name)
+            assert isinstance(row.type, wasmtime.FuncType)
             linker.define_func(row.module, name, row.type, answer)
 
     def _find(self, interface: str, name: str) -> Callable[..., Any]:
         if name.startswith("[resource-drop]"):
             return self._drop
         key = name.rpartition(".")[2]
-        found = {
+        found: dict[str, dict[str, Callable[..., Any]]] = {
             "wasi:cli/environment": {"get-environment": self._empty, "get-arguments": self._empty},
             "wasi:cli/stdin": {"get-stdin": lambda: STDIN},
             "wasi:cli/stdout": {"get-stdout": lambda: STDOUT},
@@ -82,8 +83,8 @@ class Wasi:
                 "write": self._stream_write,
                 "blocking-flush": lambda stream, at: self._put(at, b"\0"),
             },
-        }.get(interface, {})
-        return found.get(key) or self._refusal(f"{interface} {name}")
+        }
+        return found.get(interface, {}).get(key) or self._refusal(f"{interface} {name}")
 
     def _file_functions(self) -> dict[str, Callable[..., Any]]:
         return {

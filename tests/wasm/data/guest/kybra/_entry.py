@@ -1,5 +1,9 @@
 """The interface between the glue and the guest."""
 
+# Runs in the canister's interpreter only.
+# mypy: ignore-errors
+# ruff: noqa: I001
+
 import importlib
 import json
 
