@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from dcanary.replica.engine.module import compiler
 from dcanary.replica.engine.module.binary import read_sleb, read_uleb, sleb, uleb
 from dcanary.replica.engine.module.parse import parse
 from dcanary.replica.engine.module.rewrite import rewrite
+from dcanary.replica.engine.module.shape import shape
 from dcanary.replica.engine.module.validation import load
 
 
@@ -141,7 +143,7 @@ def test_compiled_modules_are_found_in_the_cache(
     first = compiler.Compiler(engine, tmp_path / "cache")
     assert first.module(wasm).instructions == 1
     files = sorted(path.name for path in (tmp_path / "cache").iterdir())
-    assert len(files) == 2
+    assert [name.partition(".")[2] for name in files] == ["cwasm", "json", "valid"]
     second = compiler.Compiler(engine, tmp_path / "cache")
     second._compile = None  # type: ignore[assignment, method-assign]  # it must not be needed
     assert second.module(wasm).hash == first.module(wasm).hash
@@ -157,3 +159,97 @@ def _nested_loops(depth: int, local_count: int) -> bytes:
     import wasmtime
 
     return bytes(wasmtime.wat2wasm(f'(module (func (export "canister_update f") {text}))'))
+
+
+SHAPED = """
+(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+  (memory PAGES 20)
+  (global $a (mut i32) (i32.const VALUE))
+  (global $b (mut i64) (i64.const -VALUE))
+  (global $c (mut f64) (f64.const VALUE.5))
+  (global $fixed i32 (i32.const 16))
+  (data (i32.const 100) "TEXT")
+  (func $dispatch (param $method i32)
+    (i32.store (i32.const 0) (local.get $method))
+    (i32.store (i32.const 4) (global.get $a))
+    (i64.store (i32.const 8) (global.get $b))
+    (f64.store (i32.const 16) (global.get $c))
+    (global.set $a (i32.add (global.get $a) (i32.const 1)))
+    (call $append (i32.const 0) (i32.const 24))
+    (call $append (i32.const 100) (i32.const 4))
+    (i32.store (i32.const 0) (memory.size))
+    (call $append (i32.const 0) (i32.const 4))
+    (call $reply))
+  ENTRIES)
+"""
+
+
+def _shaped(wat: Callable[[str], bytes], value: int, text: str, pages: int, entries: int) -> bytes:
+    stubs = "".join(
+        f'(func (export "canister_update m{n}") (call $dispatch (i32.const {n})))'
+        for n in range(entries)
+    )
+    source = SHAPED.replace("VALUE", str(value)).replace("TEXT", text)
+    return wat(source.replace("PAGES", str(pages)).replace("ENTRIES", stubs))
+
+
+def test_modules_of_one_runtime_share_what_is_compiled(
+    subnet: Any, wat: Callable[[str], bytes]
+) -> None:
+    modules = [_shaped(wat, 7, "text", 1, 2), _shaped(wat, 3_000_000, "TEXT", 3, 5)]
+    assert shape(parse(modules[0])).wasm == shape(parse(modules[1])).wasm
+    canisters = [subnet.deploy(wasm) for wasm in modules]
+    for canister, value, text, pages in (
+        (canisters[0], 7, b"text", 1),
+        (canisters[1], 3_000_000, b"TEXT", 3),
+    ):
+        for step in range(2):
+            expected = (1).to_bytes(4, "little") + (value + step).to_bytes(4, "little")
+            expected += (-value).to_bytes(8, "little", signed=True)
+            expected += struct.pack("<d", value + 0.5) + text + pages.to_bytes(4, "little")
+            assert subnet.call(canister, "m1") == Reply(expected)
+    assert subnet.call(canisters[0], "m2").error_code == "IC0536"
+    assert isinstance(subnet.call(canisters[1], "m4"), Reply)
+    bodies = [subnet.engine._subnet.canisters[item].body.module.module for item in canisters]
+    assert bodies[0] is bodies[1]
+
+
+def test_a_module_whose_code_needs_its_data_is_compiled_as_it_is(
+    subnet: Any, wat: Callable[[str], bytes]
+) -> None:
+    wasm = wat(
+        """(module
+        (import "ic0" "msg_reply" (func $reply))
+        (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+        (memory 1) (data $d (i32.const 0) "active")
+        (func (export "canister_update f")
+          (memory.init $d (i32.const 50) (i32.const 0) (i32.const 0))
+          (call $append (i32.const 0) (i32.const 6)) (call $reply)))"""
+    )
+    assert subnet.call(subnet.deploy(wasm), "f") == Reply(b"active")
+
+
+def test_a_thin_entry_point_costs_what_it_would_in_the_module(
+    subnet: Any, wat: Callable[[str], bytes]
+) -> None:
+    text = """
+      (module
+        (import "ic0" "msg_reply" (func $reply))
+        (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+        (import "ic0" "performance_counter" (func $counter (param i32) (result i64)))
+        (memory 1)
+        (func $dispatch (param i32)
+          (i64.store (i32.const 0) (call $counter (i32.const 0)))
+          (call $append (i32.const 0) (i32.const 8)) (call $reply))
+        (func (export "canister_query thin") (call $dispatch (i32.const 5)))
+        LAST)
+    """
+    counts = []
+    for last in ("", '(func (export "canister_query last") (call $dispatch (memory.size)))'):
+        canister = subnet.deploy(wat(text.replace("LAST", last)))
+        entries = subnet.engine._subnet.canisters[canister].body.module.shape.entries
+        assert ("canister_query thin" in entries) is (last == "")
+        counts.append(subnet.engine.query(b"\x04", canister, "thin", b""))
+    assert counts[0] == counts[1]

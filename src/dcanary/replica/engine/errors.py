@@ -90,5 +90,9 @@ class InvalidWasm(CallError):
         super().__init__(ErrorCode.INVALID_WASM, f"Canister's Wasm module is not valid: {reason}")
 
 
+class CompileLimit(InvalidWasm):
+    """Compiling the module needs more time or memory than it may."""
+
+
 class EngineFault(RuntimeError):
     """The engine itself cannot go on (unusable state folder, unsupported platform)."""

@@ -23,6 +23,7 @@ from dcanary.replica.engine.module.rewrite import (
     SET_COUNTER,
     SET_GLOBALS,
 )
+from dcanary.replica.engine.module.shape import ThinEntry
 from dcanary.replica.engine.state import Closure
 
 if TYPE_CHECKING:
@@ -115,10 +116,14 @@ class Instance:
             return raw.TRAP_TEXTS.get(code.value, f"trap {code.value}")
         return raw.take_error(error)
 
-    def run(self, entry: str | Closure) -> str | None:
+    def run(self, entry: str | Closure | ThinEntry) -> str | None:
         """Call an entry point or a callback. Returns why it trapped, or None."""
         if isinstance(entry, str):
             return self._call(entry, self._arguments_address, 0)
+        if isinstance(entry, ThinEntry):
+            for position, value in enumerate(entry.arguments):
+                self._arguments[2 * position] = value
+            return self._call(entry.export, self._arguments_address, len(entry.arguments))
         self._arguments[0] = entry.function
         self._arguments[2] = entry.environment
         return self._call(CALLBACK, self._arguments_address, 2)
@@ -190,7 +195,14 @@ class Body:
         """The living instance, made on first use. Raises `CallError`."""
         if self._instance is None:
             assert self.module is not None
+            declared = self.module.parsed.memory
+            if declared is not None:
+                least = declared.minimum * limits.WASM_PAGE
+                if self.memory.committed_size < least:
+                    self.memory.set_image_size(least)
             made = Instance(self._runtime, self.module, self.memory)
+            if self.globals is None:
+                self.globals = self.module.shape.globals
             if self.globals is None:
                 self.globals = made.globals()
             else:
@@ -204,13 +216,20 @@ class Body:
         `execution.error` when it trapped."""
         instance = self.instance()
         limit = execution.limit
-        instance.set_counter(limit)
+        target: str | Closure | ThinEntry = entry
+        spent = 0
+        if isinstance(entry, str):
+            assert self.module is not None
+            thin = self.module.shape.entries.get(entry)
+            if thin is not None:
+                target, spent = thin, thin.instructions
+        instance.set_counter(limit - spent)
         instance.guard(guarded)
         execution.instance = instance
         host = self._runtime.host
         host.execution = execution
         try:
-            trap = instance.run(entry)
+            trap = instance.run(target)
         finally:
             host.execution = None
             execution.instance = None

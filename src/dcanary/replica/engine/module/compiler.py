@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,17 @@ from typing import Any
 import wasmtime
 
 from dcanary.replica.engine import limits
-from dcanary.replica.engine.errors import CallError, EngineFault, ErrorCode, InvalidWasm
+from dcanary.replica.engine.errors import (
+    CallError,
+    CompileLimit,
+    EngineFault,
+    ErrorCode,
+    InvalidWasm,
+)
+from dcanary.replica.engine.module.binary import MalformedModule
 from dcanary.replica.engine.module.parse import ParsedModule
 from dcanary.replica.engine.module.rewrite import REWRITER_VERSION
+from dcanary.replica.engine.module.shape import Shape, plain, shape
 from dcanary.replica.engine.module.validation import load, metadata_sections
 
 _CACHE_FORMAT = 1
@@ -32,6 +41,7 @@ class CompiledModule:
 
     hash: bytes
     parsed: ParsedModule
+    shape: Shape
     module: wasmtime.Module
     instructions: int
     mutates_tables: bool
@@ -61,6 +71,7 @@ class Compiler:
         self._dir = cache_dir or default_cache_dir()
         self._prepare_directory()
         self._loaded: dict[bytes, CompiledModule] = {}
+        self._artifacts: dict[str, tuple[wasmtime.Module, dict[str, Any]]] = {}
 
     def _prepare_directory(self) -> None:
         # Loading an artifact runs its machine code: nobody else may be able to write here.
@@ -84,51 +95,67 @@ class Compiler:
         """Drop compiled modules no canister uses any more."""
         for digest in [d for d in self._loaded if d not in used]:
             del self._loaded[digest]
+        living = {id(found.module) for found in self._loaded.values()}
+        for key in [k for k, (module, _) in self._artifacts.items() if id(module) not in living]:
+            del self._artifacts[key]
 
     def _make(self, digest: bytes, wasm: bytes) -> CompiledModule:
         parsed = load(wasm)
-        key = hashlib.sha256(
-            "\0".join(
-                (
-                    hashlib.sha256(parsed.wasm).hexdigest(),
-                    str(REWRITER_VERSION),
-                    str(_CACHE_FORMAT),
-                    version("wasmtime"),
-                    platform.machine(),
-                    sys.platform,
-                    _config_fingerprint(),
-                )
-            ).encode()
-        ).hexdigest()
+        checked = self._dir / f"{_key(parsed.wasm)}.valid"
+        if not checked.exists():
+            try:
+                wasmtime.Module.validate(self._engine, parsed.wasm)
+            except wasmtime.WasmtimeError as error:
+                raise InvalidWasm(" ".join(str(error).split())[:500]) from None
+        try:
+            common = shape(parsed)
+            module, facts = self._artifact(common.wasm)
+        except CompileLimit:
+            raise
+        except (MalformedModule, InvalidWasm):
+            # Its code refers to something that was taken out: compile all of it.
+            common = plain(parsed)
+            module, facts = self._artifact(common.wasm)
+        checked.touch()
+        sections = metadata_sections(parsed)
+        thin = sum(len(entry.arguments) + 2 for entry in common.entries.values())
+        # Bodies are compiled now: keep only what execution reads.
+        parsed.sections = []
+        return CompiledModule(
+            hash=digest,
+            parsed=parsed,
+            shape=Shape(b"", common.entries, common.globals),
+            module=module,
+            instructions=int(facts["instructions"]) + thin,
+            mutates_tables=bool(facts["mutates_tables"]),
+            public_metadata=_named(sections, "icp:public "),
+            private_metadata=_named(sections, "icp:private "),
+        )
+
+    def _artifact(self, wasm: bytes) -> tuple[wasmtime.Module, dict[str, Any]]:
+        """Compile a module to be instantiated, or find it in the cache. Raises `InvalidWasm`."""
+        key = _key(wasm)
+        shared = self._artifacts.get(key)
+        if shared is not None:
+            return shared
         artifact = self._dir / f"{key}.cwasm"
         facts_file = self._dir / f"{key}.json"
-        module: wasmtime.Module | None = None
-        facts: dict[str, Any] | None = None
         if artifact.exists() and facts_file.exists():
             try:
                 facts = json.loads(facts_file.read_text())
                 module = wasmtime.Module.deserialize_file(self._engine, str(artifact))
             except (ValueError, wasmtime.WasmtimeError):
-                module = None  # a damaged entry is compiled again
-        if module is None or facts is None:
-            facts = self._compile(parsed.wasm, artifact)
-            partial = facts_file.with_suffix(f".{os.getpid()}")
-            partial.write_text(json.dumps(facts))
-            partial.replace(facts_file)
-            module = wasmtime.Module.deserialize_file(self._engine, str(artifact))
-        sections = metadata_sections(parsed)
-        compiled = CompiledModule(
-            hash=digest,
-            parsed=parsed,
-            module=module,
-            instructions=int(facts["instructions"]),
-            mutates_tables=bool(facts["mutates_tables"]),
-            public_metadata=_named(sections, "icp:public "),
-            private_metadata=_named(sections, "icp:private "),
-        )
-        # Bodies are compiled now: keep only what execution reads.
-        compiled.parsed.sections = []
-        return compiled
+                pass  # a damaged entry is compiled again
+            else:
+                self._artifacts[key] = (module, facts)
+                return module, facts
+        facts = self._compile(wasm, artifact)
+        partial = facts_file.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps(facts))
+        partial.replace(facts_file)
+        module = wasmtime.Module.deserialize_file(self._engine, str(artifact))
+        self._artifacts[key] = (module, facts)
+        return module, facts
 
     def _compile(self, wasm: bytes, artifact: Path) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=self._dir) as scratch:
@@ -156,16 +183,16 @@ class Compiler:
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                raise InvalidWasm("compiling it takes too long") from None
+                raise CompileLimit("compiling it takes too long") from None
         if done.returncode != 0:
             if done.returncode < 0:
-                raise InvalidWasm(
+                raise CompileLimit(
                     "compiling it needs more than "
                     f"{limits.COMPILE_CPU_SECONDS} s or {limits.COMPILE_ADDRESS_SPACE} bytes"
                 )
             detail = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
             if detail and "MemoryError" in detail[0]:
-                raise InvalidWasm("compiling it needs too much memory")
+                raise CompileLimit("compiling it needs too much memory")
             raise CallError(ErrorCode.ENGINE, f"The compiler failed: {' '.join(detail)}")
         facts: dict[str, Any] = json.loads(done.stdout)
         if "error" in facts:
@@ -173,6 +200,24 @@ class Compiler:
         return facts
 
 
+def _key(wasm: bytes) -> str:
+    """Name of a module in the cache: its content and everything that shapes the artifact."""
+    return hashlib.sha256(
+        "\0".join(
+            (
+                hashlib.sha256(wasm).hexdigest(),
+                str(REWRITER_VERSION),
+                str(_CACHE_FORMAT),
+                version("wasmtime"),
+                platform.machine(),
+                sys.platform,
+                _config_fingerprint(),
+            )
+        ).encode()
+    ).hexdigest()
+
+
+@cache
 def _config_fingerprint() -> str:
     return hashlib.sha256(
         (Path(__file__).parents[1] / "execution" / "config.py").read_bytes()

@@ -45,6 +45,9 @@ class Import:
 class GlobalType:
     value_type: int
     mutable: bool
+    encoded_type: bytes = b""
+    expression: bytes = b""
+    """The initial value, up to and with `end`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +178,16 @@ def _memories(module: ParsedModule, data: bytes) -> None:
 def _globals(module: ParsedModule, data: bytes) -> None:
     count, at = read_uleb(data, 0)
     for _ in range(count):
+        first = at
         value_type = data[at]
         at += 1
         if value_type in (0x63, 0x64):
             _, at = read_sleb(data, at)
+        encoded_type = data[first:at]
         mutable = data[at] == 1
-        _, at = skip_constant_expression(data, at + 1)
-        module.globals.append(GlobalType(value_type, mutable))
+        first = at + 1
+        _, at = skip_constant_expression(data, first)
+        module.globals.append(GlobalType(value_type, mutable, encoded_type, data[first:at]))
 
 
 def _exports(module: ParsedModule, data: bytes) -> None:

@@ -17,7 +17,9 @@ from dcanary.replica.engine.module.binary import (
 )
 from dcanary.replica.engine.module.parse import (
     KIND_FUNCTION,
+    KIND_GLOBAL,
     KIND_MEMORY,
+    KIND_TABLE,
     ParsedModule,
     parse,
 )
@@ -127,10 +129,18 @@ def _check_memory(module: ParsedModule) -> None:
 
 
 def _check_exports(module: ParsedModule) -> None:
+    totals = {
+        KIND_FUNCTION: module.imported_functions + len(module.function_types),
+        KIND_TABLE: len(module.tables),
+        KIND_MEMORY: len(module.memories),
+        KIND_GLOBAL: len(module.globals),
+    }
     methods: dict[str, str] = {}
     for export, (kind, index) in module.exports.items():
         if export.startswith("#") or export == "canister_start":
             raise InvalidWasm(f"export name `{export}` is reserved")
+        if index >= totals.get(kind, 0):
+            raise InvalidWasm(f"export `{export}` refers to something that does not exist")
         if kind == KIND_MEMORY or not export.startswith("canister_"):
             continue
         prefix = next((p for p in METHOD_PREFIXES if export.startswith(p)), None)
