@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dcanary.agent.checkout import CheckoutLimits
-from dcanary.agent.runtimes import NAMES
+from dcanary.agent.runtimes import NAMES, TemplateSource
 from dcanary.agent.sandbox.model import Sandbox
 
 _log = logging.getLogger("dcanary.agent")
@@ -18,7 +18,8 @@ class ExecutorConfig:
 
     `folder` is its own, on one file system; `sandbox` comes from `probe_sandbox()`, or is an
     UnsandboxedRunner when its operator allows that. `allow_network` lets stages that ask for the
-    network have it. `secrets` are masked in logs. `report` gets one line about what happens.
+    network have it. `template` is `dcanary.wasm.ensure_template` or the like; without it there is
+    no runtime `python`. `secrets` are masked in logs. `report` gets one line about what happens.
     """
 
     folder: Path
@@ -27,7 +28,7 @@ class ExecutorConfig:
     allow_network: bool = False
     checkout: CheckoutLimits = field(default_factory=CheckoutLimits)
     node_modules: Path | None = None
-    cache: Path | None = None
+    template: TemplateSource | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     poll_seconds: float = 1.0
     heartbeat_seconds: float = 8.0

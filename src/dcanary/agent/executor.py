@@ -53,7 +53,7 @@ class Executor:
             self._state.tools,
             sandboxed=not isinstance(self._config.sandbox, UnsandboxedRunner),
             node_modules=self._config.node_modules,
-            cache=self._config.cache,
+            template=self._config.template,
         )
         missing: dict[str, str] = {}
         for name in self._config.runtimes:

@@ -1,6 +1,7 @@
 """What a job prints, on its way to the chain: secrets masked, valid UTF-8, never too much."""
 
 import codecs
+import re
 import threading
 from collections.abc import Sequence
 
@@ -18,7 +19,9 @@ class LogBuffer:
     def __init__(self, secrets: Sequence[str], max_bytes: int) -> None:
         masked = {secret.encode() for secret in secrets if secret}
         self._secrets = sorted(masked, key=len, reverse=True)
-        self._hold = max((len(secret) for secret in self._secrets), default=1) - 1
+        self._longest = len(self._secrets[0]) if self._secrets else 0
+        # The longest first, because one secret may be the beginning of another.
+        self._pattern = re.compile(b"|".join(re.escape(secret) for secret in self._secrets))
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._raw = b""
         self._ready = b""
@@ -52,21 +55,34 @@ class LogBuffer:
             self._ready = self._ready[count:]
 
     def _pass_on(self, final: bool) -> None:
-        for secret in self._secrets:
-            self._raw = self._raw.replace(secret, MASK)
-        keep = 0 if final else self._begun_secret()
-        passed, self._raw = (self._raw[:-keep], self._raw[-keep:]) if keep else (self._raw, b"")
-        text = self._decoder.decode(passed, final).encode()
+        if self._full:
+            return
+        text = self._decoder.decode(self._masked(final), final).encode()
         if len(text) > self._room:
             text = text[: self._room].decode("utf-8", "ignore").encode() + TRUNCATED
             self._full, self._raw = True, b""
         self._room -= len(text)
         self._ready += text
 
-    def _begun_secret(self) -> int:
-        """How many of the last bytes may be the beginning of a secret."""
-        for length in range(min(self._hold, len(self._raw)), 0, -1):
-            tail = self._raw[-length:]
-            if any(secret.startswith(tail) for secret in self._secrets):
-                return length
-        return 0
+    def _masked(self, final: bool) -> bytes:
+        """Take from what is held back all that cannot belong to a secret still to come."""
+        passed, position = b"", 0
+        while True:
+            limit = len(self._raw) if final else self._begun_secret(position)
+            found = self._pattern.search(self._raw, position) if self._secrets else None
+            if found is None or found.start() >= limit:
+                break
+            passed += self._raw[position : found.start()] + MASK
+            position = found.end()
+        passed += self._raw[position:limit]
+        self._raw = self._raw[limit:]
+        return passed
+
+    def _begun_secret(self, position: int) -> int:
+        """Where the first secret begins, from `position`, that more output could complete."""
+        first = max(position, len(self._raw) - self._longest + 1)
+        for start in range(first, len(self._raw)):
+            tail = self._raw[start:]
+            if any(secret.startswith(tail) and secret != tail for secret in self._secrets):
+                return start
+        return len(self._raw)

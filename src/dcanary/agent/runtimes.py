@@ -15,9 +15,10 @@ import stat
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import dcanary
 from dcanary.agent.sandbox.model import Bind
@@ -27,6 +28,25 @@ _TOOLS = Path(__file__).parent / "tools"
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _INSIDE = "/opt/dcanary"
 _VERSION_SECONDS = 30
+
+
+class CanisterTemplate(Protocol):
+    """What compiled Python canisters are made from; `dcanary.wasm.Template` is one.
+
+    `key` names its content, `folder` holds it, `module_a` compiles it for this machine.
+    """
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def module_a(self) -> object: ...
+
+
+TemplateSource = Callable[[], CanisterTemplate]
 
 
 class RuntimeUnavailable(Exception):
@@ -46,15 +66,17 @@ class Runtime:
 
 @dataclass(frozen=True)
 class RuntimeOptions:
-    """Where tools are. `folder` is the executor's own, for wrappers. None means: look for it.
+    """Where tools are. `folder` is the executor's own, for wrappers.
 
-    `sandboxed` false gives paths of the host, because nothing can be bound there.
+    `sandboxed` false gives paths of the host, because nothing can be bound there. Without
+    `node_modules` it is looked for. `template` gives the canister template of the runtime
+    `python`, and makes it when it is not there, as `dcanary.wasm.ensure_template` does.
     """
 
     folder: Path
     sandboxed: bool = True
     node_modules: Path | None = None
-    cache: Path | None = None
+    template: TemplateSource | None = None
 
 
 def find_runtime(name: str, options: RuntimeOptions) -> Runtime:
@@ -170,14 +192,14 @@ def _motoko(layout: _Layout) -> Runtime:
 
 
 def _python(layout: _Layout) -> Runtime:
-    # Imported here: the compiler is large, and only this runtime needs it.
-    from dcanary.wasm import BuildError, ensure_template
-
-    options = layout.options
+    source = layout.options.template
+    if source is None:
+        raise RuntimeUnavailable("this executor is given no canister template")
     try:
-        template = ensure_template(options.cache, node_modules=options.node_modules)
-        _ = template.module_a  # Compiled for this machine and kept, which needs a writable cache.
-    except BuildError as error:
+        template = source()
+        _ = template.module_a  # Compiled and kept now, because the sandbox cannot write there.
+    except Exception as error:
+        # Whatever the compiler package raises: this runtime cannot be had, the others can.
         raise RuntimeUnavailable(f"the canister template cannot be made: {error}") from error
     _make_readable(template.folder)
     package = layout.bind(Path(dcanary.__file__).parent, "python/dcanary")
