@@ -95,7 +95,8 @@ def test_a_query_and_a_trap_leave_the_heap_as_it_was(tmp_path: Path) -> None:
 def test_an_upgrade_keeps_stable_memory_and_loses_the_heap(tmp_path: Path) -> None:
     source = (
         "m = StableBTreeMap[str, nat](memory_id=3, max_key_size=50, max_value_size=50)\nheap = []\n"
-        "@update\ndef put(k: str, v: nat) -> Opt[nat]:\n    heap.append(k)\n    return m.insert(k, v)\n"
+        "@update\ndef put(k: str, v: nat) -> Opt[nat]:\n    heap.append(k)\n"
+        "    return m.insert(k, v)\n"
         "@query\ndef get(k: str) -> Opt[nat]: return m.get(k)\n"
         "@query\ndef size() -> nat: return len(heap)\n"
     )
@@ -166,8 +167,10 @@ def test_http_requests_are_upgraded_to_updates(tmp_path: Path) -> None:
         "@query\ndef http_request(r: Request) -> Answer:\n"
         "    return {'status_code': 200, 'headers': [], 'body': str(count).encode(), "
         "'upgrade': r['method'] == 'POST'}\n"
-        "@update\ndef http_request_update(r: Request) -> Answer:\n    global count\n    count += 1\n"
-        "    return {'status_code': 201, 'headers': r['headers'], 'body': r['body'], 'upgrade': None}\n",
+        "@update\ndef http_request_update(r: Request) -> Answer:\n    global count\n"
+        "    count += 1\n"
+        "    return {'status_code': 201, 'headers': r['headers'], "
+        "'body': r['body'], 'upgrade': None}\n",
     )
     assert canister.http("GET", "/")["body"] == b"0"
     answer = canister.http("POST", "/x", [("a", "b")], b"body")
@@ -211,7 +214,8 @@ def test_the_rest_of_ic_answers(tmp_path: Path) -> None:
         "@update\ndef all() -> Vec[str]:\n"
         "    ic.print('a', 1)\n    ic.set_certified_data(b'c' * 32)\n"
         "    grown = ic.stable_grow(2)\n    ic.stable_write(65530, b'over the edge')\n"
-        "    return [str(v) for v in (ic.id(), ic.caller(), ic.time(), ic.canister_balance128() > 0,"
+        "    return [str(v) for v in (ic.id(), ic.caller(), ic.time(),"
+        " ic.canister_balance128() > 0,"
         " grown, ic.stable64_size(), ic.stable64_read(65530, 13), len(ic.stable_bytes()),"
         " ic.data_certificate(), ic.msg_cycles_available128(), ic.arg_data_raw_size(),"
         " ic.performance_counter(0) > 0, ic.stable_grow(100_000))]\n"
