@@ -178,11 +178,12 @@ class Core:
             if result is None:
                 return
             if isinstance(answer, Reply):
-                result.state, result.reply = "replied", answer.data
+                result.reply = answer.data
+                result.state = "replied"  # last: other threads look at the state first
             else:
-                result.state = "rejected"
                 result.reject_code, result.message = answer.code, answer.message
                 result.error_code = answer.error_code
+                result.state = "rejected"
             return
         response = Response(caller.principal, caller.callback, refund)
         if isinstance(answer, Reply):

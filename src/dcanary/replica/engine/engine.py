@@ -37,7 +37,11 @@ T = TypeVar("T")
 
 
 class ReplicaEngine:
-    """Implements `dcanary.replica.api.Engine`. Made by `open_engine`."""
+    """Implements `dcanary.replica.api.Engine`. Made by `open_engine`.
+
+    What the state tree shows (time, request states, canisters) is read without the lock, so that
+    clients can poll while a long message runs or a module is compiled.
+    """
 
     def __init__(
         self,
@@ -126,8 +130,7 @@ class ReplicaEngine:
     # Time and rounds -----------------------------------------------------------------------
 
     def now(self) -> int:
-        with self._lock:
-            return self._subnet.now
+        return self._subnet.now
 
     def set_time(self, time_ns: int) -> None:
         with self._lock:
@@ -193,13 +196,11 @@ class ReplicaEngine:
         return canister.id
 
     def request_status(self, request_id: bytes) -> RequestStatus | None:
-        with self._lock:
-            found = self._subnet.results.get(request_id)
-            return None if found is None else _status(found)
+        found = self._subnet.results.get(request_id)
+        return None if found is None else _status(found)
 
     def request_ids(self) -> Sequence[bytes]:
-        with self._lock:
-            return list(self._subnet.results)
+        return list(self._subnet.results)
 
     def query(
         self,
@@ -217,23 +218,22 @@ class ReplicaEngine:
     # Canisters -----------------------------------------------------------------------------
 
     def canister_ids(self) -> Sequence[bytes]:
-        with self._lock:
-            return sorted(self._subnet.canisters)
+        return sorted(self._subnet.canisters)
 
     def canister(self, canister_id: bytes) -> CanisterView | None:
-        with self._lock:
-            found = self._subnet.canisters.get(canister_id)
-            if found is None:
-                return None
-            module = found.body.module if found.body else None
-            return CanisterView(
-                canister_id=canister_id,
-                module_hash=found.module or None,
-                controllers=list(found.settings.controllers),
-                certified_data=found.certified_data,
-                public_metadata=dict(module.public_metadata) if module else {},
-                private_metadata=dict(module.private_metadata) if module else {},
-            )
+        found = self._subnet.canisters.get(canister_id)
+        if found is None:
+            return None
+        body = found.body
+        module = body.module if body else None
+        return CanisterView(
+            canister_id=canister_id,
+            module_hash=found.module or None,
+            controllers=list(found.settings.controllers),
+            certified_data=found.certified_data,
+            public_metadata=module.public_metadata if module else {},
+            private_metadata=module.private_metadata if module else {},
+        )
 
     def canister_ranges(self) -> Sequence[tuple[bytes, bytes]]:
         first, last = default_range()
