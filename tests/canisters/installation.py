@@ -90,8 +90,8 @@ class Installation:
             "clone_url": f"https://example.org/{name}.git",
             "secret": secret,
         }
-        result = self.webhook.update("register_repository", value, caller=OWNER)
-        return ok(result)
+        made: dict[str, Any] = ok(self.webhook.update("register_repository", value, caller=OWNER))
+        return made
 
     def deliver(
         self,
@@ -113,7 +113,8 @@ class Installation:
         return answer["status_code"], json.loads(answer["body"])
 
     def delivery(self, delivery: str = "d-1", repository: str = "demo") -> dict[str, Any]:
-        return ok(self.webhook.query("get_delivery", repository, delivery))
+        found: dict[str, Any] = ok(self.webhook.query("get_delivery", repository, delivery))
+        return found
 
 
 def ok(result: dict[str, Any]) -> Any:

@@ -105,7 +105,7 @@ def _commits(
 ) -> list[dict[str, Any]]:
     """The newest MAX_COMMITS of the pushed commits, oldest first."""
     if update.created:
-        wanted = [head, "--not", *(f"--exclude={ref}" for ref in pushed_refs), "--all"]
+        wanted = [head, "--not", *(f"--exclude={ref}" for ref in pushed_refs), "--glob=refs/*"]
     else:
         wanted = [head, "--not", update.before]
     try:

@@ -1,5 +1,7 @@
 """Cycles in `depends_on` are found and shown."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from pipeline_config.graph import find_cycle
@@ -49,5 +51,5 @@ def test_a_cycle_is_found_exactly_when_no_order_exists(graph: dict[str, list[str
     if cycle is not None:
         assert cycle[0] == cycle[-1]
         assert len(set(cycle)) == len(cycle) - 1
-        for name, other in zip(cycle, cycle[1:], strict=False):
+        for name, other in pairwise(cycle):
             assert other in graph[name]

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dcanary.testing.native import ANONYMOUS, CanisterReject
 
+from dcanary.testing.native import ANONYMOUS, CanisterReject
 from tests.canisters.installation import (
     ADMIN,
     FIRST_PAGE,
@@ -54,9 +54,7 @@ def test_a_pipeline_is_registered_as_version_1_and_read_back(installation: Insta
     read = ok(installation.pipelines.query("get_pipeline_config", "demo"))
     assert read == made
     assert read["definition"]["stages"][1]["depends_on"] == ["build"]
-    error(
-        installation.pipelines.update("register_pipeline", pipeline(), caller=OWNER), "Conflict"
-    )
+    error(installation.pipelines.update("register_pipeline", pipeline(), caller=OWNER), "Conflict")
 
 
 def test_every_change_is_a_new_version_and_old_ones_stay(installation: Installation) -> None:
@@ -66,7 +64,9 @@ def test_every_change_is_a_new_version_and_old_ones_stay(installation: Installat
     changed["name"] = "Renamed"
     assert ok(pipelines.update("update_pipeline", changed, caller=OWNER))["version"] == 2
     stages = [stage("build"), stage("check", ["build"])]
-    assert ok(pipelines.update("update_pipeline_stages", "demo", stages, caller=OWNER))["version"] == 3
+    assert (
+        ok(pipelines.update("update_pipeline_stages", "demo", stages, caller=OWNER))["version"] == 3
+    )
     result = pipelines.update("set_pipeline_triggers", "demo", [{"Manual": None}], caller=OWNER)
     latest = ok(result)
     assert latest["version"] == 4

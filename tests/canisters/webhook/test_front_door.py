@@ -80,7 +80,9 @@ def test_both_live_secrets_are_taken_during_a_rotation(secret: bytes) -> None:
     assert ask(Known(), secret=secret).status == 202
 
 
-@pytest.mark.parametrize("url", ["/webhook/github/demo?canisterId=aaaaa-aa", "/webhook/github/demo#x"])
+@pytest.mark.parametrize(
+    "url", ["/webhook/github/demo?canisterId=aaaaa-aa", "/webhook/github/demo#x"]
+)
 def test_query_and_fragment_do_not_change_the_path(url: str) -> None:
     assert ask(Known(), url=url).status == 202
 

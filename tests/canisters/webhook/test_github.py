@@ -112,10 +112,11 @@ def test_an_annotated_tag_names_its_commit_not_the_tag_object() -> None:
 
 
 def test_a_deletion_is_recognised_by_flag_and_by_null_commit() -> None:
-    for payload in (
+    payloads: list[dict[str, object]] = [
         {"ref": "refs/heads/main", "after": "0" * 40},
         {"ref": "refs/heads/main", "after": SHA, "deleted": True},
-    ):
+    ]
+    for payload in payloads:
         assert pushed(read_push(payload)).deleted
 
 

@@ -18,7 +18,9 @@ def test_a_good_registration_has_no_fault() -> None:
     assert registration_fault("a.b_c-1", True, "http://127.0.0.1:8000/demo.git", SECRET) is None
 
 
-@pytest.mark.parametrize("name", ["", "Demo", "a/b", "..", "a..b", ".a", "-a", "x" * 65, "é", "a b"])
+@pytest.mark.parametrize(
+    "name", ["", "Demo", "a/b", "..", "a..b", ".a", "-a", "x" * 65, "é", "a b"]
+)
 def test_names_that_cannot_stand_in_a_path_are_refused(name: str) -> None:
     assert registration_fault(name, True, "https://example.org/d.git", SECRET) is not None
 

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from dcanary.testing.native import ANONYMOUS, CanisterReject
 from shared.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
 
+from dcanary.testing.native import ANONYMOUS, CanisterReject
 from tests.canisters.installation import (
     ADMIN,
     FIRST_PAGE,
@@ -107,9 +108,10 @@ def test_unknown_repositories_and_paths_are_404_and_change_nothing(ready: Instal
 
 def test_other_methods_on_a_webhook_path_are_405(ready: Installation) -> None:
     assert ready.webhook.http("GET", "/webhook/github/demo")["status_code"] == 405
-    assert ready.webhook.http_update({"method": "PUT", "url": "/webhook/github/demo"})[
-        "status_code"
-    ] == 405
+    assert (
+        ready.webhook.http_update({"method": "PUT", "url": "/webhook/github/demo"})["status_code"]
+        == 405
+    )
 
 
 def test_the_front_page_says_what_this_is(ready: Installation) -> None:
@@ -164,9 +166,7 @@ def test_a_ping_is_answered(ready: Installation) -> None:
 
 def test_answers_are_json_and_must_not_be_cached(ready: Installation) -> None:
     body = push_payload()
-    answer = ready.webhook.http(
-        "POST", "/webhook/github/demo", delivery_headers(body, "d-9"), body
-    )
+    answer = ready.webhook.http("POST", "/webhook/github/demo", delivery_headers(body, "d-9"), body)
     assert dict(answer["headers"])["content-type"] == "application/json"
     assert dict(answer["headers"])["cache-control"] == "no-store"
 
@@ -321,7 +321,7 @@ def test_only_admins_register_and_change_repositories(ready: Installation) -> No
         "clone_url": "https://example.org/mine.git",
         "secret": b"sixteen bytes ok",
     }
-    calls = [
+    calls: list[tuple[str, tuple[Any, ...]]] = [
         ("register_repository", (value,)),
         ("rotate_secret", ("demo", b"sixteen bytes ok")),
         ("drop_old_secret", ("demo",)),
