@@ -358,6 +358,8 @@ class NativeCanister:
         """The lines of `ic.print`."""
         self.traps: list[str] = []
         """The texts of all traps, also of those nobody waited for (timers, notifications)."""
+        self.seeds: list[bytes] = []
+        """What the random generators were seeded with, after each raw_rand."""
         self.exports: dict[str, int] = {}
         self.did = ""
         self._system: System

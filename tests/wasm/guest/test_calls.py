@@ -105,7 +105,9 @@ def test_a_composite_query_asks_others_and_changes_nothing(
 
 def test_management_calls_go_to_handlers(network: NativeNetwork, caller: NativeCanister) -> None:
     calls: list[ManagementCall] = []
-    assert len(caller.update("random")) == 32
+    got = caller.update("random")
+    (seed,) = caller.seeds
+    assert len(got) == len(seed) == 32 and seed != got
     assert "has no handler for the management method" in caller.update("pay", 7)
     before = caller.cycles
     network.management["deposit_cycles"] = calls.append

@@ -120,7 +120,7 @@ def test_the_interface_is_that_of_the_native_twin(counter: Installed, canisters:
 
 
 def test_values_of_all_kinds_go_in_and_out(counter: Installed) -> None:
-    person = {
+    person: dict[str, Any] = {
         "name": "Zoë",
         "from_": None,
         "colour": {"Mixed": [{"Red": None}, {"Mixed": []}]},

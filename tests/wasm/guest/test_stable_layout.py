@@ -258,3 +258,12 @@ def test_a_lookup_stays_cheap_as_the_map_grows(guest: Guest) -> None:
     guest.canister.stable.read = counted  # type: ignore[method-assign]
     assert table.get("key 7919") == 1
     assert len(reads) <= 3 and max(reads) <= 4_096
+
+
+def test_schemas_are_found_again_when_nothing_is_cached(guest: Guest) -> None:
+    """Blocks are aligned to 32 bytes: schemas of many sizes land on odd multiples of it."""
+    stable = guest.module("_stable").created()
+    headers = {stable.add_schema(b"DIDL" + bytes(size)): size for size in range(0, 400, 9)}
+    stable.schemas.clear()
+    for number, size in headers.items():
+        assert stable.schema(number) == b"DIDL" + bytes(size)

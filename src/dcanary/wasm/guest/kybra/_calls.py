@@ -1,6 +1,6 @@
 """Calls between canisters: what a `yield` does.
 
-A canister method that is a generator yields a `PendingCall`; the call is sent, the generator is
+A canister method that is a generator yields an `AsyncInfo`; the call is sent, the generator is
 kept under a token, and the message ends. The reply (or the rejection) arrives with the token and
 resumes it. State written before the `yield` stays, whatever happens after it: the Internet Computer
 commits at that point.
@@ -8,6 +8,8 @@ commits at that point.
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from types import GeneratorType
 from typing import Any, Generic, TypeVar
 
@@ -86,6 +88,8 @@ class AsyncInfo:
 
     def result(self, data: bytes) -> Any:
         """The CallResult of a reply."""
+        if self.method == "raw_rand" and not self.principal.bytes:
+            seed_random(data)
         if self.decode is None:
             return CallResult(data, None)
         try:
@@ -93,6 +97,18 @@ class AsyncInfo:
         except CandidError as error:
             text = f"Rejection code 5, the answer of {self.method} has another type: {error}"
             return CallResult(None, text)
+
+
+def seed_random(answer: bytes) -> None:
+    """Let `os.urandom`, `secrets` and `random` start from what raw_rand gave.
+
+    What they give cannot be told from the bytes that the canister itself got, nor the other way.
+    """
+    seed = hashlib.sha256(b"seed of os.urandom" + answer).digest()
+    _ic.seed_random(seed)
+    random = sys.modules.get("random")
+    if random is not None and not getattr(_ic, "shares_interpreter", False):
+        random.seed(hashlib.sha256(b"seed of random" + answer).digest())
 
 
 def notify_result(code: int) -> dict[str, Any]:

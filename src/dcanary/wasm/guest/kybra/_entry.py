@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib
+
+# Modules that the standard library imports only when something is called: after the snapshot
+# nothing can be imported any more (hmac.new needs this one).
+import warnings  # noqa: F401
 from typing import Any, Callable
 
 import _ic  # type: ignore[import-not-found]

@@ -158,20 +158,21 @@ class Stable:
         self.entries[entry.memory_id] = entry
 
     def add_schema(self, header: bytes) -> int:
-        """Store a Candid header; its number is the block's address over 64."""
+        """Store a Candid header; its number is the block's address over 32, which
+        every block is aligned to."""
         address, _ = self.allocate(len(header) + 8)
         _ic.stable_write(address, b"SCHM" + _U32.pack(len(header)) + header)
-        self.schemas[address >> 6] = header
-        return address >> 6
+        self.schemas[address >> 5] = header
+        return address >> 5
 
     def schema(self, number: int) -> bytes:
         """The Candid header that a value was written with."""
         known = self.schemas.get(number)
         if known is None:
-            head = self.read(number << 6, 8)
+            head = self.read(number << 5, 8)
             if head[:4] != b"SCHM":
-                raise StableMemoryCorrupt(f"there is no type description at {number << 6}")
-            known = self.read((number << 6) + 8, _U32.unpack_from(head, 4)[0])
+                raise StableMemoryCorrupt(f"there is no type description at {number << 5}")
+            known = self.read((number << 5) + 8, _U32.unpack_from(head, 4)[0])
             self.schemas[number] = known
         return known
 
