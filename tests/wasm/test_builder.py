@@ -197,7 +197,7 @@ def test_progress_names_the_steps_and_shows_what_the_canister_prints(
 ) -> None:
     lines: list[str] = []
     build_canister(DATA / "echo", guest=guest, progress=lines.append)
-    assert lines == ["building echo", "hello from the build"]
+    assert lines == ["building echo", "hello from the build", "unended"]
 
 
 def test_a_place_that_cannot_be_written_is_said(

@@ -72,6 +72,16 @@ def test_an_exception_of_a_name_that_does_not_exist_is_shown(failing) -> None:  
     assert str(error).startswith("app/main.py:1: NameError: name 'hello' is not defined")
 
 
+def test_a_text_of_several_lines_becomes_one_sentence(failing) -> None:  # type: ignore[no-untyped-def]
+    error = failing(main="raise ValueError('a\\n  b')\n")
+    assert str(error).startswith("app/main.py:1: ValueError: a b (raised")
+
+
+def test_a_name_that_kybra_does_not_have_is_shown(failing) -> None:  # type: ignore[no-untyped-def]
+    error = failing(main="from kybra import nothing\n")
+    assert str(error).startswith("app/main.py:1: ImportError: cannot import name 'nothing' from")
+
+
 def test_a_call_of_the_system_api_at_import_is_explained(failing) -> None:  # type: ignore[no-untyped-def]
     error = failing(main="import _ic\n\nNOW = _ic.time()\n")
     assert str(error).startswith("app/main.py:3: RuntimeError: ic function time was called while")

@@ -188,6 +188,7 @@ def _shown(path: Path) -> str:
 def _import_error(fields: Sequence[str], layout: Layout, used: dict[str, bytes]) -> SourceError:
     """Turn an exception that ended the import of the canister into one sentence with its place."""
     kind, message, missing, trace, *rows = fields
+    message = " ".join(message.replace(" (unknown location)", "").split())
     frames = [(rows[i], int(rows[i + 1])) for i in range(0, len(rows), 3)]
     own = [(file, line) for file, line in frames if file in used]
     path = _shown(layout.root / own[-1][0]) if own else _shown(layout.main)

@@ -85,6 +85,7 @@ class Interpreter:
 
     def seal(self) -> bytes:
         """Finish the preparation and return the linear memory: nothing may be called after this."""
+        self._wasi.flush()
         (pages,) = struct.unpack("<I", self._answer(self._call("seal")))
         return self._wasi.take(0, pages << 16)
 

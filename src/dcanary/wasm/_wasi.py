@@ -50,6 +50,12 @@ class Wasi:
         exports: Any = instance.exports(self._store)
         self._memory, self._realloc = exports["memory"], exports["cabi_realloc"]
 
+    def flush(self) -> None:
+        """Hand a line that was begun but not ended to `output`."""
+        if self._lines:
+            self._output(self._lines.decode(errors="replace"))
+        self._lines = b""
+
     def define(self, linker: wasmtime.Linker, module: wasmtime.Module) -> None:
         """Define every import of `module`, the System API included (unreachable while building)."""
         for row in module.imports:

@@ -17,6 +17,7 @@ from kybra import STATE, callback, query, update
 
 PRINTED_AT_BUILD = "built"
 print("hello from the build")
+sys.stdout.write("unended")
 BUILD_TIME = time.time()
 FROZEN = {"list": [1, 2, 3], "text": "x" * 10}
 try:
