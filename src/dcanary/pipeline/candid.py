@@ -1,7 +1,7 @@
 """A pipeline file as the `PipelineInput` record of `pipeline_config`.
 
-Values are as the `ic-py` encoder takes them: a variant is a mapping of one case, an absent opt is
-`[]`, a present one `[value]`, a principal its text, a blob bytes. Fields and cases are those of
+Values are plain Candid values: a variant is a mapping of one case, an absent opt None, a principal
+its text, a blob bytes. Fields and cases are those of
 `canisters/shared/pipeline_types.py`.
 """
 
@@ -47,7 +47,7 @@ def to_candid(
             "threshold": pipeline.approval.threshold,
             "ttl_seconds": pipeline.approval.expires,
         },
-        "deploy": [_deploy(pipeline.deploy)] if pipeline.deploy else [],
+        "deploy": _deploy(pipeline.deploy) if pipeline.deploy else None,
     }
 
 
