@@ -88,7 +88,7 @@ HOSTILE = {
     ),
     "prints 1 GB": ("head -c 1000000000 /dev/zero", "output_limit"),
     "prints 1 GB to standard error": ("head -c 1000000000 /dev/zero >&2", "output_limit"),
-    "forks": ("f() { f & f & wait; }; f", "process_limit"),
+    "forks": ("f() { f & f & wait; f; }; f", "process_limit"),
     "starts too many": ("for i in $(seq 60); do sleep 9 & done; wait", "process_limit"),
     "takes memory": (
         "awk 'BEGIN { s = \"x\"; for (i = 0; i < 30; i++) s = s s; print length(s) }'",
@@ -100,7 +100,7 @@ HOSTILE = {
     "writes outside": ("echo x > /x", "command"),
     "writes to tools": ("echo x > /usr/bin/x", "command"),
     "writes to devices' folder": ("echo x > /dev/x", "command"),
-    "sets kernel parameters": ("echo x > /proc/sys/kernel/core_pattern", "command"),
+    "sets kernel parameters": ("test -w /proc/sys/kernel/core_pattern", "command"),
     "mounts": ("mount -t tmpfs none /build/tmp", "command"),
 }
 

@@ -45,9 +45,12 @@ _FULL_BYTES = 64 * 1_024
 _SHARED_MEMORY_BYTES = 64 * 1_024 * 1_024
 _INFO_SECONDS = 10.0
 _KILL_SECONDS = 10.0
-# Tasks that are ours and not the stage's: bwrap outside, its init inside, the launcher.
+# Tasks that are ours and not the stage's: bwrap outside, and inside its init and the launcher,
+# which are the first two processes there.
 _OWN_TASKS = 3
-# The last two, as they are numbered inside.
+# The kernel's bound lies over the watched one, so that a stage that passes the latter is seen
+# there for a while; a control group counts its refusals, and needs no such room.
+_NPROC_FACTOR, _NPROC_ROOM = 2, 32
 _OWN_INNER_PIDS = (1, 2)
 _SYSTEM_FILES = (
     "/etc/alternatives",
@@ -105,7 +108,7 @@ class _BubblewrapCage:
             "--",
             *unprivileged_prefix(),
             "/usr/bin/prlimit",
-            f"--nproc={self._limits.processes + _OWN_TASKS + 1}",
+            f"--nproc={_NPROC_FACTOR * self._limits.processes + _NPROC_ROOM}",
             f"--nofile={OPEN_FILES}",
             "--core=0",
             "/bin/sh",
@@ -287,6 +290,7 @@ def bubblewrap_arguments(plan: Plan, limits: Limits) -> list[str]:
     shared = min(_SHARED_MEMORY_BYTES, limits.storage_bytes)
     arguments += [
         "--proc", "/proc",
+        "--ro-bind", "/proc/sys", "/proc/sys",
         "--dev", "/dev",
         "--perms", "1777", "--size", str(shared), "--tmpfs", "/dev/shm",  # noqa: S108
         "--remount-ro", "/dev",
