@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wasmtime
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.errors import InvalidWasm
+from dcanary.replica.engine.execution.config import make_config
 from dcanary.replica.engine.module import compiler
 from dcanary.replica.engine.module.binary import read_sleb, read_uleb, sleb, uleb
 from dcanary.replica.engine.module.parse import parse
@@ -134,10 +136,6 @@ def test_a_compile_bomb_is_stopped_by_its_limits(
 def test_compiled_modules_are_found_in_the_cache(
     tmp_path: Path, wat: Callable[[str], bytes]
 ) -> None:
-    import wasmtime
-
-    from dcanary.replica.engine.execution.config import make_config
-
     engine = wasmtime.Engine(make_config())
     wasm = wat('(module (func (export "canister_update f")))')
     first = compiler.Compiler(engine, tmp_path / "cache")
@@ -156,8 +154,6 @@ def _nested_loops(depth: int, local_count: int) -> bytes:
     )
     text = f"(local {'i32 ' * local_count})" + "(loop " * depth + body
     text += "(br_if 0 (local.get 0)))" * depth
-    import wasmtime
-
     return bytes(wasmtime.wat2wasm(f'(module (func (export "canister_update f") {text}))'))
 
 
@@ -253,3 +249,20 @@ def test_a_thin_entry_point_costs_what_it_would_in_the_module(
         assert ("canister_query thin" in entries) is (last == "")
         counts.append(subnet.engine.query(b"\x04", canister, "thin", b""))
     assert counts[0] == counts[1]
+
+
+def test_the_cache_forgets_what_was_longest_unused(
+    tmp_path: Path, wat: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = wasmtime.Engine(make_config())
+    made = compiler.Compiler(engine, tmp_path / "cache")
+    modules = [
+        wat(f'(module (func (export "canister_update f") (drop (i32.const {n}))))') for n in (1, 2)
+    ]
+    made.module(modules[0])
+    size = next((tmp_path / "cache").glob("*.cwasm")).stat().st_size
+    monkeypatch.setattr(limits, "COMPILE_CACHE_SIZE", size + 10)
+    made.module(modules[1])
+    assert len(list((tmp_path / "cache").glob("*.cwasm"))) == 1
+    again = compiler.Compiler(engine, tmp_path / "cache")
+    assert [again.module(wasm).instructions for wasm in modules] == [3, 3]

@@ -172,11 +172,12 @@ class ReplicaEngine:
     def _accept(self, message: Ingress) -> bytes:
         """Check an ingress message; returns the canister it is about. Raises `CallError`."""
         core = self._core
-        if len(message.arg) > limits.MAX_INGRESS_PAYLOAD + 64 * limits.KIB:
+        most = self._options.max_ingress_payload
+        if len(message.arg) > most:
             raise CallError(
                 ErrorCode.CANISTER_REJECTED,
-                f"Request of {len(message.arg)} bytes is too large; at most "
-                f"{limits.MAX_INGRESS_PAYLOAD} bytes can be sent",
+                f"Request of {len(message.arg)} bytes is too large; at most {most} bytes can be "
+                "sent",
             )
         if len(core.subnet.queue) >= limits.MAX_INGRESS_QUEUE:
             raise CallError(ErrorCode.QUEUE_FULL, "The ingress queue is full; try again later")

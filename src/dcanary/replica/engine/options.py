@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from dcanary.replica.engine import limits
 from dcanary.replica.engine.costs import APPLICATION, CostTable
 
 DEFAULT_START = 1_620_328_630_000_000_000
@@ -23,6 +24,9 @@ class Options:
     costs: CostTable = APPLICATION
     fsync: bool = False
     """Flush each input to the disk, not only to the operating system."""
+    max_ingress_payload: int = limits.MAX_INGRESS_PAYLOAD
+    """Bytes; the PocketIC interface, which is not bound to messages of the network, may allow
+    more."""
     portable_memory: bool = False
     """Use the portable memory implementation also where a faster one works."""
     replay_seconds: float = 1.5

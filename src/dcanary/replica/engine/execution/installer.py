@@ -145,13 +145,12 @@ class Installer:
         try:
             self._run(run, request, old, new, keep)
         except CallError as error:
-            if old is not None:
-                if new.stable is old.stable:
-                    new.stable = StableMemory()
-                old.rollback()
-            new.close()
+            self._discard(old, new)
             self._charge(canister, run, module, failed=True)
             raise CallError(error.code, failure(canister, error).message) from None
+        except BaseException:
+            self._discard(old, new)
+            raise
         new.commit()
         if old is not None:
             if new.stable is old.stable:
@@ -178,6 +177,15 @@ class Installer:
         canister.version += 1
         self._core.index(canister)
         return module
+
+    @staticmethod
+    def _discard(old: Body | None, new: Body) -> None:
+        """Undo a failed installation."""
+        if old is not None:
+            if new.stable is old.stable:
+                new.stable = StableMemory()
+            old.rollback()
+        new.close()
 
     def _run(
         self, run: _Run, request: Installation, old: Body | None, new: Body, keep: bool

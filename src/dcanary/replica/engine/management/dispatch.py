@@ -7,7 +7,7 @@ from typing import Any
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.candid import NULL, CandidError, decode
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.errors import CallError, ErrorCode
+from dcanary.replica.engine.errors import CallError, EngineFault, ErrorCode
 from dcanary.replica.engine.execution.installer import Installer
 from dcanary.replica.engine.execution.queries import Queries
 from dcanary.replica.engine.management import (
@@ -130,6 +130,11 @@ class Management:
             answer = operation.run(call, _decode(operation, request.method, request.arg))
         except CallError as error:
             self._core.respond(request.caller, error.reject(), call.available)
+            return
+        except (EngineFault, MemoryError, OSError) as error:
+            # This machine's limits, not the canister's fault: say so and go on.
+            fault = CallError(ErrorCode.ENGINE, f"The replica could not do it: {error}")
+            self._core.respond(request.caller, fault.reject(), call.available)
             return
         if answer is not None:
             self._core.respond(request.caller, answer, call.available)

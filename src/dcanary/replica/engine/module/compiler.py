@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -138,24 +140,48 @@ class Compiler:
         shared = self._artifacts.get(key)
         if shared is not None:
             return shared
+        found = self._cached(key)
+        if found is None:
+            with _exclusive(self._dir / f"{key}.lock"):
+                # Another process may have compiled it while this one waited.
+                found = self._cached(key) or self._fill(key, wasm)
+        self._artifacts[key] = found
+        return found
+
+    def _cached(self, key: str) -> tuple[wasmtime.Module, dict[str, Any]] | None:
+        artifact = self._dir / f"{key}.cwasm"
+        try:
+            facts = json.loads((self._dir / f"{key}.json").read_text())
+            module = wasmtime.Module.deserialize_file(self._engine, str(artifact))
+            os.utime(artifact)
+        except (OSError, ValueError, wasmtime.WasmtimeError):
+            return None  # a damaged entry is compiled again
+        return module, facts
+
+    def _fill(self, key: str, wasm: bytes) -> tuple[wasmtime.Module, dict[str, Any]]:
         artifact = self._dir / f"{key}.cwasm"
         facts_file = self._dir / f"{key}.json"
-        if artifact.exists() and facts_file.exists():
-            try:
-                facts = json.loads(facts_file.read_text())
-                module = wasmtime.Module.deserialize_file(self._engine, str(artifact))
-            except (ValueError, wasmtime.WasmtimeError):
-                pass  # a damaged entry is compiled again
-            else:
-                self._artifacts[key] = (module, facts)
-                return module, facts
         facts = self._compile(wasm, artifact)
         partial = facts_file.with_suffix(f".{os.getpid()}")
         partial.write_text(json.dumps(facts))
         partial.replace(facts_file)
-        module = wasmtime.Module.deserialize_file(self._engine, str(artifact))
-        self._artifacts[key] = (module, facts)
-        return module, facts
+        self._trim()
+        return wasmtime.Module.deserialize_file(self._engine, str(artifact)), facts
+
+    def _trim(self) -> None:
+        """Delete the artifacts longest unused when the cache is bigger than it may be."""
+        found: list[tuple[float, int, Path]] = []
+        for path in self._dir.glob("*.cwasm"):
+            with contextlib.suppress(OSError):
+                info = path.stat()
+                found.append((info.st_mtime, info.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found)[:-1]:
+            if total <= limits.COMPILE_CACHE_SIZE:
+                return
+            total -= size
+            for stale in (path, path.with_suffix(".json")):
+                stale.unlink(missing_ok=True)
 
     def _compile(self, wasm: bytes, artifact: Path) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=self._dir) as scratch:
@@ -198,6 +224,23 @@ class Compiler:
         if "error" in facts:
             raise InvalidWasm(str(facts["error"]))
         return facts
+
+
+@contextlib.contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that a module is compiled once."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(fd)
 
 
 def _key(wasm: bytes) -> str:
