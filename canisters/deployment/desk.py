@@ -2,6 +2,7 @@
 
 from kybra import Async, CallResult, Opt, ic, text, void
 from shared.errors import Done, Error, conflict, exhausted, invalid, not_found, unavailable
+from shared.limits import ADMIN_LOCK_NS, MAX_OPEN_RELEASES
 from shared.management_candid import CanisterStatusReply
 from shared.paging import page_bounds
 from shared.paging_types import PageRequest
@@ -119,10 +120,10 @@ def start_release(order: ReleaseOrder) -> TextResult:
     error = targets.refuse_other_repository(target, order["target"], order["repository"])
     if error is not None or target is None:
         return {"Err": error or _no_target(order["target"])}
-    if store.open_releases.len() >= releases.MAX_OPEN_RELEASES:
+    if store.open_releases.len() >= MAX_OPEN_RELEASES:
         return {
             "Err": exhausted(
-                f"{releases.MAX_OPEN_RELEASES} releases are open (MAX_OPEN_RELEASES): try later"
+                f"{MAX_OPEN_RELEASES} releases are open (MAX_OPEN_RELEASES): try later"
             )
         }
     number = store.orders.len()
@@ -216,7 +217,7 @@ def _acquire(target: str, word: str) -> "tuple[TargetRecord | None, Error]":
     error = targets.refuse_if_busy(record, now_ns)
     if error is not None:
         return (None, error)
-    targets.lock(record, f"{word} by an admin since {now_ns}", now_ns + targets.ADMIN_LOCK_NS)
+    targets.lock(record, f"{word} by an admin since {now_ns}", now_ns + ADMIN_LOCK_NS)
     store.targets.insert(target, record)
     return (record, {})
 

@@ -6,6 +6,7 @@ An active release is a message of the outbox, which wakes it up again after a tr
 from kybra import Async, Principal, ic
 from shared.common_instructions import CALL_CONTEXT, counted
 from shared.common_outbox import Outbox, timer_delay_seconds
+from shared.limits import STEP_LIMIT_NS
 from shared.release_types import ReleaseOrder
 
 from deployment import releases, steps, store, targets
@@ -67,7 +68,7 @@ def _drive(number: int) -> "Async[str | None]":
             store.progress.insert(number, record)
         elif held is not None:
             store.progress.insert(number, record)
-        mark = UnderWay(now_ns + steps.LIMITS_NS.get(step, steps.STEP_LIMIT_NS))
+        mark = UnderWay(now_ns + steps.LIMITS_NS.get(step, STEP_LIMIT_NS))
         _under_way[number] = mark
         target = store.targets.get(order["target"]) if step in steps.NEED_TARGET else None
         answer = yield from _attempt(step, number, record, order, target, sent_ns)

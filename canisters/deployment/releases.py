@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import Error, invalid
 from shared.limits import (
+    MAX_ACTIVE_RELEASES,
     MAX_ARTIFACT_BYTES,
     MAX_NAME_CHARS,
     MAX_PATH_CHARS,
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from deployment.store import ProgressRecord
 
 PREFIX = "release-"
-MAX_OPEN_RELEASES = 100
-# Each active release stages up to MAX_ARTIFACT_BYTES in this canister.
-MAX_ACTIVE_RELEASES = 4
 
 
 def name_of(number: int) -> str:
@@ -67,7 +65,8 @@ def ready(
 ) -> "list[int]":
     """Numbers of the waiting releases that may begin now: in order, one for each free target.
 
-    `open_releases` holds waiting and active releases as (number, target).
+    `open_releases` holds waiting and active releases as (number, target). Each active one stages up
+    to MAX_ARTIFACT_BYTES in this canister, hence MAX_ACTIVE_RELEASES.
     """
     taken = set(busy_targets)
     chosen: list[int] = []

@@ -12,7 +12,7 @@ a lost answer; the two that must not be repeated blindly (`create`, `install`) a
 
 from typing import TYPE_CHECKING
 
-from shared.limits import MAX_CHUNK_BYTES, SECOND_NS
+from shared.limits import MAX_CHUNK_BYTES, SECOND_NS, STEP_LIMIT_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,6 @@ MAX_TRANSIENT_ATTEMPTS = 8
 MAX_START_ATTEMPTS = 20
 MAX_REASON_CHARS = 600
 
-STEP_LIMIT_NS = 120 * SECOND_NS
 LIMITS_NS = {CREATE: 3_600 * SECOND_NS, INSTALL: 600 * SECOND_NS}
 
 UNTOUCHED = "Nothing was touched."
@@ -75,7 +74,10 @@ class Answer:
 
 def rejected(error: str) -> Answer:
     """An Answer for a rejected call, from the text that the canister runtime gives it."""
-    return Answer(error=error, transient=error.startswith("Rejection code 2,"))
+    head, _, message = error.partition(", ")
+    if not head.startswith("Rejection code "):
+        return Answer(error=error)
+    return Answer(error=message or error, transient=head == "Rejection code 2")
 
 
 def state_of(phase: str) -> "ReleaseState":
@@ -128,6 +130,7 @@ def waiting(now_ns: int) -> "ProgressRecord":
         "snapshot": None,
         "staged": 0,
         "uploaded": 0,
+        "chunk_hashes": b"",
         "attempts": 0,
         "sent_ns": 0,
         "touched": False,
@@ -250,9 +253,11 @@ def settle(
         enter(progress, CLEAR)
     elif step == CLEAR:
         progress["uploaded"] = 0
+        progress["chunk_hashes"] = b""
         enter(progress, UPLOAD)
     elif step == UPLOAD:
         progress["uploaded"] += 1
+        progress["chunk_hashes"] += value or b""
         if progress["uploaded"] >= chunk_count(order["size"]):
             enter(progress, INSTALL)
     elif step == INSTALL:

@@ -72,6 +72,7 @@ class OrderRecord(Record):
 class ProgressRecord(Record):
     """How far a release is. `phase` is a name of `deployment.steps`.
 
+    `chunk_hashes`: 32 bytes for each uploaded chunk, as the management canister named it.
     `sent_ns`: since when a call that must not be repeated blindly is under way; 0 when none is.
     `touched`: the target's canister has been stopped or changed. `failure` is kept while the
     canister is being started again. `previous_release` is the target's last one before this.
@@ -87,6 +88,7 @@ class ProgressRecord(Record):
     snapshot: Opt[blob]
     staged: nat32
     uploaded: nat32
+    chunk_hashes: blob
     attempts: nat16
     sent_ns: nat64
     touched: bool
@@ -103,7 +105,9 @@ totals = StableBTreeMap[text, nat64](memory_id=2, max_key_size=100, max_value_si
 targets = StableBTreeMap[text, TargetRecord](memory_id=3, max_key_size=80, max_value_size=4_000)
 target_order = StableBTreeMap[nat64, text](memory_id=4, max_key_size=16, max_value_size=80)
 orders = StableBTreeMap[nat64, OrderRecord](memory_id=5, max_key_size=16, max_value_size=64_000)
-progress = StableBTreeMap[nat64, ProgressRecord](memory_id=6, max_key_size=16, max_value_size=6_000)
+progress = StableBTreeMap[nat64, ProgressRecord](
+    memory_id=6, max_key_size=16, max_value_size=10_000
+)
 approval_index = StableBTreeMap[text, nat64](memory_id=7, max_key_size=80, max_value_size=16)
 target_releases = StableBTreeMap[text, nat64](memory_id=8, max_key_size=100, max_value_size=16)
 open_releases = StableBTreeMap[nat64, text](memory_id=9, max_key_size=16, max_value_size=80)

@@ -3,7 +3,12 @@
 from typing import TYPE_CHECKING
 
 from shared.errors import Error, conflict, denied, invalid, not_found
-from shared.limits import MAX_NAME_CHARS, MAX_SNAPSHOTS_PER_TARGET, SECOND_NS
+from shared.limits import (
+    MAX_NAME_CHARS,
+    MAX_SNAPSHOTS_PER_TARGET,
+    MAX_TARGET_CONTROLLERS,
+    MAX_TARGET_CYCLES,
+)
 
 if TYPE_CHECKING:
     from kybra import Principal
@@ -13,10 +18,6 @@ if TYPE_CHECKING:
     from deployment.store import ProgressRecord, SnapshotRecord, TargetRecord
 
 RECORD_VERSION = 1
-# A canister has at most ten controllers; deployment is one of them.
-MAX_OTHER_CONTROLLERS = 9
-MAX_CYCLES = 1_000_000_000_000_000
-ADMIN_LOCK_NS = 600 * SECOND_NS
 NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 
@@ -35,13 +36,14 @@ def check_input(given: "TargetInput", self_id: str) -> "Error | None":
     for field, value in (("repository", given["repository"]), ("network", given["network"])):
         if not value or len(value.encode()) > MAX_NAME_CHARS:
             return invalid(f"{field} has {len(value.encode())} bytes: use 1 to {MAX_NAME_CHARS}")
+    # A canister has at most ten controllers; deployment is one of them.
     controllers = {controller.to_str() for controller in given["controllers"]}
-    if len(controllers - {self_id}) > MAX_OTHER_CONTROLLERS:
+    if len(controllers - {self_id}) > MAX_TARGET_CONTROLLERS:
         return invalid(
-            f"{len(controllers)} controllers: at most {MAX_OTHER_CONTROLLERS} besides deployment"
+            f"{len(controllers)} controllers: at most {MAX_TARGET_CONTROLLERS} besides deployment"
         )
-    if given["cycles"] > MAX_CYCLES:
-        return invalid(f"cycles is {given['cycles']}: at most {MAX_CYCLES}")
+    if given["cycles"] > MAX_TARGET_CYCLES:
+        return invalid(f"cycles is {given['cycles']}: at most {MAX_TARGET_CYCLES}")
     canister = given["canister"]
     if canister is not None and canister.to_str() in (self_id, "aaaaa-aa", "2vxsx-fae"):
         return invalid(f"{canister.to_str()} cannot be a target")

@@ -17,6 +17,7 @@ from shared.limits import (
     MAX_NAME_CHARS,
     MAX_PATH_CHARS,
     MAX_PIPELINE_BYTES,
+    MAX_SOURCE_BYTES,
     MAX_TEXT_CHARS,
     SECOND_NS,
 )
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 RECORD_VERSION = 1
 PREFIX = "approval-"
-MAX_SOURCE_BYTES = 10_000
 
 
 def name_of(number: int) -> str:
@@ -95,7 +95,7 @@ def check_request(request: "ApprovalInput") -> "Error | None":
         )
     )
     if source_bytes > MAX_SOURCE_BYTES:
-        return invalid(f"the description of the source has more than {MAX_SOURCE_BYTES} bytes")
+        return invalid(f"the source's fields have {source_bytes} bytes: at most {MAX_SOURCE_BYTES}")
     return _check_policy(request)
 
 

@@ -9,10 +9,13 @@ from shared.errors import Error, conflict, denied, invalid
 from shared.hashing import commitment, manifest_digest
 from shared.limits import (
     MAX_ARTIFACT_BYTES,
+    MAX_FAILURE_REASON_BYTES,
     MAX_MANIFEST_FILES,
     MAX_NAME_CHARS,
+    MAX_NONCE_BYTES,
     MAX_PATH_CHARS,
     MAX_REPLICAS,
+    MIN_NONCE_BYTES,
     REVEAL_WINDOW_NS,
 )
 
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
 
 RECORD_VERSION = 1
 COMMITMENT_BYTES = 32
-MIN_NONCE_BYTES = 16
-MAX_NONCE_BYTES = 64
-MAX_REASON_CHARS = 200
 MAX_JOB_CHARS = 200
 DIGEST_CHARS = 64
 
@@ -222,9 +222,11 @@ def check_reveal(reveal: "RevealInput") -> "Error | None":
     """What can be said against a reveal without knowing its round."""
     failure = reveal["outcome"].get("Failed")
     if failure is not None and (
-        not failure or len(failure.encode()) > MAX_REASON_CHARS or "\n" in failure
+        not failure or len(failure.encode()) > MAX_FAILURE_REASON_BYTES or "\n" in failure
     ):
-        return invalid(f"the reason of a failure is one line of 1 to {MAX_REASON_CHARS} bytes")
+        return invalid(
+            f"the reason of a failure is one line of 1 to {MAX_FAILURE_REASON_BYTES} bytes"
+        )
     if failure is not None and reveal["files"]:
         return invalid("a failed stage has no artifacts: reveal it with an empty list of files")
     if not is_digest(reveal["environment"]):

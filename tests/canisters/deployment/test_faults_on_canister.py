@@ -169,7 +169,7 @@ PLANS = st.dictionaries(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANS, st.booleans())
 def test_any_faults_leave_the_target_old_or_new_running_and_free(
     faults: dict[str, list[str]], roll_back: bool
@@ -197,7 +197,7 @@ def test_any_faults_leave_the_target_old_or_new_running_and_free(
             assert canister.module == (OLD if rolled else NEW)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANS)
 def test_any_faults_of_a_first_release_create_at_most_one_recorded_canister(
     faults: dict[str, list[str]],

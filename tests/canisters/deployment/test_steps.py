@@ -11,6 +11,7 @@ from deployment.steps import Answer
 from hypothesis import given
 from hypothesis import strategies as st
 from kybra import Principal
+from shared.limits import MAX_ACTIVE_RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ class World:
             self.running = False
         elif step in (steps.START, steps.RECOVER, steps.ROLLBACK_START, steps.ROLLBACK_RECOVER):
             self.running = True
-        elif step == steps.VERIFY:
+        elif step in (steps.VERIFY, steps.UPLOAD):
             return DIGEST
         elif step == steps.SNAPSHOT:
             assert not self.running
@@ -207,6 +208,14 @@ def test_a_stop_that_is_overdue_fails_and_starts_the_canister_again() -> None:
     assert progress["state"]["Failed"].startswith("Stopping: the canister did not stop")
 
 
+def test_a_rejection_is_shown_without_its_code_which_tells_what_was_not_performed() -> None:
+    full = steps.rejected("Rejection code 2, IC0201: the queue is full, try later")
+    assert (full.error, full.transient) == ("IC0201: the queue is full, try later", True)
+    trapped = steps.rejected("Rejection code 5, IC0502: trapped")
+    assert (trapped.error, trapped.transient) == ("IC0502: trapped", False)
+    assert steps.rejected("something else").error == "something else"
+
+
 def test_reasons_are_cut_to_what_the_record_holds() -> None:
     progress = fetching()
     steps.fail(progress, "x" * 10_000)
@@ -262,7 +271,7 @@ def test_no_release_overtakes_another_of_its_target(
 ) -> None:
     waiting = list(enumerate(names))
     chosen = releases.ready(waiting, busy, active)
-    assert len(chosen) + active <= max(releases.MAX_ACTIVE_RELEASES, active)
+    assert len(chosen) + active <= max(MAX_ACTIVE_RELEASES, active)
     for number in chosen:
         assert names[number] not in busy
         assert names[number] not in names[:number]
