@@ -12,6 +12,7 @@ from dcanary.client.chain import SystemChain
 from dcanary.client.errors import ClientError
 from dcanary.client.identity import Identity, create_identity, load_identity
 from dcanary.client.system import System
+from dcanary.wasm import ensure_template
 
 POLL_SECONDS = 0.5
 
@@ -53,7 +54,11 @@ def run_executor(
     if isinstance(sandbox, UnsandboxedRunner):
         progress("WARNING: builds run without a sandbox and can read what you can read")
     config = ExecutorConfig(
-        folder=folder / "state", sandbox=sandbox, poll_seconds=POLL_SECONDS, report=progress
+        folder=folder / "state",
+        sandbox=sandbox,
+        template=ensure_template,
+        poll_seconds=POLL_SECONDS,
+        report=progress,
     )
     try:
         executor = Executor(SystemChain(system), config)
