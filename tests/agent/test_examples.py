@@ -29,7 +29,8 @@ from dcanary.wasm import ensure_template
 repository, sha, folder, cache = sys.argv[1:]
 folder = Path(folder)
 folder.mkdir()
-pipeline = to_candid(load_pipeline(Path(repository) / "dcanary.yml"), "example", ["aaaaa-aa"])
+pipeline = load_pipeline(Path(repository) / "dcanary.yml")
+pipeline = to_candid(pipeline, "example", ["rrkah-fqaaa-aaaaa-aaaaq-cai"])
 stage = pipeline["stages"][0]
 runtime = find_runtime(
     next(iter(stage["runtime"])).lower(),

@@ -39,10 +39,11 @@ class Bench:
         self.files: list[ManifestFile] = []
 
     def run(self, *commands: str, artifacts: tuple[str, ...] = ()) -> StageResult:
+        core = 'import N "mo:core/Nat";\npersistent actor { transient let x = N.toInt(1) }\n'
         files = {
             "main.mo": ACTOR,
             "wrong.mo": 'actor { let x : Nat = "a" }\n',
-            "core.mo": 'import Nat "mo:core/Nat";\npersistent actor { transient let x = Nat.toText(1) }\n',
+            "core.mo": core,
             "lib/part.mo": "module { public let one = 1 }\n",
             "parts.mo": 'import P "lib/part";\npersistent actor { transient let x = P.one }\n',
         }

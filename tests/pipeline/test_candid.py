@@ -1,15 +1,21 @@
 """The record for `pipeline_config` has the fields and cases of the canisters' own types."""
 
 import ast
+import importlib
 import importlib.util
+import json
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ic.candid import Types, decode, encode
 
-from dcanary.pipeline import limits, parse_pipeline, to_candid
+from dcanary.pipeline import PipelineFileError, limits, load_pipeline, parse_pipeline, to_candid
 from tests.pipeline.test_loader import GOOD, SMALLEST
 
 SHARED = Path(__file__).parents[2] / "canisters" / "shared"
@@ -60,7 +66,7 @@ def shared(module: str) -> ModuleType:
 
 @pytest.mark.parametrize("text", [GOOD, SMALLEST])
 def test_the_record_is_encoded_and_decoded_as_the_canisters_type(text: str) -> None:
-    record = to_candid(parse_pipeline(text.encode()), "counter", ["aaaaa-aa"])
+    record = to_candid(parse_pipeline(text.encode()), "counter", ["rrkah-fqaaa-aaaaa-aaaaq-cai"])
     kind = candid_types("pipeline_types")["PipelineInput"]
     assert record.keys() == kind._fields.keys()
     optional = [] if record["deploy"] is None else [record["deploy"]]  # as ic-py takes an opt
@@ -69,17 +75,27 @@ def test_the_record_is_encoded_and_decoded_as_the_canisters_type(text: str) -> N
     assert back["name"] == record["name"]
     assert back["triggers"] == record["triggers"]
     assert back["stages"] == record["stages"]
-    assert [p.to_str() for p in back["approval"]["approvers"]] == ["aaaaa-aa"]
+    assert [p.to_str() for p in back["approval"]["approvers"]] == ["rrkah-fqaaa-aaaaa-aaaaq-cai"]
     assert len(back["deploy"]) == len(optional)
 
 
 def test_approvers_of_file_and_registration_are_joined_and_the_threshold_is_checked() -> None:
-    pipeline = parse_pipeline(GOOD.replace("approvers: []", "approvers: [aaaaa-aa]").encode())
-    record = to_candid(pipeline, "counter", ["aaaaa-aa", "rrkah-fqaaa-aaaaa-aaaaq-cai"])
-    assert record["approval"]["approvers"] == ["aaaaa-aa", "rrkah-fqaaa-aaaaa-aaaaq-cai"]
+    pipeline = parse_pipeline(
+        GOOD.replace("approvers: []", "approvers: [rrkah-fqaaa-aaaaa-aaaaq-cai]").encode()
+    )
+    record = to_candid(
+        pipeline,
+        "counter",
+        ["rrkah-fqaaa-aaaaa-aaaaq-cai", "ryjl3-tyaaa-aaaaa-aaaba-cai"],
+    )
+    assert record["approval"]["approvers"] == [
+        "rrkah-fqaaa-aaaaa-aaaaq-cai",
+        "ryjl3-tyaaa-aaaaa-aaaba-cai",
+    ]
     without = parse_pipeline(GOOD.encode())
     with pytest.raises(ValueError, match="threshold is 1 but there are 0 approvers"):
         to_candid(without, "counter")
+    assert to_candid(parse_pipeline(SMALLEST.encode()), "c")["approval"]["approvers"] == []
     with pytest.raises(ValueError, match="approver nobody"):
         to_candid(without, "counter", ["nobody"])
 
@@ -94,3 +110,80 @@ def test_the_limits_are_those_of_the_canisters() -> None:
     assert theirs.MAX_APPROVAL_TTL_NS == limits.MAX_APPROVAL_TTL_SECONDS * theirs.SECOND_NS
     assert theirs.DEFAULT_APPROVAL_TTL_NS == limits.DEFAULT_APPROVAL_TTL_SECONDS * theirs.SECOND_NS
     assert theirs.COMMIT_WINDOW_NS == limits.COMMIT_WINDOW_SECONDS * theirs.SECOND_NS
+
+
+_names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True)
+_paths = st.text("ab/.* ", min_size=1, max_size=6)
+_stages = st.fixed_dictionaries(
+    {
+        "runtime": st.sampled_from(["shell", "python", "motoko", "node", "rust"]),
+        "commands": st.lists(st.text(max_size=5), max_size=3),
+    },
+    optional={
+        "depends_on": st.lists(_names, max_size=2),
+        "environment": st.dictionaries(st.text("aA1_-", max_size=4), st.text(max_size=4)),
+        "artifacts": st.lists(_paths, max_size=3),
+        "replicas": st.integers(0, 15),
+        "quorum": st.integers(0, 15),
+        "retries": st.integers(0, 6),
+    },
+)
+_files = st.fixed_dictionaries(
+    {"version": st.just(1), "name": _names, "stages": st.dictionaries(_names, _stages, max_size=3)},
+    optional={
+        "on": st.fixed_dictionaries(
+            {"push": st.fixed_dictionaries({"branches": st.lists(st.text(max_size=6), max_size=3)})}
+        )
+    },
+)
+
+
+class _Text(str):
+    """A principal as canisters hold it."""
+
+    __slots__ = ()
+
+    def to_str(self) -> str:
+        return str(self)
+
+
+@settings(deadline=None)
+@given(_files)
+def test_what_the_parser_accepts_the_canister_accepts(
+    canister_fault: Callable[[Any], str | None], values: dict[str, Any]
+) -> None:
+    try:
+        pipeline = parse_pipeline(json.dumps(values).encode())
+    except PipelineFileError:
+        return
+    assert canister_fault(as_in_canister(to_candid(pipeline, "counter"))) is None
+
+
+@pytest.mark.parametrize("example", ["counter-motoko", "counter-python"])
+def test_the_examples_are_accepted_by_the_canister(
+    canister_fault: Callable[[Any], str | None], example: str
+) -> None:
+    pipeline = load_pipeline(SHARED.parents[1] / "examples" / example / "dcanary.yml")
+    record = to_candid(pipeline, example, ["rrkah-fqaaa-aaaaa-aaaaq-cai"])
+    assert canister_fault(as_in_canister(record)) is None
+
+
+def as_in_canister(record: dict[str, Any]) -> dict[str, Any]:
+    approval = record["approval"]
+    approvers = [_Text(each) for each in approval["approvers"]]
+    return {**record, "approval": {**approval, "approvers": approvers}}
+
+
+@pytest.fixture(scope="module")
+def canister_fault() -> Iterator[Callable[[Any], str | None]]:
+    """The canister's own check of a pipeline."""
+    folder = str(SHARED.parent)
+    added = folder not in sys.path
+    if added:
+        sys.path.insert(0, folder)
+    fault: Callable[[Any], str | None] = importlib.import_module(
+        "pipeline_config.validation"
+    ).pipeline_fault
+    yield fault
+    if added:
+        sys.path.remove(folder)

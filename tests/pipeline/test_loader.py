@@ -106,9 +106,11 @@ def test_all_errors_of_a_file_are_reported_at_once_in_order() -> None:
         (("hex: 4449444c0000", "hex: '00'"), "deploy.upgrade_arg", "Candid"),
         (("hex: 4449444c0000", "hex: 44"), "deploy.upgrade_arg", "quotes"),
         (("approvers: []", "approvers: [2vxsx-fae]"), "approval.approvers[0]", "anonymous"),
-        (("approvers: [], threshold: 1", "approvers: [aaaaa-aa], threshold: 2"),
+        (("approvers: [], threshold: 1", "approvers: [rrkah-fqaaa-aaaaa-aaaaq-cai], threshold: 2"),
          "approval.threshold", "number of approvers (1)"),
         (("KEY: value", "PATH: value"), "environment.PATH", "set by the executor"),
+        (("manual: true", "pull_request: {branches: [a]}"), "on.pull_request", "not supported yet"),
+        (("[main]", "[a..b]"), "on.push.branches[0]", "pattern"),
         (("push: {branches: [main]}", "push: {branches: []}"), "on.push.branches", "at least 1"),
         (("retries: 1", "depends_on: [x]"), "stages.build.depends_on[0]", "no stage x"),
         (("retries: 1", "depends_on: [build]"), "stages.build.depends_on[0]", "itself"),
@@ -119,6 +121,14 @@ def test_each_wrong_field_is_named(change: tuple[str, str], field: str, words: s
     (error,) = errors_of(GOOD.replace(*change))
     assert f": {field}: " in error
     assert words in error
+
+
+def test_two_stages_that_bring_the_same_file_to_a_third_are_refused() -> None:
+    made = "{runtime: shell, commands: ['true'], artifacts: [out]}"
+    used = "{runtime: shell, commands: ['true'], depends_on: [a, b]}"
+    stages = f"  a: {made}\n  b: {made}\n  c: {used}\n"
+    (error,) = errors_of(f"version: 1\nname: a\nstages:\n{stages}")
+    assert error.endswith("stages.c.depends_on[1]: a and b both bring out")
 
 
 def test_a_circle_of_stages_is_shown() -> None:

@@ -44,7 +44,7 @@ def test_a_path_that_could_leave_or_confuse_is_refused(path: str) -> None:
         check_artifact_path(path)
 
 
-@given(st.binary(max_size=29).filter(lambda raw: raw != b"\x04"))
+@given(st.binary(max_size=29).filter(lambda raw: raw not in (b"", b"\x04")))
 def test_every_principal_is_accepted_in_its_normal_form(raw: bytes) -> None:
     text = Principal(raw).to_str()
     assert check_principal(text) == text
@@ -52,7 +52,17 @@ def test_every_principal_is_accepted_in_its_normal_form(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2vxsx-fae", "aaaaa-ab", "AAAAA-AA", "aaaaaaa", "not a principal", "aaaaa-aa-", "ü"],
+    [
+        "",
+        "2vxsx-fae",
+        "aaaaa-aa",
+        "aaaaa-ab",
+        "AAAAA-AA",
+        "aaaaaaa",
+        "not a principal",
+        "aaaaa-aa-",
+        "ü",
+    ],
 )
 def test_what_is_no_principal_or_is_anonymous_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must"):

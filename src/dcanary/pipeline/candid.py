@@ -30,7 +30,7 @@ def to_candid(
             raise ValueError(f"approver {approver}: {error}") from error
     if len(everyone) > MAX_APPROVERS:
         raise ValueError(f"there are {len(everyone)} approvers: at most {MAX_APPROVERS}")
-    if pipeline.approval.threshold > len(everyone):
+    if (everyone or pipeline.deploy) and pipeline.approval.threshold > len(everyone):
         raise ValueError(
             f"approval.threshold is {pipeline.approval.threshold} but there are "
             f"{len(everyone)} approvers: add approvers or lower the threshold"
@@ -57,8 +57,6 @@ def _triggers(on: Triggers) -> list[dict[str, Any]]:
         triggers.append({"Push": list(on.push.branches)})
     if on.tag:
         triggers.append({"Tag": list(on.tag.patterns)})
-    if on.pull_request:
-        triggers.append({"PullRequest": list(on.pull_request.branches)})
     if on.manual:
         triggers.append({"Manual": None})
     return triggers

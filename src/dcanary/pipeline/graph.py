@@ -25,6 +25,7 @@ def findings(value: Value) -> Iterator[Finding]:
         yield from _quorum(here, stage)
         yield from _duplicates((*here, "artifacts"), _texts(stage.get("artifacts")))
         yield from _duplicates((*here, "depends_on"), _texts(stage.get("depends_on")))
+        yield from _brought_twice(here, stage, stages)
         for index, other in _texts(stage.get("depends_on")):
             if other == name:
                 yield (*here, "depends_on", index), "a stage cannot depend on itself"
@@ -78,6 +79,17 @@ def _quorum(here: Location, stage: dict[str, Value]) -> Iterator[Finding]:
     replicas, quorum = stage.get("replicas", 3), stage.get("quorum", 2)
     if type(replicas) is int and type(quorum) is int and quorum > replicas >= 1:
         yield (*here, "quorum"), f"must be at most replicas ({replicas})"
+
+
+def _brought_twice(
+    here: Location, stage: dict[str, Value], stages: dict[str, dict[str, Value]]
+) -> Iterator[Finding]:
+    brought: dict[str, str] = {}
+    for index, other in _texts(stage.get("depends_on")):
+        for _, path in _texts(stages.get(other, {}).get("artifacts")):
+            first = brought.setdefault(path, other)
+            if first != other:
+                yield (*here, "depends_on", index), f"{first} and {other} both bring {path}"
 
 
 def _duplicates(here: Location, texts: list[tuple[int, str]]) -> Iterator[Finding]:

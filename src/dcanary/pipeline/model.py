@@ -78,6 +78,12 @@ class _Duration(_Quantity):
         return quantities.format_duration(number)
 
 
+def _unsupported(value: object) -> object:
+    if value is not None:
+        raise ValueError("is not supported yet: use push, tag or manual")
+    return value
+
+
 def _runtime(value: object) -> object:
     if value in ("azle", "rust"):
         raise ValueError(f"{value} is not supported yet: use shell, python, motoko or node")
@@ -89,12 +95,6 @@ def _command(text: str) -> str:
         raise ValueError("must not be empty")
     if "\0" in text:
         raise ValueError("must not hold a zero character")
-    return text
-
-
-def _pattern(text: str) -> str:
-    if not text or any(character.isspace() for character in text):
-        raise ValueError("must be a pattern such as main, release/* or v?.*, without spaces")
     return text
 
 
@@ -128,8 +128,10 @@ EMPTY_ARGUMENT = b"DIDL\x00\x00"
 Name = Annotated[str, AfterValidator(names.check_name)]
 Path = Annotated[str, AfterValidator(names.check_artifact_path)]
 Command = Annotated[str, AfterValidator(_command), Field(max_length=limits.MAX_COMMAND_CHARS)]
-Pattern = Annotated[str, AfterValidator(_pattern), Field(max_length=limits.MAX_PATTERN_CHARS)]
-Patterns = Annotated[list[Pattern], Field(max_length=limits.MAX_BRANCH_PATTERNS)]
+Pattern = Annotated[
+    str, AfterValidator(names.check_pattern), Field(max_length=limits.MAX_PATTERN_CHARS)
+]
+Patterns = Annotated[list[Pattern], Field(max_length=limits.MAX_PATTERNS_PER_TRIGGER)]
 VariableName = Annotated[str, AfterValidator(names.check_variable)]
 VariableValue = Annotated[str, Field(max_length=limits.MAX_TEXT_CHARS)]
 Environment = Annotated[
@@ -177,23 +179,17 @@ class TagFilter(_Model):
     patterns: Patterns = Field(min_length=1)
 
 
-class PullRequestFilter(_Model):
-    """Target branches, as patterns, whose pull requests start a run."""
-
-    branches: Patterns = Field(min_length=1)
-
-
 class Triggers(_Model):
     """What starts a run."""
 
     push: PushFilter | None = None
     tag: TagFilter | None = None
-    pull_request: PullRequestFilter | None = None
+    pull_request: Annotated[None, BeforeValidator(_unsupported)] = None
     manual: bool = True
 
     @model_validator(mode="after")
     def _some(self) -> "Triggers":
-        if not (self.push or self.tag or self.pull_request or self.manual):
+        if not (self.push or self.tag or self.manual):
             raise ValueError("nothing would ever start a run: give push, tag or manual: true")
         return self
 

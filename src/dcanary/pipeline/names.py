@@ -8,9 +8,11 @@ import zlib
 from dcanary.pipeline.limits import MAX_NAME_CHARS, MAX_PATH_CHARS
 
 ANONYMOUS = "2vxsx-fae"
+MANAGEMENT = "aaaaa-aa"
 RESERVED_VARIABLES = frozenset(
     {"HOME", "PATH", "PWD", "TMPDIR", "LANG", "TZ", "SOURCE_DATE_EPOCH", "USER", "SHELL"}
 )
+_NOT_IN_REFS = frozenset(" ~^:?*[\\")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PATH_CHARACTERS = re.compile(r"[A-Za-z0-9._+@=,/ -]+", re.ASCII)
@@ -21,7 +23,35 @@ def check_name(text: str) -> str:
     if len(text) > MAX_NAME_CHARS:
         raise ValueError(f"must have at most {MAX_NAME_CHARS} characters")
     if not _NAME.fullmatch(text):
-        raise ValueError("must be lower-case letters, digits, '.', '_' or '-', starting with one")
+        raise ValueError(
+            "must be lower-case letters, digits, '.', '_' or '-', starting with a letter or digit"
+        )
+    if ".." in text:
+        raise ValueError("must not hold '..'")
+    return text
+
+
+def check_pattern(text: str) -> str:
+    """A pattern that can match a branch or tag. Raises ValueError when it can match none.
+
+    Source of the rules of names: git-check-ref-format(1).
+    """
+    if text.startswith("!"):
+        raise ValueError("patterns that exclude (!…) are not supported yet")
+    name = text.replace("*", "x").replace("?", "x")
+    wrong = (
+        not name
+        or name == "@"
+        or name.endswith(".")
+        or ".." in name
+        or "@{" in name
+        or any(not letter.isprintable() or letter in _NOT_IN_REFS for letter in name)
+        or any(
+            not part or part.startswith(".") or part.endswith(".lock") for part in name.split("/")
+        )
+    )
+    if wrong:
+        raise ValueError("must be a pattern of branch or tag names such as main, release/* or v?.*")
     return text
 
 
@@ -55,12 +85,14 @@ def check_artifact_path(path: str) -> str:
 
 
 def check_principal(text: str) -> str:
-    """A textual principal with a right checksum, not anonymous. Raises ValueError otherwise.
+    """A textual principal of someone who can sign. Raises ValueError otherwise.
 
     Source: Internet Computer Interface Specification, "Textual representation of principals".
     """
     if text == ANONYMOUS:
         raise ValueError("must not be the anonymous principal")
+    if text == MANAGEMENT:
+        raise ValueError("must not be the management canister")
     compact = text.replace("-", "").upper()
     try:
         raw = base64.b32decode(compact + "=" * (-len(compact) % 8))
@@ -68,7 +100,7 @@ def check_principal(text: str) -> str:
         raw = b""
     body = raw[4:]
     if not raw or len(body) > 29 or zlib.crc32(body).to_bytes(4, "big") != raw[:4]:
-        raise ValueError("must be a principal such as aaaaa-aa")
+        raise ValueError("must be a principal such as rrkah-fqaaa-aaaaa-aaaaq-cai")
     encoded = base64.b32encode(raw).decode().rstrip("=").lower()
     if "-".join(encoded[at : at + 5] for at in range(0, len(encoded), 5)) != text:
         raise ValueError("must be a principal in its normal form: lower case, groups of five")
