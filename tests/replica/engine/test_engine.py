@@ -156,3 +156,25 @@ def test_too_large_messages_are_refused(subnet: Any, wat: Callable[[str], bytes]
     refused = subnet.submit(canister, "inc", bytes(3 * limits.MIB))
     assert isinstance(refused, Reject) and "too large" in refused.message
     assert subnet.status(canister)["status"] == {"running": None}
+
+
+def test_the_maker_of_a_data_certificate_may_look_at_the_engine(
+    subnet: Any, wat: Callable[[str], bytes]
+) -> None:
+    canister = subnet.deploy(
+        wat(
+            """(module
+            (import "ic0" "msg_reply" (func $reply))
+            (import "ic0" "data_certificate_size" (func $size (result i32)))
+            (func (export "canister_query q") (drop (call $size)) (call $reply)))"""
+        )
+    )
+    seen = []
+
+    def certificate(asked: bytes) -> bytes:
+        seen.append((subnet.engine.cycles(asked), subnet.engine.canister(asked)))
+        return b"certificate"
+
+    answer = subnet.engine.query(b"\x04", canister, "q", b"", certificate)
+    assert answer == Reply(b"")
+    assert seen == [(subnet.engine.cycles(canister), subnet.engine.canister(canister))]

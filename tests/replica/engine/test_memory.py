@@ -10,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcanary.replica.engine.limits import WASM_PAGE
-from dcanary.replica.engine.memory.mapped import MappedMemory, MemoryFactory
+from dcanary.replica.engine.memory.mapped import (
+    FlagScanner,
+    MappedMemory,
+    MemoryFactory,
+    PageScanner,
+)
 from dcanary.replica.engine.memory.stable import StableMemory
 
 PAGES = 12
@@ -29,11 +34,13 @@ STEPS = st.lists(
 )
 
 
-@pytest.fixture(scope="module", params=["mapped", "copied"])
+@pytest.fixture(scope="module", params=["mapped", "mapped by flags", "copied"])
 def factory(request: pytest.FixtureRequest) -> Iterator[MemoryFactory]:
-    made = MemoryFactory(portable=request.param == "copied")
-    if made.kind != request.param:
-        pytest.fail("this kernel cannot list privately written pages (needs Linux 6.7)")
+    scanners = (FlagScanner,) if request.param.endswith("flags") else (PageScanner,)
+    made = MemoryFactory(request.param == "copied", scanners)
+    if made.kind != request.param.partition(" ")[0]:
+        made.close()
+        pytest.skip("this kernel cannot list privately written pages that way")
     yield made
     made.close()
 

@@ -94,8 +94,13 @@ class ReplicaEngine:
 
     # Access --------------------------------------------------------------------------------
 
+    def _exclusively(self) -> contextlib.AbstractContextManager[object]:
+        """The lock; nothing on the worker's own thread, where a caller already holds it (a data
+        certificate's maker may look at the engine)."""
+        return contextlib.nullcontext() if self._worker.is_current() else self._lock
+
     def _on_worker(self, function: Callable[[], T]) -> T:
-        with self._lock:
+        with self._exclusively():
             if self._closed:
                 raise RuntimeError("the engine is closed")
             return self._worker.run(function)
@@ -133,7 +138,7 @@ class ReplicaEngine:
         return self._subnet.now
 
     def set_time(self, time_ns: int) -> None:
-        with self._lock:
+        with self._exclusively():
             self._check_time(time_ns)
             self._on_worker(lambda: self._input(["time", time_ns]))
 
@@ -142,7 +147,7 @@ class ReplicaEngine:
             raise ValueError(f"time cannot go back from {self._subnet.now} to {time_ns}")
 
     def execute_round(self, time_ns: int | None = None) -> bool:
-        with self._lock:
+        with self._exclusively():
             if time_ns is None:
                 time_ns = self._subnet.now + 1
             self._check_time(time_ns)
@@ -150,13 +155,13 @@ class ReplicaEngine:
             return bool(self._on_worker(lambda: self._input(["round", when])))
 
     def has_work(self, time_ns: int) -> bool:
-        with self._lock:
+        with self._exclusively():
             return self._inputs.scheduler.has_work(time_ns)
 
     # Messages ------------------------------------------------------------------------------
 
     def submit(self, message: Ingress) -> Reject | None:
-        with self._lock:
+        with self._exclusively():
             if message.request_id in self._subnet.results:
                 return None
             return self._on_worker(lambda: self._submit(message))
@@ -241,11 +246,11 @@ class ReplicaEngine:
         return [(canister_id(first), canister_id(last))]
 
     def cycles(self, canister_id: bytes) -> int:
-        with self._lock:
+        with self._exclusively():
             return self._subnet.canisters[canister_id].balance
 
     def add_cycles(self, canister_id: bytes, amount: int) -> int:
-        with self._lock:
+        with self._exclusively():
             self._require(canister_id)
             if amount < 0:
                 raise ValueError(f"cannot add {amount} cycles")
@@ -256,13 +261,13 @@ class ReplicaEngine:
             raise KeyError(f"canister {to_text(canister_id)} not found")
 
     def stable_memory(self, canister_id: bytes) -> bytes:
-        with self._lock:
+        with self._exclusively():
             self._require(canister_id)
             body = self._subnet.canisters[canister_id].body
             return b"" if body is None else self._on_worker(body.stable.content)
 
     def set_stable_memory(self, canister_id: bytes, content: bytes) -> None:
-        with self._lock:
+        with self._exclusively():
             self._require(canister_id)
             if self._subnet.canisters[canister_id].body is None:
                 raise ValueError(f"canister {to_text(canister_id)} has no module installed")
@@ -271,7 +276,7 @@ class ReplicaEngine:
     # HTTPS outcalls ------------------------------------------------------------------------
 
     def http_outcalls(self) -> Sequence[HttpOutcall]:
-        with self._lock:
+        with self._exclusively():
             return [
                 HttpOutcall(
                     request_id=item.id,
@@ -285,7 +290,7 @@ class ReplicaEngine:
             ]
 
     def answer_http_outcall(self, request_id: int, answer: Reply | Reject) -> None:
-        with self._lock:
+        with self._exclusively():
             if request_id not in self._subnet.outcalls:
                 raise KeyError(f"no pending HTTPS outcall {request_id}")
             if isinstance(answer, Reply):
@@ -299,7 +304,7 @@ class ReplicaEngine:
         self._on_worker(self._checkpoint)
 
     def close(self) -> None:
-        with self._lock:
+        with self._exclusively():
             if self._closed:
                 return
             try:

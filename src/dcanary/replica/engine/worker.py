@@ -28,9 +28,13 @@ class Worker:
         finally:
             threading.stack_size(before)
 
+    def is_current(self) -> bool:
+        """Whether the caller runs on the worker's thread."""
+        return threading.current_thread() is self._thread
+
     def run(self, function: Callable[[], T]) -> T:
         """Run on the worker's thread and wait; what it raises is raised here."""
-        if threading.current_thread() is self._thread:
+        if self.is_current():
             return function()
         job = _Job(function)
         self._jobs.put(job)

@@ -1,15 +1,18 @@
 """Linux: the image is a part of a memory file, the view a private mapping of it.
 
-The kernel copies a page on the first write to the view and can list such pages (PAGEMAP_SCAN,
-Linux 6.7), so commit and rollback cost in proportion to the pages touched.
+The kernel copies a page on the first write to the view and can list such pages (PAGEMAP_SCAN
+since Linux 6.7; before, from the flags in /proc/self/pagemap), so commit and rollback cost in
+proportion to the pages touched.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import re
 import struct
 import sys
+from collections.abc import Sequence
 
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.memory.linear import (
@@ -41,7 +44,7 @@ _IMAGE_STEP = 1 * limits.MIB
 
 
 class PageScanner:
-    """Finds the pages of a private file mapping that were written to."""
+    """Finds the pages of a private file mapping that were written to, by PAGEMAP_SCAN."""
 
     def __init__(self) -> None:
         self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
@@ -82,12 +85,33 @@ class PageScanner:
         os.close(self._pagemap)
 
 
+class FlagScanner:
+    """The same for older kernels: reads the flags of every page."""
+
+    _WRITTEN = re.compile(rb"[\x40-\x5f\x80-\x9f]+", re.S)
+    """Highest byte of an entry: present or swapped, and not of a file."""
+
+    def __init__(self) -> None:
+        self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+
+    def private_regions(self, base: int, size: int) -> list[tuple[int, int]]:
+        """(start, end) addresses of runs of pages that are no longer the file's."""
+        flags = os.pread(self._pagemap, (size >> 12) * 8, (base >> 12) * 8)[7::8]
+        return [
+            (base + (found.start() << 12), base + (found.end() << 12))
+            for found in self._WRITTEN.finditer(flags)
+        ]
+
+    def close(self) -> None:
+        os.close(self._pagemap)
+
+
 class Arena:
     """One memory file for all canisters: a window of 8 GiB (sparse) each."""
 
-    def __init__(self, libc: Libc) -> None:
+    def __init__(self, libc: Libc, scanner: PageScanner | FlagScanner) -> None:
         self.libc = libc
-        self.scanner = PageScanner()
+        self.scanner = scanner
         self.fd = os.memfd_create("canister-memory", os.MFD_CLOEXEC)
         self._slots = 0
         self._free: list[int] = []
@@ -245,14 +269,24 @@ class MappedMemory(LinearMemory):
 class MemoryFactory:
     """Makes linear memories of the best kind this machine has."""
 
-    def __init__(self, portable: bool = False) -> None:
+    def __init__(
+        self,
+        portable: bool = False,
+        scanners: Sequence[type[PageScanner] | type[FlagScanner]] = (PageScanner, FlagScanner),
+    ) -> None:
         self._libc = Libc()
         self._arena: Arena | None = None
-        if sys.platform == "linux" and not portable and hasattr(os, "memfd_create"):
-            self._arena = Arena(self._libc)
-            if not self._works():
-                self._arena.close()
-                self._arena = None
+        if sys.platform != "linux" or portable:
+            return
+        for scanner in scanners:
+            try:
+                self._arena = Arena(self._libc, scanner())
+            except OSError:
+                continue
+            if self._works():
+                return
+            self._arena.close()
+            self._arena = None
 
     @property
     def kind(self) -> str:
