@@ -1,0 +1,86 @@
+"""The keys of `dcanary.yml` from the model: path, type, range and default of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dcanary.pipeline import json_schema
+
+Row = tuple[str, str, str, str]
+"""Path, type, range, default: as the page writes them."""
+
+
+def expected() -> list[Row]:
+    """One row per key, in the order of the file."""
+    schema = json_schema()
+    return list(_rows(schema, schema["$defs"], ""))
+
+
+def _rows(model: dict[str, Any], defs: dict[str, Any], prefix: str) -> list[Row]:
+    found: list[Row] = []
+    required = set(model.get("required", []))
+    for name, field in model["properties"].items():
+        path = f"{prefix}{name}"
+        inner, inside = _inner_model(field, defs, path)
+        default = "required" if name in required else _default(field)
+        found.append((path, _type(field, inner is not None), _range(field), default))
+        if inner is not None:
+            found += _rows(inner, defs, inside)
+    return found
+
+
+def _inner_model(
+    field: dict[str, Any], defs: dict[str, Any], path: str
+) -> tuple[dict[str, Any] | None, str]:
+    for one in (field, *field.get("anyOf", ())):
+        if "$ref" in one:
+            return defs[one["$ref"].rpartition("/")[2]], f"{path}."
+    items = field.get("items", {})
+    if "$ref" in items:
+        return defs[items["$ref"].rpartition("/")[2]], f"{path}[]."
+    values = field.get("additionalProperties")
+    if isinstance(values, dict) and "$ref" in values:
+        return defs[values["$ref"].rpartition("/")[2]], f"{path}.NAME."
+    return None, ""
+
+
+def _type(field: dict[str, Any], has_model: bool) -> str:
+    kinds = {"string": "text", "integer": "number", "boolean": "true or false"}
+    if "oneOf" in field:
+        return "Candid argument"
+    if "enum" in field or "const" in field:
+        return "one of" if "enum" in field else "number"
+    kind = field.get("type")
+    if kind == "array":
+        return "list of mappings" if has_model else "list of texts"
+    if kind == "object" or has_model:
+        return "mapping"
+    if kind == "string" and "examples" in field:
+        return "text with a unit"
+    return kinds[str(kind)]
+
+
+def _range(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return ", ".join(f"`{each}`" for each in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "examples" in field:
+        return str(field["description"]).replace(" to ", " to ")
+    low, high = field.get("minimum"), field.get("maximum")
+    if low is not None:
+        return f"{low} to {high}"
+    few = field.get("minItems", field.get("minProperties"))
+    many = field.get("maxItems", field.get("maxProperties"))
+    if many is not None:
+        return f"{few or 0} to {many} entries"
+    return ""
+
+
+def _default(field: dict[str, Any]) -> str:
+    value = field.get("default")
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if value is None or value == [] or value == {} or isinstance(value, dict):
+        return ""
+    return f"`{value}`"
