@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import io
@@ -86,7 +87,8 @@ class Template:
             except wasmtime.WasmtimeError:
                 pass  # compiled for another processor or another set of engine settings
         module = wasmtime.Module(self.engine, (self.folder / _A).read_bytes())
-        _files.write_atomically(path, bytes(module.serialize()))
+        with contextlib.suppress(OSError):  # a cache that is only readable serves as well
+            _files.write_atomically(path, bytes(module.serialize()))
         return module
 
     def interpreter(
