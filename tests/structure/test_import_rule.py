@@ -33,8 +33,8 @@ HOSTS = {
     "shared": {"shared"},
 }
 # Besides entry points and store, the files that act: they read the store, apply rules, write the
-# store and send messages. Everything else in a canister is a rule and knows neither. `records` holds
-# the types of stored records.
+# store and send messages. Everything else in a canister is a rule and knows neither.
+# `records` holds the types of stored records.
 ACTING = {
     "build_executor": {"dispatch", "views"},
     "deployment": {"desk", "driving", "management"},

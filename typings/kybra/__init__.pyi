@@ -6,9 +6,9 @@ under that name says the same and can be checked. Everything else repeats the wh
 
 from collections.abc import Callable, Generator
 from typing import Any, Generic, NoReturn, Optional, ParamSpec, TypeAlias, TypeVar
+from typing import Tuple as Tuple
 from typing import TypedDict as Record
 from typing import TypedDict as Variant
-from typing import Tuple as Tuple
 
 from kybra._principal import Principal as Principal
 

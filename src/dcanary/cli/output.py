@@ -60,7 +60,8 @@ class Output:
             print(value[id_key])
         else:
             width = max(len(str(key)) for key in value)
-            for key, inner in value.items():
+            ordered = {id_key: value[id_key], **value} if id_key in value else value
+            for key, inner in ordered.items():
                 self.console.print(f"{key:<{width}}  {_cell(inner)}", markup=False)
 
     def table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:

@@ -1,8 +1,8 @@
 """The border between the replica's execution engine and everything that speaks to it.
 
-`engine` implements `Engine`; the HTTP interface, the PocketIC server and the gateway use nothing
-else of it. One engine is one subnet with one block maker: rounds run when `execute_round` is called.
-All methods are thread-safe (one lock inside).
+`engine` implements `Engine`; the HTTP interface, the PocketIC server and the gateway use
+nothing else of it. One engine is one subnet with one block maker: rounds run when
+`execute_round` is called. All methods are thread-safe (one lock inside).
 
 Source of the meanings: Internet Computer interface specification, sections "Canister
 interactions", "HTTPS interface" and "The IC management canister".
@@ -90,7 +90,7 @@ class HttpOutcall:
 
 
 DataCertificate = Callable[[bytes], bytes]
-"""Canister id -> certificate over its certified data (made by the HTTP side, which holds the key)."""
+"""Canister id -> certificate over its certified data; made by the HTTP side."""
 
 
 class Engine(Protocol):
