@@ -39,7 +39,7 @@ ACTING = {
     "build_executor": {"dispatch", "views"},
     "deployment": {"desk", "driving", "management"},
     "pipeline_config": {"book", "editing", "starting", "trigger_sync"},
-    "verification": {"asking", "sending", "voting"},
+    "verification": {"asking", "sending", "views", "voting"},
     "webhook": {"dispatch", "ledger", "registry"},
 }
 
