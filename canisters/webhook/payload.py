@@ -2,7 +2,7 @@
 
 import json
 
-from shared.limits import MAX_JSON_DEPTH
+from shared.limits import MAX_JSON_CONTAINERS, MAX_JSON_DEPTH
 
 MAX_NUMBER_CHARS = 64
 
@@ -13,23 +13,26 @@ class PayloadError(ValueError):
     """The body is not JSON that can be read here; the text says why, for the forge's log."""
 
 
-def _within_depth(body: bytes) -> bool:
-    """Whether brackets outside strings nest at most MAX_JSON_DEPTH deep.
+def _nesting_fault(body: bytes) -> "str | None":
+    """Why the brackets outside strings are too many or nest too deep, or None.
 
-    Runs before the parser, whose recursion it bounds. A backslash outside a string stops the
-    parser at once, so it does not matter that it is taken for an escape here.
+    Runs before the parser, whose recursion and work it bounds. A backslash outside a string stops
+    the parser at once, so it does not matter that it is taken for an escape here.
     """
     unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     outside_strings = b"".join(unescaped.split(b'"')[::2])
+    brackets = outside_strings.translate(None, _NOT_BRACKETS)
+    if len(brackets) > 2 * MAX_JSON_CONTAINERS:
+        return f"the body has over {MAX_JSON_CONTAINERS} objects and arrays (MAX_JSON_CONTAINERS)"
     depth = 0
-    for byte in outside_strings.translate(None, _NOT_BRACKETS):
+    for byte in brackets:
         if byte in b"[{":
             depth += 1
             if depth > MAX_JSON_DEPTH:
-                return False
+                return f"the body nests deeper than {MAX_JSON_DEPTH} (MAX_JSON_DEPTH)"
         else:
             depth -= 1
-    return True
+    return None
 
 
 def _bounded_int(digits: str) -> int:
@@ -62,8 +65,9 @@ def parse_object(body: bytes) -> "dict[str, object]":
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PayloadError(f"the body is not UTF-8 (byte {error.start})") from None
-    if not _within_depth(body):
-        raise PayloadError(f"the body nests deeper than {MAX_JSON_DEPTH} (MAX_JSON_DEPTH)")
+    fault = _nesting_fault(body)
+    if fault is not None:
+        raise PayloadError(fault)
     try:
         value = json.loads(
             text,

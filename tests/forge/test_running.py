@@ -20,7 +20,8 @@ SERVE += "Forge(Path(sys.argv[1])).serve_forever()"
 def test_forge_json_says_where_it_runs_while_it_runs(tmp_path: Path) -> None:
     forge = Forge(tmp_path)
     with pytest.raises(ForgeError, match="no address yet"):
-        forge.clone_url("demo")
+        forge.create_repository("demo")
+    assert forge.repositories() == []
     assert forge.running() is None
     url = forge.start()
     described = json.loads((tmp_path / "forge.json").read_text())

@@ -19,6 +19,7 @@ from dcanary.forge.app import make_app
 from dcanary.forge.errors import ForgeError
 from dcanary.forge.layout import Layout, read_json, write_json
 from dcanary.forge.log import Delivery, DeliveryLog
+from dcanary.forge.names import check_repository_name
 from dcanary.forge.repositories import Repositories
 from dcanary.forge.webhooks import Webhooks
 
@@ -58,7 +59,9 @@ class Forge:
     # Repositories and deliveries: work whether the forge runs or not.
 
     def create_repository(self, name: str, default_branch: str = "main") -> Repository:
-        """An empty repository. Raises ForgeError for a bad or taken name."""
+        """An empty repository. Raises ForgeError for a bad or taken name or branch, or when the
+        forge never ran, so that there is no address to clone from."""
+        self.clone_url(check_repository_name(name))
         self._repositories.create(name, default_branch)
         return self.repository(name)
 

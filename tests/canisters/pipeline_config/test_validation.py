@@ -136,8 +136,8 @@ def test_relative_normalised_paths_are_taken(path: str) -> None:
         "a\0",
         "a\n",
         "*.x",
-    ]
-    + ["x" * 241],
+        "x" * 241,
+    ],
 )
 def test_paths_that_could_leave_the_checkout_or_have_two_spellings_are_refused(path: str) -> None:
     assert path_fault(path) is not None

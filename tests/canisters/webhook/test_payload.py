@@ -66,6 +66,12 @@ def test_a_body_of_brackets_is_refused_without_recursion(body: bytes) -> None:
         parse_object(body)
 
 
+def test_a_push_of_two_thousand_commits_is_within_the_bounds() -> None:
+    commit = {"id": "x", "author": {"name": "x"}, "added": [], "removed": [], "modified": ["x"]}
+    payload = {"commits": [commit] * 2_048}
+    assert parse_object(json.dumps(payload).encode()) == payload
+
+
 def test_brackets_inside_strings_do_not_count() -> None:
     text = "[{" * 500 + '\\"[' * 10 + "\\"
     assert parse_object(json.dumps({"message": text}).encode()) == {"message": text}
@@ -97,6 +103,7 @@ def test_escapes_cannot_hide_nesting() -> None:
         (b'{"a":1.' + b"9" * 1_000_000 + b"}", "digits"),
         (b'{"a":"\t"}', "not JSON"),
         (b"{} {}", "not JSON"),
+        (b'{"a":[' + b"{}," * 50_000 + b"{}]}", "MAX_JSON_CONTAINERS"),
     ],
 )
 def test_what_is_not_one_readable_object_is_refused(body: bytes, what: str) -> None:
