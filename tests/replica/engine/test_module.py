@@ -266,3 +266,31 @@ def test_the_cache_forgets_what_was_longest_unused(
     assert len(list((tmp_path / "cache").glob("*.cwasm"))) == 1
     again = compiler.Compiler(engine, tmp_path / "cache")
     assert [again.module(wasm).instructions for wasm in modules] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("section", "item", "reason"),
+    [
+        (1, b"\x60\0\0", "types, limit"),
+        (3, b"\0", "functions defined, limit 50000"),
+        (6, b"\x7f\0\x41\0\x0b", "globals defined, limit 1000"),
+        (7, b"\0\0\0", "exports, limit"),
+        (11, b"\x01\0", "data segments, limit"),
+    ],
+)
+def test_modules_with_far_too_many_items_are_refused_at_once(
+    section: int, item: bytes, reason: str
+) -> None:
+    count = 3_000_000
+    content = uleb(count) + item * count
+    wasm = b"\0asm\x01\0\0\0" + bytes((section,)) + uleb(len(content)) + content
+    begun = time.process_time()
+    with pytest.raises(InvalidWasm, match=reason):
+        load(gzip.compress(wasm, compresslevel=1))
+    assert time.process_time() - begun < 2
+
+
+def test_modules_with_far_too_many_sections_are_refused_at_once() -> None:
+    wasm = b"\0asm\x01\0\0\0" + b"\0\x02\x01x" * 3_000_000
+    with pytest.raises(InvalidWasm, match="sections"):
+        load(wasm)

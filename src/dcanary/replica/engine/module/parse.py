@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dcanary.replica.engine import limits
 from dcanary.replica.engine.module.binary import (
     SECTION_CODE,
     SECTION_CUSTOM,
@@ -23,6 +24,14 @@ from dcanary.replica.engine.module.binary import (
     sections,
     skip_constant_expression,
 )
+
+# More than any compiler makes; a module beyond is refused before time is spent on it.
+_MAX_SECTIONS = 10_000
+_MAX_TYPES = 100_000
+_MAX_IMPORTS = 10_000
+_MAX_TABLES = 100
+_MAX_EXPORTS = 100_000
+_MAX_DATA_SEGMENTS = 100_000
 
 KIND_FUNCTION, KIND_TABLE, KIND_MEMORY, KIND_GLOBAL = range(4)
 
@@ -114,6 +123,14 @@ class ParsedModule:
             raise MalformedModule(f"function {index} does not exist") from None
 
 
+def _count(data: bytes, most: int, what: str) -> tuple[int, int]:
+    """Number of items of a section, and the offset behind it."""
+    count, at = read_uleb(data, 0)
+    if count > most:
+        raise MalformedModule(f"{count} {what}, limit {most}")
+    return count, at
+
+
 def _limits(data: bytes, at: int) -> tuple[int, int, int | None, int]:
     flags = data[at]
     minimum, at = read_uleb(data, at + 1)
@@ -124,7 +141,7 @@ def _limits(data: bytes, at: int) -> tuple[int, int, int | None, int]:
 
 
 def _types(module: ParsedModule, data: bytes) -> None:
-    count, at = read_uleb(data, 0)
+    count, at = _count(data, _MAX_TYPES, "types")
     for _ in range(count):
         if data[at] != 0x60:
             raise MalformedModule("only plain function types are supported")
@@ -136,7 +153,7 @@ def _types(module: ParsedModule, data: bytes) -> None:
 
 
 def _imports(module: ParsedModule, data: bytes) -> None:
-    count, at = read_uleb(data, 0)
+    count, at = _count(data, _MAX_IMPORTS, "imports")
     for _ in range(count):
         module_name, at = read_name(data, at)
         item_name, at = read_name(data, at)
@@ -157,7 +174,7 @@ def _imports(module: ParsedModule, data: bytes) -> None:
 
 
 def _tables(module: ParsedModule, data: bytes) -> None:
-    count, at = read_uleb(data, 0)
+    count, at = _count(data, _MAX_TABLES, "tables")
     for _ in range(count):
         initialised = data[at] == 0x40
         if initialised:
@@ -169,14 +186,14 @@ def _tables(module: ParsedModule, data: bytes) -> None:
 
 
 def _memories(module: ParsedModule, data: bytes) -> None:
-    count, at = read_uleb(data, 0)
+    count, at = _count(data, 100, "memories")
     for _ in range(count):
         flags, minimum, maximum, at = _limits(data, at)
         module.memories.append(MemoryType(minimum, maximum, bool(flags & 4), bool(flags & 2)))
 
 
 def _globals(module: ParsedModule, data: bytes) -> None:
-    count, at = read_uleb(data, 0)
+    count, at = _count(data, limits.MAX_GLOBALS, "globals defined")
     for _ in range(count):
         first = at
         value_type = data[at]
@@ -191,7 +208,7 @@ def _globals(module: ParsedModule, data: bytes) -> None:
 
 
 def _exports(module: ParsedModule, data: bytes) -> None:
-    count, at = read_uleb(data, 0)
+    count, at = _count(data, _MAX_EXPORTS, "exports")
     for _ in range(count):
         export, at = read_name(data, at)
         kind = data[at]
@@ -200,7 +217,7 @@ def _exports(module: ParsedModule, data: bytes) -> None:
 
 
 def _data(module: ParsedModule, data: bytes, base: int) -> None:
-    count, at = read_uleb(data, 0)
+    count, at = _count(data, _MAX_DATA_SEGMENTS, "data segments")
     for _ in range(count):
         flags, at = read_uleb(data, at)
         if flags == 2:
@@ -232,6 +249,8 @@ def parse(wasm: bytes) -> ParsedModule:
     try:
         for section, start, end in sections(wasm):
             module.sections.append((section, start, end))
+            if len(module.sections) > _MAX_SECTIONS:
+                raise MalformedModule(f"more than {_MAX_SECTIONS} sections")
             if section == SECTION_CODE:
                 module.code_size = end - start
                 continue
@@ -240,7 +259,7 @@ def parse(wasm: bytes) -> ParsedModule:
                 title, at = read_name(content, 0)
                 module.custom.append((title, content[at:]))
             elif section == SECTION_FUNCTION:
-                count, at = read_uleb(content, 0)
+                count, at = _count(content, limits.MAX_FUNCTIONS, "functions defined")
                 for _ in range(count):
                     index, at = read_uleb(content, at)
                     module.function_types.append(index)

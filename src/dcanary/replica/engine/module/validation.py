@@ -80,12 +80,6 @@ def _check_sizes(module: ParsedModule) -> None:
         raise InvalidWasm(
             f"code section of {module.code_size} bytes, limit {limits.MAX_CODE_SECTION}"
         )
-    if len(module.function_types) > limits.MAX_FUNCTIONS:
-        raise InvalidWasm(
-            f"{len(module.function_types)} functions defined, limit {limits.MAX_FUNCTIONS}"
-        )
-    if len(module.globals) > limits.MAX_GLOBALS:
-        raise InvalidWasm(f"{len(module.globals)} globals defined, limit {limits.MAX_GLOBALS}")
     for index, item in enumerate(module.globals):
         if item.mutable and item.value_type not in NUMERIC_TYPES:
             raise InvalidWasm(f"global {index} is a mutable reference, which is not supported")
