@@ -169,3 +169,16 @@ def test_values_nested_too_deeply_are_refused() -> None:
     bomb = b"DIDL\x01\x6e\x00\x01\x00" + b"\x01" * 5000
     with pytest.raises(CandidError):
         decode([NAT], bomb)
+
+
+def test_nested_records_of_no_size_cannot_keep_the_decoder_busy() -> None:
+    depth = 60
+    table = b"".join(
+        b"\x6c\x02\x00" + bytes((index + 1,)) + b"\x01" + bytes((index + 1,))
+        for index in range(depth)
+    )
+    bomb = b"DIDL" + bytes((depth + 1,)) + table + b"\x6c\x00" + b"\x01\x00"
+    with pytest.raises(CandidError, match="far more values"):
+        decode([], bomb)
+    with pytest.raises(CandidError):
+        decode([Opt(TEXT)], bomb)

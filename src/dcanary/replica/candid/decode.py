@@ -40,6 +40,9 @@ _MAX_DEPTH = 100
 _MAX_EMPTY_ITEMS = 100_000
 """Items without bytes a vector may have; they cost nothing to send."""
 _MAX_TYPES = 10_000
+_FREE_STEPS = 200_000
+"""Values a message may hold beyond those its bytes account for: types can nest records without
+fields, or options over each other, to any number of values of no size."""
 
 
 class _Reader:
@@ -48,6 +51,7 @@ class _Reader:
         self.at = 0
         self.table: list[WireType] = []
         self.depth = 0
+        self.steps = _FREE_STEPS + 4 * len(data)
 
     # Bytes ---------------------------------------------------------------------------------
 
@@ -150,8 +154,13 @@ class _Reader:
     def value(self, wire: WireType, kind: Type | None) -> Any:
         """Read a value; `kind` None skips it."""
         self.depth += 1
+        self.steps -= 1
         if self.depth > _MAX_DEPTH:
+            self.depth -= 1
             raise CandidError(f"values nested deeper than {_MAX_DEPTH}")
+        if self.steps < 0:
+            self.depth -= 1
+            raise CandidError("the message describes far more values than it has bytes")
         try:
             return self._value(wire, kind)
         finally:
