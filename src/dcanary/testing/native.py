@@ -171,6 +171,8 @@ class NativeNetwork:
         load (`kybra.LoadError` for what is not supported).
         """
         chosen = self._new_id() if canister_id is None else as_principal(canister_id)
+        if chosen.bytes in self.canisters:
+            raise ValueError(f"there is already a canister {chosen}; upgrade or reinstall it")
         canister = NativeCanister(self, chosen, cycles, as_principal(caller))
         canister._load(main)
         data = canister._lifecycle_arg("init", arg)
@@ -438,6 +440,7 @@ class NativeCanister:
         """
         sender = self.controllers[0] if caller is None else as_principal(caller)
         before = self._instance_state()
+        heap, (runtime, *_) = self._snapshot()
         stable = bytes(self.stable.data)
         source = self._main if main is None else main
         try:
@@ -450,6 +453,8 @@ class NativeCanister:
             self._lifecycle("canister_post_upgrade", execution)
         except BaseException:
             self.__dict__.update(before)
+            heap.restore()
+            self._runtime.restore(runtime)
             self.stable.data[:] = stable
             raise
         self.version += 1

@@ -124,6 +124,26 @@ def test_an_upgrade_keeps_stable_memory_and_loses_the_heap(tmp_path: Path) -> No
     assert canister.query("get", "a") is None
 
 
+def test_a_pre_upgrade_that_traps_leaves_all_as_it_was(tmp_path: Path) -> None:
+    canister = install(
+        tmp_path,
+        "seen = []\n@pre_upgrade\ndef p() -> void:\n    seen.append(1)\n"
+        "    raise ValueError('no')\n"
+        "@query\ndef count() -> nat: return len(seen)\n",
+    )
+    with pytest.raises(CanisterTrap, match="ValueError: no"):
+        canister.upgrade()
+    assert canister.query("count") == 0
+
+
+def test_a_canister_id_is_taken_once(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(HEAD)
+    network = NativeNetwork()
+    first = network.install(tmp_path / "main.py", canister_id="rrkah-fqaaa-aaaaa-aaaaq-cai")
+    with pytest.raises(ValueError, match="there is already a canister rrkah"):
+        network.install(tmp_path / "main.py", canister_id=first)
+
+
 def test_init_and_post_upgrade_take_their_own_arguments(tmp_path: Path) -> None:
     canister = install(
         tmp_path,
