@@ -18,7 +18,7 @@ def network() -> None:
 
 
 @network.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free port.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 keeps the last one.")
 @pass_context
 def start(context: Context, port: int) -> None:
     """Start the network in the background. Its state stays on disk."""

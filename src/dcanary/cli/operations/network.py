@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from pathlib import Path
 
 import httpx
@@ -12,14 +13,33 @@ from dcanary.client.transport import NetworkAddress
 from dcanary.replica.network import control
 from dcanary.replica.network.files import RunningNetwork
 
+LAST_PORT_FILE = "last-port"
+
 
 def ensure_started(state_dir: Path, port: int = 0) -> tuple[RunningNetwork, bool]:
-    """The running network of the folder, and whether this call started it."""
+    """The running network of the folder, and whether this call started it.
+
+    Port 0 means the port of the last run, so that webhook URLs and executors stay right over
+    restarts; any free one at first, or when that port is taken.
+    """
     with translated():
         running = control.status(state_dir)
         if running is not None:
             return running, False
-        return control.start(state_dir, port), True
+        running = control.start(state_dir, port or _last_port(state_dir))
+        (state_dir / LAST_PORT_FILE).write_text(f"{running.port}\n")
+        return running, True
+
+
+def _last_port(state_dir: Path) -> int:
+    try:
+        port = int((state_dir / LAST_PORT_FILE).read_text())
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except (OSError, ValueError, OverflowError):
+        return 0
+    return port
 
 
 def require_running(state_dir: Path) -> RunningNetwork:
