@@ -1,8 +1,12 @@
-"""The methods of the canisters as `docs/reference/canisters.md` shows them, from their sources."""
+"""The methods of the canisters as `docs/reference/canisters.md` shows them.
+
+Signatures are those of the interface files beside the sources; who may call is read from `main.py`.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 
 from tests.docs.pages import ROOT
@@ -35,6 +39,7 @@ IN_THE_RULES = {
 }
 """Callers of updates whose check is not in `main.py` but in the rules that it calls."""
 
+_METHOD = re.compile(r"  (\w+) : (\(.*\) -> \(.*\))( query)?;")
 _CHECKS = {"refuse_unless": "role", "_lacks": "role"}
 _SIBLING_CHECKS = {
     "refuse_unless_sibling": None,
@@ -65,17 +70,21 @@ def common_methods(canister: str) -> list[Method]:
 
 
 def _all(canister: str) -> list[Method]:
-    tree = ast.parse((ROOT / "canisters" / canister / "main.py").read_text(encoding="utf-8"))
+    folder = ROOT / "canisters" / canister
+    entries = _entry_points((folder / "main.py").read_text(encoding="utf-8"))
+    interface = (folder / f"{canister}.did").read_text(encoding="utf-8")
     found = []
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        kinds = {one.id for one in node.decorator_list if isinstance(one, ast.Name)}
-        for kind in ("query", "update"):
-            if kind in kinds:
-                caller = "anyone" if kind == "query" else _caller(node)
-                found.append(Method(canister, node.name, kind, caller, _signature(node)))
+    for line in interface[interface.index("service : {") :].splitlines():
+        if match := _METHOD.fullmatch(line):
+            name, signature, query = match.groups()
+            kind = "query" if query else "update"
+            caller = "anyone" if query else _caller(entries[name])
+            found.append(Method(canister, name, kind, caller, signature))
     return sorted(found, key=lambda method: method.name)
+
+
+def _entry_points(source: str) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
 
 
 def _caller(node: ast.FunctionDef) -> str:
@@ -92,27 +101,6 @@ def _caller(node: ast.FunctionDef) -> str:
         if call.func.id in _SIBLING_CHECKS:
             return f"the canister {_SIBLING_CHECKS[call.func.id] or texts[-1]}"
     return ""
-
-
-def _signature(node: ast.FunctionDef) -> str:
-    given = ", ".join(_candid(arg.annotation) for arg in node.args.args)
-    return f"({given}) -> ({_candid(node.returns)})"
-
-
-def _candid(annotation: ast.expr | None) -> str:
-    """A type as Candid writes it; the names of records and variants stand for themselves."""
-    assert annotation is not None
-    if isinstance(annotation, ast.Subscript):
-        outer = ast.unparse(annotation.value)
-        inner = annotation.slice
-        if outer == "Tuple":
-            assert isinstance(inner, ast.Tuple)
-            return f"record {{ {'; '.join(_candid(each) for each in inner.elts)} }}"
-        if outer == "Async":
-            return _candid(inner)
-        return f"{outer.lower()} {_candid(inner)}"
-    name = ast.unparse(annotation)
-    return {"void": "", "Principal": "principal", "bool": "bool"}.get(name, name)
 
 
 def caller_of(method: Method) -> str:

@@ -45,7 +45,7 @@ def _inner_model(
 
 
 def _type(field: dict[str, Any], has_model: bool) -> str:
-    kinds = {"string": "text", "integer": "number", "boolean": "true or false"}
+    kinds = {"string": "text", "integer": "number", "boolean": "true or false", "null": "nothing"}
     if "oneOf" in field:
         return "Candid argument"
     if "enum" in field or "const" in field:

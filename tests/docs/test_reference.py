@@ -1,0 +1,213 @@
+"""The reference pages against the code that they describe."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from dcanary.agent.sandbox.model import REASONS
+from dcanary.client.errors import ClientError
+from dcanary.replica.engine.management.dispatch import NOT_SUPPORTED_YET
+from tests.docs import canisters, commands, keys
+from tests.docs.pages import DOCS, ROOT, generated, rows, text_of
+from tests.docs.write import GENERATED
+
+REFRESH = "out of date: run `.venv/bin/python -m tests.docs.write` and read the difference"
+KIB = 1024
+SECOND = 10**9
+UNITS = {"KIB", "MIB", "SECOND_NS", "VERSION"}
+"""Names in limits.py that bound nothing."""
+
+
+@pytest.mark.parametrize(("page", "part"), [(p, part) for p in GENERATED for part in GENERATED[p]])
+def test_the_generated_parts_are_what_the_code_gives(page: str, part: str) -> None:
+    assert generated(text_of(page), part) == GENERATED[page][part](), REFRESH
+
+
+def _described(text: str) -> dict[str, list[str]]:
+    """First cell (without backticks) -> the other cells, of every row of a page."""
+    return {cells[0].strip("`"): cells[1:] for cells in rows(text) if cells[0].startswith("`")}
+
+
+def test_every_key_of_a_pipeline_file_is_described_with_its_type_range_and_default() -> None:
+    found = [
+        tuple(cells[:4])
+        for cells in rows(text_of("reference/dcanary-yml.md"))
+        if len(cells) == 5 and cells[0].startswith("`")
+    ]
+    wanted = [
+        (f"`{path}`", kind, bounds, default) for path, kind, bounds, default in keys.expected()
+    ]
+    assert found == wanted
+
+
+def _limits() -> dict[str, str]:
+    """Constant -> its value as the page writes it."""
+    tree = ast.parse((ROOT / "canisters/shared/limits.py").read_text(encoding="utf-8"))
+    values: dict[str, object] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            expression = ast.Expression(node.value)
+            code = compile(ast.fix_missing_locations(expression), "limits", "eval")
+            values[node.targets[0].id] = eval(code, dict(values))
+    return {name: _value(name, value) for name, value in values.items() if name not in UNITS}
+
+
+def _value(name: str, value: object) -> str:
+    assert isinstance(value, int)
+    if name.endswith("_NS"):
+        return f"{value // SECOND} s"
+    for size, unit in ((KIB * KIB, "MiB"), (KIB, "KiB")):
+        if "BYTES" in name and value >= size and value % size == 0:
+            return f"{value // size} {unit}"
+    return str(value)
+
+
+def test_every_limit_is_listed_with_its_value() -> None:
+    listed = {name: cells[0] for name, cells in _described(text_of("reference/limits.md")).items()}
+    assert listed == _limits()
+
+
+@pytest.mark.parametrize("canister", ["common", *canisters.NAMES])
+def test_what_every_method_does_is_said(canister: str) -> None:
+    section = text_of("reference/canisters.md").split(f"<!-- end of {canister} -->")[1]
+    described = set(_described(section.split("\n## ")[0]))
+    common = canister == "common"
+    methods = canisters.common_methods("webhook") if common else canisters.methods(canister)
+    assert described == {method.name for method in methods}
+
+
+@pytest.mark.parametrize("canister", canisters.NAMES)
+def test_all_canisters_have_the_common_methods(canister: str) -> None:
+    found = [(one.name, one.kind, one.signature) for one in canisters.common_methods(canister)]
+    assert found == [
+        (one.name, one.kind, one.signature) for one in canisters.common_methods("webhook")
+    ]
+    assert [name for name, _, _ in found] == list(canisters.COMMON)
+
+
+def test_who_may_call_is_read_from_the_checks() -> None:
+    found = {
+        (one.canister, one.name): one.caller
+        for c in canisters.NAMES
+        for one in canisters.methods(c)
+    }
+    assert found["webhook", "trigger_run"] == "role Operator"
+    assert found["verification", "open_round"] == "the canister build_executor"
+    assert found["deployment", "register_target"] == "role Admin"
+    assert found["deployment", "start_release"] == "the canister verification"
+    assert found["build_executor", "lease_work"] == ""
+
+
+def _subclasses(kind: type[ClientError]) -> set[type[ClientError]]:
+    found = {kind}
+    for each in kind.__subclasses__():
+        found |= _subclasses(each)
+    return found
+
+
+def test_every_kind_of_failure_is_listed_with_its_exit_code() -> None:
+    for _ in commands.walk():
+        pass  # Loads every noun, and with it every kind of failure.
+    listed = _described(text_of("reference/errors-and-exit-codes.md"))
+    for kind in _subclasses(ClientError):
+        if not kind.__module__.startswith("dcanary."):
+            continue
+        name = kind.__name__.removesuffix("Error").lower()
+        assert name in listed, kind
+        assert listed[name][0] == str(kind.exit_code), kind
+
+
+def _cases(file: str, name: str) -> list[str]:
+    tree = ast.parse((ROOT / "canisters/shared" / file).read_text(encoding="utf-8"))
+    (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    return [
+        node.target.id
+        for node in found.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+
+
+def test_every_case_of_error_and_every_reason_is_listed() -> None:
+    listed = _described(text_of("reference/errors-and-exit-codes.md"))
+    assert set(_cases("errors.py", "Error")) | set(REASONS) <= set(listed)
+
+
+@pytest.mark.parametrize(
+    ("word", "file", "variant"),
+    [
+        ("delivery", "repository_types.py", "DeliveryState"),
+        ("run", "run_types.py", "RunState"),
+        ("stage", "run_types.py", "StageState"),
+        ("job", "run_types.py", "JobState"),
+        ("round", "attestation_types.py", "Phase"),
+        ("verdict", "attestation_types.py", "VerdictKind"),
+        ("approval request", "release_types.py", "ApprovalState"),
+        ("release", "release_types.py", "ReleaseState"),
+    ],
+)
+def test_every_state_is_listed(word: str, file: str, variant: str) -> None:
+    listed = {cells[0]: cells[1] for cells in rows(text_of("reference/errors-and-exit-codes.md"))}
+    assert sorted(listed[word].split(", ")) == sorted(_cases(file, variant))
+
+
+def _statuses(file: str) -> set[int]:
+    tree = ast.parse((ROOT / "canisters/webhook" / file).read_text(encoding="utf-8"))
+    return {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("refused", "Decision", "error_reply")
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, int)
+    }
+
+
+def test_every_status_of_the_front_door_is_listed() -> None:
+    listed = {int(cells[0]) for cells in rows(text_of("reference/http.md")) if cells[0].isdecimal()}
+    assert listed == _statuses("front_door.py") | _statuses("replies.py")
+
+
+def test_every_word_of_an_answer_is_listed() -> None:
+    text = text_of("reference/http.md")
+    source = (ROOT / "canisters/webhook/front_door.py").read_text(encoding="utf-8")
+    words = set(re.findall(r'"status": "(\w+)"', source))
+    assert len(words) > 4
+    assert {word for word in words if f'"status": "{word}"' not in text} == set()
+
+
+def test_everything_that_is_not_supported_yet_is_listed_with_its_source() -> None:
+    phrase = "not supported yet"
+    saying = {
+        str(path.relative_to(ROOT))
+        for folder in ("src", "canisters")
+        for path in (ROOT / folder).rglob("*.py")
+        if phrase in path.read_text(encoding="utf-8")
+    }
+    listed = {
+        cells[-1].strip("`")
+        for cells in rows(text_of("reference/not-yet.md"))
+        if cells[-1].endswith(".py`")
+    }
+    assert listed == saying
+
+
+def test_methods_that_the_replica_lacks_are_listed() -> None:
+    section = text_of("reference/not-yet.md").split("### Methods of the management canister")[1]
+    listed = set(re.findall(r"`(\w+)`", section.split("\n## ")[0]))
+    assert listed == NOT_SUPPORTED_YET
+
+
+def test_the_drawing_is_well_formed_and_described() -> None:
+    text = (DOCS / "flow.svg").read_text(encoding="utf-8")
+    # Our own file; a parser of hostile XML is not needed.
+    from xml.etree import ElementTree
+
+    root = ElementTree.fromstring(text)
+    names = {child.tag.rpartition("}")[2] for child in root}
+    assert {"title", "desc"} <= names
+    assert all(name in text for name in canisters.NAMES)
