@@ -18,8 +18,9 @@ class ExecutorConfig:
 
     `folder` is its own, on one file system; `sandbox` comes from `probe_sandbox()`, or is an
     UnsandboxedRunner when its operator allows that. `allow_network` lets stages that ask for the
-    network have it. `template` is `dcanary.wasm.ensure_template` or the like; without it there is
-    no runtime `python`. `secrets` are masked in logs. `report` gets one line about what happens.
+    network have it: that is the network of this machine, with all that listens on it. `template`
+    is `dcanary.wasm.ensure_template` or the like; without it there is no runtime `python`.
+    `secrets` are masked in logs. `report` gets one line about what happens.
     """
 
     folder: Path
