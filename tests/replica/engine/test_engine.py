@@ -70,6 +70,19 @@ def test_old_results_are_forgotten(subnet: Any, wat: Callable[[str], bytes]) -> 
     assert subnet.engine.request_status(request) is None
 
 
+def test_expired_messages_give_up_their_replies_when_there_are_too_many(
+    subnet: Any, wat: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canister = subnet.deploy(wat(COUNT))
+    monkeypatch.setattr(limits, "MAX_KEPT_REPLIES", 10)
+    requests = [subnet.submit(canister, "inc") for _ in range(4)]
+    subnet.engine.execute_round()
+    subnet.engine.execute_round(subnet.engine.now() + 6 * limits.MINUTE)
+    states = [subnet.engine.request_status(item).state for item in requests]
+    assert states == [RequestState.DONE] * 2 + [RequestState.REPLIED] * 2
+    assert subnet.engine.request_status(requests[0]).result is None
+
+
 def test_time_does_not_go_back(subnet: Any) -> None:
     now = subnet.engine.now()
     subnet.engine.set_time(now + 5)

@@ -191,6 +191,16 @@ def test_cycles_that_are_not_accepted_come_back(subnet: Any, counter: bytes, cal
     assert 0 < subnet.engine.cycles(counter) - before <= 500_000_000
 
 
+def test_no_cycles_appear_or_vanish(subnet: Any, counter: bytes, caller: bytes) -> None:
+    arg = encode([PRINCIPAL], [counter])
+    for method in ("twice", "pay", "halfway", "caught", "lost", "pay"):
+        subnet.call(caller, method, arg)
+    subnet.engine.execute_round(subnet.engine.now() + 3600 * 10**9)
+    canisters = subnet.engine._subnet.canisters.values()
+    assert sum(item.balance + item.consumed for item in canisters) == 200 * 10**12
+    assert all(item.consumed > 0 for item in canisters)
+
+
 def test_a_composite_query_calls_queries(subnet: Any, counter: bytes, caller: bytes) -> None:
     subnet.update(counter, "inc", returns=[NAT])
     assert subnet.query(caller, "through", [PRINCIPAL], [counter], [NAT]) == [1001]

@@ -328,6 +328,7 @@ _STATES = {
     "processing": RequestState.PROCESSING,
     "replied": RequestState.REPLIED,
     "rejected": RequestState.REJECTED,
+    "done": RequestState.DONE,
 }
 
 

@@ -55,6 +55,8 @@ MAX_INGRESS_TTL = 5 * MINUTE
 INGRESS_TTL_SLACK = 30 * SECOND
 STATUS_RETENTION = 5 * MINUTE
 """How long after its expiry the result of an ingress message stays readable."""
+MAX_KEPT_REPLIES = 128 * MIB
+"""Beyond, expired messages keep their state ("done") but not their reply."""
 
 # Canisters
 MAX_CONTROLLERS = 10

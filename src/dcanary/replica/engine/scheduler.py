@@ -141,7 +141,14 @@ class Scheduler:
         old = [
             request_id
             for request_id, result in subnet.results.items()
-            if result.expiry < limit and result.state in ("replied", "rejected")
+            if result.expiry < limit and result.state in ("replied", "rejected", "done")
         ]
         for request_id in old:
             del subnet.results[request_id]
+        kept = sum(len(result.reply or b"") for result in subnet.results.values())
+        for result in subnet.results.values():
+            if kept <= limits.MAX_KEPT_REPLIES:
+                return
+            if result.state == "replied" and result.expiry < subnet.now:
+                kept -= len(result.reply or b"")
+                result.state, result.reply = "done", None
