@@ -29,6 +29,7 @@ MIN_CELLS = 4
 _MERGE_BELOW = NODE_SIZE // 4
 _MERGED_MAX = NODE_SIZE * 3 // 4
 _OUTSIDE = 1 << 31
+_NODE_CLASS = class_of(NODE_SIZE)
 _NODE = struct.Struct("<BBHII")
 _HEAD = _NODE.size
 _KEY = 12
@@ -112,8 +113,9 @@ class Tree:
             raise StableMemoryCorrupt(
                 f"memory_id={self.entry.memory_id}: the block at {address} is not a tree node"
             )
-        size = class_size(node[1])
-        return node if size <= NODE_SIZE else self.stable.read(address, size)
+        if node[1] <= _NODE_CLASS:
+            return node
+        return self.stable.read(address, class_size(node[1]))
 
     def _leaf_of(self, key: bytes) -> bytes:
         """The leaf where the key is or would be."""

@@ -12,12 +12,13 @@ from typing import Any, Callable
 from ._encode import FIXED_FORMATS, ArgsEncoder
 from ._errors import CandidError
 from ._readers import (
+    FAULTS,
     READERS,
     ZERO_SIZE,
     Decoder,
+    as_candid_error,
     as_none,
     charge,
-    clear_errors,
     failing_reader,
     numbers_reader,
     opt_reader,
@@ -278,7 +279,7 @@ class ArgsDecoder:
 
     def __call__(self, data: bytes) -> list[Any]:
         reset_budget()
-        with clear_errors():
+        try:
             for head, decoders in self._known:
                 if data.startswith(head):
                     return self._values(data, len(head), decoders)
@@ -288,16 +289,22 @@ class ArgsDecoder:
                 del self._known[MAX_CACHED_HEADERS - 1 :]
                 self._known.insert(1, (data[:start], decoders))
             return self._values(data, start, decoders)
+        except FAULTS as fault:
+            raise as_candid_error(fault) from None
 
     def single(self, head: bytes) -> Callable[[bytes], Any]:
         """A decoder of one value whose message header was stored apart from it."""
-        with clear_errors():
+        try:
             (decode,), _ = self._compile(head)
+        except FAULTS as fault:
+            raise as_candid_error(fault) from None
 
         def decode_body(data: bytes) -> Any:
             reset_budget()
-            with clear_errors():
+            try:
                 value, pos = decode(data, 0)
+            except FAULTS as fault:
+                raise as_candid_error(fault) from None
             if pos != len(data):
                 raise CandidError(f"{len(data) - pos} bytes follow the value")
             return value

@@ -2,7 +2,7 @@
 
 Every length is checked against the bytes that are there; values without bytes (null, reserved,
 empty records) are counted against a budget, so that a short message cannot stand for a long vector;
-numbers are bounded. Failures are CandidError, or what `clear_errors` turns into one.
+numbers are bounded. Failures are CandidError or one of FAULTS.
 """
 
 from __future__ import annotations
@@ -292,20 +292,13 @@ def failing_reader(message: str) -> Decoder:
     return decode
 
 
-class clear_errors:
-    """Turns what cut-off or over-nested messages raise on the way into a CandidError."""
+FAULTS = (IndexError, struct.error, UnicodeDecodeError, RecursionError)
+"""What cut-off or over-nested messages raise on the way; `as_candid_error` names it."""
 
-    __slots__ = ()
 
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None or issubclass(kind, CandidError):
-            return
-        if issubclass(kind, (IndexError, struct.error)):
-            raise CandidError("the message ends in the middle of a value") from None
-        if issubclass(kind, UnicodeDecodeError):
-            raise CandidError("a text is not UTF-8") from None
-        if issubclass(kind, RecursionError):
-            raise CandidError("the message is nested too deeply") from None
+def as_candid_error(fault: Exception) -> CandidError:
+    if isinstance(fault, UnicodeDecodeError):
+        return CandidError("a text is not UTF-8")
+    if isinstance(fault, RecursionError):
+        return CandidError("the message is nested too deeply")
+    return CandidError("the message ends in the middle of a value")

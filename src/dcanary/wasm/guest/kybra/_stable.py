@@ -120,7 +120,7 @@ class Stable:
             self.pages = pages
 
     def read(self, address: int, length: int) -> bytes:
-        if address < PAGE or address + length > self.end:
+        if not PAGE <= address <= self.end - length:
             raise StableMemoryCorrupt(f"{length} bytes at {address} are outside the used blocks")
         data: bytes = _ic.stable_read(address, length)
         return data

@@ -10,7 +10,7 @@ import struct
 
 from ._encode import encoder_of
 from ._errors import CandidError
-from ._readers import clear_errors, reset_budget
+from ._readers import FAULTS, as_candid_error, reset_budget
 from ._text_parser import Parser, Value, hash_field
 from ._text_writer import show
 from ._types import (
@@ -212,7 +212,7 @@ def decode_to_text(data: bytes) -> str:
         raise TypeError(f"candid_decode takes a blob, not {type(data).__name__}")
     data = bytes(data)
     reset_budget()
-    with clear_errors():
+    try:
         types, pos = parse_header(data)
         shown = []
         for node in types:
@@ -220,4 +220,6 @@ def decode_to_text(data: bytes) -> str:
             shown.append(text)
         if pos != len(data):
             raise CandidError(f"{len(data) - pos} bytes follow the last value")
+    except FAULTS as fault:
+        raise as_candid_error(fault) from None
     return f"({', '.join(shown)})"
