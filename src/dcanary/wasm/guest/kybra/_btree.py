@@ -18,8 +18,7 @@ from typing import Iterator
 
 import _ic  # type: ignore[import-not-found]
 
-from ._errors import StableMemoryCorrupt
-from ._stable import NODE_SIZE, MapEntry, Stable, class_of, class_size
+from ._stable import NODE_SIZE, MapEntry, Stable, class_of, class_size, damaged
 
 LEAF, INNER = 0xB7, 0xB8
 MAX_INLINE = 512
@@ -110,7 +109,7 @@ class Tree:
     def _read(self, address: int, kind: int) -> bytes:
         node = self.stable.read(address, NODE_SIZE)
         if node[0] != kind:
-            raise StableMemoryCorrupt(
+            raise damaged(
                 f"memory_id={self.entry.memory_id}: the block at {address} is not a tree node"
             )
         if node[1] <= _NODE_CLASS:

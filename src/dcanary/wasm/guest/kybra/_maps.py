@@ -12,7 +12,7 @@ from ._encode import ArgsEncoder
 from ._errors import CandidError, Error, LoadError, StableMemoryCorrupt
 from ._keys import key_codec
 from ._runtime import declared, state
-from ._stable import MapEntry, Stable, created, opened
+from ._stable import MapEntry, Stable, created, damaged, opened
 from ._types import type_name
 
 MAX_MEMORY_ID = 253
@@ -111,7 +111,7 @@ class StableBTreeMap:
         if not self._ready:
             raise RuntimeError("a StableBTreeMap must be made while the canister's modules load")
         if stable.schema(entry.key_schema) != self._key_candid.header:
-            raise StableMemoryCorrupt(
+            raise damaged(
                 f"the keys of memory_id={self.memory_id} were stored with another type than "
                 f"{type_name(self._key_candid.types[0])}; the type of the keys cannot change, use "
                 "another memory_id and copy"

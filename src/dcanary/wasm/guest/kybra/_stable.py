@@ -55,6 +55,18 @@ def class_size(number: int) -> int:
     return (96 if number & 1 else 64) << (number >> 1)
 
 
+def damaged(text: str) -> StableMemoryCorrupt:
+    """Trap: nothing may catch this and go on with a memory that is half changed."""
+    _ic.trap(f"stable memory is not as StableBTreeMap left it: {text}")
+    return StableMemoryCorrupt(text)
+
+
+def no_room(text: str) -> Error:
+    """Trap, for the same reason: the change that needs room may be half done."""
+    _ic.trap(text)
+    return Error(text)
+
+
 class MapEntry:
     """The directory's record of one map: its tree and its types."""
 
@@ -90,7 +102,7 @@ class Stable:
         if address:
             block = self.read(address, 16)
             if block[:8] != _FREE:
-                raise StableMemoryCorrupt(f"the free block at {address} was written over")
+                raise damaged(f"the free block at {address} was written over")
             self._set_free(number, _U64.unpack_from(block, 8)[0])
             return address, number
         address = self.end
@@ -113,7 +125,7 @@ class Stable:
         pages = -(-end // PAGE)
         if pages > self.pages:
             if _ic.stable_grow(pages - self.pages) < 0:
-                raise Error(
+                raise no_room(
                     f"stable memory cannot grow to {pages} pages of 64 KiB: the canister's "
                     "memory allocation, its cycles or the subnet's storage do not allow it"
                 )
@@ -121,7 +133,7 @@ class Stable:
 
     def read(self, address: int, length: int) -> bytes:
         if not PAGE <= address <= self.end - length:
-            raise StableMemoryCorrupt(f"{length} bytes at {address} are outside the used blocks")
+            raise damaged(f"{length} bytes at {address} are outside the used blocks")
         data: bytes = _ic.stable_read(address, length)
         return data
 
@@ -137,7 +149,7 @@ class Stable:
             return None
         body = raw[: _ENTRY.size]
         if body[:4] != _ENTRY_MAGIC or _U32.unpack_from(raw, _ENTRY.size)[0] != crc32(body):
-            raise StableMemoryCorrupt(f"the directory entry of memory_id={memory_id} is damaged")
+            raise damaged(f"the directory entry of memory_id={memory_id} is damaged")
         entry = MapEntry(memory_id)
         _, entry.height, entry.root, entry.count, entry.key_schema, entry.value_schema, _ = (
             _ENTRY.unpack(body)
@@ -171,7 +183,7 @@ class Stable:
         if known is None:
             head = self.read(number << 5, 8)
             if head[:4] != b"SCHM":
-                raise StableMemoryCorrupt(f"there is no type description at {number << 5}")
+                raise damaged(f"there is no type description at {number << 5}")
             known = self.read((number << 5) + 8, _U32.unpack_from(head, 4)[0])
             self.schemas[number] = known
         return known
@@ -190,7 +202,7 @@ def opened() -> Stable | None:
         return None
     head = _ic.stable_read(0, _LISTS + 8 * CLASSES)
     if head[:8] != MAGIC:
-        raise StableMemoryCorrupt(
+        raise damaged(
             "stable memory does not begin with the header of StableBTreeMap: something else "
             "(another tool's canister, or ic.stable_write) wrote it; reinstall the canister, or "
             "do not mix both"
@@ -199,7 +211,7 @@ def opened() -> Stable | None:
     found.pages = pages
     found.end = _U64.unpack_from(head, 8)[0]
     if not PAGE <= found.end <= pages * PAGE:
-        raise StableMemoryCorrupt(f"the end of the blocks, {found.end}, is outside stable memory")
+        raise damaged(f"the end of the blocks, {found.end}, is outside stable memory")
     found.free = list(struct.unpack_from(f"<{CLASSES}Q", head, _LISTS))
     state.stable = found
     return found
@@ -210,7 +222,7 @@ def created() -> Stable:
     found = opened()
     if found is None:
         if _ic.stable_grow(1) < 0:
-            raise Error("stable memory cannot grow: not enough cycles or storage")
+            raise no_room("stable memory cannot grow: not enough cycles or storage")
         found = Stable()
         found.pages = 1
         found.end = PAGE
