@@ -22,7 +22,7 @@ def test_the_order_of_entries_does_not_matter_and_folders_are_there(tmp_path: Pa
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
     with tarfile.open(tmp_path / "one.tar") as archive:
         members = {member.name: member for member in archive}
-    assert list(members) == ["b", "a.txt", "b/link", "b/run"]
+    assert list(members) == [".", "b", "a.txt", "b/link", "b/run"]
     assert {(member.mtime, member.uid, member.uname) for member in members.values()} == {
         (1_000, 0, "")
     }

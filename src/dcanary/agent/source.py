@@ -41,7 +41,7 @@ def write_source(entries: Iterable[Entry], commit_time: int, into: Path) -> None
             raise SourceError(f"{path!r} lies behind something that is no folder")
         folders |= parents
     with tarfile.open(into, "w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
-        for folder in sorted(folders):
+        for folder in [".", *sorted(folders)]:
             archive.addfile(_info(folder, tarfile.DIRTYPE, 0o755, commit_time))
         for path in sorted(chosen):
             _add(archive, chosen[path], commit_time)

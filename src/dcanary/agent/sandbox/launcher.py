@@ -22,7 +22,7 @@ finish() {
   while :; do kill -STOP "$$"; done
 }
 mkdir -p "$source" "$HOME" "$TMPDIR" || finish unpack
-tar -x -f - -C "$source" --no-same-owner >&2 || finish unpack
+tar -x -f - -C "$source" --no-same-owner --delay-directory-restore >&2 || finish unpack
 exec </dev/null
 cd "$source" || finish unpack
 number=0
