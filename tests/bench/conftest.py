@@ -1,0 +1,9 @@
+"""Makes `bench`, which is not installed, importable as `python -m bench` finds it."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
