@@ -4,6 +4,7 @@ The order of the checks is part of the contract: nothing about a repository is r
 signature is valid, and nothing but a counter changes.
 """
 
+import hashlib
 from typing import Protocol
 
 from shared.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
@@ -34,20 +35,29 @@ class Known(Protocol):
     def run_of(self, repository: str, delivery: str) -> "tuple[bool, str | None]":
         """Whether the delivery was taken before, and the run that it started."""
 
+    def delivery_of_body(self, repository: str, digest: str) -> "str | None":
+        """The delivery that was recorded with a body of this sha256, or None."""
+
     def triggers_of(self, repository: str) -> "list[Trigger]": ...
 
     def open_deliveries(self) -> int: ...
 
 
-class Decision:
-    """`record` is what becomes of the delivery: None, or its event with an ignore reason or push.
+# Deliveries that were started by hand are recorded under such ids.
+MANUAL_PREFIX = "manual-"
 
-    `content` is the answer's JSON; the caller adds the run's id when `push` is set.
+
+class Decision:
+    """What to answer; `event` is set when the delivery is to be recorded.
+
+    `content` is the answer's JSON; the caller adds the run's id when `push` is set. `digest` is
+    the sha256 of the raw body.
     """
 
     __slots__ = (
         "content",
         "delivery",
+        "digest",
         "event",
         "ignored",
         "push",
@@ -61,6 +71,7 @@ class Decision:
         self.content = content
         self.repository = ""
         self.delivery = ""
+        self.digest = ""
         self.event = ""
         self.push: Push | None = None
         self.ignored: str | None = None
@@ -108,6 +119,10 @@ def _decide_signed(
         return refused(
             400, f"{DELIVERY_HEADER} is missing or not an id of letters, digits, -, _, ."
         )
+    if delivery.startswith(MANUAL_PREFIX):
+        return refused(
+            400, f"{DELIVERY_HEADER} starts with {MANUAL_PREFIX}: runs started by hand are named so"
+        )
     seen, run = known.run_of(repository, delivery)
     if seen:
         return Decision(200, {"status": "duplicate", "delivery": delivery, "run": run})
@@ -128,6 +143,14 @@ def _decide_signed(
         ignored = why_not(known.triggers_of(repository), push)
     else:
         ignored = f"ignored, because event {event} starts no run (only push does)"
+    # The signature covers the body alone: whoever saw one delivery could post it again under any
+    # other id and event name. Forges never send two pushes with the same bytes.
+    digest = hashlib.sha256(body).hexdigest()
+    first = known.delivery_of_body(repository, digest)
+    if first is not None:
+        run = known.run_of(repository, first)[1]
+        if run is not None or ignored is not None:
+            return Decision(200, {"status": "duplicate", "delivery": first, "run": run})
     if ignored is not None:
         decision = Decision(200, {"status": "ignored", "delivery": delivery, "reason": ignored})
     elif known.open_deliveries() >= MAX_OPEN_DELIVERIES:
@@ -138,6 +161,7 @@ def _decide_signed(
         decision = Decision(202, {"status": "accepted", "delivery": delivery})
     decision.repository = repository
     decision.delivery = delivery
+    decision.digest = digest
     decision.event = event
     decision.push = push
     decision.ignored = ignored

@@ -16,6 +16,7 @@ SIGNATURE_HEADER = "x-hub-signature-256"
 DELIVERY_HEADER = "x-github-delivery"
 EVENT_HEADER = "x-github-event"
 SIGNATURE_PREFIX = "sha256="
+SIGNATURE_CHARS = len(SIGNATURE_PREFIX) + 64
 SKIP_MARKS = ("[skip ci]", "[ci skip]", "[no ci]")
 
 _ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
@@ -31,9 +32,12 @@ def only_header(headers: "list[tuple[str, str]]", name: str) -> "str | None":
 def is_signed(body: bytes, signature: "str | None", secrets: "list[bytes]") -> bool:
     """Whether `signature` is `sha256=<hex>` of the raw body under one of the live secrets.
 
-    Every secret is tried and compared in constant time, whichever fits.
+    Every secret is tried and compared in constant time, whichever fits; what cannot be a signature
+    is not worth hashing a body for.
     """
     given = (signature or "").encode("utf-8", "replace")
+    if len(given) != SIGNATURE_CHARS:
+        return False
     signed = False
     for secret in secrets:
         expected = SIGNATURE_PREFIX + hmac.new(secret, body, hashlib.sha256).hexdigest()

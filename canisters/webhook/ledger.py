@@ -9,6 +9,7 @@ from shared.repository_types import Delivery, Repository, RepositoryInput
 from shared.run_types import Source
 
 from webhook.store import (
+    bodies,
     counters,
     deliveries,
     delivery_order,
@@ -67,6 +68,9 @@ class StoredKnown:
     def run_of(self, repository: str, delivery: str) -> "tuple[bool, str | None]":
         stored = deliveries.get(delivery_key(repository, delivery))
         return (False, None) if stored is None else (True, stored["delivery"]["run"])
+
+    def delivery_of_body(self, repository: str, digest: str) -> "str | None":
+        return bodies.get(f"{repository}/{digest}")
 
     def triggers_of(self, repository: str) -> "list[Trigger]":
         return triggers_of(repository)
@@ -166,6 +170,11 @@ def add_delivery(delivery: Delivery, source: Source) -> str:
     delivery_order.insert(f"{repository}/{number}", delivery["delivery"])
     add_one(ALL_DELIVERIES)
     return key
+
+
+def remember_body(repository: str, digest: str, delivery: str) -> None:
+    """Name the delivery that a body of this sha256 is known by from now on."""
+    bodies.insert(f"{repository}/{digest}", delivery)
 
 
 def view_delivery(repository: str, delivery: str) -> "Delivery | None":

@@ -9,7 +9,7 @@ from shared.release_types import TextResult
 from shared.repository_types import Delivery, DeliveryState, ManualTrigger
 
 from webhook import dispatch, ledger
-from webhook.front_door import Decision, decide
+from webhook.front_door import MANUAL_PREFIX, Decision, decide
 from webhook.github import Push
 from webhook.replies import json_reply
 from webhook.triggers import starts_on_hand
@@ -56,6 +56,7 @@ def _record(decision: Decision, now_ns: int) -> "str | None":
         "attempts": 0,
     }
     _store(delivery, push.message, push.author)
+    ledger.remember_body(decision.repository, decision.digest, decision.delivery)
     return run
 
 
@@ -113,7 +114,7 @@ def start_by_hand(value: ManualTrigger, caller: str, now_ns: int) -> TextResult:
         }
     run = ledger.next_run()
     delivery: Delivery = {
-        "delivery": f"{MANUAL_EVENT}-{run}",
+        "delivery": f"{MANUAL_PREFIX}{run}",
         "repository": repository,
         "event": MANUAL_EVENT,
         "ref": value["ref"],

@@ -1,7 +1,8 @@
 """The canister's stable maps and their records. Sizes are bytes of Candid; see `shared.limits`.
 
 Lists are dense: `repository_order` holds 0, 1, 2 … per repository, `delivery_order` holds
-`<repository>/<number>`. Delivery keys are `<repository>/<delivery id>`; neither part holds a `/`.
+`<repository>/<number>`. `bodies` holds `<repository>/<sha256 of a raw body>` -> delivery id.
+Delivery keys are `<repository>/<delivery id>`; neither part holds a `/`.
 """
 
 from kybra import Principal, Record, StableBTreeMap, Vec, blob, nat8, nat16, nat64, text
@@ -61,3 +62,4 @@ deliveries = StableBTreeMap[text, DeliveryRecord](
 )
 delivery_order = StableBTreeMap[text, text](memory_id=9, max_key_size=120, max_value_size=150)
 counters = StableBTreeMap[text, nat64](memory_id=10, max_key_size=120, max_value_size=20)
+bodies = StableBTreeMap[text, text](memory_id=11, max_key_size=150, max_value_size=150)

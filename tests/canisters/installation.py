@@ -102,8 +102,11 @@ class Installation:
         event: str = "push",
         secret: bytes = SECRET,
     ) -> tuple[int, dict[str, Any]]:
-        """POST a signed delivery as a forge does; status and JSON of the answer."""
-        raw = push_payload() if body is None else body
+        """POST a signed delivery as a forge does; status and JSON of the answer.
+
+        Without `body` it is a push of the same commit whose bytes are those of this id alone.
+        """
+        raw = push_payload(compare=delivery) if body is None else body
         answer = self.webhook.http(
             "POST",
             f"/webhook/github/{repository}",

@@ -105,7 +105,7 @@ def test_deliveries_from_signature_to_queued_run_with_upgrades_in_between(world:
 
     # Refused while build_executor cannot; taken when it can again.
     world.executor.update("answer_with", "trap", caller=OWNER)
-    assert world.deliver("d-2", push_payload())[0] == 202
+    assert world.deliver("d-2", push_payload(compare="again"))[0] == 202
     world.pocket.run(2)
     world.webhook.put("upgrade")
     world.executor.update("answer_with", "Ok", caller=OWNER)

@@ -25,6 +25,7 @@ class Known:
 
     def __init__(self) -> None:
         self.deliveries: dict[tuple[str, str], str | None] = {}
+        self.bodies: dict[tuple[str, str], str] = {}
         self.triggers: list[Trigger] = [{"Push": ["main", "release/*"]}, {"Tag": ["v*"]}]
         self.open = 0
 
@@ -34,6 +35,9 @@ class Known:
     def run_of(self, repository: str, delivery: str) -> tuple[bool, str | None]:
         key = (repository, delivery)
         return key in self.deliveries, self.deliveries.get(key)
+
+    def delivery_of_body(self, repository: str, digest: str) -> str | None:
+        return self.bodies.get((repository, digest))
 
     def triggers_of(self, repository: str) -> list[Trigger]:
         return self.triggers
