@@ -90,7 +90,7 @@ def test_our_parser_and_that_of_ic_py_read_the_same_methods(name: str) -> None:
 
 def test_a_mistake_in_an_interface_file_would_be_noticed() -> None:
     with pytest.raises(AssertionError):
-        read_with_ic_py(golden("webhook").replace("-> (Health) query;", "-> Health) query;"))
+        read_with_ic_py(golden("webhook").replace("health : ()", "health ! : ()"))
 
 
 @pytest.mark.replica
