@@ -1,0 +1,107 @@
+"""Exit codes of `dcanary` against a real installation: 0 done, 1 refused, 2 usage, 3 network.
+
+What is typed wrong without an installation: tests/cli.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.pipelines import counter_files
+from tests.e2e.world import World, state_of, wait_until
+
+
+@pytest.fixture(scope="module")
+def approval(world: World) -> str:
+    """A request that waits for its approver."""
+    repository = world.add_repository("typed", counter_files("typed"))
+    run = world.push(repository)
+    return str(world.approval_of(run)["approval"])
+
+
+def test_what_is_done_exits_with_0(world: World, approval: str) -> None:
+    for command in (
+        ["system", "status"],
+        ["run", "list"],
+        ["run", "show", "run-1"],
+        ["run", "watch", "run-1"],
+        ["approval", "show", approval],
+        ["executor", "list"],
+        ["delivery", "list", "typed"],
+        ["target", "show", "typed"],
+        ["pipeline", "show", "typed"],
+    ):
+        done = world.run(*command)
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout.strip()
+        as_json = world.run("--json", *command)
+        assert as_json.returncode == 0
+        json.loads(as_json.stdout)
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["run", "show", "run-99"], "NotFound"),
+        (["repository", "add", "typed", "--clone-url", "http://example.org/x.git"], "Conflict"),
+        (["target", "call", "typed", "get"], "no canister yet"),
+        (["release", "show", "release-99"], "NotFound"),
+        (["--identity", "stranger", "target", "stop", "typed"], "Denied"),
+        (["--identity", "stranger", "executor", "register", "x", "--operator", "eve"], "Denied"),
+        (["--identity", "stranger", "approval", "approve", "APPROVAL", "--yes"], "Denied"),
+        (["--identity", "anonymous", "approval", "approve", "APPROVAL", "--yes"], "anonymous"),
+        (
+            ["--identity", "approver", "approval", "approve", "APPROVAL", "--sha256", "0" * 64],
+            "sha256",
+        ),
+    ],
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else value,
+)
+def test_what_a_canister_refuses_exits_with_1_and_its_sentence(
+    world: World, approval: str, command: list[str], told: str
+) -> None:
+    done = world.run(*[approval if word == "APPROVAL" else word for word in command])
+    assert done.returncode == 1, done.stderr
+    assert told in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    pending = world.system.verification.ask("get_approval", approval)
+    assert state_of(pending) == "Pending"
+
+
+def test_what_is_not_right_on_this_machine_exits_with_2(world: World, tmp_path: Path) -> None:
+    done = world.run("--identity", "nobody", "run", "list")
+    assert done.returncode == 2
+    assert "dcanary identity new nobody" in done.stderr
+    bad = counter_files("typed")["dcanary.yml"].replace("quorum: 2", "quorum: 9")
+    (tmp_path / "dcanary.yml").write_text(bad)
+    done = world.run("pipeline", "update", str(tmp_path), "--repository", "typed")
+    assert done.returncode == 2
+    assert "dcanary.yml:" in done.stderr
+    assert "stages.build.quorum" in done.stderr
+    assert "Traceback" not in done.stderr
+    found = world.system.pipeline_config.ask("get_pipeline_config", "typed")
+    assert found["version"] == 1
+
+
+def test_a_network_that_is_gone_exits_with_3_and_works_again_when_it_is_back(
+    empty_world: World,
+) -> None:
+    world = empty_world
+    world.add_repository("gone", counter_files("gone"))
+    port = world.kill_network()
+    for command in (["run", "list"], ["network", "status"], ["system", "status"]):
+        done = world.run(*command)
+        assert done.returncode == 3, (command, done.stderr)
+        assert "dcanary network start" in done.stderr
+        assert "Traceback" not in done.stderr
+    as_json = world.run("--json", "run", "list")
+    assert as_json.returncode == 3
+    assert json.loads(as_json.stderr)["error"] == "network"
+    done = world.run("network", "start", "--port", str(port))
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: world.run("repository", "show", "gone").returncode == 0, "the network")
+    world.run("network", "stop")
