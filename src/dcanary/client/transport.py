@@ -247,12 +247,20 @@ class Connection:
         return None
 
     def _rejection(self, answer: Mapping[str, Any], canister: bytes, method: str) -> RejectedError:
-        return RejectedError(
+        error_code = str(answer.get("error_code") or "")
+        rejected = RejectedError(
             int(answer.get("reject_code", 0)),
             str(answer.get("reject_message", "the network gave no reason")),
-            str(answer.get("error_code") or ""),
+            error_code,
             self._where(canister, method),
         )
+        if error_code == "IC0406":
+            rejected.hint = (
+                "the canister takes no such update from anonymous callers: choose an --identity"
+                if self.identity.sender().bytes == principal.ANONYMOUS
+                else "the canister refused to look at it: is an argument above its limit?"
+            )
+        return rejected
 
     def _where(self, canister: bytes, method: str) -> str:
         return f"{principal.to_text(canister) if canister else 'management canister'}.{method}"
