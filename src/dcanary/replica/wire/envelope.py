@@ -9,6 +9,7 @@ import cbor2
 
 from . import principal
 from .errors import bad_request
+from .plain_cbor import check_plain
 from .request_id import hash_of_map
 
 SELF_DESCRIBED = b"\xd9\xd9\xf7"
@@ -176,6 +177,7 @@ def _delegation(item: object) -> Delegation:
 def decode_envelope(body: bytes) -> Envelope:
     """Decode the body of a POST. Raises RequestRefused (400) when it is not an envelope."""
     data = body[3:] if body.startswith(SELF_DESCRIBED) else body
+    check_plain(data)
     try:
         decoded = cbor2.loads(data, allow_duplicate_keys=False)
     # cbor2 may raise from the built-in decoders of tags (dates, fractions, addresses) too.
