@@ -307,6 +307,34 @@ def test_an_executor_that_breaks_off_goes_on_from_its_folder(
     assert site.chain.job("run-1/build/0").attempt == 1
 
 
+class Early(MemoryChainView):
+    """A chain that answers wrong about rounds: its `answer` says how, for some times."""
+
+    def __init__(self, chain: MemoryChain, answer: str, times: int) -> None:
+        super().__init__(chain, "alice", "alice")
+        self.answer, self.times = answer, times
+
+    def get_round(self, run: str, stage: str) -> dict[str, Any]:
+        found = super().get_round(run, stage)
+        if self.times <= 0 or not found["votes"]:
+            return found
+        self.times -= 1
+        if self.answer == "NotFound":
+            raise RefusedError("NotFound", "there is no round yet", "memory")
+        return {**found, "phase": {"Reveal": None}}
+
+
+@pytest.mark.parametrize("answer", ["NotFound", "Reveal"])
+def test_a_vote_survives_a_round_that_is_not_open_yet_or_is_shown_too_far(
+    site: Site, answer: str
+) -> None:
+    site.add(stage_record(commands=COPY, artifacts=["build/out"], replicas=2, quorum=2))
+    early = site.executor(chain=Early(site.chain, answer, 3))
+    until(lambda: early._chain.times == 0, early)  # type: ignore[attr-defined]
+    until(lambda: site.chain.stages["run-1", "build"].verdict, early, site.executor("bob"))
+    assert len(site.verdict()["jobs"]) == 2
+
+
 def test_a_commitment_that_came_too_late_is_forgotten(site: Site) -> None:
     site.add(stage_record(COPY, ["build/out"]))
     executor = site.executor(chain=Breaking(site.chain, "submit_commitment", False))

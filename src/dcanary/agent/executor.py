@@ -29,6 +29,8 @@ MAX_HELD_JOBS = 256
 _LONGEST_PAUSE_SECONDS = 30.0
 _TICK_SECONDS = 0.1
 _TEND_SECONDS = 2.0
+# Longer than any round lasts, and its opening may be delayed before that.
+_ROUND_SECONDS = 4 * 3_600.0
 
 
 class Executor:
@@ -245,6 +247,10 @@ class Executor:
         except RefusedError as error:
             if error.kind != "NotFound":
                 raise
+            # `build_executor` opens the round by a message that may still be on its way: a
+            # commitment that was taken must not be thrown away for that.
+            if time.time() - held.since < _ROUND_SECONDS:
+                return False
             self._state.forget(held.job)
             return True
         if "Closed" in round_["phase"]:
@@ -271,7 +277,9 @@ class Executor:
             if error.kind in ("Unavailable", "Exhausted"):
                 raise
             self._config.report(f"{held.job}: the reveal is refused: {error}")
-            self._state.forget(held.job)
+            # Too early or too late: the round tells by itself, and queries may be answered wrong.
+            if error.kind != "Conflict":
+                self._state.forget(held.job)
             return
         self._state.advance(held, "revealed")
         self._config.report(f"{held.job}: revealed")
