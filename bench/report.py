@@ -84,7 +84,7 @@ class Report:
         if self.load > self.processors / 2:
             told += (
                 f"; other work was going on (load {self.load:.1f}): ratios of times are less "
-                "certain, instructions are exact"
+                "certain, instructions hardly depend on it"
             )
         return told
 
