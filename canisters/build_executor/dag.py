@@ -37,6 +37,8 @@ def fault(stages: "list[Stage]") -> "str | None":
             return f"stage {name}: replicas is {stage['replicas']}, use 1 to {MAX_REPLICAS}"
         if not 1 <= stage["quorum"] <= stage["replicas"]:
             return f"stage {name}: quorum is {stage['quorum']}, use 1 to {stage['replicas']}"
+        if 2 * stage["quorum"] <= stage["replicas"]:
+            return f"stage {name}: quorum {stage['quorum']} is no majority of {stage['replicas']}"
     placed = order(stages)
     return placed if isinstance(placed, str) else None
 

@@ -104,6 +104,11 @@ def _votes_fault(stage: Stage) -> "str | None":
         return f"replicas: {stage['replicas']}: use 1 to {MAX_REPLICAS} (MAX_REPLICAS)"
     if not 1 <= stage["quorum"] <= stage["replicas"]:
         return f"quorum: {stage['quorum']}: use 1 to replicas ({stage['replicas']})"
+    if 2 * stage["quorum"] <= stage["replicas"]:
+        return (
+            f"quorum: {stage['quorum']} of {stage['replicas']} replicas is no majority, so "
+            f"two results could both reach it: use at least {stage['replicas'] // 2 + 1}"
+        )
     if stage["retries"] >= MAX_JOB_ATTEMPTS:
         return f"retries: {stage['retries']}: use 0 to {MAX_JOB_ATTEMPTS - 1} (MAX_JOB_ATTEMPTS)"
     return None

@@ -66,6 +66,8 @@ def check_opening(request: "RoundInput", now_ns: int) -> "Error | None":
         return invalid(f"replicas is {replicas}: use 1 to {MAX_REPLICAS} (MAX_REPLICAS)")
     if not 1 <= quorum <= replicas:
         return invalid(f"quorum is {quorum}: use 1 to replicas, which is {replicas}")
+    if 2 * quorum <= replicas:
+        return invalid(f"quorum {quorum} is no majority of {replicas}: two results could reach it")
     if request["commit_until_ns"] <= now_ns:
         return invalid("commit_until_ns is in the past: no executor could commit in time")
     return None

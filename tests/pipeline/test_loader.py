@@ -70,6 +70,27 @@ def test_a_quorum_above_replicas_names_file_line_column_and_field() -> None:
     assert error == "dcanary.yml:12:5: stages.build.quorum: must be at most replicas (3)"
 
 
+@pytest.mark.parametrize(("replicas", "quorum", "least"), [(3, 1, 2), (4, 2, 3), (2, 1, 2)])
+def test_a_quorum_that_two_results_could_reach_is_refused(
+    replicas: int, quorum: int, least: int
+) -> None:
+    text = GOOD.replace("quorum: 2", f"quorum: {quorum}").replace(
+        "replicas: 3", f"replicas: {replicas}"
+    )
+    assert errors_of(text) == [
+        "dcanary.yml:12:5: stages.build.quorum: must be more than half of replicas "
+        f"({replicas}): at least {least}"
+    ]
+
+
+def test_a_quorum_that_is_left_out_is_held_against_the_replicas() -> None:
+    text = GOOD.replace("    quorum: 2\n", "").replace("replicas: 3", "replicas: 5")
+    (error,) = errors_of(text)
+    assert "stages.build" in error
+    assert "quorum" in error
+    assert "at least 3" in error
+
+
 def test_all_errors_of_a_file_are_reported_at_once_in_order() -> None:
     bad = GOOD.replace("quorum: 2", "quorum: 4\n    quorums: 1").replace("2GiB", "2Gib")
     bad = bad.replace("runtime: motoko", "runtime: rust").replace("stage: build", "stage: nope")

@@ -6,6 +6,7 @@ one run over a file finds all its errors.
 
 from collections.abc import Iterator
 
+from dcanary.pipeline import limits
 from dcanary.pipeline.errors import Location
 from dcanary.pipeline.source import Value
 
@@ -77,8 +78,15 @@ def find_cycle(edges: dict[str, list[str]]) -> list[str] | None:
 
 def _quorum(here: Location, stage: dict[str, Value]) -> Iterator[Finding]:
     replicas, quorum = stage.get("replicas", 3), stage.get("quorum", 2)
-    if type(replicas) is int and type(quorum) is int and quorum > replicas >= 1:
+    if type(replicas) is not int or type(quorum) is not int:
+        return
+    if quorum > replicas >= 1:
         yield (*here, "quorum"), f"must be at most replicas ({replicas})"
+    elif 0 < 2 * quorum <= replicas <= limits.MAX_REPLICAS:
+        # Two different results could both reach it.
+        least = replicas // 2 + 1
+        said = f"must be more than half of replicas ({replicas}): at least {least}"
+        yield (*here, "quorum"), said
 
 
 def _brought_twice(

@@ -36,6 +36,7 @@ def test_stages_come_after_what_they_depend_on_and_else_in_the_order_written() -
         ([stage("a", replicas=14)], "replicas"),
         ([stage("a", quorum=4)], "quorum"),
         ([stage("a", quorum=0)], "quorum"),
+        ([stage("a", quorum=1)], "no majority"),
         ([stage(f"s{n}") for n in range(33)], "1 to 32"),
     ],
 )

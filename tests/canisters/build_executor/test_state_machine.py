@@ -57,7 +57,8 @@ class BuildExecutor(RuleBasedStateMachine):
         for number, name in enumerate(NAMES[: 1 + len(edges)][:3]):
             after = [NAMES[number - 1]] if number and edges[number - 1] else []
             replicas = 3 - number
-            stages.append(stage(name, depends_on=after, replicas=replicas, quorum=1))
+            quorum = replicas // 2 + 1
+            stages.append(stage(name, depends_on=after, replicas=replicas, quorum=quorum))
         run = f"run-{self.started}"
         wanted = spec(run, *stages, deploy=deploy("one") if deployed else None)
         assert self.world.enqueue(wanted) == {"Ok": None}

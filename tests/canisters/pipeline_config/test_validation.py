@@ -81,6 +81,8 @@ def test_the_example_is_valid_and_so_is_one_that_deploys_nothing() -> None:
         ("stages.1.replicas", 14, "MAX_REPLICAS"),
         ("stages.1.quorum", 0, "stage test: quorum"),
         ("stages.1.quorum", 4, "stage test: quorum: 4"),
+        ("stages.1.quorum", 1, "stage test: quorum: 1 of 3 replicas is no majority"),
+        ("stages.1.replicas", 4, "stage test: quorum: 2 of 4 replicas is no majority"),
         ("stages.1.retries", 5, "MAX_JOB_ATTEMPTS"),
         ("gates", [{"MaxArtifactBytes": 1}] * 17, "MAX_GATES"),
         ("gates", [{"MaxArtifactBytes": 0}], "gates"),

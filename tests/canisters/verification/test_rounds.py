@@ -252,6 +252,7 @@ def test_a_reveal_with_a_short_nonce_or_environment_is_invalid() -> None:
         ("replicas", 14),
         ("quorum", 0),
         ("quorum", 4),
+        ("quorum", 1),
         ("commit_until_ns", NOW),
     ],
 )
