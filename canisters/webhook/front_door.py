@@ -85,7 +85,7 @@ def refused(status: int, sentence: str) -> Decision:
 def decide(
     known: Known, method: str, url: str, headers: "list[tuple[str, str]]", body: bytes
 ) -> Decision:
-    """Check a request in the contract's order; see flow "Webhook" in docs/api.md."""
+    """Check a request in the contract's order; see flow "Webhook" in docs/reference/http.md."""
     route = route_of(url)
     if route is None:
         return refused(404, "no such path: deliveries go to /webhook/<provider>/<repository>")
