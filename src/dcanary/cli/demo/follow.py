@@ -21,6 +21,7 @@ class Follower:
         self._system = system
         self._reporter = reporter
         self._told: dict[str, str] = {}
+        self._when: dict[str, float] = {}
 
     def until_ended(self, runs: Sequence[str], timeout: float) -> dict[str, dict[str, Any]]:
         """The runs when all have ended. Raises ClientError after `timeout` seconds."""
@@ -43,7 +44,37 @@ class Follower:
     def _tell(self, key: str, value: str, text: str, **data: Any) -> None:
         if self._told.get(key) != value:
             self._told[key] = value
+            self._when[key] = self._reporter.elapsed()
             self._reporter.detail(text, **data)
+
+    def summarise(self, found: dict[str, Any]) -> None:
+        """One table per run: who built which stage when, and what each operator voted."""
+        run = found["run"]
+        rows = []
+        for stage in found["stages"]:
+            place = f"{run} {stage['name']}"
+            voted = self._system.verification.ask("get_round", run, stage["name"])
+            for vote in sorted(voted["votes"], key=lambda one: str(one["operator"])):
+                key = f"{place} {vote['operator']}"
+                agreed = voted["verdict"] and vote["job"] in voted["verdict"]["jobs"]
+                rows.append(
+                    {
+                        "run": run,
+                        "stage": stage["name"],
+                        "operator": vote["operator"],
+                        "executor": vote["executor"][:11] + "…",
+                        "leased": self._time(vote["job"]),
+                        "committed": self._time(f"{key} committed"),
+                        "revealed": self._time(f"{key} revealed"),
+                        "manifest": vote["manifest"][:16] + "…",
+                        "vote": "agreed" if agreed else "disputed",
+                    }
+                )
+        self._reporter.table(rows)
+
+    def _time(self, key: str) -> str:
+        seen = self._when.get(key)
+        return "-" if seen is None else f"{seen:.1f} s"
 
     def _look(self, run: str) -> dict[str, Any] | None:
         try:

@@ -240,7 +240,8 @@ class MainJob:
     def _follow(self, runs: dict[str, str]) -> None:
         with self.report.step("Three executors build the commit; two must agree on every byte"):
             ended = self.follower.until_ended(list(runs.values()), RUN_SECONDS)
-            for run, found in ended.items():
+            for run, found in sorted(ended.items()):
+                self.follower.summarise(found)
                 if state_of(found) != "Succeeded":
                     raise Ended(
                         f"{run} ended as {describe(found['state'])}",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 
@@ -17,7 +20,8 @@ class Reporter:
 
     def __init__(self, as_json: bool) -> None:
         self._json = as_json
-        self._console = Console(highlight=False, soft_wrap=True)
+        width = None if sys.stdout.isatty() else 160
+        self._console = Console(highlight=False, soft_wrap=True, width=width)
         self._started = time.monotonic()
         self._step = 0
 
@@ -54,6 +58,21 @@ class Reporter:
 
     def warn(self, text: str, **data: Any) -> None:
         self.event("warning", f"   warning: {text}", style="bold yellow", **data)
+
+    def table(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """A table for people; in JSON an event per row."""
+        if self._json:
+            for row in rows:
+                self.event("vote", f"{row['operator']} {row['vote']}", **row)
+            return
+        if not rows:
+            return
+        table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+        for column in rows[0]:
+            table.add_column(column)
+        for row in rows:
+            table.add_row(*row.values(), style="" if row["vote"] == "agreed" else "bold red")
+        self._console.print(Padding(table, (0, 0, 0, 12)))
 
     def plain(self, text: str) -> None:
         """Closing words; in JSON an event like the others."""
