@@ -99,7 +99,8 @@ def finish_upload(book: Book, caller: str, run: str, stage_name: str, path: str,
     stage, number = found
     row = stage["files"][number]
     place = _place(stage, number)
-    if book.contents.contains_key(row["sha256"]):
+    known = book.contents.get(row["sha256"])
+    if known is not None and known["size"] == row["size"]:
         contents.drop_chunks(book, place, row["size"])
     else:
         error = _keep(book, stage, row, place, now)

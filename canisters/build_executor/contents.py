@@ -3,6 +3,7 @@
 import hashlib
 
 from shared.limits import MAX_CHUNK_BYTES
+from shared.run_types import File
 
 from build_executor.book import Book
 from build_executor.records import FileRow, StageRecord
@@ -53,6 +54,18 @@ def mark_known(book: Book, stage: StageRecord) -> None:
     for sha256 in dict.fromkeys(row["sha256"] for row in stage["files"]):
         if book.contents.contains_key(sha256):
             mark_stored(stage, sha256)
+
+
+def size_fault(book: Book, files: "list[File]") -> "str | None":
+    """Why a manifest lies about bytes that are stored here already, or None."""
+    for file in files:
+        known = book.contents.get(file["sha256"])
+        if known is not None and known["size"] != file["size"]:
+            return (
+                f"artifact {file['path']}: the bytes of that sha256 are {known['size']} bytes, "
+                f"not {file['size']}"
+            )
+    return None
 
 
 def missing(stage: StageRecord) -> "list[tuple[int, FileRow]]":

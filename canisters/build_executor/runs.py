@@ -198,6 +198,11 @@ def cancel(book: Book, run: str, caller: str, now: int) -> Done:
         return {"Ok": None}
     if not book.open_runs.contains_key(run):
         return {"Err": conflict(f"{run} has ended already: it cannot be cancelled")}
+    if record["approval_by_ns"] > 0:
+        # The question may have been taken already: it could be approved under a cancelled run.
+        return {
+            "Err": conflict(f"{run} is asking for its approval: reject that instead of the run")
+        }
     _end(book, run, record, {"Cancelled": f"cancelled by {caller}"}, now)
     return {"Ok": None}
 

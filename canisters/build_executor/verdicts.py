@@ -36,7 +36,7 @@ def record(book: Book, notice: VerdictNotice, now: int) -> Done:
     if kind != "Agreed":
         runs.stage_failed(book, stage, kind, verdict["reason"], now)
         return {"Ok": None}
-    why = files_fault(verdict["files"])
+    why = files_fault(verdict["files"]) or contents.size_fault(book, verdict["files"])
     if why is None:
         why = _count_manifest(book, stage, verdict["files"])
     if why is not None:

@@ -26,6 +26,7 @@ from verification.gates import evaluate_all, first_failure
 from verification.rounds import is_digest
 
 if TYPE_CHECKING:
+    from kybra import Principal
     from shared.pipeline_types import Mode
     from shared.release_types import (
         Approval,
@@ -198,14 +199,21 @@ def state_word(state: "ApprovalState") -> str:
 
 
 def decide(
-    record: "ApprovalRecord", decision: "ApprovalDecision", caller: str, now_ns: int
+    record: "ApprovalRecord",
+    decision: "ApprovalDecision",
+    caller: str,
+    now_ns: int,
+    admin: "Principal | None" = None,
 ) -> "Error | None":
     """Count one approver's vote, or say why not.
 
-    A refusal changes nothing, but that an overdue question is marked Expired.
+    A refusal changes nothing, but that an overdue question is marked Expired. `admin` is the caller
+    when it is an admin here: it may reject, as the policy may name people who are trusted no more.
     """
     policy = record["request"]["policy"]
     approvers = {approver.to_str(): approver for approver in policy["approvers"]}
+    if admin is not None and not decision["approve"]:
+        approvers[caller] = admin
     name = record["approval"]
     if caller == ANONYMOUS or caller not in approvers:
         return denied(f"{caller} is not an approver of {name}: its pipeline's policy names them")

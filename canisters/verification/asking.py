@@ -1,6 +1,7 @@
 """Approval requests in the store: asked once per run and target, decided, then ordered."""
 
-from kybra import Async, CallResult, ic
+from kybra import Async, CallResult, Principal, ic
+from shared.access import refusal
 from shared.common_access import siblings_of
 from shared.errors import Error, conflict, invalid, not_found, unavailable
 from shared.paging import page_bounds
@@ -18,7 +19,7 @@ from shared.services import DeploymentService
 
 from verification import approvals as rules
 from verification.sending import NOT_WIRED, outbox, release_message
-from verification.store import approval_index, approvals, wiring
+from verification.store import approval_index, approvals, grants, wiring
 
 MAX_PAGE_BYTES = 1_000_000
 TYPICAL_APPROVAL_BYTES = 4_000
@@ -92,7 +93,9 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> ApprovalResult:
     if record is None:
         return {"Err": not_found(f"there is no approval request {decision['approval']}")}
     before = rules.state_word(record["state"])
-    error = rules.decide(record, decision, caller, ic.time())
+    is_admin = refusal(grants, caller, "Admin") is None
+    admin = Principal.from_str(caller) if is_admin else None
+    error = rules.decide(record, decision, caller, ic.time(), admin)
     if error is not None:
         if rules.state_word(record["state"]) != before:
             approvals.insert(number, record)
