@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+for folder in (ROOT, ROOT / "canisters"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
 
 from tests.e2e.world import EXECUTORS, PATIENCE, World, make_template, open_world  # noqa: E402
 

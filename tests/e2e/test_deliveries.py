@@ -106,8 +106,11 @@ def test_a_delivery_that_comes_twice_starts_one_run_which_the_second_answer_name
     runs = all_runs(world)
     second = world.deliver("demo", body, delivery="d-twice", signature=sign(body, demo.secret))
     assert second == (200, {"status": "duplicate", "delivery": "d-twice", "run": run})
-    assert all_runs(world) == runs
     assert [d["run"] for d in world.deliveries("demo") if d["delivery"] == "d-twice"] == [run]
+    # The id is not signed: who saw a delivery cannot start its run again under another id.
+    again = world.deliver("demo", body, delivery="d-replayed", signature=sign(body, demo.secret))
+    assert again == (200, {"status": "duplicate", "delivery": "d-twice", "run": run})
+    assert all_runs(world) == runs
 
 
 def test_one_delivery_sent_many_times_at_once_starts_one_run(
