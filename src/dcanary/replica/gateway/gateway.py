@@ -7,6 +7,7 @@ of responses are passed through unchecked: gateway and replica are one process h
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
@@ -35,6 +36,9 @@ MAX_STREAMED = 1024 * 1024 * 1024
 """Bytes of a streamed response body."""
 UPDATE_SECONDS = 60.0
 """How long an upgraded request may take."""
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""Source: RFC 9110, section 5.6.2 (token); the value is section 5.5 (field-value)."""
+_HEADER_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -69,7 +73,7 @@ def _decode(canister_id: bytes, data: bytes) -> CanisterResponse:
         raise RequestRefused(
             502, f"Canister {principal.to_text(canister_id)} answered no HTTP response: {error}"
         ) from error
-    if not 100 < response.status < 1000:
+    if not 200 <= response.status < 600:
         raise RequestRefused(
             502,
             f"Canister {principal.to_text(canister_id)} answered with HTTP status "
@@ -145,12 +149,13 @@ class Gateway:
 
     def _respond(self, request: Request, response: CanisterResponse) -> Response:
         headers = [
-            (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-            for name, value in response.headers
-            if name.lower() not in _HOP_BY_HOP
+            (key.lower().encode("latin-1", "replace"), text.encode("latin-1", "replace"))
+            for key, text in response.headers
+            if key.lower() not in _HOP_BY_HOP
         ]
-        if any(b"\r" in part or b"\n" in part for header in headers for part in header):
-            raise RequestRefused(502, "The canister answered with a line break in a header")
+        for name, value in headers:
+            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+                raise RequestRefused(502, "The canister answered with a header that HTTP forbids")
         answer: Response
         if response.streaming is None:
             body = b"" if request.method == "HEAD" else response.body
