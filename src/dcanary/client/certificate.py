@@ -32,6 +32,13 @@ def _node_hash(domain: str, *parts: bytes) -> bytes:
     return hashlib.sha256(bytes([len(text)]) + text + b"".join(parts)).digest()
 
 
+def blob_of(value: object, what: str) -> bytes:
+    """`value`, which a network said is `what`. Raises CertificateError unless it is a blob."""
+    if not isinstance(value, bytes):
+        raise CertificateError(f"{what} is missing or no blob")
+    return value
+
+
 def root_hash(tree: Sequence[Any]) -> bytes:
     """Raises CertificateError when the tree is malformed."""
     match tree:
@@ -123,8 +130,12 @@ def verify(blob: bytes, root_key: bytes, canister: bytes | None = None) -> Seque
     key = root_key
     if certificate.get("delegation") is not None:
         key = _delegated_key(certificate["delegation"], root_key, canister)
-    message = b"\x0dic-state-root" + root_hash(certificate["tree"])
-    if not _verify_signature(_public_key(key), bytes(certificate["signature"]), message):
+    signature = blob_of(certificate["signature"], "the certificate's signature")
+    try:
+        message = b"\x0dic-state-root" + root_hash(certificate["tree"])
+    except RecursionError:
+        raise CertificateError("the certificate's hash tree is too deep") from None
+    if not _verify_signature(_public_key(key), signature, message):
         raise CertificateError(
             "the certificate is not signed by the network's root key",
             "check that the root key is the one of this network",
@@ -135,10 +146,10 @@ def verify(blob: bytes, root_key: bytes, canister: bytes | None = None) -> Seque
 
 def _delegated_key(delegation: Any, root_key: bytes, canister: bytes | None) -> bytes:
     """The subnet's key, as the root key certifies it."""
-    try:
-        subnet, parent = bytes(delegation["subnet_id"]), bytes(delegation["certificate"])
-    except (KeyError, TypeError):
-        raise CertificateError("the certificate's delegation is malformed") from None
+    if not hasattr(delegation, "get"):
+        raise CertificateError("the certificate's delegation is malformed")
+    subnet = blob_of(delegation.get("subnet_id"), "the delegation's subnet_id")
+    parent = blob_of(delegation.get("certificate"), "the delegation's certificate")
     if _load(parent).get("delegation") is not None:
         raise CertificateError("the certificate's delegation is itself delegated")
     tree = verify(parent, root_key)

@@ -93,7 +93,11 @@ class Connection:
             reply = self._post(f"/api/v2/canister/{principal.to_text(canister)}/query", envelope)
         answer = self._cbor(reply)
         if answer.get("status") == "replied":
-            return bytes(answer["reply"]["arg"])
+            reply_record = answer.get("reply")
+            value = reply_record.get("arg") if isinstance(reply_record, dict) else None
+            if not isinstance(value, bytes):
+                raise NetworkError(f"{self._where(canister, method)}: a reply without its value")
+            return value
         raise self._rejection(answer, canister, method)
 
     def update(
@@ -115,7 +119,7 @@ class Connection:
             if reply.status_code in (404, 405):
                 self._sync_calls = False
             else:
-                done = self._sync_answer(reply, request_id, canister, method)
+                done = self._sync_answer(reply, request_id, canister, method, target)
                 if done is not None:
                     return done
         if not self._sync_calls:
@@ -142,7 +146,7 @@ class Connection:
         reply = self._post(f"/api/v3/canister/{where}/read_state", envelope)
         if reply.status_code == 404:
             reply = self._post(f"/api/v2/canister/{where}/read_state", envelope)
-        return self._verified(bytes(self._cbor(reply)["certificate"]), effective)
+        return self._verified(self._cbor(reply).get("certificate"), effective)
 
     # -- what the certified state says of a canister ---------------------------------------------
 
@@ -204,17 +208,24 @@ class Connection:
             ) from None
 
     def _sync_answer(
-        self, reply: httpx.Response, request_id: bytes, canister: bytes, method: str
+        self,
+        reply: httpx.Response,
+        request_id: bytes,
+        canister: bytes,
+        method: str,
+        effective: bytes,
     ) -> bytes | None:
         if reply.status_code == 202:
             return None
         answer = self._cbor(reply)
         if answer.get("status") != "replied":
             raise self._rejection(answer, canister, method)
-        tree = self._verified(bytes(answer["certificate"]), canister)
+        # A call of the management canister is answered by the subnet of the canister it is about.
+        tree = self._verified(answer.get("certificate"), effective)
         return self._outcome(tree, request_id, canister, method)
 
-    def _verified(self, blob: bytes, canister: bytes) -> Sequence[Any]:
+    def _verified(self, given: object, canister: bytes) -> Sequence[Any]:
+        blob = certificate.blob_of(given, "the certificate of the answer")
         tree = certificate.verify(blob, self.network.root_key, canister)
         certificate.check_freshness(tree, time.time_ns())
         return tree
@@ -248,8 +259,9 @@ class Connection:
 
     def _rejection(self, answer: Mapping[str, Any], canister: bytes, method: str) -> RejectedError:
         error_code = str(answer.get("error_code") or "")
+        code = answer.get("reject_code")
         rejected = RejectedError(
-            int(answer.get("reject_code", 0)),
+            code if isinstance(code, int) else 0,
             str(answer.get("reject_message", "the network gave no reason")),
             error_code,
             self._where(canister, method),
