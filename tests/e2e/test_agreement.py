@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from dcanary.cli.operations.watch import state_of
 from dcanary.client.errors import RefusedError
 from dcanary.client.identity import create_identity
 from tests.e2e.modules import counter
 from tests.e2e.pipelines import ARTIFACT, DECODE, counter_files, pipeline
-from tests.e2e.world import EXECUTORS, ROOT, RUNTIMES, World, state_of, wait_until
+from tests.e2e.world import EXECUTORS, ROOT, RUNTIMES, World, wait_until
 
 
 def agreed_hashes(world: World, run: str) -> dict[str, str]:
@@ -132,6 +133,15 @@ def test_a_lie_at_the_reveal_is_refused_and_changes_no_verdict(empty_world: Worl
     (lied,) = [vote for vote in votes if vote["operator"] == "carol"]
     assert lied["revealed_ns"] is None
     assert lied["outcome"] is None
+
+    def honest() -> bool:
+        votes = world.round(run)["votes"]
+        revealed = {vote["operator"] for vote in votes if vote["revealed_ns"] is not None}
+        return revealed == {"alice", "bob"}
+
+    # The round waits for a true reveal until its window ends; the others' are in.
+    wait_until(honest, "the honest reveals")
+    assert world.round(run)["verdict"] is None
 
 
 def test_a_second_executor_of_an_operator_gets_no_second_replica(empty_world: World) -> None:

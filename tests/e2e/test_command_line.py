@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dcanary.cli.operations.watch import state_of
 from tests.e2e.pipelines import counter_files
-from tests.e2e.world import World, state_of, wait_until
+from tests.e2e.world import World, wait_until
 
 
 @pytest.fixture(scope="module")

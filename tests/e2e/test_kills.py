@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from dcanary.cli.operations.watch import state_of
 from dcanary.client.system import CANISTERS
 from tests.e2e.modules import as_text, counter
 from tests.e2e.pipelines import DECODE, counter_files, pipeline
-from tests.e2e.world import EXECUTORS, PATIENCE, World, state_of, wait_until
+from tests.e2e.world import EXECUTORS, PATIENCE, World, wait_until
 
 SLOW = ["sleep 3", DECODE]
 LEASE_SECONDS = 30

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import pytest
 
+from dcanary.cli.operations.watch import state_of
 from dcanary.client.errors import RefusedError, RejectedError
 from dcanary.client.identity import Anonymous
 from tests.e2e.modules import as_text, counter
 from tests.e2e.pipelines import counter_files
-from tests.e2e.world import EXECUTORS, Repository, World, state_of
+from tests.e2e.world import EXECUTORS, Repository, World
 
 
 def released_counter(world: World, name: str) -> Repository:

@@ -5,12 +5,14 @@ What the sandbox stops, kind by kind: tests/agent/sandbox.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dcanary.cli.operations.watch import state_of
 from tests.e2e.pipelines import ARTIFACT, DECODE, counter_files, pipeline
-from tests.e2e.world import EXECUTORS, World, state_of
+from tests.e2e.world import EXECUTORS, World
 
 HOSTILE: dict[str, tuple[str, dict[str, Any], str]] = {
     # name: (command, limits, reason)
@@ -87,7 +89,7 @@ def test_a_stage_finds_no_network_and_no_link_out_of_its_checkout(world: World) 
         # Only the loopback, and nothing of the host listens on it: not the forge, not the network.
         'test "$(ls /sys/class/net 2>/dev/null | grep -vc "^lo$" || true)" = 0',
         f"! (exec 3<>/dev/tcp/127.0.0.1/{world.running.url.rpartition(':')[2]}) 2>/dev/null",
-        "ln -s / root; ! ls root/root 2>/dev/null; ! test -e root/work",
+        f"ln -s / root; ! test -e root/{world.home}; ! test -e root{Path.home()}",
         DECODE,
     ]
     log = world.log(EXECUTORS[0])

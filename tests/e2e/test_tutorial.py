@@ -14,7 +14,7 @@ import pytest
 
 from dcanary.cli.operations.processes import Processes
 from dcanary.replica.network import control
-from tests.e2e.world import PATIENCE, ROOT
+from tests.e2e.world import PATIENCE, ROOT, unsandboxed
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "@@@"
@@ -103,11 +103,9 @@ def test_every_command_of_the_tutorial_works_and_prints_what_the_text_says(
         # Should setup find something missing, it must not change what is lent.
         "PIP_DRY_RUN": "1",
         "npm_config_dry_run": "true",
-        # Where builds cannot be sandboxed, the reader is told to allow it by this.
-        "DCANARY_ALLOW_UNSANDBOXED": os.environ.get("DCANARY_ALLOW_UNSANDBOXED", ""),
     }
-    if not environment["DCANARY_ALLOW_UNSANDBOXED"]:
-        del environment["DCANARY_ALLOW_UNSANDBOXED"]
+    if unsandboxed():
+        environment["DCANARY_ALLOW_UNSANDBOXED"] = "1"
     done = subprocess.run(
         ["bash", "-s"],
         input="\n".join(script) + "\n",

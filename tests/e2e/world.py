@@ -263,9 +263,15 @@ class World:
         definition = pipeline_operations.definition(made.folder, name, [self.approver.principal])
         self.system.pipeline_config.ask("register_pipeline", definition)
         if target:
-            place = {"target": name, "repository": name, "network": "local", "canister": None}
-            value = {**place, "controllers": [self.owner.principal], "cycles": TARGET_CYCLES}
-            self.system.deployment.ask("register_target", value)
+            place = {
+                "target": name,
+                "repository": name,
+                "network": "local",
+                "canister": None,
+                "controllers": [self.owner.principal],
+                "cycles": TARGET_CYCLES,
+            }
+            self.system.deployment.ask("register_target", place)
         self.await_triggers(name)
         return made
 
