@@ -75,6 +75,8 @@ MAX_FAILURE_REASON_BYTES = 200
 MAX_SOURCE_BYTES = 10_000
 
 MAX_OPEN_RELEASES = 100
+# Messages of verification that nobody has acknowledged yet: verdicts and release orders together.
+MAX_OPEN_MESSAGES = 600
 MAX_ACTIVE_RELEASES = 4
 MAX_TARGET_CONTROLLERS = 9
 MAX_TARGET_CYCLES = 1_000_000_000_000_000

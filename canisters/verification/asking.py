@@ -3,7 +3,8 @@
 from kybra import Async, CallResult, Principal, ic
 from shared.access import refusal
 from shared.common_access import siblings_of
-from shared.errors import Error, conflict, invalid, not_found, unavailable
+from shared.errors import Error, conflict, exhausted, invalid, not_found, unavailable
+from shared.limits import MAX_OPEN_MESSAGES
 from shared.paging import page_bounds
 from shared.paging_types import PageRequest
 from shared.pipeline_types import Mode
@@ -92,6 +93,13 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> ApprovalResult:
     record = approvals.get(number)
     if record is None:
         return {"Err": not_found(f"there is no approval request {decision['approval']}")}
+    if decision["approve"] and outbox.open_count() >= MAX_OPEN_MESSAGES:
+        return {
+            "Err": exhausted(
+                f"{MAX_OPEN_MESSAGES} messages wait for the other canisters (MAX_OPEN_MESSAGES): "
+                "no vote was counted, try again when they answer"
+            )
+        }
     before = rules.state_word(record["state"])
     is_admin = refusal(grants, caller, "Admin") is None
     admin = Principal.from_str(caller) if is_admin else None

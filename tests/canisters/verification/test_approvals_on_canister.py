@@ -152,6 +152,18 @@ def test_a_release_is_ordered_again_until_it_is_taken(canary: Installation, how:
     assert state(canary) == {"Released": "release-1"}
 
 
+def test_approvals_are_refused_while_too_many_messages_wait(canary: Installation) -> None:
+    canary.deployment.update("behave", "release", "unavailable")
+    canary.verification.module("verification.asking").MAX_OPEN_MESSAGES = 2
+    for number in range(1, 4):
+        ask(canary, f"run-{number}")
+        decided = decide(canary, first(), approval=f"approval-{number}")
+        assert ("Ok" in decided) == (number < 3)
+    assert "no vote was counted" in decided["Err"]["Exhausted"]
+    assert state(canary, "approval-3") == {"Pending": None}
+    assert "Ok" in decide(canary, first(), approval="approval-3", approve=False)
+
+
 def test_an_order_that_deployment_refuses_is_shown_with_its_reason(canary: Installation) -> None:
     canary.deployment.update("behave", "release", "refuse")
     ask(canary)
