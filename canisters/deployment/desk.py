@@ -31,16 +31,41 @@ def _no_target(target: str) -> Error:
     return not_found(f"there is no target {target[:80]}: an admin must register it first")
 
 
+def _refuse_taken(given: TargetInput) -> "Error | None":
+    """Two targets of one canister would undo each other's releases, each under its own lock."""
+    if given["canister"] is None:
+        return None
+    canister = given["canister"].to_str()
+    other = store.canister_targets.get(canister)
+    if other is None or other == given["target"]:
+        return None
+    record = store.targets.get(other)
+    # Entries are not removed: they count while that target still has the canister.
+    if record is None or targets.text_of(record["canister"]) != canister:
+        return None
+    return conflict(f"canister {canister} is target {other}: delete or change that one first")
+
+
+def _note_canister(record: TargetRecord) -> None:
+    canister = targets.text_of(record["canister"])
+    if canister is not None:
+        store.canister_targets.insert(canister, record["target"])
+
+
 def register_target(given: TargetInput) -> TargetResult:
     error = targets.check_input(given, ic.id().to_str())
     if error is not None:
         return {"Err": error}
     if store.targets.contains_key(given["target"]):
         return {"Err": conflict(f"target {given['target']} exists: use update_target")}
+    error = _refuse_taken(given)
+    if error is not None:
+        return {"Err": error}
     number = store.target_order.len()
     record = targets.registered(given, number)
     store.target_order.insert(number, given["target"])
     store.targets.insert(given["target"], record)
+    _note_canister(record)
     return {"Ok": targets.shown(record, ic.time())}
 
 
@@ -51,11 +76,12 @@ def update_target(given: TargetInput) -> TargetResult:
     record = store.targets.get(given["target"])
     if record is None:
         return {"Err": _no_target(given["target"])}
-    error = targets.refuse_if_busy(record, ic.time())
+    error = targets.refuse_if_busy(record, ic.time()) or _refuse_taken(given)
     if error is not None:
         return {"Err": error}
     targets.updated(record, given)
     store.targets.insert(given["target"], record)
+    _note_canister(record)
     return {"Ok": targets.shown(record, ic.time())}
 
 

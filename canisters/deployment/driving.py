@@ -110,9 +110,11 @@ def _facts(
     if target is None:
         return None
     if step == steps.CREATE:
-        target["canister"] = Principal(answer.value)
+        created = Principal(answer.value)
+        target["canister"] = created
         target["created"] = True
-        record["canister"] = target["canister"]
+        record["canister"] = created
+        store.canister_targets.insert(created.to_str(), target["target"])
         return target
     target["snapshots"], gone = targets.with_snapshot(
         target["snapshots"], answer.listed or [], releases.name_of(number), answer.value

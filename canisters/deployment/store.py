@@ -14,6 +14,7 @@
 | 9 | open_releases (at most MAX_OPEN_RELEASES) -> target | release number |
 | 10 | staging: module bytes of active releases | `<release number>/<chunk>` |
 | 11 | outgoing: active releases | `release:<number>` |
+| 12 | canister_targets -> target that had it last | canister principal text |
 
 Orders are kept apart from progress because they are large and a release writes its progress often.
 """
@@ -113,3 +114,4 @@ target_releases = StableBTreeMap[text, nat64](memory_id=8, max_key_size=100, max
 open_releases = StableBTreeMap[nat64, text](memory_id=9, max_key_size=16, max_value_size=80)
 staging = StableBTreeMap[text, blob](memory_id=10, max_key_size=50, max_value_size=1_000_100)
 outgoing = StableBTreeMap[text, Outgoing](memory_id=11, max_key_size=50, max_value_size=1_200)
+canister_targets = StableBTreeMap[text, text](memory_id=12, max_key_size=80, max_value_size=80)
