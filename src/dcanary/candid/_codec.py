@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["decoding", "encoding", "errors", "principals", "types"]
+__all__ = ["decoding", "encoding", "errors", "principals", "readers", "types", "wire"]
 
 _PACKAGE = "dcanary.candid._guest"
 _FOLDER = Path(__file__).resolve().parent.parent / "wasm" / "guest" / "kybra"
@@ -31,10 +31,14 @@ if TYPE_CHECKING:
     from dcanary.wasm.guest.kybra import _encode as encoding
     from dcanary.wasm.guest.kybra import _errors as errors
     from dcanary.wasm.guest.kybra import _principal as principals
+    from dcanary.wasm.guest.kybra import _readers as readers
     from dcanary.wasm.guest.kybra import _types as types
+    from dcanary.wasm.guest.kybra import _wire as wire
 else:
     decoding = _load("_decode")
     encoding = _load("_encode")
     errors = _load("_errors")
     principals = _load("_principal")
+    readers = _load("_readers")
     types = _load("_types")
+    wire = _load("_wire")

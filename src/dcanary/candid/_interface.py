@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcanary.candid._codec import decoding, encoding, errors, principals, types
+from dcanary.candid._codec import encoding, errors, principals, types
+from dcanary.candid._opaque import ANY_FUNC, ArgsDecoder
 from dcanary.candid._parser import DidSyntaxError, parse
 
 __all__ = ["CandidError", "Codec", "DidSyntaxError", "Interface", "Method", "parse_interface"]
 
 Convert = Callable[[Any], Any]
+
+# A canister has one thread, so the codec counts and caches without locks; the host has several.
+_lock = threading.Lock()
 
 
 class CandidError(ValueError):
@@ -37,15 +42,22 @@ class Method:
 
 
 class Codec:
-    """Encodes and decodes sequences of values of fixed types."""
+    """Encodes and decodes sequences of values of fixed types.
 
-    def __init__(self, nodes: list[types.Type]) -> None:
-        self._encode = encoding.ArgsEncoder(nodes)
-        self._decode = decoding.ArgsDecoder(nodes)
-        self._to = [_converter(node, _to_principal, {}) for node in nodes]
-        self._from = [_converter(node, _from_principal, {}) for node in nodes]
+    Principals are given as text or bytes; they are decoded as text, or as bytes if so wished.
+    """
+
+    def __init__(self, nodes: Sequence[types.Type], *, principals_as_bytes: bool = False) -> None:
+        self.types = list(nodes)
+        leaf = _principal_bytes if principals_as_bytes else _principal_text
+        with _lock:
+            self._encode = encoding.ArgsEncoder(self.types)
+            self._decode = ArgsDecoder(self.types)
+        self._to = [_converter(node, _to_principal, {}) for node in self.types]
+        self._from = [_converter(node, leaf, {}) for node in self.types]
 
     def encode(self, values: Sequence[Any]) -> bytes:
+        """The values as a message. Raises CandidError."""
         if len(values) != len(self._to):
             raise CandidError(f"expected {len(self._to)} values, got {len(values)}")
         try:
@@ -53,15 +65,17 @@ class Codec:
                 value if convert is None else convert(value)
                 for convert, value in zip(self._to, values, strict=True)
             ]
-            return bytes(self._encode(ready))
+            return self._encode(ready)
         except errors.CandidError as error:
             raise CandidError(str(error)) from None
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise CandidError(f"the value does not have the form of its type: {error!r}") from None
 
     def decode(self, data: bytes) -> list[Any]:
+        """The values of a message. Raises CandidError."""
         try:
-            values = self._decode(data)
+            with _lock:
+                values = self._decode(data)
         except errors.CandidError as error:
             raise CandidError(str(error)) from None
         return [
@@ -91,16 +105,22 @@ def parse_interface(text: str) -> Interface:
 
 
 def _to_principal(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             return principals.Principal.from_str(value)
-        except ValueError as error:
-            raise errors.CandidError(str(error)) from None
+        if isinstance(value, bytes):
+            return principals.Principal(value)
+    except ValueError as error:
+        raise errors.CandidError(str(error)) from None
     return value
 
 
-def _from_principal(value: Any) -> Any:
+def _principal_text(value: Any) -> Any:
     return value.to_str()
+
+
+def _principal_bytes(value: Any) -> Any:
+    return value.bytes
 
 
 def _converter(node: types.Type, leaf: Convert, made: dict[int, Any]) -> Convert | None:
@@ -119,6 +139,8 @@ def _converter(node: types.Type, leaf: Convert, made: dict[int, Any]) -> Convert
 
 
 def _build(node: types.Type, leaf: Convert, made: dict[int, Any]) -> Convert:
+    if isinstance(node, types.Func) or node is ANY_FUNC:
+        return lambda value: value if value is None else (leaf(value[0]), value[1])
     if isinstance(node, types.Opt):
         inner = _converter(node.inner, leaf, made) or _same
         return lambda value: None if value is None else inner(value)
@@ -140,7 +162,7 @@ def _same(value: Any) -> Any:
 
 
 def _holds_principal(node: types.Type, seen: set[int]) -> bool:
-    if node.kind == types.PRINCIPAL:
+    if node.kind in (types.PRINCIPAL, types.FUNC) or node is ANY_FUNC:
         return True
     if id(node) in seen:
         return False

@@ -6,7 +6,7 @@ Source: Candid specification, "Core grammar". Imports of other files are refused
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from dcanary.candid._codec import types
 
@@ -39,11 +39,11 @@ class Later(types.Type):
 
 
 class Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: Mapping[str, types.Type] | None = None) -> None:
         self._text = text
         self._tokens: list[tuple[str, str, int]] = []
         self._next = 0
-        self._defined: dict[str, types.Type] = {}
+        self._defined: dict[str, types.Type] = dict(known or {})
         self._scan()
 
     def _scan(self) -> None:
@@ -255,6 +255,10 @@ class Parser:
                 node.methods[name] = resolve(method)
                 self._visit(node.methods[name])
 
+    def definitions(self) -> dict[str, types.Type]:
+        """The types that have a name, after `program`."""
+        return {name: self._resolve(node) for name, node in self._defined.items()}
+
     def link(self, nodes: list[types.Type]) -> None:
         for node in nodes:
             self._visit(node)
@@ -276,3 +280,13 @@ def parse(text: str) -> tuple[list[types.Type], types.Service]:
     init, service = parser.program()
     parser.link([*init, service])
     return init, service
+
+
+def parse_types(text: str, known: Mapping[str, types.Type] | None = None) -> dict[str, types.Type]:
+    """The named types of an interface text; it may use those of `known` without defining them.
+
+    Raises DidSyntaxError.
+    """
+    parser = Parser(text, known)
+    parser.program()
+    return parser.definitions()

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from dcanary.replica.api import Ingress, Reply
-from dcanary.replica.candid import decode, encode
 from dcanary.replica.engine import ReplicaEngine, open_engine
 from dcanary.replica.engine.management import types
 from dcanary.testing.native import NativeCanister, NativeNetwork, user_principal
 from dcanary.wasm import build_canister
+from tests.replica.helpers.candid import decode, encode
 
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dcanary"

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from dcanary.replica.api import Reply
-from dcanary.replica.candid import NAT64, decode
 from dcanary.testing.native import user_principal
 from dcanary.wasm import build_canister
 from tests.canisters.deployment.replica_subnet import (
@@ -24,6 +23,7 @@ from tests.canisters.deployment.replica_subnet import (
     lay_out,
     open_subnet,
 )
+from tests.replica.helpers.candid import NAT64, decode
 
 pytestmark = pytest.mark.replica
 

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import wasmtime
 
+from dcanary.candid import Codec
 from dcanary.replica.api import Ingress, Reject, Reply
-from dcanary.replica.candid import Type, decode, encode
 from dcanary.replica.engine import Options, ReplicaEngine, open_engine
 from dcanary.replica.engine.management import types
+from tests.replica.helpers.candid import decode, encode
 
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dcanary"
@@ -94,9 +95,9 @@ class Harness:
         self,
         canister: bytes,
         method: str,
-        kinds: Sequence[Type] = (),
+        kinds: Sequence[Codec] = (),
         values: Sequence[Any] = (),
-        returns: Sequence[Type] = (),
+        returns: Sequence[Codec] = (),
         sender: bytes = USER,
     ) -> list[Any]:
         """Call with Candid values; fails the test when the call is rejected."""
@@ -108,9 +109,9 @@ class Harness:
         self,
         canister: bytes,
         method: str,
-        kinds: Sequence[Type] = (),
+        kinds: Sequence[Codec] = (),
         values: Sequence[Any] = (),
-        returns: Sequence[Type] = (),
+        returns: Sequence[Codec] = (),
         sender: bytes = USER,
     ) -> list[Any]:
         answer = self.engine.query(sender, canister, method, encode(kinds, values))
@@ -120,15 +121,15 @@ class Harness:
     def management(
         self,
         method: str,
-        kind: Type,
+        kind: Codec,
         value: dict[str, Any],
-        returns: Sequence[Type] = (),
+        returns: Sequence[Codec] = (),
         sender: bytes = USER,
     ) -> list[Any]:
         return self.update(b"", method, [kind], [value], returns, sender)
 
     def try_management(
-        self, method: str, kind: Type, value: dict[str, Any], sender: bytes = USER
+        self, method: str, kind: Codec, value: dict[str, Any], sender: bytes = USER
     ) -> Reply | Reject:
         return self.call(b"", method, encode([kind], [value]), sender)
 

@@ -1,7 +1,8 @@
 """Drives a subnet through a fixed sequence of inputs; may be killed and started again.
 
-Usage: persistence_child.py STATE CACHE MOTOKO_COUNTER MOTOKO_CALLER STEPS. Prints each step's
-number when it is done and at last a digest of the whole state.
+Usage, in the project's folder:
+    python -m tests.replica.engine.persistence_child STATE CACHE COUNTER_WASM CALLER_WASM STEPS
+Prints each step's number when it is done and at last a digest of the whole state.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dcanary.candid import Codec
 from dcanary.replica.api import Ingress
-from dcanary.replica.candid import PRINCIPAL, Type, encode
 from dcanary.replica.engine import Options, ReplicaEngine, open_engine
 from dcanary.replica.engine.management import types
 from dcanary.replica.engine.principal import FIRST_CANISTER, canister_id
 from dcanary.replica.engine.storage import codec
+from tests.replica.helpers.candid import PRINCIPAL, encode
 
 START = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -37,7 +39,7 @@ def digest(engine: ReplicaEngine) -> str:
     return out.hexdigest()
 
 
-def management(method: str, kind: Type, value: dict[str, Any]) -> tuple[bytes, str, bytes]:
+def management(method: str, kind: Codec, value: dict[str, Any]) -> tuple[bytes, str, bytes]:
     return b"", method, encode([kind], [value])
 
 

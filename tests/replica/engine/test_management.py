@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from dcanary.replica.api import Reject, Reply
-from dcanary.replica.candid import Vec, decode, encode
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.management import types
 from dcanary.replica.engine.principal import to_text
+from tests.replica.helpers.candid import decode, encode, kind
 
 OTHER = b"\x07" * 29
 ONE = {"canister_id": b""}
@@ -222,7 +222,7 @@ def test_a_chunked_install_recomputes_the_hash(subnet: Any, wat: Callable[[str],
         assert record["hash"] == hashlib.sha256(part).digest()
         hashes.append(record)
     (stored,) = subnet.management(
-        "stored_chunks", types.CANISTER_ID, {"canister_id": canister}, [Vec(types.CHUNK_HASH)]
+        "stored_chunks", types.CANISTER_ID, {"canister_id": canister}, [types.CHUNK_HASHES]
     )
     assert sorted(item["hash"] for item in stored) == sorted(item["hash"] for item in hashes)
     fields = {
@@ -294,7 +294,7 @@ def test_a_snapshot_brings_back_module_heap_globals_and_stable_memory(
         "list_canister_snapshots",
         types.CANISTER_ID,
         {"canister_id": canister},
-        [Vec(types.SNAPSHOT)],
+        [types.SNAPSHOTS],
     )
     assert listed == [taken]
     subnet.management("delete_canister_snapshot", types.DELETE_SNAPSHOT, load)
@@ -404,3 +404,37 @@ def test_logs_hold_what_the_canister_printed(subnet: Any, wat: Callable[[str], b
     assert contents == [b"hello", b"[TRAP]: Canister trapped: unreachable"]
     refused = subnet.engine.query(OTHER, b"", "fetch_canister_logs", arg)
     assert isinstance(refused, Reject)
+
+
+RESULT = "record { status : nat; headers : vec record { name : text; value : text }; body : blob }"
+
+
+@pytest.mark.parametrize(
+    ("signature", "fits"),
+    [
+        (f"func (record {{ response : {RESULT}; context : blob }}) -> ({RESULT}) query", True),
+        (f"func (record {{ response : {RESULT} }}) -> ({RESULT}) query", True),
+        (f"func (record {{ response : {RESULT}; context : blob }}) -> ({RESULT})", False),
+        ("func (text) -> (text) query", False),
+    ],
+)
+def test_a_transform_function_is_taken_when_its_signature_fits(signature: str, fits: bool) -> None:
+    sent = kind(
+        "record { url : text; method : variant { get; head; post }; "
+        "headers : vec record { name : text; value : text }; "
+        f"transform : opt record {{ function : {signature}; context : blob }} }}"
+    ).encode(
+        (
+            {
+                "url": "https://example.org",
+                "method": {"get": None},
+                "headers": [],
+                "transform": {"function": (b"\x01", "clean"), "context": b"c"},
+            },
+        )
+    )
+    (request,) = types.HTTP_REQUEST.decode(sent)
+    assert request["method"] == {"get": None}
+    # An option that does not fit reads as none (Candid specification, "Coercion").
+    expected = {"function": (b"\x01", "clean"), "context": b"c"} if fits else None
+    assert request["transform"] == expected

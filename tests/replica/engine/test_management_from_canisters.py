@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dcanary.replica.candid import BLOB, BOOL, NAT, NAT64, PRINCIPAL, TEXT, Variant
 from dcanary.replica.engine.costs import APPLICATION
+from tests.replica.helpers.candid import BLOB, BOOL, NAT, NAT64, PRINCIPAL, TEXT, kind
 
 pytestmark = pytest.mark.replica
 
@@ -66,7 +66,7 @@ persistent actor {
 }
 """
 
-RESULT = Variant({"ok": PRINCIPAL, "err": TEXT})
+RESULT = kind("variant { ok : principal; err : text }")
 TERA = 10**12
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dcanary.replica.api import Reject, Reply
-from dcanary.replica.candid import BLOB, NAT, NAT64, PRINCIPAL, TEXT, encode
+from tests.replica.helpers.candid import BLOB, NAT, NAT64, PRINCIPAL, TEXT, encode
 
 pytestmark = pytest.mark.replica
 

@@ -16,7 +16,8 @@ import pytest
 
 from dcanary.replica.engine import EngineFault, open_engine
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
 STEPS = 40
 
 COUNTING = """
@@ -124,13 +125,15 @@ def test_a_killed_replica_continues_as_if_nothing_had_happened(
         return subprocess.Popen(
             [
                 sys.executable,
-                str(HERE / "persistence_child.py"),
+                "-m",
+                "tests.replica.engine.persistence_child",
                 str(tmp_path / state),
                 str(cache_dir),
                 str(tmp_path / "counter.wasm"),
                 str(tmp_path / "caller.wasm"),
                 str(STEPS),
             ],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             bufsize=0,
         )

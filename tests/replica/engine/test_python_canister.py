@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dcanary.replica.candid import NAT64, TEXT
 from dcanary.replica.engine.management import types
 from dcanary.wasm import BuiltCanister, build_canister
+from tests.replica.helpers.candid import NAT64, TEXT
 
 pytestmark = pytest.mark.replica
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from dcanary.replica.api import HttpOutcall, Reject, Reply
-from dcanary.replica.candid import encode
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.execution import body, runtime
 from dcanary.replica.engine.management import types
+from tests.replica.helpers.candid import encode
 
 USER = b"\x04"
 

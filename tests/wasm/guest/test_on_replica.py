@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from dcanary.replica.api import Ingress, Reject, Reply
-from dcanary.replica.candid import decode, encode
 from dcanary.replica.engine import ReplicaEngine, open_engine
 from dcanary.replica.engine.management import types
 from dcanary.testing.native import NativeCanister, NativeNetwork, user_principal
 from dcanary.wasm import build_canister
+from tests.replica.helpers.candid import decode, encode
 
 pytestmark = pytest.mark.replica
 

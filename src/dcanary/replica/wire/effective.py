@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from dcanary.candid import CandidError, Codec, parse_types
+
 from . import principal
-from .candid_reader import CandidError, Message
 from .envelope import CallRequest
 from .errors import bad_request
 
 _ANY = frozenset({"create_canister", "provisional_create_canister_with_cycles", "raw_rand"})
+
+
+@cache
+def _argument(field: str) -> Codec:
+    """The argument of a management call; its other fields are skipped, whatever they are."""
+    nodes = parse_types(f"type argument = record {{ {field} : principal }}")
+    return Codec([nodes["argument"]], principals_as_bytes=True)
 
 
 def effective_canister_id(request: CallRequest) -> bytes | None:
@@ -21,11 +31,9 @@ def effective_canister_id(request: CallRequest) -> bytes | None:
         return None
     name = "target_canister" if request.method == "install_chunked_code" else "canister_id"
     try:
-        args = Message(request.arg).args
-        value = args[0].get(name) if args else None
-        if value is None:
-            raise CandidError(f"there is no field `{name}`")
-        return value.principal()
+        (argument,) = _argument(name).decode(request.arg)
+        canister_id: bytes = argument[name]
+        return canister_id
     except CandidError as error:
         raise bad_request(
             f"Cannot tell the effective canister id of {request.method} on the management "

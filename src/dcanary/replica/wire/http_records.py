@@ -1,9 +1,5 @@
 """The Candid records of canisters that speak HTTP, and of HTTP outcalls.
 
-    record { method: text; url: text; headers: vec record { text; text }; body: blob;
-             certificate_version: opt nat16 }                                  (to the canister)
-    record { status: nat; headers: vec record { name: text; value: text }; body: blob }
-                                                                     (`http_request_result`)
 Source: HTTP gateway specification; interface specification, "IC method http_request".
 """
 
@@ -11,98 +7,65 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from .candid_reader import (
-    MAGIC,
-    NAT,
-    NAT8,
-    NAT16,
-    OPT,
-    RECORD,
-    TEXT,
-    VEC,
-    CandidError,
-    Message,
-    Value,
-    field_hash,
-    sized,
-    sleb128,
-)
-from .request_id import uleb128
+from dcanary.candid import ANY_FUNC, ANY_VALUE, CandidError, Codec, parse_types
 
 Headers = Sequence[tuple[str, str]]
 
+# Every canister has its own type `token`, and so its own type of callback.
+_TYPES = """
+type request = record {
+  method : text;
+  url : text;
+  headers : vec record { text; text };
+  body : blob;
+  certificate_version : opt nat16;
+};
+type response = record {
+  status_code : nat16;
+  headers : vec record { text; text };
+  body : blob;
+  upgrade : opt bool;
+  streaming_strategy : opt variant { Callback : record { callback : callback; token : token } };
+};
+type streamed = opt record { body : blob; token : opt token };
+type outcall_result = record {
+  status : nat;
+  headers : vec record { name : text; value : text };
+  body : blob;
+};
+"""
+_CERTIFICATE_VERSION = 2
 
-def _record(fields: dict[int, int]) -> bytes:
-    body = b"".join(uleb128(fid) + sleb128(ref) for fid, ref in sorted(fields.items()))
-    return sleb128(RECORD) + uleb128(len(fields)) + body
 
-
-def _encode(types: Sequence[bytes], values: dict[str, bytes]) -> bytes:
-    """A message whose only argument is a record of the first type of the table."""
-    ordered = sorted((field_hash(name), value) for name, value in values.items())
-    return (
-        MAGIC
-        + uleb128(len(types))
-        + b"".join(types)
-        + b"\x01\x00"
-        + b"".join(value for _, value in ordered)
-    )
+@cache
+def _codec(name: str) -> Codec:
+    nodes = parse_types(_TYPES, {"callback": ANY_FUNC, "token": ANY_VALUE})
+    return Codec([nodes[name]], principals_as_bytes=True)
 
 
 def encode_request(method: str, url: str, headers: Headers, body: bytes) -> bytes:
     """Argument of `http_request` and `http_request_update`. `url` is path and query."""
-    types = [
-        _record(
-            {
-                field_hash("method"): TEXT,
-                field_hash("url"): TEXT,
-                field_hash("headers"): 1,
-                field_hash("body"): 3,
-                field_hash("certificate_version"): 4,
-            }
-        ),
-        sleb128(VEC) + sleb128(2),
-        _record({0: TEXT, 1: TEXT}),
-        sleb128(VEC) + sleb128(NAT8),
-        sleb128(OPT) + sleb128(NAT16),
-    ]
-    pairs = b"".join(sized(name.encode()) + sized(value.encode()) for name, value in headers)
-    return _encode(
-        types,
-        {
-            "method": sized(method.encode()),
-            "url": sized(url.encode()),
-            "headers": uleb128(len(headers)) + pairs,
-            "body": sized(body),
-            "certificate_version": b"\x01\x02\x00",
-        },
-    )
+    record = {
+        "method": method,
+        "url": url,
+        "headers": list(headers),
+        "body": body,
+        "certificate_version": _CERTIFICATE_VERSION,
+    }
+    return _codec("request").encode((record,))
 
 
 def encode_outcall_result(status: int, headers: Headers, body: bytes) -> bytes:
     """Reply of the management canister's `http_request`."""
-    name, value = field_hash("name"), field_hash("value")
-    types = [
-        _record({field_hash("status"): NAT, field_hash("headers"): 1, field_hash("body"): 3}),
-        sleb128(VEC) + sleb128(2),
-        _record({name: TEXT, value: TEXT}),
-        sleb128(VEC) + sleb128(NAT8),
-    ]
-    pairs = b"".join(
-        b"".join(
-            part for _, part in sorted([(name, sized(k.encode())), (value, sized(v.encode()))])
-        )
-        for k, v in headers
-    )
-    return _encode(
-        types,
-        {
-            "status": uleb128(status),
-            "headers": uleb128(len(headers)) + pairs,
-            "body": sized(body),
-        },
-    )
+    record = {
+        "status": status,
+        "headers": [{"name": name, "value": value} for name, value in headers],
+        "body": body,
+    }
+    return _codec("outcall_result").encode((record,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,45 +88,26 @@ class CanisterResponse:
     streaming: StreamingCallback | None
 
 
-def _need(record: Value, name: str) -> Value:
-    value = record.get(name)
-    if value is None:
-        raise CandidError(f"field `{name}` is missing")
-    return value
-
-
-def _streaming(record: Value) -> StreamingCallback | None:
-    field = record.get("streaming_strategy")
-    strategy = None if field is None else field.opt()
+def _streaming(strategy: dict[str, Any] | None) -> StreamingCallback | None:
     if strategy is None:
         return None
-    case, value = strategy.case()
-    if case != field_hash("Callback"):
-        raise CandidError("streaming_strategy has an unknown case")
-    canister_id, method = _need(value, "callback").function()
-    return StreamingCallback(canister_id, method, _need(value, "token").as_message())
+    chosen = strategy["Callback"]
+    for name in ("callback", "token"):
+        if chosen[name] is None:
+            raise CandidError(f"field `{name}` is missing")
+    canister_id, method = chosen["callback"]
+    return StreamingCallback(canister_id, method, chosen["token"])
 
 
 def decode_response(data: bytes) -> CanisterResponse:
     """Reply of `http_request`. Raises CandidError when it is no HTTP response."""
-    args = Message(data).args
-    if not args:
-        raise CandidError("the reply is empty")
-    record = args[0]
-    headers = []
-    for item in _need(record, "headers").items():
-        pair = item.fields()
-        if set(pair) != {0, 1}:
-            raise CandidError("a header is not a pair of texts")
-        headers.append((pair[0].text(), pair[1].text()))
-    upgrade_field = record.get("upgrade")
-    upgrade = None if upgrade_field is None else upgrade_field.opt()
+    (record,) = _codec("response").decode(data)
     return CanisterResponse(
-        _need(record, "status_code").natural(),
-        tuple(headers),
-        _need(record, "body").blob(),
-        upgrade is not None and upgrade.boolean(),
-        _streaming(record),
+        record["status_code"],
+        tuple(record["headers"]),
+        record["body"],
+        record["upgrade"] is True,
+        _streaming(record["streaming_strategy"]),
     )
 
 
@@ -174,13 +118,10 @@ def decode_streamed(
 
     Raises CandidError when it is no such reply.
     """
-    args = Message(data).args
-    record = args[0].opt() if args else None
+    (record,) = _codec("streamed").decode(data)
     if record is None:
         return b"", None
-    token_field = record.get("token")
-    token = None if token_field is None else token_field.opt()
     rest = None
-    if token is not None:
-        rest = StreamingCallback(callback.canister_id, callback.method, token.as_message())
-    return _need(record, "body").blob(), rest
+    if record["token"] is not None:
+        rest = StreamingCallback(callback.canister_id, callback.method, record["token"])
+    return record["body"], rest

@@ -6,7 +6,6 @@ import hashlib
 from typing import Any
 
 from dcanary.replica.api import Reply
-from dcanary.replica.candid import Vec
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.execution.installer import Installation, Mode
 from dcanary.replica.engine.management.context import (
@@ -20,6 +19,7 @@ from dcanary.replica.engine.management.context import (
 from dcanary.replica.engine.management.types import (
     CANISTER_ID,
     CHUNK_HASH,
+    CHUNK_HASHES,
     INSTALL_CHUNKED,
     INSTALL_CODE,
     UPLOAD_CHUNK,
@@ -116,7 +116,7 @@ def clear_chunk_store(call: Call, arg: dict[str, Any]) -> Reply:
 
 def stored_chunks(call: Call, arg: dict[str, Any]) -> Reply:
     canister = _own_store(call, arg["canister_id"])
-    return reply(Vec(CHUNK_HASH), [{"hash": digest} for digest in sorted(canister.chunks)])
+    return reply(CHUNK_HASHES, [{"hash": digest} for digest in sorted(canister.chunks)])
 
 
 OPERATIONS = {

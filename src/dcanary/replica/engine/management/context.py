@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dcanary.candid import Codec
 from dcanary.replica.api import Reply
-from dcanary.replica.candid import Type, encode
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.errors import CallError, ErrorCode
 from dcanary.replica.engine.principal import to_text
@@ -64,7 +64,8 @@ class Call:
 class Operation:
     """A method of the management canister."""
 
-    argument: Type
+    argument: Codec | None
+    """None when whatever is given is ignored."""
     run: Callable[[Call, Any], Reply | None]
     """Returns the answer, or None when it comes later."""
     ingress: bool = True
@@ -79,8 +80,8 @@ class Operation:
 NOTHING = Reply(b"DIDL\0\0")
 
 
-def reply(kind: Type, value: Any) -> Reply:
-    return Reply(encode([kind], [value]))
+def reply(kind: Codec, value: Any) -> Reply:
+    return Reply(kind.encode((value,)))
 
 
 def check_controller(canister: Canister, sender: bytes) -> None:

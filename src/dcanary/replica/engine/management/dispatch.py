@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcanary.candid import CandidError
 from dcanary.replica.api import Reject, Reply
-from dcanary.replica.candid import NULL, CandidError, decode
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.errors import CallError, EngineFault, ErrorCode
 from dcanary.replica.engine.execution.installer import Installer
@@ -70,10 +70,10 @@ def _operation(method: str) -> Operation:
 
 
 def _decode(operation: Operation, method: str, arg: bytes) -> Any:
-    if operation.argument is NULL:
+    if operation.argument is None:
         return None
     try:
-        (value,) = decode([operation.argument], arg)
+        (value,) = operation.argument.decode(arg)
     except CandidError as error:
         raise CallError(
             ErrorCode.INVALID_MANAGEMENT_PAYLOAD,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcanary.candid import CandidError
 from dcanary.replica.api import Reject, Reply
-from dcanary.replica.candid import BLOB, NULL, CandidError, decode, encode
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.errors import CallError, ErrorCode
@@ -14,6 +14,7 @@ from dcanary.replica.engine.management.context import Call, Operation, refused, 
 from dcanary.replica.engine.management.types import (
     HTTP_REQUEST,
     HTTP_RESULT,
+    RANDOM_BYTES,
     SUBNET_INFO,
     SUBNET_INFO_REPLY,
     TRANSFORM_ARGS,
@@ -26,7 +27,7 @@ _MAX_BODY = 2_000_000
 
 
 def raw_rand(call: Call, _arg: None) -> Reply:
-    return reply(BLOB, call.core.random(b"raw_rand"))
+    return reply(RANDOM_BYTES, call.core.random(b"raw_rand"))
 
 
 def _check_http(arg: dict[str, Any], sender: bytes) -> str:
@@ -107,7 +108,7 @@ def finish_outcall(core: Core, queries: Queries, outcall: Outcall, answer: Reply
 def check_http_result(data: bytes) -> dict[str, Any]:
     """Decode the answer of an outcall. Raises ValueError."""
     try:
-        (result,) = decode([HTTP_RESULT], data)
+        (result,) = HTTP_RESULT.decode(data)
     except CandidError as error:
         raise ValueError(f"the answer is no http_request_result: {error}") from None
     checked: dict[str, Any] = result
@@ -123,11 +124,11 @@ def _transformed(queries: Queries, outcall: Outcall, answer: Reply) -> Reply | R
         return Reject(1, f"Http body exceeds size limit of {most} bytes.", code.text)
     if not outcall.transform_method:
         return answer
-    arg = encode([TRANSFORM_ARGS], [{"response": result, "context": outcall.transform_context}])
+    arg = TRANSFORM_ARGS.encode(({"response": result, "context": outcall.transform_context},))
     transformed = queries.transform(outcall.canister, outcall.transform_method, arg)
     if isinstance(transformed, Reply):
         try:
-            decode([HTTP_RESULT], transformed.data)
+            HTTP_RESULT.decode(transformed.data)
         except CandidError as error:
             return CallError(
                 ErrorCode.CANISTER_REJECTED,
@@ -141,7 +142,7 @@ def subnet_info(call: Call, _arg: dict[str, Any]) -> Reply:
 
 
 OPERATIONS = {
-    "raw_rand": Operation(NULL, raw_rand, ingress=False),
+    "raw_rand": Operation(None, raw_rand, ingress=False),
     "http_request": Operation(HTTP_REQUEST, http_request, ingress=False),
     "subnet_info": Operation(SUBNET_INFO, subnet_info, ingress=False),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from dcanary.replica.api import Reply
-from dcanary.replica.candid import Vec
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.errors import CallError, ErrorCode
 from dcanary.replica.engine.execution.body import Body
@@ -22,6 +21,7 @@ from dcanary.replica.engine.management.types import (
     DELETE_SNAPSHOT,
     LOAD_SNAPSHOT,
     SNAPSHOT,
+    SNAPSHOTS,
     TAKE_SNAPSHOT,
 )
 from dcanary.replica.engine.principal import to_text
@@ -148,7 +148,7 @@ def load(call: Call, arg: dict[str, Any]) -> Reply:
 
 def list_snapshots(call: Call, arg: dict[str, Any]) -> Reply:
     canister = call.controlled(arg["canister_id"])
-    return reply(Vec(SNAPSHOT), [_record(item) for item in canister.snapshots.values()])
+    return reply(SNAPSHOTS, [_record(item) for item in canister.snapshots.values()])
 
 
 def delete(call: Call, arg: dict[str, Any]) -> Reply:

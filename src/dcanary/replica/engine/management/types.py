@@ -1,243 +1,230 @@
-"""Candid types of the management canister (interface of specification 0.66)."""
+"""Candid types of the management canister (interface of specification 0.66).
+
+Each constant encodes and decodes one value; principals are bytes.
+"""
 
 from __future__ import annotations
 
-from dcanary.replica.candid import (
-    BLOB,
-    BOOL,
-    NAT,
-    NAT64,
-    NULL,
-    PRINCIPAL,
-    TEXT,
-    Func,
-    Opt,
-    Record,
-    Variant,
-    Vec,
-)
+from dcanary.candid import Codec, parse_types
 
-CANISTER_ID = Record({"canister_id": PRINCIPAL})
+INTERFACE_TEXT = """
+type canister = record { canister_id : principal };
+type visibility = variant { controllers; public; allowed_viewers : vec principal };
+type environment_variable = record { name : text; value : text };
+type settings = record {
+  controllers : opt vec principal;
+  compute_allocation : opt nat;
+  memory_allocation : opt nat;
+  freezing_threshold : opt nat;
+  reserved_cycles_limit : opt nat;
+  minimum_incoming_canister_call_cycles : opt nat;
+  log_visibility : opt visibility;
+  log_memory_limit : opt nat;
+  snapshot_visibility : opt visibility;
+  status_visibility : opt visibility;
+  wasm_memory_limit : opt nat;
+  wasm_memory_threshold : opt nat;
+  environment_variables : opt vec environment_variable;
+};
+type definite_settings = record {
+  controllers : vec principal;
+  compute_allocation : nat;
+  memory_allocation : nat;
+  freezing_threshold : nat;
+  reserved_cycles_limit : nat;
+  minimum_incoming_canister_call_cycles : nat;
+  log_visibility : visibility;
+  log_memory_limit : nat;
+  snapshot_visibility : visibility;
+  status_visibility : visibility;
+  wasm_memory_limit : nat;
+  wasm_memory_threshold : nat;
+  environment_variables : vec environment_variable;
+};
+type create_canister = record { settings : opt settings; sender_canister_version : opt nat64 };
+type provisional_create = record {
+  amount : opt nat;
+  settings : opt settings;
+  specified_id : opt principal;
+  sender_canister_version : opt nat64;
+};
+type provisional_top_up = record { canister_id : principal; amount : nat };
+type update_settings = record {
+  canister_id : principal;
+  settings : settings;
+  sender_canister_version : opt nat64;
+};
+type canister_and_version = record {
+  canister_id : principal;
+  sender_canister_version : opt nat64;
+};
 
-VISIBILITY = Variant({"controllers": NULL, "public": NULL, "allowed_viewers": Vec(PRINCIPAL)})
-ENVIRONMENT_VARIABLE = Record({"name": TEXT, "value": TEXT})
+type install_mode = variant {
+  install;
+  reinstall;
+  upgrade : opt record {
+    skip_pre_upgrade : opt bool;
+    wasm_memory_persistence : opt variant { keep; replace };
+  };
+};
+type install_code = record {
+  mode : install_mode;
+  canister_id : principal;
+  wasm_module : blob;
+  arg : blob;
+  sender_canister_version : opt nat64;
+};
+type chunk_hash = record { hash : blob };
+type chunk_hashes = vec chunk_hash;
+type install_chunked = record {
+  mode : install_mode;
+  target_canister : principal;
+  store_canister : opt principal;
+  chunk_hashes_list : vec chunk_hash;
+  wasm_module_hash : blob;
+  arg : blob;
+  sender_canister_version : opt nat64;
+};
+type upload_chunk = record { canister_id : principal; chunk : blob };
 
-SETTINGS = Record(
-    {
-        "controllers": Opt(Vec(PRINCIPAL)),
-        "compute_allocation": Opt(NAT),
-        "memory_allocation": Opt(NAT),
-        "freezing_threshold": Opt(NAT),
-        "reserved_cycles_limit": Opt(NAT),
-        "minimum_incoming_canister_call_cycles": Opt(NAT),
-        "log_visibility": Opt(VISIBILITY),
-        "log_memory_limit": Opt(NAT),
-        "snapshot_visibility": Opt(VISIBILITY),
-        "status_visibility": Opt(VISIBILITY),
-        "wasm_memory_limit": Opt(NAT),
-        "wasm_memory_threshold": Opt(NAT),
-        "environment_variables": Opt(Vec(ENVIRONMENT_VARIABLE)),
-    }
-)
+type canister_status = record {
+  status : variant { running; stopping; stopped };
+  ready_for_migration : bool;
+  version : nat64;
+  settings : definite_settings;
+  module_hash : opt blob;
+  memory_size : nat;
+  memory_metrics : record {
+    wasm_memory_size : nat;
+    stable_memory_size : nat;
+    global_memory_size : nat;
+    wasm_binary_size : nat;
+    custom_sections_size : nat;
+    canister_history_size : nat;
+    wasm_chunk_store_size : nat;
+    snapshots_size : nat;
+    log_memory_store_size : nat;
+  };
+  cycles : nat;
+  reserved_cycles : nat;
+  idle_cycles_burned_per_day : nat;
+  query_stats : record {
+    num_calls_total : nat;
+    num_instructions_total : nat;
+    request_payload_bytes_total : nat;
+    response_payload_bytes_total : nat;
+  };
+};
 
-DEFINITE_SETTINGS = Record(
-    {
-        "controllers": Vec(PRINCIPAL),
-        "compute_allocation": NAT,
-        "memory_allocation": NAT,
-        "freezing_threshold": NAT,
-        "reserved_cycles_limit": NAT,
-        "minimum_incoming_canister_call_cycles": NAT,
-        "log_visibility": VISIBILITY,
-        "log_memory_limit": NAT,
-        "snapshot_visibility": VISIBILITY,
-        "status_visibility": VISIBILITY,
-        "wasm_memory_limit": NAT,
-        "wasm_memory_threshold": NAT,
-        "environment_variables": Vec(ENVIRONMENT_VARIABLE),
-    }
-)
+type canister_info = record { canister_id : principal; num_requested_changes : opt nat64 };
+type change_origin = variant {
+  from_user : record { user_id : principal };
+  from_canister : record { canister_id : principal; canister_version : opt nat64 };
+};
+type change_details = variant {
+  creation : record { controllers : vec principal; environment_variables_hash : opt blob };
+  code_uninstall;
+  code_deployment : record {
+    mode : variant { install; reinstall; upgrade };
+    module_hash : blob;
+  };
+  load_snapshot : record {
+    canister_version : nat64;
+    snapshot_id : blob;
+    taken_at_timestamp : nat64;
+    source : variant { taken_from_canister; metadata_upload };
+    from_canister_id : opt principal;
+  };
+  controllers_change : record { controllers : vec principal };
+};
+type canister_info_reply = record {
+  total_num_changes : nat64;
+  recent_changes : vec record {
+    timestamp_nanos : nat64;
+    canister_version : nat64;
+    origin : change_origin;
+    details : opt change_details;
+  };
+  module_hash : opt blob;
+  controllers : vec principal;
+};
 
-CREATE_CANISTER = Record({"settings": Opt(SETTINGS), "sender_canister_version": Opt(NAT64)})
-PROVISIONAL_CREATE = Record(
-    {
-        "amount": Opt(NAT),
-        "settings": Opt(SETTINGS),
-        "specified_id": Opt(PRINCIPAL),
-        "sender_canister_version": Opt(NAT64),
-    }
-)
-PROVISIONAL_TOP_UP = Record({"canister_id": PRINCIPAL, "amount": NAT})
-UPDATE_SETTINGS = Record(
-    {
-        "canister_id": PRINCIPAL,
-        "settings": SETTINGS,
-        "sender_canister_version": Opt(NAT64),
-    }
-)
-CANISTER_AND_VERSION = Record({"canister_id": PRINCIPAL, "sender_canister_version": Opt(NAT64)})
+type metadata = record { canister_id : principal; name : text };
+type metadata_reply = record { value : blob };
 
-INSTALL_MODE = Variant(
-    {
-        "install": NULL,
-        "reinstall": NULL,
-        "upgrade": Opt(
-            Record(
-                {
-                    "skip_pre_upgrade": Opt(BOOL),
-                    "wasm_memory_persistence": Opt(Variant({"keep": NULL, "replace": NULL})),
-                }
-            )
-        ),
-    }
-)
-INSTALL_CODE = Record(
-    {
-        "mode": INSTALL_MODE,
-        "canister_id": PRINCIPAL,
-        "wasm_module": BLOB,
-        "arg": BLOB,
-        "sender_canister_version": Opt(NAT64),
-    }
-)
-CHUNK_HASH = Record({"hash": BLOB})
-INSTALL_CHUNKED = Record(
-    {
-        "mode": INSTALL_MODE,
-        "target_canister": PRINCIPAL,
-        "store_canister": Opt(PRINCIPAL),
-        "chunk_hashes_list": Vec(CHUNK_HASH),
-        "wasm_module_hash": BLOB,
-        "arg": BLOB,
-        "sender_canister_version": Opt(NAT64),
-    }
-)
-UPLOAD_CHUNK = Record({"canister_id": PRINCIPAL, "chunk": BLOB})
+type take_snapshot = record {
+  canister_id : principal;
+  replace_snapshot : opt blob;
+  uninstall_code : opt bool;
+  sender_canister_version : opt nat64;
+};
+type load_snapshot = record {
+  canister_id : principal;
+  snapshot_id : blob;
+  sender_canister_version : opt nat64;
+};
+type delete_snapshot = record { canister_id : principal; snapshot_id : blob };
+type snapshot = record { id : blob; taken_at_timestamp : nat64; total_size : nat64 };
+type snapshots = vec snapshot;
 
-CANISTER_STATUS = Record(
-    {
-        "status": Variant({"running": NULL, "stopping": NULL, "stopped": NULL}),
-        "ready_for_migration": BOOL,
-        "version": NAT64,
-        "settings": DEFINITE_SETTINGS,
-        "module_hash": Opt(BLOB),
-        "memory_size": NAT,
-        "memory_metrics": Record(
-            {
-                "wasm_memory_size": NAT,
-                "stable_memory_size": NAT,
-                "global_memory_size": NAT,
-                "wasm_binary_size": NAT,
-                "custom_sections_size": NAT,
-                "canister_history_size": NAT,
-                "wasm_chunk_store_size": NAT,
-                "snapshots_size": NAT,
-                "log_memory_store_size": NAT,
-            }
-        ),
-        "cycles": NAT,
-        "reserved_cycles": NAT,
-        "idle_cycles_burned_per_day": NAT,
-        "query_stats": Record(
-            {
-                "num_calls_total": NAT,
-                "num_instructions_total": NAT,
-                "request_payload_bytes_total": NAT,
-                "response_payload_bytes_total": NAT,
-            }
-        ),
-    }
-)
+type logs_reply = record {
+  canister_log_records : vec record { idx : nat64; timestamp_nanos : nat64; content : blob };
+};
 
-CANISTER_INFO = Record({"canister_id": PRINCIPAL, "num_requested_changes": Opt(NAT64)})
-_CHANGE_ORIGIN = Variant(
-    {
-        "from_user": Record({"user_id": PRINCIPAL}),
-        "from_canister": Record({"canister_id": PRINCIPAL, "canister_version": Opt(NAT64)}),
-    }
-)
-_CHANGE_DETAILS = Variant(
-    {
-        "creation": Record(
-            {"controllers": Vec(PRINCIPAL), "environment_variables_hash": Opt(BLOB)}
-        ),
-        "code_uninstall": NULL,
-        "code_deployment": Record(
-            {
-                "mode": Variant({"install": NULL, "reinstall": NULL, "upgrade": NULL}),
-                "module_hash": BLOB,
-            }
-        ),
-        "load_snapshot": Record(
-            {
-                "canister_version": NAT64,
-                "snapshot_id": BLOB,
-                "taken_at_timestamp": NAT64,
-                "source": Variant({"taken_from_canister": NULL, "metadata_upload": NULL}),
-                "from_canister_id": Opt(PRINCIPAL),
-            }
-        ),
-        "controllers_change": Record({"controllers": Vec(PRINCIPAL)}),
-    }
-)
-CANISTER_INFO_REPLY = Record(
-    {
-        "total_num_changes": NAT64,
-        "recent_changes": Vec(
-            Record(
-                {
-                    "timestamp_nanos": NAT64,
-                    "canister_version": NAT64,
-                    "origin": _CHANGE_ORIGIN,
-                    "details": Opt(_CHANGE_DETAILS),
-                }
-            )
-        ),
-        "module_hash": Opt(BLOB),
-        "controllers": Vec(PRINCIPAL),
-    }
-)
+type http_header = record { name : text; value : text };
+type http_result = record { status : nat; headers : vec http_header; body : blob };
+type transform_args = record { response : http_result; context : blob };
+type http_request = record {
+  url : text;
+  max_response_bytes : opt nat64;
+  method : variant { get; head; post; put; delete; patch };
+  headers : vec http_header;
+  body : opt blob;
+  transform : opt record {
+    function : func (transform_args) -> (http_result) query;
+    context : blob;
+  };
+  is_replicated : opt bool;
+};
 
-METADATA = Record({"canister_id": PRINCIPAL, "name": TEXT})
-METADATA_REPLY = Record({"value": BLOB})
+type subnet_info = record { subnet_id : principal };
+type subnet_info_reply = record { replica_version : text; registry_version : nat64 };
 
-TAKE_SNAPSHOT = Record(
-    {
-        "canister_id": PRINCIPAL,
-        "replace_snapshot": Opt(BLOB),
-        "uninstall_code": Opt(BOOL),
-        "sender_canister_version": Opt(NAT64),
-    }
-)
-LOAD_SNAPSHOT = Record(
-    {
-        "canister_id": PRINCIPAL,
-        "snapshot_id": BLOB,
-        "sender_canister_version": Opt(NAT64),
-    }
-)
-DELETE_SNAPSHOT = Record({"canister_id": PRINCIPAL, "snapshot_id": BLOB})
-SNAPSHOT = Record({"id": BLOB, "taken_at_timestamp": NAT64, "total_size": NAT64})
+type random_bytes = blob;
+"""
 
-LOG_RECORD = Record({"idx": NAT64, "timestamp_nanos": NAT64, "content": BLOB})
-LOGS_REPLY = Record({"canister_log_records": Vec(LOG_RECORD)})
+_TYPES = parse_types(INTERFACE_TEXT)
 
-HTTP_HEADER = Record({"name": TEXT, "value": TEXT})
-HTTP_RESULT = Record({"status": NAT, "headers": Vec(HTTP_HEADER), "body": BLOB})
-TRANSFORM_ARGS = Record({"response": HTTP_RESULT, "context": BLOB})
-HTTP_REQUEST = Record(
-    {
-        "url": TEXT,
-        "max_response_bytes": Opt(NAT64),
-        "method": Variant(
-            {"get": NULL, "head": NULL, "post": NULL, "put": NULL, "delete": NULL, "patch": NULL}
-        ),
-        "headers": Vec(HTTP_HEADER),
-        "body": Opt(BLOB),
-        "transform": Opt(Record({"function": Func(query=True), "context": BLOB})),
-        "is_replicated": Opt(BOOL),
-    }
-)
 
-SUBNET_INFO = Record({"subnet_id": PRINCIPAL})
-SUBNET_INFO_REPLY = Record({"replica_version": TEXT, "registry_version": NAT64})
+def _codec(name: str) -> Codec:
+    return Codec([_TYPES[name]], principals_as_bytes=True)
+
+
+CANISTER_ID = _codec("canister")
+CREATE_CANISTER = _codec("create_canister")
+PROVISIONAL_CREATE = _codec("provisional_create")
+PROVISIONAL_TOP_UP = _codec("provisional_top_up")
+UPDATE_SETTINGS = _codec("update_settings")
+CANISTER_AND_VERSION = _codec("canister_and_version")
+INSTALL_CODE = _codec("install_code")
+INSTALL_CHUNKED = _codec("install_chunked")
+UPLOAD_CHUNK = _codec("upload_chunk")
+CHUNK_HASH = _codec("chunk_hash")
+CHUNK_HASHES = _codec("chunk_hashes")
+CANISTER_STATUS = _codec("canister_status")
+CANISTER_INFO = _codec("canister_info")
+CANISTER_INFO_REPLY = _codec("canister_info_reply")
+METADATA = _codec("metadata")
+METADATA_REPLY = _codec("metadata_reply")
+TAKE_SNAPSHOT = _codec("take_snapshot")
+LOAD_SNAPSHOT = _codec("load_snapshot")
+DELETE_SNAPSHOT = _codec("delete_snapshot")
+SNAPSHOT = _codec("snapshot")
+SNAPSHOTS = _codec("snapshots")
+LOGS_REPLY = _codec("logs_reply")
+HTTP_REQUEST = _codec("http_request")
+HTTP_RESULT = _codec("http_result")
+TRANSFORM_ARGS = _codec("transform_args")
+SUBNET_INFO = _codec("subnet_info")
+SUBNET_INFO_REPLY = _codec("subnet_info_reply")
+RANDOM_BYTES = _codec("random_bytes")
