@@ -213,3 +213,19 @@ def test_any_values_under_the_known_keys_give_errors_with_their_field(
         parse_pipeline(yaml.safe_dump(values, allow_unicode=True).encode())
     except PipelineFileError as error:
         assert all(isinstance(each, FieldError) and each.message for each in error.errors)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("name: counter-motoko", "name: x\nnotifications: {email: x}", "notifications"),
+        ("retries: 1", "matrix: {a: [1, 2]}", "stages.build.matrix"),
+        ("manual: true", "schedule: daily", "on.schedule"),
+    ],
+)
+def test_a_key_that_is_planned_says_that_it_is_not_supported_yet(
+    old: str, new: str, field: str
+) -> None:
+    assert old in GOOD
+    (error,) = errors_of(GOOD.replace(old, new, 1))
+    assert error.endswith(f": {field}: is not supported yet: remove it")

@@ -14,6 +14,20 @@ from dcanary.pipeline.source import Source, read_source
 
 FILE_NAME = "dcanary.yml"
 
+# Keys that people know from other systems and that DCanary means to have.
+_PLANNED = {
+    "cache",
+    "cycles",
+    "health_check",
+    "matrix",
+    "notifications",
+    "parallel",
+    "rollout",
+    "schedule",
+    "services",
+    "template",
+}
+
 
 def load_pipeline(path: Path | str) -> PipelineFile:
     """Read and check a pipeline file. Raises PipelineFileError, with every error in the file."""
@@ -61,6 +75,8 @@ def _message(detail: ErrorDetails, location: Location) -> str:
         return str(context["error"])
     if kind == "missing":
         return "is missing"
+    if kind == "extra_forbidden" and location[-1] in _PLANNED:
+        return "is not supported yet: remove it"
     if kind == "extra_forbidden":
         return f"is not a known key here: use one of {', '.join(_known_keys(location[:-1]))}"
     if kind == "literal_error":
