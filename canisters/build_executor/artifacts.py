@@ -1,15 +1,12 @@
 """Uploading and reading the agreed files. Their hash is recomputed here before they count."""
 
 from shared.errors import Done, Error, conflict, denied, invalid, not_found, unavailable
-from shared.limits import LEASE_NS, MAX_CHUNK_BYTES
+from shared.limits import MAX_CHUNK_BYTES
 from shared.run_types import ChunkRequest, ChunkResult
 
-from build_executor import contents, executors, jobs, leases, runs
+from build_executor import contents, executors, runs, uploads
 from build_executor.book import Book, stage_key
 from build_executor.records import FileRow, StageRecord
-
-# An upload extends its lease by itself, but is not written down for every chunk.
-EXTEND_BELOW_NS = LEASE_NS * 2 // 3
 
 
 def _uploading(
@@ -22,7 +19,7 @@ def _uploading(
     number = _number(stage, path)
     if number is None:
         return not_found(f"{path[:240]} is not one of the agreed files of stage {stage_name}")
-    if jobs.settle(book, stage, now):
+    if uploads.settle(book, stage, now):
         book.save(stage)
     if executors.uploader_of(stage) != caller:
         return denied(f"{caller} does not hold the upload of stage {stage_name}: lease work first")
@@ -83,9 +80,7 @@ def upload_chunk(
     if len(content) != wanted:
         return {"Err": invalid(f"chunk {index} of {path} has {wanted} bytes, not {len(content)}")}
     book.chunks.insert(contents.chunk_key(_place(stage, number), index), content)
-    if stage["upload_until_ns"] - now < EXTEND_BELOW_NS:
-        stage["upload_until_ns"] = now + LEASE_NS
-        book.save(stage)
+    uploads.extend_if_due(book, stage, now)
     return {"Ok": None}
 
 
@@ -108,7 +103,7 @@ def finish_upload(book: Book, caller: str, run: str, stage_name: str, path: str,
             return {"Err": error}
     contents.mark_stored(stage, row["sha256"])
     if contents.missing(stage):
-        stage["upload_until_ns"] = now + LEASE_NS
+        uploads.extend(stage, now)
         book.save(stage)
     else:
         runs.stage_succeeded(book, stage, now)
@@ -122,7 +117,7 @@ def _keep(book: Book, stage: StageRecord, row: FileRow, place: str, now: int) ->
         return conflict(f"chunk {digest} of {count} of {row['path']} is missing: send it first")
     if digest != row["sha256"]:
         contents.drop_chunks(book, place, row["size"])
-        leases.upload_fault(book, stage, 1, now)
+        uploads.fault(book, stage, 1, now)
         return invalid(
             f"the bytes of {row['path']} have sha256 {digest}, agreed was {row['sha256']}: "
             "they were dropped"

@@ -1,6 +1,6 @@
 """What time alone does: leases run out, commit windows close, stages are given up."""
 
-from build_executor import jobs, runs
+from build_executor import runs, uploads
 from build_executor.book import Book, due_ns, is_open
 from build_executor.records import StageRecord
 
@@ -22,5 +22,5 @@ def _apply(book: Book, stage: StageRecord, now: int) -> None:
         else:
             reason = "verification gave no verdict in time (VERDICT_WAIT_NS)"
             runs.stage_failed(book, stage, "Inconclusive", reason, now)
-    elif jobs.settle(book, stage, now):
+    elif uploads.settle(book, stage, now):
         book.save(stage)

@@ -5,7 +5,7 @@ from shared.errors import Done, Error, conflict, denied, invalid, not_found
 from shared.limits import LEASE_NS
 from shared.pipeline_types import Runtime
 
-from build_executor import dag, jobs
+from build_executor import dag, jobs, uploads
 from build_executor.book import Book
 from build_executor.records import ExecutorRecord, StageRecord
 
@@ -76,7 +76,7 @@ def uploader_of(stage: StageRecord) -> "str | None":
 
 def _take_back(book: Book, executor: str, now: int) -> None:
     for stage in book.open_stages():
-        changed = jobs.settle(book, stage, now)
+        changed = uploads.settle(book, stage, now)
         for job in stage["jobs"]:
             if "Leased" in job["state"] and job["executor"] == executor:
                 jobs.give_back(job, "its executor was disabled")

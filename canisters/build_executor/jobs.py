@@ -64,14 +64,7 @@ def close_if_complete(book: Book, stage: StageRecord) -> None:
 
 
 def settle(book: Book, stage: StageRecord, now: int) -> bool:
-    """Apply what time alone has done to the leases of a stage; True when something changed."""
-    if "Storing" in stage["state"]:
-        if 0 < stage["upload_until_ns"] <= now:
-            if stage["uploader"] is not None:
-                count_lost_lease(book, stage["jobs"][stage["uploader"]])
-            stage["upload_until_ns"] = 0
-            return True
-        return False
+    """Apply what time alone has done to the leases of builds; True when something changed."""
     if "Building" not in stage["state"]:
         return False
     changed = False

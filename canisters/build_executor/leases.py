@@ -12,16 +12,14 @@ from shared.run_types import (
     InputArtifact,
     LeaseRequest,
     LeaseResult,
-    UploadWork,
     WorkResult,
 )
 
-from build_executor import contents, dag, executors, jobs, logs, runs
+from build_executor import dag, executors, jobs, logs, runs, uploads
 from build_executor.book import Book, job_name, stage_key
 from build_executor.records import ExecutorRecord, JobRow, StageRecord
 
 COMMITMENT_BYTES = 32
-MAX_UPLOAD_FAULTS = 2
 
 
 def has_work(book: Book, caller: str, request: LeaseRequest, now: int) -> bool:
@@ -55,7 +53,8 @@ def choose(
                 if executors.uploader_of(stage) == caller:
                     held += 1
             elif upload is None and holds:
-                upload = _upload_for(stage, caller, holds)
+                replica = uploads.choose(stage, caller, holds, now)
+                upload = None if replica is None else (stage, replica)
             continue
         for job in stage["jobs"]:
             if job["executor"] == caller and "Leased" in job["state"]:
@@ -77,19 +76,6 @@ def _build_for(
     return None
 
 
-def _upload_for(
-    stage: StageRecord, caller: str, holds: "set[str]"
-) -> "tuple[StageRecord, int] | None":
-    for replica in stage["agreeing"]:
-        if (
-            stage["jobs"][replica]["executor"] == caller
-            and stage["faults"].count(replica) < MAX_UPLOAD_FAULTS
-            and job_name(stage, replica) in holds
-        ):
-            return stage, replica
-    return None
-
-
 def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> WorkResult:
     """Give the caller the oldest work that it may do, or null."""
     error = request_fault(request)
@@ -106,29 +92,13 @@ def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> Work
     stage, replica = chosen
     record["jobs_leased"] += 1
     book.executors.insert(caller, record)
-    jobs.settle(book, stage, now)
+    uploads.settle(book, stage, now)
     if "Storing" in stage["state"]:
-        return {"Ok": {"Upload": _lease_upload(book, stage, replica, now)}}
+        return {"Ok": {"Upload": uploads.lease(book, stage, replica, now)}}
     work = _lease_build(book, stage, replica, caller, record["operator"], now)
     if work is None:
         return {"Err": not_found(f"the pipeline of {stage['run']} is not here: report this")}
     return {"Ok": {"Build": work}}
-
-
-def _lease_upload(book: Book, stage: StageRecord, replica: int, now: int) -> UploadWork:
-    stage["uploader"] = replica
-    stage["upload_until_ns"] = now + LEASE_NS
-    book.save(stage)
-    return {
-        "run": stage["run"],
-        "stage": stage["name"],
-        "job": job_name(stage, replica),
-        "files": [
-            {"path": row["path"], "size": row["size"], "sha256": row["sha256"]}
-            for _, row in contents.missing(stage)
-        ],
-        "lease_until_ns": stage["upload_until_ns"],
-    }
 
 
 def _lease_build(
@@ -181,7 +151,7 @@ def _held(
     if found is None:
         return not_found(f"there is no job {name[:200]}: see list_jobs")
     stage, job = found
-    if jobs.settle(book, stage, now):
+    if uploads.settle(book, stage, now):
         book.save(stage)
     if attempt != job["attempt"]:
         return conflict(f"the lease of attempt {attempt} is over: {name} is at {job['attempt']}")
@@ -223,7 +193,7 @@ def release(book: Book, caller: str, name: str, attempt: int, reason: str, now: 
     """Give work back: a build goes to its next attempt, an upload to another executor."""
     found = book.job(name)
     if found is not None and "Storing" in found[0]["state"]:
-        return _release_upload(book, caller, found[0], found[1], now)
+        return uploads.release(book, caller, found[0], found[1], now)
     held = _held(book, caller, name, attempt, now)
     if not isinstance(held, tuple):
         return {"Err": held}
@@ -234,31 +204,6 @@ def release(book: Book, caller: str, name: str, attempt: int, reason: str, now: 
     jobs.close_if_complete(book, stage)
     book.save(stage)
     return {"Ok": None}
-
-
-def _release_upload(book: Book, caller: str, stage: StageRecord, job: JobRow, now: int) -> Done:
-    if job["executor"] != caller or stage["uploader"] != job["replica"]:
-        return {"Err": denied(f"{caller} does not hold the upload of {stage['name']}")}
-    if stage["upload_until_ns"] <= now:
-        return {"Err": conflict(f"the upload lease of stage {stage['name']} is over")}
-    upload_fault(book, stage, MAX_UPLOAD_FAULTS, now)
-    return {"Ok": None}
-
-
-def upload_fault(book: Book, stage: StageRecord, weight: int, now: int) -> None:
-    """The uploader failed; at MAX_UPLOAD_FAULTS it is not asked again. When nobody is left who
-    could bring the agreed bytes, the stage has failed."""
-    replica = stage["uploader"]
-    if replica is None:
-        return
-    stage["faults"].extend([replica] * weight)
-    if stage["faults"].count(replica) >= MAX_UPLOAD_FAULTS:
-        stage["upload_until_ns"] = 0
-    if all(stage["faults"].count(each) >= MAX_UPLOAD_FAULTS for each in stage["agreeing"]):
-        reason = "no executor that agreed could deliver the agreed bytes"
-        runs.stage_failed(book, stage, "Failed", reason, now)
-    else:
-        book.save(stage)
 
 
 def commit(

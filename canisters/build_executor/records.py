@@ -43,7 +43,8 @@ class RunRecord(Record):
 class JobRow(Record):
     """One replica of a stage. `log_base` is the length of the log when this attempt began.
 
-    `given_back_by` gave the job back last, and is not asked again before `ask_again_ns`.
+    `given_back_by` gave the job back last, or let its upload run out, and is not asked again
+    before `ask_again_ns`.
     `recorded` is true once `verification` has answered to the commitment.
     """
 
@@ -77,8 +78,9 @@ class StageRecord(Record):
 
     `end_by_ns` is when it ends without success if nothing else ends it. `round_open`, `closing`
     and `closed` say how far `verification` was told. `agreeing` are the replicas whose executors
-    hold the agreed files, `faults` one entry for each upload of theirs that went wrong,
-    `uploader` the replica that holds (or last held) the upload lease.
+    hold the agreed files, `faults` one entry for each upload of theirs that went wrong or ran
+    out, `uploader` the replica that holds (or last held) the upload lease. That lease is not
+    extended beyond `upload_end_ns`; those of before this field have no such bound.
     """
 
     version: nat16
@@ -103,6 +105,7 @@ class StageRecord(Record):
     faults: Vec[nat16]
     uploader: Opt[nat16]
     upload_until_ns: nat64
+    upload_end_ns: Opt[nat64]
     instructions: nat64
 
 

@@ -129,6 +129,7 @@ def _open_stage(
         "faults": [],
         "uploader": None,
         "upload_until_ns": 0,
+        "upload_end_ns": None,
         "instructions": 0,
     }
     book.save(opened)
