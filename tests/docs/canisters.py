@@ -32,7 +32,7 @@ IN_THE_RULES = {
     ("build_executor", "upload_chunk"): "the executor that holds the upload",
     ("build_executor", "finish_upload"): "the executor that holds the upload",
     ("verification", "reveal"): "the executor that committed",
-    ("verification", "decide_approval"): "an approver of the request's policy",
+    ("verification", "decide_approval"): "the request's approvers; role Admin to reject",
     ("*", "wire"): "role Owner",
     ("*", "grant_role"): "role Admin; role Owner for Owner and Admin",
     ("*", "revoke_role"): "role Admin; role Owner for Owner and Admin",
