@@ -1,0 +1,265 @@
+"""Two runs whose releases to one target are approved at once: nothing is mixed, nothing is lost.
+
+verification and deployment are the real canisters; build_executor is a double that serves bytes,
+the management canister one in memory.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dcanary.testing.native import user_principal
+from tests.canisters.deployment.deployment_installation import (
+    DOUBLES,
+    OLD,
+    OWNER,
+    ROOT,
+    TARGET_ID,
+    LossyNetwork,
+)
+from tests.canisters.deployment.doubles.management import TRAPPING, Canister, Management, sha256
+from tests.canisters.installation import ok
+from tests.canisters.verification.verification_samples import approval_input, approver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODULES = {1: b"module of run 1", 2: b"module of run 2", 3: b"module of run 3"}
+UPGRADE = [
+    "canister_status",
+    "stop_canister",
+    "list_canister_snapshots",
+    "take_canister_snapshot",
+    "clear_chunk_store",
+    "upload_chunk",
+    "install_chunked_code",
+    "start_canister",
+    "canister_status",
+]
+CHANGING = ("create_canister", "stop_canister", "take_canister_snapshot", "install_chunked_code")
+ANY_STEP = range(0, 24, 2)
+
+
+class Race:
+    """Wired canisters and a target `counter`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.network = LossyNetwork()
+        canisters = ROOT / "canisters"
+        self.verification, self.deployment = (
+            self.network.install(canisters / name / "main.py", caller=OWNER)
+            for name in ("verification", "deployment")
+        )
+        (folder / "shared").symlink_to(canisters / "shared")
+        shutil.copyfile(DOUBLES / "build_executor.py", folder / "main.py")
+        self.build_executor = self.network.install(folder / "main.py", caller=OWNER)
+        self.management = Management(self.network)
+        self.management.on_loss = self.upgrade_deployment
+        siblings = {
+            "webhook": user_principal(91),
+            "pipeline_config": user_principal(92),
+            "build_executor": self.build_executor.id,
+            "verification": self.verification.id,
+            "deployment": self.deployment.id,
+        }
+        for canister in (self.verification, self.deployment):
+            ok(canister.update("wire", siblings, caller=OWNER))
+
+    def upgrade_deployment(self) -> None:
+        self.network.upgrade_now = self.deployment
+
+    def target(self, canister: Canister | None) -> None:
+        if canister is not None:
+            self.management.add(canister)
+        value = {
+            "target": "counter",
+            "repository": "demo",
+            "network": "local",
+            "canister": None if canister is None else type(OWNER)(canister.id),
+            "controllers": [OWNER],
+            "cycles": 0,
+        }
+        ok(self.deployment.update("register_target", value, caller=OWNER))
+
+    def canister(self, module: bytes | None) -> Canister:
+        """The target is this canister, which exists already."""
+        made = Canister(TARGET_ID, [self.deployment.id.bytes, OWNER.bytes], 10**12, module, "old")
+        self.target(made)
+        return made
+
+    def ask(self, number: int, module: bytes | None = None) -> None:
+        """The question of run `number`, whose bytes build_executor holds."""
+        content = module or MODULES[number]
+        self.build_executor.update("hold", f"run-{number}", "app.wasm", "0", content, caller=OWNER)
+        changes = {"sha256": sha256(content).hex(), "size": len(content)}
+        question = approval_input(f"run-{number}", **changes)
+        name = ok(
+            self.verification.update("request_approval", question, caller=self.build_executor)
+        )
+        assert name == f"approval-{number}"
+
+    def submit(self, number: int) -> Any:
+        shown = ok(self.verification.query("get_approval", f"approval-{number}"))
+        decision = {
+            "approval": f"approval-{number}",
+            "sha256": shown["request"]["sha256"],
+            "approve": True,
+            "comment": "",
+        }
+        caller = approver(1).bytes
+        return self.verification.submit("decide_approval", decision, caller=caller)
+
+    def approve(self, *numbers: int, steps: int = 0) -> None:
+        """One decision, and the next `steps` messages later; then all that follows from them."""
+        self.management.calls.clear()
+        pending = []
+        for number in numbers:
+            pending.append(self.submit(number))
+            for _ in range(steps):
+                if not self.network.step():
+                    self.verification._fire_timer()
+                    self.deployment._fire_timer()
+        for each in pending:
+            assert "Approved" in ok(each.result())["state"]
+        self.network.advance(3_600)
+
+    def release_of(self, number: int) -> Any:
+        """The release that run `number`'s approval became."""
+        state = ok(self.verification.query("get_approval", f"approval-{number}"))["state"]
+        return ok(self.deployment.query("get_release", state["Released"]))
+
+    def states(self, *numbers: int) -> list[Any]:
+        return [self.release_of(number)["state"] for number in numbers]
+
+    def shown(self) -> Any:
+        return ok(self.deployment.query("get_target", "counter"))
+
+    def count(self) -> int:
+        page = {"cursor": None, "limit": 0}
+        return len(ok(self.deployment.query("list_releases", None, page))["items"])
+
+
+@pytest.fixture
+def race(tmp_path: Path) -> Race:
+    return Race(tmp_path)
+
+
+@pytest.mark.parametrize("steps", ANY_STEP)
+def test_upgrades_approved_at_once_run_one_after_the_other_in_order(race: Race, steps: int) -> None:
+    canister = race.canister(OLD)
+    race.ask(1)
+    race.ask(2)
+    race.approve(1, 2, steps=steps)
+    assert race.states(1, 2) == [{"Succeeded": None}] * 2
+    assert [race.release_of(number)["release"] for number in (1, 2)] == ["release-1", "release-2"]
+    assert race.management.calls == UPGRADE * 2
+    assert canister.module == MODULES[2]
+    assert canister.state == "old upgraded upgraded"
+    assert canister.status == "running"
+    hashes = [race.release_of(number)["previous_hash"] for number in (1, 2)]
+    assert hashes == [sha256(OLD), sha256(MODULES[1])]
+    target = race.shown()
+    assert (target["last_release"], target["busy"]) == ("release-2", None)
+    assert target["module_hash"] == sha256(MODULES[2])
+    assert race.count() == 2
+
+
+@pytest.mark.parametrize("steps", ANY_STEP)
+def test_what_was_approved_first_is_released_first_whichever_was_asked_first(
+    race: Race, steps: int
+) -> None:
+    """Of two decisions before either was passed on, that of the older question goes first."""
+    canister = race.canister(OLD)
+    race.ask(1)
+    race.ask(2)
+    race.approve(2, 1, steps=steps)
+    assert race.states(1, 2) == [{"Succeeded": None}] * 2
+    assert race.management.calls == UPGRADE * 2
+    last = 1 if steps > 0 else 2
+    assert race.release_of(last)["release"] == "release-2"
+    assert canister.module == MODULES[last]
+    assert canister.state == "old upgraded upgraded"
+
+
+@pytest.mark.parametrize("existing", [True, False])
+@pytest.mark.parametrize("steps", ANY_STEP)
+def test_a_second_install_finds_a_module_and_touches_nothing(
+    race: Race, steps: int, existing: bool
+) -> None:
+    if existing:
+        race.canister(None)
+    else:
+        race.target(None)
+    race.ask(1)
+    race.ask(2)
+    race.approve(1, 2, steps=steps)
+    first, second = race.states(1, 2)
+    assert first == {"Succeeded": None}
+    assert "approved is mode Install" in second["Failed"]
+    assert f"has module {sha256(MODULES[1]).hex()} by now" in second["Failed"]
+    assert "Nothing was touched" in second["Failed"]
+    (canister,) = race.management.canisters.values()
+    assert (canister.module, canister.state, canister.status) == (MODULES[1], "fresh", "running")
+    assert canister.snapshots == []
+    counted = [race.management.calls.count(method) for method in CHANGING]
+    assert counted == [0 if existing else 1, 0, 0, 1]
+    assert race.management.calls[-1] == "canister_status"
+    target = race.shown()
+    assert (target["last_release"], target["busy"]) == ("release-1", None)
+    race.ask(3)
+    race.approve(3)
+    assert race.states(3) == [{"Succeeded": None}]
+    assert (canister.module, canister.state) == (MODULES[3], "fresh upgraded")
+
+
+def test_a_second_install_goes_on_when_the_first_failed(race: Race) -> None:
+    race.target(None)
+    race.ask(1, TRAPPING)
+    race.ask(2)
+    race.approve(1, 2)
+    first, second = race.states(1, 2)
+    assert "Installing" in first["Failed"]
+    assert second == {"Succeeded": None}
+    (canister,) = race.management.canisters.values()
+    assert canister.module == MODULES[2]
+
+
+def test_an_upgrade_behind_one_that_failed_goes_on_from_the_old_module(race: Race) -> None:
+    canister = race.canister(OLD)
+    race.ask(1, TRAPPING)
+    race.ask(2)
+    race.approve(1, 2)
+    assert "Failed" in race.states(1)[0]
+    assert race.states(2) == [{"Succeeded": None}]
+    assert race.release_of(2)["previous_hash"] == sha256(OLD)
+    assert (canister.module, canister.state) == (MODULES[2], "old upgraded")
+
+
+@pytest.mark.parametrize("method", sorted(set(UPGRADE)))
+def test_both_upgrades_end_well_when_deployment_is_upgraded_in_the_first(
+    race: Race, method: str
+) -> None:
+    """The answer of the first release's call is lost with the upgrade."""
+    canister = race.canister(OLD)
+    race.ask(1)
+    race.ask(2)
+    race.management.faults[method] = ["lost"]
+    race.approve(1, 2)
+    assert race.states(1, 2) == [{"Succeeded": None}] * 2
+    assert (canister.module, canister.status) == (MODULES[2], "running")
+    assert race.management.calls.count("install_chunked_code") == 2
+    assert race.shown()["busy"] is None
+    assert race.count() == 2
+
+
+def test_the_same_decision_twice_at_once_is_one_release(race: Race) -> None:
+    race.canister(OLD)
+    race.ask(1)
+    twice = [race.submit(1), race.submit(1)]
+    answers = [each.result() for each in twice]
+    race.network.advance(3_600)
+    assert [next(iter(answer)) for answer in answers] == ["Ok", "Err"]
+    assert race.count() == 1
