@@ -65,8 +65,11 @@ def show_approval(context: Context, approval_id: str) -> None:
 def decide(
     context: Context, approval_id: str, approve: bool, sha256: str | None, comment: str, yes: bool
 ) -> None:
-    """Show the hash, ask, and decide on exactly that hash."""
-    found = context.system.verification.ask("get_approval", approval_id)
+    """Show the hash, ask, and decide on exactly that hash.
+
+    What is shown is certified by the subnet: a single node could otherwise show another hash.
+    """
+    found = context.system.verification.ask("get_approval", approval_id, certified=True)
     shown = found["request"]["sha256"]
     if not context.output.as_json and not context.output.quiet:
         context.output.record(summary(found), "approval")

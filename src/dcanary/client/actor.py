@@ -36,8 +36,9 @@ class Actor:
             )
         return cls(connection, canister, parse_interface(text.decode()))
 
-    def call(self, method: str, *args: Any) -> Any:
-        """Reply value (None, one value, or a tuple). Queries go as queries.
+    def call(self, method: str, *args: Any, certified: bool = False) -> Any:
+        """Reply value (None, one value, or a tuple). Queries go as queries, answered by one node
+        that could lie, unless `certified`: then the whole subnet answers and signs.
 
         Raises ClientError when there is no such method or an argument does not fit its type.
         """
@@ -51,7 +52,7 @@ class Actor:
             arg = signature.encode(args)
         except (TypeError, ValueError) as error:
             raise ClientError(f"{method}: argument does not fit: {error}") from None
-        if signature.is_query:
+        if signature.is_query and not certified:
             reply = self.connection.query(self.raw, method, arg)
         else:
             reply = self.connection.update(self.raw, method, arg)
@@ -63,9 +64,9 @@ class Actor:
             return None
         return values[0] if len(values) == 1 else tuple(values)
 
-    def ask(self, method: str, *args: Any) -> Any:
+    def ask(self, method: str, *args: Any, certified: bool = False) -> Any:
         """Like `call`, for methods that answer `Ok | Err`: the value of Ok, or RefusedError."""
-        reply = self.call(method, *args)
+        reply = self.call(method, *args, certified=certified)
         if isinstance(reply, dict) and "Ok" in reply:
             return reply["Ok"]
         if isinstance(reply, dict) and "Err" in reply:
