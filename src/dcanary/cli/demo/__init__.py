@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.demo.main_job import MainJob, stop_everything
+from dcanary.cli.demo.main_job import MainJob, demo_home, stop_everything
 from dcanary.cli.demo.reporter import Reporter
 
 
@@ -24,10 +24,13 @@ from dcanary.cli.demo.reporter import Reporter
 @pass_context
 def demo(context: Context, stop: bool, examples: tuple[str, ...], keep_going: bool) -> None:
     """Push, build, agree, approve, deploy, upgrade: in a folder of its own (HOME/demo)."""
-    home = context.home / "demo"
+    home = demo_home(context.home)
     if stop:
-        for name in stop_everything(home):
+        stopped = stop_everything(home)
+        for name in stopped:
             context.output.say(f"stopped {name}")
+        if not stopped:
+            context.output.say(f"no demo was running in {home}")
         return
     reporter = Reporter(context.output.as_json)
     chosen = list(examples) or ["counter-motoko", "counter-python"]

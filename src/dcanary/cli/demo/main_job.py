@@ -26,7 +26,7 @@ from dcanary.cli.operations.secrets import new_secret_file
 from dcanary.cli.operations.watch import Ended, describe, state_of, wait_for_release
 from dcanary.cli.repository import webhook_url
 from dcanary.client.actor import Actor
-from dcanary.client.errors import ClientError, RefusedError
+from dcanary.client.errors import ClientError, ConfigError, RefusedError
 from dcanary.client.identity import Identity, create_identity
 from dcanary.client.principal import from_text
 from dcanary.client.system import CANISTERS, System, SystemConfig
@@ -36,6 +36,15 @@ OPERATORS = ("alice", "bob", "carol")
 RUN_SECONDS = 600.0
 RELEASE_SECONDS = 180.0
 TARGET_CYCLES = 3_000_000_000_000
+
+
+# In every folder that a demo made: only such a folder may be emptied by the next one.
+MARKER = "made-by-dcanary-demo"
+
+
+def demo_home(home: Path) -> Path:
+    """`home` itself when a demo made it (people export it to look around), else `demo` in it."""
+    return home if (home / MARKER).is_file() else home / "demo"
 
 
 def stop_everything(home: Path) -> list[str]:
@@ -102,9 +111,7 @@ class MainJob:
     def _prepare(self) -> None:
         with self.report.step("Build the five canisters from Python and start a local network"):
             stop_everything(self.home)
-            if self.home.exists():
-                shutil.rmtree(self.home)
-            self.home.mkdir(parents=True)
+            self._empty_home()
             self.owner = create_identity(self.home / "identities" / "default.pem")
             self.approver = create_identity(self.home / "identities" / "approver.pem")
             running, _ = network_operations.ensure_started(self.home / "network")
@@ -117,6 +124,17 @@ class MainJob:
                     sha256=one.module_hash_gz,
                 )
             self.address = network_operations.address(running)
+
+    def _empty_home(self) -> None:
+        if self.home.exists() and any(self.home.iterdir()):
+            if not (self.home / MARKER).is_file():
+                raise ConfigError(
+                    f"{self.home} is not a folder that a demo made: it stays as it is",
+                    "choose another --home, or move it away",
+                )
+            shutil.rmtree(self.home)
+        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / MARKER).touch()
 
     def _progress(self, text: str) -> None:
         self.report.detail(text)
