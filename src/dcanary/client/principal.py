@@ -1,39 +1,24 @@
-"""Principals as text and bytes, checked (IC interface specification, "Principals")."""
+"""Principals as a person types them: the shared text form, with errors of the client's own."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import zlib
-
+from dcanary.candid import principal
+from dcanary.candid.principal import ANONYMOUS, self_authenticating, to_text
 from dcanary.client.errors import ConfigError
 
-ANONYMOUS = b"\x04"
-MANAGEMENT = b""
+__all__ = ["ANONYMOUS", "MANAGEMENT", "from_text", "self_authenticating", "to_text"]
 
-
-def to_text(raw: bytes) -> str:
-    """Base32 of crc32 || bytes, in groups of five."""
-    checked = zlib.crc32(raw).to_bytes(4, "big") + raw
-    letters = base64.b32encode(checked).decode().lower().rstrip("=")
-    return "-".join(letters[i : i + 5] for i in range(0, len(letters), 5))
+MANAGEMENT = principal.MANAGEMENT_CANISTER
 
 
 def from_text(text: str) -> bytes:
     """Raises ConfigError when `text` is not the canonical form of a principal."""
-    letters = text.replace("-", "").upper()
     try:
-        checked = base64.b32decode(letters + "=" * (-len(letters) % 8))
+        raw = principal.from_text(text)
     except ValueError:
-        checked = b""
-    raw = checked[4:]
-    if len(checked) < 4 or len(raw) > 29 or to_text(raw) != text:
+        raw = None
+    if raw is None or to_text(raw) != text:
         raise ConfigError(
             f"{text!r} is not a principal", "a principal looks like rrkah-fqaaa-aaaaa-aaaaq-cai"
         )
     return raw
-
-
-def self_authenticating(der_public_key: bytes) -> bytes:
-    """sha224(DER public key) || 0x02."""
-    return hashlib.sha224(der_public_key).digest() + b"\x02"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.management import types
-from dcanary.replica.engine.principal import to_text
 from tests.replica.helpers.candid import decode, encode, kind
 
 OTHER = b"\x07" * 29

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from ic.candid import decode
 
+from dcanary.candid import principal
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.certification.keys import SubnetKeys
 from dcanary.replica.gateway import gateway as gateway_module
 from dcanary.replica.http.app import create_app
 from dcanary.replica.node import Node
-from dcanary.replica.wire import principal
 from tests.replica.helpers import http_canister
 from tests.replica.helpers.memory_engine import MemoryCanister, MemoryEngine, canister_id
 from tests.replica.helpers.running import serving

@@ -12,12 +12,12 @@ import cbor2
 import httpx
 import pytest
 
+from dcanary.candid import principal
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.certification.keys import SubnetKeys
 from dcanary.replica.http import api as api_module
 from dcanary.replica.http.app import create_app
 from dcanary.replica.node import Node
-from dcanary.replica.wire import principal
 from tests.replica.helpers import certificates
 from tests.replica.helpers.certificates import hash_of
 from tests.replica.helpers.client import CBOR, Client, Signer, delegate, sign_content

@@ -20,7 +20,7 @@ from ic.canister import Canister
 from ic.identity import Identity
 from ic.principal import Principal
 
-from dcanary.replica.wire import principal
+from dcanary.candid import principal
 from tests.replica.helpers import certificates
 from tests.replica.helpers.client import Client
 from tests.replica.helpers.deploy import agent_of, create, install_by_chunks

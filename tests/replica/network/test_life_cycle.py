@@ -17,9 +17,9 @@ from ic.candid import Types, decode
 from ic.canister import Canister
 from ic.identity import Identity
 
+from dcanary.candid import principal
 from dcanary.replica import network
 from dcanary.replica.network.files import INFO_FILE, LOG_FILE, try_lock
-from dcanary.replica.wire import principal
 from tests.replica.helpers import certificates
 from tests.replica.helpers.certificates import hash_of
 from tests.replica.helpers.client import Client, Signer

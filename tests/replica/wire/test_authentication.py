@@ -142,7 +142,7 @@ def test_more_than_twenty_delegations_are_refused() -> None:
 def test_keys_of_kinds_to_come_are_told_apart(last: str) -> None:
     der = bytes.fromhex("3014300c060a2b0601040183b84301" + last + "030400010203")
     content = call_of(None)
-    from dcanary.replica.wire.principal import self_authenticating
+    from dcanary.candid.principal import self_authenticating
 
     content["sender"] = self_authenticating(der)
     envelope = {"content": content, "sender_pubkey": der, "sender_sig": b"x"}

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_arkworks_bls12381 import G1Point, G2Point, Scalar
 
-from ..wire.principal import self_authenticating
+from dcanary.candid.principal import self_authenticating
 
 DST = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 DER_PREFIX = bytes.fromhex(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.blobs import Blobs
@@ -12,7 +13,6 @@ from dcanary.replica.engine.errors import CallError, ErrorCode
 from dcanary.replica.engine.execution.body import Body
 from dcanary.replica.engine.execution.execution import Surroundings
 from dcanary.replica.engine.execution.runtime import Runtime
-from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import (
     Caller,
     Canister,

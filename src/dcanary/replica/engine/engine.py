@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import (
     CanisterView,
     DataCertificate,
@@ -28,7 +29,7 @@ from dcanary.replica.engine.execution.runtime import Runtime
 from dcanary.replica.engine.inputs import Input, Inputs
 from dcanary.replica.engine.management.services import check_http_result
 from dcanary.replica.engine.options import Options
-from dcanary.replica.engine.principal import canister_id, default_range, to_text
+from dcanary.replica.engine.principal import canister_id, default_range
 from dcanary.replica.engine.state import MANAGEMENT, Result, Subnet
 from dcanary.replica.engine.storage import Storage
 from dcanary.replica.engine.worker import Worker

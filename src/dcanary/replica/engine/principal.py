@@ -1,21 +1,11 @@
-"""Principals: text form and the canister ids of the subnet."""
+"""The canister ids of the subnet."""
 
 from __future__ import annotations
-
-import base64
-import zlib
 
 from dcanary.replica.engine import limits
 
 FIRST_CANISTER = 0xFFFFFFFFFFE00000
 """The block of canister ids test networks hand out: lxzze-o7777-77777-aaaaa-cai and on."""
-
-
-def to_text(principal: bytes) -> str:
-    """Text form: base32 of checksum and bytes, in groups of five."""
-    checksum = zlib.crc32(principal).to_bytes(4, "big")
-    text = base64.b32encode(checksum + principal).decode().rstrip("=").lower()
-    return "-".join(text[at : at + 5] for at in range(0, len(text), 5))
 
 
 def canister_id(number: int) -> bytes:

@@ -5,13 +5,13 @@ One queue holds all messages of the subnet, so messages between two canisters ke
 
 from __future__ import annotations
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.errors import ErrorCode
 from dcanary.replica.engine.execution.executor import Executor
 from dcanary.replica.engine.management import Management
-from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import MANAGEMENT, Canister, Request, Response, Status
 
 _CHARGE_PERIOD = 10 * limits.SECOND

@@ -13,12 +13,11 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from dcanary.candid import CandidError
+from dcanary.candid import CandidError, principal
 
 from ..api import Ingress, Reject, Reply, RequestState
 from ..http.body import read_body
 from ..node import Node
-from ..wire import principal
 from ..wire.authentication import MAX_INGRESS_TTL_NS
 from ..wire.errors import RequestRefused
 from ..wire.http_records import (

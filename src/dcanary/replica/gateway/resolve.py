@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
 
-from ..wire import principal
+from dcanary.candid import principal
+
 from ..wire.errors import bad_request
 
 PARAMETER = "canisterId"

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dcanary.candid import principal
+
 from ..api import Ingress, Reject
 from ..node import Node
-from ..wire import principal
 from ..wire.authentication import authenticate
 from ..wire.effective import check_effective_canister_id
 from ..wire.envelope import CallRequest, ReadStateRequest, decode_envelope

@@ -58,7 +58,7 @@ class _Cors:
 
 def topology(node: Node, kind: str = "Application") -> dict[str, object]:
     """The network's subnet, as /_/topology and the PocketIC server describe it."""
-    from ..wire import principal
+    from dcanary.candid import principal
 
     def wrapped(canister_id: bytes) -> dict[str, str]:
         return {"canister_id": base64.b64encode(canister_id).decode()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from . import principal
+from dcanary.candid import principal
+
 from .envelope import CallRequest, Envelope, ReadStateRequest
 from .errors import bad_request
 from .signatures import verify

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from dcanary.candid import CandidError, Codec, parse_types
+from dcanary.candid import CandidError, Codec, parse_types, principal
 
-from . import principal
 from .envelope import CallRequest
 from .errors import bad_request
 

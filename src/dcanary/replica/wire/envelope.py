@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import cbor2
 
-from . import principal
+from dcanary.candid import principal
+
 from .errors import bad_request
 from .plain_cbor import check_plain
 from .request_id import hash_of_map

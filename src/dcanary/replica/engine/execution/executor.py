@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
@@ -10,7 +11,6 @@ from dcanary.replica.engine.execution import execution as ctx
 from dcanary.replica.engine.execution.body import Body
 from dcanary.replica.engine.execution.execution import Execution
 from dcanary.replica.engine.execution.system_api.calls import discard
-from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import (
     Callback,
     CallContext,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.errors import CallError, ErrorCode
@@ -15,7 +16,6 @@ from dcanary.replica.engine.execution.executor import apply_local_effects, failu
 from dcanary.replica.engine.memory.stable import StableMemory
 from dcanary.replica.engine.module.compiler import CompiledModule
 from dcanary.replica.engine.module.rewrite import START
-from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import Canister
 
 

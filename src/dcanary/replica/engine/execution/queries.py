@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import DataCertificate, Reject, Reply
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
@@ -19,7 +20,6 @@ from dcanary.replica.engine.execution import execution as ctx
 from dcanary.replica.engine.execution.body import Body
 from dcanary.replica.engine.execution.execution import Execution, OutgoingCall
 from dcanary.replica.engine.execution.executor import failure
-from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import MANAGEMENT, Canister, Closure
 
 ManagementQuery = Callable[[bytes, str, bytes], Reply | Reject]

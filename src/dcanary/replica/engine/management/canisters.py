@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
@@ -33,7 +34,6 @@ from dcanary.replica.engine.principal import (
     canister_id,
     canister_number,
     default_range,
-    to_text,
 )
 from dcanary.replica.engine.state import Canister, Origin, Status, StopRequest
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reply
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.execution.installer import Installation, Mode
@@ -24,7 +25,6 @@ from dcanary.replica.engine.management.types import (
     INSTALL_CODE,
     UPLOAD_CHUNK,
 )
-from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import Canister
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dcanary.candid import Codec
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reply
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.errors import CallError, ErrorCode
-from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import Caller, Canister, Change, Origin
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reply
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.errors import CallError, ErrorCode
@@ -24,7 +25,6 @@ from dcanary.replica.engine.management.types import (
     SNAPSHOTS,
     TAKE_SNAPSHOT,
 )
-from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import Canister, Snapshot
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reply
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.management.context import (
@@ -23,7 +24,6 @@ from dcanary.replica.engine.management.types import (
     METADATA,
     METADATA_REPLY,
 )
-from dcanary.replica.engine.principal import to_text
 from dcanary.replica.engine.state import Canister, Change
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ic.principal import Principal
 
-from dcanary.replica.wire import principal
+from dcanary.candid import principal
 
 
 @given(st.binary(max_size=29))
