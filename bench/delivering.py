@@ -15,9 +15,9 @@ import wasmtime
 
 from bench.figures import Delivering
 from bench.installation import Installation, wait_for
-from dcanary.cli.demo.examples import examples_folder
 from dcanary.cli.operations.network import effective_canister
-from dcanary.cli.repository import webhook_url
+from dcanary.cli.operations.register import webhook_url
+from dcanary.cli.operations.shipped import shipped_folder
 from dcanary.client import principal
 from dcanary.client.errors import ClientError
 from dcanary.client.management import Management
@@ -68,14 +68,15 @@ def _noop_updates(installation: Installation) -> list[float]:
 def _deliveries(installation: Installation) -> list[float]:
     secret = secrets.token_hex(32).encode()
     clone_url = "https://example.org/bench-delivery.git"
-    installation.register(REPOSITORY, clone_url, secret, examples_folder() / PIPELINE)
+    installation.register(
+        REPOSITORY, clone_url, secret, shipped_folder("examples", PIPELINE) / PIPELINE
+    )
     wait_for(
         lambda: installation.system.webhook.ask("get_repository", REPOSITORY)["triggers"],
         f"the triggers of {REPOSITORY}",
         QUEUED_SECONDS,
     )
-    webhook = installation.config.canisters["webhook"]
-    address = webhook_url(installation.address.url, webhook, "github", REPOSITORY)
+    address = webhook_url(installation.config, "github", REPOSITORY)
     seconds = []
     with httpx.Client(timeout=QUEUED_SECONDS, trust_env=False) as client:
         for _ in range(DELIVERIES + 1):

@@ -13,9 +13,9 @@ from dcanary.agent.sandbox import probe_sandbox
 from dcanary.cli.demo.examples import EXAMPLES, make_working_copy, push
 from dcanary.cli.operations import executor as executor_operations
 from dcanary.cli.operations import forge as forge_operations
+from dcanary.cli.operations.register import webhook_url
 from dcanary.cli.operations.secrets import new_secret_file
 from dcanary.cli.operations.watch import describe, state_of, wait_for_release, wait_for_run
-from dcanary.cli.repository import webhook_url
 from dcanary.client.errors import ClientError
 from dcanary.client.system import System
 
@@ -87,8 +87,7 @@ def _prepare(installation: Installation) -> Path:
     _start_executors(installation)
     clone_url = forge_operations.create_repository(home / "forge", EXAMPLE.name)
     secret = new_secret_file(home / "secrets" / f"{EXAMPLE.name}.webhook")
-    webhook = installation.config.canisters["webhook"]
-    url = webhook_url(installation.address.url, webhook, "github", EXAMPLE.name)
+    url = webhook_url(installation.config, "github", EXAMPLE.name)
     forge_operations.set_webhook(home / "forge", EXAMPLE.name, url, secret)
     folder = home / "work" / EXAMPLE.name
     make_working_copy(EXAMPLE, folder, clone_url)

@@ -6,6 +6,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import executor as operations
+from dcanary.cli.operations import register as register_operations
 from dcanary.cli.operations.processes import Processes
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment
@@ -30,14 +31,7 @@ def register(
     """Let the executor NAME build for OPERATOR."""
     chosen = list(runtimes) or RUNTIMES
     who = principal or operations.executor_identity(context.executors_dir, name).principal
-    made = context.system.build_executor.ask(
-        "register_executor",
-        {
-            "executor": who,
-            "operator": operator,
-            "runtimes": [{runtime.capitalize(): None} for runtime in chosen],
-        },
-    )
+    made = register_operations.executor(context.system, who, operator, chosen)
     context.output.record(made, "executor")
 
 
@@ -58,10 +52,12 @@ def start(
     """Run the executor NAME until it is interrupted."""
     operations.require_sandbox(context.executors_dir / name, allow_unsandboxed)
     if background:
-        arguments = ["--home", str(context.home), "executor", "start", name]
-        if allow_unsandboxed:
-            arguments.append("--allow-unsandboxed")
-        process = Processes(context.processes_dir).spawn(name, arguments)
+        process = operations.start_in_background(
+            context.home,
+            name,
+            Processes(context.processes_dir),
+            allow_unsandboxed=allow_unsandboxed,
+        )
         context.output.record({"executor": name, "pid": process.pid, "log": process.log}, "pid")
         return
     operations.run_executor(

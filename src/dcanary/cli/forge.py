@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 
 import click
@@ -11,9 +10,6 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import forge as operations
 from dcanary.cli.operations.processes import Processes
 from dcanary.cli.operations.secrets import read_secret
-from dcanary.client.errors import ClientError
-
-START_SECONDS = 20.0
 
 
 @click.group()
@@ -30,19 +26,8 @@ def start(context: Context, port: int, background: bool) -> None:
     if not background:
         operations.serve(context.forge_dir, port)
         return
-    url = operations.running_url(context.forge_dir)
-    if url is None:
-        processes = Processes(context.processes_dir)
-        process = processes.spawn(
-            "forge", ["--home", str(context.home), "forge", "start", "--port", str(port)]
-        )
-        deadline = time.monotonic() + START_SECONDS
-        while url is None:
-            processes.require(process)
-            if time.monotonic() > deadline:
-                raise ClientError(f"the forge did not answer within {START_SECONDS:.0f} s")
-            time.sleep(0.1)
-            url = operations.running_url(context.forge_dir)
+    processes = Processes(context.processes_dir)
+    url = operations.start_in_background(context.home, context.forge_dir, processes, port)
     context.output.record({"url": url}, "url")
 
 

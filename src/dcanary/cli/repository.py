@@ -7,11 +7,10 @@ from typing import Any
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations import register as operations
 from dcanary.cli.operations.secrets import new_secret_file, read_secret
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment
-
-PROVIDERS = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
 
 
 @click.group()
@@ -19,16 +18,9 @@ def repository() -> None:
     """Register repositories and their webhook secrets."""
 
 
-def webhook_url(network_url: str, canister: str, provider: str, name: str) -> str:
-    """Where the forge must post to: the canister's own host, so that no parameter is needed."""
-    scheme, _, host = network_url.partition("://")
-    bare = host.replace("127.0.0.1", "localhost")
-    return f"{scheme}://{canister}.{bare}/webhook/{provider}/{name}"
-
-
 @repository.command()
 @click.argument("name")
-@click.option("--provider", type=click.Choice(sorted(PROVIDERS)), default="github")
+@click.option("--provider", type=click.Choice(sorted(operations.PROVIDERS)), default="github")
 @click.option("--clone-url", required=True, help="What executors clone.")
 @click.option(
     "--secret-file", help="File with the webhook's secret, or - (default: make a new secret)."
@@ -40,17 +32,8 @@ def add(
     """Register the repository NAME and print the URL that its forge must post to."""
     kept = context.home / "secrets" / f"{name}.webhook"
     secret = read_secret(secret_file) if secret_file else new_secret_file(kept)
-    made = context.system.webhook.ask(
-        "register_repository",
-        {
-            "repository": name,
-            "provider": {PROVIDERS[provider]: None},
-            "clone_url": clone_url,
-            "secret": secret,
-        },
-    )
-    config = context.system.config
-    url = webhook_url(config.network.url, config.canisters["webhook"], provider, name)
+    made = operations.repository(context.system, name, provider, clone_url, secret)
+    url = operations.webhook_url(context.system.config, provider, name)
     context.output.record(
         {
             "repository": made["repository"],
@@ -67,9 +50,8 @@ def add(
 def webhook(context: Context, name: str) -> None:
     """The URL that the forge of a registered repository must post to."""
     found = context.system.webhook.ask("get_repository", name)
-    config = context.system.config
     provider = str(next(iter(found["provider"]))).lower()
-    url = webhook_url(config.network.url, config.canisters["webhook"], provider, name)
+    url = operations.webhook_url(context.system.config, provider, name)
     context.output.record({"repository": name, "webhook": url}, "webhook")
 
 

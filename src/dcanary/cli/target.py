@@ -6,12 +6,11 @@ import click
 
 from dcanary.cli.canister import json_arguments
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations import register as operations
 from dcanary.cli.paging import page, paged, show
 from dcanary.client.actor import Actor
 from dcanary.client.errors import ClientError
 from dcanary.client.principal import from_text
-
-DEFAULT_CYCLES = 3_000_000_000_000
 
 
 @click.group()
@@ -27,7 +26,7 @@ def target() -> None:
 @click.option("--network", default="local", show_default=True)
 @click.option("--canister", help="An existing canister (default: the first release creates one).")
 @click.option("--controller", "controllers", multiple=True, help="More controllers of a new one.")
-@click.option("--cycles", type=int, default=DEFAULT_CYCLES, show_default=True)
+@click.option("--cycles", type=int, default=operations.DEFAULT_TARGET_CYCLES, show_default=True)
 @pass_context
 def add(
     context: Context,
@@ -39,16 +38,14 @@ def add(
     cycles: int,
 ) -> None:
     """Register the target NAME."""
-    made = context.system.deployment.ask(
-        "register_target",
-        {
-            "target": name,
-            "repository": repository,
-            "network": network,
-            "canister": canister,
-            "controllers": list(controllers),
-            "cycles": cycles,
-        },
+    made = operations.target(
+        context.system,
+        name,
+        repository,
+        network=network,
+        canister=canister,
+        controllers=controllers,
+        cycles=cycles,
     )
     context.output.record(made, "target")
 

@@ -8,8 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import dcanary
-from dcanary.client.errors import ClientError, ConfigError
+from dcanary.cli.operations.shipped import shipped_folder
+from dcanary.client.errors import ClientError
 
 
 @dataclass(frozen=True)
@@ -26,21 +26,6 @@ EXAMPLES = {
     "counter-motoko": Example("counter-motoko", "src/main.mo", "count += 1;", "count += 10;"),
     "counter-python": Example("counter-python", "src/main.py", "or 0) + 1", "or 0) + 10"),
 }
-
-
-def examples_folder() -> Path:
-    """$DCANARY_EXAMPLES, or those of this installation. Raises ConfigError when not there."""
-    configured = os.environ.get("DCANARY_EXAMPLES")
-    package = Path(dcanary.__file__).resolve().parent
-    places = (
-        [Path(configured)]
-        if configured
-        else [package / "_examples", package.parents[1] / "examples"]
-    )
-    for place in places:
-        if (place / "counter-motoko").is_dir():
-            return place
-    raise ConfigError(f"the examples are not in {' or '.join(map(str, places))}")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -71,7 +56,7 @@ def git(folder: Path, *arguments: str) -> str:
 def make_working_copy(example: Example, folder: Path, remote: str) -> None:
     """A Git repository with the example's files, not yet pushed."""
     shutil.copytree(
-        examples_folder() / example.name,
+        shipped_folder("examples", example.name) / example.name,
         folder,
         ignore=shutil.ignore_patterns("build", ".git", "__pycache__"),
     )

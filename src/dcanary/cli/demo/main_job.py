@@ -20,11 +20,11 @@ from dcanary.cli.operations import executor as executor_operations
 from dcanary.cli.operations import forge as forge_operations
 from dcanary.cli.operations import network as network_operations
 from dcanary.cli.operations import pipeline as pipeline_operations
+from dcanary.cli.operations import register as register_operations
 from dcanary.cli.operations import system as system_operations
 from dcanary.cli.operations.processes import Processes
 from dcanary.cli.operations.secrets import new_secret_file
 from dcanary.cli.operations.watch import Ended, describe, state_of, wait_for_release
-from dcanary.cli.repository import webhook_url
 from dcanary.client.actor import Actor
 from dcanary.client.errors import ClientError, ConfigError, RefusedError
 from dcanary.client.identity import Identity, create_identity
@@ -35,7 +35,7 @@ from dcanary.replica.network import control
 OPERATORS = ("alice", "bob", "carol")
 RUN_SECONDS = 600.0
 RELEASE_SECONDS = 180.0
-TARGET_CYCLES = 3_000_000_000_000
+RUNTIMES = ("shell", "python", "motoko")
 
 
 # In every folder that a demo made: only such a folder may be emptied by the next one.
@@ -157,34 +157,22 @@ class MainJob:
 
     def _start_forge(self) -> None:
         with self.report.step("Start a Git forge that signs its webhooks"):
-            process = self.processes.spawn("forge", ["--home", str(self.home), "forge", "start"])
-            self.forge_url = self._wait_for(
-                lambda: forge_operations.running_url(self.home / "forge"),
-                lambda: self.processes.require(process),
-                "the forge",
+            self.forge_url = forge_operations.start_in_background(
+                self.home, self.home / "forge", self.processes
             )
             self.report.detail(f"forge at {self.forge_url}", url=self.forge_url)
 
     def _start_executors(self) -> None:
         with self.report.step("Start three executors of three operators"):
-            arguments = []
             probe = probe_sandbox()
             if probe.sandbox is None:
                 self.report.warn(f"builds run WITHOUT a sandbox: {probe.reason}")
-                arguments = ["--allow-unsandboxed"]
             for operator in OPERATORS:
                 name = f"{operator}-1"
                 identity = executor_operations.executor_identity(self.home / "executors", name)
-                self.system.build_executor.ask(
-                    "register_executor",
-                    {
-                        "executor": identity.principal,
-                        "operator": operator,
-                        "runtimes": [{"Shell": None}, {"Python": None}, {"Motoko": None}],
-                    },
-                )
-                self.processes.spawn(
-                    name, ["--home", str(self.home), "executor", "start", name, *arguments]
+                register_operations.executor(self.system, identity.principal, operator, RUNTIMES)
+                executor_operations.start_in_background(
+                    self.home, name, self.processes, allow_unsandboxed=probe.sandbox is None
                 )
                 self.report.detail(
                     f"{name} of {operator}: {identity.principal}",
@@ -200,33 +188,15 @@ class MainJob:
     def _register_one(self, example: Example) -> None:
         secret = new_secret_file(self.home / "secrets" / f"{example.name}.webhook")
         clone_url = forge_operations.create_repository(self.home / "forge", example.name)
-        self.system.webhook.ask(
-            "register_repository",
-            {
-                "repository": example.name,
-                "provider": {"GitHub": None},
-                "clone_url": clone_url,
-                "secret": secret,
-            },
-        )
-        url = webhook_url(
-            self.address.url, self.config.canisters["webhook"], "github", example.name
-        )
+        register_operations.repository(self.system, example.name, "github", clone_url, secret)
+        url = register_operations.webhook_url(self.config, "github", example.name)
         forge_operations.set_webhook(self.home / "forge", example.name, url, secret)
         folder = self.home / "work" / example.name
         make_working_copy(example, folder, clone_url)
         definition = pipeline_operations.definition(folder, example.name, [self.approver.principal])
         self.system.pipeline_config.ask("register_pipeline", definition)
-        self.system.deployment.ask(
-            "register_target",
-            {
-                "target": example.name,
-                "repository": example.name,
-                "network": "local",
-                "canister": None,
-                "controllers": [self.owner.principal],
-                "cycles": TARGET_CYCLES,
-            },
+        register_operations.target(
+            self.system, example.name, example.name, controllers=[self.owner.principal]
         )
         self.report.detail(f"{example.name}: webhook {url}", repository=example.name, webhook=url)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import dcanary
 from dcanary.cli.errors import translated
-from dcanary.client.errors import ConfigError
+from dcanary.cli.operations.shipped import shipped_folder
 from dcanary.client.system import CANISTERS
 from dcanary.wasm import BuiltCanister, build_canister, ensure_template
 
@@ -17,21 +15,8 @@ Progress = Callable[[str], None]
 
 
 def canisters_folder() -> Path:
-    """The sources of the five canisters: $DCANARY_CANISTERS, or those of this installation."""
-    configured = os.environ.get("DCANARY_CANISTERS")
-    package = Path(dcanary.__file__).resolve().parent
-    places = (
-        [Path(configured)]
-        if configured
-        else [package / "_canisters", package.parents[1] / "canisters"]
-    )
-    for place in places:
-        if (place / "webhook" / "main.py").is_file():
-            return place
-    raise ConfigError(
-        f"the canisters' sources are not in {' or '.join(map(str, places))}",
-        "set DCANARY_CANISTERS to the folder that holds webhook/main.py",
-    )
+    """The sources of the five canisters. Raises ConfigError when they are not there."""
+    return shipped_folder("canisters", "webhook/main.py")
 
 
 def build_one(main: Path, out: Path | None, name: str | None, progress: Progress) -> BuiltCanister:

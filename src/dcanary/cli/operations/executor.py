@@ -8,6 +8,7 @@ from pathlib import Path
 from dcanary.agent import Executor, ExecutorConfig, RuntimeUnavailable, StateError
 from dcanary.agent.sandbox import Sandbox, UnsandboxedRunner, probe_sandbox
 from dcanary.cli.errors import UsageTrouble
+from dcanary.cli.operations.processes import Process, Processes
 from dcanary.client.chain import SystemChain
 from dcanary.client.errors import ClientError
 from dcanary.client.identity import Identity, create_identity, load_identity
@@ -39,6 +40,16 @@ def require_sandbox(folder: Path, allow_unsandboxed: bool) -> Sandbox:
         f"builds cannot be sandboxed here: {probe.reason}",
         "--allow-unsandboxed runs them anyway: they can then read all that you can read",
     )
+
+
+def start_in_background(
+    home: Path, name: str, processes: Processes, *, allow_unsandboxed: bool
+) -> Process:
+    """Run the executor NAME detached; its output goes to its log."""
+    arguments = ["--home", str(home), "executor", "start", name]
+    if allow_unsandboxed:
+        arguments.append("--allow-unsandboxed")
+    return processes.spawn(name, arguments)
 
 
 def run_executor(

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from dcanary.cli.errors import translated
+from dcanary.cli.operations.processes import Processes
+from dcanary.client.errors import ClientError
 from dcanary.forge import Delivery, Forge
+
+START_SECONDS = 60.0
 
 
 def running_url(root: Path) -> str | None:
     """Address of the forge that serves `root` now, None when none does."""
     found = Forge(root).running()
     return None if found is None else str(found["url"])
+
+
+def start_in_background(home: Path, root: Path, processes: Processes, port: int = 0) -> str:
+    """Address of the forge of `root`, started unless it runs already.
+
+    Raises ClientError when it ends at once or does not answer within START_SECONDS.
+    """
+    url = running_url(root)
+    if url is not None:
+        return url
+    arguments = ["--home", str(home), "forge", "start", "--port", str(port)]
+    process = processes.spawn("forge", arguments)
+    deadline = time.monotonic() + START_SECONDS
+    while url is None:
+        processes.require(process)
+        if time.monotonic() > deadline:
+            raise ClientError(f"the forge did not answer within {START_SECONDS:.0f} s")
+        time.sleep(0.1)
+        url = running_url(root)
+    return url
 
 
 def create_repository(root: Path, name: str) -> str:
