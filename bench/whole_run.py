@@ -9,7 +9,6 @@ from typing import Any
 
 from bench.figures import Phase, WholeRun
 from bench.installation import Installation, wait_for
-from dcanary.agent.sandbox import probe_sandbox
 from dcanary.cli.demo.examples import EXAMPLES, make_working_copy, push
 from dcanary.cli.operations import executor as executor_operations
 from dcanary.cli.operations import forge as forge_operations
@@ -18,6 +17,7 @@ from dcanary.cli.operations.secrets import new_secret_file
 from dcanary.cli.operations.watch import describe, state_of, wait_for_release, wait_for_run
 from dcanary.client.errors import ClientError
 from dcanary.client.system import System
+from dcanary.executor.sandbox import probe_sandbox
 
 EXAMPLE = EXAMPLES["counter-motoko"]
 STAGE = "build"

@@ -1,10 +1,9 @@
 """The question that a finished run puts: may these bytes go to that target?"""
 
-from shared.release_types import ApprovalInput
-
-from build_executor import dag, runs
-from build_executor.book import Book, stage_key
-from build_executor.records import RunRecord
+from canisters.build_executor import dag, runs
+from canisters.build_executor.book import Book, stage_key
+from canisters.build_executor.records import RunRecord
+from shared.types.release import ApprovalInput
 
 
 def question(book: Book, run: str, now: int) -> "ApprovalInput | None":

@@ -1,12 +1,11 @@
 """Uploading and reading the agreed files. Their hash is recomputed here before they count."""
 
-from shared.errors import Done, Error, conflict, denied, invalid, not_found, unavailable
-from shared.limits import MAX_CHUNK_BYTES
-from shared.run_types import ChunkRequest, ChunkResult
-
-from build_executor import contents, executors, runs, uploads
-from build_executor.book import Book, stage_key
-from build_executor.records import FileRow, StageRecord
+from canisters.build_executor import contents, executors, runs, uploads
+from canisters.build_executor.book import Book, stage_key
+from canisters.build_executor.records import FileRow, StageRecord
+from shared.rules.limits import MAX_CHUNK_BYTES
+from shared.types.errors import Done, Error, conflict, denied, invalid, not_found, unavailable
+from shared.types.run import ChunkRequest, ChunkResult
 
 
 def _uploading(

@@ -9,11 +9,8 @@ from bisect import insort
 from collections.abc import Callable
 from typing import Protocol
 
-from shared.common_types import Lookup
-from shared.limits import MAX_NAME_CHARS
-
-from build_executor.dag import is_name
-from build_executor.records import (
+from canisters.build_executor.dag import is_name
+from canisters.build_executor.records import (
     ContentRecord,
     ExecutorRecord,
     JobRow,
@@ -21,6 +18,8 @@ from build_executor.records import (
     SpecRecord,
     StageRecord,
 )
+from shared.base.records import Lookup
+from shared.rules.limits import MAX_NAME_CHARS
 
 MAX_STAGE_KEY_CHARS = 2 * MAX_NAME_CHARS + 1
 

@@ -2,11 +2,10 @@
 
 import hashlib
 
-from shared.limits import MAX_CHUNK_BYTES
-from shared.run_types import File
-
-from build_executor.book import Book
-from build_executor.records import FileRow, StageRecord
+from canisters.build_executor.book import Book
+from canisters.build_executor.records import FileRow, StageRecord
+from shared.rules.limits import MAX_CHUNK_BYTES
+from shared.types.run import File
 
 
 def chunk_count(size: int) -> int:

@@ -1,7 +1,7 @@
 """The graph of a pipeline's stages. Plain functions over a run's spec, no records."""
 
-from shared.limits import MAX_NAME_CHARS, MAX_REPLICAS, MAX_STAGES_PER_PIPELINE
-from shared.pipeline_types import Stage, Variable
+from shared.rules.limits import MAX_NAME_CHARS, MAX_REPLICAS, MAX_STAGES_PER_PIPELINE
+from shared.types.pipeline import Stage, Variable
 
 
 def order(stages: "list[Stage]") -> "list[str] | str":

@@ -1,8 +1,8 @@
 """What time alone does: leases run out, commit windows close, stages are given up."""
 
-from build_executor import runs, uploads
-from build_executor.book import Book, due_ns, is_open
-from build_executor.records import StageRecord
+from canisters.build_executor import runs, uploads
+from canisters.build_executor.book import Book, due_ns, is_open
+from canisters.build_executor.records import StageRecord
 
 
 def tick(book: Book, now: int) -> int:

@@ -5,21 +5,21 @@ down and arms the timers.
 """
 
 from kybra import Async, CallResult, Principal, ic
-from shared.common_access import siblings_of
-from shared.common_instructions import CALL_CONTEXT, counted
-from shared.common_outbox import (
+
+from canisters.build_executor import approvals, deadlines, rounds, runs
+from canisters.build_executor.store import book, instruction_totals, outgoing, wiring
+from shared.base.access import siblings_of
+from shared.base.metering import CALL_CONTEXT, counted
+from shared.base.outbox import (
     Outbox,
     error_sentence,
     is_passing,
     refusal_of,
     timer_delay_seconds,
 )
-from shared.errors import Done
-from shared.release_types import TextResult
-from shared.services import VerificationService
-
-from build_executor import approvals, deadlines, rounds, runs
-from build_executor.store import book, instruction_totals, outgoing, wiring
+from shared.siblings import VerificationService
+from shared.types.errors import Done
+from shared.types.release import TextResult
 
 ROUND_PREFIX = "round:"
 APPROVAL_PREFIX = "approval:"

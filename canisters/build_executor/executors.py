@@ -1,13 +1,12 @@
 """Who may build: executors, each a key, and the operators who answer for them."""
 
-from shared.access import ANONYMOUS
-from shared.errors import Done, Error, conflict, denied, invalid, not_found
-from shared.limits import LEASE_NS
-from shared.pipeline_types import Runtime
-
-from build_executor import dag, jobs, uploads
-from build_executor.book import Book
-from build_executor.records import ExecutorRecord, StageRecord
+from canisters.build_executor import dag, jobs, uploads
+from canisters.build_executor.book import Book
+from canisters.build_executor.records import ExecutorRecord, StageRecord
+from shared.rules.limits import LEASE_NS
+from shared.rules.roles import ANONYMOUS
+from shared.types.errors import Done, Error, conflict, denied, invalid, not_found
+from shared.types.pipeline import Runtime
 
 RUNTIMES = ("Shell", "Python", "Motoko", "Node", "Azle", "Rust")
 

@@ -1,9 +1,8 @@
 """What can happen to a job: leased, given back, committed, lost. Changes rows, saves nothing."""
 
-from shared.limits import MAX_JOB_ATTEMPTS, MAX_TEXT_CHARS, SECOND_NS
-
-from build_executor.book import Book
-from build_executor.records import JobRow, StageRecord
+from canisters.build_executor.book import Book
+from canisters.build_executor.records import JobRow, StageRecord
+from shared.rules.limits import MAX_JOB_ATTEMPTS, MAX_TEXT_CHARS, SECOND_NS
 
 # An executor that cannot do a job would else use up all its attempts before another one asks.
 GIVEN_BACK_PAUSE_NS = 10 * SECOND_NS

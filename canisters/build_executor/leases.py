@@ -1,23 +1,22 @@
 """Leases of jobs: who gets which work, for how long, and what ends it."""
 
-from shared.errors import Done, Error, conflict, denied, invalid, not_found, too_large
-from shared.limits import (
+from canisters.build_executor import dag, executors, jobs, logs, runs, uploads
+from canisters.build_executor.book import Book, job_name, stage_key
+from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
+from shared.rules.limits import (
     LEASE_NS,
     MAX_HELD_JOBS,
     MAX_LEASES_PER_EXECUTOR,
     MAX_TEXT_CHARS,
 )
-from shared.run_types import (
+from shared.types.errors import Done, Error, conflict, denied, invalid, not_found, too_large
+from shared.types.run import (
     BuildWork,
     InputArtifact,
     LeaseRequest,
     LeaseResult,
     WorkResult,
 )
-
-from build_executor import dag, executors, jobs, logs, runs, uploads
-from build_executor.book import Book, job_name, stage_key
-from build_executor.records import ExecutorRecord, JobRow, StageRecord
 
 COMMITMENT_BYTES = 32
 

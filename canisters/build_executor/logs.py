@@ -4,12 +4,11 @@ The attempts of a job follow each other in one log. An executor counts its bytes
 its own attempt.
 """
 
-from shared.errors import Error, conflict, invalid, too_large
-from shared.limits import MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
-from shared.run_types import LogResult
-
-from build_executor.book import Book
-from build_executor.records import JobRow
+from canisters.build_executor.book import Book
+from canisters.build_executor.records import JobRow
+from shared.rules.limits import MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
+from shared.types.errors import Error, conflict, invalid, too_large
+from shared.types.run import LogResult
 
 BLOCK_BYTES = 16_384
 CUT = f"\n[the log is cut here: MAX_LOG_BYTES_PER_JOB is {MAX_LOG_BYTES_PER_JOB}]\n".encode()

@@ -18,16 +18,19 @@ from kybra import (
     update,
     void,
 )
-from shared import common_access
-from shared.access_types import GrantPageResult, Health, Siblings
-from shared.attestation_types import VerdictNotice
-from shared.common_access import refuse_unless, refuse_unless_sibling, seed_owner, siblings_of
-from shared.common_inspect import accept_unless_wasteful
-from shared.common_instructions import counted, listed, summed
-from shared.errors import Done
-from shared.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES, VERSION
-from shared.paging_types import PageRequest
-from shared.run_types import (
+
+from canisters.build_executor import artifacts, dispatch, executors, leases, runs, verdicts, views
+from canisters.build_executor.store import book, grants, instruction_totals, wiring
+from shared.base import access
+from shared.base.access import refuse_unless, refuse_unless_sibling, seed_owner, siblings_of
+from shared.base.inspect import accept_unless_wasteful
+from shared.base.metering import counted, listed, summed
+from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES, VERSION
+from shared.types.access import GrantPageResult, Health, Siblings
+from shared.types.attestation import VerdictNotice
+from shared.types.errors import Done
+from shared.types.paging import PageRequest
+from shared.types.run import (
     ChunkInput,
     ChunkRequest,
     ChunkResult,
@@ -45,9 +48,6 @@ from shared.run_types import (
     RunSpec,
     WorkResult,
 )
-
-from build_executor import artifacts, dispatch, executors, leases, runs, verdicts, views
-from build_executor.store import book, grants, instruction_totals, wiring
 
 T = TypeVar("T")
 
@@ -230,7 +230,7 @@ def read_chunk(request: ChunkRequest) -> ChunkResult:
 
 @update
 def wire(siblings: Siblings) -> Done:
-    return common_access.wire(wiring, grants, caller(), siblings)
+    return access.wire(wiring, grants, caller(), siblings)
 
 
 @query
@@ -240,17 +240,17 @@ def siblings() -> Opt[Siblings]:
 
 @update
 def grant_role(principal: Principal, role: text) -> Done:
-    return common_access.grant_role(grants, caller(), principal.to_str(), role)
+    return access.grant_role(grants, caller(), principal.to_str(), role)
 
 
 @update
 def revoke_role(principal: Principal, role: text) -> Done:
-    return common_access.revoke_role(grants, caller(), principal.to_str(), role)
+    return access.revoke_role(grants, caller(), principal.to_str(), role)
 
 
 @query
 def list_grants(page: PageRequest) -> GrantPageResult:
-    return common_access.list_grants(grants, page)
+    return access.list_grants(grants, page)
 
 
 @query

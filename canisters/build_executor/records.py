@@ -1,8 +1,9 @@
 """Records as the stable maps hold them. Principals are texts here: rules compare them often."""
 
 from kybra import Opt, Record, Vec, blob, nat16, nat32, nat64, text
-from shared.pipeline_types import Runtime
-from shared.run_types import JobState, RunSpec, RunState, Source, StageState
+
+from shared.types.pipeline import Runtime
+from shared.types.run import JobState, RunSpec, RunState, Source, StageState
 
 
 class SpecRecord(Record):

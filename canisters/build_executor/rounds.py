@@ -1,12 +1,11 @@
 """What `verification` must be told of a stage's round, in which order, and what answers mean."""
 
-from shared.attestation_types import RoundInput
-from shared.errors import Error
-from shared.limits import MAX_TEXT_CHARS
-
-from build_executor import jobs, runs
-from build_executor.book import Book, is_open, job_name
-from build_executor.records import JobRow, StageRecord
+from canisters.build_executor import jobs, runs
+from canisters.build_executor.book import Book, is_open, job_name
+from canisters.build_executor.records import JobRow, StageRecord
+from shared.rules.limits import MAX_TEXT_CHARS
+from shared.types.attestation import RoundInput
+from shared.types.errors import Error
 
 
 def next_message(stage: StageRecord) -> "str | int | None":

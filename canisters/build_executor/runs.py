@@ -1,7 +1,9 @@
 """The life of a run: queued, stage after stage in dependency order, one end."""
 
-from shared.errors import Done, Error, conflict, exhausted, invalid, not_found, too_large
-from shared.limits import (
+from canisters.build_executor import contents, dag, jobs
+from canisters.build_executor.book import Book, is_open, stage_key
+from canisters.build_executor.records import RunRecord, StageRecord
+from shared.rules.limits import (
     APPROVAL_WAIT_NS,
     COMMIT_WINDOW_NS,
     MAX_OPEN_RUNS,
@@ -10,12 +12,9 @@ from shared.limits import (
     SECOND_NS,
     VERDICT_WAIT_NS,
 )
-from shared.pipeline_types import Stage
-from shared.run_types import RunSpec, RunState, StageState
-
-from build_executor import contents, dag, jobs
-from build_executor.book import Book, is_open, stage_key
-from build_executor.records import RunRecord, StageRecord
+from shared.types.errors import Done, Error, conflict, exhausted, invalid, not_found, too_large
+from shared.types.pipeline import Stage
+from shared.types.run import RunSpec, RunState, StageState
 
 
 def fault(spec: RunSpec) -> "Error | None":

@@ -1,20 +1,20 @@
-"""The canister's stable maps. Sizes are bytes of Candid; the bounds are in `shared.limits`.
+"""The canister's stable maps. Sizes are bytes of Candid; the bounds are in `shared.rules.limits`.
 
 Keys: runs by id, stages `<run>/<stage>`, jobs `<run>/<stage>/<replica>`; log blocks
 `<job>#<number>`, chunks `<place>#<index>`, a repository's runs `<repository>#<number>`.
 """
 
 from kybra import StableBTreeMap, blob, ic, nat8, nat64, text
-from shared.common_types import Outgoing, Wiring
 
-from build_executor.book import Book
-from build_executor.records import (
+from canisters.build_executor.book import Book
+from canisters.build_executor.records import (
     ContentRecord,
     ExecutorRecord,
     RunRecord,
     SpecRecord,
     StageRecord,
 )
+from shared.base.records import Outgoing, Wiring
 
 grants = StableBTreeMap[text, text](memory_id=0, max_key_size=80, max_value_size=200)
 wiring = StableBTreeMap[nat8, Wiring](memory_id=1, max_key_size=20, max_value_size=400)

@@ -1,12 +1,11 @@
 """Leases of uploads: whose turn it is to bring the agreed bytes, for how long, and what ends it."""
 
-from shared.errors import Done, conflict, denied
-from shared.limits import LEASE_NS, STORE_WINDOW_NS, UPLOAD_PIECE_NS
-from shared.run_types import UploadWork
-
-from build_executor import contents, jobs, runs
-from build_executor.book import Book, job_name
-from build_executor.records import JobRow, StageRecord
+from canisters.build_executor import contents, jobs, runs
+from canisters.build_executor.book import Book, job_name
+from canisters.build_executor.records import JobRow, StageRecord
+from shared.rules.limits import LEASE_NS, STORE_WINDOW_NS, UPLOAD_PIECE_NS
+from shared.types.errors import Done, conflict, denied
+from shared.types.run import UploadWork
 
 # Two, so that an executor that was restarted in its upload is asked once more.
 MAX_FAULTS = 2

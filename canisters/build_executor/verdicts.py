@@ -1,19 +1,18 @@
 """What a verdict does to its stage. Only the first counts; it is never judged here."""
 
-from shared.attestation_types import Verdict, VerdictNotice
-from shared.errors import Done, not_found
-from shared.limits import (
+from canisters.build_executor import contents, jobs, runs
+from canisters.build_executor.book import Book, job_name, stage_key
+from canisters.build_executor.records import FileRow, StageRecord
+from shared.rules.limits import (
     MAX_ARTIFACT_BYTES,
     MAX_MANIFEST_FILES,
     MAX_PATH_CHARS,
     MAX_RUN_MANIFEST_BYTES,
     STORE_WINDOW_NS,
 )
-from shared.run_types import File
-
-from build_executor import contents, jobs, runs
-from build_executor.book import Book, job_name, stage_key
-from build_executor.records import FileRow, StageRecord
+from shared.types.attestation import Verdict, VerdictNotice
+from shared.types.errors import Done, not_found
+from shared.types.run import File
 
 FILE_OVERHEAD_BYTES = 96
 

@@ -1,11 +1,16 @@
 """Records as callers see them. Every list costs its page, whatever there is in total."""
 
 from kybra import Principal
-from shared.errors import invalid, not_found
-from shared.limits import MAX_RUN_MANIFEST_BYTES
-from shared.paging import next_cursor, page_bounds
-from shared.paging_types import PageRequest
-from shared.run_types import (
+
+from canisters.build_executor import executors, logs
+from canisters.build_executor.book import Book, job_name, stage_key
+from canisters.build_executor.dag import is_name
+from canisters.build_executor.records import ExecutorRecord, JobRow, RunRecord, StageRecord
+from shared.rules.limits import MAX_RUN_MANIFEST_BYTES
+from shared.rules.paging import next_cursor, page_bounds
+from shared.types.errors import invalid, not_found
+from shared.types.paging import PageRequest
+from shared.types.run import (
     Executor,
     ExecutorPageResult,
     ExecutorResult,
@@ -18,11 +23,6 @@ from shared.run_types import (
     StageState,
     StageStatus,
 )
-
-from build_executor import executors, logs
-from build_executor.book import Book, job_name, stage_key
-from build_executor.dag import is_name
-from build_executor.records import ExecutorRecord, JobRow, RunRecord, StageRecord
 
 
 def get_run(book: Book, run: str) -> RunResult:

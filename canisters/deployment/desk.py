@@ -1,12 +1,17 @@
 """Targets and releases in the store: what the entry points ask for."""
 
 from kybra import Async, CallResult, Opt, ic, text, void
-from shared.errors import Done, Error, conflict, exhausted, invalid, not_found, unavailable
-from shared.limits import ADMIN_LOCK_NS, MAX_OPEN_RELEASES
-from shared.management_candid import CanisterStatusReply
-from shared.paging import page_bounds
-from shared.paging_types import PageRequest
-from shared.release_types import (
+
+from canisters.deployment import releases, steps, store, targets
+from canisters.deployment.driving import begin, schedule
+from canisters.deployment.management import management
+from canisters.deployment.store import TargetRecord
+from shared.rules.limits import ADMIN_LOCK_NS, MAX_OPEN_RELEASES
+from shared.rules.paging import page_bounds
+from shared.types.errors import Done, Error, conflict, exhausted, invalid, not_found, unavailable
+from shared.types.management import CanisterStatusReply
+from shared.types.paging import PageRequest
+from shared.types.release import (
     ModeResult,
     Release,
     ReleaseOrder,
@@ -17,11 +22,6 @@ from shared.release_types import (
     TargetResult,
     TextResult,
 )
-
-from deployment import releases, steps, store, targets
-from deployment.driving import begin, schedule
-from deployment.management import management
-from deployment.store import TargetRecord
 
 MAX_PAGE_BYTES = 1_000_000
 TYPICAL_RELEASE_BYTES = 2_000

@@ -4,15 +4,15 @@ An active release is a message of the outbox, which wakes it up again after a tr
 """
 
 from kybra import Async, Principal, ic
-from shared.common_instructions import CALL_CONTEXT, counted
-from shared.common_outbox import Outbox, timer_delay_seconds
-from shared.limits import STEP_LIMIT_NS
-from shared.release_types import ReleaseOrder
 
-from deployment import releases, steps, store, targets
-from deployment.management import drop_staged, perform
-from deployment.steps import Answer
-from deployment.store import OrderRecord, ProgressRecord, TargetRecord
+from canisters.deployment import releases, steps, store, targets
+from canisters.deployment.management import drop_staged, perform
+from canisters.deployment.steps import Answer
+from canisters.deployment.store import OrderRecord, ProgressRecord, TargetRecord
+from shared.base.metering import CALL_CONTEXT, counted
+from shared.base.outbox import Outbox, timer_delay_seconds
+from shared.rules.limits import STEP_LIMIT_NS
+from shared.types.release import ReleaseOrder
 
 PREFIX = "release:"
 

@@ -16,14 +16,17 @@ from kybra import (
     update,
     void,
 )
-from shared import common_access as access
-from shared.access_types import GrantPageResult, Health, Siblings
-from shared.common_inspect import accept_unless_wasteful
-from shared.common_instructions import CALL_CONTEXT, counted, listed, summed
-from shared.errors import Done, Error
-from shared.limits import MAX_ARGUMENT_BYTES
-from shared.paging_types import PageRequest
-from shared.release_types import (
+
+from canisters.deployment import desk, driving
+from canisters.deployment.store import grants, open_releases, orders, targets, totals, wiring
+from shared.base import access as access
+from shared.base.inspect import accept_unless_wasteful
+from shared.base.metering import CALL_CONTEXT, counted, listed, summed
+from shared.rules.limits import MAX_ARGUMENT_BYTES
+from shared.types.access import GrantPageResult, Health, Siblings
+from shared.types.errors import Done, Error
+from shared.types.paging import PageRequest
+from shared.types.release import (
     ModeResult,
     ReleaseOrder,
     ReleasePageResult,
@@ -33,9 +36,6 @@ from shared.release_types import (
     TargetResult,
     TextResult,
 )
-
-from deployment import desk, driving
-from deployment.store import grants, open_releases, orders, targets, totals, wiring
 
 VERSION = "0.1.0"
 

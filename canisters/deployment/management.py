@@ -6,10 +6,16 @@ Each function makes the step's calls and returns an `Answer`; nothing is decided
 import hashlib
 
 from kybra import Async, CallResult, Principal, ic, void
-from shared.common_access import siblings_of
-from shared.common_outbox import error_sentence, is_passing
-from shared.limits import CREATE_CANISTER_CYCLES, RESERVE_CYCLES
-from shared.management_candid import (
+
+from canisters.deployment import steps
+from canisters.deployment.steps import Answer, rejected
+from canisters.deployment.store import ProgressRecord, TargetRecord, staging, wiring
+from canisters.deployment.targets import plan_snapshot
+from shared.base.access import siblings_of
+from shared.base.outbox import error_sentence, is_passing
+from shared.rules.limits import CREATE_CANISTER_CYCLES, RESERVE_CYCLES
+from shared.siblings import BuildExecutorService
+from shared.types.management import (
     MANAGEMENT,
     CanisterIdRecord,
     CanisterStatusReply,
@@ -19,14 +25,8 @@ from shared.management_candid import (
     PersistenceWord,
     Snapshot,
 )
-from shared.release_types import ReleaseOrder
-from shared.run_types import ChunkResult
-from shared.services import BuildExecutorService
-
-from deployment import steps
-from deployment.steps import Answer, rejected
-from deployment.store import ProgressRecord, TargetRecord, staging, wiring
-from deployment.targets import plan_snapshot
+from shared.types.release import ReleaseOrder
+from shared.types.run import ChunkResult
 
 NO_ARGUMENTS = b"DIDL\x00\x00"
 

@@ -2,19 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from shared.errors import Error, invalid
-from shared.limits import (
+from shared.rules.limits import (
     MAX_ACTIVE_RELEASES,
     MAX_ARTIFACT_BYTES,
     MAX_NAME_CHARS,
     MAX_PATH_CHARS,
     MAX_PIPELINE_BYTES,
 )
+from shared.types.errors import Error, invalid
 
 if TYPE_CHECKING:
-    from shared.release_types import Release, ReleaseOrder
-
-    from deployment.store import ProgressRecord
+    from canisters.deployment.store import ProgressRecord
+    from shared.types.release import Release, ReleaseOrder
 
 PREFIX = "release-"
 

@@ -12,15 +12,14 @@ a lost answer; the two that must not be repeated blindly (`create`, `install`) a
 
 from typing import TYPE_CHECKING
 
-from shared.limits import MAX_CHUNK_BYTES, SECOND_NS, STEP_LIMIT_NS
+from shared.rules.limits import MAX_CHUNK_BYTES, SECOND_NS, STEP_LIMIT_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.management_candid import Snapshot
-    from shared.release_types import ReleaseOrder, ReleaseState
-
-    from deployment.store import ProgressRecord
+    from canisters.deployment.store import ProgressRecord
+    from shared.types.management import Snapshot
+    from shared.types.release import ReleaseOrder, ReleaseState
 
 FETCH, VERIFY, LOOK, CREATE = "fetch", "verify", "look", "create"
 STOP, SNAPSHOT, CLEAR, UPLOAD = "stop", "snapshot", "clear", "upload"

@@ -33,8 +33,9 @@ from kybra import (
     nat64,
     text,
 )
-from shared.common_types import Outgoing, Wiring
-from shared.release_types import ReleaseOrder, ReleaseState
+
+from shared.base.records import Outgoing, Wiring
+from shared.types.release import ReleaseOrder, ReleaseState
 
 
 class SnapshotRecord(Record):

@@ -2,20 +2,20 @@
 
 from typing import TYPE_CHECKING
 
-from shared.errors import Error, conflict, denied, invalid, not_found
-from shared.limits import (
+from shared.rules.limits import (
     MAX_NAME_CHARS,
     MAX_SNAPSHOTS_PER_TARGET,
     MAX_TARGET_CONTROLLERS,
     MAX_TARGET_CYCLES,
 )
+from shared.types.errors import Error, conflict, denied, invalid, not_found
 
 if TYPE_CHECKING:
     from kybra import Principal
-    from shared.management_candid import Snapshot
-    from shared.release_types import Target, TargetInput
 
-    from deployment.store import ProgressRecord, SnapshotRecord, TargetRecord
+    from canisters.deployment.store import ProgressRecord, SnapshotRecord, TargetRecord
+    from shared.types.management import Snapshot
+    from shared.types.release import Target, TargetInput
 
 RECORD_VERSION = 1
 NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-_."

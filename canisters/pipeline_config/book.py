@@ -1,9 +1,9 @@
 """The book of pipelines over the stable maps: each function costs a fixed number of look-ups."""
 
 from kybra import Principal
-from shared.pipeline_types import Pipeline, PipelineInput
 
-from pipeline_config.store import HeadRecord, counters, heads, pipeline_order, versions
+from canisters.pipeline_config.store import HeadRecord, counters, heads, pipeline_order, versions
+from shared.types.pipeline import Pipeline, PipelineInput
 
 PIPELINES = "pipelines"
 ALL_VERSIONS = "versions"

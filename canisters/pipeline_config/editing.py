@@ -1,20 +1,20 @@
 """Registering, changing, reading and deleting pipelines. Callers have been authorised."""
 
 from kybra import Principal
-from shared.common_paging import collect
-from shared.errors import Done, Error, conflict, exhausted, invalid, not_found
-from shared.limits import MAX_OPEN_SYNCS
-from shared.paging_types import PageRequest
-from shared.pipeline_types import (
+
+from canisters.pipeline_config import book, trigger_sync
+from canisters.pipeline_config.validation import pipeline_fault
+from shared.base.pages import collect
+from shared.rules.limits import MAX_OPEN_SYNCS
+from shared.types.errors import Done, Error, conflict, exhausted, invalid, not_found
+from shared.types.paging import PageRequest
+from shared.types.pipeline import (
     PipelineInput,
     PipelinePageResult,
     PipelineResult,
     Stage,
     Trigger,
 )
-
-from pipeline_config import book, trigger_sync
-from pipeline_config.validation import pipeline_fault
 
 
 def _no_pipeline(repository: str) -> Error:

@@ -17,26 +17,26 @@ from kybra import (
     update,
     void,
 )
-from shared import common_access
-from shared.access_types import GrantPageResult, Health, Siblings
-from shared.common_access import refuse_unless, refuse_unless_sibling, seed_owner, siblings_of
-from shared.common_inspect import accept_unless_wasteful
-from shared.common_instructions import CALL_CONTEXT, counted, listed, summed
-from shared.errors import Done
-from shared.limits import MAX_ARGUMENT_BYTES, VERSION
-from shared.paging_types import PageRequest
-from shared.pipeline_types import (
+
+from canisters.pipeline_config import book, editing, starting
+from canisters.pipeline_config.store import grants, instruction_totals, wiring
+from canisters.pipeline_config.trigger_sync import outbox
+from shared.base import access
+from shared.base.access import refuse_unless, refuse_unless_sibling, seed_owner, siblings_of
+from shared.base.inspect import accept_unless_wasteful
+from shared.base.metering import CALL_CONTEXT, counted, listed, summed
+from shared.rules.limits import MAX_ARGUMENT_BYTES, VERSION
+from shared.types.access import GrantPageResult, Health, Siblings
+from shared.types.errors import Done
+from shared.types.paging import PageRequest
+from shared.types.pipeline import (
     PipelineInput,
     PipelinePageResult,
     PipelineResult,
     Stage,
     Trigger,
 )
-from shared.run_types import RunRequest
-
-from pipeline_config import book, editing, starting
-from pipeline_config.store import grants, instruction_totals, wiring
-from pipeline_config.trigger_sync import outbox
+from shared.types.run import RunRequest
 
 
 def caller() -> str:
@@ -133,7 +133,7 @@ def start_run(request: RunRequest) -> Async[Done]:
 
 @update
 def wire(siblings: Siblings) -> Done:
-    done = common_access.wire(wiring, grants, caller(), siblings)
+    done = access.wire(wiring, grants, caller(), siblings)
     if "Ok" in done:
         outbox.wake()
     return counted(instruction_totals, "wire", done)
@@ -146,19 +146,19 @@ def siblings() -> Opt[Siblings]:
 
 @update
 def grant_role(principal: Principal, role: text) -> Done:
-    done = common_access.grant_role(grants, caller(), principal.to_str(), role)
+    done = access.grant_role(grants, caller(), principal.to_str(), role)
     return counted(instruction_totals, "grant_role", done)
 
 
 @update
 def revoke_role(principal: Principal, role: text) -> Done:
-    done = common_access.revoke_role(grants, caller(), principal.to_str(), role)
+    done = access.revoke_role(grants, caller(), principal.to_str(), role)
     return counted(instruction_totals, "revoke_role", done)
 
 
 @query
 def list_grants(page: PageRequest) -> GrantPageResult:
-    return common_access.list_grants(grants, page)
+    return access.list_grants(grants, page)
 
 
 @query

@@ -1,6 +1,6 @@
 """Artifact paths: relative to the checkout, in one spelling only. Plain Python."""
 
-from shared.limits import MAX_PATH_CHARS
+from shared.rules.limits import MAX_PATH_CHARS
 
 
 def path_fault(path: str) -> "str | None":

@@ -1,7 +1,8 @@
 """What a stage must be. Each rule names the stage and the field. Plain Python."""
 
-from shared.common_names import name_fault
-from shared.limits import (
+from canisters.pipeline_config.graph import find_cycle
+from canisters.pipeline_config.paths import path_fault
+from shared.rules.limits import (
     COMMIT_WINDOW_NS,
     MAX_ARTIFACTS_PER_STAGE,
     MAX_COMMAND_CHARS,
@@ -14,10 +15,8 @@ from shared.limits import (
     MAX_TEXT_CHARS,
     SECOND_NS,
 )
-from shared.pipeline_types import Resources, Runtime, Stage, Variable
-
-from pipeline_config.graph import find_cycle
-from pipeline_config.paths import path_fault
+from shared.rules.names import name_fault
+from shared.types.pipeline import Resources, Runtime, Stage, Variable
 
 MAX_TIMEOUT_SECONDS = COMMIT_WINDOW_NS // SECOND_NS
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")

@@ -1,13 +1,13 @@
 """From a run request to a run with its pipeline version, handed to `build_executor`."""
 
 from kybra import Async, CallResult
-from shared.common_access import siblings_of
-from shared.errors import Done, not_found, unavailable
-from shared.run_types import RunRequest
-from shared.services import BuildExecutorService
 
-from pipeline_config import book
-from pipeline_config.store import StartRecord, starts, wiring
+from canisters.pipeline_config import book
+from canisters.pipeline_config.store import StartRecord, starts, wiring
+from shared.base.access import siblings_of
+from shared.siblings import BuildExecutorService
+from shared.types.errors import Done, not_found, unavailable
+from shared.types.run import RunRequest
 
 
 def _fixed_version(request: RunRequest) -> "StartRecord | None":

@@ -1,12 +1,13 @@
-"""The canister's stable maps and their records. Sizes are bytes of Candid; see `shared.limits`.
+"""Stable maps and their records. Sizes are bytes of Candid; see `shared.rules.limits`.
 
 `pipeline_order` is dense: 0, 1, 2 … per pipeline that exists. Versions are kept under
 `<repository>/<version>` and never change; they outlive their pipeline, whose runs refer to them.
 """
 
 from kybra import Record, StableBTreeMap, nat8, nat16, nat32, nat64, text
-from shared.common_types import Outgoing, Wiring
-from shared.pipeline_types import Pipeline
+
+from shared.base.records import Outgoing, Wiring
+from shared.types.pipeline import Pipeline
 
 
 class HeadRecord(Record):

@@ -1,16 +1,16 @@
 """The webhook canister's copy of each pipeline's triggers: pushed, latest wins."""
 
 from kybra import Async, CallResult
-from shared.common_access import siblings_of
-from shared.common_instructions import CALL_CONTEXT, counted
-from shared.common_outbox import Outbox, error_sentence, refusal_of
-from shared.errors import Done
-from shared.limits import MAX_OPEN_SYNCS
-from shared.pipeline_types import Trigger
-from shared.services import WebhookService
 
-from pipeline_config import book
-from pipeline_config.store import instruction_totals, outgoing, wiring
+from canisters.pipeline_config import book
+from canisters.pipeline_config.store import instruction_totals, outgoing, wiring
+from shared.base.access import siblings_of
+from shared.base.metering import CALL_CONTEXT, counted
+from shared.base.outbox import Outbox, error_sentence, refusal_of
+from shared.rules.limits import MAX_OPEN_SYNCS
+from shared.siblings import WebhookService
+from shared.types.errors import Done
+from shared.types.pipeline import Trigger
 
 PREFIX = "sync_triggers:"
 

@@ -1,9 +1,8 @@
 """What a pipeline must be before it becomes a version. Plain Python."""
 
-from shared.common_names import name_fault
-from shared.common_paging import candid_bound
-from shared.common_patterns import pattern_fault
-from shared.limits import (
+from canisters.pipeline_config.stage_rules import stages_fault, variables_fault
+from shared.base.pages import candid_bound
+from shared.rules.limits import (
     MAX_APPROVAL_TTL_NS,
     MAX_APPROVERS,
     MAX_GATES,
@@ -13,9 +12,9 @@ from shared.limits import (
     MAX_TRIGGERS,
     SECOND_NS,
 )
-from shared.pipeline_types import ApprovalPolicy, Deploy, Gate, PipelineInput, Stage, Trigger
-
-from pipeline_config.stage_rules import stages_fault, variables_fault
+from shared.rules.names import name_fault
+from shared.rules.patterns import pattern_fault
+from shared.types.pipeline import ApprovalPolicy, Deploy, Gate, PipelineInput, Stage, Trigger
 
 MAX_TTL_SECONDS = MAX_APPROVAL_TTL_NS // SECOND_NS
 CANDID_MAGIC = b"DIDL"

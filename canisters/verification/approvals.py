@@ -6,9 +6,9 @@ nanoseconds since 1970.
 
 from typing import TYPE_CHECKING
 
-from shared.access import ANONYMOUS
-from shared.errors import Error, conflict, denied, invalid
-from shared.limits import (
+from canisters.verification.gates import evaluate_all, first_failure
+from canisters.verification.rounds import is_digest
+from shared.rules.limits import (
     DEFAULT_APPROVAL_TTL_NS,
     MAX_APPROVAL_TTL_NS,
     MAX_APPROVERS,
@@ -21,22 +21,21 @@ from shared.limits import (
     MAX_TEXT_CHARS,
     SECOND_NS,
 )
-
-from verification.gates import evaluate_all, first_failure
-from verification.rounds import is_digest
+from shared.rules.roles import ANONYMOUS
+from shared.types.errors import Error, conflict, denied, invalid
 
 if TYPE_CHECKING:
     from kybra import Principal
-    from shared.pipeline_types import Mode
-    from shared.release_types import (
+
+    from canisters.verification.store import ApprovalRecord
+    from shared.types.pipeline import Mode
+    from shared.types.release import (
         Approval,
         ApprovalDecision,
         ApprovalInput,
         ApprovalState,
         ReleaseOrder,
     )
-
-    from verification.store import ApprovalRecord
 
 RECORD_VERSION = 1
 PREFIX = "approval-"

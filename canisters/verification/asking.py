@@ -1,14 +1,19 @@
 """Approval requests in the store: asked once per run and target, decided, then ordered."""
 
 from kybra import Async, CallResult, Principal, ic
-from shared.access import refusal
-from shared.common_access import siblings_of
-from shared.errors import Error, conflict, exhausted, invalid, not_found, unavailable
-from shared.limits import MAX_OPEN_MESSAGES
-from shared.paging import page_bounds
-from shared.paging_types import PageRequest
-from shared.pipeline_types import Mode
-from shared.release_types import (
+
+from canisters.verification import approvals as rules
+from canisters.verification.sending import NOT_WIRED, outbox, release_message
+from canisters.verification.store import approval_index, approvals, grants, wiring
+from shared.base.access import siblings_of
+from shared.rules.limits import MAX_OPEN_MESSAGES
+from shared.rules.paging import page_bounds
+from shared.rules.roles import refusal
+from shared.siblings import DeploymentService
+from shared.types.errors import Error, conflict, exhausted, invalid, not_found, unavailable
+from shared.types.paging import PageRequest
+from shared.types.pipeline import Mode
+from shared.types.release import (
     ApprovalDecision,
     ApprovalInput,
     ApprovalPageResult,
@@ -16,11 +21,6 @@ from shared.release_types import (
     ModeResult,
     TextResult,
 )
-from shared.services import DeploymentService
-
-from verification import approvals as rules
-from verification.sending import NOT_WIRED, outbox, release_message
-from verification.store import approval_index, approvals, grants, wiring
 
 MAX_PAGE_BYTES = 1_000_000
 TYPICAL_APPROVAL_BYTES = 4_000

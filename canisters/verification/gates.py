@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.pipeline_types import Gate
-    from shared.release_types import GateResult
+    from shared.types.pipeline import Gate
+    from shared.types.release import GateResult
 
 
 def evaluate(gate: "Gate", size: int) -> "GateResult":

@@ -16,25 +16,25 @@ from kybra import (
     update,
     void,
 )
-from shared import common_access as access
-from shared.access_types import GrantPageResult, Health, Siblings
-from shared.attestation_types import CommitmentRecord, RevealInput, RoundInput, RoundResult
-from shared.common_inspect import accept_unless_wasteful
-from shared.common_instructions import CALL_CONTEXT, counted, listed, summed
-from shared.errors import Done, Error
-from shared.limits import MAX_ARGUMENT_BYTES
-from shared.paging_types import PageRequest
-from shared.release_types import (
+
+from canisters.verification import asking, voting
+from canisters.verification.sending import outbox
+from canisters.verification.store import approvals, grants, open_rounds, rounds, totals, wiring
+from shared.base import access as access
+from shared.base.inspect import accept_unless_wasteful
+from shared.base.metering import CALL_CONTEXT, counted, listed, summed
+from shared.rules.limits import MAX_ARGUMENT_BYTES
+from shared.types.access import GrantPageResult, Health, Siblings
+from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
+from shared.types.errors import Done, Error
+from shared.types.paging import PageRequest
+from shared.types.release import (
     ApprovalDecision,
     ApprovalInput,
     ApprovalPageResult,
     ApprovalResult,
     TextResult,
 )
-
-from verification import asking, voting
-from verification.sending import outbox
-from verification.store import approvals, grants, open_rounds, rounds, totals, wiring
 
 VERSION = "0.1.0"
 

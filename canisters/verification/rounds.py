@@ -5,9 +5,9 @@ A refused change leaves the record as it was, and says why. Times are nanosecond
 
 from typing import TYPE_CHECKING
 
-from shared.errors import Error, conflict, denied, invalid
-from shared.hashing import commitment, manifest_digest
-from shared.limits import (
+from canisters.verification.verdicts import decide
+from shared.rules.digests import commitment, manifest_digest
+from shared.rules.limits import (
     MAX_ARTIFACT_BYTES,
     MAX_FAILURE_REASON_BYTES,
     MAX_MANIFEST_FILES,
@@ -18,14 +18,12 @@ from shared.limits import (
     MIN_NONCE_BYTES,
     REVEAL_WINDOW_NS,
 )
-
-from verification.verdicts import decide
+from shared.types.errors import Error, conflict, denied, invalid
 
 if TYPE_CHECKING:
-    from shared.attestation_types import CommitmentRecord, Outcome, RevealInput, RoundInput
-    from shared.run_types import File
-
-    from verification.store import RoundRecord, VoteRecord
+    from canisters.verification.store import RoundRecord, VoteRecord
+    from shared.types.attestation import CommitmentRecord, Outcome, RevealInput, RoundInput
+    from shared.types.run import File
 
 RECORD_VERSION = 1
 COMMITMENT_BYTES = 32

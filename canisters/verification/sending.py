@@ -1,16 +1,16 @@
 """Messages of `verification` to its siblings: verdicts and release orders, sent until answered."""
 
 from kybra import Async, CallResult, ic
-from shared.common_access import siblings_of
-from shared.common_instructions import CALL_CONTEXT, counted
-from shared.common_outbox import Outbox, error_sentence, is_passing, refusal_of
-from shared.errors import Done
-from shared.release_types import TextResult
-from shared.services import BuildExecutorService, DeploymentService
 
-from verification.approvals import order_of
-from verification.store import approvals, outgoing, rounds, totals, wiring
-from verification.views import verdict_of
+from canisters.verification.approvals import order_of
+from canisters.verification.store import approvals, outgoing, rounds, totals, wiring
+from canisters.verification.views import verdict_of
+from shared.base.access import siblings_of
+from shared.base.metering import CALL_CONTEXT, counted
+from shared.base.outbox import Outbox, error_sentence, is_passing, refusal_of
+from shared.siblings import BuildExecutorService, DeploymentService
+from shared.types.errors import Done
+from shared.types.release import TextResult
 
 NOT_WIRED = "this canister is not wired yet: an owner must call wire"
 

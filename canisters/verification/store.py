@@ -28,11 +28,12 @@ from kybra import (
     nat64,
     text,
 )
-from shared.attestation_types import Outcome, Phase, VerdictKind
-from shared.common_types import Outgoing, Wiring
-from shared.pipeline_types import Mode
-from shared.release_types import ApprovalInput, ApprovalState, ApprovalVote, GateResult
-from shared.run_types import File
+
+from shared.base.records import Outgoing, Wiring
+from shared.types.attestation import Outcome, Phase, VerdictKind
+from shared.types.pipeline import Mode
+from shared.types.release import ApprovalInput, ApprovalState, ApprovalVote, GateResult
+from shared.types.run import File
 
 
 class VoteRecord(Record):

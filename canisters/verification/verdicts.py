@@ -7,10 +7,9 @@ A vote counts once per operator. A result is (outcome, manifest digest, environm
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.attestation_types import Dispute, VerdictKind
-    from shared.run_types import File
-
-    from verification.store import VerdictRecord, VoteRecord
+    from canisters.verification.store import VerdictRecord, VoteRecord
+    from shared.types.attestation import Dispute, VerdictKind
+    from shared.types.run import File
 
 MAX_DIFFERING_NAMES = 64
 NAMES_IN_A_SENTENCE = 5

@@ -1,10 +1,9 @@
 """Public forms of stored rounds: the files and disputes of a verdict follow from its votes."""
 
-from shared.attestation_types import Dispute, Round, Verdict, Vote
-from shared.run_types import File
-
-from verification.store import RoundRecord, VoteRecord, manifests
-from verification.verdicts import disputes
+from canisters.verification.store import RoundRecord, VoteRecord, manifests
+from canisters.verification.verdicts import disputes
+from shared.types.attestation import Dispute, Round, Verdict, Vote
+from shared.types.run import File
 
 
 def files_of(round: RoundRecord) -> "dict[str, list[File]]":

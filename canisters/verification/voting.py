@@ -3,15 +3,15 @@
 from collections.abc import Callable
 
 from kybra import ic
-from shared.attestation_types import CommitmentRecord, RevealInput, RoundInput, RoundResult
-from shared.common_outbox import timer_delay_seconds
-from shared.errors import Done, conflict, exhausted, not_found
-from shared.limits import MAX_OPEN_ROUNDS
 
-from verification import rounds as rules
-from verification.sending import outbox, verdict_message
-from verification.store import RoundRecord, manifests, open_rounds, outgoing, rounds
-from verification.views import shown
+from canisters.verification import rounds as rules
+from canisters.verification.sending import outbox, verdict_message
+from canisters.verification.store import RoundRecord, manifests, open_rounds, outgoing, rounds
+from canisters.verification.views import shown
+from shared.base.outbox import timer_delay_seconds
+from shared.rules.limits import MAX_OPEN_ROUNDS
+from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
+from shared.types.errors import Done, conflict, exhausted, not_found
 
 MANIFEST_VERSION = 1
 

@@ -1,14 +1,14 @@
 """Accepted deliveries on their way to `pipeline_config`: journaled, sent until acknowledged."""
 
 from kybra import Async, CallResult
-from shared.common_access import siblings_of
-from shared.common_instructions import CALL_CONTEXT, counted
-from shared.common_outbox import Outbox, error_sentence, refusal_of
-from shared.errors import Done
-from shared.services import PipelineConfigService
 
-from webhook.ledger import SEND_PREFIX, delivery_key
-from webhook.store import deliveries, instruction_totals, outgoing, wiring
+from canisters.webhook.ledger import SEND_PREFIX, delivery_key
+from canisters.webhook.store import deliveries, instruction_totals, outgoing, wiring
+from shared.base.access import siblings_of
+from shared.base.metering import CALL_CONTEXT, counted
+from shared.base.outbox import Outbox, error_sentence, refusal_of
+from shared.siblings import PipelineConfigService
+from shared.types.errors import Done
 
 
 def perform(key: str) -> "Async[str | None]":

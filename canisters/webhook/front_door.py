@@ -7,10 +7,7 @@ signature is valid, and nothing but a counter changes.
 import hashlib
 from typing import Protocol
 
-from shared.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
-from shared.pipeline_types import Trigger
-
-from webhook.github import (
+from canisters.webhook.github import (
     DELIVERY_HEADER,
     EVENT_HEADER,
     SIGNATURE_HEADER,
@@ -21,9 +18,11 @@ from webhook.github import (
     only_header,
     read_push,
 )
-from webhook.payload import PayloadError, parse_object
-from webhook.routing import SUPPORTED_PROVIDERS, route_of
-from webhook.triggers import why_not
+from canisters.webhook.payload import PayloadError, parse_object
+from canisters.webhook.routing import SUPPORTED_PROVIDERS, route_of
+from canisters.webhook.triggers import why_not
+from shared.rules.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
+from shared.types.pipeline import Trigger
 
 
 class Known(Protocol):

@@ -6,11 +6,10 @@ Source: GitHub documentation, "Validating webhook deliveries", "Webhook events a
 import hashlib
 import hmac
 
-from shared.common_names import clean_text, is_commit_id, is_null_commit
-from shared.common_patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_fault
-from shared.limits import MAX_DELIVERY_ID_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS
-
-from webhook.payload import text_at
+from canisters.webhook.payload import text_at
+from shared.rules.limits import MAX_DELIVERY_ID_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS
+from shared.rules.names import clean_text, is_commit_id, is_null_commit
+from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_fault
 
 SIGNATURE_HEADER = "x-hub-signature-256"
 DELIVERY_HEADER = "x-github-delivery"

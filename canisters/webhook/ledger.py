@@ -4,11 +4,8 @@ Every function costs a fixed number of look-ups. Nothing here checks who calls.
 """
 
 from kybra import Principal
-from shared.pipeline_types import Trigger
-from shared.repository_types import Delivery, Repository, RepositoryInput
-from shared.run_types import Source
 
-from webhook.store import (
+from canisters.webhook.store import (
     bodies,
     counters,
     deliveries,
@@ -19,6 +16,9 @@ from webhook.store import (
     secrets,
     triggers,
 )
+from shared.types.pipeline import Trigger
+from shared.types.repository import Delivery, Repository, RepositoryInput
+from shared.types.run import Source
 
 RUNS = "runs"
 ALL_DELIVERIES = "deliveries"

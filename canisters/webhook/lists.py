@@ -1,11 +1,10 @@
 """Pages of repositories and deliveries."""
 
-from shared.common_paging import collect
-from shared.errors import invalid, not_found
-from shared.paging_types import PageRequest
-from shared.repository_types import DeliveryPageResult, DeliveryResult, RepositoryPageResult
-
-from webhook import ledger
+from canisters.webhook import ledger
+from shared.base.pages import collect
+from shared.types.errors import invalid, not_found
+from shared.types.paging import PageRequest
+from shared.types.repository import DeliveryPageResult, DeliveryResult, RepositoryPageResult
 
 
 def repositories(page: PageRequest) -> RepositoryPageResult:

@@ -16,18 +16,22 @@ from kybra import (
     update,
     void,
 )
-from shared import common_access
-from shared.access_types import GrantPageResult, Health, Siblings
-from shared.common_access import refuse_unless, refuse_unless_sibling, seed_owner, siblings_of
-from shared.common_inspect import accept_unless_wasteful
-from shared.common_instructions import counted, listed, summed
-from shared.errors import Done
-from shared.http_types import HttpRequest, HttpResponse
-from shared.limits import MAX_ARGUMENT_BYTES, VERSION
-from shared.paging_types import PageRequest
-from shared.pipeline_types import Trigger
-from shared.release_types import TextResult
-from shared.repository_types import (
+
+from canisters.webhook import ledger, lists, registry, replies, runs
+from canisters.webhook.dispatch import outbox
+from canisters.webhook.store import grants, instruction_totals, wiring
+from shared.base import access
+from shared.base.access import refuse_unless, refuse_unless_sibling, seed_owner, siblings_of
+from shared.base.inspect import accept_unless_wasteful
+from shared.base.metering import counted, listed, summed
+from shared.rules.limits import MAX_ARGUMENT_BYTES, VERSION
+from shared.types.access import GrantPageResult, Health, Siblings
+from shared.types.errors import Done
+from shared.types.http import HttpRequest, HttpResponse
+from shared.types.paging import PageRequest
+from shared.types.pipeline import Trigger
+from shared.types.release import TextResult
+from shared.types.repository import (
     DeliveryPageResult,
     DeliveryResult,
     ManualTrigger,
@@ -35,10 +39,6 @@ from shared.repository_types import (
     RepositoryPageResult,
     RepositoryResult,
 )
-
-from webhook import ledger, lists, registry, replies, runs
-from webhook.dispatch import outbox
-from webhook.store import grants, instruction_totals, wiring
 
 
 def caller() -> str:
@@ -153,7 +153,7 @@ def sync_triggers(repository: text, triggers: Vec[Trigger]) -> Done:
 
 @update
 def wire(siblings: Siblings) -> Done:
-    done = common_access.wire(wiring, grants, caller(), siblings)
+    done = access.wire(wiring, grants, caller(), siblings)
     if "Ok" in done:
         outbox.wake()
     return counted(instruction_totals, "wire", done)
@@ -166,19 +166,19 @@ def siblings() -> Opt[Siblings]:
 
 @update
 def grant_role(principal: Principal, role: text) -> Done:
-    done = common_access.grant_role(grants, caller(), principal.to_str(), role)
+    done = access.grant_role(grants, caller(), principal.to_str(), role)
     return counted(instruction_totals, "grant_role", done)
 
 
 @update
 def revoke_role(principal: Principal, role: text) -> Done:
-    done = common_access.revoke_role(grants, caller(), principal.to_str(), role)
+    done = access.revoke_role(grants, caller(), principal.to_str(), role)
     return counted(instruction_totals, "revoke_role", done)
 
 
 @query
 def list_grants(page: PageRequest) -> GrantPageResult:
-    return common_access.list_grants(grants, page)
+    return access.list_grants(grants, page)
 
 
 @query

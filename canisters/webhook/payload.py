@@ -2,7 +2,7 @@
 
 import json
 
-from shared.limits import MAX_JSON_CONTAINERS, MAX_JSON_DEPTH
+from shared.rules.limits import MAX_JSON_CONTAINERS, MAX_JSON_DEPTH
 
 MAX_NUMBER_CHARS = 64
 

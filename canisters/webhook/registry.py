@@ -1,12 +1,12 @@
 """Registering repositories and changing their secrets. Callers have been authorised."""
 
 from kybra import Principal
-from shared.errors import Done, conflict, invalid, not_found
-from shared.repository_types import RepositoryInput, RepositoryResult
 
-from webhook.ledger import add_repository, remove_repository, view_repository
-from webhook.repositories import registration_fault, secret_fault, with_new_secret
-from webhook.store import secrets
+from canisters.webhook.ledger import add_repository, remove_repository, view_repository
+from canisters.webhook.repositories import registration_fault, secret_fault, with_new_secret
+from canisters.webhook.store import secrets
+from shared.types.errors import Done, conflict, invalid, not_found
+from shared.types.repository import RepositoryInput, RepositoryResult
 
 
 def _unknown(repository: str) -> str:

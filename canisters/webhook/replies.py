@@ -2,9 +2,8 @@
 
 import json
 
-from shared.http_types import HttpRequest, HttpResponse
-
-from webhook.routing import path_of, route_of
+from canisters.webhook.routing import path_of, route_of
+from shared.types.http import HttpRequest, HttpResponse
 
 WELCOME = (
     "DCanary webhook canister. Forges post their deliveries to /webhook/<provider>/<repository>.\n"

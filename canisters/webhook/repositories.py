@@ -1,12 +1,12 @@
 """Rules for registering repositories and their secrets. Plain Python."""
 
-from shared.common_names import name_fault
-from shared.limits import (
+from shared.rules.limits import (
     MAX_SECRET_BYTES,
     MAX_SECRETS_PER_REPOSITORY,
     MAX_TEXT_CHARS,
     MIN_SECRET_BYTES,
 )
+from shared.rules.names import name_fault
 
 CLONE_SCHEMES = ("https://", "http://")
 

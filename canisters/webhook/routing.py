@@ -1,6 +1,6 @@
 """Paths of the HTTP front door."""
 
-from shared.common_names import name_fault
+from shared.rules.names import name_fault
 
 PROVIDERS = ("github", "gitlab", "bitbucket")
 SUPPORTED_PROVIDERS = ("github",)

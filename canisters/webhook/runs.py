@@ -1,18 +1,17 @@
 """Deliveries that become runs: over HTTP, by hand, and sent again by hand."""
 
-from shared.common_names import clean_text, is_commit_id
-from shared.common_patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_fault
-from shared.errors import conflict, exhausted, invalid, not_found
-from shared.http_types import HttpRequest, HttpResponse
-from shared.limits import MAX_OPEN_DELIVERIES, MAX_TEXT_CHARS
-from shared.release_types import TextResult
-from shared.repository_types import Delivery, DeliveryState, ManualTrigger
-
-from webhook import dispatch, ledger
-from webhook.front_door import MANUAL_PREFIX, Decision, decide
-from webhook.github import Push
-from webhook.replies import json_reply
-from webhook.triggers import starts_on_hand
+from canisters.webhook import dispatch, ledger
+from canisters.webhook.front_door import MANUAL_PREFIX, Decision, decide
+from canisters.webhook.github import Push
+from canisters.webhook.replies import json_reply
+from canisters.webhook.triggers import starts_on_hand
+from shared.rules.limits import MAX_OPEN_DELIVERIES, MAX_TEXT_CHARS
+from shared.rules.names import clean_text, is_commit_id
+from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_fault
+from shared.types.errors import conflict, exhausted, invalid, not_found
+from shared.types.http import HttpRequest, HttpResponse
+from shared.types.release import TextResult
+from shared.types.repository import Delivery, DeliveryState, ManualTrigger
 
 MANUAL_EVENT = "manual"
 

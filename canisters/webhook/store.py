@@ -1,4 +1,4 @@
-"""The canister's stable maps and their records. Sizes are bytes of Candid; see `shared.limits`.
+"""Stable maps and their records. Sizes are bytes of Candid; see `shared.rules.limits`.
 
 Lists are dense: `repository_order` holds 0, 1, 2 … per repository, `delivery_order` holds
 `<repository>/<number>`. `bodies` holds `<repository>/<sha256 of a raw body>` -> delivery id.
@@ -6,10 +6,11 @@ Delivery keys are `<repository>/<delivery id>`; neither part holds a `/`.
 """
 
 from kybra import Principal, Record, StableBTreeMap, Vec, blob, nat8, nat16, nat64, text
-from shared.common_types import Outgoing, Wiring
-from shared.pipeline_types import Provider, Trigger
-from shared.repository_types import Delivery
-from shared.run_types import Source
+
+from shared.base.records import Outgoing, Wiring
+from shared.types.pipeline import Provider, Trigger
+from shared.types.repository import Delivery
+from shared.types.run import Source
 
 
 class RepositoryRecord(Record):

@@ -1,9 +1,8 @@
 """Which pushes start a run."""
 
-from shared.common_patterns import matches_any
-from shared.pipeline_types import Trigger
-
-from webhook.github import Push
+from canisters.webhook.github import Push
+from shared.rules.patterns import matches_any
+from shared.types.pipeline import Trigger
 
 
 def starts_on_hand(triggers: "list[Trigger]") -> bool:

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
-for folder in (ROOT, ROOT / "canisters"):
+for folder in (ROOT,):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

@@ -56,7 +56,7 @@ class Installation:
 
     def __init__(self, folder: Path, wired: bool = True) -> None:
         self.network = NativeNetwork()
-        (folder / "shared").symlink_to(CANISTERS / "shared")
+        (folder / "shared").symlink_to(CANISTERS.parent / "shared")
         double = folder / "build_executor.py"
         double.write_text((DOUBLES / "build_executor.py").read_text())
         self.webhook = self._install("webhook")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared.limits import MAX_DELIVERY_BYTES
 
+from shared.rules.limits import MAX_DELIVERY_BYTES
 from tests.canisters.installation import (
     CANISTERS,
     DOUBLES,
@@ -39,7 +39,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.pocket = Pocket(OWNER)
-        (folder / "shared").symlink_to(CANISTERS / "shared")
+        (folder / "shared").symlink_to(CANISTERS.parent / "shared")
         double = folder / "build_executor.py"
         double.write_text((DOUBLES / "build_executor.py").read_text())
         self.webhook = self._install(CANISTERS / "webhook" / "main.py", "webhook")

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from dcanary.agent.sandbox.model import REASONS
 from dcanary.client.errors import ClientError
+from dcanary.executor.sandbox.model import REASONS
 from dcanary.replica.engine.management.dispatch import NOT_SUPPORTED_YET
 from tests.docs import canisters, commands, keys
 from tests.docs.pages import DOCS, ROOT, generated, rows, text_of
@@ -45,7 +45,7 @@ def test_every_key_of_a_pipeline_file_is_described_with_its_type_range_and_defau
 
 def _limits() -> dict[str, str]:
     """Constant -> its value as the page writes it."""
-    tree = ast.parse((ROOT / "canisters/shared/limits.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "shared/rules/limits.py").read_text(encoding="utf-8"))
     values: dict[str, object] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -121,7 +121,7 @@ def test_every_kind_of_failure_is_listed_with_its_exit_code() -> None:
 
 
 def _cases(file: str, name: str) -> list[str]:
-    tree = ast.parse((ROOT / "canisters/shared" / file).read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "shared/types" / file).read_text(encoding="utf-8"))
     (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
     return [
         node.target.id
@@ -138,14 +138,14 @@ def test_every_case_of_error_and_every_reason_is_listed() -> None:
 @pytest.mark.parametrize(
     ("word", "file", "variant"),
     [
-        ("delivery", "repository_types.py", "DeliveryState"),
-        ("run", "run_types.py", "RunState"),
-        ("stage", "run_types.py", "StageState"),
-        ("job", "run_types.py", "JobState"),
-        ("round", "attestation_types.py", "Phase"),
-        ("verdict", "attestation_types.py", "VerdictKind"),
-        ("approval request", "release_types.py", "ApprovalState"),
-        ("release", "release_types.py", "ReleaseState"),
+        ("delivery", "repository.py", "DeliveryState"),
+        ("run", "run.py", "RunState"),
+        ("stage", "run.py", "StageState"),
+        ("job", "run.py", "JobState"),
+        ("round", "attestation.py", "Phase"),
+        ("verdict", "attestation.py", "VerdictKind"),
+        ("approval request", "release.py", "ApprovalState"),
+        ("release", "release.py", "ReleaseState"),
     ],
 )
 def test_every_state_is_listed(word: str, file: str, variant: str) -> None:
@@ -184,7 +184,7 @@ def test_everything_that_is_not_supported_yet_is_listed_with_its_source() -> Non
     phrase = "not supported yet"
     saying = {
         str(path.relative_to(ROOT))
-        for folder in ("src", "canisters")
+        for folder in ("src", "canisters", "shared")
         for path in (ROOT / folder).rglob("*.py")
         if phrase in path.read_text(encoding="utf-8")
     }

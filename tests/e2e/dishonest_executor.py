@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dcanary.agent import ExecutorConfig
 from dcanary.cli.operations.executor import executor_identity, require_sandbox
 from dcanary.client.chain import SystemChain
 from dcanary.client.system import System, SystemConfig
+from dcanary.executor import ExecutorConfig
 from dcanary.testing import dishonest
 
 KINDS = {

@@ -17,7 +17,7 @@ from dcanary.replica.network import control
 from tests.e2e.world import PATIENCE, ROOT, unsandboxed
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_MARK = "@@@"
+_MARK = "shared.@"
 
 
 @dataclass

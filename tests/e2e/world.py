@@ -23,7 +23,6 @@ from typing import Any, TypeVar
 
 import httpx
 
-from dcanary.agent.sandbox import probe_sandbox
 from dcanary.cli.demo.examples import git
 from dcanary.cli.operations import executor as executor_operations
 from dcanary.cli.operations import forge as forge_operations
@@ -38,6 +37,7 @@ from dcanary.client.identity import Anonymous, Identity, create_identity, load_i
 from dcanary.client.management import Management
 from dcanary.client.principal import from_text
 from dcanary.client.system import System, SystemConfig
+from dcanary.executor.sandbox import probe_sandbox
 from dcanary.replica.network import control
 
 T = TypeVar("T")

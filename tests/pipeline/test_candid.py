@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import importlib.util
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from ic.candid import Types, decode, encode
 from dcanary.pipeline import PipelineFileError, limits, load_pipeline, parse_pipeline, to_candid
 from tests.pipeline.test_loader import GOOD, SMALLEST
 
-SHARED = Path(__file__).parents[2] / "canisters" / "shared"
+SHARED = Path(__file__).parents[2] / "shared" / "types"
 _WORDS = {
     "text": Types.Text,
     "null": Types.Null,
@@ -57,17 +56,13 @@ def candid_types(module: str) -> dict[str, Any]:
 
 
 def shared(module: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"shared_{module}", SHARED / f"{module}.py")
-    assert spec is not None and spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+    return importlib.import_module(f"shared.{module}")
 
 
 @pytest.mark.parametrize("text", [GOOD, SMALLEST])
 def test_the_record_is_encoded_and_decoded_as_the_canisters_type(text: str) -> None:
     record = to_candid(parse_pipeline(text.encode()), "counter", ["rrkah-fqaaa-aaaaa-aaaaq-cai"])
-    kind = candid_types("pipeline_types")["PipelineInput"]
+    kind = candid_types("pipeline")["PipelineInput"]
     assert record.keys() == kind._fields.keys()
     optional = [] if record["deploy"] is None else [record["deploy"]]  # as ic-py takes an opt
     (decoded,) = decode(encode([{"type": kind, "value": {**record, "deploy": optional}}]), [kind])
@@ -101,7 +96,7 @@ def test_approvers_of_file_and_registration_are_joined_and_the_threshold_is_chec
 
 
 def test_the_limits_are_those_of_the_canisters() -> None:
-    theirs = shared("limits")
+    theirs = shared("rules.limits")
     common = [name for name in vars(theirs) if name.isupper() and hasattr(limits, name)]
     assert len(common) >= 14
     assert {name: getattr(limits, name) for name in common} == {
@@ -177,12 +172,12 @@ def as_in_canister(record: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def canister_fault() -> Iterator[Callable[[Any], str | None]]:
     """The canister's own check of a pipeline."""
-    folder = str(SHARED.parent)
+    folder = str(SHARED.parents[1])
     added = folder not in sys.path
     if added:
         sys.path.insert(0, folder)
     fault: Callable[[Any], str | None] = importlib.import_module(
-        "pipeline_config.validation"
+        "canisters.pipeline_config.validation"
     ).pipeline_fault
     yield fault
     if added:

@@ -53,7 +53,7 @@ class Race:
             self.network.install(canisters / name / "main.py", caller=OWNER)
             for name in ("verification", "deployment")
         )
-        (folder / "shared").symlink_to(canisters / "shared")
+        (folder / "shared").symlink_to(canisters.parent / "shared")
         shutil.copyfile(DOUBLES / "build_executor.py", folder / "main.py")
         self.build_executor = self.network.install(folder / "main.py", caller=OWNER)
         self.management = Management(self.network)

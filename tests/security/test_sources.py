@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dcanary.agent.checkout import CheckoutLimits, check_out
-from dcanary.agent.source import Entry, SourceError, write_source
-from tests.agent.repositories import commit, git, make_repository
+from dcanary.executor.checkout import CheckoutLimits, check_out
+from dcanary.executor.source import Entry, SourceError, write_source
+from tests.executor.repositories import commit, git, make_repository
 
 LIMITS = CheckoutLimits(schemes=("file",))
 SHA = "0123456789abcdef0123456789abcdef01234567"

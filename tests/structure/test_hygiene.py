@@ -35,7 +35,9 @@ def test_no_file_holds_a_private_key() -> None:
     assert held == []
 
 
-@pytest.mark.parametrize("folder", ["src", "canisters", "docs", "examples", "bench", "scripts"])
+@pytest.mark.parametrize(
+    "folder", ["src", "canisters", "shared", "docs", "examples", "bench", "scripts"]
+)
 def test_no_machine_path_is_written_down(folder: str) -> None:
     pattern = re.compile(r"/(home|root|Users|work)/[a-z]")
     for path in tracked():

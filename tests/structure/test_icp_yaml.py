@@ -65,7 +65,8 @@ def copy_of_the_tree(folder: Path) -> Path:
     """What the build files refer to, somewhere else."""
     shutil.copy(ROOT / "icp.yaml", folder)
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "canisters", folder / "canisters", ignore=ignored)
+    for sources in ("canisters", "shared"):
+        shutil.copytree(ROOT / sources, folder / sources, ignore=ignored)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
 

@@ -42,7 +42,7 @@ def _translate(error: Exception) -> ClientError | None:
         return BuildFailed(str(error))
     if module.startswith("dcanary.replica"):
         return NetworkTrouble(str(error))
-    if module.startswith(("dcanary.pipeline", "dcanary.forge", "dcanary.agent")):
+    if module.startswith(("dcanary.pipeline", "dcanary.forge", "dcanary.executor")):
         return UsageTrouble(str(error))
     if module.startswith("dcanary.candid"):
         return UsageTrouble(str(error))

@@ -1,4 +1,4 @@
-"""`dcanary executor`: agents that build."""
+"""`dcanary executor`: programs that build."""
 
 from __future__ import annotations
 

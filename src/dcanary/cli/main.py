@@ -25,7 +25,7 @@ NOUNS = {
     "canister": "call any canister",
     "delivery": "webhook requests and what became of them",
     "demo": "the main job from an empty folder to a deployed canister",
-    "executor": "agents that build",
+    "executor": "programs that build",
     "forge": "a local Git forge to try things with",
     "identity": "keys that sign calls",
     "network": "the embedded Internet Computer",

@@ -8,7 +8,7 @@ from dcanary.client.system import System
 
 
 class SystemChain:
-    """`dcanary.agent.chain.Chain` over the real canisters. Values are plain Candid values.
+    """`dcanary.executor.chain.Chain` over the real canisters. Values are plain Candid values.
 
     Every method raises RefusedError when the canister says no, NetworkError when it cannot be
     reached.

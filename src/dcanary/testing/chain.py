@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dcanary.agent.attestation import Attestation, manifest_digest
-from dcanary.agent.manifest import ManifestFile
 from dcanary.client.errors import NetworkError, RefusedError
+from dcanary.executor.attestation import Attestation, manifest_digest
+from dcanary.executor.manifest import ManifestFile
 
 SECOND_NS = 1_000_000_000
 
@@ -136,7 +136,7 @@ class MemoryChain:
 
 
 class MemoryChainView:
-    """One executor's calls. Satisfies `dcanary.agent.chain.Chain`."""
+    """One executor's calls. Satisfies `dcanary.executor.chain.Chain`."""
 
     def __init__(self, chain: MemoryChain, executor: str, operator: str) -> None:
         self._chain, self._executor, self._operator = chain, executor, operator

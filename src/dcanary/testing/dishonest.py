@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dcanary.agent.executor import Executor
-from dcanary.agent.manifest import ManifestFile
-from dcanary.agent.state import HeldJob
+from dcanary.executor.executor import Executor
+from dcanary.executor.manifest import ManifestFile
+from dcanary.executor.state import HeldJob
 
 
 class TamperingExecutor(Executor):

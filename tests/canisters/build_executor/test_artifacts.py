@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from build_executor import executors, runs, verdicts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared.limits import (
+
+from canisters.build_executor import executors, runs, verdicts
+from shared.rules.limits import (
     LEASE_NS,
     MAX_ARTIFACT_BYTES,
     MAX_CHUNK_BYTES,
     MAX_MANIFEST_FILES,
     STORE_WINDOW_NS,
 )
-
 from tests.canisters.build_executor.helpers.specs import file, spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared.limits import (
+
+from dcanary.testing.native import CanisterReject, user_principal
+from shared.rules.limits import (
     COMMIT_WINDOW_NS,
     LEASE_NS,
     MAX_CHUNK_BYTES,
@@ -18,8 +20,6 @@ from shared.limits import (
     MAX_STAGES_PER_PIPELINE,
     MAX_TEXT_CHARS,
 )
-
-from dcanary.testing.native import CanisterReject, user_principal
 from tests.canisters.build_executor.helpers.installed import (
     ANONYMOUS,
     COMMITMENT,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from build_executor import dag
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canisters.build_executor import dag
 from tests.canisters.build_executor.helpers.specs import stage
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from build_executor import executors
-from shared.limits import (
+
+from canisters.build_executor import executors
+from shared.rules.limits import (
     COMMIT_WINDOW_NS,
     LEASE_NS,
     MAX_HELD_JOBS,
     MAX_JOB_ATTEMPTS,
     MAX_LEASES_PER_EXECUTOR,
 )
-
 from tests.canisters.build_executor.helpers.specs import spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
 
@@ -66,7 +66,7 @@ def test_an_executor_gets_only_what_it_can_run(world: World) -> None:
     assert world.lease(A) is None
     world.register(A, "operator-0", "Rust", "Shell")
     request = world.request(runtimes=("Shell",))
-    from build_executor import leases
+    from canisters.build_executor import leases
 
     assert not leases.has_work(world.book, A, request, world.now)
     both = world.request(runtimes=("Shell", "Rust"))
@@ -247,7 +247,7 @@ def test_an_oversized_request_is_refused_by_name(world: World) -> None:
 
 
 def test_asking_for_work_costs_the_same_whatever_is_in_the_records(world: World) -> None:
-    from build_executor import runs
+    from canisters.build_executor import runs
 
     for number in range(60):
         world.enqueue(spec(f"run-{number}"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from build_executor import logs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared.limits import LEASE_NS, MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
 
+from canisters.build_executor import logs
+from shared.rules.limits import LEASE_NS, MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
 from tests.canisters.build_executor.helpers.specs import spec
 from tests.canisters.build_executor.helpers.world import SECOND, A, World
 

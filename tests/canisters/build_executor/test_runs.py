@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from build_executor import approvals, executors, rounds, runs, views
-from shared.limits import (
+
+from canisters.build_executor import approvals, executors, rounds, runs, views
+from shared.rules.limits import (
     APPROVAL_WAIT_NS,
     COMMIT_WINDOW_NS,
     MAX_OPEN_RUNS,
     REVEAL_WINDOW_NS,
     VERDICT_WAIT_NS,
 )
-
 from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from build_executor import approvals, executors, rounds, runs
-from build_executor.book import is_open
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from shared.limits import MAX_JOB_ATTEMPTS
 
+from canisters.build_executor import approvals, executors, rounds, runs
+from canisters.build_executor.book import is_open
+from shared.rules.limits import MAX_JOB_ATTEMPTS
 from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
 from tests.canisters.build_executor.helpers.world import A, B, C, D, World
 

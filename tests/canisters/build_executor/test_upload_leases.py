@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from build_executor import jobs
-from shared.limits import (
+
+from canisters.build_executor import jobs
+from shared.rules.limits import (
     MAX_ARTIFACT_BYTES,
     MAX_CHUNK_BYTES,
     MAX_MANIFEST_FILES,
     STORE_WINDOW_NS,
     UPLOAD_PIECE_NS,
 )
-
 from tests.canisters.build_executor.helpers.specs import file
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, World
 from tests.canisters.build_executor.test_artifacts import (

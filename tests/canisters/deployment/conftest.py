@@ -5,6 +5,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 
-for folder in (str(ROOT / "canisters"), str(ROOT)):
+for folder in (str(ROOT),):
     if folder not in sys.path:
         sys.path.insert(0, folder)

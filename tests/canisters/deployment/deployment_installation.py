@@ -70,7 +70,7 @@ class Installation:
     def _double(self, folder: Path) -> NativeCanister:
         home = folder / "build_executor"
         home.mkdir()
-        (home / "shared").symlink_to(ROOT / "canisters" / "shared")
+        (home / "shared").symlink_to(ROOT / "shared")
         shutil.copyfile(DOUBLES / "build_executor.py", home / "main.py")
         return self.network.install(home / "main.py", caller=OWNER)
 

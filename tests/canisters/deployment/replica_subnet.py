@@ -30,7 +30,7 @@ def open_subnet() -> Subnet:
 def lay_out(folder: Path, source: Path, **settings: Any) -> Path:
     """A copy of a double beside the real `shared`, with module variables set to other values."""
     folder.mkdir()
-    (folder / "shared").symlink_to(ROOT / "canisters" / "shared")
+    (folder / "shared").symlink_to(ROOT / "shared")
     main = folder / "main.py"
     shutil.copyfile(source, main)
     text = main.read_text()

@@ -118,7 +118,7 @@ def test_an_upgrade_of_deployment_after_any_call_lets_the_release_end(
 
 def trap_in_settling(canary: Installation, at: int) -> list[int]:
     """Make the canister trap when it writes down its `at`-th answer; the list counts the calls."""
-    steps = canary.deployment.module("deployment.steps")
+    steps = canary.deployment.module("canisters.deployment.steps")
     ic = canary.deployment.module("kybra").ic
     settle = steps.settle
     calls: list[int] = []

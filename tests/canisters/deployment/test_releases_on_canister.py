@@ -83,7 +83,7 @@ def test_a_module_of_several_chunks_arrives_whole(canary: Installation) -> None:
     assert canary.state(release) == {"Succeeded": None}
     assert canister.module == module
     assert canary.management.calls.count("upload_chunk") == 3
-    assert canary.deployment.module("deployment.store").staging is not None
+    assert canary.deployment.module("canisters.deployment.store").staging is not None
 
 
 @pytest.mark.parametrize(

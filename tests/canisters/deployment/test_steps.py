@@ -6,19 +6,20 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from deployment import releases, steps, targets
-from deployment.steps import Answer
 from hypothesis import given
 from hypothesis import strategies as st
 from kybra import Principal
-from shared.limits import MAX_ACTIVE_RELEASES
+
+from canisters.deployment import releases, steps, targets
+from canisters.deployment.steps import Answer
+from shared.rules.limits import MAX_ACTIVE_RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deployment.store import ProgressRecord, SnapshotRecord
-    from shared.management_candid import Snapshot
-    from shared.release_types import ReleaseOrder
+    from canisters.deployment.store import ProgressRecord, SnapshotRecord
+    from shared.types.management import Snapshot
+    from shared.types.release import ReleaseOrder
 
 NOW = 1_700_000_000_000_000_000
 NEW = b"new module"

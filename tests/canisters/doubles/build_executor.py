@@ -1,8 +1,9 @@
 """Stands in for build_executor: keeps the runs it is given, or answers as it was told to."""
 
 from kybra import Opt, StableBTreeMap, Vec, ic, nat64, query, text, update, void
-from shared.errors import Done
-from shared.run_types import RunSpec
+
+from shared.types.errors import Done
+from shared.types.run import RunSpec
 
 runs = StableBTreeMap[text, RunSpec](memory_id=0, max_key_size=100, max_value_size=100_000)
 calls = StableBTreeMap[text, nat64](memory_id=1, max_key_size=100, max_value_size=100)

@@ -1,7 +1,8 @@
 """A pipeline that is valid, to be changed by tests."""
 
 from kybra import Principal
-from shared.pipeline_types import PipelineInput, Resources, Stage
+
+from shared.types.pipeline import PipelineInput, Resources, Stage
 
 APPROVER = Principal(b"approver")
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kybra import Principal
-from pipeline_config.paths import path_fault
-from pipeline_config.validation import pipeline_fault, triggers_fault
 
+from canisters.pipeline_config.paths import path_fault
+from canisters.pipeline_config.validation import pipeline_fault, triggers_fault
 from tests.canisters.pipeline_config.pipelines import APPROVER, pipeline, resources, stage
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from shared.common_paging import candid_bound, collect
-from shared.limits import MAX_PAGE_BYTES
 
 from dcanary.testing.native import NativeCanister, NativeNetwork
+from shared.base.pages import candid_bound, collect
+from shared.rules.limits import MAX_PAGE_BYTES
 from tests.canisters.installation import CANISTERS, OWNER
 from tests.canisters.pipeline_config.pipelines import pipeline, stage
 
@@ -52,7 +52,7 @@ def test_no_pipeline_is_longer_in_candid_than_its_bound() -> None:
     canister: NativeCanister = NativeNetwork().install(
         CANISTERS / "pipeline_config" / "main.py", caller=OWNER
     )
-    record = canister.module("shared.pipeline_types").PipelineInput
+    record = canister.module("shared.types.pipeline").PipelineInput
     empty: Any = pipeline()
     empty.update(stages=[], triggers=[], gates=[], deploy=None)
     header = 1_000

@@ -5,14 +5,15 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from shared.common_outbox import (
+
+from shared.base.outbox import (
     error_sentence,
     is_passing,
     refusal_of,
     retry_wait_ns,
     timer_delay_seconds,
 )
-from shared.limits import MAX_RETRY_WAIT_NS, SECOND_NS
+from shared.rules.limits import MAX_RETRY_WAIT_NS, SECOND_NS
 
 
 def test_waits_double_from_one_second_up_to_the_limit() -> None:

@@ -5,7 +5,8 @@ import fnmatch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared.common_patterns import matches, matches_any, pattern_fault, ref_name_fault
+
+from shared.rules.patterns import matches, matches_any, pattern_fault, ref_name_fault
 
 
 @pytest.mark.parametrize(

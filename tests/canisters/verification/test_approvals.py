@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared.access import ANONYMOUS
-from shared.limits import DEFAULT_APPROVAL_TTL_NS
-from verification import approvals, gates
 
+from canisters.verification import approvals, gates
+from shared.rules.limits import DEFAULT_APPROVAL_TTL_NS
+from shared.rules.roles import ANONYMOUS
 from tests.canisters.verification.verification_samples import (
     APPROVED,
     NOW,
@@ -20,9 +20,9 @@ from tests.canisters.verification.verification_samples import (
 )
 
 if TYPE_CHECKING:
-    from shared.errors import Error
-    from shared.release_types import ApprovalDecision, ApprovalInput
-    from verification.store import ApprovalRecord
+    from canisters.verification.store import ApprovalRecord
+    from shared.types.errors import Error
+    from shared.types.release import ApprovalDecision, ApprovalInput
 
 
 def pending(**changes: Any) -> ApprovalRecord:

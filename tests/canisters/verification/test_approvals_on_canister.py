@@ -154,7 +154,7 @@ def test_a_release_is_ordered_again_until_it_is_taken(canary: Installation, how:
 
 def test_approvals_are_refused_while_too_many_messages_wait(canary: Installation) -> None:
     canary.deployment.update("behave", "release", "unavailable")
-    canary.verification.module("verification.asking").MAX_OPEN_MESSAGES = 2
+    canary.verification.module("canisters.verification.asking").MAX_OPEN_MESSAGES = 2
     for number in range(1, 4):
         ask(canary, f"run-{number}")
         decided = decide(canary, first(), approval=f"approval-{number}")

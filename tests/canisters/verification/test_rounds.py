@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared.limits import REVEAL_WINDOW_NS
-from verification import rounds
 
+from canisters.verification import rounds
+from shared.rules.limits import REVEAL_WINDOW_NS
 from tests.canisters.verification.verification_samples import (
     NOW,
     SECOND,
@@ -23,9 +23,9 @@ from tests.canisters.verification.verification_samples import (
 )
 
 if TYPE_CHECKING:
-    from shared.attestation_types import RevealInput
-    from shared.errors import Error
-    from verification.store import RoundRecord
+    from canisters.verification.store import RoundRecord
+    from shared.types.attestation import RevealInput
+    from shared.types.errors import Error
 
 LATER = NOW + 1_000 * SECOND
 

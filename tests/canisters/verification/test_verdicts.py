@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
-from verification.verdicts import compare_files, decide, disputes
 
+from canisters.verification.verdicts import compare_files, decide, disputes
 from tests.canisters.verification import verification_samples as samples
 from tests.canisters.verification.verification_samples import NOW, file, manifest, vote
 
 if TYPE_CHECKING:
-    from verification.store import VoteRecord
+    from canisters.verification.store import VoteRecord
 
 OTHER = [file(content=b"other bytes")]
 

@@ -24,7 +24,7 @@ def double(network: NativeNetwork, folder: Path, source: Path) -> NativeCanister
     """Install a double: its source next to the real `shared`, so that both import each other."""
     home = folder / source.stem
     home.mkdir()
-    (home / "shared").symlink_to(ROOT / "canisters" / "shared")
+    (home / "shared").symlink_to(ROOT / "shared")
     main = home / "main.py"
     shutil.copyfile(source, main)
     return network.install(main, caller=OWNER)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kybra import Principal
-from shared.hashing import commitment, manifest_digest, sha256_hex
-from verification import rounds
+
+from canisters.verification import rounds
+from shared.rules.digests import commitment, manifest_digest, sha256_hex
 
 if TYPE_CHECKING:
-    from shared.attestation_types import CommitmentRecord, Outcome, RevealInput, RoundInput
-    from shared.release_types import ApprovalInput
-    from shared.run_types import File
-    from verification.store import RoundRecord, VoteRecord
+    from canisters.verification.store import RoundRecord, VoteRecord
+    from shared.types.attestation import CommitmentRecord, Outcome, RevealInput, RoundInput
+    from shared.types.release import ApprovalInput
+    from shared.types.run import File
 
 NOW = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000

@@ -7,9 +7,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shared.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
-from shared.pipeline_types import Trigger
-from webhook.front_door import Decision, decide
+
+from canisters.webhook.front_door import Decision, decide
+from shared.rules.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
+from shared.types.pipeline import Trigger
 
 SECRETS = {"demo": [b"secret of the demo", b"newer secret of it"], "other": [b"secret of other"]}
 SHA = "0123456789abcdef0123456789abcdef01234567"

@@ -6,7 +6,8 @@ import hmac
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from webhook.github import (
+
+from canisters.webhook.github import (
     Push,
     is_delivery_id,
     is_event_name,

@@ -5,7 +5,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from webhook.payload import PayloadError, parse_object, text_at
+
+from canisters.webhook.payload import PayloadError, parse_object, text_at
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text(),

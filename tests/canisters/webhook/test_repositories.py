@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from webhook.repositories import (
+
+from canisters.webhook.repositories import (
     clone_url_fault,
     registration_fault,
     secret_fault,

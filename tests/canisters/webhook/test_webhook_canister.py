@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
 
 from dcanary.testing.native import ANONYMOUS, CanisterReject
+from shared.rules.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
 from tests.canisters.installation import (
     ADMIN,
     FIRST_PAGE,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ic.principal import Principal
-from shared.hashing import commitment, manifest_digest
 
 from dcanary.client.system import CANISTERS
 from dcanary.testing.native import NativeNetwork, user_principal
+from shared.rules.digests import commitment, manifest_digest
 from tests.canisters.installation import (
     CANISTERS as SOURCES,
 )

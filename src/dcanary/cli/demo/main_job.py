@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dcanary.agent.sandbox import probe_sandbox
 from dcanary.cli.demo.examples import EXAMPLES, Example, change_source, make_working_copy, push
 from dcanary.cli.demo.follow import Follower
 from dcanary.cli.demo.reporter import Reporter
@@ -30,6 +29,7 @@ from dcanary.client.errors import ClientError, ConfigError, RefusedError
 from dcanary.client.identity import Identity, create_identity
 from dcanary.client.principal import from_text
 from dcanary.client.system import CANISTERS, System, SystemConfig
+from dcanary.executor.sandbox import probe_sandbox
 from dcanary.replica.network import control
 
 OPERATORS = ("alice", "bob", "carol")

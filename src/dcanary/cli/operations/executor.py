@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dcanary.agent import Executor, ExecutorConfig, RuntimeUnavailable, StateError
-from dcanary.agent.sandbox import Sandbox, UnsandboxedRunner, probe_sandbox
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.processes import Process, Processes
 from dcanary.client.chain import SystemChain
 from dcanary.client.errors import ClientError
 from dcanary.client.identity import Identity, create_identity, load_identity
 from dcanary.client.system import System
+from dcanary.executor import Executor, ExecutorConfig, RuntimeUnavailable, StateError
+from dcanary.executor.sandbox import Sandbox, UnsandboxedRunner, probe_sandbox
 from dcanary.wasm import ensure_template
 
 POLL_SECONDS = 0.5

@@ -4,9 +4,10 @@ Every call is noted in order as one line, refused ones too; a call that traps le
 """
 
 from kybra import Opt, StableBTreeMap, Vec, ic, nat8, nat64, query, text, update, void
-from shared.attestation_types import CommitmentRecord, RoundInput
-from shared.errors import Done, Error
-from shared.release_types import ApprovalInput, TextResult
+
+from shared.types.attestation import CommitmentRecord, RoundInput
+from shared.types.errors import Done, Error
+from shared.types.release import ApprovalInput, TextResult
 
 notes = StableBTreeMap[nat64, text](memory_id=0, max_key_size=20, max_value_size=400)
 answers = StableBTreeMap[text, text](memory_id=1, max_key_size=60, max_value_size=60)

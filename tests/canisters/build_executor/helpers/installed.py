@@ -28,7 +28,7 @@ class Installed:
 
     def __init__(self, folder: Path, wired: bool = True) -> None:
         self.network = NativeNetwork()
-        (folder / "shared").symlink_to(CANISTERS / "shared")
+        (folder / "shared").symlink_to(CANISTERS.parent / "shared")
         double = folder / "verification.py"
         double.write_text(DOUBLE.read_text())
         self.canister = self.network.install(CANISTERS / "build_executor" / "main.py", caller=OWNER)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from build_executor import artifacts, deadlines, executors, leases, runs, verdicts, views
-from build_executor.book import Book
-
+from canisters.build_executor import artifacts, deadlines, executors, leases, runs, verdicts, views
+from canisters.build_executor.book import Book
 from tests.canisters.build_executor.helpers.memory import MemoryMap
 from tests.canisters.build_executor.helpers.specs import principal, spec, verdict
 

@@ -1,8 +1,9 @@
 """Stands in for `build_executor`: serves the chunks it was given."""
 
 from kybra import StableBTreeMap, blob, ic, query, text, update, void
-from shared.errors import not_found, unavailable
-from shared.run_types import ChunkRequest, ChunkResult
+
+from shared.types.errors import not_found, unavailable
+from shared.types.run import ChunkRequest, ChunkResult
 
 chunks = StableBTreeMap[text, blob](memory_id=0, max_key_size=300, max_value_size=1_000_100)
 behaviour = StableBTreeMap[text, text](memory_id=1, max_key_size=40, max_value_size=40)

@@ -138,7 +138,7 @@ class Management:
         return handle
 
     def _read(self, call: ManagementCall, record: str) -> dict[str, Any]:
-        words = call.canister.module("shared.management_candid")
+        words = call.canister.module("shared.types.management")
         given: dict[str, Any] = call.canister.decode(getattr(words, record), call.raw)
         return given
 

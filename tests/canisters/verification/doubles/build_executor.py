@@ -1,8 +1,9 @@
 """Stands in for `build_executor`: keeps the verdicts it is told, or behaves badly when told to."""
 
 from kybra import StableBTreeMap, Vec, ic, nat64, query, text, update, void
-from shared.attestation_types import VerdictNotice
-from shared.errors import Done, conflict, unavailable
+
+from shared.types.attestation import VerdictNotice
+from shared.types.errors import Done, conflict, unavailable
 
 notices = StableBTreeMap[nat64, VerdictNotice](
     memory_id=0, max_key_size=16, max_value_size=1_000_000

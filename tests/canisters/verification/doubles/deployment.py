@@ -1,8 +1,9 @@
 """Stands in for `deployment`: plans the mode it is told, keeps the orders it gets."""
 
 from kybra import StableBTreeMap, Vec, ic, nat64, query, text, update, void
-from shared.errors import conflict, not_found, unavailable
-from shared.release_types import ModeResult, ReleaseOrder, TextResult
+
+from shared.types.errors import conflict, not_found, unavailable
+from shared.types.release import ModeResult, ReleaseOrder, TextResult
 
 orders = StableBTreeMap[nat64, ReleaseOrder](memory_id=0, max_key_size=16, max_value_size=100_000)
 behaviour = StableBTreeMap[text, text](memory_id=1, max_key_size=40, max_value_size=40)

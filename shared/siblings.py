@@ -1,0 +1,52 @@
+"""What the canisters call on each other. Only siblings may call these methods."""
+
+from kybra import Service, Vec, service_query, service_update, text
+
+from shared.types.attestation import CommitmentRecord, RoundInput, VerdictNotice
+from shared.types.errors import Done
+from shared.types.pipeline import Trigger
+from shared.types.release import ApprovalInput, ModeResult, ReleaseOrder, TextResult
+from shared.types.run import ChunkRequest, ChunkResult, RunRequest, RunSpec
+
+
+class WebhookService(Service):
+    @service_update
+    def sync_triggers(self, repository: text, triggers: Vec[Trigger]) -> Done: ...
+
+
+class PipelineConfigService(Service):
+    @service_update
+    def start_run(self, request: RunRequest) -> Done: ...
+
+
+class BuildExecutorService(Service):
+    @service_update
+    def enqueue_run(self, spec: RunSpec) -> Done: ...
+
+    @service_update
+    def record_verdict(self, notice: VerdictNotice) -> Done: ...
+
+    @service_query
+    def read_chunk(self, request: ChunkRequest) -> ChunkResult: ...
+
+
+class VerificationService(Service):
+    @service_update
+    def open_round(self, round: RoundInput) -> Done: ...
+
+    @service_update
+    def close_commits(self, run: text, stage: text) -> Done: ...
+
+    @service_update
+    def record_commitment(self, record: CommitmentRecord) -> Done: ...
+
+    @service_update
+    def request_approval(self, request: ApprovalInput) -> TextResult: ...
+
+
+class DeploymentService(Service):
+    @service_update
+    def plan_mode(self, target: text, repository: text) -> ModeResult: ...
+
+    @service_update
+    def start_release(self, order: ReleaseOrder) -> TextResult: ...

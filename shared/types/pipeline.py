@@ -1,0 +1,148 @@
+"""Words of the pipeline family: what a repository builds, when, and where the result may go."""
+
+from kybra import Opt, Principal, Record, Variant, Vec, blob, nat16, nat32, nat64, null, text
+
+from shared.types.errors import Error
+
+
+class Provider(Variant, total=False):
+    """The forge whose delivery format and signature scheme a repository uses."""
+
+    GitHub: null
+    GitLab: null
+    Bitbucket: null
+
+
+class Runtime(Variant, total=False):
+    """Tool chain that a stage's commands find in their sandbox."""
+
+    Shell: null
+    Python: null
+    Motoko: null
+    Node: null
+    Azle: null
+    Rust: null
+
+
+class Trigger(Variant, total=False):
+    """What starts a run. `Push` holds branch patterns (`*` and `?` as in a shell; empty: none)."""
+
+    Push: Vec[text]
+    Tag: Vec[text]
+    PullRequest: Vec[text]
+    Manual: null
+
+
+class Variable(Record):
+    """One environment variable of a stage. Not for secrets: everyone may read a pipeline."""
+
+    name: text
+    value: text
+
+
+class Resources(Record):
+    """Limits of one job. Bytes, seconds and counts; going over one fails the stage by that name."""
+
+    memory_bytes: nat64
+    storage_bytes: nat64
+    output_bytes: nat64
+    processes: nat32
+    timeout_seconds: nat32
+    network: bool
+
+
+class Stage(Record):
+    """A node of the pipeline's graph. `quorum` of `replicas` distinct operators must agree."""
+
+    name: text
+    runtime: Runtime
+    commands: Vec[text]
+    depends_on: Vec[text]
+    environment: Vec[Variable]
+    resources: Resources
+    artifacts: Vec[text]
+    replicas: nat16
+    quorum: nat16
+    retries: nat16
+
+
+class Gate(Variant, total=False):
+    """A check that must pass before approval. `MaxArtifactBytes` bounds the artifact's size."""
+
+    MaxArtifactBytes: nat64
+
+
+class ApprovalPolicy(Record):
+    """Who may approve, how many of them must, and how long (seconds) the question stands."""
+
+    approvers: Vec[Principal]
+    threshold: nat16
+    ttl_seconds: nat64
+
+
+class Mode(Variant, total=False):
+    """How bytes go into a canister. `Auto` is resolved to one of the others before approval."""
+
+    Auto: null
+    Install: null
+    Upgrade: null
+    Reinstall: null
+
+
+class MemoryPersistence(Variant, total=False):
+    """`wasm_memory_persistence` of an upgrade: Motoko's enhanced persistence needs `Keep`."""
+
+    Default: null
+    Keep: null
+    Replace: null
+
+
+class Deploy(Record):
+    """Which artifact (of which stage) goes to which target, and how. Arguments are Candid bytes."""
+
+    target: text
+    stage: text
+    artifact: text
+    mode: Mode
+    memory: MemoryPersistence
+    install_arg: blob
+    upgrade_arg: blob
+
+
+class PipelineInput(Record):
+    """A pipeline as its author sends it."""
+
+    name: text
+    repository: text
+    triggers: Vec[Trigger]
+    environment: Vec[Variable]
+    stages: Vec[Stage]
+    gates: Vec[Gate]
+    approval: ApprovalPolicy
+    deploy: Opt[Deploy]
+
+
+class Pipeline(Record):
+    """One immutable version of a repository's pipeline."""
+
+    version: nat32
+    created_ns: nat64
+    author: Principal
+    definition: PipelineInput
+
+
+class PipelineResult(Variant, total=False):
+    Ok: Pipeline
+    Err: Error
+
+
+class PipelinePage(Record):
+    """`next` is the cursor of the following page, absent on the last."""
+
+    items: Vec[Pipeline]
+    next: Opt[text]
+
+
+class PipelinePageResult(Variant, total=False):
+    Ok: PipelinePage
+    Err: Error

@@ -1,0 +1,94 @@
+"""Words of the repository family: repositories, deliveries, manual triggers."""
+
+from kybra import Opt, Principal, Record, Variant, Vec, blob, nat16, nat32, nat64, null, text
+
+from shared.types.errors import Error
+from shared.types.pipeline import Provider, Trigger
+
+
+class RepositoryInput(Record):
+    """`repository` is the name in `/webhook/<provider>/<repository>`: a-z, 0-9, `.`, `_`, `-`.
+
+    `secret` is the shared secret of the forge's webhook; it never leaves the canister.
+    """
+
+    repository: text
+    provider: Provider
+    clone_url: text
+    secret: blob
+
+
+class Repository(Record):
+    """What may be read of a repository: everything but its secrets."""
+
+    repository: text
+    provider: Provider
+    clone_url: text
+    live_secrets: nat16
+    triggers: Vec[Trigger]
+    registered_ns: nat64
+    registered_by: Principal
+    deliveries: nat64
+    rejected: nat64
+
+
+class RepositoryResult(Variant, total=False):
+    Ok: Repository
+    Err: Error
+
+
+class RepositoryPage(Record):
+    items: Vec[Repository]
+    next: Opt[text]
+
+
+class RepositoryPageResult(Variant, total=False):
+    Ok: RepositoryPage
+    Err: Error
+
+
+class DeliveryState(Variant, total=False):
+    """`Ignored` says why. `Dispatching` is sent again until the run is acknowledged."""
+
+    Ignored: text
+    Dispatching: null
+    Dispatched: null
+    Refused: text
+
+
+class Delivery(Record):
+    """One accepted webhook request. `run` is set unless it was ignored."""
+
+    delivery: text
+    repository: text
+    event: text
+    ref: text
+    sha: text
+    run: Opt[text]
+    state: DeliveryState
+    received_ns: nat64
+    attempts: nat32
+
+
+class DeliveryResult(Variant, total=False):
+    Ok: Delivery
+    Err: Error
+
+
+class DeliveryPage(Record):
+    items: Vec[Delivery]
+    next: Opt[text]
+
+
+class DeliveryPageResult(Variant, total=False):
+    Ok: DeliveryPage
+    Err: Error
+
+
+class ManualTrigger(Record):
+    """Start a run by hand for a commit. `sha` must be a full commit id."""
+
+    repository: text
+    ref: text
+    sha: text
+    message: text

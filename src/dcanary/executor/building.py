@@ -1,0 +1,150 @@
+"""One build, in a thread of its own, so that heartbeats and reveals go on meanwhile."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dcanary.executor.checkout import CheckoutLimits, check_out
+from dcanary.executor.logs import LogBuffer
+from dcanary.executor.manifest import ManifestFile, collect_artifacts
+from dcanary.executor.runtimes import Runtime
+from dcanary.executor.sandbox.model import COMMAND, Limits, Plan, Sandbox, SandboxError, StageResult
+from dcanary.executor.source import Entry, SourceError, write_source
+
+MAX_FILE_BYTES = 32 * 1024 * 1024
+
+
+@dataclass
+class BuildReport:
+    """How a build ended. With `error` or `cancelled` there is nothing to attest to."""
+
+    reason: str = ""
+    files: tuple[ManifestFile, ...] = ()
+    wall_ns: int = 0
+    peak_memory_bytes: int = 0
+    cancelled: bool = False
+    error: str = ""
+
+
+@dataclass
+class Build:
+    """A leased job with all that is needed to perform it. `folder` is scratch for it alone.
+
+    After `wait` returns true, `report` is set; on success the artifacts are in `files_folder`.
+    """
+
+    work: Mapping[str, Any]
+    inputs: Sequence[Entry]
+    runtime: Runtime
+    sandbox: Sandbox
+    checkout_limits: CheckoutLimits
+    folder: Path
+    log: LogBuffer
+    report: BuildReport | None = None
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    @property
+    def files_folder(self) -> Path:
+        return self.folder / "files"
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="build", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the build has ended, waiting at most so long for it."""
+        assert self._thread is not None
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """Ask the build to end soon."""
+        self._cancelled.set()
+
+    def _run(self) -> None:
+        try:
+            self.report = self._perform()
+        except (SourceError, SandboxError, OSError) as error:
+            self.report = BuildReport(error=str(error))
+        except Exception as error:
+            # The executor must live on whatever a build does to this thread.
+            self.report = BuildReport(error=f"internal error: {error!r}")
+        if self._cancelled.is_set():
+            self.report.cancelled = True
+        self.log.close()
+
+    def _perform(self) -> BuildReport:
+        source, stage = self.work["source"], self.work["stage"]
+        checkout = check_out(
+            source["clone_url"],
+            source["ref"],
+            source["sha"],
+            self.folder / "clone",
+            self.checkout_limits,
+            self._cancelled.is_set,
+        )
+        tree = self.folder / "source.tar"
+        write_source((*checkout.entries, *self.inputs), checkout.commit_time, tree)
+        plan = self._plan(tree, checkout.commit_time)
+        self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
+        for attempt in range(stage["retries"] + 1):
+            if attempt:
+                self._say(f"retry {attempt} of {stage['retries']}")
+            result = self._attempt(plan)
+            # Only commands fail by chance; a limit that was hit once is hit again.
+            if result.reason != COMMAND or result.cancelled:
+                break
+        return BuildReport(
+            reason=result.reason,
+            files=tuple(self._files) if result.succeeded else (),
+            wall_ns=result.wall_ns,
+            peak_memory_bytes=result.peak_memory_bytes,
+            cancelled=result.cancelled,
+        )
+
+    def _attempt(self, plan: Plan) -> StageResult:
+        stage = self.work["stage"]
+        self._files: list[ManifestFile] = []
+
+        def collect(source: int) -> None:
+            self._files = collect_artifacts(
+                source, stage["artifacts"], self.files_folder, MAX_FILE_BYTES
+            )
+
+        result = self.sandbox.run(
+            plan, job_limits(stage["resources"]), self.log.write, self._cancelled.is_set, collect
+        )
+        ended = "succeeded" if result.succeeded else f"failed: {result.reason}: {result.detail}"
+        self._say("cancelled" if result.cancelled else ended)
+        return result
+
+    def _plan(self, tree: Path, commit_time: int) -> Plan:
+        stage = self.work["stage"]
+        given = {each["name"]: each["value"] for each in self.work["environment"]}
+        fixed = {"SOURCE_DATE_EPOCH": str(commit_time), "CI": "true"}
+        return Plan(
+            commands=tuple(stage["commands"]),
+            source=tree,
+            environment={**given, **self.runtime.environment, **fixed},
+            binds=self.runtime.binds,
+            program_path=self.runtime.program_path,
+            network=bool(stage["resources"]["network"]),
+        )
+
+    def _say(self, line: str) -> None:
+        self.log.write(f"[dcanary] {line}\n".encode())
+
+
+def job_limits(resources: Mapping[str, Any]) -> Limits:
+    """Limits of a job from a stage's Resources record."""
+    return Limits(
+        memory_bytes=int(resources["memory_bytes"]),
+        storage_bytes=int(resources["storage_bytes"]),
+        output_bytes=int(resources["output_bytes"]),
+        processes=int(resources["processes"]),
+        timeout_seconds=float(resources["timeout_seconds"]),
+    )

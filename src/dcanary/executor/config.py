@@ -1,0 +1,38 @@
+"""How one executor works on its machine."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dcanary.executor.checkout import CheckoutLimits
+from dcanary.executor.runtimes import NAMES, TemplateSource
+from dcanary.executor.sandbox.model import Sandbox
+
+_log = logging.getLogger("dcanary.executor")
+
+
+@dataclass(frozen=True)
+class ExecutorConfig:
+    """Settings of an executor. Sizes in bytes, times in seconds.
+
+    `folder` is its own, on one file system; `sandbox` comes from `probe_sandbox()`, or is an
+    UnsandboxedRunner when its operator allows that. `allow_network` lets stages that ask for the
+    network have it: that is the network of this machine, with all that listens on it. `template`
+    is `dcanary.wasm.ensure_template` or the like; without it there is no runtime `python`.
+    `secrets` are masked in logs. `report` gets one line about what happens.
+    """
+
+    folder: Path
+    sandbox: Sandbox
+    runtimes: tuple[str, ...] = NAMES
+    allow_network: bool = False
+    checkout: CheckoutLimits = field(default_factory=CheckoutLimits)
+    node_modules: Path | None = None
+    template: TemplateSource | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    poll_seconds: float = 1.0
+    heartbeat_seconds: float = 8.0
+    log_seconds: float = 1.0
+    max_held_bytes: int = 2 * 1024**3
+    report: Callable[[str], None] = _log.info

@@ -1,0 +1,152 @@
+"""Control groups: hard limits of memory and tasks, where the machine lets us make one.
+
+Version 1 (one hierarchy per controller) and version 2 (one for all) are both in use. Where neither
+can be written, the caller falls back to watching `/proc` and to RLIMIT_NPROC.
+Source: Linux kernel documentation, admin-guide/cgroup-v1 and admin-guide/cgroup-v2.
+"""
+
+import contextlib
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dcanary.executor.sandbox.usage import Usage
+
+_PREFIX = "dcanary-"
+_CLOSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Cgroup:
+    """A control group of one job. `memory` and `tasks` are its folders (the same one in v2)."""
+
+    memory: Path
+    tasks: Path
+    unified: bool
+
+    @property
+    def procs_files(self) -> tuple[Path, ...]:
+        """Files that a process writes its id to, to join."""
+        return tuple(dict.fromkeys((self.memory / "cgroup.procs", self.tasks / "cgroup.procs")))
+
+    def limit(self, memory_bytes: int, tasks: int) -> None:
+        name = "memory.max" if self.unified else "memory.limit_in_bytes"
+        (self.memory / name).write_text(str(memory_bytes))
+        swap = self.memory / ("memory.swap.max" if self.unified else "memory.memsw.limit_in_bytes")
+        # Without swap accounting the file is absent; then the machine's swap is not counted.
+        with contextlib.suppress(OSError):
+            swap.write_text("0" if self.unified else str(memory_bytes))
+        (self.tasks / "pids.max").write_text(str(tasks))
+
+    def usage(self, stored_bytes: int) -> Usage:
+        """Current usage; `stored_bytes` of the sandbox's files are not counted as memory."""
+        stat = _numbers(self.memory / "memory.stat")
+        anonymous = stat.get("anon", stat.get("total_rss", 0))
+        shared = stat.get("shmem", stat.get("total_shmem", 0))
+        tasks = int((self.tasks / "pids.current").read_text())
+        return Usage(anonymous + max(0, shared - stored_bytes), tasks)
+
+    def out_of_memory(self) -> bool:
+        """Whether the kernel killed a process of the group for its memory."""
+        name = "memory.events" if self.unified else "memory.oom_control"
+        return _numbers(self.memory / name).get("oom_kill", 0) > 0
+
+    def out_of_tasks(self) -> bool:
+        """Whether a fork was refused."""
+        return _numbers(self.tasks / "pids.events").get("max", 0) > 0
+
+    def close(self) -> None:
+        """Kill what is left in the group and remove it. Never raises."""
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        for folder in dict.fromkeys((self.tasks, self.memory)):
+            while folder.exists() and time.monotonic() < deadline:
+                with contextlib.suppress(OSError):
+                    for pid in (folder / "cgroup.procs").read_text().split():
+                        os.kill(int(pid), 9)
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                    break
+                time.sleep(0.01)
+
+
+def create_cgroup(memory_bytes: int, tasks: int) -> Cgroup | None:
+    """A new, limited group, or None when this machine does not let us make one."""
+    with contextlib.suppress(OSError, ValueError):
+        name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+        for folders in _candidates():
+            group = _create_in(folders, name, memory_bytes, tasks)
+            if group is not None:
+                return group
+    return None
+
+
+def _create_in(
+    folders: tuple[Path, Path, bool], name: str, memory_bytes: int, tasks: int
+) -> Cgroup | None:
+    memory, task, unified = folders
+    group = Cgroup(memory / name, task / name, unified)
+    try:
+        for folder in dict.fromkeys((memory, task)):
+            _remove_stale(folder)
+            (folder / name).mkdir()
+        group.limit(memory_bytes, tasks)
+    except OSError:
+        group.close()
+        return None
+    return group
+
+
+def _remove_stale(folder: Path) -> None:
+    # Left by executors that were killed; a group with processes in it cannot be removed.
+    for old in folder.glob(f"{_PREFIX}*-*"):
+        pid = old.name.removeprefix(_PREFIX).partition("-")[0]
+        if not Path(f"/proc/{pid}").exists():
+            with contextlib.suppress(OSError):
+                old.rmdir()
+
+
+def _candidates() -> list[tuple[Path, Path, bool]]:
+    """Folders to make a group in: (memory, tasks, is version 2), the best first."""
+    mounts: dict[str, Path] = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        point, (kind, _, options) = before.split()[4], after.split()[:3]
+        if kind == "cgroup2":
+            mounts.setdefault("", Path(point))
+        elif kind == "cgroup":
+            for controller in options.split(","):
+                mounts.setdefault(controller, Path(point))
+    ours: dict[str, str] = {}
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            ours[controller] = path
+    found: list[tuple[Path, Path, bool]] = []
+    if "memory" in mounts and "pids" in mounts:
+        memory, tasks = (_inside(mounts[each], ours.get(each, "/")) for each in ("memory", "pids"))
+        found.append((memory, tasks, False))
+    if "" in mounts:
+        folder = _inside(mounts[""], ours.get("", "/"))
+        while folder != mounts[""].parent:
+            enabled = folder / "cgroup.subtree_control"
+            if enabled.exists() and {"memory", "pids"} <= set(enabled.read_text().split()):
+                found.append((folder, folder, True))
+            folder = folder.parent
+    return found
+
+
+def _inside(mount: Path, path: str) -> Path:
+    # In a container the path may be told from outside; then the mount itself is our group.
+    folder = mount / path.lstrip("/")
+    return folder if folder.exists() else mount
+
+
+def _numbers(file: Path) -> dict[str, int]:
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split() for line in lines)
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}

@@ -1,0 +1,205 @@
+"""The executor's folder: what it has attested to and the files behind it, safe against a kill -9.
+
+    lock                 held while an executor runs on this folder
+    work/                half-done things; emptied at start
+    jobs/<id>/record.json, jobs/<id>/files/<sha256>
+
+A job's folder is made in `work/` and renamed into place when it is complete, and its record is
+replaced atomically, so each is either there or not.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from dcanary.executor.attestation import Attestation
+from dcanary.executor.manifest import ManifestFile
+
+# built: attested to, commitment perhaps not sent; committed: sent; revealed: revealed;
+# agreed: the verdict is ours, so the files may be asked for.
+Phase = Literal["built", "committed", "revealed", "agreed"]
+_FORMAT = 1
+
+
+class StateError(Exception):
+    """The state folder cannot be used. Says why and what to do."""
+
+
+@dataclass(frozen=True)
+class HeldJob:
+    """One job that this executor has attested to."""
+
+    run: str
+    stage: str
+    attempt: int
+    attestation: Attestation
+    wall_ns: int
+    peak_memory_bytes: int
+    phase: Phase
+    since: float
+
+    @property
+    def job(self) -> str:
+        return self.attestation.job
+
+    def size(self) -> int:
+        return sum(file.size for file in self.attestation.files)
+
+
+class State:
+    """One executor's folder. Raises StateError when it cannot be used or is in use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            for part in (folder, self.work, self._jobs):
+                part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(
+                f"the folder {folder} cannot be used: {error.strerror}; make it writable"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise StateError(
+                f"another executor runs on {folder}: stop it, or use a folder of its own"
+            ) from error
+        self._clean()
+
+    @property
+    def work(self) -> Path:
+        """For half-done things; on the same file system as the rest."""
+        return self._folder / "work"
+
+    @property
+    def tools(self) -> Path:
+        """For wrappers of the runtimes' tools."""
+        return self._folder / "tools"
+
+    @property
+    def _jobs(self) -> Path:
+        return self._folder / "jobs"
+
+    def close(self) -> None:
+        """Let another executor use the folder."""
+        os.close(self._lock)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for one piece of work, removed afterwards."""
+        folder = self.work / f"job-{time.time_ns()}"
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep(self, held: HeldJob, files: Path) -> None:
+        """Take over the folder `files` (of files named by their sha256) with its attestation."""
+        place = self._place(held.job)
+        making = self.work / f"{place.name}.{time.time_ns()}"
+        making.mkdir(mode=0o700)
+        if files.exists():
+            files.rename(making / "files")
+        _write_durably(making / "record.json", _to_json(held))
+        if place.exists():
+            shutil.rmtree(place)
+        making.rename(place)
+        _sync_folder(self._jobs)
+
+    def advance(self, held: HeldJob, phase: Phase) -> HeldJob:
+        """Record that a job is in its next phase."""
+        advanced = replace(held, phase=phase)
+        _write_durably(self._place(held.job) / "record.json", _to_json(advanced))
+        return advanced
+
+    def forget(self, job: str) -> None:
+        """Remove a job with its files. Nothing happens when it is not held."""
+        shutil.rmtree(self._place(job), ignore_errors=True)
+
+    def get(self, job: str) -> HeldJob | None:
+        """The held job of that name."""
+        return _read(self._place(job))
+
+    def held(self) -> list[HeldJob]:
+        """All held jobs, the oldest first."""
+        found = (_read(place) for place in self._jobs.iterdir())
+        return sorted((each for each in found if each is not None), key=lambda held: held.since)
+
+    def file(self, job: str, sha256: str) -> Path:
+        """Where a held file is."""
+        return self._place(job) / "files" / sha256
+
+    def trim(self, max_bytes: int, max_jobs: int) -> list[str]:
+        """Forget the oldest jobs whose part is done, until the rest fits; returns their names."""
+        held = self.held()
+        total, count = sum(each.size() for each in held), len(held)
+        forgotten: list[str] = []
+        for each in held:
+            if total <= max_bytes and count <= max_jobs:
+                break
+            if each.phase in ("revealed", "agreed"):
+                self.forget(each.job)
+                forgotten.append(each.job)
+                total -= each.size()
+                count -= 1
+        return forgotten
+
+    def _place(self, job: str) -> Path:
+        return self._jobs / hashlib.sha256(job.encode()).hexdigest()[:32]
+
+    def _clean(self) -> None:
+        for leftover in self.work.iterdir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        for place in self._jobs.iterdir():
+            if _read(place) is None:
+                shutil.rmtree(place, ignore_errors=True)
+
+
+def _to_json(held: HeldJob) -> str:
+    attestation = asdict(held.attestation)
+    attestation["nonce"] = held.attestation.nonce.hex()
+    return json.dumps({**asdict(held), "attestation": attestation, "format": _FORMAT})
+
+
+def _read(place: Path) -> HeldJob | None:
+    try:
+        record: dict[str, Any] = json.loads((place / "record.json").read_text())
+        if record.pop("format") != _FORMAT:
+            return None
+        attestation = record.pop("attestation")
+        files = tuple(ManifestFile(**file) for file in attestation.pop("files"))
+        nonce = bytes.fromhex(attestation.pop("nonce"))
+        return HeldJob(attestation=Attestation(**attestation, files=files, nonce=nonce), **record)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_durably(file: Path, text: str) -> None:
+    partial = file.with_name(f"{file.name}.partial")
+    # The nonce is in here: until the reveal only this executor may know it.
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(file)
+    _sync_folder(file.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

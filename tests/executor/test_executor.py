@@ -1,0 +1,468 @@
+"""The executor's loop, with real checkouts and sandboxes, against a chain in memory."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcanary.client.errors import NetworkError, RefusedError
+from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
+from dcanary.executor.sandbox import BubblewrapSandbox
+from dcanary.executor.state import State
+from dcanary.testing.chain import MemoryChain, MemoryChainView
+from dcanary.testing.dishonest import (
+    LyingExecutor,
+    TamperingExecutor,
+    UncommittingExecutor,
+    UnrevealingExecutor,
+)
+from tests.executor.repositories import COMMIT_TIME, make_repository, source_record, stage_record
+
+COPY = ["mkdir build", "cp hello.txt build/out"]
+HELLO = hashlib.sha256(b"hello").hexdigest()
+
+
+class Site:
+    """A repository, a chain, and executors, each with its own folder."""
+
+    def __init__(self, folder: Path, sandbox: BubblewrapSandbox) -> None:
+        self.folder, self.sandbox = folder, sandbox
+        self.chain = MemoryChain()
+        sha = make_repository(folder / "repository", {"hello.txt": "hello"})
+        self.source = source_record(folder / "repository", sha)
+        self.lines: list[str] = []
+        self.executors: list[Executor] = []
+
+    def add(self, stage: dict[str, Any], run: str = "run-1", **more: Any) -> None:
+        self.chain.add_stage(run, stage, self.source, **more)
+
+    def executor(
+        self,
+        name: str = "alice",
+        kind: type[Executor] = Executor,
+        chain: MemoryChainView | None = None,
+        **more: Any,
+    ) -> Executor:
+        config = ExecutorConfig(
+            self.folder / name,
+            self.sandbox,
+            runtimes=("shell",),
+            checkout=CheckoutLimits(schemes=("file",)),
+            poll_seconds=0.01,
+            log_seconds=0.05,
+            heartbeat_seconds=0.2,
+            report=self.lines.append,
+            **more,
+        )
+        made = kind(chain or self.chain.view(name), config)
+        self.executors.append(made)
+        return made
+
+    def close(self, executor: Executor) -> None:
+        self.executors.remove(executor)
+        executor.close()
+
+    def verdict(self) -> dict[str, Any]:
+        found = self.chain.stages["run-1", "build"].verdict
+        assert found is not None, self.lines
+        return found
+
+
+@pytest.fixture
+def site(tmp_path: Path, sandbox: BubblewrapSandbox) -> Iterator[Site]:
+    made = Site(tmp_path, sandbox)
+    yield made
+    for executor in made.executors:
+        executor.close()
+
+
+def until(condition: Callable[[], Any], *executors: Executor) -> None:
+    """Let the executors work in turns until the condition holds."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        for executor in executors:
+            executor.run_once()
+        time.sleep(0.005)
+
+
+def test_three_executors_build_agree_and_one_uploads(site: Site) -> None:
+    site.add(stage_record(COPY, ["build/out"], replicas=3, quorum=2))
+    executors = [site.executor(name) for name in ("alice", "bob", "carol")]
+    stage = site.chain.stages["run-1", "build"]
+    until(lambda: stage.stored, *executors)
+    verdict = site.verdict()
+    assert verdict["kind"] == {"Agreed": None}
+    assert len(verdict["jobs"]) == 3
+    assert verdict["files"] == [{"path": "build/out", "size": 5, "sha256": HELLO}]
+    assert stage.stored == {"build/out": b"hello"}
+    assert site.chain.calls.count("finish_upload") == 1
+    log = stage.jobs[0].log.decode()
+    assert log.startswith(f"[dcanary] commit {site.source['sha']}, runtime shell, bubblewrap\n")
+    assert log.endswith("$ mkdir build\n$ cp hello.txt build/out\n[dcanary] succeeded\n")
+
+
+@pytest.mark.parametrize(
+    ("commands", "reason"),
+    [
+        (["false"], "command"),
+        (["sleep 100"], "time_limit"),
+        (["cat /dev/zero > x"], "storage_limit"),
+        (["yes"], "output_limit"),
+        (["for i in $(seq 200); do sleep 9 & done; wait"], "process_limit"),
+        (["ln -s /etc/passwd out"], "artifact"),
+    ],
+)
+def test_a_stage_that_fails_is_attested_to_with_its_reason_and_the_executor_goes_on(
+    site: Site, commands: list[str], reason: str
+) -> None:
+    site.add(stage_record(commands, ["out"], timeout_seconds=1))
+    executor = site.executor()
+    until(lambda: site.chain.stages["run-1", "build"].verdict, executor)
+    assert site.verdict()["kind"] == {"Failed": None}
+    assert site.verdict()["reason"] == reason
+    site.add(stage_record(COPY, ["build/out"]), "run-2")
+    until(lambda: site.chain.stages["run-2", "build"].stored, executor)
+
+
+def test_a_failing_command_is_tried_again_as_often_as_the_stage_says(site: Site) -> None:
+    site.add(stage_record(["echo once; false"], retries=2))
+    executor = site.executor()
+    until(lambda: site.chain.stages["run-1", "build"].verdict, executor)
+    log = site.chain.job("run-1/build/0").log.decode()
+    assert log.count("\nonce\n") == 3
+    assert "[dcanary] retry 2 of 2" in log
+
+
+def test_a_build_sees_its_variables_the_commit_time_and_earlier_artifacts(site: Site) -> None:
+    commands = ['echo "$NAME $SOURCE_DATE_EPOCH"', "cat build/lib", "cat hello.txt build/lib > out"]
+    site.add(
+        stage_record(commands, ["out"], environment={"NAME": "value", "SOURCE_DATE_EPOCH": "1"}),
+        inputs=[("compile", "build/lib", b"lib")],
+    )
+    until(lambda: site.chain.stages["run-1", "build"].stored, site.executor())
+    assert f"value {COMMIT_TIME}\n" in site.chain.job("run-1/build/0").log.decode()
+    assert site.chain.stages["run-1", "build"].stored == {"out": b"hellolib"}
+
+
+def test_large_artifacts_travel_in_chunks(site: Site) -> None:
+    site.add(stage_record(["head -c 2500000 /dev/zero > out"], ["out"]))
+    until(lambda: site.chain.stages["run-1", "build"].stored, site.executor())
+    assert site.chain.calls.count("upload_chunk") == 3
+    assert len(site.chain.stages["run-1", "build"].stored["out"]) == 2_500_000
+
+
+def test_secrets_are_masked_in_the_log(site: Site) -> None:
+    site.add(stage_record(["echo hush-hush"]))
+    until(
+        lambda: site.chain.stages["run-1", "build"].verdict,
+        site.executor(secrets=("hush-hush",)),
+    )
+    log = site.chain.job("run-1/build/0").log
+    assert b"hush-hush" not in log
+    assert log.count(b"***") == 2
+
+
+def test_the_log_is_sent_and_the_lease_kept_while_a_stage_runs(site: Site) -> None:
+    site.chain.lease_seconds = 0.6
+    site.add(stage_record(["echo started", "sleep 2"]))
+    executor = site.executor()
+    thread = threading.Thread(target=executor.run_once)
+    thread.start()
+    job = site.chain.job("run-1/build/0")
+    deadline = time.monotonic() + 10
+    while b"started" not in job.log and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert b"succeeded" not in job.log
+    thread.join()
+    assert job.commitment
+    assert job.attempt == 1
+
+
+def test_work_that_cannot_be_done_here_is_given_back(site: Site) -> None:
+    site.add(stage_record(["true"], network=True))
+    executor = site.executor()
+    executor.run_once()
+    job = site.chain.job("run-1/build/0")
+    assert job.released == ["the stage asks for the network, which this executor gives none"]
+    assert not job.commitment
+
+
+def test_a_commit_that_cannot_be_had_is_given_back_and_not_attested_to(site: Site) -> None:
+    site.source = {**site.source, "sha": "0" * 40}
+    site.add(stage_record(["true"]))
+    site.executor().run_once()
+    job = site.chain.job("run-1/build/0")
+    assert len(job.released) == 1
+    assert not job.commitment
+
+
+def test_a_sandbox_that_does_not_start_is_no_vote(site: Site, tmp_path: Path) -> None:
+    site.sandbox = BubblewrapSandbox("/bin/false")
+    site.add(stage_record(["true"]))
+    site.executor().run_once()
+    assert "the sandbox does not start" in site.chain.job("run-1/build/0").released[0]
+    assert not site.chain.job("run-1/build/0").commitment
+
+
+def test_a_cancelled_run_stops_its_build(site: Site) -> None:
+    site.add(stage_record(["sleep 19"]))
+    site.chain.stages["run-1", "build"].cancelled = True
+    started = time.monotonic()
+    site.executor().run_once()
+    assert time.monotonic() - started < 10
+    assert not site.chain.job("run-1/build/0").commitment
+    assert any("cancelled" in line for line in site.lines)
+
+
+def test_a_build_whose_lease_is_lost_is_stopped_and_not_committed(site: Site) -> None:
+    site.add(stage_record(["sleep 19"]))
+    job = site.chain.job("run-1/build/0")
+    executor = site.executor()
+    timer = threading.Timer(0.5, lambda: setattr(job, "executor", "bob"))
+    timer.start()
+    executor.run_once()
+    timer.join()
+    assert any("the lease is lost" in line for line in site.lines)
+    assert not job.commitment
+
+
+def test_stopping_gives_the_running_build_back(site: Site) -> None:
+    site.add(stage_record(["sleep 19"]))
+    executor = site.executor()
+    threading.Timer(0.5, executor.stop).start()
+    started = time.monotonic()
+    executor.run_once()
+    assert time.monotonic() - started < 10
+    assert site.chain.job("run-1/build/0").released == ["the executor is stopping"]
+
+
+def test_a_silent_network_does_not_stop_a_build(site: Site) -> None:
+    site.add(stage_record(["sleep 1"]))
+    executor = site.executor()
+
+    def silence() -> None:
+        time.sleep(0.4)
+        site.chain.unreachable = True
+        time.sleep(0.4)
+        site.chain.unreachable = False
+
+    thread = threading.Thread(target=silence)
+    thread.start()
+    executor.run_once()
+    thread.join()
+    assert site.chain.job("run-1/build/0").commitment
+
+
+class Breaking(MemoryChainView):
+    """Breaks off at one call, before or after it has had its effect, as a kill -9 does."""
+
+    def __init__(self, chain: MemoryChain, call: str, after: bool) -> None:
+        super().__init__(chain, "alice", "alice")
+        self._call, self._after = call, after
+
+    def _break(self, call: str, effect: Callable[[], Any]) -> Any:
+        if call != self._call:
+            return effect()
+        self._call = ""
+        if self._after:
+            effect()
+        raise NetworkError("broken off")
+
+    def submit_commitment(self, commitment: dict[str, Any]) -> None:
+        self._break(
+            "submit_commitment", lambda: super(Breaking, self).submit_commitment(commitment)
+        )
+
+    def reveal(self, attestation: dict[str, Any]) -> None:
+        self._break("reveal", lambda: super(Breaking, self).reveal(attestation))
+
+    def upload_chunk(self, chunk: dict[str, Any]) -> None:
+        self._break("upload_chunk", lambda: super(Breaking, self).upload_chunk(chunk))
+
+    def finish_upload(self, run: str, stage: str, path: str) -> None:
+        self._break("finish_upload", lambda: super(Breaking, self).finish_upload(run, stage, path))
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("call", ["submit_commitment", "reveal", "upload_chunk", "finish_upload"])
+def test_an_executor_that_breaks_off_goes_on_from_its_folder(
+    site: Site, call: str, after: bool
+) -> None:
+    site.chain.lease_seconds = 2
+    site.add(stage_record(COPY, ["build/out"]))
+    first = site.executor(chain=Breaking(site.chain, call, after))
+    with pytest.raises(NetworkError):
+        until(lambda: False, first)
+    site.close(first)
+    second = site.executor()
+    until(lambda: site.chain.stages["run-1", "build"].stored, second)
+    assert site.chain.job("run-1/build/0").attempt == 1
+
+
+class Early(MemoryChainView):
+    """A chain that answers wrong about rounds: its `answer` says how, for some times."""
+
+    def __init__(self, chain: MemoryChain, answer: str, times: int) -> None:
+        super().__init__(chain, "alice", "alice")
+        self.answer, self.times = answer, times
+
+    def get_round(self, run: str, stage: str) -> dict[str, Any]:
+        found = super().get_round(run, stage)
+        if self.times <= 0 or not found["votes"]:
+            return found
+        self.times -= 1
+        if self.answer == "NotFound":
+            raise RefusedError("NotFound", "there is no round yet", "memory")
+        return {**found, "phase": {"Reveal": None}}
+
+
+@pytest.mark.parametrize("answer", ["NotFound", "Reveal"])
+def test_a_vote_survives_a_round_that_is_not_open_yet_or_is_shown_too_far(
+    site: Site, answer: str
+) -> None:
+    site.add(stage_record(commands=COPY, artifacts=["build/out"], replicas=2, quorum=2))
+    early = site.executor(chain=Early(site.chain, answer, 3))
+    until(lambda: early._chain.times == 0, early)  # type: ignore[attr-defined]
+    until(lambda: site.chain.stages["run-1", "build"].verdict, early, site.executor("bob"))
+    assert len(site.verdict()["jobs"]) == 2
+
+
+def test_a_commitment_that_came_too_late_is_forgotten(site: Site) -> None:
+    site.add(stage_record(COPY, ["build/out"]))
+    executor = site.executor(chain=Breaking(site.chain, "submit_commitment", False))
+    with pytest.raises(NetworkError):
+        executor.run_once()
+    job = site.chain.job("run-1/build/0")
+    job.executor, job.attempt = "bob", 2
+    until(lambda: not list((site.folder / "alice" / "jobs").iterdir()), executor)
+    assert any("the commitment is refused" in line for line in site.lines)
+
+
+def test_bytes_that_one_executor_changed_are_not_agreed_on(site: Site) -> None:
+    site.add(stage_record(COPY, ["build/out"], replicas=3, quorum=2))
+    executors = [
+        site.executor("alice"),
+        site.executor("bob"),
+        site.executor("mallory", TamperingExecutor),
+    ]
+    stage = site.chain.stages["run-1", "build"]
+    until(lambda: stage.stored, *executors)
+    assert site.verdict()["kind"] == {"Agreed": None}
+    assert len(site.verdict()["jobs"]) == 2
+    assert stage.stored == {"build/out": b"hello"}
+    other = next(job for job in stage.jobs if job.executor == "mallory")
+    assert other.reveal is not None
+    assert other.reveal["files"][0]["sha256"] != HELLO
+    jobs = site.folder / "mallory" / "jobs"
+    until(lambda: not list(jobs.iterdir()), *executors)
+
+
+def test_a_reveal_of_something_else_than_was_committed_is_refused(site: Site) -> None:
+    site.add(stage_record(COPY, ["build/out"]))
+    executor = site.executor("mallory", LyingExecutor)
+    until(lambda: any("the reveal is refused" in line for line in site.lines), executor)
+    assert site.chain.job("run-1/build/0").reveal is None
+
+
+def test_silent_executors_leave_a_round_without_a_quorum(site: Site) -> None:
+    site.add(stage_record(COPY, ["build/out"], replicas=3, quorum=2))
+    executors = [
+        site.executor("alice"),
+        site.executor("mallory", UncommittingExecutor),
+        site.executor("mute", UnrevealingExecutor),
+    ]
+    stage = site.chain.stages["run-1", "build"]
+    until(lambda: sum(bool(job.commitment) for job in stage.jobs) == 2, *executors)
+    site.chain.ask_reveals("run-1", "build")
+    until(lambda: any(job.reveal for job in stage.jobs), *executors)
+    assert site.chain.decide("run-1", "build")["kind"] == {"Inconclusive": None}
+
+
+def test_what_was_not_agreed_on_is_not_kept(site: Site) -> None:
+    site.add(stage_record(["false"]))
+    executor = site.executor()
+    until(lambda: site.lines and "verdict: Failed" in site.lines[-1], executor)
+    assert list((site.folder / "alice" / "jobs").iterdir()) == []
+    assert list((site.folder / "alice" / "work").iterdir()) == []
+
+
+def test_a_refusal_of_the_lease_is_told_and_tried_again(site: Site) -> None:
+    class Refusing(MemoryChainView):
+        def lease_work(self, request: dict[str, Any]) -> dict[str, Any] | None:
+            raise RefusedError("Denied", "not registered", "build_executor.lease_work")
+
+    site.add(stage_record(["true"]))
+    executor = site.executor(chain=Refusing(site.chain, "alice", "alice"))
+    threading.Timer(0.3, executor.stop).start()
+    site.executors.remove(executor)
+    executor.run_forever()
+    assert any("not registered; trying again in" in line for line in site.lines)
+
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from dcanary.executor.sandbox import probe_sandbox
+from dcanary.testing.chain import MemoryChain
+from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
+from tests.executor.repositories import source_record, stage_record
+folder = Path(sys.argv[1])
+chain = MemoryChain()
+source = source_record(folder / "repository", sys.argv[3])
+chain.add_stage("run-1", stage_record(["sleep 3141592", "true"]), source)
+config = ExecutorConfig(
+    folder / "alice",
+    probe_sandbox().sandbox,
+    runtimes=("shell",),
+    checkout=CheckoutLimits(schemes=("file",)),
+    log_seconds=0.05,
+    report=lambda line: print(line, flush=True),
+)
+Executor(chain.view("alice"), config).run_forever()
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_executor_leaves_no_process_and_a_usable_folder(
+    site: Site, number: signal.Signals
+) -> None:
+    root = str(Path(__file__).parents[2])
+    arguments = [str(site.folder), root, site.source["sha"]]
+    with subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert "run-1/build/0: building" in process.stdout.readline()
+        _wait_for(lambda: _running("sleep 3141592"))
+        process.send_signal(number)
+        said = process.stdout.read()
+    _wait_for(lambda: not _running("sleep 3141592"))
+    if number == signal.SIGTERM:
+        assert said.endswith("given back: the executor is stopping\nended\n")
+        assert process.returncode == 0
+    state = State(site.folder / "alice")
+    assert state.held() == []
+    assert list(state.work.iterdir()) == []
+    state.close()
+
+
+def _running(command: str) -> bool:
+    found = subprocess.run(["pgrep", "-x", "-f", command], capture_output=True, check=False)
+    return bool(found.stdout)
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

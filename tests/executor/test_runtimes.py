@@ -1,0 +1,183 @@
+"""Runtimes: what commands find, and digests that name tools and not places."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dcanary.executor.manifest import ManifestFile, collect_artifacts
+from dcanary.executor.runtimes import (
+    Runtime,
+    RuntimeOptions,
+    RuntimeUnavailable,
+    content_digest,
+    environment_digest,
+    find_runtime,
+)
+from dcanary.executor.sandbox import (
+    BubblewrapSandbox,
+    Limits,
+    Plan,
+    Sandbox,
+    StageResult,
+    UnsandboxedRunner,
+)
+from dcanary.wasm import BuildError, Template, ensure_template
+from tests.executor.conftest import write_source
+
+MIB = 1 << 20
+LIMITS = Limits(2048 * MIB, 64 * MIB, MIB, 64, 60)
+ACTOR = "persistent actor { public query func get() : async Nat { 1 } }\n"
+
+
+class Bench:
+    """Runs commands of one runtime."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, runtime: Runtime) -> None:
+        self.folder, self.sandbox, self.runtime = folder, sandbox, runtime
+        self.printed = ""
+        self.files: list[ManifestFile] = []
+
+    def run(self, *commands: str, artifacts: tuple[str, ...] = ()) -> StageResult:
+        core = 'import N "mo:core/Nat";\npersistent actor { transient let x = N.toInt(1) }\n'
+        files = {
+            "main.mo": ACTOR,
+            "wrong.mo": 'actor { let x : Nat = "a" }\n',
+            "core.mo": core,
+            "lib/part.mo": "module { public let one = 1 }\n",
+            "parts.mo": 'import P "lib/part";\npersistent actor { transient let x = P.one }\n',
+        }
+        source = write_source(self.folder / "source.tar", files)
+        printed: list[bytes] = []
+
+        def collect(source: int) -> None:
+            self.files = collect_artifacts(source, artifacts, self.folder / "held", 32 * MIB)
+
+        runtime = self.runtime
+        plan = Plan(commands, source, runtime.environment, runtime.binds, runtime.program_path)
+        result = self.sandbox.run(plan, LIMITS, printed.append, lambda: False, collect)
+        self.printed = b"".join(printed).decode()
+        return result
+
+
+def bench(folder: Path, sandbox: Sandbox, name: str) -> Bench:
+    sandboxed = not isinstance(sandbox, UnsandboxedRunner)
+    runtime = find_runtime(
+        name, RuntimeOptions(folder / "tools", sandboxed, template=ensure_template)
+    )
+    return Bench(folder, sandbox, runtime)
+
+
+@pytest.fixture(params=["sandboxed", "unsandboxed"])
+def any_sandbox(
+    request: pytest.FixtureRequest, sandbox: BubblewrapSandbox, tmp_path: Path
+) -> Sandbox:
+    return sandbox if request.param == "sandboxed" else UnsandboxedRunner(tmp_path / "jobs")
+
+
+def test_shell_and_node_run_their_commands(any_sandbox: Sandbox, tmp_path: Path) -> None:
+    shell = bench(tmp_path, any_sandbox, "shell")
+    assert shell.run("echo $((1 + 1))").succeeded
+    assert shell.printed.endswith("\n2\n")
+    node = bench(tmp_path, any_sandbox, "node")
+    assert node.run("node -p 1+1").succeeded
+    assert node.printed.endswith("\n2\n")
+
+
+def test_moc_compiles_to_a_module_and_its_interface(any_sandbox: Sandbox, tmp_path: Path) -> None:
+    motoko = bench(tmp_path, any_sandbox, "motoko")
+    result = motoko.run("moc main.mo -o out/a.wasm", artifacts=("out/a.wasm", "out/a.did"))
+    assert result.succeeded, motoko.printed
+    did, wasm = motoko.files
+    assert (tmp_path / "held" / did.sha256).read_text() == (
+        "service : {\n  get: () -> (nat) query;\n}\n"
+    )
+    content = (tmp_path / "held" / wasm.sha256).read_bytes()
+    assert content.startswith(b"\0asm")
+    assert b"icp:public candid:service" in content
+
+
+def test_moc_finds_libraries_and_says_what_is_wrong_where(
+    sandbox: BubblewrapSandbox, tmp_path: Path
+) -> None:
+    motoko = bench(tmp_path, sandbox, "motoko")
+    assert motoko.run("moc --check core.mo", "moc --check parts.mo").succeeded, motoko.printed
+    assert motoko.run("moc wrong.mo").reason == "command"
+    assert "wrong.mo:1:23: type error [M0050]: literal of type Text" in motoko.printed
+    assert "ended with exit code 2" in motoko.run("moc nothing.mo").detail
+    assert "there is no file nothing.mo" in motoko.printed
+    assert "ended with exit code 2" in motoko.run("moc ../x.mo").detail
+
+
+@pytest.mark.replica
+def test_python_finds_the_interpreter_and_the_compiler(
+    any_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    python = bench(tmp_path, any_sandbox, "python")
+    assert python.run("python3 -c 'import dcanary.wasm, json; print(1 + 1)'").succeeded
+    assert python.printed.endswith("\n2\n")
+    assert python.run("dcanary build --help").succeeded, python.printed
+
+
+def test_a_digest_does_not_depend_on_where_tools_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = find_runtime("motoko", RuntimeOptions(tmp_path / "one"))
+    package = next(bind.host for bind in here.binds if bind.inside.endswith("/motoko"))
+    shutil.copytree(package, tmp_path / "elsewhere" / "motoko")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    there = find_runtime(
+        "motoko", RuntimeOptions(tmp_path / "two", node_modules=tmp_path / "elsewhere")
+    )
+    assert there.binds != here.binds
+    assert there.digest == here.digest
+
+
+def test_a_digest_depends_on_what_tools_are(tmp_path: Path) -> None:
+    here = find_runtime("motoko", RuntimeOptions(tmp_path / "one"))
+    package = next(bind.host for bind in here.binds if bind.inside.endswith("/motoko"))
+    shutil.copytree(package, tmp_path / "elsewhere" / "motoko")
+    with (tmp_path / "elsewhere/motoko/versions/latest/moc.min.js").open("a") as compiler:
+        compiler.write("\n")
+    there = find_runtime(
+        "motoko", RuntimeOptions(tmp_path / "two", node_modules=tmp_path / "elsewhere")
+    )
+    assert there.digest != here.digest
+    assert environment_digest("node", {"node": "v1"}) != environment_digest("node", {"node": "v2"})
+    assert environment_digest("node", {"node": "v1"}) != environment_digest("x", {"node": "v1"})
+
+
+def test_a_content_digest_is_of_names_and_contents(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub" / "a.py").write_text("a")
+        (tmp_path / name / "b.py").write_text("b")
+    (tmp_path / "two" / "c.pyc").write_text("c")
+    assert content_digest(tmp_path / "one") != content_digest(tmp_path / "two")
+    first = content_digest(tmp_path / "one", (".py",))
+    assert first == content_digest(tmp_path / "two", (".py",))
+    (tmp_path / "two" / "b.py").rename(tmp_path / "two" / "d.py")
+    assert first != content_digest(tmp_path / "two", (".py",))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rust", "rust is not supported yet"),
+        ("motoko", "npm package motoko is not installed"),
+        ("python", "given no canister template"),
+    ],
+)
+def test_a_runtime_that_is_not_here_says_what_to_do(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(RuntimeUnavailable, match=words):
+        find_runtime(name, RuntimeOptions(tmp_path, node_modules=tmp_path))
+
+
+def test_a_template_that_cannot_be_made_leaves_the_executor_its_other_runtimes(
+    tmp_path: Path,
+) -> None:
+    def fail() -> Template:
+        raise BuildError("no room")
+
+    with pytest.raises(RuntimeUnavailable, match="template cannot be made: no room"):
+        find_runtime("python", RuntimeOptions(tmp_path, template=fail))
