@@ -1,0 +1,1 @@
+"""Talk to a DCanary installation: signed calls, certificates, typed canisters."""
