@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup demo stop test lint unit replica e2e bench build clean
+.PHONY: help setup demo stop test lint unit replica e2e nightly bench build clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -24,13 +24,16 @@ lint: setup ## ruff and mypy --strict
 	@scripts/lint.sh
 
 unit: setup ## the fast tests only
-	@$(BIN)/pytest -q -m "not replica and not e2e"
+	@$(BIN)/pytest -q -m "not replica and not e2e and not nightly"
 
 replica: setup ## tests of real Wasm on the embedded replica
 	@$(BIN)/pytest -q -m replica
 
 e2e: setup ## tests of the whole system
 	@$(BIN)/pytest -q -m e2e
+
+nightly: setup ## long soak and fuzz runs of the whole system
+	@$(BIN)/pytest -q -s -m nightly
 
 bench: setup ## figures as ratios, in one run
 	@$(BIN)/python -m bench

@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/lint.sh
-.venv/bin/pytest -q -m "not replica and not e2e"
+.venv/bin/pytest -q -m "not replica and not e2e and not nightly"
 .venv/bin/pytest -q -m "replica and not e2e"
 .venv/bin/pytest -q -m e2e
