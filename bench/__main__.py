@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import building, delivering, whole_run
+from bench import building, delivering, timers, whole_run
 from bench.installation import Installation
 from bench.report import Report
 from dcanary.cli.errors import translated
@@ -51,6 +51,7 @@ def _measure() -> Report:
     def progress(text: str) -> None:
         print(f"bench {time.monotonic() - begun:5.0f} s: {text}", file=sys.stderr, flush=True)
 
+    bursts = timers.measure(progress)
     built = building.measure(progress)
     with (
         tempfile.TemporaryDirectory(prefix="dcanary-bench-") as home,
@@ -58,9 +59,8 @@ def _measure() -> Report:
     ):
         delivered = delivering.measure(installation)
         ran = whole_run.measure(installation)
-    return Report(
-        built, delivered, ran, os.cpu_count() or 1, load, seconds=time.monotonic() - begun
-    )
+    seconds = time.monotonic() - begun
+    return Report(built, delivered, ran, os.cpu_count() or 1, load, seconds, bursts)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,16 @@ class Delivering:
 
 
 @dataclass(frozen=True, slots=True)
+class Burst:
+    """Seconds to set, clear and fire one timer of a canister while `pending` others wait."""
+
+    pending: int
+    set_seconds: float
+    clear_seconds: float
+    fire_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class WholeRun:
     """One run from its delivery to the installed canister.
 
@@ -152,6 +162,26 @@ def delivering_ratios(measured: Delivering) -> list[Ratio]:
             "a no-op update of a canister on the same network",
             f"{delivery * 1000:.0f} ms to {noop * 1000:.0f} ms",
         )
+    ]
+
+
+def burst_ratios(bursts: Sequence[Burst]) -> list[Ratio]:
+    """What a timer costs with the most pending ones against the fewest."""
+    few, many = bursts[0], bursts[-1]
+    rows = [
+        ("set", "set a timer", few.set_seconds, many.set_seconds),
+        ("clear", "clear a timer", few.clear_seconds, many.clear_seconds),
+        ("fire", "fire a timer", few.fire_seconds, many.fire_seconds),
+    ]
+    return [
+        Ratio(
+            f"timer_{key}_burst",
+            f"{name} while {many.pending:,} are pending",
+            ratio_of(after, before, f"the time to {name}"),
+            f"the same while {few.pending} are pending",
+            f"{after * 1e6:.2f} us to {before * 1e6:.2f} us",
+        )
+        for key, name, before, after in rows
     ]
 
 

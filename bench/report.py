@@ -9,11 +9,13 @@ from typing import Any
 from bench.figures import (
     MESSAGE_LIMIT,
     Building,
+    Burst,
     Delivering,
     MethodShare,
     Ratio,
     WholeRun,
     building_ratios,
+    burst_ratios,
     by_canister,
     count,
     delivering_ratios,
@@ -36,13 +38,16 @@ class Report:
     load: float
     """Processes that wanted a processor when the benchmarks began (one-minute average)."""
     seconds: float
+    bursts: Sequence[Burst]
+    """By the number of pending timers, the fewest first."""
 
     def ratios(self) -> list[Ratio]:
-        """In the order of a run: build, deliver, run."""
+        """In the order of a run: build, deliver, run; then bursts."""
         return [
             *building_ratios(self.building),
             *delivering_ratios(self.delivering),
             *run_ratios(self.run),
+            *burst_ratios(self.bursts),
         ]
 
     def text(self) -> str:
@@ -76,6 +81,7 @@ class Report:
                 "deliveries": list(self.delivering.deliveries),
                 "run_wall": self.run.wall,
                 "run_network_cpu": self.run.network_cpu,
+                "timer_bursts": [asdict(one) for one in self.bursts],
             },
         }
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import figures
-from bench.figures import Building, Delivering, Ratio, WholeRun
+from bench import figures, timers
+from bench.figures import Building, Burst, Delivering, Ratio, WholeRun
 from bench.report import Report, number
 from bench.whole_run import phases_of
 from dcanary.replica.engine.limits import UPDATE_INSTRUCTIONS
@@ -67,6 +67,7 @@ def recorded_report() -> Report:
         processors=2,
         load=0.5,
         seconds=90.0,
+        bursts=[Burst(10, 2e-6, 1e-6, 9e-6), Burst(10_000, 3e-6, 1e-6, 9e-6)],
     )
 
 
@@ -87,6 +88,22 @@ def test_the_median_build_is_compared_with_the_template_step() -> None:
 def test_the_median_delivery_is_compared_with_the_median_no_op_update() -> None:
     assert ratio("delivery_to_noop").value == pytest.approx(0.2 / 0.020)
     assert "no-op update" in ratio("delivery_to_noop").peer
+
+
+def test_a_timer_in_a_burst_is_compared_with_one_that_is_nearly_alone() -> None:
+    assert ratio("timer_set_burst").value == pytest.approx(1.5)
+    assert ratio("timer_set_burst").name == "set a timer while 10,000 are pending"
+    assert ratio("timer_fire_burst").measured == "9.00 us to 9.00 us"
+
+
+def test_timers_are_measured_over_the_canisters_own_code() -> None:
+    told: list[str] = []
+    bursts = timers.measure(told.append)
+    assert [one.pending for one in bursts] == [10, 1_000, 10_000]
+    # Far below the 1,000 of a cost that grows with the pending ones, far above the noise of a
+    # busy machine.
+    assert all(one.value < 20 for one in figures.burst_ratios(bursts))
+    assert told == ["bursts of timers, up to 10,000 pending"]
 
 
 def test_a_runs_instructions_are_the_difference_of_two_readings() -> None:
@@ -187,6 +204,9 @@ def test_the_json_form_holds_every_figure_and_the_samples() -> None:
         "largest_method_to_message_limit",
         "network_cpu_to_wall",
         "chain_to_wall",
+        "timer_set_burst",
+        "timer_clear_burst",
+        "timer_fire_burst",
     }
     assert sum(one["instructions"] for one in record["instructions"]) == 100_000_000
     assert record["samples"]["noop_updates"] == [0.010, 0.020, 0.400]

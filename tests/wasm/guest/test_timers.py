@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -112,3 +116,121 @@ def test_only_the_canister_itself_runs_its_timers(
     assert isinstance(outcome, CanisterReject)
     assert "only the canister itself" in outcome.message
     assert ticks(canister) == []
+
+
+BURST = """
+from kybra import *
+
+ran = 0
+
+
+def run() -> void:
+    global ran
+    ran += 1
+
+
+@update
+def start(count: nat, delay: nat64) -> Vec[nat64]:
+    return [ic.set_timer(delay, run) for _ in range(count)]
+
+
+@update
+def stop(timers: Vec[nat64]) -> void:
+    for timer in timers:
+        ic.clear_timer(timer)
+
+
+@query
+def count() -> nat:
+    return ran
+"""
+
+
+@pytest.fixture
+def burst(network: NativeNetwork, tmp_path: Path) -> NativeCanister:
+    (tmp_path / "main.py").write_text(BURST)
+    return network.install(tmp_path / "main.py")
+
+
+def work(action: Callable[[], object]) -> int:
+    """How many lines of Python, calls and generator steps the action executes: what it costs,
+    without a clock."""
+    events = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> Callable[..., Any]:
+        nonlocal events
+        events += 1
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return events
+
+
+@pytest.mark.parametrize("pending", [1_000, 10_000])
+def test_setting_and_clearing_a_timer_cost_the_same_however_many_are_pending(
+    network: NativeNetwork, burst: NativeCanister, pending: int
+) -> None:
+    burst.update("start", 100, 1_000)
+    few = work(lambda: burst.update("stop", burst.update("start", 50, 500)))
+    burst.update("start", pending, 1_000)
+    many = work(lambda: burst.update("stop", burst.update("start", 50, 500)))
+    assert many < few * 1.1
+
+
+@pytest.mark.parametrize("pending", [1_000, 10_000])
+def test_firing_costs_what_is_due_however_many_are_pending(
+    network: NativeNetwork, burst: NativeCanister, pending: int
+) -> None:
+    burst.update("start", 100, 10_000)
+    burst.update("start", 20, 5)
+    few = work(lambda: network.advance(10))
+    burst.update("start", pending, 10_000)
+    burst.update("start", 20, 5)
+    many = work(lambda: network.advance(10))
+    assert burst.query("count") == 40
+    assert many < few * 1.1
+
+
+def test_a_burst_that_is_due_at_once_costs_the_same_for_each_timer(
+    network: NativeNetwork, burst: NativeCanister
+) -> None:
+    burst.update("start", 20, 5)
+    few = work(lambda: network.advance(10)) / 20
+    burst.update("start", 2_000, 5)
+    many = work(lambda: network.advance(10)) / 2_000
+    assert burst.query("count") == 2_020
+    assert many < few * 1.1
+
+
+def test_cleared_and_ended_timers_leave_nothing(
+    network: NativeNetwork, burst: NativeCanister
+) -> None:
+    for _ in range(20):
+        burst.update("stop", burst.update("start", 200, 1_000))
+    burst.update("start", 10, 1)
+    network.advance(2)
+    state = burst.module("kybra._runtime").state
+    assert state.timers == {}
+    assert state.fired == {}
+    assert len(state.deadlines) < 200
+    network.advance(1_000)
+    assert burst.timer_ns == 0
+    assert burst.query("count") == 10
+
+
+def test_clearing_the_earliest_timer_arms_for_the_next(
+    network: NativeNetwork, canister: NativeCanister
+) -> None:
+    canister.update("start", 9, 0)
+    first = canister.update("start", 3, 0)
+    canister.update("start", 6, 0)
+    assert canister.timer_ns == START + 3 * 10**9
+    canister.update("stop", first)
+    assert canister.timer_ns == START + 6 * 10**9
+    network.advance(20)
+    assert ticks(canister) == [6, 9]

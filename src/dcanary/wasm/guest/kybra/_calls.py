@@ -34,6 +34,8 @@ REJECTION_CODES = {
 }
 MAX_CYCLES = (1 << 128) - 1
 MAX_CYCLES_64 = (1 << 64) - 1
+_FAR = 1 << 20
+"""More tokens than one message and those just before it take."""
 _COULD_NOT_SEND = "the call could not be sent: too many calls in flight, or not enough cycles"
 
 
@@ -171,10 +173,17 @@ class Task:
 
 def new_token() -> int:
     """A token of 31 bits that no callback in flight has, not even one sent before an upgrade:
-    the canister version grows with every upgrade and with every message."""
+    the canister version grows with every upgrade and with every message.
+
+    The tokens of one message follow one another; starting at the version each time would search
+    past all that the message has taken, O(calls^2).
+    """
     token = (_ic.canister_version() & 0x7FFFFF) << 8 or 1
+    if 0 < state.next_token - token < _FAR:
+        token = state.next_token
     while token in state.continuations:
         token = token % 0x7FFFFFFF + 1
+    state.next_token = int(token) % 0x7FFFFFFF + 1
     return int(token)
 
 

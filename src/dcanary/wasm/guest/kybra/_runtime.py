@@ -25,7 +25,12 @@ class State:
         self.current: Any = None
         """The method whose call context is served (for `ic.reply`)."""
         self.continuations: dict[int, Any] = {}
+        self.next_token = 0
+        """The token after the last one given, see `_calls.new_token`."""
         self.timers: dict[int, Any] = {}
+        """The pending ones by id."""
+        self.deadlines: list[tuple[int, int]] = []
+        """A heap of (deadline, id) of the pending ones, and of some that were cleared."""
         self.fired: dict[int, Any] = {}
         self.next_timer = 1
         self.stable: Any = None
@@ -40,7 +45,9 @@ def capture() -> dict[str, Any]:
     """A copy of the heap state, for `restore`."""
     return {
         "continuations": dict(state.continuations),
+        "next_token": state.next_token,
         "timers": dict(state.timers),
+        "deadlines": list(state.deadlines),
         "fired": dict(state.fired),
         "next_timer": state.next_timer,
     }

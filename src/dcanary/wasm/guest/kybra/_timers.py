@@ -4,10 +4,15 @@ When the timer fires, each due callback runs in a message of its own (a call of 
 itself), so that one that traps undoes only its own changes and the others still run. An interval
 timer is armed again when its callback has finished. Timers are lost at an upgrade: set them again
 in `post_upgrade`.
+
+Pending timers are a heap of (deadline, id): to set one, to clear one and to fire one cost
+O(log n) of n pending ones. A cleared timer is forgotten at once, its entry of the heap when it
+comes up or when such entries outnumber the pending ones.
 """
 
 from __future__ import annotations
 
+import heapq
 from types import GeneratorType
 from typing import Any
 
@@ -22,6 +27,8 @@ EXECUTOR = "<kybra internal> run_timer"
 _SECOND = 1_000_000_000
 _MAX_DELAY = (1 << 63) // _SECOND
 _EMPTY_REPLY = b"DIDL\x00\x00"
+_SLACK = 64
+"""Entries of cleared timers that the heap may hold beyond as many as there are pending ones."""
 
 
 class Timer:
@@ -42,7 +49,7 @@ def set_timer(delay: int, func: Any, interval: int = 0) -> int:
             raise ValueError(f"a duration is a whole number of seconds from 0, not {seconds!r}")
     timer_id = state.next_timer
     state.next_timer += 1
-    state.timers[timer_id] = Timer(_ic.time() + delay * _SECOND, interval * _SECOND, func)
+    _add(timer_id, Timer(_ic.time() + delay * _SECOND, interval * _SECOND, func))
     _arm()
     return timer_id
 
@@ -51,32 +58,54 @@ def clear_timer(timer_id: int) -> None:
     """Forget a timer; one that is unknown or already ran is ignored."""
     state.fired.pop(timer_id, None)
     if state.timers.pop(timer_id, None) is not None:
+        if len(state.deadlines) > 2 * len(state.timers) + _SLACK:
+            # In place of a search for the one entry: amortised, this is O(1) per cleared timer.
+            state.deadlines = [(timer.deadline, key) for key, timer in state.timers.items()]
+            heapq.heapify(state.deadlines)
         _arm()
 
 
+def _add(timer_id: int, timer: Timer) -> None:
+    state.timers[timer_id] = timer
+    heapq.heappush(state.deadlines, (timer.deadline, timer_id))
+
+
+def _next_deadline() -> int | None:
+    """The earliest deadline; drops entries of cleared timers on the way to it.
+
+    Ids are never used twice, and a timer leaves the heap before it gets another deadline: an entry
+    whose id is pending is the only one of that id.
+    """
+    deadlines = state.deadlines
+    while deadlines:
+        if deadlines[0][1] in state.timers:
+            return deadlines[0][0]
+        heapq.heappop(deadlines)
+    return None
+
+
 def _arm() -> None:
-    if state.timers:
-        _ic.global_timer_set(max(1, min(timer.deadline for timer in state.timers.values())))
-    else:
-        _ic.global_timer_set(0)
+    deadline = _next_deadline()
+    _ic.global_timer_set(0 if deadline is None else max(1, deadline))
 
 
 def on_global_timer() -> None:
     """Start every due timer, oldest deadline first, and arm for the rest."""
     now = _ic.time()
-    due = sorted((timer.deadline, key) for key, timer in state.timers.items())
-    for deadline, key in due:
-        if deadline > now:
+    while True:
+        deadline = _next_deadline()
+        if deadline is None or deadline > now:
             break
+        _, key = heapq.heappop(state.deadlines)
+        timer = state.timers.pop(key)
         token = new_token()
         call = AsyncInfo(Principal(_ic.canister_self()), EXECUTOR, key.to_bytes(8, "big"), 0, None)
         if call.perform(token) == 0:
             state.continuations[token] = _Started(key)
-            state.fired[key] = state.timers.pop(key)
+            state.fired[key] = timer
         else:
             # No room in the queue: try again in a second.
-            timer = state.timers[key]
-            state.timers[key] = Timer(now + _SECOND, timer.interval, timer.func)
+            _add(key, Timer(now + _SECOND, timer.interval, timer.func))
     _arm()
 
 
@@ -92,7 +121,7 @@ class _Started:
         timer = state.fired.pop(self.key, None)
         if timer is not None and timer.interval:
             deadline = _ic.time() + timer.interval
-            state.timers[self.key] = Timer(deadline, timer.interval, timer.func)
+            _add(self.key, Timer(deadline, timer.interval, timer.func))
             _arm()
 
     rejected = replied
