@@ -72,7 +72,7 @@ def _deliveries(installation: Installation) -> list[float]:
         REPOSITORY, clone_url, secret, shipped_folder("examples", PIPELINE) / PIPELINE
     )
     wait_for(
-        lambda: installation.system.webhook.ask("get_repository", REPOSITORY)["triggers"],
+        lambda: installation.system.webhook.get_repository(REPOSITORY)["triggers"],
         f"the triggers of {REPOSITORY}",
         QUEUED_SECONDS,
     )
@@ -86,7 +86,7 @@ def _deliveries(installation: Installation) -> list[float]:
             queued = functools.partial(_queued, installation, run)
             wait_for(queued, f"a job of {run}", QUEUED_SECONDS, pause=0.002)
             seconds.append(time.monotonic() - begun)
-            installation.system.build_executor.ask("cancel_run", run)
+            installation.system.build_executor.cancel_run(run)
     return seconds[1:]
 
 
@@ -123,6 +123,5 @@ def _accepted(reply: httpx.Response) -> str:
 
 
 def _queued(installation: Installation, run: str) -> bool:
-    page = {"cursor": None, "limit": 10}
-    jobs = installation.system.build_executor.ask("list_jobs", run, page)["items"]
-    return any("Queued" in job["state"] for job in jobs)
+    page = installation.system.build_executor.list_jobs(run, {"cursor": None, "limit": 10})
+    return any("Queued" in job["state"] for job in page["items"])

@@ -68,8 +68,7 @@ class Installation:
 
     def register(self, repository: str, clone_url: str, secret: bytes, pipeline: Path) -> None:
         """A repository with the pipeline of that folder's dcanary.yml, and its target."""
-        self.system.webhook.ask(
-            "register_repository",
+        self.system.webhook.register_repository(
             {
                 "repository": repository,
                 "provider": {"GitHub": None},
@@ -78,9 +77,8 @@ class Installation:
             },
         )
         definition = pipeline_operations.definition(pipeline, repository, [self.approver.principal])
-        self.system.pipeline_config.ask("register_pipeline", definition)
-        self.system.deployment.ask(
-            "register_target",
+        self.system.pipeline_config.register_pipeline(definition)
+        self.system.deployment.register_target(
             {
                 "target": repository,
                 "repository": repository,
@@ -93,7 +91,7 @@ class Installation:
 
     def instructions(self) -> dict[str, dict[str, int]]:
         """What all messages of each canister's methods have used so far."""
-        return {name: dict(self.system.actor(name).call("instructions")) for name in CANISTERS}
+        return {name: dict(self.system.actor(name).instructions()) for name in CANISTERS}
 
 
 def wait_for(ask: Callable[[], Any], what: str, seconds: float, pause: float = 0.02) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from bench.figures import Phase, WholeRun
 from bench.installation import Installation, wait_for
@@ -17,6 +16,10 @@ from dcanary.cli.operations.secrets import new_secret_file
 from dcanary.cli.operations.watch import describe, state_of, wait_for_release, wait_for_run
 from dcanary.client.errors import ClientError
 from dcanary.client.system import System
+from dcanary.client.types.build_executor import Run
+from dcanary.client.types.deployment import Release
+from dcanary.client.types.verification import Approval, Round
+from dcanary.client.types.webhook import Delivery
 from dcanary.executor.sandbox import probe_sandbox
 
 EXAMPLE = EXAMPLES["counter-motoko"]
@@ -41,19 +44,20 @@ def measure(installation: Installation) -> WholeRun:
     wall = time.monotonic() - begun
     processor = _processor_seconds(installation.running.pid) - processor
     after = installation.instructions()
-    voted = installation.system.verification.ask("get_round", run["run"], STAGE)
+    voted = installation.system.verification.get_round(run["run"], STAGE)
     phases = phases_of(delivery, run, voted, approval, release)
     return WholeRun(EXAMPLE.name, wall, processor, phases, before, after)
 
 
 def phases_of(
-    delivery: dict[str, Any],
-    run: dict[str, Any],
-    voted: dict[str, Any],
-    approval: dict[str, Any],
-    release: dict[str, Any],
+    delivery: Delivery,
+    run: Run,
+    voted: Round,
+    approval: Approval,
+    release: Release,
 ) -> list[Phase]:
     """The run's wall time, cut by the times that the canisters recorded."""
+    assert voted["verdict"] is not None
     cuts = [
         ("delivery accepted, run queued", run["created_ns"], False),
         ("leased, cloned, built and sealed by all executors", _sealed(voted), True),
@@ -70,7 +74,7 @@ def phases_of(
     return phases
 
 
-def _sealed(voted: dict[str, Any]) -> int:
+def _sealed(voted: Round) -> int:
     return int(max(vote["committed_ns"] for vote in voted["votes"]))
 
 
@@ -93,7 +97,7 @@ def _prepare(installation: Installation) -> Path:
     make_working_copy(EXAMPLE, folder, clone_url)
     installation.register(EXAMPLE.name, clone_url, secret, folder)
     wait_for(
-        lambda: installation.system.webhook.ask("get_repository", EXAMPLE.name)["triggers"],
+        lambda: installation.system.webhook.get_repository(EXAMPLE.name)["triggers"],
         "the triggers",
         STEP_SECONDS,
     )
@@ -108,8 +112,7 @@ def _start_executors(installation: Installation) -> None:
         installation.progress(f"builds run WITHOUT a sandbox: {probe.reason}")
     for operator in OPERATORS:
         identity = executor_operations.executor_identity(installation.home / "executors", operator)
-        installation.system.build_executor.ask(
-            "register_executor",
+        installation.system.build_executor.register_executor(
             {
                 "executor": identity.principal,
                 "operator": operator,
@@ -130,41 +133,37 @@ def _all_look_for_work(installation: Installation) -> bool:
     return started == len(OPERATORS)
 
 
-def _delivery(installation: Installation, sha: str) -> dict[str, Any] | None:
-    page = {"cursor": None, "limit": 20}
-    listed = installation.system.webhook.ask("list_deliveries", EXAMPLE.name, page)["items"]
-    for item in listed:
+def _delivery(installation: Installation, sha: str) -> Delivery | None:
+    page = installation.system.webhook.list_deliveries(EXAMPLE.name, {"cursor": None, "limit": 20})
+    for item in page["items"]:
         if item["sha"] == sha:
             if item["run"] is None:
                 raise ClientError(f"the push of {sha} was {describe(item['state'])}")
-            return dict(item)
+            return item
     return None
 
 
-def _succeeded(installation: Installation, name: str) -> dict[str, Any]:
+def _succeeded(installation: Installation, name: str) -> Run:
     system = installation.system
-    wait_for(lambda: system.build_executor.ask("get_run", name), name, STEP_SECONDS)
+    wait_for(lambda: system.build_executor.get_run(name), name, STEP_SECONDS)
     run = wait_for_run(system, name, RUN_SECONDS, lambda line: None)
     if state_of(run) != "Succeeded":
         raise ClientError(f"{name} ended as {describe(run['state'])}")
     return run
 
 
-def _release(
-    installation: Installation, run: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _release(installation: Installation, run: Run) -> tuple[Approval, Release]:
     """The approval and the release that it started, both at their end."""
     system = installation.system
     name = wait_for(
-        lambda: system.build_executor.ask("get_run", run["run"])["approval"],
+        lambda: system.build_executor.get_run(run["run"])["approval"],
         "the approval request",
         STEP_SECONDS,
     )
-    asked = system.verification.ask("get_approval", name)
+    asked = system.verification.get_approval(name)
     approver = System(installation.config, installation.approver)
     try:
-        approver.verification.ask(
-            "decide_approval",
+        approver.verification.decide_approval(
             {
                 "approval": name,
                 "sha256": asked["request"]["sha256"],
@@ -175,12 +174,12 @@ def _release(
     finally:
         approver.close()
     release = wait_for(
-        lambda: system.verification.ask("get_approval", name)["state"].get("Released"),
+        lambda: system.verification.get_approval(name)["state"].get("Released"),
         "the release",
         STEP_SECONDS,
     )
     released = wait_for_release(system, release, STEP_SECONDS, lambda line: None)
-    return system.verification.ask("get_approval", name), released
+    return system.verification.get_approval(name), released
 
 
 def _processor_seconds(pid: int) -> float:

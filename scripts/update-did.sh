@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes canisters/NAME/NAME.did anew: the interfaces as the canisters' sources have them now.
+# Writes canisters/NAME/NAME.did anew: the interfaces as the canisters' sources have them now, and
+# the client's types and calls that are made from them (src/dcanary/client/types).
 # Look at the difference before you commit it: it is what clients of the canisters will see.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,3 +18,4 @@ for name in CANISTERS:
     file.write_text(interface, encoding="utf-8")
     print(f"{file}: {'changed' if changed else 'as before'}")
 PYTHON
+.venv/bin/python -m dcanary.client.generate

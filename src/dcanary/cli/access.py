@@ -29,7 +29,7 @@ _canister = click.option(
 def grant(context: Context, principal: str, role: str, canister: str | None) -> None:
     """Give PRINCIPAL a ROLE."""
     for name in [canister] if canister else CANISTERS:
-        context.system.actor(name).ask("grant_role", principal, role)
+        context.system.actor(name).grant_role(principal, role)
     context.output.say(f"{principal} is now {role}")
 
 
@@ -41,7 +41,7 @@ def grant(context: Context, principal: str, role: str, canister: str | None) -> 
 def revoke(context: Context, principal: str, role: str, canister: str | None) -> None:
     """Take a ROLE from PRINCIPAL."""
     for name in [canister] if canister else CANISTERS:
-        context.system.actor(name).ask("revoke_role", principal, role)
+        context.system.actor(name).revoke_role(principal, role)
     context.output.say(f"{principal} is no longer {role}")
 
 
@@ -51,8 +51,8 @@ def revoke(context: Context, principal: str, role: str, canister: str | None) ->
 @pass_context
 def list_grants(context: Context, canister: str, limit: int, cursor: str | None) -> None:
     """Roles in one canister."""
-    answer = context.system.actor(canister).ask("list_grants", page(limit, cursor))
+    answer = context.system.actor(canister).list_grants(page(limit, cursor))
     rows = [
         {**item, "roles": [next(iter(role)) for role in item["roles"]]} for item in answer["items"]
     ]
-    show(context, answer, rows, ["principal", "roles"], "no roles")
+    show(context, answer["next"], rows, ["principal", "roles"], "no roles")

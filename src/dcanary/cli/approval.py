@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.paging import page, paged, show
+from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
+from dcanary.client.types.verification import Approval, GateResult
 
 
 @click.group()
@@ -16,7 +15,7 @@ def approval() -> None:
     """Look at approval requests, approve or reject them."""
 
 
-def summary(found: dict[str, Any]) -> dict[str, Any]:
+def summary(found: Approval) -> dict[str, object]:
     """What an approver must see before deciding."""
     request = found["request"]
     approvals = sum(1 for vote in found["votes"] if vote["approve"])
@@ -37,7 +36,7 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _gate(result: dict[str, Any]) -> str:
+def _gate(result: GateResult) -> str:
     word = "passed" if result["passed"] else "failed"
     return f"{next(iter(result['gate']))} {word}: {result['detail']}"
 
@@ -47,10 +46,10 @@ def _gate(result: dict[str, Any]) -> str:
 @pass_context
 def list_approvals(context: Context, limit: int, cursor: str | None) -> None:
     """Approval requests, newest first."""
-    answer = context.system.verification.ask("list_approvals", page(limit, cursor))
-    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
+    answer = context.system.verification.list_approvals(page(limit, cursor))
+    rows = rows_of(context, answer["items"], summary)
     columns = ["approval", "state", "run", "target", "mode", "sha256"]
-    show(context, answer, rows, columns, "no approval requests yet")
+    show(context, answer["next"], rows, columns, "no approval requests yet")
 
 
 @approval.command("show")
@@ -58,7 +57,7 @@ def list_approvals(context: Context, limit: int, cursor: str | None) -> None:
 @pass_context
 def show_approval(context: Context, approval_id: str) -> None:
     """One approval request: what would go where."""
-    found = context.system.verification.ask("get_approval", approval_id)
+    found = context.system.verification.get_approval(approval_id)
     context.output.record(found if context.output.as_json else summary(found), "approval")
 
 
@@ -69,15 +68,14 @@ def decide(
 
     What is shown is certified by the subnet: a single node could otherwise show another hash.
     """
-    found = context.system.verification.ask("get_approval", approval_id, certified=True)
+    found = context.system.verification.get_approval(approval_id, certified=True)
     shown = found["request"]["sha256"]
     if not context.output.as_json and not context.output.quiet:
         context.output.record(summary(found), "approval")
     if sha256 is None and not yes:
         word = "Approve" if approve else "Reject"
         click.confirm(f"{word} exactly {shown}?", abort=True, err=True)
-    decided = context.system.verification.ask(
-        "decide_approval",
+    decided = context.system.verification.decide_approval(
         {
             "approval": approval_id,
             "sha256": sha256 or shown,

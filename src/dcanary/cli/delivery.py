@@ -20,10 +20,10 @@ def delivery() -> None:
 @pass_context
 def list_deliveries(context: Context, repository: str, limit: int, cursor: str | None) -> None:
     """Deliveries of a repository, newest first."""
-    answer = context.system.webhook.ask("list_deliveries", repository, page(limit, cursor))
+    answer = context.system.webhook.list_deliveries(repository, page(limit, cursor))
     rows = [{**item, "received": moment(item["received_ns"])} for item in answer["items"]]
     columns = ["delivery", "event", "ref", "run", "state", "received"]
-    show(context, answer, rows, columns, "no deliveries yet")
+    show(context, answer["next"], rows, columns, "no deliveries yet")
 
 
 @delivery.command("show")
@@ -32,7 +32,7 @@ def list_deliveries(context: Context, repository: str, limit: int, cursor: str |
 @pass_context
 def show_delivery(context: Context, repository: str, delivery_id: str) -> None:
     """One delivery."""
-    found = context.system.webhook.ask("get_delivery", repository, delivery_id)
+    found = context.system.webhook.get_delivery(repository, delivery_id)
     context.output.record(found, "delivery")
 
 
@@ -42,5 +42,5 @@ def show_delivery(context: Context, repository: str, delivery_id: str) -> None:
 @pass_context
 def replay(context: Context, repository: str, delivery_id: str) -> None:
     """Send a delivery on again whose run was never acknowledged."""
-    run = context.system.webhook.ask("replay_delivery", repository, delivery_id)
+    run = context.system.webhook.replay_delivery(repository, delivery_id)
     context.output.record({"run": run}, "run")

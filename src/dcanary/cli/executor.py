@@ -83,7 +83,7 @@ def stop(context: Context, name: str) -> None:
 @pass_context
 def list_executors(context: Context, limit: int, cursor: str | None) -> None:
     """Registered executors, by operator."""
-    answer = context.system.build_executor.ask("list_executors", page(limit, cursor))
+    answer = context.system.build_executor.list_executors(page(limit, cursor))
     rows = [
         {
             **item,
@@ -93,11 +93,11 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
         for item in answer["items"]
     ]
     columns = ["executor", "operator", "enabled", "runtimes", "jobs_committed", "last_seen"]
-    show(context, answer, rows, columns, "no executors: dcanary executor register")
+    show(context, answer["next"], rows, columns, "no executors: dcanary executor register")
 
 
 def _enable(context: Context, principal: str, enabled: bool) -> None:
-    context.system.build_executor.ask("set_executor_enabled", principal, enabled)
+    context.system.build_executor.set_executor_enabled(principal, enabled)
     context.output.say(f"{principal} is {'enabled' if enabled else 'disabled'}")
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar
 
 import click
 
 from dcanary.cli.context import Context
 
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R", bound=Mapping[str, object])
 
 
 def paged(function: F) -> F:
@@ -20,19 +21,33 @@ def paged(function: F) -> F:
     )(function)
 
 
-def page(limit: int, cursor: str | None) -> dict[str, Any]:
-    """A Candid PageRequest."""
+class PageRequest(TypedDict):
+    """Which part of a list is asked for; the same record in all five canisters."""
+
+    cursor: str | None
+    limit: int
+
+
+def page(limit: int, cursor: str | None) -> PageRequest:
+    """The request for a page of `limit` records after `cursor`."""
     return {"cursor": cursor, "limit": limit}
 
 
 def show(
     context: Context,
-    answer: dict[str, Any],
-    rows: list[dict[str, Any]],
-    columns: list[str],
+    after: str | None,
+    rows: Sequence[Mapping[str, object]],
+    columns: Sequence[str],
     empty: str,
 ) -> None:
     """Print a page and, for people, how to get the next one."""
     context.output.table(rows, columns, empty)
-    if answer.get("next"):
-        context.output.progress(f"more: add --cursor {answer['next']}")
+    if after:
+        context.output.progress(f"more: add --cursor {after}")
+
+
+def rows_of(
+    context: Context, items: Sequence[R], summary: Callable[[R], Mapping[str, object]]
+) -> Sequence[Mapping[str, object]]:
+    """The records themselves for programs (`--json`), their summaries for people."""
+    return items if context.output.as_json else [summary(item) for item in items]

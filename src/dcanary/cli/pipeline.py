@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import pipeline as operations
-from dcanary.cli.paging import page, paged, show
+from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
+from dcanary.client.types.pipeline_config import Pipeline
 
 
 @click.group()
@@ -29,7 +29,7 @@ _approvers = click.option(
 )
 
 
-def summary(found: dict[str, Any]) -> dict[str, Any]:
+def summary(found: Pipeline) -> dict[str, object]:
     definition = found["definition"]
     deploy = definition["deploy"]
     return {
@@ -49,7 +49,7 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _print(context: Context, found: dict[str, Any]) -> None:
+def _print(context: Context, found: Pipeline) -> None:
     if context.output.quiet:
         print(found["version"])
     else:
@@ -82,7 +82,7 @@ def schema(context: Context) -> None:
 def register(context: Context, file: Path, repository: str, approvers: tuple[str, ...]) -> None:
     """Register FILE as the pipeline of a repository."""
     definition = operations.definition(file, repository, approvers)
-    _print(context, context.system.pipeline_config.ask("register_pipeline", definition))
+    _print(context, context.system.pipeline_config.register_pipeline(definition))
 
 
 @pipeline.command()
@@ -93,7 +93,7 @@ def register(context: Context, file: Path, repository: str, approvers: tuple[str
 def update(context: Context, file: Path, repository: str, approvers: tuple[str, ...]) -> None:
     """Make FILE the next version of a repository's pipeline. Runs under way keep theirs."""
     definition = operations.definition(file, repository, approvers)
-    _print(context, context.system.pipeline_config.ask("update_pipeline", definition))
+    _print(context, context.system.pipeline_config.update_pipeline(definition))
 
 
 @pipeline.command("show")
@@ -104,9 +104,9 @@ def show_pipeline(context: Context, repository: str, version: int | None) -> Non
     """A repository's pipeline."""
     actor = context.system.pipeline_config
     if version is None:
-        found = actor.ask("get_pipeline_config", repository)
+        found = actor.get_pipeline_config(repository)
     else:
-        found = actor.ask("get_pipeline_version", repository, version)
+        found = actor.get_pipeline_version(repository, version)
     _print(context, found)
 
 
@@ -115,10 +115,10 @@ def show_pipeline(context: Context, repository: str, version: int | None) -> Non
 @pass_context
 def list_pipelines(context: Context, limit: int, cursor: str | None) -> None:
     """Registered pipelines."""
-    answer = context.system.pipeline_config.ask("list_pipelines", page(limit, cursor))
-    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
+    answer = context.system.pipeline_config.list_pipelines(page(limit, cursor))
+    rows = rows_of(context, answer["items"], summary)
     columns = ["repository", "version", "name", "stages", "deploys"]
-    show(context, answer, rows, columns, "no pipelines: dcanary pipeline register")
+    show(context, answer["next"], rows, columns, "no pipelines: dcanary pipeline register")
 
 
 @pipeline.command()
@@ -127,11 +127,9 @@ def list_pipelines(context: Context, limit: int, cursor: str | None) -> None:
 @pass_context
 def versions(context: Context, repository: str, limit: int, cursor: str | None) -> None:
     """All versions of a repository's pipeline, newest first."""
-    answer = context.system.pipeline_config.ask(
-        "list_pipeline_versions", repository, page(limit, cursor)
-    )
-    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
-    show(context, answer, rows, ["version", "created", "stages", "deploys"], "no versions")
+    answer = context.system.pipeline_config.list_pipeline_versions(repository, page(limit, cursor))
+    rows = rows_of(context, answer["items"], summary)
+    show(context, answer["next"], rows, ["version", "created", "stages", "deploys"], "no versions")
 
 
 @pipeline.command()
@@ -140,5 +138,5 @@ def versions(context: Context, repository: str, limit: int, cursor: str | None) 
 @pass_context
 def delete(context: Context, repository: str) -> None:
     """Delete a repository's pipeline; its runs stay on record."""
-    context.system.pipeline_config.ask("delete_pipeline", repository)
+    context.system.pipeline_config.delete_pipeline(repository)
     context.output.say(f"the pipeline of {repository} is deleted")

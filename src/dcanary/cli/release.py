@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import wait_for_release
-from dcanary.cli.paging import page, paged, show
+from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
+from dcanary.client.types.deployment import Release
 
 
 @click.group()
@@ -17,7 +16,7 @@ def release() -> None:
     """Look at releases and take them back."""
 
 
-def summary(found: dict[str, Any]) -> dict[str, Any]:
+def summary(found: Release) -> dict[str, object]:
     order = found["order"]
     return {
         "release": found["release"],
@@ -41,10 +40,10 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
 @pass_context
 def list_releases(context: Context, target: str | None, limit: int, cursor: str | None) -> None:
     """Releases, newest first."""
-    answer = context.system.deployment.ask("list_releases", target, page(limit, cursor))
-    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
+    answer = context.system.deployment.list_releases(target, page(limit, cursor))
+    rows = rows_of(context, answer["items"], summary)
     columns = ["release", "state", "target", "mode", "run", "sha256"]
-    show(context, answer, rows, columns, "no releases yet")
+    show(context, answer["next"], rows, columns, "no releases yet")
 
 
 @release.command("show")
@@ -52,7 +51,7 @@ def list_releases(context: Context, target: str | None, limit: int, cursor: str 
 @pass_context
 def show_release(context: Context, release_id: str) -> None:
     """One release."""
-    found = context.system.deployment.ask("get_release", release_id)
+    found = context.system.deployment.get_release(release_id)
     context.output.record(found if context.output.as_json else summary(found), "release")
 
 
@@ -72,6 +71,6 @@ def watch(context: Context, release_id: str, timeout: float) -> None:
 @pass_context
 def rollback(context: Context, release_id: str, timeout: float) -> None:
     """Return the target to the module and state it had before RELEASE_ID."""
-    context.system.deployment.ask("rollback_release", release_id)
+    context.system.deployment.rollback_release(release_id)
     found = wait_for_release(context.system, release_id, timeout, context.output.progress)
     context.output.record(found if context.output.as_json else summary(found), "release")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import click
 
@@ -11,6 +11,7 @@ from dcanary.cli.operations import register as operations
 from dcanary.cli.operations.secrets import new_secret_file, read_secret
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment
+from dcanary.client.types.webhook import Repository
 
 
 @click.group()
@@ -49,7 +50,7 @@ def add(
 @pass_context
 def webhook(context: Context, name: str) -> None:
     """The URL that the forge of a registered repository must post to."""
-    found = context.system.webhook.ask("get_repository", name)
+    found = context.system.webhook.get_repository(name)
     provider = str(next(iter(found["provider"]))).lower()
     url = operations.webhook_url(context.system.config, provider, name)
     context.output.record({"repository": name, "webhook": url}, "webhook")
@@ -60,9 +61,11 @@ def webhook(context: Context, name: str) -> None:
 @pass_context
 def list_repositories(context: Context, limit: int, cursor: str | None) -> None:
     """Registered repositories."""
-    answer = context.system.webhook.ask("list_repositories", page(limit, cursor))
+    answer = context.system.webhook.list_repositories(page(limit, cursor))
     columns = ["repository", "clone_url", "deliveries", "rejected"]
-    show(context, answer, answer["items"], columns, "no repositories: dcanary repository add")
+    show(
+        context, answer["next"], answer["items"], columns, "no repositories: dcanary repository add"
+    )
 
 
 @repository.command("show")
@@ -70,7 +73,7 @@ def list_repositories(context: Context, limit: int, cursor: str | None) -> None:
 @pass_context
 def show_repository(context: Context, name: str) -> None:
     """All of a repository but its secrets."""
-    found = context.system.webhook.ask("get_repository", name)
+    found = context.system.webhook.get_repository(name)
     context.output.record(_readable(found, context.output.as_json), "repository")
 
 
@@ -80,7 +83,7 @@ def show_repository(context: Context, name: str) -> None:
 @pass_context
 def rotate_secret(context: Context, name: str, secret_file: str) -> None:
     """Add a new secret; the one before stays valid until drop-old-secret."""
-    context.system.webhook.ask("rotate_secret", name, read_secret(secret_file))
+    context.system.webhook.rotate_secret(name, read_secret(secret_file))
     context.output.say(f"{name} now accepts the new secret and the one before")
 
 
@@ -89,7 +92,7 @@ def rotate_secret(context: Context, name: str, secret_file: str) -> None:
 @pass_context
 def drop_old_secret(context: Context, name: str) -> None:
     """End a rotation: only the newest secret stays valid."""
-    context.system.webhook.ask("drop_old_secret", name)
+    context.system.webhook.drop_old_secret(name)
     context.output.say(f"{name} accepts its newest secret only")
 
 
@@ -99,11 +102,11 @@ def drop_old_secret(context: Context, name: str) -> None:
 @pass_context
 def delete(context: Context, name: str) -> None:
     """Forget a repository; its runs and releases stay on record."""
-    context.system.webhook.ask("delete_repository", name)
+    context.system.webhook.delete_repository(name)
     context.output.say(f"{name} is forgotten")
 
 
-def _readable(found: dict[str, Any], as_json: bool) -> dict[str, Any]:
+def _readable(found: Repository, as_json: bool) -> Mapping[str, object]:
     if as_json:
         return found
     return {**found, "registered_ns": moment(found["registered_ns"])}

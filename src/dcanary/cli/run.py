@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import Ended, describe, state_of, wait_for_run
-from dcanary.cli.paging import page, paged, show
+from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment, seconds
+from dcanary.client.types.build_executor import Run
+from dcanary.client.types.verification import Round
 
 
 @click.group()
@@ -18,7 +19,7 @@ def run() -> None:
     """Start, watch and read runs."""
 
 
-def summary(found: dict[str, Any]) -> dict[str, Any]:
+def summary(found: Run) -> dict[str, object]:
     return {
         "run": found["run"],
         "state": found["state"],
@@ -38,10 +39,10 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
 @pass_context
 def list_runs(context: Context, repository: str | None, limit: int, cursor: str | None) -> None:
     """Runs, newest first."""
-    answer = context.system.build_executor.ask("list_runs", repository, page(limit, cursor))
-    rows = answer["items"] if context.output.as_json else [summary(i) for i in answer["items"]]
+    answer = context.system.build_executor.list_runs(repository, page(limit, cursor))
+    rows = rows_of(context, answer["items"], summary)
     columns = ["run", "state", "repository", "ref", "commit", "took"]
-    show(context, answer, rows, columns, "no runs yet: push to a registered repository")
+    show(context, answer["next"], rows, columns, "no runs yet: push to a registered repository")
 
 
 @run.command("show")
@@ -49,13 +50,11 @@ def list_runs(context: Context, repository: str | None, limit: int, cursor: str 
 @pass_context
 def show_run(context: Context, run_id: str) -> None:
     """One run: its stages, their votes and their files."""
-    found = context.system.build_executor.ask("get_run", run_id)
+    found = context.system.build_executor.get_run(run_id)
     rounds = {}
     for stage in found["stages"]:
         if not {"Waiting", "Skipped"} & set(stage["state"]):
-            rounds[stage["name"]] = context.system.verification.ask(
-                "get_round", run_id, stage["name"]
-            )
+            rounds[stage["name"]] = context.system.verification.get_round(run_id, stage["name"])
     if context.output.as_json or context.output.quiet:
         context.output.record({**found, "rounds": rounds}, "run")
         return
@@ -66,7 +65,7 @@ def show_run(context: Context, run_id: str) -> None:
             context.output.say(f"  {line}")
 
 
-def votes(voted: dict[str, Any]) -> list[str]:
+def votes(voted: Round) -> list[str]:
     """Each operator's vote, the verdict and the disputes, a line each."""
     lines = []
     for vote in voted["votes"]:
@@ -105,8 +104,8 @@ def watch(context: Context, run_id: str, timeout: float) -> None:
 @pass_context
 def start(context: Context, repository: str, sha: str, ref: str, message: str) -> None:
     """Start a run by hand."""
-    made = context.system.webhook.ask(
-        "trigger_run", {"repository": repository, "ref": ref, "sha": sha, "message": message}
+    made = context.system.webhook.trigger_run(
+        {"repository": repository, "ref": ref, "sha": sha, "message": message}
     )
     context.output.record({"run": made}, "run")
 
@@ -116,7 +115,7 @@ def start(context: Context, repository: str, sha: str, ref: str, message: str) -
 @pass_context
 def cancel(context: Context, run_id: str) -> None:
     """Cancel a run that has not ended."""
-    context.system.build_executor.ask("cancel_run", run_id)
+    context.system.build_executor.cancel_run(run_id)
     context.output.say(f"{run_id} is cancelled")
 
 
@@ -126,9 +125,9 @@ def cancel(context: Context, run_id: str) -> None:
 @pass_context
 def jobs(context: Context, run_id: str, limit: int, cursor: str | None) -> None:
     """Who builds what, and which leases were lost."""
-    answer = context.system.build_executor.ask("list_jobs", run_id, page(limit, cursor))
+    answer = context.system.build_executor.list_jobs(run_id, page(limit, cursor))
     columns = ["job", "state", "operator", "executor", "attempt", "log_bytes"]
-    show(context, answer, answer["items"], columns, "no jobs yet")
+    show(context, answer["next"], answer["items"], columns, "no jobs yet")
 
 
 @run.command()
@@ -138,7 +137,7 @@ def log(context: Context, job_id: str) -> None:
     """The log of a job, such as run-1/build/0, as its executor sent it."""
     offset = 0
     while True:
-        piece = context.system.build_executor.ask("get_log", job_id, offset)
+        piece = context.system.build_executor.get_log(job_id, offset)
         sys.stdout.write(bytes(piece["content"]).decode(errors="replace"))
         offset += len(piece["content"])
         if not piece["content"] or offset >= piece["total"]:

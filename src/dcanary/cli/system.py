@@ -118,7 +118,7 @@ def status(context: Context) -> None:
     rows: list[dict[str, Any]] = []
     for name in CANISTERS:
         actor = context.system.actor(name)
-        health = actor.call("health")
+        health = actor.health()
         module = context.system.connection.module_hash(actor.raw)
         rows.append({"canister": name, "principal": actor.canister, **health, "module": module})
     context.output.table(

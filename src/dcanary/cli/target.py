@@ -55,9 +55,9 @@ def add(
 @pass_context
 def list_targets(context: Context, limit: int, cursor: str | None) -> None:
     """Registered targets."""
-    answer = context.system.deployment.ask("list_targets", page(limit, cursor))
+    answer = context.system.deployment.list_targets(page(limit, cursor))
     columns = ["target", "repository", "network", "canister", "last_release", "busy"]
-    show(context, answer, answer["items"], columns, "no targets: dcanary target add")
+    show(context, answer["next"], answer["items"], columns, "no targets: dcanary target add")
 
 
 @target.command("show")
@@ -65,11 +65,12 @@ def list_targets(context: Context, limit: int, cursor: str | None) -> None:
 @pass_context
 def show_target(context: Context, name: str) -> None:
     """One target, and the module hash that the network certifies for its canister."""
-    found = context.system.deployment.ask("get_target", name)
+    found = context.system.deployment.get_target(name)
+    shown: dict[str, object] = {**found}
     if found["canister"] is not None:
         certified = context.system.connection.module_hash(from_text(found["canister"]))
-        found = {**found, "certified_module_hash": certified}
-    context.output.record(found, "target")
+        shown["certified_module_hash"] = certified
+    context.output.record(shown, "target")
 
 
 @target.command()
@@ -79,7 +80,7 @@ def show_target(context: Context, name: str) -> None:
 @pass_context
 def call(context: Context, name: str, method: str, arguments: str) -> None:
     """Call METHOD of the target's canister; ARGUMENTS is a JSON list such as '["text", 3]'."""
-    found = context.system.deployment.ask("get_target", name)
+    found = context.system.deployment.get_target(name)
     if found["canister"] is None:
         raise ClientError(f"{name} has no canister yet", "its first release creates one")
     actor = Actor.from_metadata(context.system.connection, found["canister"])

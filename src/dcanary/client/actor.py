@@ -5,7 +5,9 @@ Records are dicts, variants one-key dicts, opt None or the value, blobs bytes, p
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
 
 from dcanary.candid import Interface, parse_interface
 from dcanary.client import principal
@@ -14,7 +16,10 @@ from dcanary.client.transport import Connection
 
 
 class Actor:
-    """Typed calls to one canister."""
+    """Calls to one canister by an interface that is known at run time only."""
+
+    misfit: ClassVar[str] = ""
+    """What to do when a reply does not fit the interface."""
 
     def __init__(self, connection: Connection, canister: str, interface: Interface) -> None:
         self.connection = connection
@@ -59,7 +64,9 @@ class Actor:
         try:
             values = signature.decode(reply)
         except (TypeError, ValueError) as error:
-            raise NetworkError(f"{method}: the reply does not fit the interface: {error}") from None
+            raise NetworkError(
+                f"{method}: the reply does not fit the interface: {error}", self.misfit
+            ) from None
         if not values:
             return None
         return values[0] if len(values) == 1 else tuple(values)
@@ -73,3 +80,23 @@ class Actor:
             kind, sentence = next(iter(reply["Err"].items()))
             raise RefusedError(kind, sentence, method)
         raise NetworkError(f"{method}: the reply is neither Ok nor Err")
+
+
+class Canister(Actor):
+    """Base of the generated classes (`client/types/`): calls by an interface that is shipped.
+
+    Not by the one that the canister publishes: callers use the fields of the shipped one, and
+    reading it would cost every command a certified answer per canister.
+    """
+
+    did: ClassVar[str]
+    misfit = "are the canisters of another version? bring them up to date: dcanary system deploy"
+
+    def __init__(self, connection: Connection, canister: str) -> None:
+        super().__init__(connection, canister, shipped_interface(self.did))
+
+
+@cache
+def shipped_interface(file: str) -> Interface:
+    """The interface in a file of `client/types/`, parsed once."""
+    return parse_interface((Path(__file__).parent / "types" / file).read_text(encoding="utf-8"))

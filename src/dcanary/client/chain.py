@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dcanary.client.system import System
+from dcanary.client.types.build_executor import (
+    ChunkInput,
+    ChunkRequest,
+    CommitmentInput,
+    Heartbeat,
+    Lease,
+    LeaseRequest,
+    Work,
+)
+from dcanary.client.types.verification import RevealInput, Round
 
 
 class SystemChain:
@@ -22,33 +30,32 @@ class SystemChain:
         """Principal that this chain's calls are signed by."""
         return self._system.connection.sender
 
-    def has_work(self, request: dict[str, Any]) -> bool:
-        return bool(self._system.build_executor.call("has_work", request))
+    def has_work(self, request: LeaseRequest) -> bool:
+        return self._system.build_executor.has_work(request)
 
-    def lease_work(self, request: dict[str, Any]) -> dict[str, Any] | None:
-        work: dict[str, Any] | None = self._system.build_executor.ask("lease_work", request)
-        return work
+    def lease_work(self, request: LeaseRequest) -> Work | None:
+        return self._system.build_executor.lease_work(request)
 
-    def heartbeat(self, beat: dict[str, Any]) -> dict[str, Any]:
-        return dict(self._system.build_executor.ask("heartbeat", beat))
+    def heartbeat(self, beat: Heartbeat) -> Lease:
+        return self._system.build_executor.heartbeat(beat)
 
     def release_work(self, job: str, attempt: int, reason: str) -> None:
-        self._system.build_executor.ask("release_work", job, attempt, reason)
+        self._system.build_executor.release_work(job, attempt, reason)
 
-    def submit_commitment(self, commitment: dict[str, Any]) -> None:
-        self._system.build_executor.ask("submit_commitment", commitment)
+    def submit_commitment(self, commitment: CommitmentInput) -> None:
+        self._system.build_executor.submit_commitment(commitment)
 
-    def get_round(self, run: str, stage: str) -> dict[str, Any]:
-        return dict(self._system.verification.ask("get_round", run, stage))
+    def get_round(self, run: str, stage: str) -> Round:
+        return self._system.verification.get_round(run, stage)
 
-    def reveal(self, attestation: dict[str, Any]) -> None:
-        self._system.verification.ask("reveal", attestation)
+    def reveal(self, attestation: RevealInput) -> None:
+        self._system.verification.reveal(attestation)
 
-    def upload_chunk(self, chunk: dict[str, Any]) -> None:
-        self._system.build_executor.ask("upload_chunk", chunk)
+    def upload_chunk(self, chunk: ChunkInput) -> None:
+        self._system.build_executor.upload_chunk(chunk)
 
     def finish_upload(self, run: str, stage: str, path: str) -> None:
-        self._system.build_executor.ask("finish_upload", run, stage, path)
+        self._system.build_executor.finish_upload(run, stage, path)
 
-    def read_chunk(self, request: dict[str, Any]) -> bytes:
-        return bytes(self._system.build_executor.ask("read_chunk", request))
+    def read_chunk(self, request: ChunkRequest) -> bytes:
+        return self._system.build_executor.read_chunk(request)

@@ -6,16 +6,25 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dcanary.client import principal
-from dcanary.client.actor import Actor
 from dcanary.client.errors import ConfigError
 from dcanary.client.identity import Signer
+from dcanary.client.names import CANISTERS
 from dcanary.client.transport import Connection, NetworkAddress
+from dcanary.client.types.build_executor import BuildExecutor
+from dcanary.client.types.deployment import Deployment
+from dcanary.client.types.pipeline_config import PipelineConfig
+from dcanary.client.types.verification import Verification
+from dcanary.client.types.webhook import Siblings, Webhook
 
-CANISTERS = ("webhook", "pipeline_config", "build_executor", "verification", "deployment")
+__all__ = ["CANISTERS", "System", "SystemConfig"]
+
 FILE_VERSION = 1
+
+AnyCanister = Webhook | PipelineConfig | BuildExecutor | Verification | Deployment
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,17 @@ class SystemConfig:
 
     network: NetworkAddress
     canisters: Mapping[str, str]
+
+    @property
+    def siblings(self) -> Siblings:
+        """The five principals, as each canister is told them."""
+        return {
+            "webhook": self.canisters["webhook"],
+            "pipeline_config": self.canisters["pipeline_config"],
+            "build_executor": self.canisters["build_executor"],
+            "verification": self.canisters["verification"],
+            "deployment": self.canisters["deployment"],
+        }
 
     def save(self, path: Path) -> None:
         """Write atomically, so that a reader never sees half a file."""
@@ -63,40 +83,37 @@ class SystemConfig:
 
 
 class System:
-    """The five canisters, called by one identity. Interfaces are read once, certified."""
+    """The five canisters, called by one identity."""
 
     def __init__(self, config: SystemConfig, identity: Signer | None = None) -> None:
         self.config = config
         self.connection = Connection(config.network, identity)
-        self._actors: dict[str, Actor] = {}
 
     def close(self) -> None:
+        """Close the connection; calls after it fail."""
         self.connection.close()
 
-    def actor(self, name: str) -> Actor:
-        """The canister of that name. Raises ClientError when it does not answer."""
-        found = self._actors.get(name)
-        if found is None:
-            found = Actor.from_metadata(self.connection, self.config.canisters[name])
-            self._actors[name] = found
+    def actor(self, name: str) -> AnyCanister:
+        """The canister of that name, for what all five have."""
+        found: AnyCanister = getattr(self, name)
         return found
 
-    @property
-    def webhook(self) -> Actor:
-        return self.actor("webhook")
+    @cached_property
+    def webhook(self) -> Webhook:
+        return Webhook(self.connection, self.config.canisters["webhook"])
 
-    @property
-    def pipeline_config(self) -> Actor:
-        return self.actor("pipeline_config")
+    @cached_property
+    def pipeline_config(self) -> PipelineConfig:
+        return PipelineConfig(self.connection, self.config.canisters["pipeline_config"])
 
-    @property
-    def build_executor(self) -> Actor:
-        return self.actor("build_executor")
+    @cached_property
+    def build_executor(self) -> BuildExecutor:
+        return BuildExecutor(self.connection, self.config.canisters["build_executor"])
 
-    @property
-    def verification(self) -> Actor:
-        return self.actor("verification")
+    @cached_property
+    def verification(self) -> Verification:
+        return Verification(self.connection, self.config.canisters["verification"])
 
-    @property
-    def deployment(self) -> Actor:
-        return self.actor("deployment")
+    @cached_property
+    def deployment(self) -> Deployment:
+        return Deployment(self.connection, self.config.canisters["deployment"])

@@ -1,11 +1,21 @@
 """What an executor asks of the chain: `build_executor` and `verification`, as seen by one key.
 
 Values are plain Candid values: records and variants are mappings (a variant has one case), an
-absent opt is None, a principal its text, a blob bytes. Records are those of
-`canisters/shared/run_types.py` and `attestation_types.py`.
+absent opt is None, a principal its text, a blob bytes. Their types are made from the interfaces.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
+
+from dcanary.client.types.build_executor import (
+    ChunkInput,
+    ChunkRequest,
+    CommitmentInput,
+    Heartbeat,
+    Lease,
+    LeaseRequest,
+    Work,
+)
+from dcanary.client.types.verification import RevealInput, Round
 
 
 class Chain(Protocol):
@@ -15,15 +25,15 @@ class Chain(Protocol):
     `RejectedError` when the call is rejected, and `NetworkError` when nothing answers.
     """
 
-    def has_work(self, request: dict[str, Any]) -> bool:
+    def has_work(self, request: LeaseRequest) -> bool:
         """Query with a LeaseRequest: whether `lease_work` would give something now."""
         ...
 
-    def lease_work(self, request: dict[str, Any]) -> dict[str, Any] | None:
+    def lease_work(self, request: LeaseRequest) -> Work | None:
         """Work for a LeaseRequest: `{"Build": …}`, `{"Upload": …}` or None."""
         ...
 
-    def heartbeat(self, beat: dict[str, Any]) -> dict[str, Any]:
+    def heartbeat(self, beat: Heartbeat) -> Lease:
         """Keep a lease with a Heartbeat; answers a Lease."""
         ...
 
@@ -31,19 +41,19 @@ class Chain(Protocol):
         """Give a leased job up."""
         ...
 
-    def submit_commitment(self, commitment: dict[str, Any]) -> None:
+    def submit_commitment(self, commitment: CommitmentInput) -> None:
         """Send a CommitmentInput; the same one again is accepted."""
         ...
 
-    def get_round(self, run: str, stage: str) -> dict[str, Any]:
+    def get_round(self, run: str, stage: str) -> Round:
         """Query: the Round of a stage."""
         ...
 
-    def reveal(self, attestation: dict[str, Any]) -> None:
+    def reveal(self, attestation: RevealInput) -> None:
         """Send a RevealInput."""
         ...
 
-    def upload_chunk(self, chunk: dict[str, Any]) -> None:
+    def upload_chunk(self, chunk: ChunkInput) -> None:
         """Send a ChunkInput; the same one again is accepted."""
         ...
 
@@ -51,6 +61,6 @@ class Chain(Protocol):
         """All chunks of a file are sent: the canister recomputes its hash."""
         ...
 
-    def read_chunk(self, request: dict[str, Any]) -> bytes:
+    def read_chunk(self, request: ChunkRequest) -> bytes:
         """Query with a ChunkRequest: bytes of a stored artifact."""
         ...

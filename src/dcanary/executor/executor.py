@@ -8,9 +8,11 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dcanary.client.errors import ClientError, RefusedError
+from dcanary.client.types.build_executor import BuildWork, Heartbeat, LeaseRequest, UploadWork
+from dcanary.client.types.verification import Outcome, RevealInput, Round, Verdict, Vote
 from dcanary.executor.attestation import Attestation
 from dcanary.executor.building import Build, BuildReport
 from dcanary.executor.chain import Chain
@@ -96,10 +98,8 @@ class Executor:
         busy = self._tend()
         if self._stopping.is_set():
             return busy
-        request = {
-            "runtimes": [{name.capitalize(): None} for name in self._runtimes],
-            "holds": self._holds(),
-        }
+        offered = [{name.capitalize(): None} for name in self._runtimes]
+        request = cast(LeaseRequest, {"runtimes": offered, "holds": self._holds()})
         if not self._chain.has_work(request):
             return busy
         work = self._chain.lease_work(request)
@@ -125,7 +125,7 @@ class Executor:
 
     # Building
 
-    def _build(self, work: dict[str, Any]) -> None:
+    def _build(self, work: BuildWork) -> None:
         job = work["job"]
         runtime = self._runtimes.get(next(iter(work["stage"]["runtime"])).lower())
         if runtime is None:
@@ -261,9 +261,9 @@ class Executor:
             return True
         return False
 
-    def _settle(self, held: HeldJob, round_: dict[str, Any]) -> None:
-        verdict = round_["verdict"] or {"jobs": [], "reason": "no verdict"}
-        if held.job in verdict["jobs"] and held.attestation.files:
+    def _settle(self, held: HeldJob, round_: Round) -> None:
+        verdict = round_["verdict"]
+        if verdict is not None and held.job in verdict["jobs"] and held.attestation.files:
             self._state.advance(held, "agreed")
         else:
             self._state.forget(held.job)
@@ -284,10 +284,12 @@ class Executor:
         self._state.advance(held, "revealed")
         self._config.report(f"{held.job}: revealed")
 
-    def revelation(self, held: HeldJob) -> dict[str, Any]:
+    def revelation(self, held: HeldJob) -> RevealInput:
         """The RevealInput of a job."""
         attestation = held.attestation
-        outcome = {"Failed": attestation.reason} if attestation.reason else {"Succeeded": None}
+        outcome: Outcome = (
+            {"Failed": attestation.reason} if attestation.reason else {"Succeeded": None}
+        )
         return {
             "job": held.job,
             "run": held.run,
@@ -301,17 +303,16 @@ class Executor:
             "nonce": attestation.nonce,
         }
 
-    def _vote(self, held: HeldJob) -> dict[str, Any] | None:
+    def _vote(self, held: HeldJob) -> Vote | None:
         try:
             round_ = self._chain.get_round(held.run, held.stage)
         except RefusedError:
             return None
-        votes: list[dict[str, Any]] = round_["votes"]
-        return next((vote for vote in votes if vote["job"] == held.job), None)
+        return next((vote for vote in round_["votes"] if vote["job"] == held.job), None)
 
     # Uploading
 
-    def _upload(self, work: dict[str, Any]) -> None:
+    def _upload(self, work: UploadWork) -> None:
         held = self._state.get(work["job"])
         if held is None:
             self._config.report(f"{work['job']}: asked for files that are not here any more")
@@ -330,7 +331,7 @@ class _Lease:
     """One job's lease: kept by heartbeats, which carry the log."""
 
     def __init__(
-        self, chain: Chain, work: dict[str, Any], log: LogBuffer, config: ExecutorConfig
+        self, chain: Chain, work: BuildWork, log: LogBuffer, config: ExecutorConfig
     ) -> None:
         self._chain, self._work, self._log, self._config = chain, work, log, config
         self._offset = 0
@@ -356,7 +357,7 @@ class _Lease:
 
     def _beat(self, chunk: bytes) -> bool:
         self._last = time.monotonic()
-        beat = {
+        beat: Heartbeat = {
             "job": self._work["job"],
             "attempt": self._work["attempt"],
             "offset": self._offset,
@@ -392,7 +393,8 @@ def _held(work: Any, attestation: Attestation, report: BuildReport) -> HeldJob:
     )
 
 
-def _verdict_text(verdict: dict[str, Any]) -> str:
-    kind = next(iter(verdict.get("kind", {"none": None})))
-    reason = verdict.get("reason", "")
-    return f"{kind}: {reason}" if reason else kind
+def _verdict_text(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "none"
+    kind = next(iter(verdict["kind"]))
+    return f"{kind}: {verdict['reason']}" if verdict["reason"] else kind

@@ -1,8 +1,8 @@
 """Artifact bytes between the executor and the chain, in chunks, checked by their hashes."""
 
 import hashlib
-from typing import Any
 
+from dcanary.client.types.build_executor import BuildWork, ChunkRequest, File, UploadWork
 from dcanary.executor.chain import Chain
 from dcanary.executor.source import Entry, SourceError
 from dcanary.executor.state import State
@@ -11,7 +11,7 @@ CHUNK_BYTES = 1_000_000
 MAX_INPUT_BYTES = 256 * 1024 * 1024
 
 
-def fetch_inputs(chain: Chain, work: dict[str, Any]) -> list[Entry]:
+def fetch_inputs(chain: Chain, work: BuildWork) -> list[Entry]:
     """The files of earlier stages that a job finds in its checkout.
 
     Raises SourceError when they are too large, or are not the bytes that their hash names.
@@ -22,12 +22,12 @@ def fetch_inputs(chain: Chain, work: dict[str, Any]) -> list[Entry]:
     return [_fetch(chain, work["run"], item["stage"], item["file"]) for item in work["inputs"]]
 
 
-def _fetch(chain: Chain, run: str, stage: str, file: dict[str, Any]) -> Entry:
+def _fetch(chain: Chain, run: str, stage: str, file: File) -> Entry:
     path, size = file["path"], file["size"]
     content = b""
     while len(content) < size:
         index = len(content) // CHUNK_BYTES
-        request = {"run": run, "stage": stage, "path": path, "index": index}
+        request: ChunkRequest = {"run": run, "stage": stage, "path": path, "index": index}
         chunk = chain.read_chunk(request)
         if len(chunk) != min(CHUNK_BYTES, size - len(content)):
             raise SourceError(f"chunk {index} of {stage}'s {path} has {len(chunk)} bytes")
@@ -37,13 +37,20 @@ def _fetch(chain: Chain, run: str, stage: str, file: dict[str, Any]) -> Entry:
     return Entry(path, "100644", content)
 
 
-def upload_files(chain: Chain, work: dict[str, Any], state: State) -> None:
+def upload_files(chain: Chain, work: UploadWork, state: State) -> None:
     """Send the files of an UploadWork from what is held. Sending a chunk again does no harm."""
     for file in work["files"]:
-        place = {"run": work["run"], "stage": work["stage"], "path": file["path"]}
         with state.file(work["job"], file["sha256"]).open("rb") as content:
             index = 0
             while chunk := content.read(CHUNK_BYTES):
-                chain.upload_chunk({**place, "index": index, "content": chunk})
+                chain.upload_chunk(
+                    {
+                        "run": work["run"],
+                        "stage": work["stage"],
+                        "path": file["path"],
+                        "index": index,
+                        "content": chunk,
+                    }
+                )
                 index += 1
         chain.finish_upload(work["run"], work["stage"], file["path"])

@@ -3,8 +3,8 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from dcanary.client.types.verification import RevealInput
 from dcanary.executor.executor import Executor
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.state import HeldJob
@@ -45,8 +45,10 @@ class UnrevealingExecutor(Executor):
 class LyingExecutor(Executor):
     """Reveals something else than it committed to."""
 
-    def revelation(self, held: HeldJob) -> dict[str, Any]:
+    def revelation(self, held: HeldJob) -> RevealInput:
         """The honest RevealInput with another hash for each file, and another environment."""
         honest = super().revelation(held)
-        files = [{**file, "sha256": "0" * 64} for file in honest["files"]]
-        return {**honest, "files": files, "environment": "0" * 64}
+        for file in honest["files"]:
+            file["sha256"] = "0" * 64
+        honest["environment"] = "0" * 64
+        return honest

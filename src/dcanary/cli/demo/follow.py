@@ -10,6 +10,7 @@ from dcanary.cli.demo.reporter import Reporter
 from dcanary.cli.operations.watch import ENDED_RUN, describe, state_of
 from dcanary.client.errors import ClientError, RefusedError
 from dcanary.client.system import System
+from dcanary.client.types.build_executor import Run, StageStatus
 
 POLL_SECONDS = 0.25
 
@@ -23,10 +24,10 @@ class Follower:
         self._told: dict[str, str] = {}
         self._when: dict[str, float] = {}
 
-    def until_ended(self, runs: Sequence[str], timeout: float) -> dict[str, dict[str, Any]]:
+    def until_ended(self, runs: Sequence[str], timeout: float) -> dict[str, Run]:
         """The runs when all have ended. Raises ClientError after `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        ended: dict[str, dict[str, Any]] = {}
+        ended: dict[str, Run] = {}
         while len(ended) < len(runs):
             for run in runs:
                 if run in ended:
@@ -47,13 +48,13 @@ class Follower:
             self._when[key] = self._reporter.elapsed()
             self._reporter.detail(text, **data)
 
-    def summarise(self, found: dict[str, Any]) -> None:
+    def summarise(self, found: Run) -> None:
         """One table per run: who built which stage when, and what each operator voted."""
         run = found["run"]
         rows = []
         for stage in found["stages"]:
             place = f"{run} {stage['name']}"
-            voted = self._system.verification.ask("get_round", run, stage["name"])
+            voted = self._system.verification.get_round(run, stage["name"])
             for vote in sorted(voted["votes"], key=lambda one: str(one["operator"])):
                 key = f"{place} {vote['operator']}"
                 agreed = voted["verdict"] and vote["job"] in voted["verdict"]["jobs"]
@@ -76,15 +77,15 @@ class Follower:
         seen = self._when.get(key)
         return "-" if seen is None else f"{seen:.1f} s"
 
-    def _look(self, run: str) -> dict[str, Any] | None:
+    def _look(self, run: str) -> Run | None:
         try:
-            found: dict[str, Any] = self._system.build_executor.ask("get_run", run)
+            found = self._system.build_executor.get_run(run)
         except RefusedError as error:
             if error.kind == "NotFound":
                 return None  # accepted by the webhook, not yet queued
             raise
         name = found["source"]["repository"]
-        jobs = self._system.build_executor.ask("list_jobs", run, {"cursor": None, "limit": 100})
+        jobs = self._system.build_executor.list_jobs(run, {"cursor": None, "limit": 100})
         for job in sorted(jobs["items"], key=lambda item: str(item["job"])):
             state = state_of(job)
             if state == "Leased":
@@ -101,11 +102,11 @@ class Follower:
         self._tell(run, describe(found["state"]), f"{run} is {describe(found['state'])}", run=run)
         return found
 
-    def _look_at_stage(self, run: str, stage: dict[str, Any]) -> None:
+    def _look_at_stage(self, run: str, stage: StageStatus) -> None:
         if {"Waiting", "Skipped"} & set(stage["state"]):
             return
         try:
-            voted = self._system.verification.ask("get_round", run, stage["name"])
+            voted = self._system.verification.get_round(run, stage["name"])
         except RefusedError:
             return
         place = f"{run} {stage['name']}"

@@ -194,7 +194,7 @@ class MainJob:
         folder = self.home / "work" / example.name
         make_working_copy(example, folder, clone_url)
         definition = pipeline_operations.definition(folder, example.name, [self.approver.principal])
-        self.system.pipeline_config.ask("register_pipeline", definition)
+        self.system.pipeline_config.register_pipeline(definition)
         register_operations.target(
             self.system, example.name, example.name, controllers=[self.owner.principal]
         )
@@ -217,8 +217,8 @@ class MainJob:
         return runs
 
     def _run_of(self, repository: str, sha: str) -> str | None:
-        page = {"cursor": None, "limit": 20}
-        for item in self.system.webhook.ask("list_deliveries", repository, page)["items"]:
+        listed = self.system.webhook.list_deliveries(repository, {"cursor": None, "limit": 20})
+        for item in listed["items"]:
             if item["sha"] == sha:
                 if item["run"] is None:
                     raise ClientError(f"the push of {sha} was {describe(item['state'])}")
@@ -247,27 +247,27 @@ class MainJob:
 
     def _release(self, example: Example, run: str, approver: System) -> None:
         approval = self._wait_for(
-            lambda: self.system.build_executor.ask("get_run", run)["approval"],
+            lambda: self.system.build_executor.get_run(run)["approval"],
             lambda: None,
             f"the approval request of {run}",
         )
-        asked = approver.verification.ask("get_approval", approval)
+        asked = approver.verification.get_approval(approval)
         sha256 = asked["request"]["sha256"]
         self.report.detail(
             f"{approval}: {example.name} wants {next(iter(asked['request']['mode']))} of {sha256}",
             approval=approval,
             sha256=sha256,
         )
-        approver.verification.ask(
-            "decide_approval",
+        approver.verification.decide_approval(
             {"approval": approval, "sha256": sha256, "approve": True, "comment": "demo"},
         )
         release = self._wait_for(
-            lambda: approver.verification.ask("get_approval", approval)["state"].get("Released"),
+            lambda: approver.verification.get_approval(approval)["state"].get("Released"),
             lambda: None,
             f"the release of {approval}",
         )
         found = wait_for_release(self.system, release, RELEASE_SECONDS, self._progress)
+        assert found["canister"] is not None
         certified = self.system.connection.module_hash(from_text(found["canister"]))
         if certified is None or certified.hex() != sha256:
             raise ClientError(f"{release}: the network certifies another module than was approved")
@@ -279,7 +279,8 @@ class MainJob:
         )
 
     def _call(self, example: Example, *methods: str) -> None:
-        target = self.system.deployment.ask("get_target", example.name)
+        target = self.system.deployment.get_target(example.name)
+        assert target["canister"] is not None
         actor = Actor.from_metadata(self.system.connection, target["canister"])
         for method in methods:
             answer = actor.call(method)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from dcanary.cli.errors import UsageTrouble, translated
+from dcanary.client.types.pipeline_config import PipelineInput
 from dcanary.pipeline import FILE_NAME, PipelineFile, load_pipeline, to_candid
 
 
@@ -16,10 +17,11 @@ def read(path: Path) -> PipelineFile:
         return load_pipeline(path / FILE_NAME if path.is_dir() else path)
 
 
-def definition(path: Path, repository: str, approvers: Sequence[str]) -> dict[str, Any]:
+def definition(path: Path, repository: str, approvers: Sequence[str]) -> PipelineInput:
     """A Candid PipelineInput. Raises UsageTrouble when the file or the approvers are not right."""
     pipeline = read(path)
     try:
-        return to_candid(pipeline, repository, approvers)
+        # `pipeline` knows nothing of the client: a test holds its record to the canister's types.
+        return cast(PipelineInput, to_candid(pipeline, repository, approvers))
     except ValueError as error:
         raise UsageTrouble(f"{path}: {error}") from None

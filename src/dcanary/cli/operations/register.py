@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from dcanary.client.system import System, SystemConfig
+from dcanary.client.types.build_executor import Executor, Runtime
+from dcanary.client.types.deployment import Target, TargetInput
+from dcanary.client.types.webhook import Provider, Repository
 
-PROVIDERS = {"github": "GitHub", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
+PROVIDERS: dict[str, Provider] = {
+    "github": {"GitHub": None},
+    "gitlab": {"GitLab": None},
+    "bitbucket": {"Bitbucket": None},
+}
+RUNTIMES: dict[str, Runtime] = {
+    "shell": {"Shell": None},
+    "python": {"Python": None},
+    "motoko": {"Motoko": None},
+    "node": {"Node": None},
+}
 DEFAULT_TARGET_CYCLES = 3_000_000_000_000
 
 
@@ -20,15 +32,16 @@ def webhook_url(config: SystemConfig, provider: str, name: str) -> str:
 
 def repository(
     system: System, name: str, provider: str, clone_url: str, secret: bytes
-) -> dict[str, Any]:
+) -> Repository:
     """Register a repository; `provider` is a key of PROVIDERS. Raises RefusedError."""
-    record = {
-        "repository": name,
-        "provider": {PROVIDERS[provider]: None},
-        "clone_url": clone_url,
-        "secret": secret,
-    }
-    return dict(system.webhook.ask("register_repository", record))
+    return system.webhook.register_repository(
+        {
+            "repository": name,
+            "provider": PROVIDERS[provider],
+            "clone_url": clone_url,
+            "secret": secret,
+        }
+    )
 
 
 def target(
@@ -40,9 +53,9 @@ def target(
     canister: str | None = None,
     controllers: Sequence[str] = (),
     cycles: int = DEFAULT_TARGET_CYCLES,
-) -> dict[str, Any]:
+) -> Target:
     """Register a target; without `canister` its first release creates one. Raises RefusedError."""
-    record = {
+    record: TargetInput = {
         "target": name,
         "repository": repository,
         "network": network,
@@ -50,16 +63,18 @@ def target(
         "controllers": list(controllers),
         "cycles": cycles,
     }
-    return dict(system.deployment.ask("register_target", record))
+    return system.deployment.register_target(record)
 
 
-def executor(
-    system: System, principal: str, operator: str, runtimes: Sequence[str]
-) -> dict[str, Any]:
-    """Let the executor of a principal build for an operator. Raises RefusedError."""
-    record = {
-        "executor": principal,
-        "operator": operator,
-        "runtimes": [{runtime.capitalize(): None} for runtime in runtimes],
-    }
-    return dict(system.build_executor.ask("register_executor", record))
+def executor(system: System, principal: str, operator: str, runtimes: Sequence[str]) -> Executor:
+    """Let the executor of a principal build for an operator. `runtimes` are keys of RUNTIMES.
+
+    Raises RefusedError.
+    """
+    return system.build_executor.register_executor(
+        {
+            "executor": principal,
+            "operator": operator,
+            "runtimes": [RUNTIMES[runtime] for runtime in runtimes],
+        }
+    )

@@ -76,14 +76,14 @@ def connect(
     system = System(config, identity)
     try:
         for name in CANISTERS:
-            found = system.actor(name).call("health")["name"]
+            found = system.actor(name).health()["name"]
             if found != name:
                 raise ConfigError(
                     f"{canisters[name]} says it is {found}, not {name}",
                     "check the principals given to `dcanary system connect`",
                 )
         for name in CANISTERS:
-            system.actor(name).ask("wire", dict(config.canisters))
+            system.actor(name).wire(config.siblings)
     finally:
         system.close()
     config.save(file)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from dcanary.client.errors import ClientError
 from dcanary.client.system import System
+from dcanary.client.types.build_executor import Run
+from dcanary.client.types.deployment import Release
 
 ENDED_RUN = ("Succeeded", "Failed", "Disagreed", "Inconclusive", "Cancelled")
 ENDED_RELEASE = ("Succeeded", "Failed", "RolledBack")
@@ -20,22 +21,25 @@ class Ended(ClientError):
     """What was waited for ended, but not well."""
 
 
-def state_of(record: dict[str, Any]) -> str:
+def state_of(record: Mapping[str, object]) -> str:
     """The case of a record's state."""
-    return str(next(iter(record["state"])))
+    state = record["state"]
+    assert isinstance(state, Mapping)
+    return str(next(iter(state)))
 
 
-def describe(state: dict[str, Any]) -> str:
+def describe(state: Mapping[str, object]) -> str:
+    """A variant in a sentence: its case, and its text where it has one."""
     ((case, text),) = state.items()
     return f"{case}: {text}" if text else str(case)
 
 
-def wait_for_run(system: System, run: str, timeout: float, progress: Progress) -> dict[str, Any]:
+def wait_for_run(system: System, run: str, timeout: float, progress: Progress) -> Run:
     """The run when it has ended, whatever the end. Raises ClientError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     last = ""
     while True:
-        found: dict[str, Any] = system.build_executor.ask("get_run", run)
+        found = system.build_executor.get_run(run)
         now = "; ".join(
             [describe(found["state"])]
             + [f"{stage['name']} {describe(stage['state'])}" for stage in found["stages"]]
@@ -50,14 +54,12 @@ def wait_for_run(system: System, run: str, timeout: float, progress: Progress) -
         time.sleep(POLL_SECONDS)
 
 
-def wait_for_release(
-    system: System, release: str, timeout: float, progress: Progress
-) -> dict[str, Any]:
+def wait_for_release(system: System, release: str, timeout: float, progress: Progress) -> Release:
     """The release when it has ended well. Raises Ended when it failed."""
     deadline = time.monotonic() + timeout
     last = ""
     while True:
-        found: dict[str, Any] = system.deployment.ask("get_release", release)
+        found = system.deployment.get_release(release)
         now = describe(found["state"])
         if now != last:
             progress(f"{release}: {now}")

@@ -1,0 +1,486 @@
+"""Records and calls of the canister `build_executor`.
+
+Made from canisters/build_executor/build_executor.did by `python -m dcanary.client.generate`.
+Do not edit.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from dcanary.client.actor import Canister
+
+
+class ApprovalPolicy(TypedDict):
+    approvers: list[str]
+    threshold: int
+    ttl_seconds: int
+
+
+class BuildWork(TypedDict):
+    attempt: int
+    environment: list[Variable]
+    inputs: list[InputArtifact]
+    job: str
+    lease_until_ns: int
+    run: str
+    source: Source
+    stage: Stage
+
+
+class ChunkInput(TypedDict):
+    content: bytes
+    index: int
+    path: str
+    run: str
+    stage: str
+
+
+class ChunkRequest(TypedDict):
+    index: int
+    path: str
+    run: str
+    stage: str
+
+
+class CommitmentInput(TypedDict):
+    attempt: int
+    commitment: bytes
+    job: str
+    peak_memory_bytes: int
+    wall_ns: int
+
+
+class Deploy(TypedDict):
+    artifact: str
+    install_arg: bytes
+    memory: MemoryPersistence
+    mode: Mode
+    stage: str
+    target: str
+    upgrade_arg: bytes
+
+
+class Dispute(TypedDict):
+    differing: list[str]
+    executor: str
+    operator: str
+    reason: str
+
+
+class Executor(TypedDict):
+    enabled: bool
+    executor: str
+    jobs_committed: int
+    jobs_leased: int
+    last_seen_ns: int
+    leases_lost: int
+    operator: str
+    registered_ns: int
+    runtimes: list[Runtime]
+
+
+class ExecutorInput(TypedDict):
+    executor: str
+    operator: str
+    runtimes: list[Runtime]
+
+
+class ExecutorPage(TypedDict):
+    items: list[Executor]
+    next: str | None
+
+
+class File(TypedDict):
+    path: str
+    sha256: str
+    size: int
+
+
+class Gate(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    MaxArtifactBytes: int
+
+
+class Grant(TypedDict):
+    principal: str
+    roles: list[Role]
+
+
+class GrantPage(TypedDict):
+    items: list[Grant]
+    next: str | None
+
+
+class Health(TypedDict):
+    cycles: int
+    instructions: int
+    name: str
+    open: int
+    records: int
+    version: str
+    wired: bool
+
+
+class Heartbeat(TypedDict):
+    attempt: int
+    job: str
+    log: bytes
+    offset: int
+
+
+class InputArtifact(TypedDict):
+    file: File
+    stage: str
+
+
+class Job(TypedDict):
+    attempt: int
+    executor: str | None
+    job: str
+    lease_until_ns: int
+    log_bytes: int
+    operator: str | None
+    replica: int
+    run: str
+    stage: str
+    state: JobState
+
+
+class JobPage(TypedDict):
+    items: list[Job]
+    next: str | None
+
+
+class JobState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Committed: None
+    Leased: None
+    Lost: str
+    Queued: None
+
+
+class Lease(TypedDict):
+    cancelled: bool
+    until_ns: int
+
+
+class LeaseRequest(TypedDict):
+    holds: list[str]
+    runtimes: list[Runtime]
+
+
+class Log(TypedDict):
+    content: bytes
+    offset: int
+    total: int
+
+
+class MemoryPersistence(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Default: None
+    Keep: None
+    Replace: None
+
+
+class Mode(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Auto: None
+    Install: None
+    Reinstall: None
+    Upgrade: None
+
+
+class PageRequest(TypedDict):
+    cursor: str | None
+    limit: int
+
+
+class PipelineInput(TypedDict):
+    approval: ApprovalPolicy
+    deploy: Deploy | None
+    environment: list[Variable]
+    gates: list[Gate]
+    name: str
+    repository: str
+    stages: list[Stage]
+    triggers: list[Trigger]
+
+
+class Resources(TypedDict):
+    memory_bytes: int
+    network: bool
+    output_bytes: int
+    processes: int
+    storage_bytes: int
+    timeout_seconds: int
+
+
+class Role(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Admin: None
+    Approver: None
+    Executor: None
+    Operator: None
+    Owner: None
+    Viewer: None
+
+
+class Run(TypedDict):
+    approval: str | None
+    created_ns: int
+    delivery: str
+    pipeline_version: int
+    run: str
+    source: Source
+    stages: list[StageStatus]
+    state: RunState
+    updated_ns: int
+
+
+class RunPage(TypedDict):
+    items: list[Run]
+    next: str | None
+
+
+class RunSpec(TypedDict):
+    delivery: str
+    pipeline: PipelineInput
+    pipeline_version: int
+    run: str
+    source: Source
+
+
+class RunState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Cancelled: str
+    Disagreed: str
+    Failed: str
+    Inconclusive: str
+    Queued: None
+    Running: None
+    Succeeded: None
+
+
+class Runtime(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Azle: None
+    Motoko: None
+    Node: None
+    Python: None
+    Rust: None
+    Shell: None
+
+
+class Siblings(TypedDict):
+    build_executor: str
+    deployment: str
+    pipeline_config: str
+    verification: str
+    webhook: str
+
+
+class Source(TypedDict):
+    author: str
+    clone_url: str
+    message: str
+    ref: str
+    repository: str
+    sha: str
+
+
+class Stage(TypedDict):
+    artifacts: list[str]
+    commands: list[str]
+    depends_on: list[str]
+    environment: list[Variable]
+    name: str
+    quorum: int
+    replicas: int
+    resources: Resources
+    retries: int
+    runtime: Runtime
+
+
+class StageState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Building: None
+    Disagreed: str
+    Failed: str
+    Inconclusive: str
+    Skipped: None
+    Storing: None
+    Succeeded: None
+    Waiting: None
+
+
+class StageStatus(TypedDict):
+    files: list[File]
+    instructions: int
+    name: str
+    state: StageState
+    stored: list[str]
+
+
+class Trigger(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Manual: None
+    PullRequest: list[str]
+    Push: list[str]
+    Tag: list[str]
+
+
+class UploadWork(TypedDict):
+    files: list[File]
+    job: str
+    lease_until_ns: int
+    run: str
+    stage: str
+
+
+class Variable(TypedDict):
+    name: str
+    value: str
+
+
+class Verdict(TypedDict):
+    decided_ns: int
+    disputes: list[Dispute]
+    environment: str
+    files: list[File]
+    jobs: list[str]
+    kind: VerdictKind
+    manifest: str
+    reason: str
+
+
+class VerdictKind(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Agreed: None
+    Disagreed: None
+    Failed: None
+    Inconclusive: None
+
+
+class VerdictNotice(TypedDict):
+    run: str
+    stage: str
+    verdict: Verdict
+
+
+class Work(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Build: BuildWork
+    Upload: UploadWork
+
+
+class BuildExecutor(Canister):
+    """Typed calls to `build_executor`: a method gives the value of Ok, or raises RefusedError."""
+
+    did = "build_executor.did"
+
+    def cancel_run(self, text: str, /) -> None:
+        self.ask("cancel_run", text)
+
+    def enqueue_run(self, run_spec: RunSpec, /) -> None:
+        self.ask("enqueue_run", run_spec)
+
+    def finish_upload(self, text: str, text_: str, text__: str, /) -> None:
+        self.ask("finish_upload", text, text_, text__)
+
+    def get_log(self, text: str, nat64: int, /, *, certified: bool = False) -> Log:
+        answer: Log = self.ask("get_log", text, nat64, certified=certified)
+        return answer
+
+    def get_run(self, text: str, /, *, certified: bool = False) -> Run:
+        answer: Run = self.ask("get_run", text, certified=certified)
+        return answer
+
+    def grant_role(self, principal: str, text: str, /) -> None:
+        self.ask("grant_role", principal, text)
+
+    def has_work(self, lease_request: LeaseRequest, /, *, certified: bool = False) -> bool:
+        answer: bool = self.call("has_work", lease_request, certified=certified)
+        return answer
+
+    def health(self, *, certified: bool = False) -> Health:
+        answer: Health = self.call("health", certified=certified)
+        return answer
+
+    def heartbeat(self, heartbeat: Heartbeat, /) -> Lease:
+        answer: Lease = self.ask("heartbeat", heartbeat)
+        return answer
+
+    def instructions(self, *, certified: bool = False) -> list[tuple[str, int]]:
+        answer: list[tuple[str, int]] = self.call("instructions", certified=certified)
+        return answer
+
+    def lease_work(self, lease_request: LeaseRequest, /) -> Work | None:
+        answer: Work | None = self.ask("lease_work", lease_request)
+        return answer
+
+    def list_executors(
+        self, page_request: PageRequest, /, *, certified: bool = False
+    ) -> ExecutorPage:
+        answer: ExecutorPage = self.ask("list_executors", page_request, certified=certified)
+        return answer
+
+    def list_grants(self, page_request: PageRequest, /, *, certified: bool = False) -> GrantPage:
+        answer: GrantPage = self.ask("list_grants", page_request, certified=certified)
+        return answer
+
+    def list_jobs(
+        self, text: str, page_request: PageRequest, /, *, certified: bool = False
+    ) -> JobPage:
+        answer: JobPage = self.ask("list_jobs", text, page_request, certified=certified)
+        return answer
+
+    def list_runs(
+        self, text: str | None, page_request: PageRequest, /, *, certified: bool = False
+    ) -> RunPage:
+        answer: RunPage = self.ask("list_runs", text, page_request, certified=certified)
+        return answer
+
+    def read_chunk(self, chunk_request: ChunkRequest, /, *, certified: bool = False) -> bytes:
+        answer: bytes = self.ask("read_chunk", chunk_request, certified=certified)
+        return answer
+
+    def record_verdict(self, verdict_notice: VerdictNotice, /) -> None:
+        self.ask("record_verdict", verdict_notice)
+
+    def register_executor(self, executor_input: ExecutorInput, /) -> Executor:
+        answer: Executor = self.ask("register_executor", executor_input)
+        return answer
+
+    def release_work(self, text: str, nat16: int, text_: str, /) -> None:
+        self.ask("release_work", text, nat16, text_)
+
+    def revoke_role(self, principal: str, text: str, /) -> None:
+        self.ask("revoke_role", principal, text)
+
+    def set_executor_enabled(self, principal: str, bool: bool, /) -> None:
+        self.ask("set_executor_enabled", principal, bool)
+
+    def siblings(self, *, certified: bool = False) -> Siblings | None:
+        answer: Siblings | None = self.call("siblings", certified=certified)
+        return answer
+
+    def submit_commitment(self, commitment_input: CommitmentInput, /) -> None:
+        self.ask("submit_commitment", commitment_input)
+
+    def upload_chunk(self, chunk_input: ChunkInput, /) -> None:
+        self.ask("upload_chunk", chunk_input)
+
+    def wire(self, siblings: Siblings, /) -> None:
+        self.ask("wire", siblings)

@@ -1,0 +1,321 @@
+"""Records and calls of the canister `verification`.
+
+Made from canisters/verification/verification.did by `python -m dcanary.client.generate`.
+Do not edit.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from dcanary.client.actor import Canister
+
+
+class Approval(TypedDict):
+    approval: str
+    created_ns: int
+    expires_ns: int
+    gates: list[GateResult]
+    request: ApprovalInput
+    state: ApprovalState
+    votes: list[ApprovalVote]
+
+
+class ApprovalDecision(TypedDict):
+    approval: str
+    approve: bool
+    comment: str
+    sha256: str
+
+
+class ApprovalInput(TypedDict):
+    artifact: str
+    gates: list[Gate]
+    install_arg: bytes
+    memory: MemoryPersistence
+    mode: Mode
+    pipeline_version: int
+    policy: ApprovalPolicy
+    run: str
+    sha256: str
+    size: int
+    source: Source
+    stage: str
+    target: str
+    upgrade_arg: bytes
+
+
+class ApprovalPage(TypedDict):
+    items: list[Approval]
+    next: str | None
+
+
+class ApprovalPolicy(TypedDict):
+    approvers: list[str]
+    threshold: int
+    ttl_seconds: int
+
+
+class ApprovalState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Approved: None
+    Blocked: str
+    Expired: None
+    Pending: None
+    Rejected: None
+    Released: str
+
+
+class ApprovalVote(TypedDict):
+    approve: bool
+    approver: str
+    at_ns: int
+    comment: str
+
+
+class CommitmentRecord(TypedDict):
+    commitment: bytes
+    executor: str
+    job: str
+    operator: str
+    run: str
+    stage: str
+
+
+class Dispute(TypedDict):
+    differing: list[str]
+    executor: str
+    operator: str
+    reason: str
+
+
+class File(TypedDict):
+    path: str
+    sha256: str
+    size: int
+
+
+class Gate(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    MaxArtifactBytes: int
+
+
+class GateResult(TypedDict):
+    detail: str
+    gate: Gate
+    passed: bool
+
+
+class Grant(TypedDict):
+    principal: str
+    roles: list[Role]
+
+
+class GrantPage(TypedDict):
+    items: list[Grant]
+    next: str | None
+
+
+class Health(TypedDict):
+    cycles: int
+    instructions: int
+    name: str
+    open: int
+    records: int
+    version: str
+    wired: bool
+
+
+class MemoryPersistence(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Default: None
+    Keep: None
+    Replace: None
+
+
+class Mode(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Auto: None
+    Install: None
+    Reinstall: None
+    Upgrade: None
+
+
+class Outcome(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Failed: str
+    Succeeded: None
+
+
+class PageRequest(TypedDict):
+    cursor: str | None
+    limit: int
+
+
+class Phase(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Closed: None
+    Commit: None
+    Reveal: None
+
+
+class RevealInput(TypedDict):
+    environment: str
+    files: list[File]
+    job: str
+    nonce: bytes
+    outcome: Outcome
+    run: str
+    stage: str
+
+
+class Role(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Admin: None
+    Approver: None
+    Executor: None
+    Operator: None
+    Owner: None
+    Viewer: None
+
+
+class Round(TypedDict):
+    commit_until_ns: int
+    phase: Phase
+    quorum: int
+    replicas: int
+    repository: str
+    reveal_until_ns: int
+    run: str
+    stage: str
+    verdict: Verdict | None
+    votes: list[Vote]
+
+
+class RoundInput(TypedDict):
+    commit_until_ns: int
+    quorum: int
+    replicas: int
+    repository: str
+    run: str
+    stage: str
+
+
+class Siblings(TypedDict):
+    build_executor: str
+    deployment: str
+    pipeline_config: str
+    verification: str
+    webhook: str
+
+
+class Source(TypedDict):
+    author: str
+    clone_url: str
+    message: str
+    ref: str
+    repository: str
+    sha: str
+
+
+class Verdict(TypedDict):
+    decided_ns: int
+    disputes: list[Dispute]
+    environment: str
+    files: list[File]
+    jobs: list[str]
+    kind: VerdictKind
+    manifest: str
+    reason: str
+
+
+class VerdictKind(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Agreed: None
+    Disagreed: None
+    Failed: None
+    Inconclusive: None
+
+
+class Vote(TypedDict):
+    committed_ns: int
+    environment: str
+    executor: str
+    job: str
+    manifest: str
+    operator: str
+    outcome: Outcome | None
+    revealed_ns: int | None
+
+
+class Verification(Canister):
+    """Typed calls to `verification`: a method gives the value of Ok, or raises RefusedError."""
+
+    did = "verification.did"
+
+    def close_commits(self, text: str, text_: str, /) -> None:
+        self.ask("close_commits", text, text_)
+
+    def decide_approval(self, approval_decision: ApprovalDecision, /) -> Approval:
+        answer: Approval = self.ask("decide_approval", approval_decision)
+        return answer
+
+    def get_approval(self, text: str, /, *, certified: bool = False) -> Approval:
+        answer: Approval = self.ask("get_approval", text, certified=certified)
+        return answer
+
+    def get_round(self, text: str, text_: str, /, *, certified: bool = False) -> Round:
+        answer: Round = self.ask("get_round", text, text_, certified=certified)
+        return answer
+
+    def grant_role(self, principal: str, text: str, /) -> None:
+        self.ask("grant_role", principal, text)
+
+    def health(self, *, certified: bool = False) -> Health:
+        answer: Health = self.call("health", certified=certified)
+        return answer
+
+    def instructions(self, *, certified: bool = False) -> list[tuple[str, int]]:
+        answer: list[tuple[str, int]] = self.call("instructions", certified=certified)
+        return answer
+
+    def list_approvals(
+        self, page_request: PageRequest, /, *, certified: bool = False
+    ) -> ApprovalPage:
+        answer: ApprovalPage = self.ask("list_approvals", page_request, certified=certified)
+        return answer
+
+    def list_grants(self, page_request: PageRequest, /, *, certified: bool = False) -> GrantPage:
+        answer: GrantPage = self.ask("list_grants", page_request, certified=certified)
+        return answer
+
+    def open_round(self, round_input: RoundInput, /) -> None:
+        self.ask("open_round", round_input)
+
+    def record_commitment(self, commitment_record: CommitmentRecord, /) -> None:
+        self.ask("record_commitment", commitment_record)
+
+    def request_approval(self, approval_input: ApprovalInput, /) -> str:
+        answer: str = self.ask("request_approval", approval_input)
+        return answer
+
+    def reveal(self, reveal_input: RevealInput, /) -> None:
+        self.ask("reveal", reveal_input)
+
+    def revoke_role(self, principal: str, text: str, /) -> None:
+        self.ask("revoke_role", principal, text)
+
+    def siblings(self, *, certified: bool = False) -> Siblings | None:
+        answer: Siblings | None = self.call("siblings", certified=certified)
+        return answer
+
+    def wire(self, siblings: Siblings, /) -> None:
+        self.ask("wire", siblings)
