@@ -146,7 +146,8 @@ class Engine(Protocol):
     def canister(self, canister_id: bytes) -> CanisterView | None: ...
 
     def canister_ranges(self) -> Sequence[tuple[bytes, bytes]]:
-        """Inclusive ranges of canister ids this subnet may create."""
+        """Inclusive ranges of canister ids of this subnet, in order; new canisters come from the
+        last one."""
         ...
 
     def cycles(self, canister_id: bytes) -> int:

@@ -82,7 +82,7 @@ class ReplicaEngine:
                 for canister in loaded.canisters.values():
                     core.index(canister)
         self._core = core
-        self._inputs = Inputs(core)
+        self._inputs = Inputs(core, options.natives)
         self._pending_seconds = 0.0
         if storage is not None:
             begun = time.monotonic()
@@ -192,6 +192,9 @@ class ReplicaEngine:
             if about is None:
                 return b""
             return about.id
+        if message.canister_id in self._inputs.natives:
+            self._inputs.natives.check(message.canister_id, message.method)
+            return message.canister_id
         canister = core.canister(message.canister_id)
         core.check_running(canister)
         core.body(canister)
@@ -217,6 +220,9 @@ class ReplicaEngine:
         arg: bytes,
         data_certificate: DataCertificate | None = None,
     ) -> Reply | Reject:
+        natives = self._inputs.natives
+        if canister_id in natives:
+            return self._on_worker(lambda: natives.query(sender, canister_id, method, arg))
         queries = self._inputs.management.queries
         return self._on_worker(
             lambda: queries.query(sender, canister_id, method, arg, data_certificate)
@@ -225,12 +231,12 @@ class ReplicaEngine:
     # Canisters -----------------------------------------------------------------------------
 
     def canister_ids(self) -> Sequence[bytes]:
-        return sorted(self._subnet.canisters)
+        return sorted([*self._subnet.canisters, *self._inputs.natives.ids])
 
     def canister(self, canister_id: bytes) -> CanisterView | None:
         found = self._subnet.canisters.get(canister_id)
         if found is None:
-            return None
+            return self._inputs.natives.view(canister_id)
         body = found.body
         module = body.module if body else None
         return CanisterView(
@@ -244,7 +250,8 @@ class ReplicaEngine:
 
     def canister_ranges(self) -> Sequence[tuple[bytes, bytes]]:
         first, last = default_range()
-        return [(canister_id(first), canister_id(last))]
+        natives = sorted(self._inputs.natives.ids)
+        return [*((one, one) for one in natives), (canister_id(first), canister_id(last))]
 
     def cycles(self, canister_id: bytes) -> int:
         with self._exclusively():

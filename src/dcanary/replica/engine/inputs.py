@@ -9,6 +9,7 @@ from dcanary.replica.api import Ingress, Reject, Reply
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.execution.executor import Executor
 from dcanary.replica.engine.management import Management
+from dcanary.replica.engine.native import NativeCanister, Natives
 from dcanary.replica.engine.scheduler import Scheduler
 from dcanary.replica.engine.state import Caller, Origin, Request, Result
 
@@ -19,11 +20,12 @@ Input = list[Any]
 class Inputs:
     """Everything that changes the replicated state comes through here."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, natives: Sequence[NativeCanister] = ()) -> None:
         self.core = core
-        self.management = Management(core)
+        self.management = Management(core, frozenset(native.id for native in natives))
         self.executor = Executor(core)
-        self.scheduler = Scheduler(core, self.executor, self.management)
+        self.natives = Natives(core, self.management, natives)
+        self.scheduler = Scheduler(core, self.executor, self.management, self.natives)
 
     def apply(self, entry: Sequence[Any]) -> Any:
         """Apply one input."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.costs import APPLICATION, CostTable
+from dcanary.replica.engine.native import NativeCanister
 
 DEFAULT_START = 1_620_328_630_000_000_000
 """2021-05-06T19:17:10Z, where PocketIC instances begin."""
@@ -33,3 +35,5 @@ class Options:
     """Checkpoint after inputs whose execution took this long."""
     log_bytes: int = 32 << 20
     """Checkpoint after this much log."""
+    natives: Sequence[NativeCanister] = ()
+    """Canisters implemented by the host, such as the cycles ledger. Their state is the subnet's."""

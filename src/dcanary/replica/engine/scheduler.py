@@ -12,6 +12,7 @@ from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.errors import ErrorCode
 from dcanary.replica.engine.execution.executor import Executor
 from dcanary.replica.engine.management import Management
+from dcanary.replica.engine.native import Natives
 from dcanary.replica.engine.state import MANAGEMENT, Canister, Request, Response, Status
 
 _CHARGE_PERIOD = 10 * limits.SECOND
@@ -21,10 +22,13 @@ _PRUNE_PERIOD = limits.MINUTE
 class Scheduler:
     """Runs rounds of one subnet."""
 
-    def __init__(self, core: Core, executor: Executor, management: Management) -> None:
+    def __init__(
+        self, core: Core, executor: Executor, management: Management, natives: Natives
+    ) -> None:
         self._core = core
         self._executor = executor
         self._management = management
+        self._natives = natives
 
     def round(self, time: int) -> bool:
         """Run one round at `time`; returns whether messages are left over."""
@@ -72,6 +76,8 @@ class Scheduler:
             self._executor.response(message)
         elif message.receiver == MANAGEMENT:
             self._management.call(message)
+        elif message.receiver in self._natives:
+            self._natives.call(message)
         else:
             self._executor.request(message)
 

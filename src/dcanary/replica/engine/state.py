@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dcanary.replica.engine.execution.body import Body
@@ -256,6 +256,8 @@ class Subnet:
     queue: deque[Request | Response] = field(default_factory=deque)
     results: dict[bytes, Result] = field(default_factory=dict)
     outcalls: dict[int, Outcall] = field(default_factory=dict)
+    natives: dict[bytes, dict[Any, Any]] = field(default_factory=dict)
+    """State of each native canister: dicts, lists, numbers, text and bytes."""
     next_canister: int = 0
     next_context: int = 1
     next_outcall: int = 0

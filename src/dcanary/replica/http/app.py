@@ -74,7 +74,8 @@ def topology(node: Node, kind: str = "Application") -> dict[str, object]:
                 "size": 1,
             }
         },
-        "default_effective_canister_id": ranges[0]["start"] if ranges else None,
+        # The range of new canisters comes last, after the ids of native canisters.
+        "default_effective_canister_id": ranges[-1]["start"] if ranges else None,
     }
 
 

@@ -16,6 +16,7 @@ from ..certification.keys import SubnetKeys, load_or_create_seed
 from ..engine import Options, open_engine
 from ..http.app import create_app
 from ..node import Node
+from ..system import system_canisters
 from .files import (
     ENGINE_FOLDER,
     NetworkError,
@@ -38,7 +39,9 @@ def open_state(state_dir: Path, keys: SubnetKeys, cache_dir: Path) -> Engine:
         seed=keys.engine_seed,
         start_time_ns=time.time_ns(),
         cache_dir=cache_dir,
-        options=Options(subnet_id=keys.subnet_id, root_key=keys.root_key),
+        options=Options(
+            subnet_id=keys.subnet_id, root_key=keys.root_key, natives=system_canisters()
+        ),
     )
 
 

@@ -58,7 +58,7 @@ def _create(call: Call, arg: dict[str, Any], balance: int, specified: bytes | No
     else:
         if canister_number(specified) is None:
             raise invalid(f"{to_text(specified)} is not a canister id")
-        if specified in core.subnet.canisters:
+        if specified in core.subnet.canisters or specified in call.reserved:
             raise CallError(
                 ErrorCode.CANISTER_ID_EXISTS,
                 f"Canister {to_text(specified)} is already installed",

@@ -28,6 +28,8 @@ class Call:
     caller: Caller
     available: int
     """Cycles not yet accepted; what is left is refunded."""
+    reserved: frozenset[bytes] = frozenset()
+    """Ids of native canisters, which no other canister may take."""
 
     @property
     def sender(self) -> bytes:

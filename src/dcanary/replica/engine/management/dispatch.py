@@ -85,10 +85,14 @@ def _decode(operation: Operation, method: str, arg: bytes) -> Any:
 class Management:
     """Principal aaaaa-aa."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, reserved: frozenset[bytes] = frozenset()) -> None:
         self._core = core
+        self._reserved = reserved
         self.installer = Installer(core)
         self.queries = Queries(core, self.query)
+
+    def _call(self, caller: Caller, cycles: int) -> Call:
+        return Call(self._core, self.installer, self.queries, caller, cycles, self._reserved)
 
     def inspect(self, sender: bytes, method: str, arg: bytes) -> Canister | None:
         """Check an ingress message; returns the canister it is about, who also pays for it.
@@ -112,13 +116,7 @@ class Management:
 
     def call(self, request: Request) -> None:
         """Execute a call; every outcome is answered, now or later."""
-        call = Call(
-            core=self._core,
-            installer=self.installer,
-            queries=self.queries,
-            caller=request.caller,
-            available=request.cycles,
-        )
+        call = self._call(request.caller, request.cycles)
         try:
             operation = _operation(request.method)
             if request.caller.origin is Origin.INGRESS and not operation.ingress:
@@ -149,11 +147,19 @@ class Management:
                     f"Management canister has no query method '{method}'",
                 )
             caller = Caller(Origin.INGRESS, sender)
-            call = Call(self._core, self.installer, self.queries, caller, 0)
+            call = self._call(caller, 0)
             answer = operation.run(call, _decode(operation, method, arg))
         except CallError as error:
             return error.reject()
         assert answer is not None
+        return answer
+
+    def call_by(self, canister_id: bytes, method: str, arg: dict[str, Any], cycles: int) -> Reply:
+        """Execute a call of a native canister, with a decoded argument. The method must be one that
+        is answered at once. Raises `CallError`."""
+        call = self._call(Caller(Origin.CALL, canister_id), cycles)
+        answer = _operation(method).run(call, arg)
+        assert answer is not None, f"{method} is answered later"
         return answer
 
     def uninstall(self, canister: Canister, reason: str) -> None:

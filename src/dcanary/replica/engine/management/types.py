@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dcanary.candid import Codec, parse_types
 
-INTERFACE_TEXT = """
-type canister = record { canister_id : principal };
+SETTINGS_TEXT = """
 type visibility = variant { controllers; public; allowed_viewers : vec principal };
 type environment_variable = record { name : text; value : text };
 type settings = record {
@@ -26,6 +25,13 @@ type settings = record {
   wasm_memory_threshold : opt nat;
   environment_variables : opt vec environment_variable;
 };
+"""
+"""The settings record of a caller and what it is made of."""
+
+INTERFACE_TEXT = (
+    SETTINGS_TEXT
+    + """
+type canister = record { canister_id : principal };
 type definite_settings = record {
   controllers : vec principal;
   compute_allocation : nat;
@@ -192,6 +198,7 @@ type subnet_info_reply = record { replica_version : text; registry_version : nat
 
 type random_bytes = blob;
 """
+)
 
 _TYPES = parse_types(INTERFACE_TEXT)
 
