@@ -51,6 +51,7 @@ def _input(book: Book, run: str, record: RunRecord, now: int) -> "ApprovalInput 
                 "upgrade_arg": deploy["upgrade_arg"],
                 "policy": pipeline["approval"],
                 "gates": pipeline["gates"],
+                "attempt": None,
             }
     reason = f"stage {deploy['stage']} has no artifact {deploy['artifact']} to deploy"
     runs.run_failed(book, run, reason, now)

@@ -90,4 +90,8 @@ def shown(number: int, order: "ReleaseOrder", progress: "ProgressRecord") -> "Re
         "note": progress["note"],
         "created_ns": progress["created_ns"],
         "updated_ns": progress["updated_ns"],
+        "installed": False,
+        "rollback": None,
+        "digest": order["digest"],
+        "rolled_back_by": None,
     }

@@ -146,6 +146,7 @@ def _terms(request: "ApprovalInput") -> "tuple[object, ...]":
         policy["threshold"],
         policy["ttl_seconds"],
         request["gates"],
+        request["attempt"],
     )
 
 
@@ -263,6 +264,9 @@ def order_of(record: "ApprovalRecord") -> "ReleaseOrder":
         "memory": request["memory"],
         "install_arg": request["install_arg"],
         "upgrade_arg": request["upgrade_arg"],
+        "order": None,
+        "digest": None,
+        "attempt": None,
     }
 
 
@@ -286,10 +290,16 @@ def shown(record: "ApprovalRecord", now_ns: int) -> "Approval":
             "upgrade_arg": request["upgrade_arg"],
             "policy": request["policy"],
             "gates": request["gates"],
+            "attempt": request["attempt"],
         },
         "gates": record["gates"],
         "state": state_at(record, now_ns),
         "votes": record["votes"],
         "created_ns": record["created_ns"],
         "expires_ns": record["expires_ns"],
+        "order": None,
+        "digest": None,
+        "release": None,
+        "policy": request["policy"],
+        "counted": [vote["approver"] for vote in record["votes"]],
     }

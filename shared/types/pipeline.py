@@ -67,9 +67,15 @@ class Stage(Record):
 
 
 class Gate(Variant, total=False):
-    """A check that must pass before approval. `MaxArtifactBytes` bounds the artifact's size."""
+    """A check that must pass before approval. `MaxArtifactBytes` bounds the artifact's size.
+
+    `ModuleKind` (it is a Wasm module, plain or gzip) and `MemoryMode` (the memory option fits the
+    module) are checked for every request, whether a pipeline names them or not.
+    """
 
     MaxArtifactBytes: nat64
+    ModuleKind: null
+    MemoryMode: null
 
 
 class ApprovalPolicy(Record):

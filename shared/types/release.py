@@ -1,6 +1,6 @@
-"""Words of the release family: approval requests, targets, releases."""
+"""Words of the release family: orders, approval requests, targets, releases."""
 
-from kybra import Opt, Principal, Record, Variant, Vec, blob, nat, nat32, nat64, null, text
+from kybra import Opt, Principal, Record, Variant, Vec, blob, nat, nat16, nat32, nat64, null, text
 
 from shared.types.errors import Error
 from shared.types.pipeline import ApprovalPolicy, Gate, MemoryPersistence, Mode
@@ -8,7 +8,11 @@ from shared.types.run import Source
 
 
 class ApprovalInput(Record):
-    """`build_executor` -> `verification`: may these bytes go to that target?"""
+    """`build_executor` -> `verification`: may these bytes go to that target?
+
+    `attempt` counts the requests of one run and target, from 1 (absent: 1). A repeated attempt is
+    the same request; a higher one asks anew when the earlier one has ended without a release.
+    """
 
     run: text
     source: Source
@@ -24,6 +28,7 @@ class ApprovalInput(Record):
     upgrade_arg: blob
     policy: ApprovalPolicy
     gates: Vec[Gate]
+    attempt: Opt[nat16]
 
 
 class GateResult(Record):
@@ -32,14 +37,58 @@ class GateResult(Record):
     detail: text
 
 
+class OrderVerdict(Record):
+    """The agreement behind the bytes: `operators` voted alike, sorted by name."""
+
+    manifest: text
+    environment: text
+    operators: Vec[text]
+    quorum: nat16
+    replicas: nat16
+
+
+class Order(Record):
+    """All that a release will do. Its digest is the sha256 of its canonical encoding.
+
+    See `shared.rules.orders`. `canister` is absent when the release creates it; `mode` is never
+    `Auto`; `argument` is the one that the mode uses (empty: no arguments); `replaces` is the hash
+    of the module that the target ran when people were asked, absent when it had none.
+    """
+
+    target: text
+    canister: Opt[Principal]
+    network: text
+    repository: text
+    run: text
+    source: Source
+    pipeline_version: nat32
+    stage: text
+    artifact: text
+    sha256: text
+    size: nat64
+    mode: Mode
+    memory: MemoryPersistence
+    argument: blob
+    verdict: OrderVerdict
+    gates: Vec[GateResult]
+    replaces: Opt[blob]
+
+
 class ApprovalState(Variant, total=False):
-    """`Blocked`: a gate failed. `Released` names the release that the approval started."""
+    """From question to release; a text names the release or says why not.
+
+    `Blocked`: a gate failed or the order was refused. `Superseded`: a newer run was released to
+    the target. `Releasing` and `Released` name the release. `ReleaseFailed` can be retried.
+    """
 
     Pending: null
     Approved: null
     Rejected: null
     Expired: null
     Blocked: text
+    Superseded: text
+    Releasing: text
+    ReleaseFailed: text
     Released: text
 
 
@@ -51,7 +100,12 @@ class ApprovalVote(Record):
 
 
 class Approval(Record):
-    """An immutable question and the votes on it. `mode` is never `Auto`."""
+    """An immutable question and the votes on it. `mode` is never `Auto`.
+
+    `digest` is what a decision binds: the sha256 of the whole `order`, in hexadecimal. Both are
+    absent for a moment after an upgrade from a version that made none. `policy` is the one in
+    force now, `counted` are the votes that count under it. `release` is the last one started.
+    """
 
     approval: text
     request: ApprovalInput
@@ -60,6 +114,11 @@ class Approval(Record):
     votes: Vec[ApprovalVote]
     created_ns: nat64
     expires_ns: nat64
+    order: Opt[Order]
+    digest: Opt[text]
+    release: Opt[text]
+    policy: ApprovalPolicy
+    counted: Vec[Principal]
 
 
 class ApprovalDecision(Record):
@@ -135,8 +194,42 @@ class ModeResult(Variant, total=False):
     Err: Error
 
 
+class PlanRequest(Record):
+    """`verification` -> `deployment`: what would this release do to its target now?"""
+
+    target: text
+    repository: text
+    run: text
+    stage: text
+    artifact: text
+    sha256: text
+    size: nat64
+    mode: Mode
+    memory: MemoryPersistence
+
+
+class Plan(Record):
+    """The part of an order that depends on the target and on the artifact's first bytes."""
+
+    canister: Opt[Principal]
+    network: text
+    mode: Mode
+    replaces: Opt[blob]
+    gates: Vec[GateResult]
+
+
+class PlanResult(Variant, total=False):
+    Ok: Plan
+    Err: Error
+
+
 class ReleaseOrder(Record):
-    """`verification` -> `deployment`: these bytes were approved. Sent again until acknowledged."""
+    """`verification` -> `deployment`: these bytes were approved. Sent again until acknowledged.
+
+    `order` and `digest` are what was approved: deployment computes the digest again and refuses a
+    message whose other fields say something else. They are absent only in what versions before
+    0.2 stored. `attempt` counts the releases of one approval, from 1 (absent: 1).
+    """
 
     approval: text
     run: text
@@ -150,10 +243,17 @@ class ReleaseOrder(Record):
     memory: MemoryPersistence
     install_arg: blob
     upgrade_arg: blob
+    order: Opt[Order]
+    digest: Opt[text]
+    attempt: Opt[nat16]
 
 
 class ReleaseState(Variant, total=False):
-    """Steps in order; a failure names the step and the reason and leaves the target as it was."""
+    """Steps in order; a failure names the step, the reason, and what the target runs now.
+
+    `ConcurrentChange`: somebody else changed the canister; the release stopped before it harmed.
+    `RolledBack`: what this release installed was taken back by a later rollback.
+    """
 
     Queued: null
     Fetching: null
@@ -166,15 +266,46 @@ class ReleaseState(Variant, total=False):
     Checking: null
     Succeeded: null
     Failed: text
+    ConcurrentChange: text
+    Cancelled: text
     RollingBack: null
     RolledBack: null
 
 
-class Release(Record):
-    """One deployment of one agreed artifact to one target.
+class RollbackOrder(Record):
+    """All that a rollback will do. Its digest is computed like that of an `Order`.
 
-    `previous_hash` and `snapshot` are what a rollback returns to. `note` says why the last attempt
-    to roll back failed.
+    It takes back `undoes`, the release that made what the target runs: `canister` loads
+    `snapshot`, so that module `returns_to` runs in place of `replaces` (the module it runs now).
+    `difference` says what somebody else changed since; absent when nothing.
+    """
+
+    target: text
+    canister: Principal
+    network: text
+    undoes: text
+    snapshot: blob
+    returns_to: blob
+    replaces: Opt[blob]
+    difference: Opt[text]
+
+
+class RollbackPlan(Record):
+    order: RollbackOrder
+    digest: text
+
+
+class RollbackPlanResult(Variant, total=False):
+    Ok: RollbackPlan
+    Err: Error
+
+
+class Release(Record):
+    """One change of one target: of an agreed artifact, or back to a snapshot (`rollback`).
+
+    `previous_hash` and `snapshot` are what a rollback returns to. `installed`: the target ran what
+    this release made. `rolled_back_by` names the rollback that took it back. For a rollback,
+    `order` is that of the release which it undoes. `note` is a remark for people.
     """
 
     release: text
@@ -187,6 +318,10 @@ class Release(Record):
     note: Opt[text]
     created_ns: nat64
     updated_ns: nat64
+    installed: bool
+    rollback: Opt[RollbackOrder]
+    digest: Opt[text]
+    rolled_back_by: Opt[text]
 
 
 class ReleaseResult(Variant, total=False):
@@ -209,3 +344,39 @@ class TextResult(Variant, total=False):
 
     Ok: text
     Err: Error
+
+
+class ReleaseProgress(Variant, total=False):
+    """How far a release is, as `deployment` tells `verification`. Later ones never go back."""
+
+    Releasing: null
+    Released: null
+    Failed: text
+    RolledBack: text
+
+
+class ReleaseReport(Record):
+    """`deployment` -> `verification`. Sent again until acknowledged."""
+
+    approval: text
+    release: text
+    state: ReleaseProgress
+
+
+class NoticeState(Variant, total=False):
+    """What became of a run's request, as `verification` tells `build_executor`."""
+
+    Approving: null
+    Releasing: null
+    Released: null
+    Rejected: text
+    Failed: text
+
+
+class ReleaseNotice(Record):
+    """`verification` -> `build_executor`. Sent again until acknowledged."""
+
+    run: text
+    approval: text
+    release: Opt[text]
+    state: NoticeState

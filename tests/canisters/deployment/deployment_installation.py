@@ -123,6 +123,9 @@ class Installation:
             "memory": {"Default": None},
             "install_arg": b"install",
             "upgrade_arg": b"upgrade",
+            "order": None,
+            "digest": None,
+            "attempt": None,
         }
         made.update(changes)
         return made

@@ -87,6 +87,9 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
             "memory": {"Default": None},
             "install_arg": b"",
             "upgrade_arg": b"",
+            "order": None,
+            "digest": None,
+            "attempt": None,
         }
         started = subnet.call(deployment, "start_release", order, sender=VERIFICATION)
         subnet.rounds()

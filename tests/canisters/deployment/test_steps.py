@@ -41,6 +41,9 @@ def order(mode: str = "Upgrade", size: int = 2_500_000) -> ReleaseOrder:
         "memory": {"Default": None},
         "install_arg": b"",
         "upgrade_arg": b"",
+        "order": None,
+        "digest": None,
+        "attempt": None,
     }
     result: ReleaseOrder = made
     return result

@@ -141,6 +141,7 @@ def approval_input(run: str = RUN, **changes: Any) -> ApprovalInput:
         "upgrade_arg": b"",
         "policy": {"approvers": [approver(1), approver(2)], "threshold": 1, "ttl_seconds": 0},
         "gates": [],
+        "attempt": None,
     }
     for name, value in changes.items():
         request[name] = value  # type: ignore[literal-required]

@@ -1,0 +1,89 @@
+"""Digests of orders: what approvers bind and what `deployment` computes again. Plain Python.
+
+The types repeat `Order` and `RollbackOrder` of `shared/types/release.py` field by field; a test
+compares them with the `.did` files.
+"""
+
+from typing import TYPE_CHECKING
+
+from shared.rules.canonical import BLOB, digest_of
+
+if TYPE_CHECKING:
+    from shared.types.release import Order, RollbackOrder
+
+SOURCE = (
+    "record",
+    (
+        ("repository", "text"),
+        ("clone_url", "text"),
+        ("ref", "text"),
+        ("sha", "text"),
+        ("message", "text"),
+        ("author", "text"),
+    ),
+)
+MODE = (
+    "variant",
+    (("Auto", "null"), ("Install", "null"), ("Upgrade", "null"), ("Reinstall", "null")),
+)
+MEMORY = ("variant", (("Default", "null"), ("Keep", "null"), ("Replace", "null")))
+GATE = (
+    "variant",
+    (("MaxArtifactBytes", "nat64"), ("ModuleKind", "null"), ("MemoryMode", "null")),
+)
+GATE_RESULT = ("record", (("gate", GATE), ("passed", "bool"), ("detail", "text")))
+VERDICT = (
+    "record",
+    (
+        ("manifest", "text"),
+        ("environment", "text"),
+        ("operators", ("vec", "text")),
+        ("quorum", "nat16"),
+        ("replicas", "nat16"),
+    ),
+)
+ORDER = (
+    "record",
+    (
+        ("target", "text"),
+        ("canister", ("opt", "principal")),
+        ("network", "text"),
+        ("repository", "text"),
+        ("run", "text"),
+        ("source", SOURCE),
+        ("pipeline_version", "nat32"),
+        ("stage", "text"),
+        ("artifact", "text"),
+        ("sha256", "text"),
+        ("size", "nat64"),
+        ("mode", MODE),
+        ("memory", MEMORY),
+        ("argument", BLOB),
+        ("verdict", VERDICT),
+        ("gates", ("vec", GATE_RESULT)),
+        ("replaces", ("opt", BLOB)),
+    ),
+)
+ROLLBACK_ORDER = (
+    "record",
+    (
+        ("target", "text"),
+        ("canister", "principal"),
+        ("network", "text"),
+        ("undoes", "text"),
+        ("snapshot", BLOB),
+        ("returns_to", BLOB),
+        ("replaces", ("opt", BLOB)),
+        ("difference", ("opt", "text")),
+    ),
+)
+
+
+def order_digest(order: "Order") -> str:
+    """Compute the digest of an order: 64 lower-case hexadecimal digits."""
+    return digest_of(ORDER, order).hex()
+
+
+def rollback_digest(order: "RollbackOrder") -> str:
+    """Compute the digest of a rollback's order: 64 lower-case hexadecimal digits."""
+    return digest_of(ROLLBACK_ORDER, order).hex()
