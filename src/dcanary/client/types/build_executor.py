@@ -101,6 +101,8 @@ class Gate(TypedDict, total=False):
     """Exactly one of these cases."""
 
     MaxArtifactBytes: int
+    MemoryMode: None
+    ModuleKind: None
 
 
 class Grant(TypedDict):

@@ -11,6 +11,20 @@ from typing import TypedDict
 from dcanary.client.actor import Canister
 
 
+class Gate(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    MaxArtifactBytes: int
+    MemoryMode: None
+    ModuleKind: None
+
+
+class GateResult(TypedDict):
+    detail: str
+    gate: Gate
+    passed: bool
+
+
 class Grant(TypedDict):
     principal: str
     roles: list[Role]
@@ -48,6 +62,34 @@ class Mode(TypedDict, total=False):
     Upgrade: None
 
 
+class Order(TypedDict):
+    argument: bytes
+    artifact: str
+    canister: str | None
+    gates: list[GateResult]
+    memory: MemoryPersistence
+    mode: Mode
+    network: str
+    pipeline_version: int
+    replaces: bytes | None
+    repository: str
+    run: str
+    sha256: str
+    size: int
+    source: Source
+    stage: str
+    target: str
+    verdict: OrderVerdict
+
+
+class OrderVerdict(TypedDict):
+    environment: str
+    manifest: str
+    operators: list[str]
+    quorum: int
+    replicas: int
+
+
 class PageRequest(TypedDict):
     cursor: str | None
     limit: int
@@ -56,11 +98,15 @@ class PageRequest(TypedDict):
 class Release(TypedDict):
     canister: str | None
     created_ns: int
+    digest: str | None
+    installed: bool
     module_hash: bytes | None
     note: str | None
     order: ReleaseOrder
     previous_hash: bytes | None
     release: str
+    rollback: RollbackOrder | None
+    rolled_back_by: str | None
     snapshot: bytes | None
     state: ReleaseState
     updated_ns: int
@@ -69,9 +115,12 @@ class Release(TypedDict):
 class ReleaseOrder(TypedDict):
     approval: str
     artifact: str
+    attempt: int | None
+    digest: str | None
     install_arg: bytes
     memory: MemoryPersistence
     mode: Mode
+    order: Order | None
     repository: str
     run: str
     sha256: str
@@ -89,7 +138,9 @@ class ReleasePage(TypedDict):
 class ReleaseState(TypedDict, total=False):
     """Exactly one of these cases."""
 
+    Cancelled: str
     Checking: None
+    ConcurrentChange: str
     Creating: None
     Failed: str
     Fetching: None
@@ -115,12 +166,32 @@ class Role(TypedDict, total=False):
     Viewer: None
 
 
+class RollbackOrder(TypedDict):
+    canister: str
+    difference: str | None
+    network: str
+    replaces: bytes | None
+    returns_to: bytes
+    snapshot: bytes
+    target: str
+    undoes: str
+
+
 class Siblings(TypedDict):
     build_executor: str
     deployment: str
     pipeline_config: str
     verification: str
     webhook: str
+
+
+class Source(TypedDict):
+    author: str
+    clone_url: str
+    message: str
+    ref: str
+    repository: str
+    sha: str
 
 
 class Target(TypedDict):

@@ -13,9 +13,14 @@ from dcanary.client.actor import Canister
 
 class Approval(TypedDict):
     approval: str
+    counted: list[str]
     created_ns: int
+    digest: str | None
     expires_ns: int
     gates: list[GateResult]
+    order: Order | None
+    policy: ApprovalPolicy
+    release: str | None
     request: ApprovalInput
     state: ApprovalState
     votes: list[ApprovalVote]
@@ -30,6 +35,7 @@ class ApprovalDecision(TypedDict):
 
 class ApprovalInput(TypedDict):
     artifact: str
+    attempt: int | None
     gates: list[Gate]
     install_arg: bytes
     memory: MemoryPersistence
@@ -64,7 +70,10 @@ class ApprovalState(TypedDict, total=False):
     Expired: None
     Pending: None
     Rejected: None
+    ReleaseFailed: str
     Released: str
+    Releasing: str
+    Superseded: str
 
 
 class ApprovalVote(TypedDict):
@@ -100,6 +109,8 @@ class Gate(TypedDict, total=False):
     """Exactly one of these cases."""
 
     MaxArtifactBytes: int
+    MemoryMode: None
+    ModuleKind: None
 
 
 class GateResult(TypedDict):
@@ -143,6 +154,34 @@ class Mode(TypedDict, total=False):
     Install: None
     Reinstall: None
     Upgrade: None
+
+
+class Order(TypedDict):
+    argument: bytes
+    artifact: str
+    canister: str | None
+    gates: list[GateResult]
+    memory: MemoryPersistence
+    mode: Mode
+    network: str
+    pipeline_version: int
+    replaces: bytes | None
+    repository: str
+    run: str
+    sha256: str
+    size: int
+    source: Source
+    stage: str
+    target: str
+    verdict: OrderVerdict
+
+
+class OrderVerdict(TypedDict):
+    environment: str
+    manifest: str
+    operators: list[str]
+    quorum: int
+    replicas: int
 
 
 class Outcome(TypedDict, total=False):
