@@ -5,11 +5,7 @@ from typing import TypeVar
 from kybra import (
     Opt,
     Principal,
-    Tuple,
-    Vec,
     ic,
-    init,
-    inspect_message,
     nat16,
     nat64,
     post_upgrade,
@@ -21,12 +17,21 @@ from kybra import (
 
 from canisters.build_executor import artifacts, dispatch, executors, leases, runs, verdicts, views
 from canisters.build_executor.store import book, grants, instruction_totals, wiring
-from shared.base import access
-from shared.base.access import refuse_unless, refuse_unless_sibling, seed_owner, siblings_of
-from shared.base.inspect import accept_unless_wasteful
-from shared.base.metering import counted, listed, summed
-from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES, VERSION
-from shared.types.access import GrantPageResult, Health, Siblings
+from shared.base.access import refuse_unless, refuse_unless_sibling
+from shared.base.canister import Canister, serve
+from shared.base.endpoints import (
+    grant_role,
+    health,
+    initialise,
+    inspect,
+    instructions,
+    list_grants,
+    revoke_role,
+    siblings,
+    wire,
+)
+from shared.base.metering import counted
+from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES
 from shared.types.attestation import VerdictNotice
 from shared.types.errors import Done
 from shared.types.paging import PageRequest
@@ -49,6 +54,32 @@ from shared.types.run import (
     WorkResult,
 )
 
+serve(
+    Canister(
+        name="build_executor",
+        grants=grants,
+        wiring=wiring,
+        totals=instruction_totals,
+        callers={
+            "enqueue_run": "pipeline_config",
+            "record_verdict": "verification",
+            "lease_work": "a registered, enabled executor",
+            "heartbeat": "the executor that holds the lease",
+            "release_work": "the executor that holds the lease",
+            "submit_commitment": "the executor that holds the lease",
+            "upload_chunk": "the executor that holds the upload",
+            "finish_upload": "the executor that holds the upload",
+            "cancel_run": "Operator",
+            "register_executor": "Admin",
+            "set_executor_enabled": "Admin",
+        },
+        argument_bytes={"upload_chunk": MAX_ARGUMENT_BYTES + MAX_CHUNK_BYTES},
+        records=book.run_index.len,
+        open_work=book.open_runs.len,
+        wired=dispatch.outbox.wake,
+    )
+)
+
 T = TypeVar("T")
 
 
@@ -62,20 +93,9 @@ def finished(method: str, result: T) -> T:
     return counted(instruction_totals, method, result)
 
 
-@init
-def initialise() -> void:
-    seed_owner(grants, caller())
-
-
 @post_upgrade
 def resume() -> void:
     dispatch.resume()
-
-
-@inspect_message
-def inspect() -> void:
-    chunk = MAX_CHUNK_BYTES if ic.method_name() == "upload_chunk" else 0
-    accept_unless_wasteful((), MAX_ARGUMENT_BYTES + chunk)
 
 
 @update
@@ -226,46 +246,3 @@ def get_log(job: text, offset: nat64) -> LogResult:
 @query
 def read_chunk(request: ChunkRequest) -> ChunkResult:
     return artifacts.read_chunk(book, request)
-
-
-@update
-def wire(siblings: Siblings) -> Done:
-    return access.wire(wiring, grants, caller(), siblings)
-
-
-@query
-def siblings() -> Opt[Siblings]:
-    return siblings_of(wiring)
-
-
-@update
-def grant_role(principal: Principal, role: text) -> Done:
-    return access.grant_role(grants, caller(), principal.to_str(), role)
-
-
-@update
-def revoke_role(principal: Principal, role: text) -> Done:
-    return access.revoke_role(grants, caller(), principal.to_str(), role)
-
-
-@query
-def list_grants(page: PageRequest) -> GrantPageResult:
-    return access.list_grants(grants, page)
-
-
-@query
-def instructions() -> Vec[Tuple[text, nat64]]:
-    return listed(instruction_totals)
-
-
-@query
-def health() -> Health:
-    return {
-        "name": "build_executor",
-        "version": VERSION,
-        "wired": siblings_of(wiring) is not None,
-        "records": book.run_index.len(),
-        "open": book.open_runs.len(),
-        "cycles": ic.canister_balance128(),
-        "instructions": summed(instruction_totals),
-    }

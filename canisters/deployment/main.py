@@ -3,13 +3,7 @@
 from kybra import (
     Async,
     Opt,
-    Principal,
-    Tuple,
-    Vec,
     ic,
-    init,
-    inspect_message,
-    nat64,
     post_upgrade,
     query,
     text,
@@ -20,10 +14,19 @@ from kybra import (
 from canisters.deployment import desk, driving
 from canisters.deployment.store import grants, open_releases, orders, targets, totals, wiring
 from shared.base import access as access
-from shared.base.inspect import accept_unless_wasteful
-from shared.base.metering import CALL_CONTEXT, counted, listed, summed
-from shared.rules.limits import MAX_ARGUMENT_BYTES
-from shared.types.access import GrantPageResult, Health, Siblings
+from shared.base.canister import Canister, serve
+from shared.base.endpoints import (
+    grant_role,
+    health,
+    initialise,
+    inspect,
+    instructions,
+    list_grants,
+    revoke_role,
+    siblings,
+    wire,
+)
+from shared.base.metering import CALL_CONTEXT, counted
 from shared.types.errors import Done, Error
 from shared.types.paging import PageRequest
 from shared.types.release import (
@@ -37,22 +40,31 @@ from shared.types.release import (
     TextResult,
 )
 
-VERSION = "0.1.0"
-
-
-@init
-def init_() -> void:
-    access.seed_owner(grants, ic.caller().to_str())
+serve(
+    Canister(
+        name="deployment",
+        grants=grants,
+        wiring=wiring,
+        totals=totals,
+        callers={
+            "register_target": "Admin",
+            "update_target": "Admin",
+            "start_target": "Admin",
+            "stop_target": "Admin",
+            "delete_target": "Admin",
+            "plan_mode": "verification",
+            "start_release": "verification",
+            "rollback_release": "Operator",
+        },
+        records=lambda: targets.len() + orders.len(),
+        open_work=open_releases.len,
+    )
+)
 
 
 @post_upgrade
 def post_upgrade_() -> void:
     driving.rearm()
-
-
-@inspect_message
-def inspect_message_() -> void:
-    accept_unless_wasteful((), MAX_ARGUMENT_BYTES)
 
 
 def _caller() -> str:
@@ -65,51 +77,6 @@ def _lacks(role: str) -> "Error | None":
 
 def _not_verification() -> "Error | None":
     return access.refuse_unless_sibling(wiring, _caller(), "verification")
-
-
-@update
-def wire(siblings: Siblings) -> Done:
-    return counted(totals, "wire", access.wire(wiring, grants, _caller(), siblings))
-
-
-@query
-def siblings() -> Opt[Siblings]:
-    return access.siblings_of(wiring)
-
-
-@update
-def grant_role(principal: Principal, role: text) -> Done:
-    result = access.grant_role(grants, _caller(), principal.to_str(), role)
-    return counted(totals, "grant_role", result)
-
-
-@update
-def revoke_role(principal: Principal, role: text) -> Done:
-    result = access.revoke_role(grants, _caller(), principal.to_str(), role)
-    return counted(totals, "revoke_role", result)
-
-
-@query
-def list_grants(page: PageRequest) -> GrantPageResult:
-    return access.list_grants(grants, page)
-
-
-@query
-def health() -> Health:
-    return {
-        "name": "deployment",
-        "version": VERSION,
-        "wired": access.siblings_of(wiring) is not None,
-        "records": targets.len() + orders.len(),
-        "open": open_releases.len(),
-        "cycles": ic.canister_balance128(),
-        "instructions": summed(totals),
-    }
-
-
-@query
-def instructions() -> Vec[Tuple[text, nat64]]:
-    return listed(totals)
 
 
 @update

@@ -1,37 +1,22 @@
-"""Stable maps and their records. Sizes are bytes of Candid; see `shared.rules.limits`.
+"""The stable maps of `pipeline_config`. Sizes are bytes of Candid; see `shared.rules.limits`.
 
-`pipeline_order` is dense: 0, 1, 2 … per pipeline that exists. Versions are kept under
-`<repository>/<version>` and never change; they outlive their pipeline, whose runs refer to them.
+| map | key |
+|---|---|
+| grants | principal text |
+| wiring | 0 |
+| instruction_totals | method |
+| outgoing: open messages | `<kind>:<repository>` |
+| heads | repository |
+| pipeline_order: repositories that have a pipeline, dense | 0, 1, 2 … |
+| versions: outlive their pipeline, whose runs refer to them | `<repository>/<version>` |
+| starts | run |
+| counters: length of `pipeline_order`, number of versions | name of the list |
 """
 
-from kybra import Record, StableBTreeMap, nat8, nat16, nat32, nat64, text
+from kybra import StableBTreeMap, nat8, nat64, text
 
+from canisters.pipeline_config.records import HeadRecord, PipelineRecord, StartRecord
 from shared.base.records import Outgoing, Wiring
-from shared.types.pipeline import Pipeline
-
-
-class HeadRecord(Record):
-    """Where a repository's pipeline stands. `number` is its place in `pipeline_order`."""
-
-    version: nat16
-    number: nat64
-    current: nat32
-    deleted: bool
-
-
-class PipelineRecord(Record):
-    version: nat16
-    pipeline: Pipeline
-
-
-class StartRecord(Record):
-    """The pipeline version that a run executes, fixed when it is first asked for."""
-
-    version: nat16
-    repository: text
-    pipeline_version: nat32
-    acknowledged: bool
-
 
 grants = StableBTreeMap[text, text](memory_id=0, max_key_size=80, max_value_size=200)
 wiring = StableBTreeMap[nat8, Wiring](memory_id=1, max_key_size=20, max_value_size=400)

@@ -2,14 +2,7 @@
 
 from kybra import (
     Async,
-    Opt,
-    Principal,
-    Tuple,
-    Vec,
     ic,
-    init,
-    inspect_message,
-    nat64,
     post_upgrade,
     query,
     text,
@@ -21,10 +14,19 @@ from canisters.verification import asking, voting
 from canisters.verification.sending import outbox
 from canisters.verification.store import approvals, grants, open_rounds, rounds, totals, wiring
 from shared.base import access as access
-from shared.base.inspect import accept_unless_wasteful
-from shared.base.metering import CALL_CONTEXT, counted, listed, summed
-from shared.rules.limits import MAX_ARGUMENT_BYTES
-from shared.types.access import GrantPageResult, Health, Siblings
+from shared.base.canister import Canister, serve
+from shared.base.endpoints import (
+    grant_role,
+    health,
+    initialise,
+    inspect,
+    instructions,
+    list_grants,
+    revoke_role,
+    siblings,
+    wire,
+)
+from shared.base.metering import CALL_CONTEXT, counted
 from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
 from shared.types.errors import Done, Error
 from shared.types.paging import PageRequest
@@ -36,22 +38,30 @@ from shared.types.release import (
     TextResult,
 )
 
-VERSION = "0.1.0"
-
-
-@init
-def init_() -> void:
-    access.seed_owner(grants, ic.caller().to_str())
+serve(
+    Canister(
+        name="verification",
+        grants=grants,
+        wiring=wiring,
+        totals=totals,
+        callers={
+            "open_round": "build_executor",
+            "record_commitment": "build_executor",
+            "close_commits": "build_executor",
+            "reveal": "the executor that committed",
+            "request_approval": "build_executor",
+            "decide_approval": "the request's approvers; role Admin to reject",
+        },
+        records=lambda: rounds.len() + approvals.len(),
+        open_work=lambda: open_rounds.len() + outbox.open_count(),
+        wired=outbox.wake,
+    )
+)
 
 
 @post_upgrade
 def post_upgrade_() -> void:
     voting.rearm()
-
-
-@inspect_message
-def inspect_message_() -> void:
-    accept_unless_wasteful((), MAX_ARGUMENT_BYTES)
 
 
 def _caller() -> str:
@@ -60,51 +70,6 @@ def _caller() -> str:
 
 def _refusal(sibling: str) -> "Error | None":
     return access.refuse_unless_sibling(wiring, _caller(), sibling)
-
-
-@update
-def wire(siblings: Siblings) -> Done:
-    return counted(totals, "wire", access.wire(wiring, grants, _caller(), siblings))
-
-
-@query
-def siblings() -> Opt[Siblings]:
-    return access.siblings_of(wiring)
-
-
-@update
-def grant_role(principal: Principal, role: text) -> Done:
-    result = access.grant_role(grants, _caller(), principal.to_str(), role)
-    return counted(totals, "grant_role", result)
-
-
-@update
-def revoke_role(principal: Principal, role: text) -> Done:
-    result = access.revoke_role(grants, _caller(), principal.to_str(), role)
-    return counted(totals, "revoke_role", result)
-
-
-@query
-def list_grants(page: PageRequest) -> GrantPageResult:
-    return access.list_grants(grants, page)
-
-
-@query
-def health() -> Health:
-    return {
-        "name": "verification",
-        "version": VERSION,
-        "wired": access.siblings_of(wiring) is not None,
-        "records": rounds.len() + approvals.len(),
-        "open": open_rounds.len() + outbox.open_count(),
-        "cycles": ic.canister_balance128(),
-        "instructions": summed(totals),
-    }
-
-
-@query
-def instructions() -> Vec[Tuple[text, nat64]]:
-    return listed(totals)
 
 
 @update

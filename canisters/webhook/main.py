@@ -1,15 +1,9 @@
 """Entry points of the webhook canister: decode, authorise, call the rules, encode."""
 
 from kybra import (
-    Opt,
-    Principal,
-    Tuple,
     Vec,
     blob,
     ic,
-    init,
-    inspect_message,
-    nat64,
     post_upgrade,
     query,
     text,
@@ -20,12 +14,21 @@ from kybra import (
 from canisters.webhook import ledger, lists, registry, replies, runs
 from canisters.webhook.dispatch import outbox
 from canisters.webhook.store import grants, instruction_totals, wiring
-from shared.base import access
-from shared.base.access import refuse_unless, refuse_unless_sibling, seed_owner, siblings_of
-from shared.base.inspect import accept_unless_wasteful
-from shared.base.metering import counted, listed, summed
-from shared.rules.limits import MAX_ARGUMENT_BYTES, VERSION
-from shared.types.access import GrantPageResult, Health, Siblings
+from shared.base.access import refuse_unless, refuse_unless_sibling
+from shared.base.canister import ANYONE, Canister, serve
+from shared.base.endpoints import (
+    grant_role,
+    health,
+    initialise,
+    inspect,
+    instructions,
+    list_grants,
+    revoke_role,
+    siblings,
+    wire,
+)
+from shared.base.metering import counted
+from shared.base.results import answer_query
 from shared.types.errors import Done
 from shared.types.http import HttpRequest, HttpResponse
 from shared.types.paging import PageRequest
@@ -40,24 +43,36 @@ from shared.types.repository import (
     RepositoryResult,
 )
 
+serve(
+    Canister(
+        name="webhook",
+        grants=grants,
+        wiring=wiring,
+        totals=instruction_totals,
+        callers={
+            "http_request_update": ANYONE,
+            "register_repository": "Admin",
+            "rotate_secret": "Admin",
+            "drop_old_secret": "Admin",
+            "delete_repository": "Admin",
+            "trigger_run": "Operator",
+            "replay_delivery": "Operator",
+            "sync_triggers": "pipeline_config",
+        },
+        records=lambda: ledger.count(ledger.ALL_DELIVERIES),
+        open_work=outbox.open_count,
+        wired=outbox.wake,
+    )
+)
+
 
 def caller() -> str:
     return ic.caller().to_str()
 
 
-@init
-def initialise() -> void:
-    seed_owner(grants, caller())
-
-
 @post_upgrade
 def resume() -> void:
     outbox.wake()
-
-
-@inspect_message
-def inspect() -> void:
-    accept_unless_wasteful(("http_request_update",), MAX_ARGUMENT_BYTES)
 
 
 @query
@@ -111,17 +126,17 @@ def get_repository(repository: text) -> RepositoryResult:
 
 @query
 def list_repositories(page: PageRequest) -> RepositoryPageResult:
-    return lists.repositories(page)
+    return answer_query(lambda: lists.repositories(page))
 
 
 @query
 def get_delivery(repository: text, delivery: text) -> DeliveryResult:
-    return lists.delivery(repository, delivery)
+    return answer_query(lambda: lists.delivery(repository, delivery))
 
 
 @query
 def list_deliveries(repository: text, page: PageRequest) -> DeliveryPageResult:
-    return lists.deliveries(repository, page)
+    return answer_query(lambda: lists.deliveries(repository, page))
 
 
 @update
@@ -149,51 +164,3 @@ def sync_triggers(repository: text, triggers: Vec[Trigger]) -> Done:
     ledger.set_triggers(repository, triggers)
     done: Done = {"Ok": None}
     return counted(instruction_totals, "sync_triggers", done)
-
-
-@update
-def wire(siblings: Siblings) -> Done:
-    done = access.wire(wiring, grants, caller(), siblings)
-    if "Ok" in done:
-        outbox.wake()
-    return counted(instruction_totals, "wire", done)
-
-
-@query
-def siblings() -> Opt[Siblings]:
-    return siblings_of(wiring)
-
-
-@update
-def grant_role(principal: Principal, role: text) -> Done:
-    done = access.grant_role(grants, caller(), principal.to_str(), role)
-    return counted(instruction_totals, "grant_role", done)
-
-
-@update
-def revoke_role(principal: Principal, role: text) -> Done:
-    done = access.revoke_role(grants, caller(), principal.to_str(), role)
-    return counted(instruction_totals, "revoke_role", done)
-
-
-@query
-def list_grants(page: PageRequest) -> GrantPageResult:
-    return access.list_grants(grants, page)
-
-
-@query
-def instructions() -> Vec[Tuple[text, nat64]]:
-    return listed(instruction_totals)
-
-
-@query
-def health() -> Health:
-    return {
-        "name": "webhook",
-        "version": VERSION,
-        "wired": siblings_of(wiring) is not None,
-        "records": ledger.count(ledger.ALL_DELIVERIES),
-        "open": outbox.open_count(),
-        "cycles": ic.canister_balance128(),
-        "instructions": summed(instruction_totals),
-    }

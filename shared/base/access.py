@@ -1,7 +1,7 @@
-"""What `wire`, `siblings`, `grant_role`, `revoke_role` and `list_grants` do in every canister.
+"""Roles, siblings and who may call, over a canister's maps.
 
-Each function gets the canister's own maps: `grants` (principal text -> role names) and `wiring`
-(key 0 -> Wiring). Callers are given as text.
+`grants` holds principal text -> role names, `wiring` holds the five principals under WIRING_KEY.
+Callers are given as text. Refusals are raised as `shared.rules.refused.Refused`.
 """
 
 from kybra import Principal
@@ -9,9 +9,11 @@ from kybra import Principal
 from shared.base.records import Lookup, TextMap, Wiring
 from shared.rules.limits import MAX_GRANTS
 from shared.rules.paging import next_cursor, page_bounds
+from shared.rules.refused import conflict, denied, exhausted, invalid, unavailable
 from shared.rules.roles import grant, refusal, revoke
-from shared.types.access import Grant, GrantPageResult, Role, Siblings
-from shared.types.errors import Done, Error, conflict, denied, exhausted, invalid, unavailable
+from shared.types import errors
+from shared.types.access import Grant, GrantPage, Role, Siblings
+from shared.types.errors import Error
 from shared.types.paging import PageRequest
 
 OWNER_ONLY_ROLES = ("Owner", "Admin")
@@ -32,25 +34,47 @@ def seed_owner(grants: TextMap, caller: str) -> None:
     grant(grants, caller, "Owner")
 
 
-def refuse_unless(grants: TextMap, caller: str, role: str) -> "Error | None":
-    """The Denied error for a caller without `role`, or None when it may go on."""
+def require_role(grants: TextMap, caller: str, role: str) -> None:
+    """Raise Denied for a caller without `role`."""
     why = refusal(grants, caller, role)
-    return None if why is None else denied(why)
+    if why is not None:
+        raise denied(why)
+
+
+def require_sibling(wiring: "Lookup[int, Wiring]", caller: str, name: str) -> None:
+    """Raise Denied for a caller that is not the sibling `name`; Unavailable before `wire`."""
+    if sibling(wired_siblings(wiring), name).to_str() != caller:
+        raise denied(f"only the sibling canister {name} may call this, not {caller}")
+
+
+def refuse_unless(grants: TextMap, caller: str, role: str) -> "Error | None":
+    """`require_role` for entry points that do not use `shared.base.results` yet."""
+    why = refusal(grants, caller, role)
+    return None if why is None else errors.denied(why)
 
 
 def refuse_unless_sibling(wiring: "Lookup[int, Wiring]", caller: str, name: str) -> "Error | None":
-    """The error for a caller that is not the wired sibling `name`; None when it is."""
+    """`require_sibling` for entry points that do not use `shared.base.results` yet."""
     wired = siblings_of(wiring)
     if wired is None:
-        return unavailable("this canister is not wired yet: an owner must call wire first")
+        return errors.unavailable("this canister is not wired yet: an owner must call wire first")
     if sibling(wired, name).to_str() != caller:
-        return denied(f"only the sibling canister {name} may call this, not {caller}")
+        return errors.denied(f"only the sibling canister {name} may call this, not {caller}")
     return None
 
 
 def siblings_of(wiring: "Lookup[int, Wiring]") -> "Siblings | None":
+    """The five principals, None before `wire`."""
     stored = wiring.get(WIRING_KEY)
     return None if stored is None else stored["siblings"]
+
+
+def wired_siblings(wiring: "Lookup[int, Wiring]") -> Siblings:
+    """The five principals; raises Unavailable before `wire`."""
+    wired = siblings_of(wiring)
+    if wired is None:
+        raise unavailable("this canister is not wired yet: an owner must call wire first")
+    return wired
 
 
 def sibling(siblings: Siblings, name: str) -> Principal:
@@ -65,55 +89,47 @@ def sibling(siblings: Siblings, name: str) -> Principal:
     return named[name]
 
 
-def wire(wiring: "Lookup[int, Wiring]", grants: TextMap, caller: str, siblings: Siblings) -> Done:
-    """Set the five principals once. The same value again is Ok, another one is Conflict."""
-    error = refuse_unless(grants, caller, "Owner")
-    if error is not None:
-        return {"Err": error}
+def wire(wiring: "Lookup[int, Wiring]", siblings: Siblings) -> None:
+    """Set the five principals once: the same value again changes nothing, another is Conflict."""
     wired = siblings_of(wiring)
     if wired is None:
         wiring.insert(WIRING_KEY, {"version": 1, "siblings": siblings})
-        return {"Ok": None}
-    if wired == siblings:
-        return {"Ok": None}
-    return {"Err": conflict("already wired to other siblings: install a new set of canisters")}
+    elif wired != siblings:
+        raise conflict("already wired to other siblings: install a new set of canisters")
 
 
-def _refuse_role_change(grants: TextMap, caller: str, role: str) -> "Error | None":
-    needed = "Owner" if role in OWNER_ONLY_ROLES else "Admin"
-    return refuse_unless(grants, caller, needed)
+def _require_role_change(grants: TextMap, caller: str, role: str) -> None:
+    require_role(grants, caller, "Owner" if role in OWNER_ONLY_ROLES else "Admin")
 
 
-def grant_role(grants: TextMap, caller: str, principal: str, role: str) -> Done:
+def grant_role(grants: TextMap, caller: str, principal: str, role: str) -> None:
     """Owners may grant every role, admins every one but Owner and Admin."""
-    error = _refuse_role_change(grants, caller, role)
-    if error is not None:
-        return {"Err": error}
+    _require_role_change(grants, caller, role)
     if grants.len() >= MAX_GRANTS and not grants.contains_key(principal):
-        return {"Err": exhausted(f"{MAX_GRANTS} principals have roles (MAX_GRANTS): revoke some")}
+        raise exhausted(f"{MAX_GRANTS} principals have roles (MAX_GRANTS): revoke some")
     why = grant(grants, principal, role)
-    return {"Ok": None} if why is None else {"Err": invalid(why)}
+    if why is not None:
+        raise invalid(why)
 
 
-def revoke_role(grants: TextMap, caller: str, principal: str, role: str) -> Done:
+def revoke_role(grants: TextMap, caller: str, principal: str, role: str) -> None:
     """The same callers as `grant_role`; an owner cannot give up its own role."""
-    error = _refuse_role_change(grants, caller, role)
-    if error is not None:
-        return {"Err": error}
+    _require_role_change(grants, caller, role)
     why = revoke(grants, principal, role, caller)
-    return {"Ok": None} if why is None else {"Err": invalid(why)}
+    if why is not None:
+        raise invalid(why)
 
 
-def list_grants(grants: TextMap, page: PageRequest) -> GrantPageResult:
+def list_grants(grants: TextMap, page: PageRequest) -> GrantPage:
     """Who holds which roles directly, by principal text."""
     principals = sorted(grants.keys(), reverse=True)
     bounds = page_bounds(len(principals), page["cursor"], page["limit"])
     if isinstance(bounds, str):
-        return {"Err": invalid(bounds)}
+        raise invalid(bounds)
     first, last = bounds
     items: list[Grant] = []
     for number in range(first, last - 1, -1):
         principal = principals[number]
         roles = [ROLE_VARIANTS[name] for name in (grants.get(principal) or "").split()]
         items.append({"principal": Principal.from_str(principal), "roles": roles})
-    return {"Ok": {"items": items, "next": next_cursor(last)}}
+    return {"items": items, "next": next_cursor(last)}

@@ -88,7 +88,7 @@ def test_all_canisters_have_the_common_methods(canister: str) -> None:
     assert [name for name, _, _ in found] == list(canisters.COMMON)
 
 
-def test_who_may_call_is_read_from_the_checks() -> None:
+def test_who_may_call_is_read_from_the_table_of_callers() -> None:
     found = {
         (one.canister, one.name): one.caller
         for c in canisters.NAMES
@@ -98,7 +98,7 @@ def test_who_may_call_is_read_from_the_checks() -> None:
     assert found["verification", "open_round"] == "the canister build_executor"
     assert found["deployment", "register_target"] == "role Admin"
     assert found["deployment", "start_release"] == "the canister verification"
-    assert found["build_executor", "lease_work"] == ""
+    assert found["build_executor", "lease_work"] == "a registered, enabled executor"
 
 
 def _subclasses(kind: type[ClientError]) -> set[type[ClientError]]:

@@ -177,7 +177,7 @@ def canister_fault() -> Iterator[Callable[[Any], str | None]]:
     if added:
         sys.path.insert(0, folder)
     fault: Callable[[Any], str | None] = importlib.import_module(
-        "canisters.pipeline_config.validation"
+        "canisters.pipeline_config.pipelines.rules"
     ).pipeline_fault
     yield fault
     if added:

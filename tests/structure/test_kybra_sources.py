@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "canisters"
 SHARED = ROOT / "shared"
 ROOMS = {"__init__.py", "main.py", "store.py"}
+METHOD_WORDS = {"query", "update"}
+SYSTEM_WORDS = {"init", "post_upgrade", "pre_upgrade", "heartbeat", "inspect_message"}
 MAX_MEMORY_ID = 254
 """255 marks unused memory (`ic-stable-structures`)."""
 MAX_SIZE = 2**32 - 1
@@ -50,6 +52,7 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
 # The same words on what is a dict, though its type does not stand beside it.
 DICTS: dict[tuple[str, str, str], str] = {
     ("shared/base/outbox.py", "error_sentence", "error"): "a variant: one case",
+    ("shared/base/results.py", "refused_of", "error"): "a variant: one case",
 }
 
 
@@ -220,6 +223,34 @@ def test_the_maps_of_a_canister_are_in_its_store_with_literal_sizes(canister: st
             assert other == ast.unparse(call), f"memory {values['memory_id']} has two maps"
     assert numbers, "a canister without a map forgets everything"
     assert sorted(numbers) == list(range(len(numbers))), "memory ids without a gap"
+
+
+def decorated(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """(decorator, name) of each canister method of a module."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                word = decorator.func if isinstance(decorator, ast.Call) else decorator
+                if ast.unparse(word) in METHOD_WORDS | SYSTEM_WORDS:
+                    yield ast.unparse(word), node.name
+
+
+@each_canister
+def test_the_methods_of_a_canister_are_names_of_its_main_module(canister: str) -> None:
+    """Kybra finds decorated functions in every module, calls them after `from main import *`."""
+    methods = [found for path in modules_of(canister) for found in decorated(tree_of(path))]
+    once = [word for word, _ in methods if word in SYSTEM_WORDS]
+    assert len(once) == len(set(once)), once
+    names = [name for _, name in methods]
+    assert len(names) == len(set(names)), "two methods have one name"
+    main = tree_of(SOURCES / canister / "main.py")
+    known = {node.name for node in main.body if isinstance(node, ast.FunctionDef)}
+    for node in main.body:
+        if isinstance(node, ast.ImportFrom):
+            known.update(alias.asname or alias.name for alias in node.names)
+        assert "__all__" not in ast.unparse(node), "it would hide names from `import *`"
+    assert set(names) <= known, f"main.py must import {sorted(set(names) - known)}"
+    assert not [name for name in names if name.startswith("_")], "`import *` leaves them out"
 
 
 @each_canister

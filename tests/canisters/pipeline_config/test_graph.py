@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.pipeline_config.graph import find_cycle
+from canisters.pipeline_config.pipelines.graph import find_cycle
 
 
 def test_a_chain_and_a_diamond_have_no_cycle() -> None:

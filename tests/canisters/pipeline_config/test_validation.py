@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kybra import Principal
 
-from canisters.pipeline_config.paths import path_fault
-from canisters.pipeline_config.validation import pipeline_fault, triggers_fault
+from canisters.pipeline_config.pipelines.paths import path_fault
+from canisters.pipeline_config.pipelines.rules import pipeline_fault, triggers_fault
 from tests.canisters.pipeline_config.pipelines import APPROVER, pipeline, resources, stage
 
 

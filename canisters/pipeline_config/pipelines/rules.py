@@ -1,7 +1,8 @@
 """What a pipeline must be before it becomes a version. Plain Python."""
 
-from canisters.pipeline_config.stage_rules import stages_fault, variables_fault
-from shared.base.pages import candid_bound
+from typing import TYPE_CHECKING
+
+from canisters.pipeline_config.pipelines.stages import stages_fault, variables_fault
 from shared.rules.limits import (
     MAX_APPROVAL_TTL_NS,
     MAX_APPROVERS,
@@ -14,7 +15,10 @@ from shared.rules.limits import (
 )
 from shared.rules.names import name_fault
 from shared.rules.patterns import pattern_fault
-from shared.types.pipeline import ApprovalPolicy, Deploy, Gate, PipelineInput, Stage, Trigger
+from shared.rules.sizes import candid_bound
+
+if TYPE_CHECKING:
+    from shared.types.pipeline import ApprovalPolicy, Deploy, Gate, PipelineInput, Stage, Trigger
 
 MAX_TTL_SECONDS = MAX_APPROVAL_TTL_NS // SECOND_NS
 CANDID_MAGIC = b"DIDL"
@@ -50,7 +54,7 @@ def _gates_fault(gates: "list[Gate]") -> "str | None":
     return None
 
 
-def _approval_fault(policy: ApprovalPolicy, needed: bool) -> "str | None":
+def _approval_fault(policy: "ApprovalPolicy", needed: bool) -> "str | None":
     approvers = [approver.to_str() for approver in policy["approvers"]]
     if len(approvers) > MAX_APPROVERS:
         return f"approval.approvers: {len(approvers)}, over {MAX_APPROVERS} (MAX_APPROVERS)"
@@ -94,7 +98,7 @@ def _deploy_fault(deploy: "Deploy | None", stages: "list[Stage]") -> "str | None
     return None
 
 
-def pipeline_fault(pipeline: PipelineInput) -> "str | None":
+def pipeline_fault(pipeline: "PipelineInput") -> "str | None":
     """Why a pipeline is refused (naming stage and field), or None when it may be stored."""
     fault = name_fault("repository", pipeline["repository"])
     if fault is not None:

@@ -1,8 +1,12 @@
-"""The book of pipelines over the stable maps: each function costs a fixed number of look-ups."""
+"""Pipelines in the stable maps: keeps heads, versions, order and counters in step.
+
+Each function costs a fixed number of look-ups.
+"""
 
 from kybra import Principal
 
-from canisters.pipeline_config.store import HeadRecord, counters, heads, pipeline_order, versions
+from canisters.pipeline_config.records import HeadRecord
+from canisters.pipeline_config.store import counters, heads, pipeline_order, versions
 from shared.types.pipeline import Pipeline, PipelineInput
 
 PIPELINES = "pipelines"

@@ -1,7 +1,9 @@
 """What a stage must be. Each rule names the stage and the field. Plain Python."""
 
-from canisters.pipeline_config.graph import find_cycle
-from canisters.pipeline_config.paths import path_fault
+from typing import TYPE_CHECKING
+
+from canisters.pipeline_config.pipelines.graph import find_cycle
+from canisters.pipeline_config.pipelines.paths import path_fault
 from shared.rules.limits import (
     COMMIT_WINDOW_NS,
     MAX_ARTIFACTS_PER_STAGE,
@@ -16,7 +18,9 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_fault
-from shared.types.pipeline import Resources, Runtime, Stage, Variable
+
+if TYPE_CHECKING:
+    from shared.types.pipeline import Resources, Runtime, Stage, Variable
 
 MAX_TIMEOUT_SECONDS = COMMIT_WINDOW_NS // SECOND_NS
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
@@ -65,7 +69,7 @@ def _commands_fault(commands: "list[str]") -> "str | None":
     return None
 
 
-def _resources_fault(resources: Resources) -> "str | None":
+def _resources_fault(resources: "Resources") -> "str | None":
     for name, amount in (
         ("memory_bytes", resources["memory_bytes"]),
         ("storage_bytes", resources["storage_bytes"]),
@@ -98,7 +102,7 @@ def _artifacts_fault(artifacts: "list[str]") -> "str | None":
     return None
 
 
-def _votes_fault(stage: Stage) -> "str | None":
+def _votes_fault(stage: "Stage") -> "str | None":
     if not 1 <= stage["replicas"] <= MAX_REPLICAS:
         return f"replicas: {stage['replicas']}: use 1 to {MAX_REPLICAS} (MAX_REPLICAS)"
     if not 1 <= stage["quorum"] <= stage["replicas"]:
@@ -113,13 +117,13 @@ def _votes_fault(stage: Stage) -> "str | None":
     return None
 
 
-def _runtime_fault(runtime: Runtime) -> "str | None":
+def _runtime_fault(runtime: "Runtime") -> "str | None":
     if "Azle" in runtime or "Rust" in runtime:
         return "runtime: Azle and Rust are not supported yet: use Shell, Python, Motoko or Node"
     return None
 
 
-def _own_fault(stage: Stage) -> "str | None":
+def _own_fault(stage: "Stage") -> "str | None":
     """Faults that can be seen without the other stages."""
     return (
         _runtime_fault(stage["runtime"])
@@ -131,7 +135,7 @@ def _own_fault(stage: Stage) -> "str | None":
     )
 
 
-def _links_fault(stage: Stage, by_name: "dict[str, Stage]") -> "str | None":
+def _links_fault(stage: "Stage", by_name: "dict[str, Stage]") -> "str | None":
     """Faults of `depends_on`, but for cycles."""
     wanted = stage["depends_on"]
     if len(set(wanted)) != len(wanted):

@@ -1,0 +1,70 @@
+"""Registering, changing and deleting pipelines. Callers have been authorised."""
+
+from kybra import Principal
+
+from canisters.pipeline_config import outbox
+from canisters.pipeline_config.pipelines import tables
+from canisters.pipeline_config.pipelines.rules import pipeline_fault
+from canisters.pipeline_config.pipelines.views import no_pipeline
+from shared.rules.refused import conflict, invalid
+from shared.types.pipeline import Pipeline, PipelineInput, Stage, Trigger
+
+
+def _current(repository: str) -> Pipeline:
+    current = tables.current_of(repository)
+    if current is None:
+        raise no_pipeline(repository)
+    return current
+
+
+def _store(definition: PipelineInput, author: Principal, now_ns: int) -> Pipeline:
+    fault = pipeline_fault(definition)
+    if fault is not None:
+        raise invalid(fault)
+    repository = definition["repository"]
+    outbox.require_room(repository)
+    before = tables.current_of(repository)
+    pipeline = tables.add_version(definition, author, now_ns)
+    if before is None or before["definition"]["triggers"] != definition["triggers"]:
+        outbox.send_triggers(repository)
+    return pipeline
+
+
+def register(definition: PipelineInput, author: Principal, now_ns: int) -> Pipeline:
+    """The first version of a repository's pipeline."""
+    repository = definition["repository"]
+    if tables.head_of(repository) is not None:
+        raise conflict(f"repository {repository} has a pipeline already: use update_pipeline")
+    return _store(definition, author, now_ns)
+
+
+def update(definition: PipelineInput, author: Principal, now_ns: int) -> Pipeline:
+    """The next version of a pipeline."""
+    _current(definition["repository"])
+    return _store(definition, author, now_ns)
+
+
+def update_stages(
+    repository: str, stages: "list[Stage]", author: Principal, now_ns: int
+) -> Pipeline:
+    """The next version of a pipeline, with other stages."""
+    definition = _current(repository)["definition"]
+    definition["stages"] = stages
+    return _store(definition, author, now_ns)
+
+
+def set_triggers(
+    repository: str, triggers: "list[Trigger]", author: Principal, now_ns: int
+) -> Pipeline:
+    """The next version of a pipeline, with other triggers."""
+    definition = _current(repository)["definition"]
+    definition["triggers"] = triggers
+    return _store(definition, author, now_ns)
+
+
+def delete(repository: str) -> None:
+    """Delete a pipeline. Its versions stay, and its repository starts no more runs."""
+    _current(repository)
+    outbox.require_room(repository)
+    tables.remove(repository)
+    outbox.send_triggers(repository)
