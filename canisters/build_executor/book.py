@@ -14,6 +14,7 @@ from canisters.build_executor.records import (
     ContentRecord,
     ExecutorRecord,
     JobRow,
+    OfferRecord,
     RunRecord,
     SpecRecord,
     StageRecord,
@@ -82,6 +83,7 @@ class Book:
         log_blocks: "Lookup[str, bytes]",
         executors: "Lookup[str, ExecutorRecord]",
         executor_index: "Lookup[int, str]",
+        offers: "Lookup[str, OfferRecord]",
         meter: "Callable[[], int]",
     ) -> None:
         self.runs = runs
@@ -96,6 +98,7 @@ class Book:
         self.log_blocks = log_blocks
         self.executors = executors
         self.executor_index = executor_index
+        self.offers = offers
         self.outgoing: list[str] = []
         self.wake_ns = 0
         self._meter = meter

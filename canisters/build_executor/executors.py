@@ -3,10 +3,16 @@
 from canisters.build_executor import dag, jobs, uploads
 from canisters.build_executor.book import Book
 from canisters.build_executor.records import ExecutorRecord, StageRecord
-from shared.rules.limits import LEASE_NS
+from shared.rules.limits import (
+    LEASE_NS,
+    MAX_LEASES_PER_EXECUTOR,
+    MAX_OFFER_CHARS,
+    MAX_OFFER_TEXTS,
+)
 from shared.rules.roles import ANONYMOUS
-from shared.types.errors import Done, Error, conflict, denied, invalid, not_found
+from shared.types.errors import Done, Error, conflict, denied, invalid, not_found, too_large
 from shared.types.pipeline import Runtime
+from shared.types.run import ExecutorOffer
 
 RUNTIMES = ("Shell", "Python", "Motoko", "Node", "Azle", "Rust")
 
@@ -52,6 +58,53 @@ def register(
     )
     book.executor_index.insert(book.executor_index.len(), executor)
     return None
+
+
+def offer_fault(offer: ExecutorOffer) -> "Error | None":
+    """Why this cannot be an offer, or None."""
+    if not 1 <= len(offer["runtimes"]) <= len(RUNTIMES):
+        return invalid(f"runtimes: offer 1 to {len(RUNTIMES)}, each once")
+    if not 1 <= offer["slots"] <= MAX_LEASES_PER_EXECUTOR:
+        limit = f"{MAX_LEASES_PER_EXECUTOR} (MAX_LEASES_PER_EXECUTOR)"
+        return invalid(f"slots is {offer['slots']}: offer 1 to {limit}")
+    if len(offer["images"]) > MAX_OFFER_TEXTS or len(offer["labels"]) > MAX_OFFER_TEXTS:
+        return too_large(f"offer at most {MAX_OFFER_TEXTS} images and labels (MAX_OFFER_TEXTS)")
+    for word in [offer["region"], *offer["images"], *offer["labels"]]:
+        if len(word) > MAX_OFFER_CHARS:
+            return too_large(
+                f"region, images and labels have at most {MAX_OFFER_CHARS} characters each "
+                "(MAX_OFFER_CHARS)"
+            )
+    return None
+
+
+def announce(book: Book, caller: str, offer: ExecutorOffer, now: int) -> Done:
+    """Keep what an executor says it can do; the latest word counts."""
+    record, error = active(book, caller)
+    if record is None:
+        return {"Err": error or denied(f"{caller} may not work here")}
+    error = offer_fault(offer)
+    if error is not None:
+        return {"Err": error}
+    record["last_seen_ns"] = now
+    book.offers.insert(caller, {"version": 1, "offer": offer})
+    book.executors.insert(caller, record)
+    return {"Ok": None}
+
+
+def offer_of(book: Book, executor: str) -> "ExecutorOffer | None":
+    stored = book.offers.get(executor)
+    return None if stored is None else stored["offer"]
+
+
+def runtimes_of(book: Book, executor: str, record: ExecutorRecord) -> "set[str]":
+    """What an executor may be asked for: what it offers, as far as it is registered for it.
+
+    One that has announced no offer counts as offering all that it is registered for.
+    """
+    offer = offer_of(book, executor)
+    registered = names(record["runtimes"])
+    return registered if offer is None else registered & names(offer["runtimes"])
 
 
 def set_enabled(book: Book, executor: str, enabled: bool, now: int) -> Done:

@@ -30,8 +30,8 @@ def has_work(book: Book, caller: str, request: LeaseRequest, now: int) -> bool:
 
 
 def request_fault(request: LeaseRequest) -> "Error | None":
-    if len(request["holds"]) > MAX_HELD_JOBS or len(request["runtimes"]) > MAX_HELD_JOBS:
-        return too_large(f"holds and runtimes: name at most {MAX_HELD_JOBS} each (MAX_HELD_JOBS)")
+    if len(request["holds"]) > MAX_HELD_JOBS:
+        return too_large(f"holds: name at most {MAX_HELD_JOBS} jobs (MAX_HELD_JOBS)")
     return None
 
 
@@ -39,7 +39,7 @@ def choose(
     book: Book, caller: str, record: ExecutorRecord, request: LeaseRequest, now: int
 ) -> "tuple[StageRecord, int] | None":
     """The stage and replica to lease. Uploads come first: a run is waiting for them."""
-    can_run = executors.names(request["runtimes"]) & executors.names(record["runtimes"])
+    can_run = executors.runtimes_of(book, caller, record)
     holds = set(request["holds"])
     held = 0
     build: tuple[StageRecord, int] | None = None

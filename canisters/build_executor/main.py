@@ -6,7 +6,6 @@ from kybra import (
     Opt,
     Principal,
     ic,
-    nat16,
     nat64,
     post_upgrade,
     query,
@@ -41,8 +40,10 @@ from shared.types.run import (
     ChunkResult,
     CommitmentInput,
     ExecutorInput,
+    ExecutorOffer,
     ExecutorPageResult,
     ExecutorResult,
+    GiveBack,
     Heartbeat,
     JobPageResult,
     LeaseRequest,
@@ -63,6 +64,7 @@ serve(
         callers={
             "enqueue_run": "pipeline_config",
             "record_verdict": "verification",
+            "announce_offer": "a registered, enabled executor",
             "lease_work": "a registered, enabled executor",
             "heartbeat": "the executor that holds the lease",
             "release_work": "the executor that holds the lease",
@@ -137,10 +139,18 @@ def heartbeat(beat: Heartbeat) -> LeaseResult:
 
 
 @update
-def release_work(job: text, attempt: nat16, reason: text) -> Done:
+def release_work(given: GiveBack) -> Done:
     book.begin()
-    result = leases.release(book, caller(), job, attempt, reason, ic.time())
+    result = leases.release(
+        book, caller(), given["job"], given["attempt"], given["reason"], ic.time()
+    )
     return finished("release_work", result)
+
+
+@update
+def announce_offer(offer: ExecutorOffer) -> Done:
+    result = executors.announce(book, caller(), offer, ic.time())
+    return counted(instruction_totals, "announce_offer", result)
 
 
 @update

@@ -3,7 +3,7 @@
 from kybra import Opt, Record, Vec, blob, nat16, nat32, nat64, text
 
 from shared.types.pipeline import Runtime
-from shared.types.run import JobState, RunSpec, RunState, Source, StageState
+from shared.types.run import ExecutorOffer, JobState, RunSpec, RunState, Source, StageState
 
 
 class SpecRecord(Record):
@@ -116,6 +116,13 @@ class ContentRecord(Record):
     version: nat16
     size: nat64
     location: text
+
+
+class OfferRecord(Record):
+    """What an executor announced last. Apart from its record, whose size is bound lower."""
+
+    version: nat16
+    offer: ExecutorOffer
 
 
 class ExecutorRecord(Record):

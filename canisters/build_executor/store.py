@@ -10,6 +10,7 @@ from canisters.build_executor.book import Book
 from canisters.build_executor.records import (
     ContentRecord,
     ExecutorRecord,
+    OfferRecord,
     RunRecord,
     SpecRecord,
     StageRecord,
@@ -34,6 +35,7 @@ executors = StableBTreeMap[text, ExecutorRecord](
     memory_id=14, max_key_size=80, max_value_size=1_000
 )
 executor_index = StableBTreeMap[nat64, text](memory_id=15, max_key_size=20, max_value_size=100)
+offers = StableBTreeMap[text, OfferRecord](memory_id=16, max_key_size=80, max_value_size=20_000)
 
 
 def instructions_so_far() -> int:
@@ -54,5 +56,6 @@ book = Book(
     log_blocks=log_blocks,
     executors=executors,
     executor_index=executor_index,
+    offers=offers,
     meter=instructions_so_far,
 )

@@ -50,6 +50,9 @@ def _run(book: Book, run: str, record: RunRecord) -> Run:
         "state": record["state"],
         "stages": stages,
         "approval": record["approval"],
+        "release": None,
+        "started_by": None if stored is None else stored["spec"]["started_by"],
+        "waiting_for": [],
         "created_ns": record["created_ns"],
         "updated_ns": record["updated_ns"],
     }
@@ -132,6 +135,9 @@ def _job(stage: StageRecord, job: JobRow) -> Job:
         "operator": job["operator"],
         "lease_until_ns": job["lease_until_ns"],
         "log_bytes": job["log_bytes"],
+        "phase": None,
+        "failures": [],
+        "next_try_ns": None,
     }
 
 
@@ -147,6 +153,7 @@ def executor(book: Book, principal: str, record: ExecutorRecord) -> Executor:
         "executor": Principal.from_str(principal),
         "operator": record["operator"],
         "runtimes": record["runtimes"],
+        "offer": executors.offer_of(book, principal),
         "enabled": record["enabled"],
         "registered_ns": record["registered_ns"],
         "last_seen_ns": executors.last_seen_ns(book, principal, record),

@@ -5,7 +5,7 @@ A refused change leaves the record as it was, and says why. Times are nanosecond
 
 from typing import TYPE_CHECKING
 
-from canisters.verification.verdicts import decide
+from canisters.verification.verdicts import commit_of, decide
 from shared.rules.digests import commitment, manifest_digest
 from shared.rules.limits import (
     MAX_ARTIFACT_BYTES,
@@ -15,6 +15,7 @@ from shared.rules.limits import (
     MAX_NONCE_BYTES,
     MAX_PATH_CHARS,
     MAX_REPLICAS,
+    MAX_TEXT_CHARS,
     MIN_NONCE_BYTES,
     REVEAL_WINDOW_NS,
 )
@@ -181,6 +182,7 @@ def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> "Er
             "outcome": None,
             "environment": "",
             "manifest": "",
+            "commit": None,
         }
     )
     return None
@@ -236,6 +238,13 @@ def check_reveal(reveal: "RevealInput") -> "Error | None":
             f"the nonce has {len(reveal['nonce'])} bytes: "
             f"use {MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} random ones"
         )
+    described = reveal["commit"]
+    if described is not None and (
+        len(described["author"]) > MAX_TEXT_CHARS or len(described["message"]) > MAX_TEXT_CHARS
+    ):
+        return invalid(
+            f"commit: author and message have at most {MAX_TEXT_CHARS} characters (MAX_TEXT_CHARS)"
+        )
     why = check_files(reveal["files"])
     return None if why is None else invalid(f"files: {why}")
 
@@ -253,7 +262,12 @@ def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int)
         return error
     manifest = manifest_of(given["files"])
     expected = commitment(
-        job, outcome_text(given["outcome"]), given["environment"], manifest, given["nonce"]
+        job,
+        outcome_text(given["outcome"]),
+        given["environment"],
+        manifest,
+        commit_of(given["commit"]),
+        given["nonce"],
     )
     matches = expected == vote["commitment"]
     if vote["outcome"] is not None:
@@ -273,4 +287,5 @@ def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int)
     vote["outcome"] = given["outcome"]
     vote["environment"] = given["environment"]
     vote["manifest"] = manifest
+    vote["commit"] = given["commit"]
     return None

@@ -33,7 +33,7 @@ from shared.base.records import Outgoing, Wiring
 from shared.types.attestation import Outcome, Phase, VerdictKind
 from shared.types.pipeline import Mode
 from shared.types.release import ApprovalInput, ApprovalState, ApprovalVote, GateResult
-from shared.types.run import File
+from shared.types.run import CommitDescription, File
 
 
 class VoteRecord(Record):
@@ -46,6 +46,7 @@ class VoteRecord(Record):
     outcome: Opt[Outcome]
     environment: text
     manifest: text
+    commit: Opt[CommitDescription]
 
 
 class VerdictRecord(Record):
@@ -56,6 +57,7 @@ class VerdictRecord(Record):
     manifest: text
     environment: text
     jobs: Vec[text]
+    commit: Opt[CommitDescription]
     decided_ns: nat64
 
 

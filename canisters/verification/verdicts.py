@@ -1,15 +1,18 @@
 """Which result k distinct operators agree on. Pure rules: the same votes give the same verdict,
 in whatever order they came.
 
-A vote counts once per operator. A result is (outcome, manifest digest, environment digest).
+A vote counts once per operator. A result is (outcome, manifest digest, environment digest, digest
+of the commit's description).
 """
 
 from typing import TYPE_CHECKING
 
+from shared.rules.digests import commit_digest
+
 if TYPE_CHECKING:
     from canisters.verification.store import VerdictRecord, VoteRecord
     from shared.types.attestation import Dispute, VerdictKind
-    from shared.types.run import File
+    from shared.types.run import CommitDescription, File
 
 MAX_DIFFERING_NAMES = 64
 NAMES_IN_A_SENTENCE = 5
@@ -32,12 +35,18 @@ def failure_of(vote: "VoteRecord") -> "str | None":
     return outcome.get("Failed")
 
 
+def commit_of(described: "CommitDescription | None") -> str:
+    """The digest of a commit's description; empty when the attestation has none."""
+    return "" if described is None else commit_digest(described["author"], described["message"])
+
+
 def groups(votes: "list[VoteRecord]") -> "list[list[VoteRecord]]":
     """Successful votes by equal result, the largest group first (ties: by digest)."""
-    by_result: dict[tuple[str, str], list[VoteRecord]] = {}
+    by_result: dict[tuple[str, str, str], list[VoteRecord]] = {}
     for vote in votes:
         if failure_of(vote) is None:
-            by_result.setdefault((vote["manifest"], vote["environment"]), []).append(vote)
+            result = (vote["manifest"], vote["environment"], commit_of(vote["commit"]))
+            by_result.setdefault(result, []).append(vote)
     ordered = sorted(by_result.items(), key=lambda entry: (-len(entry[1]), entry[0]))
     return [group for _, group in ordered]
 
@@ -72,6 +81,7 @@ def decide(votes: "list[VoteRecord]", replicas: int, quorum: int, now_ns: int) -
         verdict = _verdict({"Agreed": None}, reason, now_ns, [vote["job"] for vote in group])
         verdict["manifest"] = group[0]["manifest"]
         verdict["environment"] = group[0]["environment"]
+        verdict["commit"] = group[0]["commit"]
         return verdict
     if len(cast) >= replicas:
         results = len(agreeing) + (1 if failed else 0)
@@ -96,6 +106,7 @@ def _verdict(
         "manifest": "",
         "environment": "",
         "jobs": sorted(jobs or []),
+        "commit": None,
         "decided_ns": now_ns,
     }
 
@@ -138,7 +149,9 @@ def disputes(
     for vote in counted(votes):
         failure = failure_of(vote)
         same_environment = vote["environment"] == reference["environment"]
-        if failure is None and vote["manifest"] == reference["manifest"] and same_environment:
+        same_commit = commit_of(vote["commit"]) == commit_of(reference["commit"])
+        same_files = vote["manifest"] == reference["manifest"]
+        if failure is None and same_files and same_environment and same_commit:
             continue
         names: list[str] = []
         if failure is not None:
@@ -147,6 +160,8 @@ def disputes(
             reasons = []
             if not same_environment:
                 reasons.append(f"built in another environment ({vote['environment']})")
+            if not same_commit:
+                reasons.append("read another author or message from the commit")
             differences = compare_files(
                 files_of.get(reference["manifest"], []), files_of.get(vote["manifest"], [])
             )

@@ -1,7 +1,7 @@
 """Public forms of stored rounds: the files and disputes of a verdict follow from its votes."""
 
 from canisters.verification.store import RoundRecord, VoteRecord, manifests
-from canisters.verification.verdicts import disputes
+from canisters.verification.verdicts import commit_of, disputes
 from shared.types.attestation import Dispute, Round, Verdict, Vote
 from shared.types.run import File
 
@@ -32,6 +32,7 @@ def verdict_of(round: RoundRecord) -> "Verdict | None":
         "files": files.get(stored["manifest"], []),
         "jobs": stored["jobs"],
         "disputes": found,
+        "commit": stored["commit"],
         "decided_ns": stored["decided_ns"],
     }
 
@@ -46,6 +47,7 @@ def _vote(vote: VoteRecord) -> Vote:
         "outcome": vote["outcome"],
         "environment": vote["environment"],
         "manifest": vote["manifest"],
+        "commit": commit_of(vote["commit"]),
     }
 
 

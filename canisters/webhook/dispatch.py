@@ -30,7 +30,12 @@ def _perform(key: str) -> "Async[str | None]":
         return "not wired yet: an owner must call wire"
     service = PipelineConfigService(siblings["pipeline_config"])
     answer: CallResult[Done] = yield service.start_run(
-        {"run": run, "delivery": record["delivery"]["delivery"], "source": record["source"]}
+        {
+            "run": run,
+            "delivery": record["delivery"]["delivery"],
+            "source": record["source"],
+            "started_by": None,
+        }
     )
     refusal, again = refusal_of(answer)
     if again is not None:

@@ -7,7 +7,9 @@ Both are text so that a person can recompute them with `sha256sum`.
 
 import hashlib
 
-ATTESTATION_DOMAIN = "dcanary-attestation-v1"
+ATTESTATION_DOMAIN = "dcanary-attestation-v2"
+# Without the commit's description. Executors of before it may have committed to this text.
+ATTESTATION_DOMAIN_1 = "dcanary-attestation-v1"
 
 
 def sha256_hex(content: bytes) -> str:
@@ -20,19 +22,34 @@ def manifest_digest(files: "list[tuple[str, int, str]]") -> str:
     return sha256_hex("".join(lines).encode())
 
 
-def attestation_text(job: str, outcome: str, environment: str, manifest: str, nonce: bytes) -> str:
-    """What an executor commits to. `outcome` is `succeeded` or `failed:<reason>`."""
+def commit_digest(author: str, message: str) -> str:
+    """Digest of a commit's description as an executor read it from the Git repository."""
+    return sha256_hex(f"{author}\n{message}".encode())
+
+
+def attestation_text(
+    job: str, outcome: str, environment: str, manifest: str, commit: str, nonce: bytes
+) -> str:
+    """What an executor commits to. `outcome` is `succeeded` or `failed:<reason>`.
+
+    `commit` is a `commit_digest`; when it is empty the text is that of version 1.
+    """
+    domain = ATTESTATION_DOMAIN if commit else ATTESTATION_DOMAIN_1
+    described = f"commit:{commit}\n" if commit else ""
     return (
-        f"{ATTESTATION_DOMAIN}\n"
+        f"{domain}\n"
         f"job:{job}\n"
         f"outcome:{outcome}\n"
         f"environment:{environment}\n"
+        f"{described}"
         f"manifest:{manifest}\n"
         f"nonce:{nonce.hex()}\n"
     )
 
 
-def commitment(job: str, outcome: str, environment: str, manifest: str, nonce: bytes) -> bytes:
+def commitment(
+    job: str, outcome: str, environment: str, manifest: str, commit: str, nonce: bytes
+) -> bytes:
     """The 32 bytes sent first; the attestation itself follows when all have committed."""
-    text = attestation_text(job, outcome, environment, manifest, nonce)
+    text = attestation_text(job, outcome, environment, manifest, commit, nonce)
     return hashlib.sha256(text.encode()).digest()

@@ -3,7 +3,7 @@
 from kybra import Opt, Principal, Record, Variant, Vec, blob, nat16, nat64, null, text
 
 from shared.types.errors import Error
-from shared.types.run import File
+from shared.types.run import CommitDescription, File
 
 
 class RoundInput(Record):
@@ -29,14 +29,19 @@ class CommitmentRecord(Record):
 
 
 class Outcome(Variant, total=False):
-    """How the stage's commands ended. `Failed` names the reason: `command` or the limit."""
+    """How the stage ended. `Failed` names what is wrong with the commit: `command`, the limit, or
+    `source: …`; a reason that is the same for every operator."""
 
     Succeeded: null
     Failed: text
 
 
 class RevealInput(Record):
-    """The attestation behind a commitment. `environment` is a hexadecimal sha256 digest."""
+    """The attestation behind a commitment. `environment` is a hexadecimal sha256 digest.
+
+    `commit` is as the executor read it from the Git repository; absent in attestations of the
+    form `dcanary-attestation-v1`, which executors of before it send.
+    """
 
     job: text
     run: text
@@ -45,6 +50,7 @@ class RevealInput(Record):
     environment: text
     files: Vec[File]
     nonce: blob
+    commit: Opt[CommitDescription]
 
 
 class Phase(Variant, total=False):
@@ -67,7 +73,8 @@ class VerdictKind(Variant, total=False):
 
 
 class Vote(Record):
-    """One operator's vote. `manifest` is the hexadecimal digest of its files."""
+    """One operator's vote. `manifest` is the hexadecimal digest of its files, `commit` that of the
+    commit's description as its executor read it (empty: not attested)."""
 
     operator: text
     executor: Principal
@@ -77,6 +84,7 @@ class Vote(Record):
     outcome: Opt[Outcome]
     environment: text
     manifest: text
+    commit: text
 
 
 class Dispute(Record):
@@ -98,6 +106,7 @@ class Verdict(Record):
     files: Vec[File]
     jobs: Vec[text]
     disputes: Vec[Dispute]
+    commit: Opt[CommitDescription]
     decided_ns: nat64
 
 

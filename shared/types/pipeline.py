@@ -51,8 +51,24 @@ class Resources(Record):
     network: bool
 
 
+class Needs(Record):
+    """What a stage asks of an executor beside its runtime and resources; absent: anything fits.
+
+    `labels` must all be offered. `image` and `region` must be the same text.
+    """
+
+    cpus: Opt[nat16]
+    image: Opt[text]
+    region: Opt[text]
+    labels: Vec[text]
+
+
 class Stage(Record):
-    """A node of the pipeline's graph. `quorum` of `replicas` distinct operators must agree."""
+    """A node of the pipeline's graph. `quorum` of `replicas` distinct operators must agree.
+
+    `grace_seconds`: how long after the quorum's last commitment others may still commit. Absent:
+    60 s, or half the time that the quorum took when that is longer.
+    """
 
     name: text
     runtime: Runtime
@@ -64,6 +80,8 @@ class Stage(Record):
     replicas: nat16
     quorum: nat16
     retries: nat16
+    needs: Opt[Needs]
+    grace_seconds: Opt[nat32]
 
 
 class Gate(Variant, total=False):
@@ -116,7 +134,10 @@ class Deploy(Record):
 
 
 class PipelineInput(Record):
-    """A pipeline as its author sends it."""
+    """A pipeline as its author sends it.
+
+    `queue_seconds`: how long a run may wait for executors; absent: MAX_QUEUE_NS (7 days).
+    """
 
     name: text
     repository: text
@@ -126,6 +147,7 @@ class PipelineInput(Record):
     gates: Vec[Gate]
     approval: ApprovalPolicy
     deploy: Opt[Deploy]
+    queue_seconds: Opt[nat32]
 
 
 class Pipeline(Record):

@@ -17,12 +17,23 @@ class Source(Record):
     author: text
 
 
+class CommitDescription(Record):
+    """What executors read from the commit itself. `message` has at most MAX_TEXT_CHARS."""
+
+    author: text
+    message: text
+
+
 class RunRequest(Record):
-    """`webhook` -> `pipeline_config`: start this run. Sent again until acknowledged."""
+    """`webhook` -> `pipeline_config`: start this run. Sent again until acknowledged.
+
+    `started_by` is who started the run by hand; absent when a delivery did.
+    """
 
     run: text
     delivery: text
     source: Source
+    started_by: Opt[Principal]
 
 
 class RunSpec(Record):
@@ -33,17 +44,26 @@ class RunSpec(Record):
     source: Source
     pipeline_version: nat32
     pipeline: PipelineInput
+    started_by: Opt[Principal]
 
 
 class RunState(Variant, total=False):
-    """`Succeeded`: every stage agreed and its artifacts are stored. The rest say why not."""
+    """A run's way from the push to the release.
+
+    `Approving`: every stage agreed, people are asked. `Releasing`: approved, on its way to the
+    target. `Succeeded`: released, or built when the pipeline deploys nothing. `Rejected`: people
+    said no, the request expired or was superseded, or a gate failed. The rest say why not.
+    """
 
     Queued: null
     Running: null
+    Approving: null
+    Releasing: null
     Succeeded: null
     Failed: text
     Disagreed: text
     Inconclusive: text
+    Rejected: text
     Cancelled: text
 
 
@@ -76,8 +96,25 @@ class StageStatus(Record):
     instructions: nat64
 
 
+class WaitingFor(Record):
+    """What a run waits for now: `reason` says it in one sentence, since when and until when.
+
+    `stage` is absent for what concerns the whole run. `next_try_ns` is when the next thing is
+    tried or given up; absent when nothing but an event outside ends the waiting.
+    """
+
+    stage: Opt[text]
+    reason: text
+    since_ns: nat64
+    next_try_ns: Opt[nat64]
+
+
 class Run(Record):
-    """One execution of one pipeline version for one commit. Times are nanoseconds since 1970."""
+    """One execution of one pipeline version for one commit. Times are nanoseconds since 1970.
+
+    `approval` and `release` name the records in `verification` and `deployment`; `started_by` is
+    who started the run by hand; `waiting_for` is empty when the run has ended.
+    """
 
     run: text
     delivery: text
@@ -86,6 +123,9 @@ class Run(Record):
     state: RunState
     stages: Vec[StageStatus]
     approval: Opt[text]
+    release: Opt[text]
+    started_by: Opt[Principal]
+    waiting_for: Vec[WaitingFor]
     created_ns: nat64
     updated_ns: nat64
 
@@ -99,8 +139,25 @@ class JobState(Variant, total=False):
     Lost: text
 
 
+class JobFailure(Record):
+    """One lease of a job that ended without a commitment.
+
+    `cause` is `Weather`, `Unable` or `Stopping` when the executor gave the job back, `Lost` when
+    its lease ran out.
+    """
+
+    operator: text
+    cause: text
+    reason: text
+    at_ns: nat64
+
+
 class Job(Record):
-    """One replica of one stage of one run. `attempt` counts leases, from 1."""
+    """One replica of one stage of one run. `attempt` counts leases, from 1.
+
+    `phase` is what the executor said by its last heartbeat that it is doing. `failures` are the
+    last MAX_JOB_FAILURES, oldest first. `next_try_ns` is when the job is offered again.
+    """
 
     job: text
     run: text
@@ -112,6 +169,9 @@ class Job(Record):
     operator: Opt[text]
     lease_until_ns: nat64
     log_bytes: nat64
+    phase: Opt[text]
+    failures: Vec[JobFailure]
+    next_try_ns: Opt[nat64]
 
 
 class InputArtifact(Record):
@@ -156,23 +216,69 @@ class WorkResult(Variant, total=False):
     Err: Error
 
 
-class LeaseRequest(Record):
-    """`runtimes` this executor can run; `holds` are jobs whose bytes it still has (for uploads)."""
+class ExecutorOffer(Record):
+    """What an executor can do: `announce_offer` at its start, on change and every 10 minutes.
+
+    `images` are digests of lock files. `slots` is how many jobs it performs at a time; memory,
+    storage and CPUs are those of one slot. `network`: its stages may use the network. `region`
+    may be empty.
+    """
 
     runtimes: Vec[Runtime]
+    images: Vec[text]
+    memory_bytes: nat64
+    storage_bytes: nat64
+    cpus: nat16
+    slots: nat16
+    network: bool
+    region: text
+    labels: Vec[text]
+
+
+class StageProblem(Record):
+    """Why a stage cannot be built by the executors registered now; absent when it can."""
+
+    stage: text
+    problem: Opt[text]
+
+
+class LeaseRequest(Record):
+    """`holds` are jobs whose bytes this executor still has (for uploads)."""
+
     holds: Vec[text]
+
+
+class GiveBackCause(Variant, total=False):
+    """`Weather`: what the executor depends on failed (Git host, network, disk, chain): it backs
+    off. `Unable`: it cannot run this stage and is not asked again. `Stopping`: it shuts down.
+    """
+
+    Weather: null
+    Unable: null
+    Stopping: null
+
+
+class GiveBack(Record):
+    """An executor returns a job that it has leased, without an answer."""
+
+    job: text
+    attempt: nat16
+    cause: GiveBackCause
+    reason: text
 
 
 class Heartbeat(Record):
     """Extends the lease and appends `log` (UTF-8, secrets already masked by the executor).
 
     `offset` is the number of log bytes sent before: a repeated heartbeat appends nothing twice.
+    `phase` is one of `checkout`, `inputs`, `stage`, `collecting`, `uploading`.
     """
 
     job: text
     attempt: nat16
     offset: nat64
     log: blob
+    phase: Opt[text]
 
 
 class Lease(Record):
@@ -226,9 +332,15 @@ class ExecutorInput(Record):
 
 
 class Executor(Record):
+    """`runtimes` are those that the admin registered: they bound what the executor may offer.
+
+    `offer` is absent until it was announced.
+    """
+
     executor: Principal
     operator: text
     runtimes: Vec[Runtime]
+    offer: Opt[ExecutorOffer]
     enabled: bool
     registered_ns: nat64
     last_seen_ns: nat64

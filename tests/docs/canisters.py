@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from dcanary.testing.native import NativeNetwork
+from shared.rules.roles import ROLES
 from tests.docs.pages import ROOT
 
 NAMES = ("webhook", "pipeline_config", "build_executor", "verification", "deployment")
@@ -52,21 +53,20 @@ def _all(canister: str) -> list[Method]:
     folder = ROOT / "canisters" / canister
     installed = NativeNetwork().install(folder / "main.py")
     callers = installed.module("shared.base.canister").served().callers
-    roles = installed.module("shared.rules.roles").ROLES
     interface = (folder / f"{canister}.did").read_text(encoding="utf-8")
     found = []
     for line in interface[interface.index("service : {") :].splitlines():
         if match := _METHOD.fullmatch(line):
             name, signature, query = match.groups()
             kind = "query" if query else "update"
-            caller = "anyone" if query else _described(callers[name], roles)
+            caller = "anyone" if query else _described(callers[name])
             found.append(Method(canister, name, kind, caller, signature))
     return sorted(found, key=lambda method: method.name)
 
 
-def _described(who: str, roles: tuple[str, ...]) -> str:
+def _described(who: str) -> str:
     """An entry of a canister's table of callers, in words."""
-    if who in roles:
+    if who in ROLES:
         return f"role {who}"
     return f"the canister {who}" if who in NAMES else who
 

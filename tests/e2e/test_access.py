@@ -37,8 +37,18 @@ PRIVILEGED: dict[str, list[tuple[str, tuple[Any, ...]]]] = {
     ],
     "build_executor": [
         ("cancel_run", ("run-1",)),
-        ("lease_work", ({"runtimes": [{"Shell": None}], "holds": []},)),
-        ("release_work", ("run-1/build/0", 1, "no reason")),
+        ("lease_work", ({"holds": []},)),
+        (
+            "release_work",
+            (
+                {
+                    "job": "run-1/build/0",
+                    "attempt": 1,
+                    "cause": {"Weather": None},
+                    "reason": "no reason",
+                },
+            ),
+        ),
         ("finish_upload", ("run-1", "build", "app.wasm")),
     ],
     "verification": [

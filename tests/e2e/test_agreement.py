@@ -156,7 +156,7 @@ def test_a_second_executor_of_an_operator_gets_no_second_replica(empty_world: Wo
     wait_until(
         lambda: [j for j in world.jobs(run) if state_of(j) == "Committed"], "alice's commitment"
     )
-    wanted = {"runtimes": RUNTIMES, "holds": []}
+    wanted: dict[str, list[str]] = {"holds": []}
     assert world.as_(second).build_executor.call("has_work", wanted) is False
     assert world.as_(second).build_executor.ask("lease_work", wanted) is None
     bob = world.as_(world.executor("bob-1"))
@@ -186,6 +186,7 @@ def test_reports_without_the_lease_and_late_reports_are_refused_and_change_nothi
         "environment": "0" * 64,
         "files": [],
         "nonce": b"\2" * 32,
+        "commit": None,
     }
     committer = next(
         name

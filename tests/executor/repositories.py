@@ -91,4 +91,6 @@ def stage_record(
         "replicas": replicas,
         "quorum": quorum,
         "retries": retries,
+        "needs": None,
+        "grace_seconds": None,
     }

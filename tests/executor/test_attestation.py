@@ -7,7 +7,7 @@ from types import ModuleType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcanary.executor.attestation import Attestation, manifest_digest
+from dcanary.executor.attestation import Attestation, CommitDescription, manifest_digest
 from dcanary.executor.manifest import ManifestFile
 
 HASHING = Path(__file__).parents[2] / "shared" / "rules" / "digests.py"
@@ -33,15 +33,19 @@ _files = st.lists(
 )
 
 
-@given(_files, st.sampled_from(["", "command", "time_limit"]), st.binary(max_size=40))
+_described = st.none() | st.builds(CommitDescription, st.text(max_size=20), st.text(max_size=40))
+
+
+@given(_files, st.sampled_from(["", "command", "time_limit"]), st.binary(max_size=40), _described)
 def test_a_commitment_is_what_the_canister_recomputes(
-    files: list[ManifestFile], reason: str, nonce: bytes
+    files: list[ManifestFile], reason: str, nonce: bytes, described: CommitDescription | None
 ) -> None:
     manifest = THEIRS.manifest_digest([(file.path, file.size, file.sha256) for file in files])
     assert manifest_digest(files) == manifest
-    attestation = Attestation("run-1/build/0", reason, "e" * 64, tuple(files), nonce)
+    attestation = Attestation("run-1/build/0", reason, "e" * 64, tuple(files), nonce, described)
+    commit = "" if described is None else THEIRS.commit_digest(described.author, described.message)
     outcome = f"failed:{reason}" if reason else "succeeded"
-    theirs = THEIRS.commitment("run-1/build/0", outcome, "e" * 64, manifest, nonce)
+    theirs = THEIRS.commitment("run-1/build/0", outcome, "e" * 64, manifest, commit, nonce)
     assert attestation.commitment() == theirs
 
 

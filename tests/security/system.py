@@ -126,7 +126,7 @@ class System:
         return run
 
     def lease(self, executor: Any, *holds: str) -> Any:
-        request = {"runtimes": [{"Shell": None}], "holds": list(holds)}
+        request = {"holds": list(holds)}
         return ok(self.canisters["build_executor"].update("lease_work", request, caller=executor))
 
     def revelation(self, job: str, files: Any = (FILE,), nonce: bytes = b"n" * 32) -> Any:
@@ -139,6 +139,7 @@ class System:
             "environment": ENVIRONMENT,
             "files": list(files),
             "nonce": nonce,
+            "commit": None,
         }
 
     def commitment(self, job: str, files: Any = (FILE,), nonce: bytes = b"n" * 32) -> bytes:

@@ -61,6 +61,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "lease_work": "executor",
         "heartbeat": "executor",
         "release_work": "executor",
+        "announce_offer": "executor",
         "submit_commitment": "executor",
         "upload_chunk": "executor",
         "finish_upload": "executor",
@@ -95,6 +96,17 @@ CASES = [
     for method in updates(name)
     if NEEDED[name].get(method) != "everyone"
 ]
+OFFER = {
+    "runtimes": [{"Shell": None}],
+    "images": [],
+    "memory_bytes": 1 << 30,
+    "storage_bytes": 1 << 30,
+    "cpus": 1,
+    "slots": 1,
+    "network": False,
+    "region": "",
+    "labels": [],
+}
 # Who may call these shows only on a run that is further: see the last test but one.
 LATER = ("reveal", "upload_chunk", "finish_upload", "decide_approval")
 
@@ -103,8 +115,9 @@ def _arguments(name: str, method: str) -> list[Any]:
     """Such that, but for the caller, nothing is wrong with the named job or approval."""
     job = "run-1/build/0"
     special: dict[str, list[Any]] = {
-        "heartbeat": [{"job": job, "attempt": 1, "offset": 0, "log": b"x"}],
-        "release_work": [job, 1, "tired"],
+        "heartbeat": [{"job": job, "attempt": 1, "offset": 0, "log": b"x", "phase": None}],
+        "release_work": [{"job": job, "attempt": 1, "cause": {"Weather": None}, "reason": "tired"}],
+        "announce_offer": [OFFER],
         "submit_commitment": [
             {
                 "job": job,

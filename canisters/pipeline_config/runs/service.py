@@ -49,6 +49,7 @@ def start(request: RunRequest) -> "Async[None]":
             "source": request["source"],
             "pipeline_version": chosen["pipeline_version"],
             "pipeline": pipeline["definition"],
+            "started_by": request["started_by"],
         }
     )
     if answer.Err is not None:

@@ -7,6 +7,8 @@ from dcanary.client.types.build_executor import (
     ChunkInput,
     ChunkRequest,
     CommitmentInput,
+    ExecutorOffer,
+    GiveBack,
     Heartbeat,
     Lease,
     LeaseRequest,
@@ -39,8 +41,11 @@ class SystemChain:
     def heartbeat(self, beat: Heartbeat) -> Lease:
         return self._system.build_executor.heartbeat(beat)
 
-    def release_work(self, job: str, attempt: int, reason: str) -> None:
-        self._system.build_executor.release_work(job, attempt, reason)
+    def announce_offer(self, offer: ExecutorOffer) -> None:
+        self._system.build_executor.announce_offer(offer)
+
+    def release_work(self, given: GiveBack) -> None:
+        self._system.build_executor.release_work(given)
 
     def submit_commitment(self, commitment: CommitmentInput) -> None:
         self._system.build_executor.submit_commitment(commitment)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from dcanary.executor.manifest import ManifestFile
 
-DOMAIN = "dcanary-attestation-v1"
+DOMAIN = "dcanary-attestation-v2"
+DOMAIN_1 = "dcanary-attestation-v1"
 NONCE_BYTES = 32
 
 
@@ -21,10 +22,24 @@ def manifest_digest(files: Iterable[ManifestFile]) -> str:
 
 
 @dataclass(frozen=True)
+class CommitDescription:
+    """What the commit itself says: who wrote it, and why."""
+
+    author: str
+    message: str
+
+    @property
+    def digest(self) -> str:
+        """sha256, in hexadecimal, of the author, a line break and the message."""
+        return hashlib.sha256(f"{self.author}\n{self.message}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
 class Attestation:
     """One executor's answer about one job. `reason` is empty when the job succeeded.
 
     `environment` is the environment digest; `nonce` keeps the commitment from being guessed.
+    Without `commit` the text has the form of version 1, which knew none.
     """
 
     job: str
@@ -32,6 +47,7 @@ class Attestation:
     environment: str
     files: tuple[ManifestFile, ...]
     nonce: bytes = field(default_factory=lambda: secrets.token_bytes(NONCE_BYTES), repr=False)
+    commit: CommitDescription | None = None
 
     @property
     def outcome(self) -> str:
@@ -39,11 +55,14 @@ class Attestation:
 
     def commitment(self) -> bytes:
         """The 32 bytes that are sent before the attestation itself."""
+        domain = DOMAIN_1 if self.commit is None else DOMAIN
+        described = "" if self.commit is None else f"commit:{self.commit.digest}\n"
         text = (
-            f"{DOMAIN}\n"
+            f"{domain}\n"
             f"job:{self.job}\n"
             f"outcome:{self.outcome}\n"
             f"environment:{self.environment}\n"
+            f"{described}"
             f"manifest:{manifest_digest(self.files)}\n"
             f"nonce:{self.nonce.hex()}\n"
         )

@@ -10,6 +10,8 @@ from dcanary.client.types.build_executor import (
     ChunkInput,
     ChunkRequest,
     CommitmentInput,
+    ExecutorOffer,
+    GiveBack,
     Heartbeat,
     Lease,
     LeaseRequest,
@@ -37,8 +39,12 @@ class Chain(Protocol):
         """Keep a lease with a Heartbeat; answers a Lease."""
         ...
 
-    def release_work(self, job: str, attempt: int, reason: str) -> None:
-        """Give a leased job up."""
+    def announce_offer(self, offer: ExecutorOffer) -> None:
+        """Say with an ExecutorOffer what this executor can do."""
+        ...
+
+    def release_work(self, given: GiveBack) -> None:
+        """Give a leased job back with a GiveBack, which says why."""
         ...
 
     def submit_commitment(self, commitment: CommitmentInput) -> None:

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from dcanary.client.errors import ClientError, RefusedError
 from dcanary.client.types.build_executor import BuildWork, Heartbeat, LeaseRequest, UploadWork
@@ -98,8 +98,7 @@ class Executor:
         busy = self._tend()
         if self._stopping.is_set():
             return busy
-        offered = [{name.capitalize(): None} for name in self._runtimes]
-        request = cast(LeaseRequest, {"runtimes": offered, "holds": self._holds()})
+        request: LeaseRequest = {"holds": self._holds()}
         if not self._chain.has_work(request):
             return busy
         work = self._chain.lease_work(request)
@@ -197,7 +196,14 @@ class Executor:
     def _release(self, work: Any, reason: str) -> None:
         self._config.report(f"{work['job']}: given back: {reason}")
         try:
-            self._chain.release_work(work["job"], work["attempt"], reason[:400])
+            self._chain.release_work(
+                {
+                    "job": work["job"],
+                    "attempt": work["attempt"],
+                    "cause": {"Weather": None},
+                    "reason": reason[:400],
+                }
+            )
         except RefusedError as error:
             self._config.report(f"{error}")
 
@@ -286,7 +292,7 @@ class Executor:
 
     def revelation(self, held: HeldJob) -> RevealInput:
         """The RevealInput of a job."""
-        attestation = held.attestation
+        attestation, commit = held.attestation, held.attestation.commit
         outcome: Outcome = (
             {"Failed": attestation.reason} if attestation.reason else {"Succeeded": None}
         )
@@ -301,6 +307,9 @@ class Executor:
                 for file in attestation.files
             ],
             "nonce": attestation.nonce,
+            "commit": None
+            if commit is None
+            else {"author": commit.author, "message": commit.message},
         }
 
     def _vote(self, held: HeldJob) -> Vote | None:
@@ -362,6 +371,7 @@ class _Lease:
             "attempt": self._work["attempt"],
             "offset": self._offset,
             "log": chunk,
+            "phase": None,
         }
         try:
             answer = self._chain.heartbeat(beat)

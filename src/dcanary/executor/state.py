@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dcanary.executor.attestation import Attestation
+from dcanary.executor.attestation import Attestation, CommitDescription
 from dcanary.executor.manifest import ManifestFile
 
 # built: attested to, commitment perhaps not sent; committed: sent; revealed: revealed;
@@ -180,7 +180,10 @@ def _read(place: Path) -> HeldJob | None:
         attestation = record.pop("attestation")
         files = tuple(ManifestFile(**file) for file in attestation.pop("files"))
         nonce = bytes.fromhex(attestation.pop("nonce"))
-        return HeldJob(attestation=Attestation(**attestation, files=files, nonce=nonce), **record)
+        described = attestation.pop("commit", None)
+        commit = None if described is None else CommitDescription(**described)
+        attested = Attestation(**attestation, files=files, nonce=nonce, commit=commit)
+        return HeldJob(attestation=attested, **record)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

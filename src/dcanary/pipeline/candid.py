@@ -48,6 +48,7 @@ def to_candid(
             "ttl_seconds": pipeline.approval.expires,
         },
         "deploy": _deploy(pipeline.deploy) if pipeline.deploy else None,
+        "queue_seconds": None,
     }
 
 
@@ -78,6 +79,8 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "replicas": stage.replicas,
         "quorum": stage.quorum,
         "retries": stage.retries,
+        "needs": None,
+        "grace_seconds": None,
     }
 
 

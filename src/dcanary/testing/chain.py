@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dcanary.client.errors import NetworkError, RefusedError
-from dcanary.executor.attestation import Attestation, manifest_digest
+from dcanary.executor.attestation import Attestation, CommitDescription, manifest_digest
 from dcanary.executor.manifest import ManifestFile
 
 SECOND_NS = 1_000_000_000
@@ -140,6 +140,7 @@ class MemoryChainView:
 
     def __init__(self, chain: MemoryChain, executor: str, operator: str) -> None:
         self._chain, self._executor, self._operator = chain, executor, operator
+        self._offered: set[str] | None = None
 
     def has_work(self, request: dict[str, Any]) -> bool:
         with self._entered("has_work"):
@@ -172,10 +173,14 @@ class MemoryChainView:
             cancelled = self._chain.stage_of(job.name).cancelled
             return {"until_ns": int(job.lease_until * SECOND_NS), "cancelled": cancelled}
 
-    def release_work(self, job: str, attempt: int, reason: str) -> None:
+    def announce_offer(self, offer: dict[str, Any]) -> None:
+        with self._entered("announce_offer"):
+            self._offered = {next(iter(each)) for each in offer["runtimes"]}
+
+    def release_work(self, given: dict[str, Any]) -> None:
         with self._entered("release_work"):
-            held = self._leased(job, attempt)
-            held.released.append(reason)
+            held = self._leased(given["job"], given["attempt"])
+            held.released.append(given["reason"])
             held.executor, held.lease_until = "", 0.0
             held.attempt += 1
 
@@ -207,12 +212,14 @@ class MemoryChainView:
                 raise RefusedError("Denied", "committed by another executor", "memory")
             if stage.phase != "Reveal":
                 raise RefusedError("Conflict", f"the phase is {stage.phase}", "memory")
+            described = attestation["commit"]
             given = Attestation(
                 job.name,
                 attestation["outcome"].get("Failed", ""),
                 attestation["environment"],
                 _files(attestation["files"]),
                 attestation["nonce"],
+                None if described is None else CommitDescription(**described),
             )
             if given.commitment() != job.commitment:
                 raise RefusedError("Invalid", "does not match its commitment", "memory")
@@ -249,7 +256,6 @@ class MemoryChainView:
         return self._chain.lock
 
     def _choose(self, request: dict[str, Any]) -> tuple[_Stage, _Job] | None:
-        runtimes = {next(iter(each)) for each in request["runtimes"]}
         now = self._chain.now()
         for stage in self._chain.stages.values():
             if stage.verdict is not None:
@@ -260,7 +266,8 @@ class MemoryChainView:
                     if free and job.executor == self._executor and job.name in request["holds"]:
                         return stage, job
                 continue
-            if not stage.jobs or next(iter(stage.definition["runtime"])) not in runtimes:
+            runtime = next(iter(stage.definition.get("runtime", {"": None})))
+            if not stage.jobs or (self._offered is not None and runtime not in self._offered):
                 continue
             mine = [job for job in stage.jobs if job.executor == self._executor]
             if any(job.commitment or job.lease_until > now for job in mine):

@@ -253,6 +253,7 @@ def test_only_siblings_start_runs_and_give_verdicts(it: Installed) -> None:
             "files": [],
             "jobs": [],
             "disputes": [],
+            "commit": None,
             "decided_ns": 0,
         },
     }
@@ -324,7 +325,7 @@ def test_names_that_cannot_be_are_not_found(it: Installed, name: str) -> None:
     assert "NotFound" in it.canister.update("cancel_run", name, caller=OWNER)["Err"]
     assert "NotFound" in it.beat(A, name)["Err"]
     assert "NotFound" in it.canister.update("finish_upload", name, name, name, caller=A)["Err"]
-    assert not ask("has_work", {"runtimes": [], "holds": [name]}, caller=A)
+    assert not ask("has_work", {"holds": [name]}, caller=A)
     assert it.canister.traps == []
 
 
@@ -349,8 +350,8 @@ def test_records_at_their_limits_fit_their_maps(it: Installed) -> None:
         work = it.lease(executor)["Build"]
         assert work["stage"]["name"] == first
         if number % 2:
-            wide_reason = (work["job"], 1, wide)
-            assert it.canister.update("release_work", *wide_reason, caller=executor) == OK
+            given = {"job": work["job"], "attempt": 1, "cause": {"Stopping": None}, "reason": wide}
+            assert it.canister.update("release_work", given, caller=executor) == OK
             work = it.lease(executor)["Build"]
         assert it.commit(executor, work["job"], work["attempt"]) == OK
         jobs.append(work["job"])

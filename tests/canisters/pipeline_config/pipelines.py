@@ -30,6 +30,8 @@ def stage(name: str, depends_on: list[str] | None = None) -> Stage:
         "replicas": 3,
         "quorum": 2,
         "retries": 1,
+        "needs": None,
+        "grace_seconds": None,
     }
 
 
@@ -51,4 +53,5 @@ def pipeline(repository: str = "demo") -> PipelineInput:
             "install_arg": b"DIDL\x00\x00",
             "upgrade_arg": b"",
         },
+        "queue_seconds": None,
     }

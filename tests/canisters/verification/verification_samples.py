@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from kybra import Principal
 
 from canisters.verification import rounds
+from canisters.verification.verdicts import commit_of
 from shared.rules.digests import commitment, manifest_digest, sha256_hex
 
 if TYPE_CHECKING:
     from canisters.verification.store import RoundRecord, VoteRecord
     from shared.types.attestation import CommitmentRecord, Outcome, RevealInput, RoundInput
     from shared.types.release import ApprovalInput
-    from shared.types.run import File
+    from shared.types.run import CommitDescription, File
 
 NOW = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -41,6 +42,7 @@ def vote(
     operator: str | None = None,
     environment: str = ENVIRONMENT,
     revealed: bool = True,
+    described: CommitDescription | None = None,
 ) -> VoteRecord:
     """The vote of job `number`, by operator `op<number>` unless another is named."""
     outcome: Outcome = {"Succeeded": None} if failed is None else {"Failed": failed}
@@ -55,6 +57,7 @@ def vote(
         "outcome": outcome if revealed else None,
         "environment": environment if revealed else "",
         "manifest": manifest(held) if revealed else "",
+        "commit": described if revealed else None,
     }
 
 
@@ -78,6 +81,7 @@ def reveal_input(
     files: list[File] | None = None,
     failed: str | None = None,
     environment: str = ENVIRONMENT,
+    described: CommitDescription | None = None,
 ) -> RevealInput:
     outcome: Outcome = {"Succeeded": None} if failed is None else {"Failed": failed}
     return {
@@ -88,6 +92,7 @@ def reveal_input(
         "environment": environment,
         "files": [] if failed is not None else [file()] if files is None else files,
         "nonce": bytes([number]) * 32,
+        "commit": described,
     }
 
 
@@ -97,6 +102,7 @@ def commitment_to(reveal: RevealInput) -> bytes:
         rounds.outcome_text(reveal["outcome"]),
         reveal["environment"],
         manifest(reveal["files"]),
+        commit_of(reveal["commit"]),
         reveal["nonce"],
     )
 

@@ -28,7 +28,7 @@ APPROVER = user_principal(60)
 APPROVAL_SECONDS = 3_600
 ENVIRONMENT = "e" * 64
 PATH = "build/app.wasm"
-ALL_RUNTIMES = {"runtimes": [{"Shell": None}], "holds": []}
+ALL_RUNTIMES = {"holds": []}
 
 
 def executor(number: int) -> Any:
@@ -86,6 +86,8 @@ class Installed:
             "replicas": 3,
             "quorum": 2,
             "retries": 0,
+            "needs": None,
+            "grace_seconds": None,
         }
         deploy = {
             "target": "demo",
@@ -106,6 +108,7 @@ class Installed:
             "gates": [],
             "approval": policy,
             "deploy": deploy,
+            "queue_seconds": None,
         }
         self.ask("pipeline_config", "register_pipeline", pipeline)
         target = {"target": "demo", "repository": "demo", "network": "local", "canister": None}
@@ -162,6 +165,7 @@ class Installed:
             "environment": ENVIRONMENT,
             "files": [{"path": PATH, "size": len(content), "sha256": sha256}],
             "nonce": b"\x07" * 32,
+            "commit": None,
         }
 
     def commit(self, number: int, work: dict[str, Any], content: bytes) -> dict[str, Any]:
@@ -169,7 +173,7 @@ class Installed:
         reveal = self.attestation(work["job"], content)
         files = [(each["path"], each["size"], each["sha256"]) for each in reveal["files"]]
         sealed = commitment(
-            work["job"], "succeeded", ENVIRONMENT, manifest_digest(files), reveal["nonce"]
+            work["job"], "succeeded", ENVIRONMENT, manifest_digest(files), "", reveal["nonce"]
         )
         value = {"job": work["job"], "attempt": work["attempt"], "commitment": sealed}
         value = {**value, "wall_ns": 1, "peak_memory_bytes": 1}

@@ -43,6 +43,11 @@ class ChunkRequest(TypedDict):
     stage: str
 
 
+class CommitDescription(TypedDict):
+    author: str
+    message: str
+
+
 class CommitmentInput(TypedDict):
     attempt: int
     commitment: bytes
@@ -75,6 +80,7 @@ class Executor(TypedDict):
     jobs_leased: int
     last_seen_ns: int
     leases_lost: int
+    offer: ExecutorOffer | None
     operator: str
     registered_ns: int
     runtimes: list[Runtime]
@@ -84,6 +90,18 @@ class ExecutorInput(TypedDict):
     executor: str
     operator: str
     runtimes: list[Runtime]
+
+
+class ExecutorOffer(TypedDict):
+    cpus: int
+    images: list[str]
+    labels: list[str]
+    memory_bytes: int
+    network: bool
+    region: str
+    runtimes: list[Runtime]
+    slots: int
+    storage_bytes: int
 
 
 class ExecutorPage(TypedDict):
@@ -103,6 +121,21 @@ class Gate(TypedDict, total=False):
     MaxArtifactBytes: int
     MemoryMode: None
     ModuleKind: None
+
+
+class GiveBack(TypedDict):
+    attempt: int
+    cause: GiveBackCause
+    job: str
+    reason: str
+
+
+class GiveBackCause(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Stopping: None
+    Unable: None
+    Weather: None
 
 
 class Grant(TypedDict):
@@ -130,6 +163,7 @@ class Heartbeat(TypedDict):
     job: str
     log: bytes
     offset: int
+    phase: str | None
 
 
 class InputArtifact(TypedDict):
@@ -140,14 +174,24 @@ class InputArtifact(TypedDict):
 class Job(TypedDict):
     attempt: int
     executor: str | None
+    failures: list[JobFailure]
     job: str
     lease_until_ns: int
     log_bytes: int
+    next_try_ns: int | None
     operator: str | None
+    phase: str | None
     replica: int
     run: str
     stage: str
     state: JobState
+
+
+class JobFailure(TypedDict):
+    at_ns: int
+    cause: str
+    operator: str
+    reason: str
 
 
 class JobPage(TypedDict):
@@ -171,7 +215,6 @@ class Lease(TypedDict):
 
 class LeaseRequest(TypedDict):
     holds: list[str]
-    runtimes: list[Runtime]
 
 
 class Log(TypedDict):
@@ -197,6 +240,13 @@ class Mode(TypedDict, total=False):
     Upgrade: None
 
 
+class Needs(TypedDict):
+    cpus: int | None
+    image: str | None
+    labels: list[str]
+    region: str | None
+
+
 class PageRequest(TypedDict):
     cursor: str | None
     limit: int
@@ -208,6 +258,7 @@ class PipelineInput(TypedDict):
     environment: list[Variable]
     gates: list[Gate]
     name: str
+    queue_seconds: int | None
     repository: str
     stages: list[Stage]
     triggers: list[Trigger]
@@ -238,11 +289,14 @@ class Run(TypedDict):
     created_ns: int
     delivery: str
     pipeline_version: int
+    release: str | None
     run: str
     source: Source
     stages: list[StageStatus]
+    started_by: str | None
     state: RunState
     updated_ns: int
+    waiting_for: list[WaitingFor]
 
 
 class RunPage(TypedDict):
@@ -256,16 +310,20 @@ class RunSpec(TypedDict):
     pipeline_version: int
     run: str
     source: Source
+    started_by: str | None
 
 
 class RunState(TypedDict, total=False):
     """Exactly one of these cases."""
 
+    Approving: None
     Cancelled: str
     Disagreed: str
     Failed: str
     Inconclusive: str
     Queued: None
+    Rejected: str
+    Releasing: None
     Running: None
     Succeeded: None
 
@@ -303,7 +361,9 @@ class Stage(TypedDict):
     commands: list[str]
     depends_on: list[str]
     environment: list[Variable]
+    grace_seconds: int | None
     name: str
+    needs: Needs | None
     quorum: int
     replicas: int
     resources: Resources
@@ -355,6 +415,7 @@ class Variable(TypedDict):
 
 
 class Verdict(TypedDict):
+    commit: CommitDescription | None
     decided_ns: int
     disputes: list[Dispute]
     environment: str
@@ -380,6 +441,13 @@ class VerdictNotice(TypedDict):
     verdict: Verdict
 
 
+class WaitingFor(TypedDict):
+    next_try_ns: int | None
+    reason: str
+    since_ns: int
+    stage: str | None
+
+
 class Work(TypedDict, total=False):
     """Exactly one of these cases."""
 
@@ -391,6 +459,9 @@ class BuildExecutor(Canister):
     """Typed calls to `build_executor`: a method gives the value of Ok, or raises RefusedError."""
 
     did = "build_executor.did"
+
+    def announce_offer(self, executor_offer: ExecutorOffer, /) -> None:
+        self.ask("announce_offer", executor_offer)
 
     def cancel_run(self, text: str, /) -> None:
         self.ask("cancel_run", text)
@@ -465,8 +536,8 @@ class BuildExecutor(Canister):
         answer: Executor = self.ask("register_executor", executor_input)
         return answer
 
-    def release_work(self, text: str, nat16: int, text_: str, /) -> None:
-        self.ask("release_work", text, nat16, text_)
+    def release_work(self, give_back: GiveBack, /) -> None:
+        self.ask("release_work", give_back)
 
     def revoke_role(self, principal: str, text: str, /) -> None:
         self.ask("revoke_role", principal, text)

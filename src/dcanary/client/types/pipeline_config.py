@@ -72,6 +72,13 @@ class Mode(TypedDict, total=False):
     Upgrade: None
 
 
+class Needs(TypedDict):
+    cpus: int | None
+    image: str | None
+    labels: list[str]
+    region: str | None
+
+
 class PageRequest(TypedDict):
     cursor: str | None
     limit: int
@@ -90,6 +97,7 @@ class PipelineInput(TypedDict):
     environment: list[Variable]
     gates: list[Gate]
     name: str
+    queue_seconds: int | None
     repository: str
     stages: list[Stage]
     triggers: list[Trigger]
@@ -124,6 +132,7 @@ class RunRequest(TypedDict):
     delivery: str
     run: str
     source: Source
+    started_by: str | None
 
 
 class Runtime(TypedDict, total=False):
@@ -159,7 +168,9 @@ class Stage(TypedDict):
     commands: list[str]
     depends_on: list[str]
     environment: list[Variable]
+    grace_seconds: int | None
     name: str
+    needs: Needs | None
     quorum: int
     replicas: int
     resources: Resources

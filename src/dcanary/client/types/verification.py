@@ -83,6 +83,11 @@ class ApprovalVote(TypedDict):
     comment: str
 
 
+class CommitDescription(TypedDict):
+    author: str
+    message: str
+
+
 class CommitmentRecord(TypedDict):
     commitment: bytes
     executor: str
@@ -205,6 +210,7 @@ class Phase(TypedDict, total=False):
 
 
 class RevealInput(TypedDict):
+    commit: CommitDescription | None
     environment: str
     files: list[File]
     job: str
@@ -265,6 +271,7 @@ class Source(TypedDict):
 
 
 class Verdict(TypedDict):
+    commit: CommitDescription | None
     decided_ns: int
     disputes: list[Dispute]
     environment: str
@@ -285,6 +292,7 @@ class VerdictKind(TypedDict, total=False):
 
 
 class Vote(TypedDict):
+    commit: str
     committed_ns: int
     environment: str
     executor: str

@@ -59,7 +59,7 @@ class Installed:
 
     def lease(self, executor: Any, *holds: str) -> Any:
         """The work or None; has_work must have said the same."""
-        request = {"runtimes": [{"Shell": None}], "holds": list(holds)}
+        request = {"holds": list(holds)}
         expected = self.canister.query("has_work", request, caller=executor)
         result = self.canister.update("lease_work", request, caller=executor)
         assert expected == (result["Ok"] is not None)
@@ -76,7 +76,7 @@ class Installed:
         return self.canister.update("submit_commitment", value, caller=executor)
 
     def beat(self, executor: Any, job: str, offset: int = 0, log: bytes = b"") -> Any:
-        value = {"job": job, "attempt": 1, "offset": offset, "log": log}
+        value = {"job": job, "attempt": 1, "offset": offset, "log": log, "phase": None}
         return self.canister.update("heartbeat", value, caller=executor)
 
     def all_commit(self) -> list[str]:

@@ -35,6 +35,25 @@ def stage(name: str, **changes: Any) -> dict[str, Any]:
         "replicas": 3,
         "quorum": 2,
         "retries": 0,
+        "needs": None,
+        "grace_seconds": None,
+    }
+    made.update(changes)
+    return made
+
+
+def offer(**changes: Any) -> Any:
+    """What an executor offers: plenty of everything."""
+    made: dict[str, Any] = {
+        "runtimes": [{"Shell": None}, {"Motoko": None}],
+        "images": [],
+        "memory_bytes": 1 << 36,
+        "storage_bytes": 1 << 36,
+        "cpus": 8,
+        "slots": 4,
+        "network": True,
+        "region": "",
+        "labels": [],
     }
     made.update(changes)
     return made
@@ -64,6 +83,7 @@ def spec(
         "gates": [],
         "approval": {"approvers": [], "threshold": 1, "ttl_seconds": 3_600},
         "deploy": None,
+        "queue_seconds": None,
     }
     pipeline.update(changes)
     return {
@@ -79,6 +99,7 @@ def spec(
         },
         "pipeline_version": 1,
         "pipeline": pipeline,
+        "started_by": None,
     }
 
 
@@ -95,5 +116,6 @@ def verdict(kind: str, files: list[Any], jobs: list[str], reason: str = "") -> A
         "files": files,
         "jobs": jobs,
         "disputes": [],
+        "commit": None,
         "decided_ns": 0,
     }

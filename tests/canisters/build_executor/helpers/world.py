@@ -7,7 +7,7 @@ from typing import Any
 from canisters.build_executor import artifacts, deadlines, executors, leases, runs, verdicts, views
 from canisters.build_executor.book import Book
 from tests.canisters.build_executor.helpers.memory import MemoryMap
-from tests.canisters.build_executor.helpers.specs import principal, spec, verdict
+from tests.canisters.build_executor.helpers.specs import offer, principal, spec, verdict
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -26,6 +26,7 @@ MAPS = (
     "log_blocks",
     "executors",
     "executor_index",
+    "offers",
 )
 
 
@@ -52,11 +53,17 @@ class World:
         chosen: Any = [{name: None} for name in runtimes or ("Shell", "Motoko")]
         return executors.register(self.book, executor, operator, chosen, self.now)
 
+    def announce(self, executor: str, runtimes: Any = ("Shell", "Motoko"), **changes: Any) -> Any:
+        """Offer plenty of everything, but for the changes."""
+        made = offer(**changes)
+        made["runtimes"] = [{name: None} for name in runtimes]
+        return executors.announce(self.book, executor, made, self.now)
+
     def enqueue(self, wanted: Any = None) -> Any:
         return runs.enqueue(self.book, wanted or spec(), self.now)
 
-    def request(self, *holds: str, runtimes: tuple[str, ...] = ("Shell", "Motoko")) -> Any:
-        return {"runtimes": [{name: None} for name in runtimes], "holds": list(holds)}
+    def request(self, *holds: str) -> Any:
+        return {"holds": list(holds)}
 
     def has_work(self, executor: str, *holds: str) -> bool:
         return leases.has_work(self.book, executor, self.request(*holds), self.now)
