@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.errors import NetworkTrouble, translated
 from dcanary.cli.operations import network as operations
+from dcanary.client.errors import ClientError
 from dcanary.replica.network import control
 
 
@@ -19,10 +21,13 @@ def network() -> None:
 
 @network.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 keeps the last one.")
+@click.option(
+    "--accept-loss", is_flag=True, help="Start without what is damaged; it is kept aside."
+)
 @pass_context
-def start(context: Context, port: int) -> None:
+def start(context: Context, port: int, accept_loss: bool) -> None:
     """Start the network in the background. Its state stays on disk."""
-    running, started = operations.ensure_started(context.network_dir, port)
+    running, started = operations.ensure_started(context.network_dir, port, accept_loss)
     context.output.say("started" if started else "already running")
     context.output.record(asdict(running), "url")
 
@@ -47,3 +52,31 @@ def status(context: Context) -> None:
             f"no network runs on {context.network_dir}", "start one with: dcanary network start"
         )
     context.output.record(asdict(running), "url")
+
+
+@network.command()
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    help="Folder of the network's state; by default this installation's.",
+)
+@pass_context
+def check(context: Context, state: Path | None) -> None:
+    """Verify the state on disk of a stopped network. Exit code 1 when it is damaged."""
+    from dcanary.replica.network.check import check as check_state
+
+    folder = state or context.network_dir
+    with translated():
+        found = check_state(folder)
+    if found.damage:
+        raise ClientError(
+            "\n".join(found.damage),
+            "restore the folder from a copy, or start without what is damaged: "
+            "dcanary network start --accept-loss",
+        )
+    context.output.say(
+        f"sound: checkpoint {found.checkpoint}, {found.canisters} canisters, {found.files} files, "
+        f"{found.inputs} inputs after the checkpoint"
+    )
+    if context.output.as_json or context.output.quiet:
+        context.output.record({"state": str(folder), **asdict(found)}, "state")

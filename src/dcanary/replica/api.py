@@ -16,6 +16,10 @@ from enum import Enum
 from typing import Protocol
 
 
+class StateNotWritten(RuntimeError):
+    """An input could not be recorded (disk full), so it had no effect. It may be tried again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The callee replied with `data` (Candid by convention, any bytes in truth)."""

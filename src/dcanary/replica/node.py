@@ -26,6 +26,7 @@ from .api import (
     Reply,
     RequestState,
     RequestStatus,
+    StateNotWritten,
 )
 from .certification.certificate import Certifier
 from .certification.keys import SubnetKeys
@@ -38,6 +39,8 @@ POLL_SECONDS = 0.02
 """How often a live node without messages looks for due timers and heartbeats."""
 HEARTBEAT_SECONDS = 0.05
 """Least time between rounds that no message asked for."""
+UNWRITTEN_SECONDS = 1.0
+"""Pause after a round that could not be recorded, because the disk is full."""
 MAX_JOBS_BEFORE_ROUND = 16
 FINAL = frozenset({RequestState.REPLIED, RequestState.REJECTED, RequestState.DONE})
 
@@ -134,7 +137,12 @@ class Node:
         if not self.engine.has_work(now):
             return False
         self._next_round = wall + HEARTBEAT_SECONDS
-        more = self.engine.execute_round(now)
+        try:
+            more = self.engine.execute_round(now)
+        except StateNotWritten as error:
+            log.error("the network stands still until there is room on its disk: %s", error)
+            self._next_round = wall + UNWRITTEN_SECONDS
+            return False
         self._messages = more
         self._refresh()
         if self.on_outcalls is not None:
@@ -268,6 +276,8 @@ class Node:
         """Run one round at the next nanosecond. Runs in the engine thread."""
         try:
             self.engine.execute_round(None)
+        except StateNotWritten:
+            raise  # nothing has changed
         except Exception as error:
             self._failure = error
             raise

@@ -59,52 +59,6 @@ def test_a_closed_subnet_opens_as_it_was(
     net.engine.close()
 
 
-def test_a_torn_last_record_of_the_log_is_dropped(
-    tmp_path: Path, open_subnet: Callable[[Path], Any], wat: Callable[[str], bytes]
-) -> None:
-    net = open_subnet(tmp_path)
-    canister = net.deploy(wat(COUNTING))
-    net.engine.checkpoint()
-    net.call(canister, "inc")
-    cycles = net.engine.cycles(canister)
-    net.engine.add_cycles(canister, 5)
-    _abandon(net.engine)
-    (log,) = (tmp_path / "log").iterdir()
-    log.write_bytes(log.read_bytes()[:-3])
-    net = open_subnet(tmp_path)
-    assert net.engine.cycles(canister) == cycles
-    net.engine.add_cycles(canister, 7)
-    _abandon(net.engine)
-    net = open_subnet(tmp_path)
-    assert net.engine.cycles(canister) == cycles + 7
-    net.engine.close()
-
-
-def test_damage_in_the_middle_of_the_log_is_told(
-    tmp_path: Path, open_subnet: Callable[[Path], Any], wat: Callable[[str], bytes]
-) -> None:
-    net = open_subnet(tmp_path)
-    canister = net.deploy(wat(COUNTING))
-    net.engine.checkpoint()
-    net.call(canister, "inc")
-    net.call(canister, "inc")
-    _abandon(net.engine)
-    (log,) = (tmp_path / "log").iterdir()
-    content = bytearray(log.read_bytes())
-    content[12] ^= 1
-    log.write_bytes(content)
-    with pytest.raises(EngineFault, match="damaged at byte 0"):
-        open_subnet(tmp_path)
-
-
-def test_a_damaged_checkpoint_is_told(tmp_path: Path, open_subnet: Callable[[Path], Any]) -> None:
-    open_subnet(tmp_path).engine.close()
-    (state,) = (tmp_path / "checkpoints").glob("*/state.cbor")
-    state.write_bytes(state.read_bytes()[:-1])
-    with pytest.raises(EngineFault, match="wrong checksum"):
-        open_subnet(tmp_path)
-
-
 def test_a_state_folder_is_used_by_one_engine_only(
     tmp_path: Path, open_subnet: Callable[[Path], Any], cache_dir: Path
 ) -> None:
@@ -163,10 +117,3 @@ def _finish(child: subprocess.Popen[bytes]) -> str:
     lines = out.decode().splitlines()
     assert len(lines) == STEPS + 1
     return lines[-1]
-
-
-def _abandon(engine: Any) -> None:
-    """Let go of the state folder without a checkpoint, as a killed process does."""
-    engine._storage.close()
-    engine._storage = None
-    engine.close()

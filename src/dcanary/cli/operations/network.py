@@ -16,17 +16,20 @@ from dcanary.replica.network.files import RunningNetwork
 LAST_PORT_FILE = "last-port"
 
 
-def ensure_started(state_dir: Path, port: int = 0) -> tuple[RunningNetwork, bool]:
+def ensure_started(
+    state_dir: Path, port: int = 0, accept_loss: bool = False
+) -> tuple[RunningNetwork, bool]:
     """The running network of the folder, and whether this call started it.
 
     Port 0 means the port of the last run, so that webhook URLs and executors stay right over
-    restarts; any free one at first, or when that port is taken.
+    restarts; any free one at first, or when that port is taken. `accept_loss` starts without what
+    is damaged in the folder.
     """
     with translated():
         running = control.status(state_dir)
         if running is not None:
             return running, False
-        running = control.start(state_dir, port or _last_port(state_dir))
+        running = control.start(state_dir, port or _last_port(state_dir), accept_loss=accept_loss)
         (state_dir / LAST_PORT_FILE).write_text(f"{running.port}\n")
         return running, True
 

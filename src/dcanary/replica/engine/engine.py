@@ -31,7 +31,7 @@ from dcanary.replica.engine.management.services import check_http_result
 from dcanary.replica.engine.options import Options
 from dcanary.replica.engine.principal import canister_id, default_range
 from dcanary.replica.engine.state import MANAGEMENT, Result, Subnet
-from dcanary.replica.engine.storage import Storage
+from dcanary.replica.engine.storage import NotWritten, Storage
 from dcanary.replica.engine.worker import Worker
 
 T = TypeVar("T")
@@ -59,7 +59,9 @@ class ReplicaEngine:
         self._storage: Storage | None = None
         try:
             if state_dir is not None:
-                self._storage = Storage(state_dir, options.fsync)
+                self._storage = Storage(
+                    state_dir, options.fsync, options.subnet_id, options.accept_loss
+                )
             self._worker.run(lambda: self._open(seed, start_time_ns, cache_dir))
         except BaseException:
             if self._storage is not None:
@@ -172,7 +174,12 @@ class ReplicaEngine:
             target = self._accept(message)
         except CallError as error:
             return error.reject()
-        self._input(self._inputs.ingress(message, target))
+        try:
+            self._input(self._inputs.ingress(message, target))
+        except NotWritten as error:
+            # The message was neither recorded nor executed: the sender may try again.
+            text = f"the network cannot record the message ({error}): make room on its disk"
+            return CallError(ErrorCode.QUEUE_FULL, text).reject()
         return None
 
     def _accept(self, message: Ingress) -> bytes:

@@ -26,6 +26,8 @@ class Options:
     costs: CostTable = APPLICATION
     fsync: bool = False
     """Flush each input to the disk, not only to the operating system."""
+    accept_loss: bool = False
+    """Open a damaged state folder without what is damaged, which is kept aside."""
     max_ingress_payload: int = limits.MAX_INGRESS_PAYLOAD
     """Bytes; the PocketIC interface, which is not bound to messages of the network, may allow
     more."""

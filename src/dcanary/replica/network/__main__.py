@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--cache-dir", type=Path)
     parser.add_argument("--allow-http-loopback", action="store_true")
+    parser.add_argument("--accept-loss", action="store_true")
     options = parser.parse_args()
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -30,6 +31,7 @@ def main() -> int:
             host=options.host,
             cache_dir=options.cache_dir,
             allow_http_loopback=options.allow_http_loopback,
+            accept_loss=options.accept_loss,
         )
     except (EngineFault, NetworkError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

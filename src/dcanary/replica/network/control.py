@@ -65,6 +65,7 @@ def start(
     host: str = "127.0.0.1",
     cache_dir: Path | None = None,
     allow_http_loopback: bool = False,
+    accept_loss: bool = False,
 ) -> RunningNetwork:
     """Start a network in the background and wait until it is healthy.
 
@@ -85,6 +86,8 @@ def start(
         command += ["--cache-dir", str(cache_dir)]
     if allow_http_loopback:
         command.append("--allow-http-loopback")
+    if accept_loss:
+        command.append("--accept-loss")
     log_path = state_dir / LOG_FILE
     with log_path.open("a") as log:
         process = subprocess.Popen(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ipaddress
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
 
-from ..api import HttpOutcall, Reject, Reply
-from ..node import Node, NodeStopped
+from ..api import HttpOutcall, Reject, Reply, StateNotWritten
+from ..node import UNWRITTEN_SECONDS, Node, NodeStopped
 from ..wire.http_records import encode_outcall_result
 
 log = logging.getLogger(__name__)
@@ -129,11 +130,21 @@ class Outcalls:
         try:
             answer = check(outcall, allow_http_loopback=self._allow_http_loopback)
             result = perform(self._client, outcall) if answer is None else answer
-            self._node.answer_outcall(outcall.request_id, result)
+            self._answer(outcall.request_id, result)
         except (KeyError, NodeStopped):
             log.info("outcall %d is no longer waited for", outcall.request_id)
         except Exception:
             log.exception("outcall %d failed", outcall.request_id)
+
+    def _answer(self, request_id: int, result: Reply | Reject) -> None:
+        """Give the answer to the node, for as long as its disk is full: the request was made and
+        must not be made again."""
+        while True:
+            try:
+                self._node.answer_outcall(request_id, result)
+                return
+            except StateNotWritten:
+                time.sleep(UNWRITTEN_SECONDS)
 
     def close(self) -> None:
         """Stop taking outcalls; those under way are abandoned."""

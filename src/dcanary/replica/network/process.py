@@ -12,8 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..api import Engine
-from ..certification.keys import SubnetKeys, load_or_create_seed
+from ..certification.keys import SEED_FILE, SubnetKeys, load_or_create_seed
 from ..engine import Options, open_engine
+from ..engine.storage import WrongSubnet
 from ..http.app import create_app
 from ..node import Node
 from ..system import system_canisters
@@ -32,17 +33,30 @@ from .web import WebServer, bind
 log = logging.getLogger(__name__)
 
 
-def open_state(state_dir: Path, keys: SubnetKeys, cache_dir: Path) -> Engine:
-    """The engine with the state of a folder."""
-    return open_engine(
-        state_dir / ENGINE_FOLDER,
-        seed=keys.engine_seed,
-        start_time_ns=time.time_ns(),
-        cache_dir=cache_dir,
-        options=Options(
-            subnet_id=keys.subnet_id, root_key=keys.root_key, natives=system_canisters()
-        ),
+def open_state(
+    state_dir: Path, keys: SubnetKeys, cache_dir: Path, accept_loss: bool = False
+) -> Engine:
+    """The engine with the state of a folder. Raises `EngineFault` when it is damaged."""
+    options = Options(
+        subnet_id=keys.subnet_id,
+        root_key=keys.root_key,
+        natives=system_canisters(),
+        accept_loss=accept_loss,
     )
+    try:
+        return open_engine(
+            state_dir / ENGINE_FOLDER,
+            seed=keys.engine_seed,
+            start_time_ns=time.time_ns(),
+            cache_dir=cache_dir,
+            options=options,
+        )
+    except WrongSubnet as error:
+        raise NetworkError(
+            f"{state_dir / SEED_FILE} is damaged or was replaced: the state beside it belongs to "
+            "another subnet. Restore that file from a copy, or go on under the new keys (another "
+            "root key, which clients must be told) with `dcanary network start --accept-loss`"
+        ) from error
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -83,6 +97,7 @@ def run(
     cache_dir: Path | None,
     *,
     allow_http_loopback: bool,
+    accept_loss: bool,
 ) -> None:
     """`dcanary.replica.network.serve`."""
     state_dir.mkdir(parents=True, exist_ok=True)
@@ -95,7 +110,7 @@ def run(
         remove_info(state_dir)
         keys = SubnetKeys(load_or_create_seed(state_dir))
         sock = _bind(host, port)
-        engine = open_state(state_dir, keys, cache_dir or default_cache_dir())
+        engine = open_state(state_dir, keys, cache_dir or default_cache_dir(), accept_loss)
         node = Node(engine, keys, live=True, subnet_type="application")
         outcalls = Outcalls(node, allow_http_loopback=allow_http_loopback)
         bound = sock.getsockname()[1]

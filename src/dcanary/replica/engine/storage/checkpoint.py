@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.errors import CallError, EngineFault
 from dcanary.replica.engine.execution.body import Body
 from dcanary.replica.engine.state import Canister, Subnet
-from dcanary.replica.engine.storage import codec
+from dcanary.replica.engine.storage import codec, images, manifest
+from dcanary.replica.engine.storage.damage import Damaged
+from dcanary.replica.engine.storage.manifest import Entry, Manifest
 
-_FORMAT = b"dcanary-checkpoint-1\n"
-_STEP = 256 * limits.KIB
-_ZEROS = bytes(_STEP)
+STATE = "state.cbor"
+_OLD_FORMAT = b"dcanary-checkpoint-1\n"
+_FLUSHERS = 8
 
 
-def _write_image(
-    target: Path,
-    previous: Path | None,
-    size: int,
-    read: Callable[[int, int], bytes],
+def write(
+    folder: Path, previous: tuple[Path, Manifest] | None, core: Core, empty: Manifest
 ) -> None:
-    """Write an image, leaving holes where it is zero; or share `previous`, the same image in the
-    last checkpoint."""
-    if previous is not None and previous.exists():
-        try:
-            os.link(previous, target)
-            return
-        except OSError:
-            pass  # a file system without hard links
-    with target.open("wb") as file:
-        for offset in range(0, size, _STEP):
-            block = read(offset, min(_STEP, size - offset))
-            if block != _ZEROS[: len(block)]:
-                file.seek(offset)
-                file.write(block)
-        file.truncate(size)
+    """Write the state of the subnet into an empty folder, through to the disk.
 
-
-def write(folder: Path, previous: Path | None, core: Core) -> None:
-    """Write the state of the subnet into an empty folder."""
+    Images that have not changed are shared with `previous`. `empty` names the checkpoint. Raises
+    OSError.
+    """
+    files: dict[str, Entry] = {}
     bodies: dict[bytes, list[int | bytes | None]] = {}
     for canister in core.subnet.canisters.values():
         body = canister.body
@@ -56,11 +45,41 @@ def write(folder: Path, previous: Path | None, core: Core) -> None:
             ("stable", stable.size, stable.changed, stable.read),
         ):
             name = f"{canister.id.hex()}.{suffix}"
-            same = previous / name if previous and not changed else None
-            _write_image(folder / name, same, size, read_bytes)
+            same = None if changed else _share(folder, previous, name)
+            files[name] = same or Entry(size, images.write(folder / name, size, read_bytes))
     content = codec.encode([core.subnet, bodies])
-    checksum = zlib.crc32(content).to_bytes(4, "little")
-    (folder / "state.cbor").write_bytes(_FORMAT + checksum + content)
+    (folder / STATE).write_bytes(content)
+    files[STATE] = Entry(len(content), hashlib.sha256(content).hexdigest())
+    blobs = sorted(used_blobs(core.subnet))
+    whole = Manifest(empty.number, empty.id, empty.subnet, files, blobs)
+    (folder / manifest.NAME).write_bytes(whole.encode())
+    core.blobs.save(blobs)
+    _flush([folder / name for name in (*files, manifest.NAME)])
+    _flush([folder])
+
+
+def _share(folder: Path, previous: tuple[Path, Manifest] | None, name: str) -> Entry | None:
+    """Take an image over from the last checkpoint, when it has it."""
+    if previous is None or name not in previous[1].files:
+        return None
+    if not images.link(folder / name, previous[0] / name):
+        return None
+    return previous[1].files[name]
+
+
+def _flush(paths: list[Path]) -> None:
+    """Wait until the disk has these files; at once, because they share the disk's flushes."""
+
+    def flush_one(path: Path) -> None:
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    with ThreadPoolExecutor(min(_FLUSHERS, len(paths))) as pool:
+        for _ in pool.map(flush_one, paths):
+            pass
 
 
 def mark_saved(core: Core) -> None:
@@ -71,31 +90,91 @@ def mark_saved(core: Core) -> None:
             canister.body.stable.changed = False
 
 
-def read(folder: Path, core: Core) -> Subnet:
-    """Read a checkpoint. Raises `EngineFault` when it is damaged."""
-    path = folder / "state.cbor"
+def used_blobs(subnet: Subnet) -> set[bytes]:
+    """sha256 of every blob that the state refers to."""
+    used: set[bytes] = set()
+    for canister in subnet.canisters.values():
+        used.add(canister.module)
+        used.update(canister.chunks)
+        for snapshot in canister.snapshots.values():
+            used.update((snapshot.module, snapshot.heap, snapshot.stable, *snapshot.chunks))
+    return used - {b""}
+
+
+def read(
+    folder: Path, found: Manifest | None, core: Core, check_blob: Callable[[bytes], None]
+) -> Subnet:
+    """Read a checkpoint; `found` None: one of format 1, which has no manifest.
+
+    `check_blob` is called with each blob that the state refers to. Raises `Damaged`, and
+    `EngineFault` for a state of a later version.
+    """
+    subnet, bodies = read_state(folder, found)
+    for blob in used_blobs(subnet):
+        check_blob(blob)
     try:
-        data = path.read_bytes()
-        if not data.startswith(_FORMAT):
-            raise ValueError("unknown format")
-        content = data[len(_FORMAT) + 4 :]
-        if zlib.crc32(content).to_bytes(4, "little") != data[len(_FORMAT) : len(_FORMAT) + 4]:
-            raise ValueError("wrong checksum")
-        subnet, bodies = codec.decode(content)
-        if not isinstance(subnet, Subnet):
-            raise ValueError("no subnet in it")
         for canister_id, (heap, stable, values) in bodies.items():
-            _read_body(folder, core, subnet.canisters[canister_id], heap, stable, values)
-    except (OSError, ValueError, KeyError, CallError) as error:
+            _read_body(folder, found, core, subnet.canisters[canister_id], heap, stable, values)
+    except (KeyError, ValueError, CallError) as error:
         raise EngineFault(
-            f"checkpoint {folder} cannot be read ({error}); restore the state folder from a copy "
-            "or delete it to start anew"
+            f"checkpoint {folder} cannot be loaded ({error}): it is whole, so this version of "
+            "dcanary cannot run what was installed there; use the version that wrote it"
         ) from error
     return subnet
 
 
+def read_state(folder: Path, found: Manifest | None) -> tuple[Subnet, dict[bytes, list[Any]]]:
+    """The state without memories; sizes and globals by canister. Raises as `read`."""
+    path = folder / STATE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Damaged(path, None, f"it cannot be read ({error.strerror or error})") from error
+    if found is None:
+        data = _old_state(path, data)
+    elif STATE not in found.files or found.files[STATE].size != len(data):
+        raise Damaged(path, None, f"it has {len(data)} bytes, which is not what was written")
+    elif hashlib.sha256(data).hexdigest() != found.files[STATE].sha256:
+        raise Damaged(path, None, "its content has another sha256 than what was written")
+    try:
+        subnet, bodies = codec.decode(data)
+        if not isinstance(subnet, Subnet):
+            raise ValueError("no subnet in it")
+    except ValueError as error:
+        raise EngineFault(
+            f"{path} is of a format that this version does not know ({error}); use the version of "
+            "dcanary that wrote it"
+        ) from error
+    return subnet, bodies
+
+
+def _old_state(path: Path, data: bytes) -> bytes:
+    if not data.startswith(_OLD_FORMAT):
+        raise Damaged(path.parent / manifest.NAME, None, "it is missing")
+    content = data[len(_OLD_FORMAT) + 4 :]
+    if zlib.crc32(content).to_bytes(4, "little") != data[len(_OLD_FORMAT) : len(_OLD_FORMAT) + 4]:
+        raise Damaged(path, None, "wrong checksum")
+    return content
+
+
+def read_image(
+    folder: Path, found: Manifest | None, name: str, size: int, take: images.Take | None
+) -> None:
+    """Read and check one image. Raises `Damaged`."""
+    entry = None if found is None else found.files.get(name)
+    if found is not None and (entry is None or entry.size != size):
+        raise Damaged(folder / manifest.NAME, None, f"it has no {name} of {size} bytes")
+    images.read(folder / name, size, entry.sha256 if entry else None, take)
+
+
 def _read_body(
-    folder: Path, core: Core, canister: Canister, heap: int, pages: int, values: bytes | None
+    folder: Path,
+    found: Manifest | None,
+    core: Core,
+    canister: Canister,
+    heap: int,
+    pages: int,
+    values: bytes | None,
 ) -> None:
     module = None
     if canister.module:
@@ -104,16 +183,12 @@ def _read_body(
     canister.body = body
     body.globals = values
     body.memory.set_image_size(heap)
-    with (folder / f"{canister.id.hex()}.heap").open("rb") as file:
-        for offset in range(0, heap, _STEP):
-            block = file.read(_STEP)
-            if len(block) != min(_STEP, heap - offset):
-                raise ValueError(f"{file.name} is too short")
-            if block != _ZEROS[: len(block)]:
-                body.memory.write_image(offset, block)
-    stable = (folder / f"{canister.id.hex()}.stable").read_bytes()
-    if len(stable) != pages * limits.WASM_PAGE:
-        raise ValueError(f"stable memory of {canister.id.hex()} is too short")
-    body.stable.replace(stable)
+    name = canister.id.hex()
+    read_image(folder, found, f"{name}.heap", heap, body.memory.write_image)
+    size = pages * limits.WASM_PAGE
+    if body.stable.grow(pages) < 0:
+        raise EngineFault(f"there is no memory for {size} bytes of stable memory of {name}")
+    read_image(folder, found, f"{name}.stable", size, body.stable.write)
+    body.stable.commit()
     body.memory.changed = False
     body.stable.changed = False

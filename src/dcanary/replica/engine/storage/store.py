@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,36 +11,41 @@ from typing import Any
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.errors import EngineFault
 from dcanary.replica.engine.state import Subnet
-from dcanary.replica.engine.storage import checkpoint
+from dcanary.replica.engine.storage import checkpoint, frames, log, manifest, old_log
+from dcanary.replica.engine.storage.damage import Damaged, NotWritten, WrongSubnet
+from dcanary.replica.engine.storage.flusher import Flusher
+from dcanary.replica.engine.storage.folder import Folder, flush_folder, lock
+from dcanary.replica.engine.storage.frames import Mark
 from dcanary.replica.engine.storage.log import Log
+from dcanary.replica.engine.storage.manifest import Manifest
 
 
 class Storage:
-    """One state folder, locked against other engines."""
+    """One state folder, locked against other engines.
 
-    def __init__(self, folder: Path, fsync: bool) -> None:
+    `subnet` is the principal that the state must belong to. With `accept_loss`, what is damaged is
+    moved to `damaged/` and the rest goes on; without, damage raises `Damaged`.
+    """
+
+    def __init__(
+        self, folder: Path, fsync: bool, subnet: bytes = b"", accept_loss: bool = False
+    ) -> None:
         self._fsync = fsync
-        self._checkpoints = folder / "checkpoints"
-        self._logs = folder / "log"
-        self.blobs_folder = folder / "blobs"
+        self._subnet = subnet
+        self._accept_loss = accept_loss
+        self._folder = Folder(folder)
+        self.blobs_folder = self._folder.blobs
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._checkpoints.mkdir(exist_ok=True)
-            self._logs.mkdir(exist_ok=True)
+            self._folder.create()
         except OSError as error:
             raise EngineFault(f"the state folder {folder} cannot be used: {error}") from error
-        self._lock = _lock(folder / "lock")
+        self._lock = lock(self._folder.lock)
         self._log: Log | None = None
-        self._number = self._newest()
-        for leftover in self._checkpoints.glob("new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-    def _newest(self) -> int:
-        numbers = [int(path.name) for path in self._checkpoints.iterdir() if path.name.isdecimal()]
-        return max(numbers, default=0)
-
-    def _folder(self, number: int) -> Path:
-        return self._checkpoints / f"{number:08d}"
+        self._flusher: Flusher | None = None
+        self._number = 0
+        self._manifest: Manifest | None = None
+        self._end: Mark | None = None
+        """Of the log that `replay` read; None for one of format 1."""
 
     @property
     def log_size(self) -> int:
@@ -49,101 +53,126 @@ class Storage:
         return self._log.size if self._log else 0
 
     def load(self, core: Core) -> Subnet | None:
-        """State of the newest checkpoint; None in a new folder. Raises `EngineFault`."""
-        if self._number == 0:
+        """State of the newest checkpoint; None in a new folder. Raises `Damaged`."""
+        try:
+            return self._load(core)
+        except Damaged:
+            if not self._accept_loss:
+                raise
+            self._folder.set_aside()
+            self._number, self._manifest = 0, None
             return None
-        return checkpoint.read(self._folder(self._number), core)
+
+    def _load(self, core: Core) -> Subnet | None:
+        folder = self._folder
+        self._number = folder.newest()
+        if self._number == 0:
+            folder.check_empty()
+            return None
+        self._manifest = folder.manifest(self._number)
+        if self._manifest is not None:
+            self._check_subnet(self._manifest)
+        path = folder.checkpoint(self._number)
+        return checkpoint.read(
+            path, self._manifest, core, lambda blob: folder.check_blob(blob, core.blobs)
+        )
+
+    def _check_subnet(self, found: Manifest) -> None:
+        if found.subnet not in (b"", self._subnet) and self._subnet and not self._accept_loss:
+            raise WrongSubnet(
+                f"the state in {self._folder.root} is that of another subnet than the keys beside "
+                "it: the file of keys was changed or replaced"
+            )
 
     def replay(self) -> Iterator[Any]:
-        """The inputs after the newest checkpoint. Raises `EngineFault` when they are damaged."""
+        """The inputs after the newest checkpoint. Raises `Damaged` before the first of them."""
         if self._number == 0:
             return
-        self._log = Log(self._log_path(self._number), self._fsync)
-        yield from self._log.replay()
+        path = self._folder.log(self._number)
+        if self._manifest is None:
+            entries, damage = old_log.read(path)
+        else:
+            content = log.read(path, self._number, self._manifest.id)
+            entries, damage, self._end = content.entries, content.damage, content.end
+        if damage is not None:
+            if not self._accept_loss:
+                raise damage
+            self._folder.keep_copy(path)
+            if self._manifest is not None:
+                log.create(path, self._number, self._manifest.id, self._end)
+        yield from entries
 
     def begin_appending(self, core: Core) -> None:
-        """Be ready for `append`; a new folder gets its first checkpoint."""
-        if self._number == 0:
-            self.checkpoint(core)
-        else:
-            self._clean(core)
+        """Be ready for `append`; a new folder, or one of format 1, gets a checkpoint."""
+        self._flusher = Flusher()
+        if self._number == 0 or self._end is None:
+            self._write_checkpoint(core)
+            return
+        self._use(Log(self._folder.log(self._number), self._end, self._fsync))
+        self._clean(core)
+
+    def _use(self, following: Log) -> None:
+        if self._flusher is not None:
+            self._flusher.use(following.fd)
+        if self._log is not None:
+            self._log.close()
+        self._log = following
 
     def append(self, entry: Any) -> None:
-        """Write an input to the log. Raises `EngineFault`."""
+        """Write an input to the log. Raises `NotWritten`, in which case nothing was written."""
         assert self._log is not None
         self._log.append(entry)
-
-    def _log_path(self, number: int) -> Path:
-        return self._logs / f"{number:08d}"
+        if self._flusher is not None:
+            self._flusher.changed()
 
     def checkpoint(self, core: Core) -> None:
-        """Write a checkpoint and begin a new log. Raises `EngineFault`; the old ones then count
-        on."""
-        if self._number and self.log_size == 0:
-            return
-        number = self._number + 1
-        partial = self._checkpoints / f"new-{number:08d}"
-        previous = self._folder(self._number) if self._number else None
+        """Write a checkpoint and begin a new log, unless there is nothing new. Raises
+        `NotWritten`; the old ones then count on."""
+        if self._log is None or self.log_size:
+            self._write_checkpoint(core)
+
+    def _write_checkpoint(self, core: Core) -> None:
+        folder = self._folder
+        fresh = Manifest(self._number + 1, os.urandom(16), self._subnet)
+        partial = folder.partial(fresh.number)
+        previous = None
+        if self._manifest is not None:
+            previous = folder.checkpoint(self._number), self._manifest
         try:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
-            checkpoint.write(partial, previous, core)
-            self._log_path(number).unlink(missing_ok=True)
-            log = Log(self._log_path(number), self._fsync)
-            if self._fsync:
-                os.sync()
-            partial.rename(self._folder(number))
+            checkpoint.write(partial, previous, core, fresh)
+            path = folder.log(fresh.number)
+            path.unlink(missing_ok=True)
+            log.create(path, fresh.number, fresh.id)
+            following = Log(path, frames.start(fresh.id), self._fsync)
+            flush_folder(path.parent)
+            partial.rename(folder.checkpoint(fresh.number))
+            flush_folder(partial.parent)
         except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)
-            raise EngineFault(f"writing a checkpoint failed: {error}") from error
-        if self._log is not None:
-            self._log.close()
-        self._log = log
-        self._number = number
+            raise NotWritten(f"writing a checkpoint failed: {error}") from error
+        self._use(following)
+        self._number = fresh.number
+        self._manifest = manifest.read(
+            folder.checkpoint(fresh.number) / manifest.NAME, fresh.number
+        )
         checkpoint.mark_saved(core)
         self._clean(core)
 
     def _clean(self, core: Core) -> None:
         """Remove older checkpoints and logs, and blobs nothing refers to."""
-        for path in self._checkpoints.iterdir():
-            if path.name.isdecimal() and int(path.name) != self._number:
-                shutil.rmtree(path, ignore_errors=True)
-        for path in self._logs.iterdir():
-            if path.name.isdecimal() and int(path.name) != self._number:
-                path.unlink(missing_ok=True)
-        core.blobs.retain(_used_blobs(core))
+        self._folder.clean(self._number)
+        core.blobs.retain(checkpoint.used_blobs(core.subnet))
 
     def close(self) -> None:
         """Release the folder. Idempotent."""
+        if self._flusher is not None:
+            self._flusher.close()
+            self._flusher = None
         if self._log is not None:
             self._log.close()
             self._log = None
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-
-def _used_blobs(core: Core) -> set[bytes]:
-    used: set[bytes] = set()
-    for canister in core.subnet.canisters.values():
-        used.add(canister.module)
-        used.update(canister.chunks)
-        for snapshot in canister.snapshots.values():
-            used.update((snapshot.module, snapshot.heap, snapshot.stable, *snapshot.chunks))
-    return used
-
-
-def _lock(path: Path) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if sys.platform == "win32":
-        return fd
-    import fcntl
-
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        raise EngineFault(
-            f"the state folder {path.parent} is in use by another replica; stop that one first"
-        ) from None
-    return fd
