@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dcanary.cli.main import NOUNS, run
+from dcanary.cli.main import run
+from dcanary.cli.nouns import NOUNS
 
 
 def dcanary(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import click
 
-from dcanary.cli.main import NOUNS, cli
+from dcanary.cli.app import cli
+from dcanary.cli.nouns import NOUNS
 
 WIDTH = 96
 

@@ -10,7 +10,7 @@ import click
 import pytest
 import yaml
 
-from dcanary.cli.main import NOUNS
+from dcanary.cli.nouns import NOUNS
 from dcanary.pipeline.loader import parse_pipeline
 from dcanary.pipeline.source import read_source
 from tests.docs import commands

@@ -7,10 +7,9 @@ import re
 
 import pytest
 
-from dcanary.client.errors import ClientError
 from dcanary.executor.sandbox.model import REASONS
 from dcanary.replica.engine.management.dispatch import NOT_SUPPORTED_YET
-from tests.docs import canisters, commands, keys
+from tests.docs import canisters, keys
 from tests.docs.pages import DOCS, ROOT, generated, rows, text_of
 from tests.docs.write import GENERATED
 
@@ -99,25 +98,6 @@ def test_who_may_call_is_read_from_the_table_of_callers() -> None:
     assert found["deployment", "register_target"] == "role Admin"
     assert found["deployment", "start_release"] == "the canister verification"
     assert found["build_executor", "lease_work"] == "a registered, enabled executor"
-
-
-def _subclasses(kind: type[ClientError]) -> set[type[ClientError]]:
-    found = {kind}
-    for each in kind.__subclasses__():
-        found |= _subclasses(each)
-    return found
-
-
-def test_every_kind_of_failure_is_listed_with_its_exit_code() -> None:
-    for _ in commands.walk():
-        pass  # Loads every noun, and with it every kind of failure.
-    listed = _described(text_of("reference/errors-and-exit-codes.md"))
-    for kind in _subclasses(ClientError):
-        if not kind.__module__.startswith("dcanary."):
-            continue
-        name = kind.__name__.removesuffix("Error").lower()
-        assert name in listed, kind
-        assert listed[name][0] == str(kind.exit_code), kind
 
 
 def _cases(file: str, name: str) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tests.docs import canisters, commands
+from tests.docs import canisters, commands, failures
 from tests.docs.pages import DOCS, with_generated
 
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "reference/cli.md": {"commands": commands.render},
+    "reference/errors-and-exit-codes.md": {"errors": failures.render},
     "reference/canisters.md": {
         name: partial(canisters.render, name) for name in ("common", *canisters.NAMES)
     },

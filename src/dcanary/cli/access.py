@@ -6,7 +6,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.paging import page, paged, show
-from dcanary.client.system import CANISTERS
+from dcanary.client.names import CANISTERS
 
 ROLES = ["Owner", "Admin", "Operator", "Executor", "Approver", "Viewer"]
 
@@ -55,4 +55,4 @@ def list_grants(context: Context, canister: str, limit: int, cursor: str | None)
     rows = [
         {**item, "roles": [next(iter(role)) for role in item["roles"]]} for item in answer["items"]
     ]
-    show(context, answer["next"], rows, ["principal", "roles"], "no roles")
+    show(context, answer["next"], rows, ["principal:id", "roles"], "no roles")

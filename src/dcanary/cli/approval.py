@@ -1,13 +1,17 @@
-"""`dcanary approval`: questions whether bytes may go to a target."""
+"""`dcanary approval`: requests to put agreed bytes on a target, and the votes on them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
-from dcanary.client.types.verification import Approval, GateResult
+
+if TYPE_CHECKING:
+    from dcanary.client.types.verification import Approval, GateResult
 
 
 @click.group()
@@ -48,7 +52,7 @@ def list_approvals(context: Context, limit: int, cursor: str | None) -> None:
     """Approval requests, newest first."""
     answer = context.system.verification.list_approvals(page(limit, cursor))
     rows = rows_of(context, answer["items"], summary)
-    columns = ["approval", "state", "run", "target", "mode", "sha256"]
+    columns = ["approval:id", "state", "run:id:1", "target:text:2", "mode:text:4", "sha256:hash:3"]
     show(context, answer["next"], rows, columns, "no approval requests yet")
 
 
@@ -74,7 +78,7 @@ def decide(
         context.output.record(summary(found), "approval")
     if sha256 is None and not yes:
         word = "Approve" if approve else "Reject"
-        click.confirm(f"{word} exactly {shown}?", abort=True, err=True)
+        context.output.confirm(f"{word} exactly {shown}?")
     decided = context.system.verification.decide_approval(
         {
             "approval": approval_id,

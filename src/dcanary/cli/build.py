@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.operations.build import build_one
 
 
 @click.command()
@@ -24,6 +23,8 @@ def build(context: Context, main: Path, out: Path | None, name: str | None) -> N
 
     The same sources give the same bytes, whoever builds them and wherever.
     """
+    from dcanary.cli.operations.build import build_one
+
     folder = out or context.build_dir
     built = build_one(main, folder, name, context.output.progress)
     context.output.record(

@@ -8,9 +8,7 @@ from typing import Any
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.client.actor import Actor
 from dcanary.client.errors import ConfigError
-from dcanary.client.principal import from_text
 
 
 @click.group()
@@ -39,6 +37,8 @@ def call(context: Context, principal: str, method: str, arguments: str) -> None:
 
     Types come from the canister's own certified interface.
     """
+    from dcanary.client.actor import Actor
+
     actor = Actor.from_metadata(context.system.connection, principal)
     context.output.value(actor.call(method, *json_arguments(arguments)))
 
@@ -48,6 +48,8 @@ def call(context: Context, principal: str, method: str, arguments: str) -> None:
 @pass_context
 def info(context: Context, principal: str) -> None:
     """Module hash and controllers, as the network certifies them."""
+    from dcanary.client.principal import from_text
+
     connection = context.system.connection
     raw = from_text(principal)
     context.output.record(
@@ -65,4 +67,6 @@ def info(context: Context, principal: str) -> None:
 @pass_context
 def interface(context: Context, principal: str) -> None:
     """The canister's Candid interface."""
-    print(Actor.from_metadata(context.system.connection, principal).interface.text)
+    from dcanary.client.actor import Actor
+
+    context.output.text(Actor.from_metadata(context.system.connection, principal).interface.text)

@@ -6,15 +6,16 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dcanary.cli.output import Output
 from dcanary.client.errors import ConfigError
-from dcanary.client.identity import Anonymous, Identity, load_identity
-from dcanary.client.system import System, SystemConfig
 
-DEFAULT_IDENTITY = "default"
+if TYPE_CHECKING:  # What signs and calls takes long to import: only commands that do pay for it.
+    from dcanary.client.identity import Anonymous, Identity
+    from dcanary.client.system import System
 
 
 @dataclass
@@ -25,6 +26,12 @@ class Context:
     identity_name: str
     output: Output
     _open: list[System] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, home: str | None, identity: str, *, as_json: bool, quiet: bool) -> Context:
+        """The context of the global options."""
+        folder = Path(home) if home else default_home()
+        return cls(folder.absolute(), identity, Output(as_json, quiet))
 
     @property
     def network_dir(self) -> Path:
@@ -58,11 +65,17 @@ class Context:
 
     @cached_property
     def identity(self) -> Identity | Anonymous:
+        """The chosen identity. Raises ConfigError when its file cannot be used."""
+        from dcanary.client.identity import Anonymous, load_identity
+
         if self.identity_name == "anonymous":
             return Anonymous()
         return load_identity(self.identity_path(self.identity_name))
 
     def system_as(self, identity: Identity | Anonymous) -> System:
+        """The installation, called as another identity."""
+        from dcanary.client.system import System, SystemConfig
+
         system = System(SystemConfig.load(self.system_file), identity)
         self._open.append(system)
         return system
@@ -73,6 +86,7 @@ class Context:
         return self.system_as(self.identity)
 
     def close(self) -> None:
+        """Close the connections that this command opened."""
         for system in self._open:
             system.close()
 

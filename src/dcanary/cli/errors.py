@@ -11,15 +11,19 @@ from dcanary.client.errors import ClientError, ConfigError
 class BuildFailed(ClientError):
     """A module could not be built."""
 
+    error = "build"
+
 
 class NetworkTrouble(ClientError):
     """The local network could not be started, found or stopped."""
 
-    exit_code = 3
+    error = "local_network"
 
 
 class UsageTrouble(ConfigError):
     """A file or argument is not right."""
+
+    error = "file"
 
 
 @contextmanager

@@ -5,9 +5,7 @@ from __future__ import annotations
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.operations import executor as operations
 from dcanary.cli.operations import register as register_operations
-from dcanary.cli.operations.processes import Processes
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment
 
@@ -29,6 +27,8 @@ def register(
     context: Context, name: str, operator: str, principal: str | None, runtimes: tuple[str, ...]
 ) -> None:
     """Let the executor NAME build for OPERATOR."""
+    from dcanary.cli.operations import executor as operations
+
     chosen = list(runtimes) or RUNTIMES
     who = principal or operations.executor_identity(context.executors_dir, name).principal
     made = register_operations.executor(context.system, who, operator, chosen)
@@ -50,6 +50,9 @@ def start(
     context: Context, name: str, allow_unsandboxed: bool, once: bool, background: bool
 ) -> None:
     """Run the executor NAME until it is interrupted."""
+    from dcanary.cli.operations import executor as operations
+    from dcanary.cli.operations.processes import Processes
+
     operations.require_sandbox(context.executors_dir / name, allow_unsandboxed)
     if background:
         process = operations.start_in_background(
@@ -74,6 +77,8 @@ def start(
 @pass_context
 def stop(context: Context, name: str) -> None:
     """Stop an executor that was started in the background; a build under way is given back."""
+    from dcanary.cli.operations.processes import Processes
+
     stopped = Processes(context.processes_dir).stop(name)
     context.output.say(f"{name} is stopped" if stopped else f"{name} was not running")
 
@@ -92,7 +97,14 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
         }
         for item in answer["items"]
     ]
-    columns = ["executor", "operator", "enabled", "runtimes", "jobs_committed", "last_seen"]
+    columns = [
+        "executor:principal",
+        "operator",
+        "enabled:id:2",
+        "runtimes:text:4",
+        "jobs_committed:id:3=jobs",
+        "last_seen:id:1=last seen",
+    ]
     show(context, answer["next"], rows, columns, "no executors: dcanary executor register")
 
 

@@ -7,8 +7,6 @@ from dataclasses import asdict
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.operations import forge as operations
-from dcanary.cli.operations.processes import Processes
 from dcanary.cli.operations.secrets import read_secret
 
 
@@ -23,6 +21,9 @@ def forge() -> None:
 @pass_context
 def start(context: Context, port: int, background: bool) -> None:
     """Serve until interrupted."""
+    from dcanary.cli.operations import forge as operations
+    from dcanary.cli.operations.processes import Processes
+
     if not background:
         operations.serve(context.forge_dir, port)
         return
@@ -35,6 +36,8 @@ def start(context: Context, port: int, background: bool) -> None:
 @pass_context
 def stop(context: Context) -> None:
     """Stop a forge that was started in the background."""
+    from dcanary.cli.operations.processes import Processes
+
     stopped = Processes(context.processes_dir).stop("forge")
     context.output.say("stopped" if stopped else "no forge was running in the background")
 
@@ -44,6 +47,8 @@ def stop(context: Context) -> None:
 @pass_context
 def create(context: Context, name: str) -> None:
     """Create the bare repository NAME."""
+    from dcanary.cli.operations import forge as operations
+
     url = operations.create_repository(context.forge_dir, name)
     context.output.record({"repository": name, "clone_url": url}, "clone_url")
 
@@ -53,6 +58,8 @@ def create(context: Context, name: str) -> None:
 @pass_context
 def url(context: Context, name: str) -> None:
     """What to clone from and push to."""
+    from dcanary.cli.operations import forge as operations
+
     found = operations.clone_url(context.forge_dir, name)
     context.output.record({"repository": name, "clone_url": found}, "clone_url")
 
@@ -64,6 +71,8 @@ def url(context: Context, name: str) -> None:
 @pass_context
 def hook(context: Context, name: str, webhook: str, secret_file: str) -> None:
     """Post each push of NAME to a webhook."""
+    from dcanary.cli.operations import forge as operations
+
     operations.set_webhook(context.forge_dir, name, webhook, read_secret(secret_file))
     context.output.say(f"pushes to {name} are posted to {webhook}")
 
@@ -73,8 +82,18 @@ def hook(context: Context, name: str, webhook: str, secret_file: str) -> None:
 @pass_context
 def deliveries(context: Context, name: str) -> None:
     """What was posted, and how the receiver answered; oldest first."""
+    from dcanary.cli.operations import forge as operations
+
     rows = [asdict(one) for one in operations.deliveries(context.forge_dir, name)]
-    columns = ["delivery", "event", "ref", "state", "status", "attempts", "response"]
+    columns = [
+        "delivery:id",
+        "event:text:4",
+        "ref:text:3",
+        "state",
+        "status:id:1",
+        "attempts:id:5",
+        "response:text:2",
+    ]
     context.output.table(rows, columns, "no deliveries yet")
 
 
@@ -84,5 +103,7 @@ def deliveries(context: Context, name: str) -> None:
 @pass_context
 def redeliver(context: Context, name: str, delivery_id: str) -> None:
     """Post a delivery once more, under the same id."""
+    from dcanary.cli.operations import forge as operations
+
     operations.redeliver(context.forge_dir, name, delivery_id)
     context.output.say(f"{delivery_id} will be sent again")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.client.identity import create_identity, load_identity
 
 
 @click.group()
@@ -18,6 +17,8 @@ def identity() -> None:
 @pass_context
 def new(context: Context, name: str) -> None:
     """Create an Ed25519 identity called NAME."""
+    from dcanary.client.identity import create_identity
+
     made = create_identity(context.identity_path(name))
     context.output.record({"name": made.name, "principal": made.principal}, "principal")
 
@@ -26,9 +27,13 @@ def new(context: Context, name: str) -> None:
 @pass_context
 def list_identities(context: Context) -> None:
     """Identities of this folder."""
+    from dcanary.client.identity import load_identity
+
     files = sorted((context.home / "identities").glob("*.pem"))
     rows = [{"name": path.stem, "principal": load_identity(path).principal} for path in files]
-    context.output.table(rows, ["name", "principal"], "no identities: dcanary identity new NAME")
+    context.output.table(
+        rows, ["name", "principal:principal"], "no identities: dcanary identity new NAME"
+    )
 
 
 @identity.command()

@@ -9,9 +9,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.errors import NetworkTrouble, translated
-from dcanary.cli.operations import network as operations
 from dcanary.client.errors import ClientError
-from dcanary.replica.network import control
 
 
 @click.group()
@@ -27,6 +25,8 @@ def network() -> None:
 @pass_context
 def start(context: Context, port: int, accept_loss: bool) -> None:
     """Start the network in the background. Its state stays on disk."""
+    from dcanary.cli.operations import network as operations
+
     running, started = operations.ensure_started(context.network_dir, port, accept_loss)
     context.output.say("started" if started else "already running")
     context.output.record(asdict(running), "url")
@@ -36,6 +36,8 @@ def start(context: Context, port: int, accept_loss: bool) -> None:
 @pass_context
 def stop(context: Context) -> None:
     """Stop the network; its state stays on disk."""
+    from dcanary.replica.network import control
+
     with translated():
         stopped = control.stop(context.network_dir)
     context.output.say("stopped" if stopped else "no network was running")
@@ -45,6 +47,8 @@ def stop(context: Context) -> None:
 @pass_context
 def status(context: Context) -> None:
     """Show address and root key. Exit code 3 when no network runs."""
+    from dcanary.replica.network import control
+
     with translated():
         running = control.status(context.network_dir)
     if running is None:

@@ -1,15 +1,23 @@
-"""One way to print: for people, as JSON (`--json`), or ids only (`-q`)."""
+"""One way to print: for people, as JSON (`--json`), or ids only (`-q`).
+
+Commands print through here only (ruff refuses `print` in this package), so that no text of a
+stranger reaches a terminal as it came.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from rich.console import Console
-from rich.table import Table
+import click
+
+from dcanary.cli import tables
+from dcanary.cli.display import harmless, harmless_lines
 
 
 def plain(value: Any) -> Any:
@@ -25,10 +33,37 @@ def plain(value: Any) -> Any:
     return value
 
 
-def variant(value: Mapping[str, Any]) -> str:
-    """A variant in a sentence: its case, and its text where it has one."""
+def variant(value: Mapping[str, object]) -> str:
+    """A variant in a sentence: its case, and what it carries where that is text or a list."""
     ((case, inner),) = value.items()
-    return f"{case}: {inner}" if isinstance(inner, str) and inner else case
+    return f"{case}: {cell(inner)}" if isinstance(inner, str | list) and inner else str(case)
+
+
+def cell(value: object) -> str:
+    """A value as one line of harmless text."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).hex()
+    if isinstance(value, Mapping) and len(value) == 1:
+        return harmless(variant(value))
+    if isinstance(value, Mapping):
+        return json.dumps(plain(value))
+    if isinstance(value, list | tuple):
+        return ", ".join(cell(item) for item in value) or "-"
+    return harmless(str(value))
+
+
+def terminal_width(stream: IO[str]) -> int | None:
+    """Cells of a line; None for a pipe, in which nothing is cut off. COLUMNS decides if it is set.
+
+    One cell less than there are: some terminals wrap a line that fills them.
+    """
+    if os.environ.get("COLUMNS", "").isdecimal() or stream.isatty():
+        return shutil.get_terminal_size().columns
+    return None
 
 
 class Output:
@@ -37,71 +72,92 @@ class Output:
     def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        # A pipe has no width: nothing may be cut off there.
-        width = None if sys.stdout.isatty() else 400
-        self.console = Console(highlight=False, soft_wrap=True, width=width)
-        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def _out(self, text: str, **style: Any) -> None:
+        click.echo(click.style(harmless_lines(text), **style) if style else harmless_lines(text))
 
     def say(self, text: str) -> None:
         """A sentence for people only."""
         if not self.as_json and not self.quiet:
-            self.console.print(text, markup=False)
+            self._out(text)
 
     def progress(self, text: str) -> None:
         """What is happening now; on standard error, so that pipes stay clean."""
         if not self.quiet:
-            self.errors.print(text, markup=False, style="dim")
+            click.echo(click.style(harmless_lines(text), dim=True), err=True)
 
-    def record(self, value: Mapping[str, Any], id_key: str) -> None:
+    def record(self, value: Mapping[str, object], id_key: str) -> None:
         """One record: its fields, a JSON object, or its id."""
         if self.as_json:
-            print(json.dumps(plain(value), indent=2))
+            self.json(value)
         elif self.quiet:
-            print(value[id_key])
+            self._out(cell(value[id_key]))
         else:
             width = max(len(str(key)) for key in value)
             ordered = {id_key: value[id_key], **value} if id_key in value else value
             for key, inner in ordered.items():
-                self.console.print(f"{key:<{width}}  {_cell(inner)}", markup=False)
+                self._field(f"{harmless(str(key)):<{width}}  ", inner)
 
-    def table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
-        """A list: a table of `columns`, a JSON array of all fields, or the first column only."""
+    def _field(self, head: str, value: object) -> None:
+        """A field of a record; a list that does not fit in a line has a line per item."""
+        text = cell(value)
+        room = (terminal_width(sys.stdout) or sys.maxsize) - len(head)
+        if isinstance(value, list | tuple) and tables.cell_width(text) > room:
+            text = f"\n{' ' * len(head)}".join(cell(item) for item in value)
+        self._out(head + text)
+
+    def table(
+        self, rows: Sequence[Mapping[str, object]], columns: Sequence[str], empty: str
+    ) -> None:
+        """A list: a table of `columns` (see `tables.column`), a JSON array of all fields, or the
+        first column only."""
         if self.as_json:
-            print(json.dumps([plain(row) for row in rows], indent=2))
-        elif self.quiet:
+            self.json(rows)
+            return
+        chosen = [tables.column(one) for one in columns]
+        if self.quiet:
             for row in rows:
-                print(row[columns[0]])
+                self._out(cell(row[chosen[0].key]))
         elif not rows:
-            self.console.print(empty, markup=False)
+            self._out(empty)
         else:
-            table = Table(box=None, pad_edge=False, header_style="bold")
-            for column in columns:
-                table.add_column(column, overflow="fold")
-            for row in rows:
-                table.add_row(*(_cell(row[column]) for column in columns))
-            self.console.print(table)
+            cells = [[cell(row[one.key]) for one in chosen] for row in rows]
+            layout = tables.lay_out(chosen, cells, terminal_width(sys.stdout))
+            heading, lines = tables.lines(layout)
+            self._out(heading, bold=True)
+            for line in lines:
+                self._out(line)
+            if layout.left_out:
+                titles = ", ".join(one.title for one in layout.left_out)
+                self.progress(f"no room for: {titles}")
 
-    def value(self, value: Any) -> None:
+    def json(self, value: object) -> None:
+        """One JSON value, exact."""
+        click.echo(json.dumps(plain(value), indent=2))
+
+    def value(self, value: object) -> None:
         """A bare value, such as the answer of a canister."""
-        print(json.dumps(plain(value)) if self.as_json else value)
-
-    def error(self, message: str, kind: str) -> None:
-        """On standard error, in the form asked for."""
         if self.as_json:
-            print(json.dumps({"error": kind, "message": message}), file=sys.stderr)
+            self.json(value)
         else:
-            self.errors.print(f"error: {message}", markup=False, style="red")
+            self._out(str(value))
 
+    def text(self, text: str) -> None:
+        """Text of many lines that is the answer itself, such as an interface; no JSON of it."""
+        self._out(text)
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bytes | bytearray):
-        return bytes(value).hex()
-    if isinstance(value, Mapping) and len(value) == 1:
-        return variant(value)
-    if isinstance(value, Mapping):
-        return json.dumps(plain(value))
-    if isinstance(value, list | tuple):
-        return ", ".join(_cell(item) for item in value) or "-"
-    return str(value)
+    def piece(self, text: str) -> None:
+        """A part of a text that goes on: no line end is added."""
+        click.echo(harmless_lines(text), nl=False)
+
+    def confirm(self, question: str) -> None:
+        """Ask on standard error. Raises click.Abort when the answer is no or there is none."""
+        click.confirm(harmless_lines(question), abort=True, err=True)
+
+    def error(self, message: str, kind: str, details: Mapping[str, object] | None = None) -> None:
+        """On standard error, in the form asked for; `kind` is a key of `client.errors.KINDS`."""
+        if self.as_json:
+            record = {"error": kind, "message": message, **(details or {})}
+            click.echo(json.dumps(record), err=True)
+        else:
+            click.echo(click.style(harmless_lines(f"error: {message}"), fg="red"), err=True)

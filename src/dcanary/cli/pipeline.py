@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.operations import pipeline as operations
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
-from dcanary.client.types.pipeline_config import Pipeline
+
+if TYPE_CHECKING:
+    from dcanary.client.types.pipeline_config import Pipeline
 
 
 @click.group()
@@ -51,7 +52,7 @@ def summary(found: Pipeline) -> dict[str, object]:
 
 def _print(context: Context, found: Pipeline) -> None:
     if context.output.quiet:
-        print(found["version"])
+        context.output.text(str(found["version"]))
     else:
         context.output.record(found if context.output.as_json else summary(found), "version")
 
@@ -61,6 +62,8 @@ def _print(context: Context, found: Pipeline) -> None:
 @pass_context
 def validate(context: Context, file: Path) -> None:
     """Check FILE (or the dcanary.yml of a folder) without registering it."""
+    from dcanary.cli.operations import pipeline as operations
+
     found = operations.read(file)
     context.output.record({"file": str(file), "name": found.name, "valid": True}, "name")
 
@@ -71,7 +74,7 @@ def schema(context: Context) -> None:
     """The JSON Schema of dcanary.yml, for editors."""
     from dcanary.pipeline import json_schema
 
-    print(json.dumps(json_schema(), indent=2))
+    context.output.json(json_schema())
 
 
 @pipeline.command()
@@ -81,6 +84,8 @@ def schema(context: Context) -> None:
 @pass_context
 def register(context: Context, file: Path, repository: str, approvers: tuple[str, ...]) -> None:
     """Register FILE as the pipeline of a repository."""
+    from dcanary.cli.operations import pipeline as operations
+
     definition = operations.definition(file, repository, approvers)
     _print(context, context.system.pipeline_config.register_pipeline(definition))
 
@@ -92,6 +97,8 @@ def register(context: Context, file: Path, repository: str, approvers: tuple[str
 @pass_context
 def update(context: Context, file: Path, repository: str, approvers: tuple[str, ...]) -> None:
     """Make FILE the next version of a repository's pipeline. Runs under way keep theirs."""
+    from dcanary.cli.operations import pipeline as operations
+
     definition = operations.definition(file, repository, approvers)
     _print(context, context.system.pipeline_config.update_pipeline(definition))
 
@@ -117,7 +124,7 @@ def list_pipelines(context: Context, limit: int, cursor: str | None) -> None:
     """Registered pipelines."""
     answer = context.system.pipeline_config.list_pipelines(page(limit, cursor))
     rows = rows_of(context, answer["items"], summary)
-    columns = ["repository", "version", "name", "stages", "deploys"]
+    columns = ["repository:id", "version:id", "name:text:2", "stages:text:3", "deploys:text:1"]
     show(context, answer["next"], rows, columns, "no pipelines: dcanary pipeline register")
 
 
@@ -129,7 +136,13 @@ def versions(context: Context, repository: str, limit: int, cursor: str | None) 
     """All versions of a repository's pipeline, newest first."""
     answer = context.system.pipeline_config.list_pipeline_versions(repository, page(limit, cursor))
     rows = rows_of(context, answer["items"], summary)
-    show(context, answer["next"], rows, ["version", "created", "stages", "deploys"], "no versions")
+    show(
+        context,
+        answer["next"],
+        rows,
+        ["version:id", "created:id:1", "stages:text:2", "deploys:text:3"],
+        "no versions",
+    )
 
 
 @pipeline.command()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import wait_for_release
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
-from dcanary.client.types.deployment import Release
+
+if TYPE_CHECKING:
+    from dcanary.client.types.deployment import Release
 
 
 @click.group()
@@ -42,7 +46,7 @@ def list_releases(context: Context, target: str | None, limit: int, cursor: str 
     """Releases, newest first."""
     answer = context.system.deployment.list_releases(target, page(limit, cursor))
     rows = rows_of(context, answer["items"], summary)
-    columns = ["release", "state", "target", "mode", "run", "sha256"]
+    columns = ["release:id", "state", "target:text:1", "mode:text:4", "run:id:2", "sha256:hash:3"]
     show(context, answer["next"], rows, columns, "no releases yet")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,9 @@ from dcanary.cli.operations import register as operations
 from dcanary.cli.operations.secrets import new_secret_file, read_secret
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment
-from dcanary.client.types.webhook import Repository
+
+if TYPE_CHECKING:
+    from dcanary.client.types.webhook import Repository
 
 
 @click.group()
@@ -62,7 +65,7 @@ def webhook(context: Context, name: str) -> None:
 def list_repositories(context: Context, limit: int, cursor: str | None) -> None:
     """Registered repositories."""
     answer = context.system.webhook.list_repositories(page(limit, cursor))
-    columns = ["repository", "clone_url", "deliveries", "rejected"]
+    columns = ["repository:id", "clone_url", "deliveries:id:1", "rejected:id:2"]
     show(
         context, answer["next"], answer["items"], columns, "no repositories: dcanary repository add"
     )

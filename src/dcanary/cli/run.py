@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import codecs
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +13,10 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import Ended, describe, state_of, wait_for_run
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment, seconds
-from dcanary.client.types.build_executor import Run
-from dcanary.client.types.verification import Round
+
+if TYPE_CHECKING:
+    from dcanary.client.types.build_executor import Run
+    from dcanary.client.types.verification import Round
 
 
 @click.group()
@@ -41,7 +46,7 @@ def list_runs(context: Context, repository: str | None, limit: int, cursor: str 
     """Runs, newest first."""
     answer = context.system.build_executor.list_runs(repository, page(limit, cursor))
     rows = rows_of(context, answer["items"], summary)
-    columns = ["run", "state", "repository", "ref", "commit", "took"]
+    columns = ["run:id", "state", "repository:text:1", "ref:text:2", "commit:hash:3", "took:id:4"]
     show(context, answer["next"], rows, columns, "no runs yet: push to a registered repository")
 
 
@@ -126,7 +131,14 @@ def cancel(context: Context, run_id: str) -> None:
 def jobs(context: Context, run_id: str, limit: int, cursor: str | None) -> None:
     """Who builds what, and which leases were lost."""
     answer = context.system.build_executor.list_jobs(run_id, page(limit, cursor))
-    columns = ["job", "state", "operator", "executor", "attempt", "log_bytes"]
+    columns = [
+        "job:id",
+        "state",
+        "operator:text:1",
+        "executor:principal:3",
+        "attempt:id:2",
+        "log_bytes:id:4=log bytes",
+    ]
     show(context, answer["next"], answer["items"], columns, "no jobs yet")
 
 
@@ -135,11 +147,23 @@ def jobs(context: Context, run_id: str, limit: int, cursor: str | None) -> None:
 @pass_context
 def log(context: Context, job_id: str) -> None:
     """The log of a job, such as run-1/build/0, as its executor sent it."""
+    if context.output.as_json:
+        pieces = b"".join(_log_pieces(context, job_id))
+        # Bytes that are no UTF-8 are kept, as lone surrogates: nothing of a log is lost in JSON.
+        context.output.json({"job": job_id, "log": pieces.decode(errors="surrogateescape")})
+        return
+    # A character may lie across the border of two pieces, and so may the two of a line end.
+    text = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), True)
+    for piece in _log_pieces(context, job_id):
+        context.output.piece(text.decode(piece))
+    context.output.piece(text.decode(b"", final=True))
+
+
+def _log_pieces(context: Context, job_id: str) -> Iterator[bytes]:
     offset = 0
     while True:
         piece = context.system.build_executor.get_log(job_id, offset)
-        sys.stdout.write(bytes(piece["content"]).decode(errors="replace"))
+        yield piece["content"]
         offset += len(piece["content"])
         if not piece["content"] or offset >= piece["total"]:
-            break
-    sys.stdout.flush()
+            return

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from dcanary.cli.context import DEFAULT_IDENTITY, Context, pass_context
-from dcanary.cli.operations import build as build_operations
-from dcanary.cli.operations import network as network_operations
-from dcanary.cli.operations import system as operations
-from dcanary.client import principal
+from dcanary.cli.context import Context, pass_context
 from dcanary.client.errors import ConfigError
-from dcanary.client.identity import Anonymous, Identity, create_identity
-from dcanary.client.system import CANISTERS
-from dcanary.client.transport import NetworkAddress, fetch_root_key
+
+if TYPE_CHECKING:
+    from dcanary.client.identity import Identity
+from dcanary.client.names import CANISTERS, DEFAULT_IDENTITY
 
 
 @click.group()
@@ -26,6 +23,8 @@ def system() -> None:
 @pass_context
 def build_all(context: Context) -> None:
     """Compile the five canisters into the home folder."""
+    from dcanary.cli.operations import build as build_operations
+
     built = build_operations.build_system(context.build_dir, context.output.progress)
     rows = [
         {
@@ -36,11 +35,15 @@ def build_all(context: Context) -> None:
         }
         for name, one in built.items()
     ]
-    context.output.table(rows, ["canister", "bytes", "sha256", "seconds"], "nothing was built")
+    context.output.table(
+        rows, ["canister:id", "bytes:id:2", "sha256:hash", "seconds:id:3"], "nothing was built"
+    )
 
 
 def owner(context: Context) -> Identity:
     """The identity that will own the canisters; the default one is made when there is none."""
+    from dcanary.client.identity import Anonymous, create_identity
+
     path = context.identity_path(context.identity_name)
     if context.identity_name == DEFAULT_IDENTITY and not path.exists():
         return create_identity(path)
@@ -54,6 +57,10 @@ def owner(context: Context) -> Identity:
 @pass_context
 def deploy(context: Context) -> None:
     """Build, install and wire the five canisters on the local network. Again: upgrade them."""
+    from dcanary.cli.operations import build as build_operations
+    from dcanary.cli.operations import network as network_operations
+    from dcanary.cli.operations import system as operations
+
     running = network_operations.require_running(context.network_dir)
     identity = owner(context)
     built = build_operations.build_system(context.build_dir, context.output.progress)
@@ -68,7 +75,7 @@ def deploy(context: Context) -> None:
         {"canister": name, "principal": config.canisters[name], "result": done[name]}
         for name in CANISTERS
     ]
-    context.output.table(rows, ["canister", "principal", "result"], "")
+    context.output.table(rows, ["canister:id", "principal:id", "result:id"], "")
 
 
 @system.command()
@@ -91,6 +98,10 @@ def connect(
     deployment: str,
 ) -> None:
     """Use canisters that dfx or icp installed, and wire them."""
+    from dcanary.cli.operations import system as operations
+    from dcanary.client import principal
+    from dcanary.client.transport import NetworkAddress, fetch_root_key
+
     given = (webhook, pipeline_config, build_executor, verification, deployment)
     canisters = dict(zip(CANISTERS, given, strict=True))
     if root_key is None:
@@ -106,7 +117,7 @@ def connect(
     )
     context.output.table(
         [{"canister": name, "principal": config.canisters[name]} for name in CANISTERS],
-        ["canister", "principal"],
+        ["canister:id", "principal:id"],
         "",
     )
 
@@ -115,12 +126,22 @@ def connect(
 @pass_context
 def status(context: Context) -> None:
     """Version, wiring, records and cycles of the five canisters, and their certified modules."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for name in CANISTERS:
         actor = context.system.actor(name)
         health = actor.health()
         module = context.system.connection.module_hash(actor.raw)
-        rows.append({"canister": name, "principal": actor.canister, **health, "module": module})
-    context.output.table(
-        rows, ["canister", "principal", "version", "wired", "records", "open", "cycles"], ""
-    )
+        row = {"canister": name, "principal": actor.canister, **health, "module": module}
+        if not context.output.as_json:
+            row["cycles"] = f"{health['cycles'] / 1e12:.2f} T"
+        rows.append(row)
+    columns = [
+        "canister:id",
+        "principal:principal:2",
+        "version:id:5",
+        "wired:id",
+        "records:id:3",
+        "open:id:4",
+        "cycles:id:1",
+    ]
+    context.output.table(rows, columns, "")

@@ -8,9 +8,7 @@ from dcanary.cli.canister import json_arguments
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
 from dcanary.cli.paging import page, paged, show
-from dcanary.client.actor import Actor
 from dcanary.client.errors import ClientError
-from dcanary.client.principal import from_text
 
 
 @click.group()
@@ -56,7 +54,14 @@ def add(
 def list_targets(context: Context, limit: int, cursor: str | None) -> None:
     """Registered targets."""
     answer = context.system.deployment.list_targets(page(limit, cursor))
-    columns = ["target", "repository", "network", "canister", "last_release", "busy"]
+    columns = [
+        "target:id",
+        "repository:text:2",
+        "network:text:4",
+        "canister:id:1",
+        "last_release:id:3=last release",
+        "busy:text:5",
+    ]
     show(context, answer["next"], answer["items"], columns, "no targets: dcanary target add")
 
 
@@ -65,6 +70,8 @@ def list_targets(context: Context, limit: int, cursor: str | None) -> None:
 @pass_context
 def show_target(context: Context, name: str) -> None:
     """One target, and the module hash that the network certifies for its canister."""
+    from dcanary.client.principal import from_text
+
     found = context.system.deployment.get_target(name)
     shown: dict[str, object] = {**found}
     if found["canister"] is not None:
@@ -80,6 +87,8 @@ def show_target(context: Context, name: str) -> None:
 @pass_context
 def call(context: Context, name: str, method: str, arguments: str) -> None:
     """Call METHOD of the target's canister; ARGUMENTS is a JSON list such as '["text", 3]'."""
+    from dcanary.client.actor import Actor
+
     found = context.system.deployment.get_target(name)
     if found["canister"] is None:
         raise ClientError(f"{name} has no canister yet", "its first release creates one")

@@ -83,7 +83,7 @@ class Actor:
 
 
 class Canister(Actor):
-    """Base of the generated classes (`client/types/`): calls by an interface that is shipped.
+    """Base of the generated classes (`client/calls/`): calls by an interface that is shipped.
 
     Not by the one that the canister publishes: callers use the fields of the shipped one, and
     reading it would cost every command a certified answer per canister.

@@ -188,7 +188,8 @@ def check_freshness(tree: Sequence[Any], now_ns: int) -> None:
     for position, byte in enumerate(raw):
         made |= (byte & 0x7F) << (7 * position)
     if abs(now_ns - made) > MAX_SKEW_NS:
+        way = "before" if made < now_ns else "after"
         raise CertificateError(
-            f"the certificate is {abs(now_ns - made) / 1e9:.0f} s off this machine's clock",
-            "is the clock right? an old certificate may be a replay",
+            f"the certificate was made {abs(now_ns - made) / 1e9:.0f} s {way} this machine's time",
+            "is this machine's clock right? an old certificate may be a replay",
         )

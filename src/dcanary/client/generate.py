@@ -1,8 +1,9 @@
-"""`python -m dcanary.client.generate`: write `client/types/` from the canisters' `.did` files.
+"""`python -m dcanary.client.generate`: write `client/types`, `client/calls` from the `.did` files.
 
 For each canister: a TypedDict for every named record and variant, a class whose methods are typed
 calls, and a copy of the interface, which the class encodes and decodes by. The copy is the client's
 own view, as Candid means it: a canister of another version is called by the rules of subtyping.
+Types are apart from calls because only type checkers need them: making them takes long.
 Run it after a change of a `.did` (scripts/update-did.sh does); a test finds what is out of date.
 """
 
@@ -20,7 +21,7 @@ from dcanary.client.actor import Actor
 from dcanary.client.names import CANISTERS
 
 WIDTH = 100
-TARGET = Path(__file__).resolve().parent / "types"
+TARGET = Path(__file__).resolve().parent
 _NUMBERS = {
     *(k.NAT, k.NAT8, k.NAT16, k.NAT32, k.NAT64),
     *(k.INT, k.INT8, k.INT16, k.INT32, k.INT64),
@@ -73,6 +74,11 @@ class _Types:
         for field in node.fields:
             self.of(field.type, f"{name}{_camel(str(field.label))}")
         return name
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all records and variants that were used."""
+        return list(self._nodes)
 
     def definitions(self) -> Iterator[str]:
         """The source of each definition, by name."""
@@ -157,43 +163,71 @@ def _wrapped(head: str, parts: Sequence[str], tail: str) -> str:
     return "\n".join([head, *(f"{indent}    {one}," for one in parts), f"{indent}{tail}\n"])
 
 
-def render(name: str, interface: Interface) -> str:
-    """The source of `client/types/NAME.py`."""
-    types = _Types()
-    methods = [_method(method, types) for _, method in sorted(interface.methods.items())]
-    definitions = list(types.definitions())
+_HEAD = """Made from canisters/{name}/{name}.did by `python -m dcanary.client.generate`.
+Do not edit.
+"""
+
+
+def render(name: str, interface: Interface) -> tuple[str, str]:
+    """The sources of `client/types/NAME.py` and `client/calls/NAME.py`."""
     taken = sorted(set(interface.methods) & set(dir(Actor)))
     if taken:
         raise ValueError(f"{name}: the methods {taken} have names that Actor uses itself")
-    head = f'''"""Records and calls of the canister `{name}`.
+    types = _Types()
+    methods = [_method(method, types) for _, method in sorted(interface.methods.items())]
+    head = _HEAD.format(name=name)
+    definitions = [_TYPES_HEAD.format(name=name, head=head), *types.definitions()]
+    used = [one for one in types.names if re.search(rf"\b{one}\b", "".join(methods))]
+    imported = _wrapped_import(f"dcanary.client.types.{name}", sorted(used)) if used else ""
+    calls = _CALLS_HEAD.format(name=name, head=head, imported=imported, title=_camel(name))
+    return "\n\n".join(definitions), calls + "\n".join(methods)
 
-Made from canisters/{name}/{name}.did by `python -m dcanary.client.generate`.
-Do not edit.
-"""
+
+_TYPES_HEAD = '''"""Records and variants of the canister `{name}`.
+
+{head}"""
 
 from __future__ import annotations
 
 from typing import TypedDict
+'''
+_CALLS_HEAD = '''"""Calls of the canister `{name}`.
+
+{head}"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from dcanary.client.actor import Canister
 
-'''
-    caller = f'''class {_camel(name)}(Canister):
+if TYPE_CHECKING:
+{imported}
+
+class {title}(Canister):
     """Typed calls to `{name}`: a method gives the value of Ok, or raises RefusedError."""
 
     did = "{name}.did"
 
 '''
-    return head + "\n" + "\n\n".join([*definitions, caller + "\n".join(methods)])
+
+
+def _wrapped_import(module: str, names: Sequence[str]) -> str:
+    line = f"    from {module} import {', '.join(names)}"
+    if len(line) <= WIDTH:
+        return line + "\n"
+    return f"    from {module} import (\n" + "".join(f"        {n},\n" for n in names) + "    )\n"
 
 
 def generated(canisters: Path) -> dict[str, str]:
-    """File name in `client/types/` -> what it must hold, from the `.did` files in `canisters`."""
+    """Path below `client/` -> what it must hold, from the `.did` files in `canisters`."""
     files = {}
     for name in CANISTERS:
         text = (canisters / name / f"{name}.did").read_text(encoding="utf-8")
-        files[f"{name}.did"] = text
-        files[f"{name}.py"] = render(name, parse_interface(text))
+        types, calls = render(name, parse_interface(text))
+        files[f"types/{name}.did"] = text
+        files[f"types/{name}.py"] = types
+        files[f"calls/{name}.py"] = calls
     return files
 
 
@@ -204,7 +238,7 @@ def main(arguments: Sequence[str]) -> int:
         path = TARGET / file
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-            print(f"{path.name}: written")
+            print(f"{file}: written")
     return 0
 
 

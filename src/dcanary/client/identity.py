@@ -11,7 +11,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from ic.principal import Principal
 
 from dcanary.client import principal
 from dcanary.client.errors import ConfigError
@@ -20,11 +19,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Signer(Protocol):
-    """What ic-py's request signing asks of an identity."""
+    """What is asked of an identity to make a request of it."""
 
-    def sender(self) -> Principal: ...
+    def sender(self) -> bytes:
+        """The principal."""
+        ...
 
-    def sign(self, msg: bytes) -> tuple[bytes | None, bytes | None]: ...
+    def sign(self, message: bytes) -> tuple[bytes | None, bytes | None]:
+        """(DER public key, signature), or (None, None) of the anonymous identity."""
+        ...
 
 
 class Anonymous:
@@ -32,10 +35,10 @@ class Anonymous:
 
     name = "anonymous"
 
-    def sender(self) -> Principal:
-        return Principal(principal.ANONYMOUS)
+    def sender(self) -> bytes:
+        return principal.ANONYMOUS
 
-    def sign(self, msg: bytes) -> tuple[bytes | None, bytes | None]:
+    def sign(self, message: bytes) -> tuple[bytes | None, bytes | None]:
         return None, None
 
     @property
@@ -64,13 +67,13 @@ class Identity:
         """The principal as text."""
         return principal.to_text(self._principal)
 
-    def sender(self) -> Principal:
-        return Principal(self._principal)
+    def sender(self) -> bytes:
+        return self._principal
 
-    def sign(self, msg: bytes) -> tuple[bytes | None, bytes | None]:
+    def sign(self, message: bytes) -> tuple[bytes | None, bytes | None]:
         if isinstance(self._key, ed25519.Ed25519PrivateKey):
-            return self.der_public_key, self._key.sign(msg)
-        r, s = decode_dss_signature(self._key.sign(msg, ec.ECDSA(hashes.SHA256())))
+            return self.der_public_key, self._key.sign(message)
+        r, s = decode_dss_signature(self._key.sign(message, ec.ECDSA(hashes.SHA256())))
         return self.der_public_key, r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 

@@ -8,23 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dcanary.client import principal
 from dcanary.client.errors import ConfigError
 from dcanary.client.identity import Signer
 from dcanary.client.names import CANISTERS
 from dcanary.client.transport import Connection, NetworkAddress
-from dcanary.client.types.build_executor import BuildExecutor
-from dcanary.client.types.deployment import Deployment
-from dcanary.client.types.pipeline_config import PipelineConfig
-from dcanary.client.types.verification import Verification
-from dcanary.client.types.webhook import Siblings, Webhook
+
+if TYPE_CHECKING:  # Most commands call one or two of the five.
+    from dcanary.client.calls.build_executor import BuildExecutor
+    from dcanary.client.calls.deployment import Deployment
+    from dcanary.client.calls.pipeline_config import PipelineConfig
+    from dcanary.client.calls.verification import Verification
+    from dcanary.client.calls.webhook import Webhook
+    from dcanary.client.types.webhook import Siblings
+
+    AnyCanister = Webhook | PipelineConfig | BuildExecutor | Verification | Deployment
 
 __all__ = ["CANISTERS", "System", "SystemConfig"]
 
 FILE_VERSION = 1
-
-AnyCanister = Webhook | PipelineConfig | BuildExecutor | Verification | Deployment
 
 
 @dataclass(frozen=True)
@@ -100,20 +104,30 @@ class System:
 
     @cached_property
     def webhook(self) -> Webhook:
+        from dcanary.client.calls.webhook import Webhook
+
         return Webhook(self.connection, self.config.canisters["webhook"])
 
     @cached_property
     def pipeline_config(self) -> PipelineConfig:
+        from dcanary.client.calls.pipeline_config import PipelineConfig
+
         return PipelineConfig(self.connection, self.config.canisters["pipeline_config"])
 
     @cached_property
     def build_executor(self) -> BuildExecutor:
+        from dcanary.client.calls.build_executor import BuildExecutor
+
         return BuildExecutor(self.connection, self.config.canisters["build_executor"])
 
     @cached_property
     def verification(self) -> Verification:
+        from dcanary.client.calls.verification import Verification
+
         return Verification(self.connection, self.config.canisters["verification"])
 
     @cached_property
     def deployment(self) -> Deployment:
+        from dcanary.client.calls.deployment import Deployment
+
         return Deployment(self.connection, self.config.canisters["deployment"])

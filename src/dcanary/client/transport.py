@@ -1,4 +1,4 @@
-"""Calls to one network over the IC HTTP interface, signed through ic-py, answers verified.
+"""Signed calls to one network over the IC HTTP interface; their answers are verified.
 
 Updates use the synchronous call endpoint and fall back to polling; every answer is taken from a
 certificate that the root key signs. Queries are answered by one node and are not certified: what
@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 import cbor2
 import httpx
-from ic.agent import sign_request
 
-from dcanary.client import certificate, principal
+from dcanary.client import certificate, http, principal
+from dcanary.client.clock import clock_error
+from dcanary.client.envelope import Value, sign_request
 from dcanary.client.errors import CertificateError, ConfigError, NetworkError, RejectedError
 from dcanary.client.identity import Anonymous, Signer
 
-CBOR = {"content-type": "application/cbor"}
 INGRESS_EXPIRY_SECONDS = 240
 UPDATE_TIMEOUT_SECONDS = 300.0
 POLL_SECONDS = 0.2
@@ -48,7 +48,8 @@ def fetch_root_key(url: str, timeout: float = 5.0) -> bytes:
     Raises NetworkError when it does not answer.
     """
     try:
-        reply = httpx.get(f"{url}/api/v2/status", timeout=timeout)
+        with http.client(url, timeout) as client:
+            reply = client.get("/api/v2/status")
         status = _map(cbor2.loads(reply.content))
         return bytes(status["root_key"])
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -63,9 +64,8 @@ class Connection:
     def __init__(self, network: NetworkAddress, identity: Signer | None = None) -> None:
         self.network = network
         self.identity: Signer = identity or Anonymous()
-        self._http = httpx.Client(
-            base_url=network.url, timeout=httpx.Timeout(120.0, connect=3.0), headers=CBOR
-        )
+        timeout = httpx.Timeout(120.0, connect=3.0)
+        self._http = http.client(network.url, timeout, content_type="application/cbor")
         self._sync_calls = True
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class Connection:
     @property
     def sender(self) -> str:
         """Principal of the identity, as text."""
-        return principal.to_text(self.identity.sender().bytes)
+        return principal.to_text(self.identity.sender())
 
     # -- calls -----------------------------------------------------------------------------------
 
@@ -177,11 +177,11 @@ class Connection:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _content(self, request_type: str, **fields: Any) -> dict[str, Any]:
+    def _content(self, request_type: str, **fields: Value) -> dict[str, Value]:
         expiry = (int(time.time()) + INGRESS_EXPIRY_SECONDS) * 1_000_000_000
         return {
             "request_type": request_type,
-            "sender": self.identity.sender().bytes,
+            "sender": self.identity.sender(),
             "ingress_expiry": expiry,
             **fields,
         }
@@ -194,6 +194,9 @@ class Connection:
 
     def _check_status(self, reply: httpx.Response) -> None:
         if reply.status_code >= 400:
+            wrong_clock = clock_error(reply.text, time.time())
+            if wrong_clock is not None:
+                raise wrong_clock
             raise NetworkError(
                 f"{self.network.url} answered {reply.status_code}: {reply.text.strip()[:300]}"
             )
@@ -269,7 +272,7 @@ class Connection:
         if error_code == "IC0406":
             rejected.hint = (
                 "the canister takes no such update from anonymous callers: choose an --identity"
-                if self.identity.sender().bytes == principal.ANONYMOUS
+                if self.identity.sender() == principal.ANONYMOUS
                 else "the canister refused to look at it: is an argument above its limit?"
             )
         return rejected

@@ -5,8 +5,6 @@ from __future__ import annotations
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.demo.main_job import MainJob, demo_home, stop_everything
-from dcanary.cli.demo.reporter import Reporter
 
 
 @click.command()
@@ -24,6 +22,9 @@ from dcanary.cli.demo.reporter import Reporter
 @pass_context
 def demo(context: Context, stop: bool, examples: tuple[str, ...], keep_going: bool) -> None:
     """Push, build, agree, approve, deploy, upgrade: in a folder of its own (HOME/demo)."""
+    from dcanary.cli.demo.main_job import MainJob, demo_home, stop_everything
+    from dcanary.cli.demo.reporter import Reporter
+
     home = demo_home(context.home)
     if stop:
         stopped = stop_everything(home)

@@ -63,15 +63,25 @@ class Follower:
                         "run": run,
                         "stage": stage["name"],
                         "operator": vote["operator"],
-                        "executor": vote["executor"][:11] + "…",
+                        "executor": vote["executor"],
                         "leased": self._time(vote["job"]),
                         "committed": self._time(f"{key} committed"),
                         "revealed": self._time(f"{key} revealed"),
-                        "manifest": vote["manifest"][:16] + "…",
+                        "manifest": vote["manifest"],
                         "vote": "agreed" if agreed else "disputed",
                     }
                 )
-        self._reporter.table(rows)
+        columns = [
+            "stage:id:6",
+            "operator:id",
+            "executor:principal:5",
+            "leased:id:3",
+            "committed:id:2",
+            "revealed:id:4",
+            "manifest:hash:1",
+            "vote:id",
+        ]
+        self._reporter.table(rows, columns)
 
     def _time(self, key: str) -> str:
         seen = self._when.get(key)

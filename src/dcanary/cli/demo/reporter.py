@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+import click
+
+from dcanary.cli import tables
+from dcanary.cli.display import harmless, harmless_lines
+from dcanary.cli.output import terminal_width
+
+INDENT = " " * 10
 
 
 class Reporter:
@@ -20,23 +23,23 @@ class Reporter:
 
     def __init__(self, as_json: bool) -> None:
         self._json = as_json
-        width = None if sys.stdout.isatty() else 160
-        self._console = Console(highlight=False, soft_wrap=True, width=width)
         self._started = time.monotonic()
         self._step = 0
 
     def elapsed(self) -> float:
         return time.monotonic() - self._started
 
-    def event(self, kind: str, text: str, style: str = "", **data: Any) -> None:
+    def event(
+        self, kind: str, text: str, style: Mapping[str, Any] | None = None, **data: Any
+    ) -> None:
         """One thing that happened."""
         if self._json:
             record = {"t": round(self.elapsed(), 2), "event": kind, "text": text, **data}
-            print(json.dumps(record), flush=True)
-            return
-        line = Text(f"{self.elapsed():6.1f} s  ", style="dim")
-        line.append(text, style=style)
-        self._console.print(line)
+            click.echo(json.dumps(record))
+        else:
+            clock = click.style(f"{self.elapsed():6.1f} s  ", dim=True)
+            click.echo(clock + click.style(harmless(text), **(style or {})))
+        sys.stdout.flush()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -45,38 +48,44 @@ class Reporter:
         number = self._step
         begun = time.monotonic()
         if not self._json:
-            self._console.print()
-        self.event("step", f"{number}. {title}", style="bold cyan", step=number)
+            click.echo()
+        self.event("step", f"{number}. {title}", {"fg": "cyan", "bold": True}, step=number)
         yield
-        self.event("done", f"   done in {time.monotonic() - begun:.1f} s", style="dim", step=number)
+        text = f"   done in {time.monotonic() - begun:.1f} s"
+        self.event("done", text, {"dim": True}, step=number)
 
     def detail(self, text: str, **data: Any) -> None:
+        """What happens within a step."""
         self.event("detail", f"   {text}", **data)
 
     def good(self, text: str, **data: Any) -> None:
-        self.event("good", f"   {text}", style="green", **data)
+        """A result that was checked."""
+        self.event("good", f"   {text}", {"fg": "green"}, **data)
 
     def warn(self, text: str, **data: Any) -> None:
-        self.event("warning", f"   warning: {text}", style="bold yellow", **data)
+        """Something that a person should know."""
+        self.event("warning", f"   warning: {text}", {"fg": "yellow", "bold": True}, **data)
 
-    def table(self, rows: Sequence[Mapping[str, str]]) -> None:
-        """A table for people; in JSON an event per row."""
+    def table(self, rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
+        """A table of `columns` (see `tables.column`) for people; in JSON an event per row."""
         if self._json:
             for row in rows:
-                self.event("vote", f"{row['operator']} {row['vote']}", **row)
+                text = f"{row['operator']} {row['vote']}"
+                self.event("vote", text, None, **row)
             return
-        if not rows:
-            return
-        table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-        for column in rows[0]:
-            table.add_column(column)
-        for row in rows:
-            table.add_row(*row.values(), style="" if row["vote"] == "agreed" else "bold red")
-        self._console.print(Padding(table, (0, 0, 0, 12)))
+        chosen = [tables.column(one) for one in columns]
+        cells = [[harmless(row[one.key]) for one in chosen] for row in rows]
+        width = terminal_width(sys.stdout)
+        layout = tables.lay_out(chosen, cells, None if width is None else width - len(INDENT))
+        heading, lines = tables.lines(layout)
+        click.echo(INDENT + click.style(heading, bold=True))
+        for row, line in zip(rows, lines, strict=True):
+            agreed = row["vote"] == "agreed"
+            click.echo(INDENT + (line if agreed else click.style(line, fg="red", bold=True)))
 
     def plain(self, text: str) -> None:
         """Closing words; in JSON an event like the others."""
         if self._json:
             self.event("note", text)
         else:
-            self._console.print(text, markup=False)
+            click.echo(harmless_lines(text))

@@ -21,6 +21,8 @@ POLL_SECONDS = 0.5
 class SandboxUnavailable(ClientError):
     """Builds cannot be confined on this machine, and nobody allowed them to run unconfined."""
 
+    error = "sandbox"
+
 
 def executor_identity(folder: Path, name: str) -> Identity:
     """The key of the executor NAME, made the first time."""

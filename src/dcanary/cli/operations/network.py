@@ -6,8 +6,6 @@ import base64
 import socket
 from pathlib import Path
 
-import httpx
-
 from dcanary.cli.errors import NetworkTrouble, translated
 from dcanary.client.transport import NetworkAddress
 from dcanary.replica.network import control
@@ -62,10 +60,14 @@ def address(running: RunningNetwork) -> NetworkAddress:
 
 def effective_canister(url: str) -> bytes:
     """A canister id of the subnet that new canisters shall be created on."""
+    import httpx
+
+    from dcanary.client import http
+
     try:
-        reply = httpx.get(f"{url}/_/topology", timeout=5.0, trust_env=False)
-        text = reply.json()["default_effective_canister_id"]["canister_id"]
-        return base64.b64decode(text)
+        with http.client(url, 5.0) as client:
+            topology = client.get("/_/topology").json()
+        return base64.b64decode(topology["default_effective_canister_id"]["canister_id"])
     except httpx.HTTPError as error:
         raise NetworkTrouble(f"cannot reach the network at {url}: {error}") from None
     except (KeyError, TypeError, ValueError):

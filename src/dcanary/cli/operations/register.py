@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from dcanary.client.system import System, SystemConfig
-from dcanary.client.types.build_executor import Executor, Runtime
-from dcanary.client.types.deployment import Target, TargetInput
-from dcanary.client.types.webhook import Provider, Repository
+if TYPE_CHECKING:
+    from dcanary.client.system import System, SystemConfig
+    from dcanary.client.types.build_executor import Executor, Runtime
+    from dcanary.client.types.deployment import Target, TargetInput
+    from dcanary.client.types.webhook import Provider, Repository
 
 PROVIDERS: dict[str, Provider] = {
     "github": {"GitHub": None},

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from dcanary.client.errors import ClientError
-from dcanary.client.system import System
-from dcanary.client.types.build_executor import Run
-from dcanary.client.types.deployment import Release
+
+if TYPE_CHECKING:
+    from dcanary.client.system import System
+    from dcanary.client.types.build_executor import Run
+    from dcanary.client.types.deployment import Release
 
 ENDED_RUN = ("Succeeded", "Failed", "Disagreed", "Inconclusive", "Cancelled")
 ENDED_RELEASE = ("Succeeded", "Failed", "RolledBack")
@@ -19,6 +22,8 @@ Progress = Callable[[str], None]
 
 class Ended(ClientError):
     """What was waited for ended, but not well."""
+
+    error = "ended"
 
 
 def state_of(record: Mapping[str, object]) -> str:

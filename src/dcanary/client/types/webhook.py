@@ -1,4 +1,4 @@
-"""Records and calls of the canister `webhook`.
+"""Records and variants of the canister `webhook`.
 
 Made from canisters/webhook/webhook.did by `python -m dcanary.client.generate`.
 Do not edit.
@@ -7,8 +7,6 @@ Do not edit.
 from __future__ import annotations
 
 from typing import TypedDict
-
-from dcanary.client.actor import Canister
 
 
 class Delivery(TypedDict):
@@ -142,88 +140,3 @@ class Trigger(TypedDict, total=False):
     PullRequest: list[str]
     Push: list[str]
     Tag: list[str]
-
-
-class Webhook(Canister):
-    """Typed calls to `webhook`: a method gives the value of Ok, or raises RefusedError."""
-
-    did = "webhook.did"
-
-    def delete_repository(self, text: str, /) -> None:
-        self.ask("delete_repository", text)
-
-    def drop_old_secret(self, text: str, /) -> None:
-        self.ask("drop_old_secret", text)
-
-    def get_delivery(self, text: str, text_: str, /, *, certified: bool = False) -> Delivery:
-        answer: Delivery = self.ask("get_delivery", text, text_, certified=certified)
-        return answer
-
-    def get_repository(self, text: str, /, *, certified: bool = False) -> Repository:
-        answer: Repository = self.ask("get_repository", text, certified=certified)
-        return answer
-
-    def grant_role(self, principal: str, text: str, /) -> None:
-        self.ask("grant_role", principal, text)
-
-    def health(self, *, certified: bool = False) -> Health:
-        answer: Health = self.call("health", certified=certified)
-        return answer
-
-    def http_request(
-        self, http_request: HttpRequest, /, *, certified: bool = False
-    ) -> HttpResponse:
-        answer: HttpResponse = self.call("http_request", http_request, certified=certified)
-        return answer
-
-    def http_request_update(self, http_request: HttpRequest, /) -> HttpResponse:
-        answer: HttpResponse = self.call("http_request_update", http_request)
-        return answer
-
-    def instructions(self, *, certified: bool = False) -> list[tuple[str, int]]:
-        answer: list[tuple[str, int]] = self.call("instructions", certified=certified)
-        return answer
-
-    def list_deliveries(
-        self, text: str, page_request: PageRequest, /, *, certified: bool = False
-    ) -> DeliveryPage:
-        answer: DeliveryPage = self.ask("list_deliveries", text, page_request, certified=certified)
-        return answer
-
-    def list_grants(self, page_request: PageRequest, /, *, certified: bool = False) -> GrantPage:
-        answer: GrantPage = self.ask("list_grants", page_request, certified=certified)
-        return answer
-
-    def list_repositories(
-        self, page_request: PageRequest, /, *, certified: bool = False
-    ) -> RepositoryPage:
-        answer: RepositoryPage = self.ask("list_repositories", page_request, certified=certified)
-        return answer
-
-    def register_repository(self, repository_input: RepositoryInput, /) -> Repository:
-        answer: Repository = self.ask("register_repository", repository_input)
-        return answer
-
-    def replay_delivery(self, text: str, text_: str, /) -> str:
-        answer: str = self.ask("replay_delivery", text, text_)
-        return answer
-
-    def revoke_role(self, principal: str, text: str, /) -> None:
-        self.ask("revoke_role", principal, text)
-
-    def rotate_secret(self, text: str, value: bytes, /) -> None:
-        self.ask("rotate_secret", text, value)
-
-    def siblings(self, *, certified: bool = False) -> Siblings | None:
-        answer: Siblings | None = self.call("siblings", certified=certified)
-        return answer
-
-    def sync_triggers(self, text: str, value: list[Trigger], /) -> None:
-        self.ask("sync_triggers", text, value)
-
-    def trigger_run(self, manual_trigger: ManualTrigger, /) -> str:
-        answer: str = self.ask("trigger_run", manual_trigger)
-        return answer
-
-    def wire(self, siblings: Siblings, /) -> None:
-        self.ask("wire", siblings)

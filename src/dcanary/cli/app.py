@@ -1,0 +1,114 @@
+"""The command line: global options, the nouns, and what each kind of failure exits with.
+
+The exit codes are those of `dcanary.client.errors.KINDS`; never a traceback for a user's mistake.
+A noun's module is imported when it is used, and heavy libraries by what calls them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from dcanary import __version__
+from dcanary.cli.nouns import NOUNS
+from dcanary.client.errors import KINDS, ClientError
+from dcanary.client.names import DEFAULT_IDENTITY
+
+
+class Nouns(click.Group):
+    """Loads a noun's module only when it is used, so that `--help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in NOUNS:
+            return None
+        module = importlib.import_module(f"dcanary.cli.{cmd_name}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Nouns"):
+            formatter.write_dl(sorted(NOUNS.items()))
+
+
+@click.command(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dcanary")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False),
+    help="Folder of this installation (default: $DCANARY_HOME or ./.dcanary).",
+)
+@click.option(
+    "--identity",
+    default=DEFAULT_IDENTITY,
+    envvar="DCANARY_IDENTITY",
+    show_default=True,
+    help="Name or PEM file of the identity that signs, or 'anonymous'.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
+@click.pass_context
+def cli(ctx: click.Context, home: str | None, identity: str, as_json: bool, quiet: bool) -> None:
+    """CI/CD that lives on the Internet Computer."""
+    from dcanary.cli.context import Context
+
+    ctx.obj = context = Context.of(home, identity, as_json=as_json, quiet=quiet)
+    ctx.call_on_close(context.close)
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command."""
+    _tolerate_narrow_encodings()
+    try:
+        result: Any = cli.main(args=_hoist(arguments), prog_name="dcanary", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message())
+        return 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except BrokenPipeError:
+        return 1
+    except (click.ClickException, click.Abort, KeyboardInterrupt, ClientError) as error:
+        return _fail(error, arguments)
+    return result if isinstance(result, int) else 0
+
+
+def _tolerate_narrow_encodings() -> None:
+    """Print what the terminal's encoding lacks as `?`: a branch name is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _fail(error: BaseException, arguments: list[str]) -> int:
+    """Print a failure in the form asked for; its exit code."""
+    from dcanary.cli.output import Output
+
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    kind, message, details = "usage", str(error), {}
+    if isinstance(error, ClientError):
+        kind, details = error.error, error.details()
+    elif isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "dcanary"
+        message = f"{error.format_message()}\n  see: {path} --help"
+    elif isinstance(error, click.ClickException):
+        message = error.format_message()
+    else:
+        kind, message = "interrupted", "interrupted"
+    Output(as_json="--json" in before).error(message, kind, details)
+    return KINDS[kind].exit_code
+
+
+def _hoist(arguments: list[str]) -> list[str]:
+    """`--json` and `-q` may stand anywhere before `--`: people add them at the end."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    head, tail = arguments[:end], arguments[end:]
+    moved = [word for word in head if word in ("--json", "-q", "--quiet")]
+    return moved + [word for word in head if word not in ("--json", "-q", "--quiet")] + tail

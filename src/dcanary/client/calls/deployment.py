@@ -1,0 +1,104 @@
+"""Calls of the canister `deployment`.
+
+Made from canisters/deployment/deployment.did by `python -m dcanary.client.generate`.
+Do not edit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcanary.client.actor import Canister
+
+if TYPE_CHECKING:
+    from dcanary.client.types.deployment import (
+        GrantPage,
+        Health,
+        Mode,
+        PageRequest,
+        Release,
+        ReleaseOrder,
+        ReleasePage,
+        Siblings,
+        Target,
+        TargetInput,
+        TargetPage,
+    )
+
+
+class Deployment(Canister):
+    """Typed calls to `deployment`: a method gives the value of Ok, or raises RefusedError."""
+
+    did = "deployment.did"
+
+    def delete_target(self, text: str, /) -> None:
+        self.ask("delete_target", text)
+
+    def get_release(self, text: str, /, *, certified: bool = False) -> Release:
+        answer: Release = self.ask("get_release", text, certified=certified)
+        return answer
+
+    def get_target(self, text: str, /, *, certified: bool = False) -> Target:
+        answer: Target = self.ask("get_target", text, certified=certified)
+        return answer
+
+    def grant_role(self, principal: str, text: str, /) -> None:
+        self.ask("grant_role", principal, text)
+
+    def health(self, *, certified: bool = False) -> Health:
+        answer: Health = self.call("health", certified=certified)
+        return answer
+
+    def instructions(self, *, certified: bool = False) -> list[tuple[str, int]]:
+        answer: list[tuple[str, int]] = self.call("instructions", certified=certified)
+        return answer
+
+    def list_grants(self, page_request: PageRequest, /, *, certified: bool = False) -> GrantPage:
+        answer: GrantPage = self.ask("list_grants", page_request, certified=certified)
+        return answer
+
+    def list_releases(
+        self, text: str | None, page_request: PageRequest, /, *, certified: bool = False
+    ) -> ReleasePage:
+        answer: ReleasePage = self.ask("list_releases", text, page_request, certified=certified)
+        return answer
+
+    def list_targets(self, page_request: PageRequest, /, *, certified: bool = False) -> TargetPage:
+        answer: TargetPage = self.ask("list_targets", page_request, certified=certified)
+        return answer
+
+    def plan_mode(self, text: str, text_: str, /) -> Mode:
+        answer: Mode = self.ask("plan_mode", text, text_)
+        return answer
+
+    def register_target(self, target_input: TargetInput, /) -> Target:
+        answer: Target = self.ask("register_target", target_input)
+        return answer
+
+    def revoke_role(self, principal: str, text: str, /) -> None:
+        self.ask("revoke_role", principal, text)
+
+    def rollback_release(self, text: str, /) -> Release:
+        answer: Release = self.ask("rollback_release", text)
+        return answer
+
+    def siblings(self, *, certified: bool = False) -> Siblings | None:
+        answer: Siblings | None = self.call("siblings", certified=certified)
+        return answer
+
+    def start_release(self, release_order: ReleaseOrder, /) -> str:
+        answer: str = self.ask("start_release", release_order)
+        return answer
+
+    def start_target(self, text: str, /) -> None:
+        self.ask("start_target", text)
+
+    def stop_target(self, text: str, /) -> None:
+        self.ask("stop_target", text)
+
+    def update_target(self, target_input: TargetInput, /) -> Target:
+        answer: Target = self.ask("update_target", target_input)
+        return answer
+
+    def wire(self, siblings: Siblings, /) -> None:
+        self.ask("wire", siblings)

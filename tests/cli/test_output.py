@@ -1,0 +1,100 @@
+"""What commands print: harmless for people, exact for programs, the width of the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dcanary.cli.output import Output
+
+HOSTILE = "evil\x1b[2J\u202e\x9b\ud800"
+SHOWN = r"evil\x1b[2J\u202e\x9b\ud800"
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def everything(output: Output) -> None:
+    """Print by every way there is."""
+    output.say(HOSTILE)
+    output.progress(HOSTILE)
+    output.record({"id": HOSTILE, "list": [HOSTILE], "case": {"Failed": HOSTILE}}, "id")
+    output.table([{"id": HOSTILE, "x": {HOSTILE: [HOSTILE]}}], ["id:id", "x"], "")
+    output.table([], ["id"], HOSTILE)
+    output.value(HOSTILE)
+    output.text(HOSTILE)
+    output.piece(HOSTILE)
+    output.error(HOSTILE, "failed", {"kind": HOSTILE})
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_no_way_of_printing_lets_a_strangers_text_act(
+    quiet: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everything(Output(quiet=quiet))
+    printed = capsys.readouterr()
+    for text in (printed.out, printed.err):
+        assert SHOWN in text
+        assert not set(text) & {"\u202e", "\x9b", "\ud800"}
+        # Colours are ours; they are stripped where there is no terminal.
+        assert "\x1b" not in text
+
+
+def test_json_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=True)
+    output.record({"id": HOSTILE, "raw": b"\x00\xff"}, "id")
+    assert json.loads(capsys.readouterr().out) == {"id": HOSTILE, "raw": "00ff"}
+    output.error(HOSTILE, "refused", {"kind": "Denied"})
+    error = json.loads(capsys.readouterr().err)
+    assert error == {"error": "refused", "message": HOSTILE, "kind": "Denied"}
+
+
+def test_a_row_is_a_line_and_columns_without_room_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {"run": "run-1", "state": "x" * 90, "sha": "0" * 64, "note": "y" * 40, "more": "z" * 40}
+    columns = ["run:id", "state", "sha:hash:1", "note:text:2", "more:id:3"]
+    Output().table([row, row], columns, "")
+    printed = capsys.readouterr()
+    assert [len(line) <= 80 for line in printed.out.splitlines()] == [True] * 3
+    assert printed.err == "no room for: more\n"
+
+
+def test_a_pipe_gets_everything(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    Output().table(
+        [{"run": "run-1", "sha": "0" * 64, "note": "y" * 90}], ["run", "sha", "note"], ""
+    )
+    assert "0" * 64 + "  " + "y" * 90 in capsys.readouterr().out
+
+
+def test_a_list_that_does_not_fit_has_a_line_per_item(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().record({"id": "x", "gates": ["a" * 50, "b" * 50]}, "id")
+    assert capsys.readouterr().out.splitlines() == [
+        "id     x",
+        f"gates  {'a' * 50}",
+        f"       {'b' * 50}",
+    ]
+
+
+def test_a_narrow_encoding_gets_question_marks_and_no_traceback() -> None:
+    code = (
+        "from dcanary.cli.app import _tolerate_narrow_encodings as tolerate\n"
+        "from dcanary.cli.output import Output\n"
+        "tolerate(); Output().say('5 \\u20ac \\u6f22'); Output().error('\\u20ac', 'failed')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (b"5 ? ?\n", b"error: ?\n", 0)
