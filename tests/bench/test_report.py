@@ -14,7 +14,7 @@ from bench import figures, timers
 from bench.figures import Building, Burst, Delivering, Ratio, WholeRun
 from bench.report import Report, number
 from bench.whole_run import phases_of
-from dcanary.replica.engine.limits import UPDATE_INSTRUCTIONS
+from dcanary.replica.state.limits import UPDATE_INSTRUCTIONS
 
 BEFORE = {
     "webhook": {"http_request_update": 27_000_000, "register_repository": 900_000},

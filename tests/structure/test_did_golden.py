@@ -15,7 +15,8 @@ from ic.canister import Canister
 from dcanary.candid import parse_interface
 from dcanary.client.system import CANISTERS
 from dcanary.testing.native import NativeNetwork
-from dcanary.wasm import _sections, build_canister
+from dcanary.wasm import build_canister
+from dcanary.wasm_binary import sections
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = "icp:public candid:service"
@@ -47,9 +48,9 @@ def difference(name: str, made: str) -> str:
 
 
 def custom_section(module: bytes, wanted: str) -> bytes:
-    for part in _sections.sections(module):
-        if part.id == _sections.CUSTOM:
-            reader = _sections.Reader(part.body)
+    for part in sections.sections(module):
+        if part.id == sections.CUSTOM:
+            reader = sections.Reader(part.body)
             if reader.name() == wanted:
                 return bytes(part.body[reader.at :])
     raise AssertionError(f"the module has no section {wanted!r}")

@@ -13,7 +13,7 @@ from typing import Any
 import wasmtime
 from wasmtime import _bindings
 
-from dcanary.wasm import _sections
+from dcanary.wasm_binary import sections
 
 FUEL = 100_000_000_000
 PAGE = 4096
@@ -61,12 +61,12 @@ def new_engine() -> wasmtime.Engine:
 
 def with_table(wasm: bytes) -> bytes:
     """Export the function table, as a replica does before it runs a module."""
-    parts = list(_sections.sections(wasm))
-    at = next(i for i, part in enumerate(parts) if part.id == _sections.EXPORT)
-    table = _sections.Export("table", _sections.KIND_TABLE, 0)
-    rows = _sections.read_exports(parts[at].body)
-    parts[at] = _sections.write_exports([*rows, table])
-    return _sections.join(parts)
+    parts = list(sections.sections(wasm))
+    at = next(i for i, part in enumerate(parts) if part.id == sections.EXPORT)
+    table = sections.Export("table", sections.KIND_TABLE, 0)
+    rows = sections.read_exports(parts[at].body)
+    parts[at] = sections.write_exports([*rows, table])
+    return sections.join(parts)
 
 
 class Host:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from dcanary import wasm
-from dcanary.wasm import BuildError, BuiltCanister, Template, _sections, _tools, build_canister
+from dcanary.wasm import BuildError, BuiltCanister, Template, _tools, build_canister
+from dcanary.wasm_binary import sections
 from tests.wasm.conftest import DATA, ROOT
 
 IC_FEATURES = (
@@ -41,9 +42,9 @@ def test_the_public_surface_is_small() -> None:
 
 def custom_sections(module: bytes) -> dict[str, bytes]:
     found = {}
-    for part in _sections.sections(module):
-        if part.id == _sections.CUSTOM:
-            reader = _sections.Reader(part.body)
+    for part in sections.sections(module):
+        if part.id == sections.CUSTOM:
+            reader = sections.Reader(part.body)
             name = reader.name()
             found[name] = part.body[reader.at :]
     return found
@@ -101,20 +102,19 @@ def test_the_module_is_valid_with_the_features_of_the_internet_computer(
 def test_the_module_imports_the_system_api_only_and_exports_its_methods(
     echo: BuiltCanister,
 ) -> None:
-    imports = _sections.read_imports(_sections.find(echo.wasm, _sections.IMPORT) or b"")
+    imports = sections.read_imports(sections.find(echo.wasm, sections.IMPORT) or b"")
     assert {row.module for row in imports} == {"ic0"}
     assert not any("-" in row.field for row in imports)
     exports = {
-        row.name
-        for row in _sections.read_exports(_sections.find(echo.wasm, _sections.EXPORT) or b"")
+        row.name for row in sections.read_exports(sections.find(echo.wasm, sections.EXPORT) or b"")
     }
     assert {"memory", "canister_init", "canister_update echo", "canister_query clock"} <= exports
     assert not {name for name in exports if not name.startswith("canister_")} - {"memory"}
-    assert _sections.find(echo.wasm, _sections.START) is None
+    assert sections.find(echo.wasm, sections.START) is None
 
 
 def test_the_module_is_far_below_the_limits(echo: BuiltCanister) -> None:
-    assert len(_sections.find(echo.wasm, _sections.CODE) or b"") < 6 << 20
+    assert len(sections.find(echo.wasm, sections.CODE) or b"") < 6 << 20
     assert len(echo.wasm) < 14 << 20
     assert len(echo.wasm_gz) < 5 << 20
 

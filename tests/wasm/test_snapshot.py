@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcanary.wasm import _snapshot
-from dcanary.wasm._sections import Reader
+from dcanary.wasm_binary.sections import Reader
 
 pieces = st.one_of(st.binary(max_size=60), st.integers(0, 100).map(bytes))
 

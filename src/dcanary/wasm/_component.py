@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dcanary.wasm import _sections
-from dcanary.wasm._sections import Reader
+from dcanary.wasm_binary import sections
+from dcanary.wasm_binary.sections import Reader
 
 _CORE_MODULE, _CORE_INSTANCE, _INSTANCE, _ALIAS, _CANON, _IMPORT, _EXPORT = 1, 2, 5, 6, 8, 10, 11
 _SORT_FUNCTION, _SORT_INSTANCE = 1, 5
@@ -65,7 +65,7 @@ class Component:
             _IMPORT: self._import,
             _EXPORT: self._export,
         }
-        for section in _sections.raw_sections(binary):
+        for section in sections.raw_sections(binary):
             if section.id == _CORE_MODULE:
                 self.modules.append(section.body)
             elif section.id in parsers:
@@ -205,10 +205,10 @@ def flatten(
         if instance.module is None:
             continue
         parts = []
-        for section in _sections.sections(component.modules[instance.module]):
-            if section.id == _sections.IMPORT:
+        for section in sections.sections(component.modules[instance.module]):
+            if section.id == sections.IMPORT:
                 rows = []
-                for row in _sections.read_imports(section.body):
+                for row in sections.read_imports(section.body):
                     source = instance.arguments[row.module]
                     target = component.resolve_export(source, row.field, row.module)
                     target = redirect(number, target)
@@ -216,11 +216,11 @@ def flatten(
                         module, name = instance_name(target.instance), target.field
                     else:
                         module, name = target.module, target.field
-                    rows.append(_sections.Import(module, name, row.kind, row.description))
-                parts.append(_sections.write_imports(rows))
-            elif section.id != _sections.CUSTOM:
+                    rows.append(sections.Import(module, name, row.kind, row.description))
+                parts.append(sections.write_imports(rows))
+            elif section.id != sections.CUSTOM:
                 parts.append(section)
-        result.append((instance_name(number), _sections.join(parts)))
+        result.append((instance_name(number), sections.join(parts)))
     return result
 
 
@@ -232,8 +232,8 @@ def find_exporter(component: Component, name: str) -> int:
     found = []
     for number, instance in enumerate(component.instances):
         if instance.module is not None:
-            body = _sections.find(component.modules[instance.module], _sections.EXPORT)
-            if body and any(row.name == name for row in _sections.read_exports(body)):
+            body = sections.find(component.modules[instance.module], sections.EXPORT)
+            if body and any(row.name == name for row in sections.read_exports(body)):
                 found.append(number)
     if len(found) != 1:
         raise ValueError(f"{name} is exported by {len(found)} modules")

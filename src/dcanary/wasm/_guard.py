@@ -9,9 +9,9 @@ a piece of the C stack in proportion to what a level needs on the engine's.
 
 from __future__ import annotations
 
-from dcanary.wasm import _leb, _sections
-from dcanary.wasm._sections import Reader, Section
 from dcanary.wasm.errors import ToolError
+from dcanary.wasm_binary import leb128, sections
+from dcanary.wasm_binary.sections import Reader, Section
 
 RECURSIVE = {
     "PyObject_RichCompare": 384,
@@ -32,16 +32,16 @@ def guard_recursion(library: bytes) -> bytes:
     The body of the function moves to a new function at the end of the module; calls, also those of
     the function itself, keep going to the old number, which is the wrapper's now.
     """
-    parts = {part.id: part.body for part in _sections.sections(library) if part.id}
-    imports = _sections.read_imports(parts[_sections.IMPORT])
-    imported = sum(row.kind == _sections.KIND_FUNCTION for row in imports)
-    pointer = [row.field for row in imports if row.kind == _sections.KIND_GLOBAL].index(
+    parts = {part.id: part.body for part in sections.sections(library) if part.id}
+    imports = sections.read_imports(parts[sections.IMPORT])
+    imported = sum(row.kind == sections.KIND_FUNCTION for row in imports)
+    pointer = [row.field for row in imports if row.kind == sections.KIND_GLOBAL].index(
         "__stack_pointer"
     )
-    types = _sections.read_types(parts[_sections.TYPE])
-    reader = Reader(parts[_sections.FUNCTION])
+    types = sections.read_types(parts[sections.TYPE])
+    reader = Reader(parts[sections.FUNCTION])
     declared = [reader.unsigned() for _ in range(reader.unsigned())]
-    reader = Reader(parts[_sections.CODE])
+    reader = Reader(parts[sections.CODE])
     bodies = [reader.take(reader.unsigned()) for _ in range(reader.unsigned())]
     names = _function_names(library)
     for name, size in RECURSIVE.items():
@@ -49,36 +49,36 @@ def guard_recursion(library: bytes) -> bytes:
             raise ToolError(f"the interpreter has no function {name}; componentize-py has changed")
         at = names[name] - imported
         inner = imported + len(bodies)
-        parameters = _leb.decode_unsigned(types[declared[at]], 1)[0]
+        parameters = leb128.decode_unsigned(types[declared[at]], 1)[0]
         bodies.append(bodies[at])
         declared.append(declared[at])
         bodies[at] = _wrapper(parameters, inner, pointer, size)
-    parts[_sections.FUNCTION] = _vector([_leb.encode_unsigned(index) for index in declared])
-    parts[_sections.CODE] = _vector([_leb.with_length(body) for body in bodies])
+    parts[sections.FUNCTION] = _vector([leb128.encode_unsigned(index) for index in declared])
+    parts[sections.CODE] = _vector([leb128.with_length(body) for body in bodies])
     result = []
-    for part in _sections.sections(library):
+    for part in sections.sections(library):
         result.append(Section(part.id, parts[part.id]) if part.id else part)
-    return _sections.join(result)
+    return sections.join(result)
 
 
 def _wrapper(parameters: int, inner: int, pointer: int, size: int) -> bytes:
     """Return a body that moves the stack pointer down by `size` around a call of `inner`."""
-    get_pointer = b"\x23" + _leb.encode_unsigned(pointer)
-    set_pointer = b"\x24" + _leb.encode_unsigned(pointer)
-    old = _leb.encode_unsigned(parameters)
-    arguments = b"".join(b"\x20" + _leb.encode_unsigned(index) for index in range(parameters))
+    get_pointer = b"\x23" + leb128.encode_unsigned(pointer)
+    set_pointer = b"\x24" + leb128.encode_unsigned(pointer)
+    old = leb128.encode_unsigned(parameters)
+    arguments = b"".join(b"\x20" + leb128.encode_unsigned(index) for index in range(parameters))
     return (
         b"\x01\x01\x7f"  # one local of type i32
         + get_pointer
         + b"\x22"  # local.tee
         + old
         + b"\x41"  # i32.const
-        + _leb.encode_signed(size)
+        + leb128.encode_signed(size)
         + b"\x6b"  # i32.sub
         + set_pointer
         + arguments
         + b"\x10"  # call
-        + _leb.encode_unsigned(inner)
+        + leb128.encode_unsigned(inner)
         + b"\x20"  # local.get
         + old
         + set_pointer
@@ -87,15 +87,15 @@ def _wrapper(parameters: int, inner: int, pointer: int, size: int) -> bytes:
 
 
 def _vector(items: list[bytes]) -> bytes:
-    return _leb.encode_unsigned(len(items)) + b"".join(items)
+    return leb128.encode_unsigned(len(items)) + b"".join(items)
 
 
 def _function_names(module: bytes) -> dict[str, int]:
     """Return the numbers of the functions that have a unique name in the name section."""
     found: dict[str, int] = {}
     twice = set()
-    for part in _sections.sections(module):
-        if part.id != _sections.CUSTOM:
+    for part in sections.sections(module):
+        if part.id != sections.CUSTOM:
             continue
         reader = Reader(part.body)
         if reader.name() != "name":

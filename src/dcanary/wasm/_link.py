@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dcanary.wasm import _component, _glue, _guard, _leb, _sections, _stubs, _tools
+from dcanary.wasm import _component, _glue, _guard, _stubs, _tools
 from dcanary.wasm._component import Local, Target
 from dcanary.wasm._inputs import Inputs
-from dcanary.wasm._sections import Export
 from dcanary.wasm.errors import ToolError
+from dcanary.wasm_binary import leb128, sections
+from dcanary.wasm_binary.sections import Export
 
 ENTRIES = ("initialize", "call-boot", "seal", "dispatch")
 START = "start"
@@ -96,47 +97,47 @@ def _unstart(module: bytes) -> bytes:
     """Turn the start function into an export and keep only the exports that are needed."""
     keep = {"memory", "cabi_realloc", *ENTRIES, *_stubs.stub_exports()}
     parts, start = [], None
-    for section in _sections.sections(module):
-        if section.id == _sections.START:
-            start = _leb.decode_unsigned(section.body, 0)[0]
-        elif section.id != _sections.CUSTOM:
+    for section in sections.sections(module):
+        if section.id == sections.START:
+            start = leb128.decode_unsigned(section.body, 0)[0]
+        elif section.id != sections.CUSTOM:
             parts.append(section)
     if start is None:
         raise ToolError("the linked interpreter has no start function")
-    at = next(i for i, part in enumerate(parts) if part.id == _sections.EXPORT)
-    exports = [row for row in _sections.read_exports(parts[at].body) if row.name in keep]
+    at = next(i for i, part in enumerate(parts) if part.id == sections.EXPORT)
+    exports = [row for row in sections.read_exports(parts[at].body) if row.name in keep]
     if missing := keep - {row.name for row in exports}:
         raise ToolError(f"the linked interpreter does not export {', '.join(sorted(missing))}")
-    parts[at] = _sections.write_exports([*exports, Export(START, _sections.KIND_FUNCTION, start)])
-    return _sections.join(parts)
+    parts[at] = sections.write_exports([*exports, Export(START, sections.KIND_FUNCTION, start)])
+    return sections.join(parts)
 
 
 def _bind_stubs(module: bytes, tools: _tools.Tools, folder: Path) -> bytes:
-    parts = list(_sections.sections(module))
-    types = _sections.read_types(next(p.body for p in parts if p.id == _sections.TYPE))
-    at = next(i for i, part in enumerate(parts) if part.id == _sections.IMPORT)
-    imports, traps = _stubs.bind(_sections.read_imports(parts[at].body), types)
-    parts[at] = _sections.write_imports(imports)
-    (folder / "unbound.wasm").write_bytes(_sections.join(parts))
+    parts = list(sections.sections(module))
+    types = sections.read_types(next(p.body for p in parts if p.id == sections.TYPE))
+    at = next(i for i, part in enumerate(parts) if part.id == sections.IMPORT)
+    imports, traps = _stubs.bind(sections.read_imports(parts[at].body), types)
+    parts[at] = sections.write_imports(imports)
+    (folder / "unbound.wasm").write_bytes(sections.join(parts))
     (folder / "traps.wasm").write_bytes(traps)
     bound = _merge([("unbound", _stubs.SELF), ("traps", _stubs.TRAPS)], tools, folder)
-    body = _sections.find(bound, _sections.IMPORT) or b"\0"
-    if foreign := {row.module for row in _sections.read_imports(body)} - {"ic0"}:
+    body = sections.find(bound, sections.IMPORT) or b"\0"
+    if foreign := {row.module for row in sections.read_imports(body)} - {"ic0"}:
         raise ToolError(f"the template still imports from {', '.join(sorted(foreign))}")
     return bound
 
 
 def _export_globals(module: bytes) -> bytes:
-    parts = [part for part in _sections.sections(module) if part.id != _sections.CUSTOM]
-    found = _sections.read_globals(next(p.body for p in parts if p.id == _sections.GLOBAL))
-    at = next(i for i, part in enumerate(parts) if part.id == _sections.EXPORT)
+    parts = [part for part in sections.sections(module) if part.id != sections.CUSTOM]
+    found = sections.read_globals(next(p.body for p in parts if p.id == sections.GLOBAL))
+    at = next(i for i, part in enumerate(parts) if part.id == sections.EXPORT)
     extra = [
-        Export(global_export(index), _sections.KIND_GLOBAL, index)
+        Export(global_export(index), sections.KIND_GLOBAL, index)
         for index, row in enumerate(found)
         if row.mutable
     ]
-    parts[at] = _sections.write_exports([*_sections.read_exports(parts[at].body), *extra])
-    return _sections.join(parts)
+    parts[at] = sections.write_exports([*sections.read_exports(parts[at].body), *extra])
+    return sections.join(parts)
 
 
 def _check_same_layout(first: bytes, second: bytes) -> None:
@@ -145,8 +146,8 @@ def _check_same_layout(first: bytes, second: bytes) -> None:
     The entries of the table are functions whose numbers differ, because the imports do; what is
     compared of the element section is where each run of entries lies and how long it is.
     """
-    for number in (_sections.TABLE, _sections.MEMORY, _sections.GLOBAL, _sections.DATA):
-        if _sections.find(first, number) != _sections.find(second, number):
+    for number in (sections.TABLE, sections.MEMORY, sections.GLOBAL, sections.DATA):
+        if sections.find(first, number) != sections.find(second, number):
             raise ToolError(f"section {number} of the two templates differs; rebuild the template")
     if _element_runs(first) != _element_runs(second):
         raise ToolError("the tables of the two templates differ; rebuild the template")
@@ -157,7 +158,7 @@ def _element_runs(module: bytes) -> list[tuple[int, int]]:
 
     Raises ToolError for other kinds of element segments.
     """
-    reader = _sections.Reader(_sections.find(module, _sections.ELEMENT) or b"\0")
+    reader = sections.Reader(sections.find(module, sections.ELEMENT) or b"\0")
     runs = []
     for _ in range(reader.unsigned()):
         if reader.unsigned() != 0 or reader.byte() != 0x41:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dcanary.wasm import _leb, _sections
 from dcanary.wasm._glue import STACK_SIZE
 from dcanary.wasm._interpreter import Interpreter
-from dcanary.wasm._sections import Export, Import, Section
 from dcanary.wasm.errors import BuildError, LimitError
+from dcanary.wasm_binary import leb128, sections
+from dcanary.wasm_binary.sections import Export, Global, Import, Section
 
 CODE_LIMIT = 11 << 20
 EXPORTS_LIMIT = 1000
@@ -34,10 +34,12 @@ def take_snapshot(
     Raises LimitError when the module would break a limit of the Internet Computer.
     """
     memory = interpreter.seal()
-    parts = {part.id: part.body for part in _sections.sections(template_b)}
-    globals_ = _sections.read_globals(parts[_sections.GLOBAL])
+    parts = {part.id: part.body for part in sections.sections(template_b)}
+    globals_ = sections.read_globals(parts[sections.GLOBAL])
     present = [
-        _sections.Global(row.type, True, interpreter.global_value(index)) if row.mutable else row
+        Global.integer(
+            row.type, row.mutable, interpreter.global_value(index) if row.mutable else row.value
+        )
         for index, row in enumerate(globals_)
     ]
     stack = [index for index, row in enumerate(globals_) if row.mutable and row.value == STACK_SIZE]
@@ -46,16 +48,16 @@ def take_snapshot(
     memory = bytes(STACK_SIZE) + memory[STACK_SIZE:]  # below the stack pointer nothing counts
     segments, data = _data_section(memory)
     _add_methods(parts, methods)
-    parts[_sections.IMPORT] = _rename_imports(parts[_sections.IMPORT])
-    parts[_sections.MEMORY] = b"\1\0" + _leb.encode_unsigned(len(memory) // _PAGE)
-    parts[_sections.GLOBAL] = _sections.write_globals(present).body
-    parts[_sections.DATA] = data
-    parts[_sections.DATA_COUNT] = _leb.encode_unsigned(segments)
-    parts.pop(_sections.CUSTOM, None)
-    order = [*range(1, 10), _sections.DATA_COUNT, _sections.CODE, _sections.DATA]
-    sections = [Section(number, parts[number]) for number in order if number in parts]
-    custom = [_sections.custom(f"icp:public {name}", text) for name, text in metadata.items()]
-    module = _sections.join([*sections, *custom])
+    parts[sections.IMPORT] = _rename_imports(parts[sections.IMPORT])
+    parts[sections.MEMORY] = b"\1\0" + leb128.encode_unsigned(len(memory) // _PAGE)
+    parts[sections.GLOBAL] = sections.write_globals(present).body
+    parts[sections.DATA] = data
+    parts[sections.DATA_COUNT] = leb128.encode_unsigned(segments)
+    parts.pop(sections.CUSTOM, None)
+    order = [*range(1, 10), sections.DATA_COUNT, sections.CODE, sections.DATA]
+    kept = [Section(number, parts[number]) for number in order if number in parts]
+    custom = [sections.custom(f"icp:public {name}", text) for name, text in metadata.items()]
+    module = sections.join([*kept, *custom])
     _check_limits(parts, methods, len(globals_), sum(len(c.body) for c in custom), len(module))
     return module
 
@@ -72,65 +74,64 @@ def _data_section(memory: bytes) -> tuple[int, bytes]:
         pieces.append((at, memory[at:]))
     rows = [
         b"\0\x41"
-        + _leb.encode_signed(offset - (1 << 32) if offset >> 31 else offset)
+        + leb128.encode_signed(offset - (1 << 32) if offset >> 31 else offset)
         + b"\x0b"
-        + _leb.with_length(piece)
+        + leb128.with_length(piece)
         for offset, piece in pieces
     ]
-    return len(rows), _leb.encode_unsigned(len(rows)) + b"".join(rows)
+    return len(rows), leb128.encode_unsigned(len(rows)) + b"".join(rows)
 
 
 def _rename_imports(body: bytes) -> bytes:
-    rows = _sections.read_imports(body)
-    return _sections.write_imports(
+    rows = sections.read_imports(body)
+    return sections.write_imports(
         [Import(row.module, row.field.replace("-", "_"), row.kind, row.description) for row in rows]
     ).body
 
 
 def _add_methods(parts: dict[int, bytes], methods: Sequence[str]) -> None:
     """Append one function per method, and export exactly those and the memory."""
-    types = _sections.read_types(parts[_sections.TYPE])
+    types = sections.read_types(parts[sections.TYPE])
     nothing = b"\x60\0\0"
     if nothing not in types:
         types.append(nothing)
-        parts[_sections.TYPE] = _leb.encode_unsigned(len(types)) + b"".join(types)
-    exports = _sections.read_exports(parts[_sections.EXPORT])
+        parts[sections.TYPE] = leb128.encode_unsigned(len(types)) + b"".join(types)
+    exports = sections.read_exports(parts[sections.EXPORT])
     by_name = {row.name: row for row in exports}
     imported = sum(
-        row.kind == _sections.KIND_FUNCTION
-        for row in _sections.read_imports(parts[_sections.IMPORT])
+        row.kind == sections.KIND_FUNCTION for row in sections.read_imports(parts[sections.IMPORT])
     )
-    defined, start = _leb.decode_unsigned(parts[_sections.FUNCTION], 0)
-    type_index = _leb.encode_unsigned(types.index(nothing))
-    parts[_sections.FUNCTION] = (
-        _leb.encode_unsigned(defined + len(methods))
-        + parts[_sections.FUNCTION][start:]
+    defined, start = leb128.decode_unsigned(parts[sections.FUNCTION], 0)
+    type_index = leb128.encode_unsigned(types.index(nothing))
+    parts[sections.FUNCTION] = (
+        leb128.encode_unsigned(defined + len(methods))
+        + parts[sections.FUNCTION][start:]
         + type_index * len(methods)
     )
-    call = b"\x10" + _leb.encode_unsigned(by_name[_DISPATCH].index) + b"\x0b"
+    call = b"\x10" + leb128.encode_unsigned(by_name[_DISPATCH].index) + b"\x0b"
     bodies = [
-        _leb.with_length(b"\0\x41" + _leb.encode_signed(number) + call)
+        leb128.with_length(b"\0\x41" + leb128.encode_signed(number) + call)
         for number in range(len(methods))
     ]
-    _, start = _leb.decode_unsigned(parts[_sections.CODE], 0)
-    parts[_sections.CODE] = (
-        _leb.encode_unsigned(defined + len(methods))
-        + parts[_sections.CODE][start:]
+    _, start = leb128.decode_unsigned(parts[sections.CODE], 0)
+    parts[sections.CODE] = (
+        leb128.encode_unsigned(defined + len(methods))
+        + parts[sections.CODE][start:]
         + b"".join(bodies)
     )
     rows = [
-        Export(name, _sections.KIND_FUNCTION, imported + defined + number)
+        Export(name, sections.KIND_FUNCTION, imported + defined + number)
         for number, name in enumerate(methods)
     ]
-    parts[_sections.EXPORT] = _sections.write_exports([by_name["memory"], *rows]).body
+    parts[sections.EXPORT] = sections.write_exports([by_name["memory"], *rows]).body
 
 
 def _check_limits(
     parts: dict[int, bytes], methods: Sequence[str], globals_: int, custom: int, size: int
 ) -> None:
-    functions = _leb.decode_unsigned(parts[_sections.FUNCTION], 0)[0]
+    functions = leb128.decode_unsigned(parts[sections.FUNCTION], 0)[0]
     for what, value, limit in (
-        ("bytes of code", len(parts[_sections.CODE]), CODE_LIMIT),
+        ("bytes of code", len(parts[sections.CODE]), CODE_LIMIT),
         ("functions", functions, FUNCTIONS_LIMIT),
         ("globals", globals_, GLOBALS_LIMIT),
         ("exported methods", len(methods), EXPORTS_LIMIT),

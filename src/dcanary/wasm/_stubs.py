@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dcanary.wasm import _leb, _sections
-from dcanary.wasm._sections import Export, Import
+from dcanary.wasm_binary import leb128, sections
+from dcanary.wasm_binary.sections import Export, Import
 
 SELF = "self"
 TRAPS = "traps"
@@ -78,23 +78,23 @@ def bind(imports: list[Import], types: list[bytes]) -> tuple[list[Import], bytes
 
 def _trap_module(functions: list[tuple[str, bytes]]) -> bytes:
     types = [b"\x60\0\0", *(type_ for _, type_ in functions)]
-    unsupported = Import(SELF, "stub:unsupported", _sections.KIND_FUNCTION, b"\0\0")
-    count = _leb.encode_unsigned(len(functions))
-    body = _leb.with_length(b"\0\x10\0\0\x0b")  # no locals; call 0; unreachable; end
-    return _sections.join(
+    unsupported = Import(SELF, "stub:unsupported", sections.KIND_FUNCTION, b"\0\0")
+    count = leb128.encode_unsigned(len(functions))
+    body = leb128.with_length(b"\0\x10\0\0\x0b")  # no locals; call 0; unreachable; end
+    return sections.join(
         [
-            _sections.Section(_sections.TYPE, _leb.encode_unsigned(len(types)) + b"".join(types)),
-            _sections.write_imports([unsupported]),
-            _sections.Section(
-                _sections.FUNCTION,
-                count + b"".join(_leb.encode_unsigned(i + 1) for i in range(len(functions))),
+            sections.Section(sections.TYPE, leb128.encode_unsigned(len(types)) + b"".join(types)),
+            sections.write_imports([unsupported]),
+            sections.Section(
+                sections.FUNCTION,
+                count + b"".join(leb128.encode_unsigned(i + 1) for i in range(len(functions))),
             ),
-            _sections.write_exports(
+            sections.write_exports(
                 [
-                    Export(name, _sections.KIND_FUNCTION, i + 1)
+                    Export(name, sections.KIND_FUNCTION, i + 1)
                     for i, (name, _) in enumerate(functions)
                 ]
             ),
-            _sections.Section(_sections.CODE, count + body * len(functions)),
+            sections.Section(sections.CODE, count + body * len(functions)),
         ]
     )

@@ -6,8 +6,8 @@ from functools import cache
 
 import wasmtime
 
-from dcanary.wasm import _sections
 from dcanary.wasm.errors import BuildError
+from dcanary.wasm_binary import sections
 
 
 @cache
@@ -35,8 +35,8 @@ def check_module(module: bytes) -> None:
         wasmtime.Module.validate(_engine(), module)
     except wasmtime.WasmtimeError as error:
         raise BuildError(f"the build made an invalid module: {error}") from None
-    imports = _sections.read_imports(_sections.find(module, _sections.IMPORT) or b"\0")
+    imports = sections.read_imports(sections.find(module, sections.IMPORT) or b"\0")
     if foreign := {row.module for row in imports} - {"ic0"}:
         raise BuildError(f"the build made a module that imports {', '.join(sorted(foreign))}")
-    if _sections.find(module, _sections.START) is not None:
+    if sections.find(module, sections.START) is not None:
         raise BuildError("the build made a module with a start function")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dcanary.replica.api import Ingress, Reply
-from dcanary.replica.engine import ReplicaEngine, open_engine
+from dcanary.replica.engine import ReplicaEngine
 from dcanary.replica.engine.management import types
+from dcanary.replica.opening import open_engine
 from dcanary.testing.native import NativeCanister, NativeNetwork, user_principal
 from dcanary.wasm import build_canister
 from tests.replica.helpers.candid import decode, encode

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from dcanary.replica.api import Engine, Ingress, Reject, Reply, RequestState
-from dcanary.replica.engine import ReplicaEngine, limits, open_engine
+from dcanary.replica.engine import ReplicaEngine
+from dcanary.replica.opening import open_engine
+from dcanary.replica.state import limits
 
 COUNT = """
 (module

@@ -11,8 +11,8 @@ import pytest
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
-from dcanary.replica.engine import limits
 from dcanary.replica.engine.management import types
+from dcanary.replica.state import limits
 from tests.replica.helpers.candid import decode, encode, kind
 
 OTHER = b"\x07" * 29

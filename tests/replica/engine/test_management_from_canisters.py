@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dcanary.replica.engine.costs import APPLICATION
+from dcanary.replica.state.costs import APPLICATION
 from tests.replica.helpers.candid import BLOB, BOOL, NAT, NAT64, PRINCIPAL, TEXT, kind
 
 pytestmark = pytest.mark.replica

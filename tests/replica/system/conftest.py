@@ -11,7 +11,8 @@ import pytest
 
 from dcanary.candid import parse_interface
 from dcanary.replica.api import Ingress, Reject, Reply
-from dcanary.replica.engine import Options, ReplicaEngine, open_engine
+from dcanary.replica.engine import Options, ReplicaEngine
+from dcanary.replica.opening import open_engine
 from dcanary.replica.system import system_canisters
 
 SUBNET = bytes(28) + b"\x02"

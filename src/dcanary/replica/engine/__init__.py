@@ -1,35 +1,10 @@
-"""The execution engine of the embedded replica. The border is `dcanary.replica.api`."""
+"""Rounds, messages and the management canister. The border is `dcanary.replica.api`;
+`dcanary.replica.opening.open_engine` makes an engine."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from dcanary.replica.engine.engine import ReplicaEngine
-from dcanary.replica.engine.errors import EngineFault
 from dcanary.replica.engine.options import DEFAULT_SEED, DEFAULT_START, Options
+from dcanary.replica.state.errors import EngineFault
 
-__all__ = ["EngineFault", "Options", "ReplicaEngine", "open_engine"]
-
-
-def open_engine(
-    state_dir: Path | None,
-    *,
-    seed: bytes | None = None,
-    start_time_ns: int | None = None,
-    cache_dir: Path | None = None,
-    options: Options | None = None,
-) -> ReplicaEngine:
-    """Open the subnet kept in `state_dir` (None: in memory only), or make a new one.
-
-    `seed` (any bytes; random values derive from it) and `start_time_ns` count for a new subnet
-    only. `cache_dir` is the folder of compiled modules, by default in the user's cache folder; it
-    must be private to the user. Raises `EngineFault` when the state folder cannot be used, for
-    instance because another engine has it open.
-    """
-    return ReplicaEngine(
-        state_dir,
-        DEFAULT_SEED if seed is None else seed,
-        DEFAULT_START if start_time_ns is None else start_time_ns,
-        cache_dir,
-        options or Options(),
-    )
+__all__ = ["DEFAULT_SEED", "DEFAULT_START", "EngineFault", "Options", "ReplicaEngine"]

@@ -6,14 +6,11 @@ import hashlib
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
-from dcanary.replica.engine import limits
 from dcanary.replica.engine.blobs import Blobs
-from dcanary.replica.engine.costs import CostTable
-from dcanary.replica.engine.errors import CallError, ErrorCode
-from dcanary.replica.engine.execution.body import Body
-from dcanary.replica.engine.execution.execution import Surroundings
-from dcanary.replica.engine.execution.runtime import Runtime
-from dcanary.replica.engine.state import (
+from dcanary.replica.state import limits
+from dcanary.replica.state.costs import CostTable
+from dcanary.replica.state.errors import CallError, ErrorCode
+from dcanary.replica.state.records import (
     Caller,
     Canister,
     Change,
@@ -23,6 +20,9 @@ from dcanary.replica.engine.state import (
     Status,
     Subnet,
 )
+from dcanary.replica.vm.body import Body
+from dcanary.replica.vm.execution import Surroundings
+from dcanary.replica.vm.runtime import Runtime
 
 
 class Core:
@@ -35,6 +35,9 @@ class Core:
         self.runtime = runtime
         self.blobs = blobs
         self.surroundings = surroundings
+        self.bodies: dict[bytes, Body] = {}
+        """Canister id -> module, memories and instance. A canister without a module and without
+        stable memory has none."""
         self.timers: set[bytes] = set()
         """Canisters whose global timer is set."""
         self.heartbeats: set[bytes] = set()
@@ -59,7 +62,7 @@ class Core:
 
     def body(self, canister: Canister) -> Body:
         """The canister's executable part. Raises `CallError` without a module."""
-        body = canister.body
+        body = self.bodies.get(canister.id)
         if body is None or body.module is None:
             raise CallError(
                 ErrorCode.NO_WASM_MODULE,
@@ -68,9 +71,20 @@ class Core:
             )
         return body
 
+    def put_body(self, canister: Canister, body: Body) -> None:
+        """Make `body` the canister's; the one before is released."""
+        self.drop_body(canister)
+        self.bodies[canister.id] = body
+
+    def drop_body(self, canister: Canister) -> None:
+        """Release the canister's module and memories, if it has any."""
+        old = self.bodies.pop(canister.id, None)
+        if old is not None:
+            old.close()
+
     def index(self, canister: Canister) -> None:
         """Bring the sets of timers, heartbeats and stops up to date for one canister."""
-        body = canister.body
+        body = self.bodies.get(canister.id)
         module = body.module if body else None
         if canister.timer:
             self.timers.add(canister.id)
@@ -101,7 +115,7 @@ class Core:
             total += sum(canister.chunks.values())
         if canister.snapshots:
             total += sum(snapshot.size for snapshot in canister.snapshots.values())
-        body = canister.body
+        body = self.bodies.get(canister.id)
         if body is not None:
             total += body.memory.committed_size + body.stable.size
             if body.module is not None:

@@ -19,26 +19,27 @@ from dcanary.replica.api import (
     Reply,
     RequestState,
     RequestStatus,
+    StateNotWritten,
 )
-from dcanary.replica.engine import limits
 from dcanary.replica.engine.blobs import Blobs
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.errors import CallError, EngineFault, ErrorCode
-from dcanary.replica.engine.execution.execution import Surroundings
-from dcanary.replica.engine.execution.runtime import Runtime
 from dcanary.replica.engine.inputs import Input, Inputs
+from dcanary.replica.engine.journal import Journal
 from dcanary.replica.engine.management.services import check_http_result
 from dcanary.replica.engine.options import Options
-from dcanary.replica.engine.principal import canister_id, default_range
-from dcanary.replica.engine.state import MANAGEMENT, Result, Subnet
-from dcanary.replica.engine.storage import NotWritten, Storage
 from dcanary.replica.engine.worker import Worker
+from dcanary.replica.state import limits
+from dcanary.replica.state.errors import CallError, EngineFault, ErrorCode
+from dcanary.replica.state.principal import canister_id, default_range
+from dcanary.replica.state.records import MANAGEMENT, Result, Subnet
+from dcanary.replica.vm.execution import Surroundings
+from dcanary.replica.vm.runtime import Runtime
 
 T = TypeVar("T")
 
 
 class ReplicaEngine:
-    """Implements `dcanary.replica.api.Engine`. Made by `open_engine`.
+    """Implements `dcanary.replica.api.Engine`. Made by `dcanary.replica.opening.open_engine`.
 
     What the state tree shows (time, request states, canisters) is read without the lock, so that
     clients can poll while a long message runs or a module is compiled.
@@ -46,7 +47,7 @@ class ReplicaEngine:
 
     def __init__(
         self,
-        state_dir: Path | None,
+        journal: Journal | None,
         seed: bytes,
         start_time_ns: int,
         cache_dir: Path | None,
@@ -56,29 +57,25 @@ class ReplicaEngine:
         self._closed = False
         self._options = options
         self._worker = Worker()
-        self._storage: Storage | None = None
+        self._journal = journal
         try:
-            if state_dir is not None:
-                self._storage = Storage(
-                    state_dir, options.fsync, options.subnet_id, options.accept_loss
-                )
             self._worker.run(lambda: self._open(seed, start_time_ns, cache_dir))
         except BaseException:
-            if self._storage is not None:
-                self._storage.close()
+            if self._journal is not None:
+                self._journal.close()
             self._worker.close()
             raise
 
     def _open(self, seed: bytes, start_time_ns: int, cache_dir: Path | None) -> None:
         options = self._options
-        storage = self._storage
+        journal = self._journal
         self._runtime = Runtime(cache_dir, options.portable_memory)
-        blobs = Blobs(storage.blobs_folder if storage else None)
+        blobs = Blobs(journal.blobs_folder if journal else None)
         surroundings = Surroundings(options.subnet_id, options.root_key, options.costs)
         subnet = Subnet(seed, start_time_ns, charged=start_time_ns)
         core = Core(subnet, self._runtime, blobs, surroundings)
-        if storage is not None:
-            loaded = storage.load(core)
+        if journal is not None:
+            loaded = journal.load(core)
             if loaded is not None:
                 core.subnet = loaded
                 for canister in loaded.canisters.values():
@@ -86,14 +83,14 @@ class ReplicaEngine:
         self._core = core
         self._inputs = Inputs(core, options.natives)
         self._pending_seconds = 0.0
-        if storage is not None:
+        if journal is not None:
             begun = time.monotonic()
-            for entry in storage.replay():
+            for entry in journal.replay():
                 # An input that failed when it was live fails the same way again.
                 with contextlib.suppress(Exception):
                     self._inputs.apply(entry)
             self._pending_seconds = time.monotonic() - begun
-            storage.begin_appending(core)
+            journal.begin_appending(core)
 
     # Access --------------------------------------------------------------------------------
 
@@ -110,15 +107,15 @@ class ReplicaEngine:
 
     def _input(self, entry: Input) -> Any:
         """Log an input, then apply it (on the worker)."""
-        if self._storage is not None:
-            self._storage.append(entry)
+        if self._journal is not None:
+            self._journal.append(entry)
         begun = time.monotonic()
         result = self._inputs.apply(entry)
         self._pending_seconds += time.monotonic() - begun
-        storage = self._storage
-        if storage is not None and (
+        journal = self._journal
+        if journal is not None and (
             self._pending_seconds > self._options.replay_seconds
-            or storage.log_size > self._options.log_bytes
+            or journal.log_size > self._options.log_bytes
         ):
             self._pending_seconds = 0.0
             # The input has taken effect and is in the log: a full disk must not make it fail.
@@ -127,8 +124,8 @@ class ReplicaEngine:
         return result
 
     def _checkpoint(self) -> None:
-        if self._storage is not None:
-            self._storage.checkpoint(self._core)
+        if self._journal is not None:
+            self._journal.checkpoint(self._core)
             self._pending_seconds = 0.0
 
     @property
@@ -176,7 +173,7 @@ class ReplicaEngine:
             return error.reject()
         try:
             self._input(self._inputs.ingress(message, target))
-        except NotWritten as error:
+        except StateNotWritten as error:
             # The message was neither recorded nor executed: the sender may try again.
             text = f"the network cannot record the message ({error}): make room on its disk"
             return CallError(ErrorCode.QUEUE_FULL, text).reject()
@@ -244,7 +241,7 @@ class ReplicaEngine:
         found = self._subnet.canisters.get(canister_id)
         if found is None:
             return self._inputs.natives.view(canister_id)
-        body = found.body
+        body = self._core.bodies.get(canister_id)
         module = body.module if body else None
         return CanisterView(
             canister_id=canister_id,
@@ -278,13 +275,13 @@ class ReplicaEngine:
     def stable_memory(self, canister_id: bytes) -> bytes:
         with self._exclusively():
             self._require(canister_id)
-            body = self._subnet.canisters[canister_id].body
+            body = self._core.bodies.get(canister_id)
             return b"" if body is None else self._on_worker(body.stable.content)
 
     def set_stable_memory(self, canister_id: bytes, content: bytes) -> None:
         with self._exclusively():
             self._require(canister_id)
-            if self._subnet.canisters[canister_id].body is None:
+            if canister_id not in self._core.bodies:
                 raise ValueError(f"canister {to_text(canister_id)} has no module installed")
             self._on_worker(lambda: self._input(["set_stable", canister_id, content]))
 
@@ -327,14 +324,13 @@ class ReplicaEngine:
             finally:
                 self._closed = True
                 self._worker.run(self._release)
-                if self._storage is not None:
-                    self._storage.close()
+                if self._journal is not None:
+                    self._journal.close()
                 self._worker.close()
 
     def _release(self) -> None:
-        for canister in self._subnet.canisters.values():
-            if canister.body is not None:
-                canister.body.close()
+        for body in self._core.bodies.values():
+            body.close()
         self._runtime.close()
 
 

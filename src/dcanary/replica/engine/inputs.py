@@ -7,11 +7,11 @@ from typing import Any
 
 from dcanary.replica.api import Ingress, Reject, Reply
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.execution.executor import Executor
+from dcanary.replica.engine.executor import Executor
 from dcanary.replica.engine.management import Management
 from dcanary.replica.engine.native import NativeCanister, Natives
 from dcanary.replica.engine.scheduler import Scheduler
-from dcanary.replica.engine.state import Caller, Origin, Request, Result
+from dcanary.replica.state.records import Caller, Origin, Request, Result
 
 Input = list[Any]
 """Kind and values, as written to the log."""
@@ -86,8 +86,9 @@ class Inputs:
 
     def _set_stable(self, canister_id: bytes, content: bytes) -> None:
         canister = self.core.subnet.canisters[canister_id]
-        if canister.body is not None:
-            canister.body.stable.replace(content)
+        body = self.core.bodies.get(canister.id)
+        if body is not None:
+            body.stable.replace(content)
 
     def _outcall_reply(self, request_id: int, data: bytes) -> None:
         outcall = self.core.subnet.outcalls.pop(request_id)

@@ -16,10 +16,10 @@ from dcanary.candid import CandidError
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import CanisterView, Reject, Reply
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.errors import CallError, ErrorCode
 from dcanary.replica.engine.management import Management
 from dcanary.replica.engine.management.types import CANISTER_ID, SETTINGS_TEXT
-from dcanary.replica.engine.state import Request
+from dcanary.replica.state.errors import CallError, ErrorCode
+from dcanary.replica.state.records import Request
 
 __all__ = ["SETTINGS_TEXT", "CallError", "NativeCall", "NativeCanister", "Natives", "refusal"]
 

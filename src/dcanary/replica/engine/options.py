@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dcanary.replica.engine import limits
-from dcanary.replica.engine.costs import APPLICATION, CostTable
 from dcanary.replica.engine.native import NativeCanister
+from dcanary.replica.state import limits
+from dcanary.replica.state.costs import APPLICATION, CostTable
 
 DEFAULT_START = 1_620_328_630_000_000_000
 """2021-05-06T19:17:10Z, where PocketIC instances begin."""

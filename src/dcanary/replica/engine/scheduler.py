@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject
-from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.errors import ErrorCode
-from dcanary.replica.engine.execution.executor import Executor
+from dcanary.replica.engine.executor import Executor
 from dcanary.replica.engine.management import Management
 from dcanary.replica.engine.native import Natives
-from dcanary.replica.engine.state import MANAGEMENT, Canister, Request, Response, Status
+from dcanary.replica.state import limits
+from dcanary.replica.state.errors import ErrorCode
+from dcanary.replica.state.records import MANAGEMENT, Canister, Request, Response, Status
 
 _CHARGE_PERIOD = 10 * limits.SECOND
 _PRUNE_PERIOD = limits.MINUTE
@@ -88,7 +88,7 @@ class Scheduler:
             if 0 < canister.timer <= now:
                 canister.timer = 0
                 core.index(canister)
-                body = canister.body
+                body = core.bodies.get(canister.id)
                 if body is not None and body.module is not None:
                     entry = "canister_global_timer"
                     if body.module.exports(entry):

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from dcanary.replica.engine import limits
+from dcanary.replica.state import limits
 
 T = TypeVar("T")
 _STACK = 64 * limits.MIB

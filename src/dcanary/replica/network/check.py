@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..certification.keys import SEED_FILE, SubnetKeys
 from ..engine import EngineFault
-from ..engine.storage import check as check_engine
+from ..storage import check as check_engine
 from .files import ENGINE_FOLDER, LOCK_FILE, NetworkError, lock_soon
 
 

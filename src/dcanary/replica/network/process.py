@@ -13,10 +13,11 @@ from pathlib import Path
 
 from ..api import Engine
 from ..certification.keys import SEED_FILE, SubnetKeys, load_or_create_seed
-from ..engine import Options, open_engine
-from ..engine.storage import WrongSubnet
+from ..engine import Options
 from ..http.app import create_app
 from ..node import Node
+from ..opening import open_engine
+from ..storage import WrongSubnet
 from ..system import system_canisters
 from .files import (
     ENGINE_FOLDER,

@@ -14,11 +14,12 @@ from dcanary.candid import principal
 
 from ..api import HttpOutcall, Ingress, Reject, Reply, RequestState
 from ..certification.keys import SubnetKeys
-from ..engine import Options, open_engine
+from ..engine import Options
 from ..http.app import create_app, topology
 from ..network.files import ENGINE_FOLDER
 from ..network.outcalls import Outcalls
 from ..node import Node
+from ..opening import open_engine
 from ..wire.authentication import MAX_INGRESS_TTL_NS
 from ..wire.http_records import encode_outcall_result
 from ..wire.request_id import hash_of_map

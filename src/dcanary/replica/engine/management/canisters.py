@@ -6,10 +6,8 @@ from typing import Any
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
-from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.errors import CallError, ErrorCode
-from dcanary.replica.engine.execution.executor import finish_stopping
+from dcanary.replica.engine.executor import finish_stopping
 from dcanary.replica.engine.management.context import (
     NOTHING,
     Call,
@@ -30,12 +28,14 @@ from dcanary.replica.engine.management.types import (
     PROVISIONAL_CREATE,
     PROVISIONAL_TOP_UP,
 )
-from dcanary.replica.engine.principal import (
+from dcanary.replica.state import limits
+from dcanary.replica.state.errors import CallError, ErrorCode
+from dcanary.replica.state.principal import (
     canister_id,
     canister_number,
     default_range,
 )
-from dcanary.replica.engine.state import Canister, Origin, Status, StopRequest
+from dcanary.replica.state.records import Canister, Origin, Status, StopRequest
 
 
 def _free_id(core: Core) -> bytes:
@@ -146,9 +146,7 @@ def stop_canister(call: Call, arg: dict[str, Any]) -> Reply | None:
 
 def uninstall(core: Core, canister: Canister, reason: str) -> None:
     """Remove code and state; open calls are rejected with `reason`."""
-    if canister.body is not None:
-        canister.body.close()
-        canister.body = None
+    core.drop_body(canister)
     canister.module = b""
     canister.installed = 0
     canister.certified_data = b""
@@ -188,9 +186,7 @@ def delete_canister(call: Call, arg: dict[str, Any]) -> Reply:
             f"Canister {to_text(canister.id)} must be stopped before it is deleted.",
         )
     core = call.core
-    if canister.body is not None:
-        canister.body.close()
-        canister.body = None
+    core.drop_body(canister)
     canister.timer = 0
     core.index(canister)
     del core.subnet.canisters[canister.id]

@@ -7,8 +7,7 @@ from typing import Any
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reply
-from dcanary.replica.engine import limits
-from dcanary.replica.engine.execution.installer import Installation, Mode
+from dcanary.replica.engine.installer import Installation, Mode
 from dcanary.replica.engine.management.context import (
     NOTHING,
     Call,
@@ -25,7 +24,8 @@ from dcanary.replica.engine.management.types import (
     INSTALL_CODE,
     UPLOAD_CHUNK,
 )
-from dcanary.replica.engine.state import Canister
+from dcanary.replica.state import limits
+from dcanary.replica.state.records import Canister
 
 
 def _install(call: Call, canister: Canister, wasm: bytes, arg: dict[str, Any]) -> Reply:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dcanary.candid import Codec
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reply
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.errors import CallError, ErrorCode
-from dcanary.replica.engine.state import Caller, Canister, Change, Origin
-
-if TYPE_CHECKING:
-    from dcanary.replica.engine.execution.installer import Installer
-    from dcanary.replica.engine.execution.queries import Queries
+from dcanary.replica.engine.installer import Installer
+from dcanary.replica.engine.queries import Queries
+from dcanary.replica.state.errors import CallError, ErrorCode
+from dcanary.replica.state.records import Caller, Canister, Change, Origin
 
 
 @dataclass(slots=True)

@@ -7,9 +7,7 @@ from typing import Any
 from dcanary.candid import CandidError
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.errors import CallError, EngineFault, ErrorCode
-from dcanary.replica.engine.execution.installer import Installer
-from dcanary.replica.engine.execution.queries import Queries
+from dcanary.replica.engine.installer import Installer
 from dcanary.replica.engine.management import (
     canisters,
     code,
@@ -19,7 +17,9 @@ from dcanary.replica.engine.management import (
     status,
 )
 from dcanary.replica.engine.management.context import Call, Operation, check_controller
-from dcanary.replica.engine.state import Caller, Canister, Origin, Outcall, Request
+from dcanary.replica.engine.queries import Queries
+from dcanary.replica.state.errors import CallError, EngineFault, ErrorCode
+from dcanary.replica.state.records import Caller, Canister, Origin, Outcall, Request
 
 OPERATIONS: dict[str, Operation] = {
     **canisters.OPERATIONS,

@@ -6,10 +6,7 @@ from typing import Any
 
 from dcanary.candid import CandidError
 from dcanary.replica.api import Reject, Reply
-from dcanary.replica.engine import limits
 from dcanary.replica.engine.core import Core
-from dcanary.replica.engine.errors import CallError, ErrorCode
-from dcanary.replica.engine.execution.queries import Queries
 from dcanary.replica.engine.management.context import Call, Operation, refused, reply
 from dcanary.replica.engine.management.types import (
     HTTP_REQUEST,
@@ -19,7 +16,10 @@ from dcanary.replica.engine.management.types import (
     SUBNET_INFO_REPLY,
     TRANSFORM_ARGS,
 )
-from dcanary.replica.engine.state import Outcall
+from dcanary.replica.engine.queries import Queries
+from dcanary.replica.state import limits
+from dcanary.replica.state.errors import CallError, ErrorCode
+from dcanary.replica.state.records import Outcall
 
 _HEADER_TOTAL = 48 * limits.KIB
 _HEADER_PART = 8 * limits.KIB

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dcanary.replica.api import Reply
-from dcanary.replica.engine import limits
 from dcanary.replica.engine.management.context import NOTHING, Call, Operation, invalid
 from dcanary.replica.engine.management.types import UPDATE_SETTINGS
-from dcanary.replica.engine.state import Canister, Settings
+from dcanary.replica.state import limits
+from dcanary.replica.state.records import Canister, Settings
 
 _RANGES = {
     "compute_allocation": 100,

@@ -6,9 +6,6 @@ from typing import Any
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reply
-from dcanary.replica.engine import limits
-from dcanary.replica.engine.errors import CallError, ErrorCode
-from dcanary.replica.engine.execution.body import Body
 from dcanary.replica.engine.management.canisters import uninstall
 from dcanary.replica.engine.management.context import (
     NOTHING,
@@ -25,7 +22,10 @@ from dcanary.replica.engine.management.types import (
     SNAPSHOTS,
     TAKE_SNAPSHOT,
 )
-from dcanary.replica.engine.state import Canister, Snapshot
+from dcanary.replica.state import limits
+from dcanary.replica.state.errors import CallError, ErrorCode
+from dcanary.replica.state.records import Canister, Snapshot
+from dcanary.replica.vm.body import Body
 
 
 def _find(canister: Canister, snapshot_id: bytes) -> Snapshot:
@@ -129,9 +129,7 @@ def load(call: Call, arg: dict[str, Any]) -> Reply:
     except BaseException:
         body.close()
         raise
-    if canister.body is not None:
-        canister.body.close()
-    canister.body = body
+    core.put_body(canister, body)
     canister.module = module.hash
     canister.installed = core.subnet.now
     canister.certified_data = snapshot.certified_data

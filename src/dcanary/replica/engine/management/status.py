@@ -24,11 +24,11 @@ from dcanary.replica.engine.management.types import (
     METADATA,
     METADATA_REPLY,
 )
-from dcanary.replica.engine.state import Canister, Change
+from dcanary.replica.state.records import Canister, Change
 
 
-def _metrics(canister: Canister) -> dict[str, int]:
-    body = canister.body
+def _metrics(core: Core, canister: Canister) -> dict[str, int]:
+    body = core.bodies.get(canister.id)
     module = body.module if body else None
     return {
         "wasm_memory_size": body.memory.committed_size if body else 0,
@@ -52,7 +52,7 @@ def status_record(core: Core, canister: Canister) -> dict[str, Any]:
         "settings": definite_settings(canister.settings),
         "module_hash": canister.module or None,
         "memory_size": core.memory_usage(canister),
-        "memory_metrics": _metrics(canister),
+        "memory_metrics": _metrics(core, canister),
         "cycles": canister.balance,
         "reserved_cycles": canister.reserved,
         "idle_cycles_burned_per_day": core.idle_per_day(canister),
@@ -123,7 +123,8 @@ def canister_info(call: Call, arg: dict[str, Any]) -> Reply:
 
 def canister_metadata(call: Call, arg: dict[str, Any]) -> Reply:
     canister = call.core.canister(arg["canister_id"])
-    module = canister.body.module if canister.body else None
+    body = call.core.bodies.get(canister.id)
+    module = body.module if body else None
     name = arg["name"]
     if module is None:
         raise refused(f"canister {to_text(canister.id)} has no module")

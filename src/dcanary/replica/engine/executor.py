@@ -1,0 +1,353 @@
+"""Replicated execution: updates, callbacks, heartbeats and timers, with commit and rollback."""
+
+from __future__ import annotations
+
+from dcanary.candid.principal import to_text
+from dcanary.replica.api import Reject, Reply
+from dcanary.replica.engine.core import Core
+from dcanary.replica.state import limits
+from dcanary.replica.state.errors import CallError, ErrorCode
+from dcanary.replica.state.records import (
+    Callback,
+    CallContext,
+    Caller,
+    Canister,
+    Closure,
+    Origin,
+    Request,
+    Response,
+    Status,
+)
+from dcanary.replica.vm import execution as ctx
+from dcanary.replica.vm.body import Body
+from dcanary.replica.vm.execution import Execution
+from dcanary.replica.vm.system_api.calls import discard
+
+EMPTY_REPLY = b"DIDL\0\0"
+"""Candid ()."""
+
+
+class Executor:
+    """Runs messages of one subnet, one after the other."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.instructions = 0
+        """Executed in the current round."""
+
+    # Entry points --------------------------------------------------------------------------
+
+    def request(self, request: Request) -> None:
+        """Execute a call to a canister; every outcome is answered."""
+        try:
+            canister = self._core.canister(request.receiver)
+            self._core.check_running(canister)
+            body = self._core.body(canister)
+            entry, context = _update_entry(canister, body, request.method)
+            prepaid, threshold = self._prepay(canister, body)
+        except CallError as error:
+            self._core.respond(request.caller, error.reject(), request.cycles)
+            return
+        call = self._open_context(canister, request)
+        execution = self._execution(context, canister, body, call, threshold)
+        execution.arg = request.arg
+        execution.caller = request.caller.principal
+        execution.method = request.method
+        execution.available = request.cycles
+        execution.balance -= prepaid
+        self._run(execution, body, entry)
+        self._settle(execution, body, prepaid)
+        if execution.error is None:
+            if context == ctx.REPLICATED_QUERY:
+                body.rollback()
+            self._apply(execution, call)
+        else:
+            self._answer(canister, call, failure(canister, execution.error))
+        self._close_context(canister, call)
+
+    def response(self, response: Response) -> None:
+        """Run the callback of an answered call."""
+        canister = self._core.subnet.canisters.get(response.receiver)
+        if canister is None:
+            return  # deleted in the meantime; the refund is lost with it
+        callback = canister.callbacks.pop(response.callback, None)
+        if callback is None:
+            return
+        _count_down(canister.outstanding, callback.callee)
+        size = len(response.reply) if response.reply is not None else len(response.message)
+        sending = min(self._core.costs.response(size), callback.reserved)
+        canister.balance += response.refund + callback.reserved - sending
+        canister.consumed += sending
+        call = canister.contexts.get(callback.context)
+        if call is None:
+            return
+        call.pending -= 1
+        body = self._core.bodies.get(canister.id)
+        if call.deleted or body is None or body.module is None:
+            self._close_context(canister, call)
+            return
+        self._callback(canister, body, call, callback, response)
+        self._close_context(canister, call)
+
+    def task(self, canister: Canister, entry: str) -> None:
+        """Run a heartbeat or timer; failures go to the canister's log."""
+        try:
+            body = self._core.body(canister)
+            prepaid, threshold = self._prepay(canister, body)
+        except CallError:
+            return  # frozen or emptied canisters skip their tasks
+        caller = Caller(Origin.TASK, b"")
+        call = self._open_context(canister, Request(canister.id, entry, b"", caller, 0))
+        execution = self._execution(ctx.TASK, canister, body, call, threshold)
+        execution.balance -= prepaid
+        self._run(execution, body, entry)
+        self._settle(execution, body, prepaid)
+        if execution.error is None:
+            self._apply(execution, call)
+        self._close_context(canister, call)
+
+    # Running -------------------------------------------------------------------------------
+
+    def _execution(
+        self, context: int, canister: Canister, body: Body, call: CallContext, threshold: int
+    ) -> Execution:
+        return Execution(
+            context=context,
+            canister=canister,
+            memory=body.memory,
+            stable=body.stable,
+            now=self._core.subnet.now,
+            limit=limits.UPDATE_INSTRUCTIONS,
+            surroundings=self._core.surroundings,
+            balance=canister.balance,
+            threshold=threshold,
+            call_context=call,
+            responded=call.responded,
+            counter_base=call.instructions,
+        )
+
+    def _prepay(self, canister: Canister, body: Body) -> tuple[int, int]:
+        """Cycles of a whole message, and the freezing threshold. Raises `CallError` when they
+        are not there."""
+        assert body.module is not None
+        cycles = self._core.costs.execution(limits.UPDATE_INSTRUCTIONS, body.module.parsed.is_64)
+        return cycles, self._core.require(canister, cycles)
+
+    def _run(self, execution: Execution, body: Body, entry: str | Closure) -> None:
+        """Run and commit, or roll back when it traps (`execution.error`)."""
+        canister = execution.canister
+        try:
+            used = body.run(execution, entry)
+        except CallError as error:
+            execution.error = error
+            used = 0
+        if (
+            execution.error is None
+            and execution.context == ctx.UPDATE
+            and 0 < canister.settings.wasm_memory_limit < body.memory.size
+        ):
+            execution.error = CallError(
+                ErrorCode.WASM_MEMORY_LIMIT,
+                f"Canister exceeded its current Wasm memory limit of "
+                f"{canister.settings.wasm_memory_limit} bytes.",
+            )
+        if execution.error is None:
+            if execution.context != ctx.REPLICATED_QUERY:
+                body.commit()
+        else:
+            body.rollback()
+        self.instructions += used
+        if execution.call_context is not None:
+            execution.call_context.instructions += used
+        execution.extra_instructions = used  # now the total, for settling
+        for line in execution.logs:
+            self._core.log(canister, line)
+        if execution.error is not None:
+            self._core.log(canister, b"[TRAP]: " + execution.error.message.encode())
+
+    def _settle(self, execution: Execution, body: Body, prepaid: int) -> None:
+        """Charge what was used; a failed execution keeps nothing else of its balance."""
+        canister = execution.canister
+        assert body.module is not None
+        costs = self._core.costs
+        price = min(
+            costs.execution(execution.extra_instructions, body.module.parsed.is_64), prepaid
+        )
+        if execution.error is None:
+            discard(execution)
+            canister.balance = execution.balance + prepaid - price
+            canister.consumed += price + execution.burned
+        else:
+            canister.balance -= price
+            canister.consumed += price
+
+    def _callback(
+        self,
+        canister: Canister,
+        body: Body,
+        call: CallContext,
+        callback: Callback,
+        response: Response,
+    ) -> None:
+        assert body.module is not None
+        replied = response.reply is not None
+        context = ctx.REPLY if replied else ctx.REJECT
+        threshold = self._core.threshold(canister)
+        execution = self._execution(context, canister, body, call, threshold)
+        execution.arg = response.reply or b""
+        execution.caller = call.caller.principal
+        execution.available = call.cycles
+        execution.refunded = response.refund
+        execution.reject_code = response.reject_code
+        execution.reject_message = response.message
+        prepaid = self._core.costs.execution(limits.UPDATE_INSTRUCTIONS, body.module.parsed.is_64)
+        prepaid = min(prepaid, max(canister.balance, 0))
+        execution.balance -= prepaid
+        self._run(execution, body, callback.on_reply if replied else callback.on_reject)
+        self._settle(execution, body, prepaid)
+        if execution.error is None:
+            self._apply(execution, call)
+            return
+        if callback.on_cleanup is not None:
+            cleanup = self._execution(ctx.CLEANUP, canister, body, call, threshold)
+            cleanup.caller = call.caller.principal
+            cleanup.reject_code = response.reject_code
+            prepaid = min(prepaid, max(canister.balance, 0))
+            cleanup.balance -= prepaid
+            self._run(cleanup, body, callback.on_cleanup)
+            self._settle(cleanup, body, prepaid)
+            if cleanup.error is None:
+                self._apply(cleanup, call)
+        if call.pending == 0 and not call.responded:
+            self._answer(canister, call, failure(canister, execution.error))
+
+    # Effects -------------------------------------------------------------------------------
+
+    def _apply(self, execution: Execution, call: CallContext) -> None:
+        canister = execution.canister
+        if execution.context != ctx.REPLICATED_QUERY:
+            canister.version += 1
+        apply_local_effects(self._core, execution)
+        if execution.context != ctx.CLEANUP:
+            call.cycles = execution.available
+        for outgoing in execution.calls:
+            number = self._core.subnet.next_context
+            self._core.subnet.next_context += 1
+            canister.callbacks[number] = Callback(
+                id=number,
+                context=call.id,
+                callee=outgoing.callee,
+                on_reply=outgoing.on_reply,
+                on_reject=outgoing.on_reject,
+                on_cleanup=outgoing.on_cleanup,
+                cycles=outgoing.cycles,
+                reserved=outgoing.reserved,
+            )
+            canister.outstanding[outgoing.callee] = canister.outstanding.get(outgoing.callee, 0) + 1
+            call.pending += 1
+            self._core.subnet.queue.append(
+                Request(
+                    receiver=outgoing.callee,
+                    method=outgoing.method,
+                    arg=bytes(outgoing.payload),
+                    caller=Caller(Origin.CALL, canister.id, callback=number),
+                    cycles=outgoing.cycles,
+                )
+            )
+        if execution.reply is not None:
+            self._answer(canister, call, Reply(execution.reply))
+        elif execution.reject is not None:
+            rejected = ErrorCode.CANISTER_REJECTED
+            self._answer(
+                canister, call, Reject(rejected.reject_code, execution.reject, rejected.text)
+            )
+
+    def _answer(self, canister: Canister, call: CallContext, answer: Reply | Reject) -> None:
+        call.responded = True
+        refund, call.cycles = call.cycles, 0
+        self._core.respond(call.caller, answer, refund)
+
+    def _open_context(self, canister: Canister, request: Request) -> CallContext:
+        subnet = self._core.subnet
+        call = CallContext(
+            subnet.next_context, request.caller, request.method, request.cycles, subnet.now
+        )
+        subnet.next_context += 1
+        canister.contexts[call.id] = call
+        if request.caller.origin is Origin.INGRESS:
+            result = subnet.results.get(request.caller.request_id)
+            if result is not None:
+                result.state = "processing"
+        return call
+
+    def _close_context(self, canister: Canister, call: CallContext) -> None:
+        """Forget the call once nothing of it is outstanding."""
+        if call.pending:
+            return
+        if not call.responded and call.caller.origin is not Origin.TASK:
+            error = CallError(
+                ErrorCode.DID_NOT_REPLY,
+                f"Error from Canister {to_text(canister.id)}: Canister did not reply to the call.",
+            )
+            self._answer(canister, call, error.reject())
+        canister.contexts.pop(call.id, None)
+        finish_stopping(self._core, canister)
+
+
+def apply_local_effects(core: Core, execution: Execution) -> None:
+    """Certified data and timer of a successful run."""
+    canister = execution.canister
+    if execution.certified_data is not None:
+        canister.certified_data = execution.certified_data
+    if execution.timer is not None:
+        canister.timer = execution.timer
+        core.index(canister)
+
+
+def finish_stopping(core: Core, canister: Canister) -> None:
+    """Let a stopping canister stop when its last call context is gone."""
+    if canister.status is not Status.STOPPING or canister.contexts:
+        return
+    canister.status = Status.STOPPED
+    canister.version += 1
+    stops, canister.stops = canister.stops, []
+    core.index(canister)
+    for stop in stops:
+        core.respond(stop.caller, Reply(EMPTY_REPLY), stop.cycles)
+
+
+def _count_down(counts: dict[bytes, int], key: bytes) -> None:
+    left = counts.get(key, 0) - 1
+    if left > 0:
+        counts[key] = left
+    else:
+        counts.pop(key, None)
+
+
+def failure(canister: Canister, error: CallError) -> Reject:
+    """The reject a caller sees for an error inside of the canister."""
+    return Reject(
+        error.code.reject_code,
+        f"Error from Canister {to_text(canister.id)}: {error.message}",
+        error.code.text,
+    )
+
+
+def _update_entry(canister: Canister, body: Body, method: str) -> tuple[str, int]:
+    assert body.module is not None
+    entry = f"canister_update {method}"
+    if body.module.exports(entry):
+        return entry, ctx.UPDATE
+    entry = f"canister_query {method}"
+    if body.module.exports(entry):
+        return entry, ctx.REPLICATED_QUERY
+    if body.module.exports(f"canister_composite_query {method}"):
+        raise CallError(
+            ErrorCode.COMPOSITE_IN_REPLICATED,
+            f"Composite query {method} of canister {to_text(canister.id)} cannot be called in "
+            "replicated mode",
+        )
+    raise CallError(
+        ErrorCode.METHOD_NOT_FOUND,
+        f"Error from Canister {to_text(canister.id)}: Canister has no update method '{method}'.",
+    )

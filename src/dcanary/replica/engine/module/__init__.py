@@ -1,1 +1,0 @@
-"""Canister modules: parsing, validation, metering, rewriting and compilation."""

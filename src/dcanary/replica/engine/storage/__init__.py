@@ -1,7 +1,0 @@
-"""The state on disk: a checkpoint and the log of inputs after it (see `folder`)."""
-
-from dcanary.replica.engine.storage.check import Checked, check
-from dcanary.replica.engine.storage.damage import Damaged, NotWritten, WrongSubnet
-from dcanary.replica.engine.storage.store import Storage
-
-__all__ = ["Checked", "Damaged", "NotWritten", "Storage", "WrongSubnet", "check"]

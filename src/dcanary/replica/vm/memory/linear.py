@@ -1,0 +1,213 @@
+"""The one interface of a canister's main memory, and its portable implementation.
+
+A linear memory has a committed image and a view that the running instance changes. `commit` makes
+the view the image, `rollback` the image the view. wasmtime gets its memory from here through the
+host memory creator.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from abc import ABC, abstractmethod
+
+from dcanary.replica.state import limits
+from dcanary.replica.state.errors import EngineFault
+
+PROT_NONE, PROT_READ_WRITE = 0, 3
+MAP_SHARED, MAP_PRIVATE, MAP_FIXED = 1, 2, 0x10
+MAP_ANONYMOUS = 0x20 if sys.platform == "linux" else 0x1000
+MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0x40
+MADV_DONTNEED = 4
+_MAP_FAILED = ctypes.c_void_p(-1).value
+
+
+class Libc:
+    """The few C functions that map memory."""
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":
+            raise EngineFault("the replica is not supported yet on Windows; use WSL")
+        library = ctypes.CDLL(None, use_errno=True)
+        self._mmap = library.mmap
+        self._mmap.restype = ctypes.c_void_p
+        self._mmap.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_int64,
+        ]
+        self.munmap = library.munmap
+        self.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self.mprotect = library.mprotect
+        self.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        self.madvise = library.madvise
+        self.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        self.memcmp = library.memcmp
+        self.memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+        self.memcmp.restype = ctypes.c_int
+
+    def mmap(
+        self, address: int | None, size: int, protection: int, flags: int, fd: int, offset: int
+    ) -> int:
+        """Map memory. Raises `EngineFault` with the reason of the operating system."""
+        result = self._mmap(address, size, protection, flags, fd, offset)
+        if result is None or result == _MAP_FAILED:
+            number = ctypes.get_errno()
+            raise EngineFault(f"mapping {size} bytes of memory failed (errno {number})")
+        return int(result)
+
+
+class LinearMemory(ABC):
+    """Main memory of one canister. Sizes and offsets are in bytes."""
+
+    base: int
+    """Address of the view; 0 while no instance exists."""
+    size: int
+    """Current size of the view."""
+    committed_size: int
+    changed: bool
+    """Whether a commit happened since the flag was last cleared (by a checkpoint)."""
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self.base = 0
+        self.size = 0
+        self.committed_size = 0
+        self.changed = True
+
+    @abstractmethod
+    def map_view(self, reserved: int, guard: int) -> int:
+        """Map the view for a new instance; returns how many bytes it may grow to."""
+
+    @abstractmethod
+    def unmap_view(self) -> None:
+        """Forget the view and what it holds beyond the image."""
+
+    @abstractmethod
+    def grow(self, size: int) -> bool:
+        """Make the view `size` bytes big; False when the limit is reached."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make the view's content and size the image's."""
+
+    @abstractmethod
+    def rollback(self) -> bool:
+        """Undo what the view changed. False: the size differs, a new instance is needed."""
+
+    @abstractmethod
+    def write_image(self, offset: int, data: bytes) -> None:
+        """Write into the image (only while there is no view)."""
+
+    @abstractmethod
+    def read_image(self, offset: int, length: int) -> bytes:
+        """Read from the image."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release everything."""
+
+    def set_image_size(self, size: int) -> None:
+        """Set the committed size (only while there is no view); new bytes are zero."""
+        self.committed_size = self.size = size
+
+    def read_view(self, offset: int, length: int) -> bytes:
+        """Read from the view (from the image while there is none)."""
+        if not self.base:
+            return self.read_image(offset, length)
+        return ctypes.string_at(self.base + offset, length)
+
+    def copy_view_to(self, other: LinearMemory) -> None:
+        """Make `other`'s image what this view shows now."""
+        other.set_image_size(self.size)
+        step = limits.MIB
+        zero = bytes(step)
+        for offset in range(0, self.size, step):
+            length = min(step, self.size - offset)
+            block = self.read_view(offset, length)
+            if block != zero[:length]:
+                other.write_image(offset, block)
+
+
+class CopiedMemory(LinearMemory):
+    """Portable: the view is anonymous memory, the image a second copy, compared block by block."""
+
+    BLOCK = 64 * limits.KIB
+
+    def __init__(self, libc: Libc, maximum: int) -> None:
+        super().__init__(maximum)
+        self._libc = libc
+        self._total = 0
+        self._image = libc.mmap(
+            None, maximum, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0
+        )
+
+    def map_view(self, reserved: int, guard: int) -> int:
+        self.unmap_view()
+        capacity = max(reserved, self.maximum)
+        self._total = capacity + guard
+        self.base = self._libc.mmap(
+            None, self._total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0
+        )
+        self.size = self.committed_size
+        if self.size:
+            self._libc.mprotect(self.base, self.size, PROT_READ_WRITE)
+            ctypes.memmove(self.base, self._image, self.size)
+        return capacity
+
+    def unmap_view(self) -> None:
+        if self.base:
+            self._libc.munmap(self.base, self._total)
+            self.base = 0
+        self.size = self.committed_size
+
+    def grow(self, size: int) -> bool:
+        if size > self.maximum:
+            return False
+        if size > self.size:
+            self._libc.mprotect(self.base + self.size, size - self.size, PROT_READ_WRITE)
+            self.size = size
+        return True
+
+    def _differing(self, size: int) -> list[int]:
+        compare = self._libc.memcmp
+        return [
+            offset
+            for offset in range(0, size, self.BLOCK)
+            if compare(self.base + offset, self._image + offset, min(self.BLOCK, size - offset))
+        ]
+
+    def commit(self) -> None:
+        if not self.base:
+            return
+        for offset in self._differing(self.size):
+            length = min(self.BLOCK, self.size - offset)
+            ctypes.memmove(self._image + offset, self.base + offset, length)
+            self.changed = True
+        if self.size != self.committed_size:
+            self.committed_size = self.size
+            self.changed = True
+
+    def rollback(self) -> bool:
+        if not self.base:
+            return True
+        for offset in self._differing(self.committed_size):
+            length = min(self.BLOCK, self.committed_size - offset)
+            ctypes.memmove(self.base + offset, self._image + offset, length)
+        return self.size == self.committed_size
+
+    def write_image(self, offset: int, data: bytes) -> None:
+        ctypes.memmove(self._image + offset, data, len(data))
+        self.changed = True
+
+    def read_image(self, offset: int, length: int) -> bytes:
+        return ctypes.string_at(self._image + offset, length)
+
+    def close(self) -> None:
+        self.unmap_view()
+        if self._image:
+            self._libc.munmap(self._image, self.maximum)
+            self._image = 0

@@ -1,0 +1,319 @@
+"""Linux: the image is a part of a memory file, the view a private mapping of it.
+
+The kernel copies a page on the first write to the view and can list such pages (PAGEMAP_SCAN
+since Linux 6.7; before, from the flags in /proc/self/pagemap), so commit and rollback cost in
+proportion to the pages touched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import struct
+import sys
+from collections.abc import Sequence
+
+from dcanary.replica.state import limits
+from dcanary.replica.vm.memory.linear import (
+    MADV_DONTNEED,
+    MAP_ANONYMOUS,
+    MAP_FIXED,
+    MAP_NORESERVE,
+    MAP_PRIVATE,
+    MAP_SHARED,
+    PROT_NONE,
+    PROT_READ_WRITE,
+    CopiedMemory,
+    Libc,
+    LinearMemory,
+)
+
+if sys.platform == "linux":
+    import fcntl
+
+_SLOT = 8 * limits.GIB
+_PAGEMAP_SCAN = (3 << 30) | (96 << 16) | (ord("f") << 8) | 16
+_CATEGORY_FILE, _CATEGORY_PRESENT, _CATEGORY_SWAPPED = 4, 8, 16
+_REGIONS = 1024
+_ARGUMENT = struct.Struct("<12Q")
+_ROLLBACK_REGIONS = 512
+"""With more dirty regions than this, dropping the whole view is cheaper than copying back."""
+_SCANS_BEFORE_DROP = 100
+_IMAGE_STEP = 1 * limits.MIB
+
+
+class PageScanner:
+    """Finds the pages of a private file mapping that were written to, by PAGEMAP_SCAN."""
+
+    def __init__(self) -> None:
+        self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+        self._vector = (ctypes.c_uint64 * (3 * _REGIONS))()
+        self._address = ctypes.addressof(self._vector)
+
+    def private_regions(self, base: int, size: int) -> list[tuple[int, int]]:
+        """(start, end) addresses of runs of pages that are no longer the file's."""
+        out: list[tuple[int, int]] = []
+        start, end = base, base + size
+        while True:
+            argument = bytearray(
+                _ARGUMENT.pack(
+                    96,
+                    0,
+                    start,
+                    end,
+                    0,
+                    self._address,
+                    _REGIONS,
+                    0,
+                    _CATEGORY_FILE,  # inverted: anonymous
+                    _CATEGORY_FILE,
+                    _CATEGORY_PRESENT | _CATEGORY_SWAPPED,
+                    0,
+                )
+            )
+            count = fcntl.ioctl(self._pagemap, _PAGEMAP_SCAN, argument, True)
+            if count:
+                values = self._vector[: 3 * count]
+                out.extend(zip(values[0::3], values[1::3], strict=True))
+            walked = int.from_bytes(argument[32:40], "little")
+            if walked >= end or count < _REGIONS:
+                return out
+            start = walked
+
+    def close(self) -> None:
+        os.close(self._pagemap)
+
+
+class FlagScanner:
+    """The same for older kernels: reads the flags of every page."""
+
+    _WRITTEN = re.compile(rb"[\x40-\x5f\x80-\x9f]+", re.S)
+    """Highest byte of an entry: present or swapped, and not of a file."""
+
+    def __init__(self) -> None:
+        self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+
+    def private_regions(self, base: int, size: int) -> list[tuple[int, int]]:
+        """(start, end) addresses of runs of pages that are no longer the file's."""
+        flags = os.pread(self._pagemap, (size >> 12) * 8, (base >> 12) * 8)[7::8]
+        return [
+            (base + (found.start() << 12), base + (found.end() << 12))
+            for found in self._WRITTEN.finditer(flags)
+        ]
+
+    def close(self) -> None:
+        os.close(self._pagemap)
+
+
+class Arena:
+    """One memory file for all canisters: a window of 8 GiB (sparse) each."""
+
+    def __init__(self, libc: Libc, scanner: PageScanner | FlagScanner) -> None:
+        self.libc = libc
+        self.scanner = scanner
+        self.fd = os.memfd_create("canister-memory", os.MFD_CLOEXEC)
+        self._slots = 0
+        self._free: list[int] = []
+        self._fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+        self._fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+
+    def allocate(self) -> int:
+        """Offset of a zeroed window in the file."""
+        if self._free:
+            return self._free.pop()
+        offset = self._slots * _SLOT
+        self._slots += 1
+        os.ftruncate(self.fd, self._slots * _SLOT)
+        return offset
+
+    def punch(self, offset: int, length: int) -> None:
+        """Zero a part of the file and give its memory back."""
+        if length:
+            self._fallocate(self.fd, 3, offset, length)  # PUNCH_HOLE | KEEP_SIZE
+
+    def release(self, offset: int) -> None:
+        self.punch(offset, _SLOT)
+        self._free.append(offset)
+
+    def close(self) -> None:
+        os.close(self.fd)
+        self.scanner.close()
+
+
+class MappedMemory(LinearMemory):
+    """See the module's docstring."""
+
+    def __init__(self, arena: Arena, maximum: int) -> None:
+        super().__init__(maximum)
+        self._arena = arena
+        self._libc = arena.libc
+        self._offset = arena.allocate()
+        self._total = 0
+        self._shared = 0
+        self._shared_size = 0
+        self._hot: int | None = None
+        self._scans = 0
+        self._closed = False
+
+    def _share(self, size: int) -> None:
+        """Have the image mapped up to `size`."""
+        if size <= self._shared_size:
+            return
+        size = -(-size // _IMAGE_STEP) * _IMAGE_STEP
+        if self._shared:
+            self._libc.munmap(self._shared, self._shared_size)
+            self._shared = 0
+        self._shared = self._libc.mmap(
+            None, size, PROT_READ_WRITE, MAP_SHARED | MAP_NORESERVE, self._arena.fd, self._offset
+        )
+        self._shared_size = size
+
+    def map_view(self, reserved: int, guard: int) -> int:
+        self.unmap_view()
+        capacity = max(reserved, self.maximum)
+        self._total = capacity + guard
+        self.base = self._libc.mmap(
+            None, self._total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0
+        )
+        self._libc.mmap(
+            self.base,
+            self.maximum,
+            PROT_NONE,
+            MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED,
+            self._arena.fd,
+            self._offset,
+        )
+        self.size = self.committed_size
+        if self.size:
+            self._libc.mprotect(self.base, self.size, PROT_READ_WRITE)
+        self._hot = None
+        return capacity
+
+    def unmap_view(self) -> None:
+        if self.base:
+            self._libc.munmap(self.base, self._total)
+            self.base = 0
+        self.size = self.committed_size
+
+    def grow(self, size: int) -> bool:
+        if size > self.maximum:
+            return False
+        if size > self.size:
+            self._libc.mprotect(self.base + self.size, size - self.size, PROT_READ_WRITE)
+            self.size = size
+        return True
+
+    def commit(self) -> None:
+        size = self.size
+        if not self.base or not size:
+            return
+        if size > self._shared_size:
+            self._share(size)
+        base, shared, move = self.base, self._shared, ctypes.memmove
+        pages = 0
+        for start, end in self._arena.scanner.private_regions(base, size):
+            move(shared + (start - base), start, end - start)
+            pages += (end - start) >> 12
+        if pages or size != self.committed_size:
+            self.changed = True
+        self.committed_size = size
+        # Private pages stay: the next message will likely write them again. A set that has
+        # grown far beyond that is dropped, as every commit copies all of it.
+        if self._hot is None:
+            self._hot = pages
+            return
+        self._scans += 1
+        if pages > 2 * self._hot + 16 or self._scans >= _SCANS_BEFORE_DROP:
+            self._libc.madvise(base, size, MADV_DONTNEED)
+            self._hot = None
+            self._scans = 0
+
+    def rollback(self) -> bool:
+        size = self.size
+        if not self.base or not size:
+            return True
+        base, shared, move = self.base, self._shared, ctypes.memmove
+        regions = self._arena.scanner.private_regions(base, size)
+        if size != self.committed_size:
+            return False
+        if self._shared_size < size or len(regions) > _ROLLBACK_REGIONS:
+            self._libc.madvise(base, size, MADV_DONTNEED)
+            self._hot = None
+        else:
+            for start, end in regions:
+                move(start, shared + (start - base), end - start)
+        return True
+
+    def write_image(self, offset: int, data: bytes) -> None:
+        self._share(offset + len(data))
+        ctypes.memmove(self._shared + offset, data, len(data))
+        self.changed = True
+
+    def read_image(self, offset: int, length: int) -> bytes:
+        self._share(offset + length)
+        return ctypes.string_at(self._shared + offset, length)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self.unmap_view()
+        if self._shared:
+            self._libc.munmap(self._shared, self._shared_size)
+            self._shared = 0
+            self._shared_size = 0
+        self._arena.release(self._offset)
+
+
+class MemoryFactory:
+    """Makes linear memories of the best kind this machine has."""
+
+    def __init__(
+        self,
+        portable: bool = False,
+        scanners: Sequence[type[PageScanner] | type[FlagScanner]] = (PageScanner, FlagScanner),
+    ) -> None:
+        self._libc = Libc()
+        self._arena: Arena | None = None
+        if sys.platform != "linux" or portable:
+            return
+        for scanner in scanners:
+            try:
+                self._arena = Arena(self._libc, scanner())
+            except OSError:
+                continue
+            if self._works():
+                return
+            self._arena.close()
+            self._arena = None
+
+    @property
+    def kind(self) -> str:
+        return "mapped" if self._arena else "copied"
+
+    def _works(self) -> bool:
+        """Whether the kernel lists privately written pages as expected."""
+        assert self._arena is not None
+        memory = MappedMemory(self._arena, limits.MIB)
+        try:
+            memory.set_image_size(2 * limits.OS_PAGE)
+            memory.map_view(limits.MIB, 0)
+            ctypes.memset(memory.base + limits.OS_PAGE, 1, 1)
+            found = self._arena.scanner.private_regions(memory.base, memory.size)
+            return found == [(memory.base + limits.OS_PAGE, memory.base + 2 * limits.OS_PAGE)]
+        except OSError:
+            return False
+        finally:
+            memory.close()
+
+    def make(self, maximum: int) -> LinearMemory:
+        """A new, empty memory that may grow to `maximum` bytes."""
+        if self._arena is not None:
+            return MappedMemory(self._arena, maximum)
+        return CopiedMemory(self._libc, maximum)
+
+    def close(self) -> None:
+        if self._arena is not None:
+            self._arena.close()
+            self._arena = None

@@ -1,0 +1,1 @@
+"""Canister modules: the rules they must keep, metering, compilation and its cache."""
