@@ -1,5 +1,6 @@
 """Pushes become signed deliveries that arrive once the receiver takes them."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 
-from dcanary.forge import Forge, ForgeError
+from dcanary.forge import Delivery, Forge, ForgeError
+from dcanary.forge.sender import Sender
+from dcanary.forge.webhooks import Webhook
 from tests.forge.conftest import Receiver, WorkingCopy, settled, wait_for
+from tests.replica.helpers.proxies import PROXIES, set_proxies
 
 SECRET = "a secret of the demo repository"
 
@@ -296,3 +300,25 @@ def test_a_webhook_needs_a_repository_and_a_secret(forge: Forge, receiver: Recei
     forge.create_repository("other")
     with pytest.raises(ForgeError, match="needs a secret"):
         forge.set_webhook("other", receiver.url(), "")
+
+
+@pytest.mark.parametrize("settings", PROXIES.values(), ids=PROXIES)
+def test_a_delivery_to_this_machine_takes_no_proxy(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    set_proxies(monkeypatch, settings)
+    delivery = Delivery(
+        "1", "demo", "push", "refs/heads/main", "", "", "queued", 0, None, "", "", 0.0, 0.0
+    )
+
+    async def post(url: str) -> Delivery:
+        sender = Sender(5)
+        try:
+            return await sender.send(delivery, Webhook(url, SECRET.encode()), b"{}")
+        finally:
+            await sender.close()
+
+    assert asyncio.run(post(receiver.url())).status == 202
+    outside = asyncio.run(post("http://forge.invalid/"))
+    assert outside.status is None
+    assert "could not be reached" in outside.error

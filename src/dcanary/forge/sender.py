@@ -32,19 +32,28 @@ def request_of(webhook: Webhook, headers: dict[str, str], body: bytes) -> httpx.
     return httpx.Request("POST", url, headers=headers, content=body, extensions=extensions)
 
 
+class ProxyUnusable(RuntimeError):
+    """The proxy settings of the environment are not supported, or wrong."""
+
+
 class Sender:
     """Sends deliveries over HTTP; close it when done. Follows no redirects."""
 
     def __init__(self, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        limits = httpx.Limits(max_connections=16)
         self._timeout = timeout_seconds
         # Proxies of the environment are for the outside: this machine is reached directly.
-        self._local = httpx.AsyncClient(timeout=timeout_seconds, limits=limits, trust_env=False)
-        self._outside = httpx.AsyncClient(timeout=timeout_seconds, limits=limits)
+        self._local = self._new_client(trust_env=False)
+        self._outside: httpx.AsyncClient | None = None
+
+    def _new_client(self, *, trust_env: bool) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=16)
+        return httpx.AsyncClient(timeout=self._timeout, limits=limits, trust_env=trust_env)
 
     async def close(self) -> None:
+        """Close all connections."""
         await self._local.aclose()
-        await self._outside.aclose()
+        if self._outside is not None:
+            await self._outside.aclose()
 
     async def send(self, delivery: Delivery, webhook: Webhook, body: bytes) -> Delivery:
         """Post a delivery once; the delivery with what came of it."""
@@ -68,13 +77,28 @@ class Sender:
                 text = await _beginning(response)
             finally:
                 await response.aclose()
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ProxyUnusable) as error:
             reason = str(error) or type(error).__name__
             return unanswered(delivery, f"{webhook.url} could not be reached: {reason}")
         return answered(delivery, response.status_code, text)
 
     def _client(self, host: str) -> httpx.AsyncClient:
-        return self._local if host in ("127.0.0.1", "::1") else self._outside
+        """The client for a host. Raises ProxyUnusable.
+
+        The one for the outside is made when first needed: a proxy setting that cannot be used then
+        fails what would use it, not the start of the forge.
+        """
+        if host in ("127.0.0.1", "::1"):
+            return self._local
+        if self._outside is None:
+            try:
+                self._outside = self._new_client(trust_env=True)
+            except (ImportError, ValueError, httpx.InvalidURL) as error:
+                raise ProxyUnusable(
+                    "the proxy that the environment names (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) "
+                    f"cannot be used: {error}"
+                ) from error
+        return self._outside
 
 
 async def _beginning(response: httpx.Response) -> str:

@@ -25,6 +25,7 @@ from tests.replica.helpers.certificates import hash_of
 from tests.replica.helpers.client import Client, Signer
 from tests.replica.helpers.deploy import agent_of, create, install
 from tests.replica.helpers.motoko import COUNTER, COUNTER_DID, compile_motoko
+from tests.replica.helpers.proxies import PROXIES, set_proxies
 
 pytestmark = [
     pytest.mark.replica,
@@ -56,6 +57,17 @@ def test_a_network_starts_is_found_and_stops(folder: Path) -> None:
     assert not (folder / INFO_FILE).exists()
     with pytest.raises(ProcessLookupError):
         os.kill(running.pid, 0)
+
+
+@pytest.mark.parametrize("settings", PROXIES.values(), ids=PROXIES)
+def test_a_network_starts_whatever_the_proxy_settings(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    set_proxies(monkeypatch, settings)
+    running = network.start(folder)
+    assert network.status(folder) == running
+    assert httpx.get(running.url + "/health", trust_env=False).status_code == 200
+    assert "Traceback" not in (folder / LOG_FILE).read_text()
 
 
 def test_a_port_in_use_is_a_clear_error(folder: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from dcanary.replica.certification.keys import SubnetKeys
 from dcanary.replica.network.outcalls import MAX_RESPONSE, Outcalls, check
 from dcanary.replica.node import Node
 from tests.replica.helpers.memory_engine import MemoryEngine
+from tests.replica.helpers.proxies import PROXIES, set_proxies
 
 RESULT = Types.Record(
     {
@@ -150,3 +151,21 @@ def test_a_site_that_cannot_be_reached_is_a_transient_rejection() -> None:
     answer = answer_to(outcall("http://127.0.0.1:9/"))
     assert isinstance(answer, Reject)
     assert answer.code == 2
+
+
+@pytest.mark.parametrize("settings", PROXIES.values(), ids=PROXIES)
+def test_this_machine_is_reached_without_the_proxy(
+    site: str, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    set_proxies(monkeypatch, settings)
+    assert reply_to(outcall(site + "/"))["status"] == 200
+
+
+def test_a_proxy_that_cannot_be_used_rejects_the_outcall_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_proxies(monkeypatch, PROXIES["socks"])
+    answer = answer_to(outcall("https://example.invalid/"))
+    assert isinstance(answer, Reject)
+    assert answer.code == 2
+    assert "ALL_PROXY" in answer.message

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ..engine import EngineFault
 from . import NetworkError, serve
+from .guard import raise_descriptor_limit
+from .quiet import quieten
 
 
 def main() -> int:
@@ -24,6 +26,8 @@ def main() -> int:
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    quieten()
+    raise_descriptor_limit()
     try:
         serve(
             options.state_dir,

@@ -103,13 +103,55 @@ def perform(client: httpx.Client, outcall: HttpOutcall) -> Reply | Reject:
         return _refusal(_SYS_TRANSIENT, f"Connecting to {outcall.url} failed: {error}")
 
 
+class Clients:
+    """HTTP clients: through the proxies of the environment, but never to this machine."""
+
+    def __init__(self) -> None:
+        self._direct = self._client(trust_env=False)
+        self._outside: httpx.Client | None = None
+        self._guard = threading.Lock()
+
+    @staticmethod
+    def _client(*, trust_env: bool) -> httpx.Client:
+        return httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=trust_env)
+
+    def to(self, host: str) -> httpx.Client:
+        """The client for a host. Raises ProxyUnusable.
+
+        The one for the outside is made when first needed: a proxy setting that cannot be used then
+        fails the outcalls that would use it, not the start of the network.
+        """
+        if _is_loopback(host):
+            return self._direct
+        with self._guard:
+            if self._outside is None:
+                try:
+                    self._outside = self._client(trust_env=True)
+                except (ImportError, ValueError, httpx.InvalidURL) as error:
+                    raise ProxyUnusable(
+                        "the proxy that the environment names (HTTPS_PROXY, ALL_PROXY) cannot be "
+                        f"used: {error}"
+                    ) from error
+            return self._outside
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._direct.close()
+        if self._outside is not None:
+            self._outside.close()
+
+
+class ProxyUnusable(RuntimeError):
+    """The proxy settings of the environment are not supported, or wrong."""
+
+
 class Outcalls:
     """Performs the pending outcalls of a live node, each once."""
 
     def __init__(self, node: Node, *, allow_http_loopback: bool) -> None:
         self._node = node
         self._allow_http_loopback = allow_http_loopback
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        self._clients = Clients()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="outcall")
         self._taken: set[int] = set()
         self._guard = threading.Lock()
@@ -129,7 +171,7 @@ class Outcalls:
     def _one(self, outcall: HttpOutcall) -> None:
         try:
             answer = check(outcall, allow_http_loopback=self._allow_http_loopback)
-            result = perform(self._client, outcall) if answer is None else answer
+            result = self._perform(outcall) if answer is None else answer
             self._answer(outcall.request_id, result)
         except (KeyError, NodeStopped):
             log.info("outcall %d is no longer waited for", outcall.request_id)
@@ -146,8 +188,15 @@ class Outcalls:
             except StateNotWritten:
                 time.sleep(UNWRITTEN_SECONDS)
 
+    def _perform(self, outcall: HttpOutcall) -> Reply | Reject:
+        try:
+            client = self._clients.to(urlsplit(outcall.url).hostname or "")
+        except ProxyUnusable as error:
+            return _refusal(_SYS_TRANSIENT, f"Connecting to {outcall.url} failed: {error}")
+        return perform(client, outcall)
+
     def close(self) -> None:
         """Stop taking outcalls; those under way are abandoned."""
         self._node.on_outcalls = None
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        self._clients.close()

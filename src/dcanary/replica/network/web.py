@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Generator
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from .guard import BACKLOG, GuardedProtocol, sweep
+
+QUEUED = 1024
+"""Connections that the system keeps until they are accepted, `BACKLOG` at a time."""
 
 
 class WebServer(uvicorn.Server):
@@ -18,14 +24,16 @@ class WebServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="h11",
+                http=GuardedProtocol,
                 ws="none",
                 lifespan="off",
+                log_config=None,  # the program's own: uvicorn's writes past its filters
                 log_level="warning",
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=3,
+                backlog=BACKLOG,
             )
         )
         self._on_listening = on_listening
@@ -38,8 +46,16 @@ class WebServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then tell."""
         await super().startup(sockets)
+        for sock in sockets or ():
+            sock.listen(QUEUED)
+        self._sweeper = asyncio.create_task(sweep(self.server_state.connections))
         if self.started and self._on_listening is not None:
             self._on_listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening and close connections."""
+        self._sweeper.cancel()
+        await super().shutdown(sockets)
 
 
 def bind(host: str, port: int) -> socket.socket:

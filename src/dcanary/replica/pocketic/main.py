@@ -58,8 +58,12 @@ def main() -> int:
         print(f"error: cannot create {port_file}: {error.strerror}", file=sys.stderr)
         return 1
     # Not before: clients start a server for each instance, and most end here at once.
+    from ..network.guard import raise_descriptor_limit
+    from ..network.quiet import quieten
     from .process import run
 
+    quieten()
+    raise_descriptor_limit()
     try:
         return run(options.ip_addr, options.port, port_file, options.ttl, options.cache_dir)
     finally:
