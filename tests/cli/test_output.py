@@ -20,6 +20,16 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
 
+class Said:
+    """An answer of a canister."""
+
+    def text(self) -> str:
+        return HOSTILE
+
+    def json(self) -> object:
+        return HOSTILE
+
+
 def everything(output: Output) -> None:
     """Print by every way there is."""
     output.say(HOSTILE)
@@ -27,7 +37,7 @@ def everything(output: Output) -> None:
     output.record({"id": HOSTILE, "list": [HOSTILE], "case": {"Failed": HOSTILE}}, "id")
     output.table([{"id": HOSTILE, "x": {HOSTILE: [HOSTILE]}}], ["id:id", "x"], "")
     output.table([], ["id"], HOSTILE)
-    output.value(HOSTILE)
+    output.answer(Said())
     output.text(HOSTILE)
     output.piece(HOSTILE)
     output.error(HOSTILE, "failed", {"kind": HOSTILE})

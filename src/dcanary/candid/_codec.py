@@ -12,7 +12,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["decoding", "encoding", "errors", "principals", "readers", "types", "wire"]
+__all__ = [
+    "decoding",
+    "did",
+    "encoding",
+    "errors",
+    "principals",
+    "readers",
+    "text_parser",
+    "textual",
+    "types",
+    "wire",
+]
 
 _PACKAGE = "dcanary.candid._guest"
 _FOLDER = Path(__file__).resolve().parent.parent / "wasm" / "guest" / "kybra"
@@ -28,17 +39,23 @@ def _load(name: str) -> Any:
 
 if TYPE_CHECKING:
     from dcanary.wasm.guest.kybra import _decode as decoding
+    from dcanary.wasm.guest.kybra import _did as did
     from dcanary.wasm.guest.kybra import _encode as encoding
     from dcanary.wasm.guest.kybra import _errors as errors
     from dcanary.wasm.guest.kybra import _principal as principals
     from dcanary.wasm.guest.kybra import _readers as readers
+    from dcanary.wasm.guest.kybra import _text_parser as text_parser
+    from dcanary.wasm.guest.kybra import _textual as textual
     from dcanary.wasm.guest.kybra import _types as types
     from dcanary.wasm.guest.kybra import _wire as wire
 else:
     decoding = _load("_decode")
+    did = _load("_did")
     encoding = _load("_encode")
     errors = _load("_errors")
     principals = _load("_principal")
     readers = _load("_readers")
+    text_parser = _load("_text_parser")
+    textual = _load("_textual")
     types = _load("_types")
     wire = _load("_wire")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.client.errors import ConfigError
 
 
 @click.group()
@@ -16,31 +12,20 @@ def canister() -> None:
     """Call canisters and read what the network certifies of them."""
 
 
-def json_arguments(text: str) -> list[Any]:
-    """A JSON list as the arguments of a call. Raises ConfigError."""
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"the arguments are not a JSON list: {error}") from None
-    if not isinstance(values, list):
-        raise ConfigError("the arguments are not a JSON list", """such as '["text", 3]' or '[]'""")
-    return values
-
-
 @canister.command()
 @click.argument("principal")
 @click.argument("method")
-@click.argument("arguments", default="[]")
+@click.argument("arguments", default="()")
 @pass_context
 def call(context: Context, principal: str, method: str, arguments: str) -> None:
-    """Call METHOD with ARGUMENTS, a JSON list such as '["text", 3]'.
+    """Call METHOD with ARGUMENTS in Candid's textual form, such as '("text", 3, blob "\\00")'.
 
-    Types come from the canister's own certified interface.
+    Types come from the canister's own certified interface. ARGUMENTS may also be a JSON array such
+    as '["text", 3]'; with --json the answer is JSON.
     """
-    from dcanary.client.actor import Actor
+    from dcanary.cli.operations.calls import call as call_method
 
-    actor = Actor.from_metadata(context.system.connection, principal)
-    context.output.value(actor.call(method, *json_arguments(arguments)))
+    context.output.answer(call_method(context.system.connection, principal, method, arguments))
 
 
 @canister.command()

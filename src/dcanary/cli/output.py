@@ -12,12 +12,20 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import click
 
 from dcanary.cli import tables
 from dcanary.cli.display import harmless, harmless_lines
+
+
+class Answer(Protocol):
+    """Values that have a text for people and a JSON for programs."""
+
+    def text(self) -> str: ...
+
+    def json(self) -> object: ...
 
 
 def plain(value: Any) -> Any:
@@ -135,12 +143,12 @@ class Output:
         """One JSON value, exact."""
         click.echo(json.dumps(plain(value), indent=2))
 
-    def value(self, value: object) -> None:
-        """A bare value, such as the answer of a canister."""
+    def answer(self, answer: Answer) -> None:
+        """The answer of a canister."""
         if self.as_json:
-            self.json(value)
+            self.json(answer.json())
         else:
-            self._out(str(value))
+            self._out(answer.text())
 
     def text(self, text: str) -> None:
         """Text of many lines that is the answer itself, such as an interface; no JSON of it."""

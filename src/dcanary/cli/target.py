@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from dcanary.cli.canister import json_arguments
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
 from dcanary.cli.paging import page, paged, show
@@ -83,17 +82,20 @@ def show_target(context: Context, name: str) -> None:
 @target.command()
 @click.argument("name")
 @click.argument("method")
-@click.argument("arguments", default="[]")
+@click.argument("arguments", default="()")
 @pass_context
 def call(context: Context, name: str, method: str, arguments: str) -> None:
-    """Call METHOD of the target's canister; ARGUMENTS is a JSON list such as '["text", 3]'."""
-    from dcanary.client.actor import Actor
+    """Call METHOD of the target's canister with ARGUMENTS such as '("text", 3)'.
+
+    As canister call does.
+    """
+    from dcanary.cli.operations.calls import call as call_method
 
     found = context.system.deployment.get_target(name)
     if found["canister"] is None:
         raise ClientError(f"{name} has no canister yet", "its first release creates one")
-    actor = Actor.from_metadata(context.system.connection, found["canister"])
-    context.output.value(actor.call(method, *json_arguments(arguments)))
+    connection = context.system.connection
+    context.output.answer(call_method(connection, found["canister"], method, arguments))
 
 
 def _control(context: Context, method: str, name: str, done: str) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dcanary.candid import Interface, parse_interface
+from dcanary.candid import Interface, Method, parse_interface
 from dcanary.client import principal
 from dcanary.client.errors import ClientError, NetworkError, RefusedError
 from dcanary.client.transport import Connection
@@ -47,29 +47,39 @@ class Actor:
 
         Raises ClientError when there is no such method or an argument does not fit its type.
         """
-        signature = self.interface.methods.get(method)
-        if signature is None:
-            raise ClientError(
-                f"canister {self.canister} has no method {method}",
-                f"it has: {', '.join(sorted(self.interface.methods))}",
-            )
+        signature = self.signature(method)
         try:
             arg = signature.encode(args)
         except (TypeError, ValueError) as error:
             raise ClientError(f"{method}: argument does not fit: {error}") from None
+        values = self.exchange(method, arg, certified=certified)
+        if not values:
+            return None
+        return values[0] if len(values) == 1 else tuple(values)
+
+    def signature(self, method: str) -> Method:
+        """Raises ClientError when the interface has no such method."""
+        found = self.interface.methods.get(method)
+        if found is None:
+            raise ClientError(
+                f"canister {self.canister} has no method {method}",
+                f"it has: {', '.join(sorted(self.interface.methods))}",
+            )
+        return found
+
+    def exchange(self, method: str, arg: bytes, *, certified: bool = False) -> list[Any]:
+        """Values of the reply to an encoded argument. Raises ClientError."""
+        signature = self.signature(method)
         if signature.is_query and not certified:
             reply = self.connection.query(self.raw, method, arg)
         else:
             reply = self.connection.update(self.raw, method, arg)
         try:
-            values = signature.decode(reply)
+            return signature.decode(reply)
         except (TypeError, ValueError) as error:
             raise NetworkError(
                 f"{method}: the reply does not fit the interface: {error}", self.misfit
             ) from None
-        if not values:
-            return None
-        return values[0] if len(values) == 1 else tuple(values)
 
     def ask(self, method: str, *args: Any, certified: bool = False) -> Any:
         """Like `call`, for methods that answer `Ok | Err`: the value of Ok, or RefusedError."""
