@@ -5,31 +5,109 @@ that made it (order of a folder, clock, umask, user) can reach a build.
 """
 
 import io
+import os
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 
 FILE, PROGRAM, LINK = "100644", "100755", "120000"
+_SHOWN_CHARS = 80
 
 
 class SourceError(Exception):
-    """The source of a job cannot be had. Nothing is known about the stage."""
+    """The source of a job cannot be had. Which kind says what follows from it."""
 
 
-@dataclass(frozen=True, order=True)
+class SourceFailure(SourceError):
+    """The commit is such that no executor can build it. The text is the same for all of them.
+
+    It is attested to, so that operators agree on it: no path of this machine, no time, no address
+    and no words of another program may be in it.
+    """
+
+
+class SourceUnavailable(SourceError):
+    """A server, the network or this machine's disk does not do its part now."""
+
+
+class SourceUnable(SourceError):
+    """This executor is not made for this source: another one may be."""
+
+
+class Content(Protocol):
+    """Bytes of one file of the tree."""
+
+    @property
+    def size(self) -> int: ...
+
+    def open(self) -> BinaryIO:
+        """A new stream over the bytes, which the caller closes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Held:
+    """Content in memory."""
+
+    bytes_: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.bytes_)
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.bytes_)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Content in a part of a file that outlives its name."""
+
+    file: BinaryIO
+    offset: int
+    size: int
+
+    def open(self) -> BinaryIO:
+        return io.BufferedReader(_Part(self.file.fileno(), self.offset, self.size))
+
+
+class _Part(io.RawIOBase):
+    """A part of an open file, read without moving the position that others share."""
+
+    def __init__(self, descriptor: int, offset: int, size: int) -> None:
+        self._descriptor, self._offset, self._left = descriptor, offset, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = os.pread(self._descriptor, min(len(buffer), self._left), self._offset)
+        buffer[: len(chunk)] = chunk
+        self._offset += len(chunk)
+        self._left -= len(chunk)
+        return len(chunk)
+
+
+@dataclass(frozen=True)
 class Entry:
     """One file of the tree. `mode` is Git's; the content of a LINK is where it points to."""
 
     path: str
     mode: str
-    content: bytes
+    content: Content
+
+    def read(self) -> bytes:
+        """All of the content."""
+        with self.content.open() as stream:
+            return stream.read()
 
 
 def write_source(entries: Iterable[Entry], commit_time: int, into: Path) -> None:
     """Write the tar file. Of two entries with one path, the later one counts.
 
-    Raises SourceError for a path that is not below the tree or that lies behind a link.
+    Raises SourceFailure for a path that is not below the tree or that lies behind a link.
     """
     chosen = {entry.path: entry for entry in entries}
     links = {path for path, entry in chosen.items() if entry.mode == LINK}
@@ -38,7 +116,7 @@ def write_source(entries: Iterable[Entry], commit_time: int, into: Path) -> None
         check_path(path)
         parents = _parents(path)
         if links & parents or chosen.keys() & parents:
-            raise SourceError(f"{path!r} lies behind something that is no folder")
+            raise SourceFailure(f"{shown(path)} lies behind something that is no folder")
         folders |= parents
     with tarfile.open(into, "w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
         for folder in [".", *sorted(folders)]:
@@ -48,10 +126,16 @@ def write_source(entries: Iterable[Entry], commit_time: int, into: Path) -> None
 
 
 def check_path(path: str) -> None:
-    """Raises SourceError unless the path is a plain one below the tree and outside `.git`."""
+    """Raises SourceFailure unless the path is a plain one below the tree and outside `.git`."""
     parts = path.split("/")
     if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or "\0" in path:
-        raise SourceError(f"the tree holds a path that is refused: {path!r}")
+        raise SourceFailure(f"the tree holds a path that is refused: {shown(path)}")
+
+
+def shown(path: str) -> str:
+    """A path for a reason that is attested to: short, printable, the same on every machine."""
+    text = ascii(path)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
 def _parents(path: str) -> set[str]:
@@ -62,13 +146,14 @@ def _parents(path: str) -> set[str]:
 def _add(archive: tarfile.TarFile, entry: Entry, commit_time: int) -> None:
     if entry.mode == LINK:
         info = _info(entry.path, tarfile.SYMTYPE, 0o777, commit_time)
-        info.linkname = entry.content.decode("utf-8", "surrogateescape")
+        info.linkname = entry.read().decode("utf-8", "surrogateescape")
         archive.addfile(info)
         return
     mode = 0o755 if entry.mode == PROGRAM else 0o644
     info = _info(entry.path, tarfile.REGTYPE, mode, commit_time)
-    info.size = len(entry.content)
-    archive.addfile(info, io.BytesIO(entry.content))
+    info.size = entry.content.size
+    with entry.content.open() as stream:
+        archive.addfile(info, stream)
 
 
 def _info(path: str, kind: bytes, mode: int, commit_time: int) -> tarfile.TarInfo:

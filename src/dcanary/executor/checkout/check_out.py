@@ -1,0 +1,140 @@
+"""Fetches one commit with all that it pins, outside the sandbox."""
+
+import posixpath
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit, urlunsplit
+
+from dcanary.executor.checkout.commit import read_commit
+from dcanary.executor.checkout.fetch import check_sha, fetch_on_ref, fetch_pinned
+from dcanary.executor.checkout.git import Git, GitFailed, GitHome
+from dcanary.executor.checkout.lfs import fetch_lfs
+from dcanary.executor.checkout.listing import (
+    Budget,
+    list_tree,
+    missing_url,
+    read_files,
+    submodule_urls,
+)
+from dcanary.executor.checkout.model import Checkout, CheckoutLimits
+from dcanary.executor.source import (
+    Entry,
+    SourceFailure,
+    SourceUnable,
+    SourceUnavailable,
+    shown,
+)
+
+# Of every executor, whatever its configuration allows besides.
+_COMMON_SCHEMES = ("https", "http")
+_MAX_COMMIT_BYTES = 1 << 20
+_SCP_LIKE = re.compile(r"^[^/:]+:")
+
+
+def check_out(
+    clone_url: str,
+    ref: str,
+    sha: str,
+    work: Path,
+    limits: CheckoutLimits,
+    stop: Callable[[], bool] = lambda: False,
+) -> Checkout:
+    """Fetch the commit `sha`, which must be on `ref`, with its submodules and Git LFS files.
+
+    `ref` is a full name such as refs/heads/main. `work` is a folder that must not exist and is
+    removed again. Raises SourceFailure, SourceUnavailable or SourceUnable with what went wrong; it
+    holds no credentials.
+    """
+    _check_url(clone_url, limits)
+    check_sha(sha)
+    try:
+        work.mkdir(parents=True)
+        # On the disk of `work`, but with no name: it lasts as long as the entries do.
+        contents: BinaryIO = tempfile.TemporaryFile(dir=work)  # noqa: SIM115 - see above
+        home = GitHome(work, limits, stop)
+        git = fetch_on_ref(home, clone_url, ref, sha)
+        try:
+            raw = git.output("cat-file", "commit", sha, max_bytes=_MAX_COMMIT_BYTES)
+        except GitFailed as error:
+            raise SourceFailure(f"{sha} is not a commit") from error
+        entries = _Reader(home, contents).read(git, sha, "")
+        return Checkout(read_commit(raw), tuple(sorted(entries, key=lambda entry: entry.path)))
+    except OSError as error:
+        raise SourceUnavailable(f"the checkout cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+class _Reader:
+    """Reads repositories within each other, within one budget."""
+
+    def __init__(self, home: GitHome, contents: BinaryIO) -> None:
+        self._home, self._contents = home, contents
+        self._budget = Budget(home.limits)
+        self._fetched = 0
+
+    def read(self, git: Git, sha: str, prefix: str) -> list[Entry]:
+        """The files of a commit and of its submodules, below `prefix`."""
+        listed = list_tree(git, sha, prefix, self._budget)
+        entries = list(read_files(git, listed, self._contents))
+        if prefix:
+            # Attributes are asked for by paths within the repository.
+            entries = [Entry(e.path.removeprefix(prefix), e.mode, e.content) for e in entries]
+        entries = fetch_lfs(self._home, git, sha, entries, self._contents, self._budget)
+        if prefix:
+            entries = [Entry(prefix + e.path, e.mode, e.content) for e in entries]
+        modules = [each for each in listed if each.is_submodule]
+        urls = submodule_urls(git, sha) if modules else {}
+        for module in modules:
+            url = urls.get(module.path.removeprefix(prefix))
+            if url is None:
+                raise missing_url(module.path)
+            entries += self._read_submodule(git.url, module.path, url, module.object)
+        return entries
+
+    def _read_submodule(self, parent: str, path: str, given: str, sha: str) -> list[Entry]:
+        self._budget.take_submodule()
+        url = submodule_url(parent, given)
+        scheme = urlsplit(url).scheme
+        if scheme not in self._home.limits.schemes:
+            raise SourceFailure(
+                f"the submodule {shown(path)} has a URL of kind {_kind(url)}: only "
+                f"{' and '.join(_COMMON_SCHEMES)} are supported"
+            )
+        _check_url(url, self._home.limits)
+        self._fetched += 1
+        git = fetch_pinned(self._home, f"submodule-{self._fetched}", url, sha)
+        if git is None:
+            raise SourceFailure(
+                f"commit {sha} of the submodule {shown(path)} is not in its repository"
+            )
+        return self.read(git, sha, f"{path}/")
+
+
+def submodule_url(parent: str, given: str) -> str:
+    """The URL of a submodule; one that begins with ./ or ../ is relative to its parent's."""
+    if not given.startswith(("./", "../")):
+        return given
+    parts = urlsplit(parent)
+    path = posixpath.normpath(posixpath.join(parts.path.rstrip("/"), given))
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def _check_url(url: str, limits: CheckoutLimits) -> None:
+    if urlsplit(url).scheme not in limits.schemes or any(
+        character.isspace() or not character.isprintable() for character in url
+    ):
+        allowed = ", ".join(limits.schemes)
+        raise SourceUnable(f"clone URLs of kind {_kind(url)!r} are not allowed here: {allowed}")
+
+
+def _kind(url: str) -> str:
+    """What a URL is, for a person: its scheme, or ssh for what scp takes."""
+    scheme = urlsplit(url).scheme
+    if _SCP_LIKE.match(url) and "@" in url.partition(":")[0]:
+        return "ssh"
+    return shown(scheme)[1:-1] or "path"

@@ -1,0 +1,264 @@
+"""Git in a child process: nothing of the user's settings, and bounds on time, memory and disk.
+
+Git runs without hooks, filters, credentials and prompts, and only over the transports that are
+allowed. Objects are checked as they arrive, but for the classes that real histories are full of
+and that harm nobody.
+"""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dcanary.executor.checkout.model import CheckoutLimits
+from dcanary.executor.source import SourceFailure, SourceUnable, SourceUnavailable
+
+_POLL_SECONDS = 0.1
+_READ_BYTES = 64 * 1024
+_SAID_BYTES = 64 * 1024
+# What old tools and mail gateways have written into histories. Nothing of it reaches a build: modes
+# are normalised, times are bounded and names are text. Names of the tree that could reach out of it
+# (.git, .., /) stay errors.
+_HARMLESS = (
+    "badDate",
+    "badDateOverflow",
+    "badEmail",
+    "badFilemode",
+    "badName",
+    "badTagName",
+    "badTimezone",
+    "missingEmail",
+    "missingNameBeforeEmail",
+    "missingSpaceBeforeDate",
+    "missingSpaceBeforeEmail",
+    "missingTaggerEntry",
+    "multipleAuthors",
+    "nulInCommit",
+    "zeroPaddedDate",
+    "zeroPaddedFilemode",
+)
+_OPTIONS = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "credential.helper=",
+    "protocol.version=2",
+    "transfer.fsckObjects=true",
+    *(f"fetch.fsck.{name}=ignore" for name in _HARMLESS),
+    "fetch.recurseSubmodules=false",
+    "fetch.unpackLimit=1",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=60",
+    "http.followRedirects=initial",
+    "pack.threads=1",
+    "core.deltaBaseCacheLimit=32m",
+)
+_FSCK = re.compile(r"^(?:error|fatal): object [0-9a-f]+: ([A-Za-z0-9]+):", re.MULTILINE)
+_MEMORY = re.compile(r"out of memory|mmap failed|cannot allocate memory", re.IGNORECASE)
+
+
+class GitFailed(Exception):
+    """A git command ended with an error. The text is what git said, without credentials."""
+
+
+class GitHome:
+    """A folder for repositories, with the bounds that all git work below it shares.
+
+    `stop` is asked often. Methods of `Git` raise SourceUnavailable when time is over or `stop`
+    says so, and SourceFailure when a bound of size is passed.
+    """
+
+    def __init__(self, folder: Path, limits: CheckoutLimits, stop: Callable[[], bool]) -> None:
+        self.folder, self.limits = folder, limits
+        self._stop = stop
+        self._deadline = time.monotonic() + limits.timeout_seconds
+
+    def check(self) -> None:
+        """Raise when work should end: see the class."""
+        if self._stop():
+            raise SourceUnavailable("the checkout was cancelled")
+        if time.monotonic() > self._deadline:
+            seconds = self.limits.timeout_seconds
+            raise SourceUnavailable(f"the checkout took longer than {seconds:g} seconds")
+        if _bytes_below(self.folder) > 2 * self.limits.max_bytes:
+            raise too_large(self.limits)
+
+    def seconds_left(self) -> float:
+        """Until the checkout has taken too long; at least 1."""
+        return max(1.0, self._deadline - time.monotonic())
+
+
+def too_large(limits: CheckoutLimits) -> SourceFailure:
+    """The refusal of a repository for its size."""
+    return SourceFailure(f"the repository is larger than {limits.max_bytes} bytes")
+
+
+class Git:
+    """Runs git on one bare repository in the folder `name` below a home. `url` is where from."""
+
+    def __init__(self, home: GitHome, name: str, url: str) -> None:
+        self.home, self.url = home, url
+        self.folder = home.folder / name
+        self.folder.mkdir(parents=True)
+        self._secret = urlsplit(url).netloc.rpartition("@")[0]
+        self._environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": str(self.folder),
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "/bin/false",
+            "GIT_ALLOW_PROTOCOL": ":".join(home.limits.schemes),
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_DIR": str(self.folder),
+        }
+        for name_ in ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "https_proxy", "no_proxy"):
+            if name_ in os.environ:
+                self._environment[name_] = os.environ[name_]
+
+    def run(self, *arguments: str) -> None:
+        """Run a command for its effect. Raises GitFailed."""
+        self.output(*arguments)
+
+    def text(self, *arguments: str) -> str:
+        """The output of a command, as one line of ASCII. Raises GitFailed."""
+        return self.output(*arguments).decode("ascii", "replace").strip()
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Whether a command ends well."""
+        try:
+            self.output(*arguments)
+        except GitFailed:
+            return False
+        return True
+
+    def output(self, *arguments: str, stdin: bytes = b"", max_bytes: int = 1 << 20) -> bytes:
+        """What a command prints. Raises GitFailed; SourceFailure for more than `max_bytes`."""
+        found = b""
+        with self.stream(*arguments, stdin=stdin) as chunks:
+            for chunk in chunks:
+                found += chunk
+                if len(found) > max_bytes:
+                    raise too_large(self.home.limits)
+        return found
+
+    @contextlib.contextmanager
+    def stream(self, *arguments: str, stdin: bytes = b"") -> Iterator[Iterator[bytes]]:
+        """What a command prints, in pieces, as it comes. Leaving early ends the command.
+
+        The pieces end with GitFailed when the command fails.
+        """
+        asked, err = self.folder / "dcanary-in", self.folder / "dcanary-err"
+        asked.write_bytes(stdin)
+        with asked.open("rb") as source, err.open("wb") as stderr:
+            try:
+                process = subprocess.Popen(
+                    [*self._bounds(), "git", *_config(), *arguments],
+                    cwd=self.folder,
+                    env=self._environment,
+                    stdin=source,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise SourceUnable(f"git does not start: {error.strerror}; install git") from error
+        assert process.stdout is not None
+        try:
+            yield self._pieces(process, arguments[0], err)
+        finally:
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.stdout.close()
+            process.wait()
+
+    def _pieces(self, process: "subprocess.Popen[bytes]", verb: str, err: Path) -> Iterator[bytes]:
+        assert process.stdout is not None
+        stream = process.stdout.fileno()
+        os.set_blocking(stream, False)
+        next_check = 0.0
+        open_ = True
+        while open_ or process.poll() is None:
+            if open_:
+                ready = _wait_readable(stream, _POLL_SECONDS)
+                if ready and (chunk := _read(stream)) is not None:
+                    open_ = bool(chunk)
+                    if chunk:
+                        yield chunk
+            else:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_POLL_SECONDS)
+            if time.monotonic() > next_check:
+                self.home.check()
+                next_check = time.monotonic() + _POLL_SECONDS
+        if process.returncode != 0:
+            self._fail(process.returncode, verb, err)
+
+    def _fail(self, code: int, verb: str, err: Path) -> None:
+        limits = self.home.limits
+        with err.open("rb") as stream:
+            stream.seek(max(0, err.stat().st_size - _SAID_BYTES))
+            text = stream.read().decode(errors="replace")
+        if code in (-signal.SIGXFSZ, 128 + signal.SIGXFSZ) or "File too large" in text:
+            raise too_large(limits)
+        if code in (-signal.SIGXCPU, 128 + signal.SIGXCPU):
+            raise SourceUnavailable(f"git took more than {limits.timeout_seconds:g} s of CPU")
+        if _MEMORY.search(text):
+            raise SourceFailure(f"git needs more than {limits.memory_bytes} bytes of memory")
+        if found := _FSCK.search(text):
+            raise SourceFailure(f"git refuses an object of the repository: {found[1]}")
+        lines = [line for line in text.strip().splitlines() if line.strip()]
+        said = " ".join(lines[-3:]) or f"exit code {code}"
+        raise GitFailed(
+            f"git {verb} failed: {said.replace(self._secret, '***') if self._secret else said}"
+        )
+
+    def _bounds(self) -> list[str]:
+        limits = self.home.limits
+        # Packs are mapped, not copied: they count as address space and not as data.
+        return [
+            "prlimit",
+            f"--data={limits.memory_bytes}",
+            f"--as={limits.memory_bytes + 4 * limits.max_bytes}",
+            f"--cpu={int(limits.timeout_seconds) + 1}",
+            f"--fsize={2 * limits.max_bytes}",
+            "--nofile=1024",
+            "--core=0",
+            "--",
+        ]
+
+
+def _config() -> list[str]:
+    return [part for option in _OPTIONS for part in ("-c", option)]
+
+
+def _wait_readable(stream: int, seconds: float) -> bool:
+    # Not select(2): it knows no descriptors above 1,023.
+    waiting = select.poll()
+    waiting.register(stream, select.POLLIN)
+    return bool(waiting.poll(1_000 * seconds))
+
+
+def _read(stream: int) -> bytes | None:
+    try:
+        return os.read(stream, _READ_BYTES)
+    except BlockingIOError:
+        return None
+
+
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(root) / name).lstat().st_size
+    return total

@@ -1,0 +1,259 @@
+"""Git LFS: pointers in the tree are replaced by the files that they name, checked by their sha256.
+
+A pointer names its file by sha256 and size, so the commit pins it. The files come by the batch API
+with basic transfers, from the server of the clone URL.
+Source: git-lfs, docs/spec.md and docs/api/batch.md.
+"""
+
+import hashlib
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from dcanary.executor.checkout.git import Git, GitFailed, GitHome
+from dcanary.executor.checkout.listing import Budget
+from dcanary.executor.source import (
+    LINK,
+    Entry,
+    SourceFailure,
+    SourceUnavailable,
+    Stored,
+    shown,
+)
+
+MAX_POINTER_BYTES = 1_024
+_VERSION = b"version https://git-lfs.github.com/spec/v1\n"
+_POINTER = re.compile(rb"\noid sha256:([0-9a-f]{64})\nsize (\d{1,15})\n")
+_MEDIA_TYPE = "application/vnd.git-lfs+json"
+_BATCH = 100
+_MAX_ANSWER_BYTES = 4 * 1024 * 1024
+_READ_BYTES = 256 * 1024
+_CONFIGURED = r"^(lfs\.url|remote\..*\.lfsurl)$"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A file in Git LFS: sha256 in hexadecimal, and size in bytes."""
+
+    sha256: str
+    size: int
+
+
+def read_pointer(entry: Entry) -> Pointer | None:
+    """The pointer that a file of the tree is, or None."""
+    if entry.mode == LINK or not 0 < entry.content.size <= MAX_POINTER_BYTES:
+        return None
+    content = entry.read()
+    found = _POINTER.search(content)
+    if not content.startswith(_VERSION) or found is None:
+        return None
+    return Pointer(found[1].decode(), int(found[2]))
+
+
+def fetch_lfs(
+    home: GitHome, git: Git, sha: str, entries: Sequence[Entry], into: BinaryIO, budget: Budget
+) -> list[Entry]:
+    """The entries of one repository with the content of its Git LFS files in place of pointers.
+
+    Pointers count that the commit's attributes give to LFS (`filter=lfs`), as for git-lfs itself.
+    Raises SourceFailure when the server answers and a file is not there, SourceUnavailable when it
+    does not answer.
+    """
+    found = {entry.path: pointer for entry in entries if (pointer := read_pointer(entry))}
+    if not found:
+        return list(entries)
+    filtered = _filtered(git, sha, [path for path in found])
+    pointers = {path: pointer for path, pointer in found.items() if path in filtered}
+    if not pointers:
+        return list(entries)
+    if git.succeeds("config", "--blob", f"{sha}:.lfsconfig", "--get-regexp", _CONFIGURED):
+        raise SourceFailure("a Git LFS server named in .lfsconfig is not supported")
+    for path, pointer in pointers.items():
+        budget.take(path, pointer.size)
+    contents = _Download(home, git.url, into).fetch(pointers)
+    return [
+        Entry(entry.path, entry.mode, contents[pointers[entry.path]])
+        if entry.path in pointers
+        else entry
+        for entry in entries
+    ]
+
+
+def _filtered(git: Git, sha: str, paths: list[str]) -> set[str]:
+    """Those of the paths that the attributes in the commit give to LFS."""
+    asked = b"".join(path.encode(errors="surrogateescape") + b"\0" for path in paths)
+    try:
+        # Git reads attributes of a commit through an index; this one holds nothing else.
+        git.run("read-tree", sha)
+        said = git.output(
+            "check-attr", "--cached", "-z", "--stdin", "filter", stdin=asked, max_bytes=64 << 20
+        )
+    except GitFailed as error:
+        raise SourceUnavailable(str(error)) from error
+    parts = said.split(b"\0")
+    return {
+        parts[index].decode(errors="surrogateescape")
+        for index in range(0, len(parts) - 2, 3)
+        if parts[index + 2] == b"lfs"
+    }
+
+
+class _Download:
+    """Files of one LFS server."""
+
+    def __init__(self, home: GitHome, clone_url: str, into: BinaryIO) -> None:
+        self._home, self._into = home, into
+        self._secret = urlsplit(clone_url).netloc.rpartition("@")[0]
+        self._batch_url, self._login = _endpoint(clone_url, home.limits.schemes)
+
+    def fetch(self, pointers: dict[str, Pointer]) -> dict[Pointer, Stored]:
+        """The content of each pointer."""
+        path_of = {pointer: path for path, pointer in reversed(pointers.items())}
+        wanted = sorted(path_of, key=lambda pointer: path_of[pointer])
+        found: dict[Pointer, Stored] = {}
+        for start in range(0, len(wanted), _BATCH):
+            part = wanted[start : start + _BATCH]
+            answers = self._ask(part)
+            for pointer in part:
+                found[pointer] = self._take(pointer, path_of[pointer], answers.get(pointer.sha256))
+        return found
+
+    def _ask(self, pointers: Sequence[Pointer]) -> dict[str, Any]:
+        body = {
+            "operation": "download",
+            "transfers": ["basic"],
+            "objects": [{"oid": each.sha256, "size": each.size} for each in pointers],
+            "hash_algo": "sha256",
+        }
+        headers = {"Accept": _MEDIA_TYPE, "Content-Type": _MEDIA_TYPE}
+        content = b""
+
+        def keep(chunk: bytes) -> None:
+            nonlocal content
+            content += chunk
+            if len(content) > _MAX_ANSWER_BYTES:
+                raise SourceUnavailable("the Git LFS server's answer is too long")
+
+        status = self._request("POST", self._batch_url, headers, keep, json=body, login=True)
+        if status in (404, 501):
+            raise SourceFailure("the tree has Git LFS files and the server has no Git LFS for it")
+        if status != 200:
+            raise SourceUnavailable(f"the Git LFS server answered {status}")
+        try:
+            answer = httpx.Response(200, content=content).json()
+            return {str(each["oid"]): each for each in answer["objects"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise SourceUnavailable("the Git LFS server's answer is no batch of objects") from error
+
+    def _take(self, pointer: Pointer, path: str, answer: Any) -> Stored:
+        missing = SourceFailure(f"the Git LFS file of {shown(path)} is not on the server")
+        try:
+            if "error" in (answer or {}):
+                code = int(answer["error"]["code"])
+                if code in (404, 410, 422):
+                    raise missing
+                raise SourceUnavailable(f"the Git LFS server answered {code} for {path!r}")
+            action = answer["actions"]["download"]
+            href = str(action["href"])
+            headers = {str(name): str(value) for name, value in action.get("header", {}).items()}
+        except (ValueError, KeyError, TypeError) as error:
+            raise SourceUnavailable(f"the Git LFS server gave no way to {path!r}") from error
+        if urlsplit(href).scheme not in self._home.limits.schemes:
+            raise SourceUnavailable(f"the Git LFS server sent elsewhere for {path!r}: not allowed")
+        return self._download(pointer, path, href, headers, missing)
+
+    def _download(
+        self,
+        pointer: Pointer,
+        path: str,
+        href: str,
+        headers: dict[str, str],
+        missing: SourceFailure,
+    ) -> Stored:
+        offset = self._into.seek(0, 2)
+        digest, size = hashlib.sha256(), 0
+
+        def keep(chunk: bytes) -> None:
+            nonlocal size
+            size += len(chunk)
+            if size > pointer.size:
+                raise SourceUnavailable(f"the Git LFS server sent too much for {path!r}")
+            digest.update(chunk)
+            self._into.write(chunk)
+
+        status = self._request("GET", href, headers, keep)
+        if status in (404, 410):
+            raise missing
+        if status != 200:
+            raise SourceUnavailable(f"the Git LFS server answered {status} for {path!r}")
+        if size != pointer.size or digest.hexdigest() != pointer.sha256:
+            raise SourceUnavailable(f"the Git LFS server sent other bytes for {path!r}")
+        self._into.flush()
+        return Stored(self._into, offset, size)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        keep: Callable[[bytes], None],
+        *,
+        json: Any = None,
+        login: bool = False,
+    ) -> int:
+        """Send a request and pass the body of an answer 200 on; returns the status."""
+        try:
+            with (
+                httpx.Client(
+                    timeout=min(60.0, self._home.seconds_left()),
+                    follow_redirects=True,
+                    max_redirects=5,
+                    # A proxy cannot reach this machine's own servers.
+                    trust_env=not _is_loopback(urlsplit(url).hostname or ""),
+                    event_hooks={"request": [self._check_scheme]},
+                ) as client,
+                client.stream(
+                    method, url, headers=headers, json=json, auth=self._login if login else None
+                ) as answer,
+            ):
+                if answer.status_code == 200:
+                    for chunk in answer.iter_bytes(_READ_BYTES):
+                        keep(chunk)
+                        self._home.check()
+                return answer.status_code
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            said = str(error) or type(error).__name__
+            if self._secret:
+                said = said.replace(self._secret, "***")
+            raise SourceUnavailable(f"the Git LFS server does not answer: {said}") from error
+
+    def _check_scheme(self, request: httpx.Request) -> None:
+        # Also for each redirect.
+        if request.url.scheme not in self._home.limits.schemes:
+            raise SourceUnavailable("the Git LFS server sent elsewhere: not allowed")
+
+
+def _endpoint(clone_url: str, schemes: Sequence[str]) -> tuple[str, tuple[str, str] | None]:
+    """The URL of the batch API, and who to be there."""
+    parts = urlsplit(clone_url)
+    if parts.scheme not in ("https", "http") or parts.scheme not in schemes:
+        raise SourceFailure("Git LFS needs a clone URL of kind https or http")
+    path = parts.path.rstrip("/")
+    if not path.endswith(".git"):
+        path += ".git"
+    who, _, host = parts.netloc.rpartition("@")
+    user, _, password = who.partition(":")
+    url = urlunsplit((parts.scheme, host, f"{path}/info/lfs/objects/batch", "", ""))
+    return url, (user, password) if who else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

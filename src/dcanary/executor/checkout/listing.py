@@ -1,0 +1,170 @@
+"""Reading a commit's tree, object by object: nothing is checked out, so that attributes and links
+of the repository have no effect on the executor's machine.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from dcanary.executor.checkout.git import Git, GitFailed
+from dcanary.executor.checkout.model import CheckoutLimits
+from dcanary.executor.source import (
+    LINK,
+    PROGRAM,
+    Entry,
+    SourceFailure,
+    SourceUnavailable,
+    Stored,
+    check_path,
+    shown,
+)
+
+_FILE = "100644"
+_SUBMODULE = "160000"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of a tree: a file (`blob`, `size` in bytes) or, with size 0, a submodule's commit."""
+
+    path: str
+    mode: str
+    object: str
+    size: int
+
+    @property
+    def is_submodule(self) -> bool:
+        return self.mode == _SUBMODULE
+
+
+class Budget:
+    """What is left of the limits, for a tree with all its submodules and Git LFS files."""
+
+    def __init__(self, limits: CheckoutLimits) -> None:
+        self._limits = limits
+        self._bytes, self._files, self._submodules = 0, 0, 0
+
+    def take(self, path: str, size: int) -> None:
+        """Count one file. Raises SourceFailure when it is one too many, or too large."""
+        self._files += 1
+        self._bytes += size
+        limits = self._limits
+        if len(path.encode(errors="surrogateescape")) > limits.max_path_bytes:
+            raise SourceFailure(f"the tree has a path of more than {limits.max_path_bytes} bytes")
+        if self._files > limits.max_files:
+            raise SourceFailure(f"the tree has more than {limits.max_files} files")
+        if self._bytes > limits.max_bytes:
+            raise SourceFailure(f"the tree has more than {limits.max_bytes} bytes")
+
+    def take_submodule(self) -> None:
+        """Count one submodule. Raises SourceFailure when it is one too many."""
+        self._submodules += 1
+        if self._submodules > self._limits.max_submodules:
+            raise SourceFailure(f"there are more than {self._limits.max_submodules} submodules")
+
+
+def list_tree(git: Git, sha: str, prefix: str, budget: Budget) -> list[Listed]:
+    """All files and submodules of a commit, with `prefix` before their paths.
+
+    The list is read as git makes it, and git is ended at the first file over the budget: a tree of
+    ten million paths can be made of a few kilobytes.
+    """
+    found: list[Listed] = []
+    try:
+        with git.stream("ls-tree", "-r", "-z", "--full-tree", "--long", sha) as chunks:
+            for line in _lines(chunks):
+                about, _, raw = line.partition(b"\t")
+                mode, _, name, size = about.decode().split()
+                path = prefix + raw.decode("utf-8", "surrogateescape")
+                check_path(path)
+                listed = Listed(path, mode, name, 0 if size == "-" else int(size))
+                budget.take(path, listed.size)
+                found.append(listed)
+    except GitFailed as error:
+        raise SourceUnavailable(str(error)) from error
+    return found
+
+
+def read_files(git: Git, listed: list[Listed], into: BinaryIO) -> Iterator[Entry]:
+    """The files of a list with their contents, which are appended to the file `into`."""
+    files = [each for each in listed if not each.is_submodule]
+    request = "".join(f"{each.object}\n" for each in files).encode()
+    try:
+        with git.stream("cat-file", "--batch", stdin=request) as chunks:
+            source = _Source(chunks)
+            for each in files:
+                # The answer's header was checked against the listing by git itself.
+                header = source.line().split()
+                if len(header) != 3 or header[1] != b"blob" or int(header[2]) != each.size:
+                    raise SourceUnavailable(f"the repository lacks the object of {each.path!r}")
+                offset = into.seek(0, 2)
+                source.copy(each.size, into)
+                source.line()
+                mode = each.mode if each.mode in (LINK, PROGRAM) else _FILE
+                yield Entry(each.path, mode, Stored(into, offset, each.size))
+    except GitFailed as error:
+        raise SourceUnavailable(str(error)) from error
+    into.flush()
+
+
+def submodule_urls(git: Git, sha: str) -> dict[str, str]:
+    """Path -> URL of the submodules that the commit's `.gitmodules` names.
+
+    Raises SourceFailure when git cannot read the file.
+    """
+    pattern = r"^submodule\..*\.(path|url)$"
+    if not git.succeeds("cat-file", "-e", f"{sha}:.gitmodules"):
+        return {}
+    try:
+        said = git.output("config", "--blob", f"{sha}:.gitmodules", "-z", "--get-regexp", pattern)
+    except GitFailed:
+        said = b""
+    paths: dict[str, str] = {}
+    urls: dict[str, str] = {}
+    for record in said.decode("utf-8", "surrogateescape").split("\0"):
+        key, _, value = record.partition("\n")
+        name, _, what = key.rpartition(".")
+        if what in ("path", "url"):
+            (paths if what == "path" else urls)[name] = value
+    return {path: urls[name] for name, path in paths.items() if name in urls}
+
+
+def missing_url(path: str) -> SourceFailure:
+    """The refusal of a submodule that `.gitmodules` does not describe."""
+    return SourceFailure(f"the submodule {shown(path)} has no URL in .gitmodules")
+
+
+class _Source:
+    """Lines and counted bytes out of pieces."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._buffer = chunks, b""
+
+    def line(self) -> bytes:
+        while b"\n" not in self._buffer:
+            self._buffer += self._next()
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def copy(self, size: int, into: BinaryIO) -> None:
+        while size:
+            if not self._buffer:
+                self._buffer = self._next()
+            part, self._buffer = self._buffer[:size], self._buffer[size:]
+            into.write(part)
+            size -= len(part)
+
+    def _next(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise SourceUnavailable("git ended before all files were read")
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines, each ended by a NUL, of what comes in pieces."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\0")
+        yield from lines
+    if rest:
+        yield rest

@@ -1,0 +1,45 @@
+"""What a checkout is asked for and what it gives."""
+
+from dataclasses import dataclass
+
+from dcanary.executor.source import Entry
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class CheckoutLimits:
+    """What a checkout may cost, and which transports it may use.
+
+    `max_bytes` bounds the files together (those of submodules and Git LFS too) and each transfer;
+    `memory_bytes` one git process. Executors that differ in these cannot agree about a commit that
+    is over one of them.
+    """
+
+    max_bytes: int = 512 * MIB
+    max_files: int = 50_000
+    max_path_bytes: int = 1_024
+    max_submodules: int = 64
+    memory_bytes: int = 1_024 * MIB
+    timeout_seconds: float = 300
+    schemes: tuple[str, ...] = ("https", "http")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a commit says of itself: author's name, message (at most 1,000 characters), time.
+
+    `time` is the committer's, in seconds since 1970, 0 where the commit has none that is sound.
+    """
+
+    author: str
+    message: str
+    time: int
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A commit, and all files of its tree, its submodules and Git LFS."""
+
+    commit: Commit
+    entries: tuple[Entry, ...]
