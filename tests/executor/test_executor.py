@@ -192,16 +192,47 @@ def test_work_that_cannot_be_done_here_is_given_back(site: Site) -> None:
     executor.run_once()
     job = site.chain.job("run-1/build/0")
     assert job.released == ["the stage asks for the network, which this executor gives none"]
+    assert job.causes == ["Unable"]
     assert not job.commitment
 
 
-def test_a_commit_that_cannot_be_had_is_given_back_and_not_attested_to(site: Site) -> None:
-    site.source = {**site.source, "sha": "0" * 40}
+def test_a_commit_that_is_not_on_its_ref_is_a_failure_that_operators_agree_on(site: Site) -> None:
+    sha = "0" * 40
+    site.source = {**site.source, "sha": sha}
+    site.add(stage_record(["true"], replicas=3, quorum=2))
+    executors = [site.executor(name) for name in ("alice", "bob", "carol")]
+    until(lambda: site.chain.stages["run-1", "build"].verdict, *executors)
+    assert site.verdict()["kind"] == {"Failed": None}
+    assert site.verdict()["reason"] == f"source: commit {sha} is not on refs/heads/main"
+    for number in range(3):
+        job = site.chain.job(f"run-1/build/{number}")
+        assert (job.attempt, job.released) == (1, [])
+
+
+def test_what_the_commit_says_of_itself_is_revealed(site: Site) -> None:
+    site.source = {**site.source, "author": "Mallory", "message": "an invented message"}
+    site.add(stage_record(["true"]))
+    until(lambda: site.chain.stages["run-1", "build"].verdict, site.executor())
+    reveal = site.chain.job("run-1/build/0").reveal
+    assert reveal is not None
+    assert reveal["commit"] == {"author": "A", "message": "change"}
+
+
+def test_a_git_server_that_does_not_answer_is_weather(site: Site) -> None:
+    site.source = {**site.source, "clone_url": "file:///no/such/repository"}
     site.add(stage_record(["true"]))
     site.executor().run_once()
     job = site.chain.job("run-1/build/0")
-    assert len(job.released) == 1
+    assert job.causes == ["Weather"]
+    assert "does not appear to be a git repository" in job.released[0]
     assert not job.commitment
+
+
+def test_a_clone_url_that_this_executor_does_not_take_is_given_back_for_good(site: Site) -> None:
+    site.source = {**site.source, "clone_url": "https://example.org/x"}
+    site.add(stage_record(["true"]))
+    site.executor().run_once()
+    assert site.chain.job("run-1/build/0").causes == ["Unable"]
 
 
 def test_a_sandbox_that_does_not_start_is_no_vote(site: Site, tmp_path: Path) -> None:
@@ -242,6 +273,7 @@ def test_stopping_gives_the_running_build_back(site: Site) -> None:
     executor.run_once()
     assert time.monotonic() - started < 10
     assert site.chain.job("run-1/build/0").released == ["the executor is stopping"]
+    assert site.chain.job("run-1/build/0").causes == ["Stopping"]
 
 
 def test_a_silent_network_does_not_stop_a_build(site: Site) -> None:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcanary.executor.source import Entry, SourceError, write_source
+from dcanary.executor.source import Entry, Held, SourceError, write_source
 
 ENTRIES = [
-    Entry("b/run", "100755", b"#!/bin/sh\n"),
-    Entry("a.txt", "100644", b"A"),
-    Entry("b/link", "120000", b"../a.txt"),
+    Entry("b/run", "100755", Held(b"#!/bin/sh\n")),
+    Entry("a.txt", "100644", Held(b"A")),
+    Entry("b/link", "120000", Held(b"../a.txt")),
 ]
 
 
@@ -31,7 +31,7 @@ def test_the_order_of_entries_does_not_matter_and_folders_are_there(tmp_path: Pa
 
 
 def test_a_later_entry_replaces_an_earlier_one(tmp_path: Path) -> None:
-    write_source([*ENTRIES, Entry("a.txt", "100644", b"new")], 0, tmp_path / "one.tar")
+    write_source([*ENTRIES, Entry("a.txt", "100644", Held(b"new"))], 0, tmp_path / "one.tar")
     with tarfile.open(tmp_path / "one.tar") as archive:
         content = archive.extractfile("a.txt")
         assert content is not None and content.read() == b"new"
@@ -45,7 +45,7 @@ def test_a_path_that_is_not_plain_or_lies_behind_a_link_is_refused(
     tmp_path: Path, path: str
 ) -> None:
     with pytest.raises(SourceError):
-        write_source([*ENTRIES, Entry(path, "100644", b"")], 0, tmp_path / "one.tar")
+        write_source([*ENTRIES, Entry(path, "100644", Held(b""))], 0, tmp_path / "one.tar")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
@@ -57,7 +57,7 @@ def test_a_path_that_is_not_plain_or_lies_behind_a_link_is_refused(
     )
 )
 def test_any_names_and_contents_survive(tmp_path: Path, files: dict[str, bytes]) -> None:
-    entries = [Entry(name, "100644", content) for name, content in files.items()]
+    entries = [Entry(name, "100644", Held(content)) for name, content in files.items()]
     write_source(entries, 0, tmp_path / "any.tar")
     with tarfile.open(tmp_path / "any.tar", errors="surrogateescape") as archive:
         found = {member.name: archive.extractfile(member) for member in archive}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dcanary.executor.checkout import CheckoutLimits, check_out
-from dcanary.executor.source import Entry, SourceError, write_source
+from dcanary.executor.source import Entry, Held, SourceError, write_source
 from tests.executor.repositories import commit, git, make_repository
 
 LIMITS = CheckoutLimits(schemes=("file",))
@@ -98,7 +98,7 @@ def test_files_of_any_name_arrive_under_their_own_name(tmp_path: Path) -> None:
         file.write_text(str(number))
     found = check_out(folder.as_uri(), "refs/heads/main", commit(folder), tmp_path / "w", LIMITS)
     assert {entry.path for entry in found.entries} == {"plain", *NAMES}
-    write_source(found.entries, found.commit_time, tmp_path / "source.tar")
+    write_source(found.entries, found.commit.time, tmp_path / "source.tar")
     into = tmp_path / "into"
     into.mkdir()
     # As the launcher does in the sandbox.
@@ -117,10 +117,10 @@ def test_nothing_is_written_through_a_link_of_the_repository(tmp_path: Path, tar
     make_repository(folder, {"sub/x": "x"})
     (folder / "out").symlink_to(target)
     found = check_out(folder.as_uri(), "refs/heads/main", commit(folder), tmp_path / "w", LIMITS)
-    artifact = Entry("out/passwd", "100644", b"root::0:0")
+    artifact = Entry("out/passwd", "100644", Held(b"root::0:0"))
     with pytest.raises(SourceError, match="lies behind"):
         write_source((*found.entries, artifact), 0, tmp_path / "source.tar")
-    replaced = Entry("out", "100644", b"a file")
+    replaced = Entry("out", "100644", Held(b"a file"))
     write_source((*found.entries, replaced), 0, tmp_path / "source.tar")
     with tarfile.open(tmp_path / "source.tar") as archive:
         assert archive.getmember("out").isreg()
@@ -131,7 +131,7 @@ def test_nothing_is_written_through_a_link_of_the_repository(tmp_path: Path, tar
 )
 def test_an_artifact_path_out_of_the_tree_is_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(SourceError):
-        write_source([Entry(path, "100644", b"")], 0, tmp_path / "source.tar")
+        write_source([Entry(path, "100644", Held(b""))], 0, tmp_path / "source.tar")
 
 
 @pytest.mark.parametrize("when", ["0 +0000", "4102444800 +0000", "99999999999 +0000"])
@@ -155,6 +155,6 @@ def test_a_commit_of_any_time_can_be_unpacked(tmp_path: Path, when: str) -> None
     odd = made.stdout.decode().strip()
     git(folder, "update-ref", "refs/heads/main", odd)
     found = check_out(folder.as_uri(), "refs/heads/main", odd, tmp_path / "w", LIMITS)
-    write_source(found.entries, found.commit_time, tmp_path / "source.tar")
+    write_source(found.entries, found.commit.time, tmp_path / "source.tar")
     with tarfile.open(fileobj=io.BytesIO((tmp_path / "source.tar").read_bytes())) as archive:
         assert archive.getmember("a").mtime == int(when.split()[0])

@@ -6,26 +6,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dcanary.executor.attestation import CommitDescription
+from dcanary.executor.causes import Cause, attested_reason, cause_of
 from dcanary.executor.checkout import CheckoutLimits, check_out
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.manifest import ManifestFile, collect_artifacts
 from dcanary.executor.runtimes import Runtime
-from dcanary.executor.sandbox.model import COMMAND, Limits, Plan, Sandbox, SandboxError, StageResult
-from dcanary.executor.source import Entry, SourceError, write_source
+from dcanary.executor.sandbox.model import COMMAND, Limits, Plan, Sandbox, StageResult
+from dcanary.executor.source import Entry, SourceFailure, write_source
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
 
 
 @dataclass
 class BuildReport:
-    """How a build ended. With `error` or `cancelled` there is nothing to attest to."""
+    """How a build ended. With `error` or `cancelled` there is nothing to attest to.
+
+    `cause` says what kind of error it was. `commit` is known when the commit could be read.
+    """
 
     reason: str = ""
+    commit: CommitDescription | None = None
     files: tuple[ManifestFile, ...] = ()
     wall_ns: int = 0
     peak_memory_bytes: int = 0
     cancelled: bool = False
     error: str = ""
+    cause: Cause = "Weather"
 
 
 @dataclass
@@ -43,6 +50,7 @@ class Build:
     folder: Path
     log: LogBuffer
     report: BuildReport | None = None
+    _commit: CommitDescription | None = None
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -68,11 +76,14 @@ class Build:
     def _run(self) -> None:
         try:
             self.report = self._perform()
-        except (SourceError, SandboxError, OSError) as error:
-            self.report = BuildReport(error=str(error))
+        except SourceFailure as error:
+            reason = attested_reason(error)
+            self._say(f"failed: {reason}")
+            self.report = BuildReport(reason=reason, commit=self._commit)
         except Exception as error:
             # The executor must live on whatever a build does to this thread.
-            self.report = BuildReport(error=f"internal error: {error!r}")
+            cause, said = cause_of(error)
+            self.report = BuildReport(error=said, cause=cause)
         if self._cancelled.is_set():
             self.report.cancelled = True
         self.log.close()
@@ -88,8 +99,10 @@ class Build:
             self._cancelled.is_set,
         )
         tree = self.folder / "source.tar"
-        write_source((*checkout.entries, *self.inputs), checkout.commit_time, tree)
-        plan = self._plan(tree, checkout.commit_time)
+        commit = checkout.commit
+        self._commit = CommitDescription(commit.author, commit.message)
+        write_source((*checkout.entries, *self.inputs), commit.time, tree)
+        plan = self._plan(tree, commit.time)
         self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
         for attempt in range(stage["retries"] + 1):
             if attempt:
@@ -100,6 +113,7 @@ class Build:
                 break
         return BuildReport(
             reason=result.reason,
+            commit=self._commit,
             files=tuple(self._files) if result.succeeded else (),
             wall_ns=result.wall_ns,
             peak_memory_bytes=result.peak_memory_bytes,

@@ -8,13 +8,20 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dcanary.client.errors import ClientError, RefusedError
-from dcanary.client.types.build_executor import BuildWork, Heartbeat, LeaseRequest, UploadWork
+from dcanary.client.types.build_executor import (
+    BuildWork,
+    GiveBackCause,
+    Heartbeat,
+    LeaseRequest,
+    UploadWork,
+)
 from dcanary.client.types.verification import Outcome, RevealInput, Round, Verdict, Vote
 from dcanary.executor.attestation import Attestation
 from dcanary.executor.building import Build, BuildReport
+from dcanary.executor.causes import Cause, cause_of
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.logs import LogBuffer
@@ -128,10 +135,12 @@ class Executor:
         job = work["job"]
         runtime = self._runtimes.get(next(iter(work["stage"]["runtime"])).lower())
         if runtime is None:
-            self._release(work, "this executor lacks the stage's runtime")
+            self._release(work, "this executor lacks the stage's runtime", "Unable")
             return
         if work["stage"]["resources"]["network"] and not self._config.allow_network:
-            self._release(work, "the stage asks for the network, which this executor gives none")
+            self._release(
+                work, "the stage asks for the network, which this executor gives none", "Unable"
+            )
             return
         self._config.report(f"{job}: building {work['source']['sha'][:12]}")
         log = LogBuffer(self._config.secrets, MAX_LOG_BYTES)
@@ -139,7 +148,8 @@ class Executor:
             try:
                 inputs = fetch_inputs(self._chain, work)
             except SourceError as error:
-                self._release(work, str(error))
+                cause, said = cause_of(error)
+                self._release(work, said, cause)
                 return
             build = Build(
                 work, inputs, runtime, self._config.sandbox, self._config.checkout, folder, log
@@ -172,14 +182,16 @@ class Executor:
             self._config.report(f"{work['job']}: {lease.why_over}")
             return
         if report.cancelled:
-            self._release(work, "the executor is stopping")
+            self._release(work, "the executor is stopping", "Stopping")
             return
         if report.error:
-            self._release(work, report.error)
+            self._release(work, report.error, report.cause)
             return
         lease.finish()
         files = self.files_to_attest(report.files, build.files_folder)
-        attestation = Attestation(work["job"], report.reason, runtime.digest, files)
+        attestation = Attestation(
+            work["job"], report.reason, runtime.digest, files, commit=report.commit
+        )
         held = _held(work, attestation, report)
         self._state.keep(held, build.files_folder)
         self._config.report(f"{held.job}: {attestation.outcome}")
@@ -193,14 +205,15 @@ class Executor:
         """The manifest to attest to, of what was built and is kept in `folder`: all of it."""
         return files
 
-    def _release(self, work: Any, reason: str) -> None:
+    def _release(self, work: Any, reason: str, cause: Cause) -> None:
         self._config.report(f"{work['job']}: given back: {reason}")
+        given: GiveBackCause = cast(GiveBackCause, {cause: None})
         try:
             self._chain.release_work(
                 {
                     "job": work["job"],
                     "attempt": work["attempt"],
-                    "cause": {"Weather": None},
+                    "cause": given,
                     "reason": reason[:400],
                 }
             )

@@ -7,6 +7,8 @@ that made it (order of a folder, clock, umask, user) can reach a build.
 import io
 import os
 import tarfile
+import tempfile
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,16 +63,36 @@ class Held:
         return io.BytesIO(self.bytes_)
 
 
+class Spool:
+    """A file without a name, on the disk of `folder`, that lasts as long as its contents are used.
+
+    Written at its end only. Raises OSError.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.descriptor, name = tempfile.mkstemp(dir=folder)
+        weakref.finalize(self, os.close, self.descriptor)
+        Path(name).unlink()
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes."""
+        while chunk:
+            written = os.write(self.descriptor, chunk)
+            self.size += written
+            chunk = chunk[written:]
+
+
 @dataclass(frozen=True)
 class Stored:
-    """Content in a part of a file that outlives its name."""
+    """Content in a part of a spool."""
 
-    file: BinaryIO
+    spool: Spool
     offset: int
     size: int
 
     def open(self) -> BinaryIO:
-        return io.BufferedReader(_Part(self.file.fileno(), self.offset, self.size))
+        return io.BufferedReader(_Part(self.spool.descriptor, self.offset, self.size))
 
 
 class _Part(io.RawIOBase):

@@ -4,7 +4,7 @@ import hashlib
 
 from dcanary.client.types.build_executor import BuildWork, ChunkRequest, File, UploadWork
 from dcanary.executor.chain import Chain
-from dcanary.executor.source import Entry, SourceError
+from dcanary.executor.source import Entry, Held, SourceFailure, SourceUnavailable
 from dcanary.executor.state import State
 
 CHUNK_BYTES = 1_000_000
@@ -14,11 +14,12 @@ MAX_INPUT_BYTES = 256 * 1024 * 1024
 def fetch_inputs(chain: Chain, work: BuildWork) -> list[Entry]:
     """The files of earlier stages that a job finds in its checkout.
 
-    Raises SourceError when they are too large, or are not the bytes that their hash names.
+    Raises SourceFailure when they are too large, and SourceUnavailable when they do not come whole
+    (queries are answered by one node of the network, which may be wrong).
     """
     total = sum(item["file"]["size"] for item in work["inputs"])
     if total > MAX_INPUT_BYTES:
-        raise SourceError(f"earlier stages' files have {total} bytes: at most {MAX_INPUT_BYTES}")
+        raise SourceFailure(f"earlier stages' files have {total} bytes: at most {MAX_INPUT_BYTES}")
     return [_fetch(chain, work["run"], item["stage"], item["file"]) for item in work["inputs"]]
 
 
@@ -30,11 +31,11 @@ def _fetch(chain: Chain, run: str, stage: str, file: File) -> Entry:
         request: ChunkRequest = {"run": run, "stage": stage, "path": path, "index": index}
         chunk = chain.read_chunk(request)
         if len(chunk) != min(CHUNK_BYTES, size - len(content)):
-            raise SourceError(f"chunk {index} of {stage}'s {path} has {len(chunk)} bytes")
+            raise SourceUnavailable(f"chunk {index} of {stage}'s {path} has {len(chunk)} bytes")
         content += chunk
     if hashlib.sha256(content).hexdigest() != file["sha256"]:
-        raise SourceError(f"{stage}'s {path} is not what its sha256 names")
-    return Entry(path, "100644", content)
+        raise SourceUnavailable(f"{stage}'s {path} is not what its sha256 names")
+    return Entry(path, "100644", Held(content))
 
 
 def upload_files(chain: Chain, work: UploadWork, state: State) -> None:

@@ -28,6 +28,7 @@ class _Job:
     reveal: dict[str, Any] | None = None
     log: bytes = b""
     released: list[str] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -181,6 +182,7 @@ class MemoryChainView:
         with self._entered("release_work"):
             held = self._leased(given["job"], given["attempt"])
             held.released.append(given["reason"])
+            held.causes.append(next(iter(given["cause"])))
             held.executor, held.lease_until = "", 0.0
             held.attempt += 1
 

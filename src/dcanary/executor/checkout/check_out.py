@@ -3,10 +3,8 @@
 import posixpath
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
 from dcanary.executor.checkout.commit import read_commit
@@ -26,6 +24,7 @@ from dcanary.executor.source import (
     SourceFailure,
     SourceUnable,
     SourceUnavailable,
+    Spool,
     shown,
 )
 
@@ -53,8 +52,7 @@ def check_out(
     check_sha(sha)
     try:
         work.mkdir(parents=True)
-        # On the disk of `work`, but with no name: it lasts as long as the entries do.
-        contents: BinaryIO = tempfile.TemporaryFile(dir=work)  # noqa: SIM115 - see above
+        contents = Spool(work)
         home = GitHome(work, limits, stop)
         git = fetch_on_ref(home, clone_url, ref, sha)
         try:
@@ -72,7 +70,7 @@ def check_out(
 class _Reader:
     """Reads repositories within each other, within one budget."""
 
-    def __init__(self, home: GitHome, contents: BinaryIO) -> None:
+    def __init__(self, home: GitHome, contents: Spool) -> None:
         self._home, self._contents = home, contents
         self._budget = Budget(home.limits)
         self._fetched = 0
@@ -99,13 +97,13 @@ class _Reader:
     def _read_submodule(self, parent: str, path: str, given: str, sha: str) -> list[Entry]:
         self._budget.take_submodule()
         url = submodule_url(parent, given)
-        scheme = urlsplit(url).scheme
-        if scheme not in self._home.limits.schemes:
+        try:
+            _check_url(url, self._home.limits)
+        except SourceUnable as error:
             raise SourceFailure(
                 f"the submodule {shown(path)} has a URL of kind {_kind(url)}: only "
                 f"{' and '.join(_COMMON_SCHEMES)} are supported"
-            )
-        _check_url(url, self._home.limits)
+            ) from error
         self._fetched += 1
         git = fetch_pinned(self._home, f"submodule-{self._fetched}", url, sha)
         if git is None:
@@ -125,16 +123,21 @@ def submodule_url(parent: str, given: str) -> str:
 
 
 def _check_url(url: str, limits: CheckoutLimits) -> None:
-    if urlsplit(url).scheme not in limits.schemes or any(
-        character.isspace() or not character.isprintable() for character in url
-    ):
+    odd = any(character.isspace() or not character.isprintable() for character in url)
+    if odd or _scheme(url) not in limits.schemes:
         allowed = ", ".join(limits.schemes)
         raise SourceUnable(f"clone URLs of kind {_kind(url)!r} are not allowed here: {allowed}")
 
 
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
+
+
 def _kind(url: str) -> str:
     """What a URL is, for a person: its scheme, or ssh for what scp takes."""
-    scheme = urlsplit(url).scheme
     if _SCP_LIKE.match(url) and "@" in url.partition(":")[0]:
         return "ssh"
-    return shown(scheme)[1:-1] or "path"
+    return shown(_scheme(url))[1:-1] or "path"

@@ -14,12 +14,8 @@ _FETCHED = "refs/dcanary/fetched"
 _DEPTHS = (50, 1_000, 20_000)
 # A server that gives single commits says one of these when it has not got one. From one that does
 # not, it is no answer about the commit.
-_NOT_THERE = (
-    "not our ref",
-    "unadvertised object",
-    "no such remote ref",
-    "couldn't find remote ref",
-)
+_NO_REF = ("no such remote ref", "couldn't find remote ref")
+_NOT_THERE = ("not our ref", "unadvertised object", *_NO_REF)
 
 
 def check_sha(sha: str) -> None:
@@ -116,7 +112,7 @@ def _fetch(git: Git, url: str, *what: str) -> None:
     try:
         git.run(*_QUIET, *options, "--", url, *refs)
     except GitFailed as error:
-        if any(text in str(error) for text in _NOT_THERE[2:]):
+        if any(text in str(error) for text in _NO_REF):
             return
         raise SourceUnavailable(str(error)) from error
 

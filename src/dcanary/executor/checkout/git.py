@@ -217,7 +217,9 @@ class Git:
         if found := _FSCK.search(text):
             raise SourceFailure(f"git refuses an object of the repository: {found[1]}")
         lines = [line for line in text.strip().splitlines() if line.strip()]
-        said = " ".join(lines[-3:]) or f"exit code {code}"
+        # The first complaint is the cause; git goes on with guesses over several lines.
+        fatal = [line for line in lines if line.startswith("fatal: ")]
+        said = fatal[0] if fatal else " ".join(lines[-3:]) or f"exit code {code}"
         raise GitFailed(
             f"git {verb} failed: {said.replace(self._secret, '***') if self._secret else said}"
         )

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -22,6 +22,7 @@ from dcanary.executor.source import (
     Entry,
     SourceFailure,
     SourceUnavailable,
+    Spool,
     Stored,
     shown,
 )
@@ -56,7 +57,7 @@ def read_pointer(entry: Entry) -> Pointer | None:
 
 
 def fetch_lfs(
-    home: GitHome, git: Git, sha: str, entries: Sequence[Entry], into: BinaryIO, budget: Budget
+    home: GitHome, git: Git, sha: str, entries: Sequence[Entry], into: Spool, budget: Budget
 ) -> list[Entry]:
     """The entries of one repository with the content of its Git LFS files in place of pointers.
 
@@ -67,7 +68,7 @@ def fetch_lfs(
     found = {entry.path: pointer for entry in entries if (pointer := read_pointer(entry))}
     if not found:
         return list(entries)
-    filtered = _filtered(git, sha, [path for path in found])
+    filtered = _filtered(git, sha, list(found))
     pointers = {path: pointer for path, pointer in found.items() if path in filtered}
     if not pointers:
         return list(entries)
@@ -106,7 +107,7 @@ def _filtered(git: Git, sha: str, paths: list[str]) -> set[str]:
 class _Download:
     """Files of one LFS server."""
 
-    def __init__(self, home: GitHome, clone_url: str, into: BinaryIO) -> None:
+    def __init__(self, home: GitHome, clone_url: str, into: Spool) -> None:
         self._home, self._into = home, into
         self._secret = urlsplit(clone_url).netloc.rpartition("@")[0]
         self._batch_url, self._login = _endpoint(clone_url, home.limits.schemes)
@@ -175,7 +176,7 @@ class _Download:
         headers: dict[str, str],
         missing: SourceFailure,
     ) -> Stored:
-        offset = self._into.seek(0, 2)
+        offset = self._into.size
         digest, size = hashlib.sha256(), 0
 
         def keep(chunk: bytes) -> None:
@@ -193,7 +194,6 @@ class _Download:
             raise SourceUnavailable(f"the Git LFS server answered {status} for {path!r}")
         if size != pointer.size or digest.hexdigest() != pointer.sha256:
             raise SourceUnavailable(f"the Git LFS server sent other bytes for {path!r}")
-        self._into.flush()
         return Stored(self._into, offset, size)
 
     def _request(

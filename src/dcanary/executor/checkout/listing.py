@@ -4,7 +4,6 @@ of the repository have no effect on the executor's machine.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from dcanary.executor.checkout.git import Git, GitFailed
 from dcanary.executor.checkout.model import CheckoutLimits
@@ -14,6 +13,7 @@ from dcanary.executor.source import (
     Entry,
     SourceFailure,
     SourceUnavailable,
+    Spool,
     Stored,
     check_path,
     shown,
@@ -25,7 +25,7 @@ _SUBMODULE = "160000"
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of a tree: a file (`blob`, `size` in bytes) or, with size 0, a submodule's commit."""
+    """One line of a tree: a file of `size` bytes, or a submodule's commit, with size 0."""
 
     path: str
     mode: str
@@ -85,7 +85,7 @@ def list_tree(git: Git, sha: str, prefix: str, budget: Budget) -> list[Listed]:
     return found
 
 
-def read_files(git: Git, listed: list[Listed], into: BinaryIO) -> Iterator[Entry]:
+def read_files(git: Git, listed: list[Listed], into: Spool) -> Iterator[Entry]:
     """The files of a list with their contents, which are appended to the file `into`."""
     files = [each for each in listed if not each.is_submodule]
     request = "".join(f"{each.object}\n" for each in files).encode()
@@ -97,14 +97,13 @@ def read_files(git: Git, listed: list[Listed], into: BinaryIO) -> Iterator[Entry
                 header = source.line().split()
                 if len(header) != 3 or header[1] != b"blob" or int(header[2]) != each.size:
                     raise SourceUnavailable(f"the repository lacks the object of {each.path!r}")
-                offset = into.seek(0, 2)
+                offset = into.size
                 source.copy(each.size, into)
                 source.line()
                 mode = each.mode if each.mode in (LINK, PROGRAM) else _FILE
                 yield Entry(each.path, mode, Stored(into, offset, each.size))
     except GitFailed as error:
         raise SourceUnavailable(str(error)) from error
-    into.flush()
 
 
 def submodule_urls(git: Git, sha: str) -> dict[str, str]:
@@ -146,7 +145,7 @@ class _Source:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
-    def copy(self, size: int, into: BinaryIO) -> None:
+    def copy(self, size: int, into: Spool) -> None:
         while size:
             if not self._buffer:
                 self._buffer = self._next()
