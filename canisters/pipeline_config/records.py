@@ -2,6 +2,7 @@
 
 from kybra import Record, nat16, nat32, nat64, text
 
+from shared.base.migration import Versions
 from shared.types.pipeline import Pipeline
 
 
@@ -28,3 +29,8 @@ class StartRecord(Record):
     repository: text
     pipeline_version: nat32
     acknowledged: bool
+
+
+HEAD: "Versions[HeadRecord]" = Versions("HeadRecord", current=1)
+PIPELINE: "Versions[PipelineRecord]" = Versions("PipelineRecord", current=1)
+START: "Versions[StartRecord]" = Versions("StartRecord", current=1)

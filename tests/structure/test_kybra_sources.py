@@ -33,9 +33,13 @@ MAX_SIZE = 2**32 - 1
 # Everything that reads a whole stable map, and the limit in `shared/rules/limits.py` that bounds
 # it: such a call costs more with each record. (file, function, map) -> limits.
 METHODS = "one entry per method"
+PASSED_ON = "a map of maps: those who call it are looked at themselves"
 OUTBOXES = ("MAX_OPEN_DELIVERIES", "MAX_OPEN_SYNCS", "MAX_OPEN_RUNS", "MAX_OPEN_ROUNDS")
 SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
     ("shared/base/metering.py", "listed", "totals"): (METHODS,),
+    ("shared/base/migration.py", "items", "self.stored"): (PASSED_ON,),
+    ("shared/base/migration.py", "keys", "self.stored"): (PASSED_ON,),
+    ("shared/base/migration.py", "values", "self.stored"): (PASSED_ON,),
     ("shared/base/metering.py", "summed", "totals"): (METHODS,),
     ("shared/base/access.py", "list_grants", "grants"): ("MAX_GRANTS",),
     ("shared/base/outbox.py", "wake", "self._entries"): OUTBOXES,
@@ -352,7 +356,7 @@ def test_the_limit_of_a_map_that_is_read_whole_is_enforced(scan: tuple[str, str,
     """It exists, and a canister that has the map compares something with it."""
     folder = scan[0].split("/")[-2]
     for limit in SCANS[scan]:
-        if limit == METHODS:
+        if limit in (METHODS, PASSED_ON):
             continue
         assert limit in limits()
         places = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +157,27 @@ class NativeCanister:
         execution = Execution("init", self.controllers[0].bytes, self._lifecycle_arg("init", arg))
         self._lifecycle("canister_init", execution)
         self.version += 1
+
+    def go_on_from(self, stable: bytes) -> None:
+        """Take over the stable memory of an earlier installation, as an upgrade of it does.
+
+        Raises CanisterTrap when post_upgrade traps.
+        """
+        self.stable = StableMemory()
+        self.stable.data[:] = stable
+        self.upgrade()
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """While this lasts, the maps in `module(…)` can be read as a query reads them."""
+        heap, runtime = self._snapshot()
+        self._system._current = Execution("query")
+        try:
+            with self._modules.active():
+                yield
+        finally:
+            self._system._current = None
+            self._put_back(heap, runtime)
 
     def module(self, name: str) -> Any:
         """A loaded module of the canister (to look at, not to call functions that use ic)."""

@@ -1,0 +1,98 @@
+"""An installation of an earlier release, upgraded to today's sources: all is there and goes on.
+
+The five canisters run natively; `test_upgrade_on_replica.py` does the same with their Wasm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dcanary.client.system import CANISTERS
+from dcanary.testing.native import Principal
+from tests.canisters.deployment.deployment_installation import LossyNetwork
+from tests.canisters.deployment.doubles.management import Canister, Management
+from tests.canisters.installation import ok
+from tests.canisters.upgrade.recorded import Recorded, candid, lost, plain, recorded, versions
+from tests.fixtures.stable.record import PAGE, History, content_of, file_of
+from tests.security.system import EXECUTORS, OWNER, SOURCES
+
+
+class Upgraded(History):
+    """The recorded installation with today's sources."""
+
+    def __init__(self, fixture: Recorded) -> None:
+        self.network = LossyNetwork(fixture.time_ns)
+        self.management = Management(self.network)
+        self.canisters = {
+            name: self.network.install(
+                SOURCES / name / "main.py",
+                caller=OWNER,
+                canister_id=Principal.from_str(fixture.ids[name]),
+            )
+            for name in CANISTERS
+        }
+        for name, canister in self.canisters.items():
+            canister.go_on_from(fixture.stable[name])
+
+    def run_for(self, number: int) -> Any:
+        """The run of commit `number`."""
+        runs = ok(self.canisters["build_executor"].query("list_runs", None, PAGE))["items"]
+        (found,) = [run for run in runs if run["source"]["sha"] == f"{number:040x}"]
+        return found
+
+    def state_of(self, number: int) -> Any:
+        return self.run_for(number)["state"]
+
+    def approval_for(self, number: int) -> Any:
+        """The approval request of commit `number`."""
+        items = ok(self.canisters["verification"].query("list_approvals", PAGE))["items"]
+        (found,) = [one for one in items if one["request"]["source"]["sha"] == f"{number:040x}"]
+        return found
+
+
+@pytest.mark.parametrize("version", versions())
+def test_every_answer_of_before_is_still_given(version: str) -> None:
+    fixture = recorded(version)
+    world = Upgraded(fixture)
+    found = []
+    for asked in fixture.answers:
+        canister = world.canisters[asked["canister"]]
+        now = plain(canister.query(asked["method"], *candid(asked["args"])))
+        found += lost(asked["answer"], now, f"{asked['canister']}.{asked['method']}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("version", versions())
+def test_runs_releases_and_messages_that_were_in_flight_go_on(version: str) -> None:
+    world = Upgraded(recorded(version))
+    target = ok(world.canisters["deployment"].query("get_target", "demo"))["canister"]
+    controllers = [world.canisters["deployment"].id.bytes]
+    world.management.add(
+        Canister(target.bytes, controllers, 10**13, content_of(1), status="stopped")
+    )
+    world.settle()
+
+    # One job of the stage was committed before, one was leased, one was free. The files are those
+    # of the stage before, whose bytes are here: nobody has to bring them.
+    tested = [file_of(content_of(12), "out/test.wasm")]
+    jobs = [f"{world.run_for(12)['run']}/test/{replica}" for replica in range(3)]
+    ok(world.commit(EXECUTORS[1], jobs[1], world.commitment(jobs[1], tested)))
+    assert world.work(EXECUTORS[2])["job"] == jobs[2]
+    ok(world.commit(EXECUTORS[2], jobs[2], world.commitment(jobs[2], tested)))
+    for executor, job in zip(EXECUTORS, jobs, strict=True):
+        ok(world.reveal(executor, job, tested))
+    assert "Succeeded" in world.state_of(12)
+
+    # Nobody had begun the one; the delivery of the other was on its way.
+    for number in (13, 14):
+        world.agree(content_of(number))
+        world.agree(content_of(number), "out/test.wasm", keep=False)
+        assert "Succeeded" in world.state_of(number)
+
+    # The release was in the middle of its upload, the next request for its target is still open.
+    world.network.advance(1_200)
+    releases = ok(world.canisters["deployment"].query("list_releases", None, PAGE))["items"]
+    assert "Succeeded" in releases[0]["state"]
+    assert "Pending" in world.approval_for(11)["state"]
