@@ -59,19 +59,38 @@ def shared(module: str) -> ModuleType:
     return importlib.import_module(f"shared.{module}")
 
 
+OPTIONAL = {"deploy", "queue_seconds", "grace_seconds", "needs", "cpus", "image", "region"}
+"""Fields of type opt."""
+
+
+def for_ic_py(value: Any, optional: set[str]) -> Any:
+    """The same value with each opt as ic-py takes it: a list of none or one."""
+    if isinstance(value, list):
+        return [for_ic_py(each, optional) for each in value]
+    if not isinstance(value, dict):
+        return value
+    made = {}
+    for name, inner in value.items():
+        plain = for_ic_py(inner, optional)
+        if name in optional:
+            plain = [] if inner is None else [plain]
+        made[name] = plain
+    return made
+
+
 @pytest.mark.parametrize("text", [GOOD, SMALLEST])
 def test_the_record_is_encoded_and_decoded_as_the_canisters_type(text: str) -> None:
     record = to_candid(parse_pipeline(text.encode()), "counter", ["rrkah-fqaaa-aaaaa-aaaaq-cai"])
     kind = candid_types("pipeline")["PipelineInput"]
     assert record.keys() == kind._fields.keys()
-    optional = [] if record["deploy"] is None else [record["deploy"]]  # as ic-py takes an opt
-    (decoded,) = decode(encode([{"type": kind, "value": {**record, "deploy": optional}}]), [kind])
+    value = for_ic_py(record, OPTIONAL)
+    (decoded,) = decode(encode([{"type": kind, "value": value}]), [kind])
     back = decoded["value"]
     assert back["name"] == record["name"]
     assert back["triggers"] == record["triggers"]
-    assert back["stages"] == record["stages"]
+    assert back["stages"] == value["stages"]
     assert [p.to_str() for p in back["approval"]["approvers"]] == ["rrkah-fqaaa-aaaaa-aaaaq-cai"]
-    assert len(back["deploy"]) == len(optional)
+    assert len(back["deploy"]) == len(value["deploy"])
 
 
 def test_approvers_of_file_and_registration_are_joined_and_the_threshold_is_checked() -> None:
