@@ -34,11 +34,17 @@ class Receiver:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.statuses: list[int] = []
+        self.hold: threading.Event | None = None
+        """Requests are kept, but not answered before this is set."""
+        self.held = 0
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
+                if receiver.hold is not None:
+                    receiver.held += 1
+                    receiver.hold.wait(60)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.requests.append(Request(self.path, headers, body))
                 status = receiver.statuses.pop(0) if receiver.statuses else 202
@@ -52,7 +58,10 @@ class Receiver:
             def log_message(self, format: str, *args: object) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
         self.port = self._server.server_port

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
-from dcanary.forge import git
+from dcanary.forge import git, hooks
 from dcanary.forge.layout import Layout
 from dcanary.forge.repositories import Repositories
 
@@ -109,6 +110,7 @@ class GitBackend:
             raise Refused(413, f"the body is over {MAX_PUSH_BYTES} bytes (MAX_PUSH_BYTES)")
         environment = {
             **git.environment(self._layout.root),
+            hooks.PUSH_ID: str(uuid.uuid4()),
             "GATEWAY_INTERFACE": "CGI/1.1",
             "GIT_PROJECT_ROOT": str(self._layout.repositories),
             "GIT_HTTP_EXPORT_ALL": "1",

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from dcanary.forge import spool
+from dcanary.forge import hooks, spool
+from dcanary.forge.builder import Builder, in_thread
 from dcanary.forge.errors import ForgeError
 from dcanary.forge.layout import Layout
 from dcanary.forge.log import Delivery, DeliveryLog, unanswered
-from dcanary.forge.payload import RefUpdate, push_payload
 from dcanary.forge.repositories import Repositories
 from dcanary.forge.sender import Sender
+from dcanary.forge.settle import git_folders, remove_leftovers, settle
+from dcanary.forge.spool import SpooledPush, SpooledRedelivery
 from dcanary.forge.webhooks import Webhooks
 
 log = logging.getLogger("dcanary.forge")
 
 POLL_SECONDS = 0.1
+SETTLE_SECONDS = 1.0
+"""Pause between looks at the refs of a repository that a push was cut short in."""
 MAX_ATTEMPTS = 30
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 60.0
@@ -41,19 +47,24 @@ class Waiting:
 class Dispatcher:
     """Runs inside the forge's event loop. Everything it knows is on disk before it acts on it.
 
-    Deliveries of one repository are sent one at a time, oldest first; one that waits to be sent
-    again lets later ones pass.
+    Deliveries of one repository are made and sent one at a time, oldest first; one that waits to be
+    sent again lets later ones pass. Repositories do not wait for one another.
     """
 
     def __init__(self, layout: Layout, base_url: str) -> None:
         self._layout = layout
-        self._base_url = base_url
         self._log = DeliveryLog(layout)
+        self._builder = Builder(layout, base_url)
         self._repositories = Repositories(layout)
         self._webhooks = Webhooks(layout)
         self._waiting: dict[str, Waiting] = {}
         self._known: dict[str, set[str]] = {}
-        self._sending: dict[str, asyncio.Task[None]] = {}
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        """Repositories that something is done for."""
+        self._unsettled: dict[str, float] = {}
+        """Repositories whose refs are to be compared with their deliveries, and when."""
+        self._unwritten: list[Delivery] = []
+        """States that the disk had no room for."""
         self._wake = asyncio.Event()
 
     def nudge(self) -> None:
@@ -64,23 +75,37 @@ class Dispatcher:
         """Work until cancelled."""
         sender = Sender()
         try:
+            at_work = git_folders()
             for name in self._repositories.names():
-                self._load(name)
+                self._prepare(name, at_work)
             while True:
                 self._wake.clear()
                 try:
-                    await self._collect()
-                    self._start_sending(sender)
+                    self._write_again()
+                    self._collect()
+                    self._find_unsettled()
+                    self._start_work(sender)
                 except Exception:
                     # The forge must outlive a full disk or a damaged file.
                     log.exception("pushes could not be read; trying again")
                     await asyncio.sleep(1)
                 await self._rest()
         finally:
-            for task in self._sending.values():
+            for task in self._busy.values():
                 task.cancel()
-            await asyncio.gather(*self._sending.values(), return_exceptions=True)
+            await asyncio.gather(*self._busy.values(), return_exceptions=True)
             await sender.close()
+
+    def _prepare(self, name: str, at_work: Sequence[Path]) -> None:
+        """Take up a repository as the last forge left it, however that ended."""
+        try:
+            folder = self._repositories.require(name)
+            hooks.install(folder)
+            remove_leftovers(folder, at_work)
+        except OSError as error:
+            log.error("repository %s is not as it should be: %s", name, error)
+        self._load(name)
+        self._unsettled[name] = 0.0
 
     def _load(self, name: str) -> None:
         deliveries = self._log.read(name)
@@ -95,102 +120,145 @@ class Dispatcher:
         except TimeoutError:
             return
 
-    async def _collect(self) -> None:
+    # From the spool to deliveries ------------------------------------------------------------
+
+    def _collect(self) -> None:
         for entry in spool.waiting(self._layout):
             try:
-                if isinstance(entry, spool.SpooledPush):
-                    refs = [update.ref for update in entry.updates]
-                    for update, delivery in zip(entry.updates, entry.ids, strict=True):
-                        await self._add_push(update, refs, delivery)
+                if isinstance(entry, SpooledPush):
+                    self._add_push(entry)
                 else:
-                    self._redeliver(entry.repository, entry.delivery)
+                    self._redeliver(entry)
             except ForgeError as error:
                 log.warning("%s is dropped: %s", entry.path.name, error)
+            except OSError as error:
+                log.error("%s waits: %s", entry.path.name, error)
+                continue
             entry.path.unlink(missing_ok=True)
 
-    async def _add_push(self, update: RefUpdate, refs: list[str], delivery_id: str) -> None:
-        name = update.repository
-        folder = self._repositories.require(name)
+    def _add_push(self, entry: SpooledPush) -> None:
+        """Write down the deliveries of a push. Their bodies are made when they are sent: how long
+        git takes for one must not delay another repository's."""
+        name = entry.repository
+        self._repositories.require(name)
         if name not in self._known:
             self._load(name)
-        if delivery_id in self._known[name]:
+        new = [update for update in entry.updates if entry.id_of(update) not in self._known[name]]
+        if not new:
             return
-        branch = self._repositories.default_branch(name)
-        payload = await asyncio.to_thread(
-            push_payload, folder, update, refs, self._base_url, branch
-        )
-        now = time.time()
-        delivery = Delivery(
-            delivery=delivery_id,
-            repository=name,
-            event="push",
-            ref=update.ref,
-            before=update.before,
-            after=update.after,
-            state="queued",
-            attempts=0,
-            status=None,
-            response="",
-            error="",
-            created=now,
-            updated=now,
-        )
-        self._log.add(delivery, json.dumps(payload).encode())
-        self._known[name].add(delivery_id)
-        self._waiting[delivery_id] = Waiting(delivery, 0.0)
+        self._log.store_refs(name, entry.push, [update.ref for update in entry.updates])
+        for update in new:
+            now = time.time()
+            delivery = Delivery(
+                delivery=entry.id_of(update),
+                repository=name,
+                event="push",
+                ref=update.ref,
+                before=update.before,
+                after=update.after,
+                state="queued",
+                attempts=0,
+                status=None,
+                response="",
+                error="",
+                created=now,
+                updated=now,
+                push=entry.push,
+            )
+            self._log.append(delivery)
+            self._known[name].add(delivery.delivery)
+            self._waiting[delivery.delivery] = Waiting(delivery, 0.0)
 
-    def _redeliver(self, name: str, delivery_id: str) -> None:
-        for delivery in self._log.read(name):
-            if delivery.delivery == delivery_id:
+    def _redeliver(self, request: SpooledRedelivery) -> None:
+        for delivery in self._log.read(request.repository):
+            if delivery.delivery == request.delivery:
                 again = replace(delivery, state="queued", attempts=0, updated=time.time())
                 self._log.append(again)
-                self._waiting[delivery_id] = Waiting(again, 0.0)
+                self._waiting[again.delivery] = Waiting(again, 0.0)
                 return
-        raise ForgeError(f"there is no delivery {delivery_id} of {name}")
+        raise ForgeError(f"there is no delivery {request.delivery} of {request.repository}")
 
-    def _start_sending(self, sender: Sender) -> None:
+    def _find_unsettled(self) -> None:
+        """Note repositories in which a push was cut short."""
+        for intent in spool.intents(self._layout):
+            if intent.repository not in self._unsettled and not intent.is_going_on:
+                self._unsettled[intent.repository] = 0.0
+
+    # Work for one repository at a time -----------------------------------------------------------
+
+    def _start_work(self, sender: Sender) -> None:
         now = time.monotonic()
+        for name, due in list(self._unsettled.items()):
+            if due <= now and name not in self._busy:
+                self._begin(name, self._settle(name))
         for waiting in list(self._waiting.values()):
             name = waiting.delivery.repository
-            if waiting.due <= now and name not in self._sending:
-                task = asyncio.create_task(self._send(sender, waiting.delivery))
-                self._sending[name] = task
+            if waiting.due <= now and name not in self._busy:
+                self._begin(name, self._send(sender, waiting.delivery))
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        async def do() -> None:
+            try:
+                await work
+            finally:
+                self._busy.pop(name, None)
+                self.nudge()
+
+        self._busy[name] = asyncio.create_task(do())
+
+    async def _settle(self, name: str) -> None:
+        try:
+            if await in_thread(lambda: settle(self._layout, name)):
+                del self._unsettled[name]
+                return
+        except (ForgeError, OSError) as error:
+            log.error("the refs of %s could not be compared with its deliveries: %s", name, error)
+        self._unsettled[name] = time.monotonic() + SETTLE_SECONDS
 
     async def _send(self, sender: Sender, delivery: Delivery) -> None:
         try:
-            try:
-                after = await self._attempt(sender, delivery)
-            except Exception as error:
-                log.exception("delivery %s could not be sent", delivery.delivery)
-                after = unanswered(delivery, f"internal error: {type(error).__name__}: {error}")
-            if after.state == "retrying" and after.attempts >= MAX_ATTEMPTS:
-                after = replace(after, state="failed")
-            self._log.append(after)
-            if after.is_open:
-                wait = retry_wait_seconds(after.attempts)
-                self._waiting[delivery.delivery] = Waiting(after, time.monotonic() + wait)
-            else:
-                self._waiting.pop(delivery.delivery, None)
-            log.info(
-                "delivery %s of %s (%s): %s, status %s %s",
-                after.delivery,
-                after.repository,
-                after.ref,
-                after.state,
-                after.status,
-                after.error,
-            )
-        finally:
-            self._sending.pop(delivery.repository, None)
-            self.nudge()
+            after = await self._attempt(sender, delivery)
+        except (ForgeError, OSError) as error:
+            after = unanswered(delivery, str(error))
+        except Exception as error:
+            log.exception("delivery %s could not be sent", delivery.delivery)
+            after = unanswered(delivery, f"internal error: {type(error).__name__}: {error}")
+        if after.state == "retrying" and after.attempts >= MAX_ATTEMPTS:
+            after = replace(after, state="failed")
+        if after.is_open:
+            wait = retry_wait_seconds(after.attempts)
+            self._waiting[delivery.delivery] = Waiting(after, time.monotonic() + wait)
+        else:
+            self._waiting.pop(delivery.delivery, None)
+        self._write(after)
+        log.info(
+            "delivery %s of %s (%s): %s, status %s %s",
+            after.delivery,
+            after.repository,
+            after.ref,
+            after.state,
+            after.status,
+            after.error,
+        )
 
     async def _attempt(self, sender: Sender, delivery: Delivery) -> Delivery:
+        body = await self._builder.body(delivery)
         webhook = self._webhooks.get(delivery.repository)
-        body = self._log.body(delivery.repository, delivery.delivery)
         if webhook is None:
             sentence = "the repository has no webhook: set one, then redeliver"
             return replace(delivery, state="skipped", error=sentence, updated=time.time())
-        if body is None:
-            sentence = "the body of this delivery is missing on disk"
-            return replace(delivery, state="failed", error=sentence, updated=time.time())
         return await sender.send(delivery, webhook, body)
+
+    def _write(self, delivery: Delivery) -> None:
+        """Write down what became of a delivery, later if the disk has no room for it now: what was
+        sent must not be sent again for that."""
+        try:
+            self._log.append(delivery)
+        except OSError as error:
+            log.error("the state of delivery %s waits: %s", delivery.delivery, error)
+            self._unwritten.append(delivery)
+
+    def _write_again(self) -> None:
+        waiting, self._unwritten = self._unwritten, []
+        for delivery in waiting:
+            self._write(delivery)

@@ -3,9 +3,10 @@
 | path | what |
 |---|---|
 | `repositories/<name>.git` | bare repositories |
-| `spool/*.push`, `spool/*.redeliver` | pushes and requests that are not deliveries yet |
+| `spool/` | pushes and requests that are not deliveries yet, see `spool.py` |
 | `deliveries/<name>.jsonl` | what happened to each delivery, one line per event |
 | `deliveries/<name>/<id>.json` | the bytes of each delivery's body |
+| `deliveries/<name>/<push>.refs` | the refs of each push |
 | `secrets/<name>.json` | webhook URL and secret (mode 0600) |
 | `settings.json` | the port, kept so that clone URLs stay valid over restarts |
 | `forge.json` | `{"url", "pid"}` while the forge runs |

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dcanary.forge.layout import Layout, write_whole
+from dcanary.forge.layout import Layout, read_json, write_json, write_whole
 
 State = Literal["queued", "retrying", "delivered", "failed", "skipped"]
 OPEN_STATES: tuple[State, ...] = ("queued", "retrying")
@@ -37,6 +38,8 @@ class Delivery:
     error: str
     created: float
     updated: float
+    push: str = ""
+    """Names the push; its deliveries, one for each ref, have it in common."""
 
     @property
     def is_open(self) -> bool:
@@ -86,6 +89,7 @@ class DeliveryLog:
                 before=entry["before"],
                 after=entry["after"],
                 created=entry["time"],
+                push=entry.get("push", ""),
                 **changes,
             )
 
@@ -96,12 +100,22 @@ class DeliveryLog:
         except FileNotFoundError:
             return None
 
-    def add(self, delivery: Delivery, body: bytes) -> None:
-        """Keep a new delivery: its bytes first, then the line that says it exists."""
-        path = self._body_path(delivery.repository, delivery.delivery)
+    def store_body(self, repository: str, delivery: str, body: bytes) -> None:
+        """Keep the bytes of a delivery's body. Raises OSError."""
+        path = self._body_path(repository, delivery)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(path, body)
-        self.append(delivery)
+
+    def refs(self, repository: str, push: str) -> list[str]:
+        """All refs of a push; empty when they are not known."""
+        refs: list[str] = read_json(self._refs_path(repository, push)) or []
+        return refs
+
+    def store_refs(self, repository: str, push: str, refs: list[str]) -> None:
+        """Keep the refs of a push: what only they reach is new. Raises OSError."""
+        path = self._refs_path(repository, push)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_json(path, refs)
 
     def append(self, delivery: Delivery) -> None:
         """Write down the delivery as it stands now, as one line."""
@@ -117,6 +131,7 @@ class DeliveryLog:
             "status": delivery.status,
             "response": delivery.response,
             "error": delivery.error,
+            "push": delivery.push,
         }
         path = self._layout.log(delivery.repository)
         line = (json.dumps(entry) + "\n").encode()
@@ -126,7 +141,10 @@ class DeliveryLog:
             size = os.fstat(handle).st_size
             if size and os.pread(handle, 1, size - 1) != b"\n":
                 line = b"\n" + line
-            os.write(handle, line)
+            written = os.write(handle, line)
+            if written != len(line):
+                os.ftruncate(handle, size)
+                raise OSError(errno.ENOSPC, "no room for a line", str(path))
         finally:
             os.close(handle)
 
@@ -134,6 +152,10 @@ class DeliveryLog:
         if not delivery.replace("-", "").isalnum():
             raise FileNotFoundError(delivery)
         return self._layout.bodies(repository) / f"{delivery}.json"
+
+    def _refs_path(self, repository: str, push: str) -> Path:
+        safe = push if push.replace("-", "").isalnum() else "unknown"
+        return self._layout.bodies(repository) / f"{safe}.refs"
 
 
 def answered(delivery: Delivery, status: int, response: str) -> Delivery:

@@ -1,4 +1,4 @@
-"""Bare repositories, each with a hook that writes every accepted push into the spool."""
+"""Bare repositories, each with hooks that write every push into the spool."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ import shutil
 import uuid
 from pathlib import Path
 
-from dcanary.forge import git
+from dcanary.forge import git, hooks
 from dcanary.forge.errors import ForgeError
 from dcanary.forge.layout import Layout
 from dcanary.forge.names import is_repository_name
-
-# Run by git in the bare repository after the refs have moved; lines are `<old> <new> <ref>`. The
-# file appears in the spool under its final name only when it is complete.
-_POST_RECEIVE = """#!/bin/sh
-set -eu
-name=$(basename "$(pwd)" .git)
-file="$(date +%s%N)-$$"
-{ echo "$name"; cat; } > "../../spool/.$file"
-mv "../../spool/.$file" "../../spool/$file.push"
-"""
 
 # Executors fetch a commit by its id, also when its branch has moved on meanwhile; so nothing is
 # collected, and any commit may be asked for.
@@ -91,12 +81,16 @@ class Repositories:
         )
         for key, value in _CONFIGURATION:
             git.output(folder, "config", key, value)
-        hook = folder / "hooks" / "post-receive"
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text(_POST_RECEIVE)
-        hook.chmod(0o755)
+        hooks.install(folder)
 
     def default_branch(self, name: str) -> str:
         """The branch that HEAD names."""
         reference = git.output(self.require(name), "symbolic-ref", "HEAD").decode().strip()
         return reference.removeprefix("refs/heads/")
+
+    def refs(self, name: str) -> dict[str, str]:
+        """Object ids of all refs. Raises ForgeError."""
+        form = "--format=%(objectname) %(refname) %(symref)"
+        listed = git.output(self.require(name), "for-each-ref", form).decode("utf-8", "replace")
+        fields = [line.split(" ") for line in listed.splitlines()]
+        return {ref: object_id for object_id, ref, symbolic in fields if not symbolic}

@@ -46,7 +46,8 @@ class Sender:
         self._outside: httpx.AsyncClient | None = None
 
     def _new_client(self, *, trust_env: bool) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=16)
+        # There is one for each repository at most, and slow ones must not delay others.
+        limits = httpx.Limits(max_connections=None)
         return httpx.AsyncClient(timeout=self._timeout, limits=limits, trust_env=trust_env)
 
     async def close(self) -> None:

@@ -1,7 +1,15 @@
 """Pushes and redelivery requests on their way to the running forge, one file each.
 
-Any process may put a file here (git's hook does, and `Forge.redeliver`); the running forge takes
+Any process may put a file here (git's hooks do, and `Forge.redeliver`); the running forge takes
 them in order of their names, which begin with the time.
+
+| file | what |
+|---|---|
+| `<push>.intent` | a push whose refs may have moved |
+| `<time>-<push>.push` | the same when all its refs have moved |
+| `<time>-<pid>.redeliver` | a request to send a delivery again |
+
+A push is text: `<repository> <pid of git> <time>`, `<old> <new> <ref>` for each ref, `end`.
 """
 
 from __future__ import annotations
@@ -11,8 +19,11 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from dcanary.forge.layout import Layout, write_whole
 from dcanary.forge.names import is_repository_name
@@ -20,15 +31,40 @@ from dcanary.forge.payload import RefUpdate
 
 _LINE = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs/\S+)")
 _DELIVERIES = uuid.UUID("6f0f3a0e-1d0c-4f43-9c55-4a7b9d7a3c11")
+CLOCK_SECONDS = 2.0
+"""How far the start of a process and the time of a file may lie apart by rounding."""
+
+
+def delivery_id(push: str, repository: str, ref: str) -> str:
+    """The id of a push's delivery for one ref: the same, however often it is worked out."""
+    return str(uuid.uuid5(_DELIVERIES, f"{push}/{repository}/{ref}"))
 
 
 @dataclass(frozen=True)
 class SpooledPush:
-    """A push whose refs have moved. `ids` name its deliveries, the same at every reading."""
+    """A push. `push` names it; `pid` is the process of git that does it, 0 when it has ended."""
 
     path: Path
-    updates: list[RefUpdate]
-    ids: list[str]
+    repository: str
+    push: str
+    updates: Sequence[RefUpdate]
+    pid: int = 0
+
+    def id_of(self, update: RefUpdate) -> str:
+        """The id of the delivery that one of its updates becomes."""
+        return delivery_id(self.push, self.repository, update.ref)
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether git is still at it."""
+        if not self.pid:
+            return False
+        try:
+            started = psutil.Process(self.pid).create_time()
+            # A later process may have got the same id.
+            return started <= self.path.stat().st_mtime + CLOCK_SECONDS
+        except (psutil.Error, OSError):
+            return False
 
 
 @dataclass(frozen=True)
@@ -44,11 +80,18 @@ def request_redelivery(layout: Layout, repository: str, delivery: str) -> None:
     write_whole(layout.spool / f"{time.time_ns()}-{os.getpid()}.redeliver", content)
 
 
+def put_push(layout: Layout, repository: str, push: str, updates: Sequence[RefUpdate]) -> None:
+    """Record a push whose refs have moved. Raises OSError."""
+    lines = [f"{update.before} {update.after} {update.ref}" for update in updates]
+    content = "\n".join([f"{repository} 0 {time.time_ns()}", *lines, "end", ""])
+    write_whole(layout.spool / f"{time.time_ns()}-{push}.push", content.encode())
+
+
 def waiting(layout: Layout) -> list[SpooledPush | SpooledRedelivery]:
-    """What waits, oldest first. Files that hold nothing usable are removed."""
+    """What waits, oldest first, without intents. Files that hold nothing usable are removed."""
     found: list[SpooledPush | SpooledRedelivery] = []
     for path in sorted(layout.spool.iterdir()):
-        if path.name.startswith("."):
+        if path.name.startswith(".") or path.suffix == ".intent":
             continue
         entry = _read(path)
         if entry is None:
@@ -58,21 +101,35 @@ def waiting(layout: Layout) -> list[SpooledPush | SpooledRedelivery]:
     return found
 
 
+def intents(layout: Layout) -> list[SpooledPush]:
+    """Pushes whose refs may have moved."""
+    paths = sorted(layout.spool.glob("*.intent"))
+    return [entry for path in paths if (entry := _read_push(path, path.stem)) is not None]
+
+
 def _read(path: Path) -> SpooledPush | SpooledRedelivery | None:
-    text = path.read_bytes().decode("utf-8", "replace")
-    if path.suffix == ".redeliver":
-        try:
-            request = json.loads(text)
-            return SpooledRedelivery(path, str(request["repository"]), str(request["delivery"]))
-        except (ValueError, KeyError, TypeError):
-            return None
-    name, *lines = text.splitlines()
-    if path.suffix != ".push" or not is_repository_name(name):
+    if path.suffix == ".push":
+        return _read_push(path, path.stem.partition("-")[2])
+    if path.suffix != ".redeliver":
         return None
-    updates: list[RefUpdate] = []
-    for line in lines:
-        match = _LINE.fullmatch(line)
-        if match is not None:
-            updates.append(RefUpdate(name, match[1], match[2], match[3]))
-    ids = [str(uuid.uuid5(_DELIVERIES, f"{path.name}/{name}/{update.ref}")) for update in updates]
-    return SpooledPush(path, updates, ids)
+    try:
+        request = json.loads(path.read_bytes())
+        return SpooledRedelivery(path, str(request["repository"]), str(request["delivery"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_push(path: Path, push: str) -> SpooledPush | None:
+    """None for a file that is no push, or that has just been renamed or removed."""
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    head, *lines = text.splitlines() or [""]
+    name, _, rest = head.partition(" ")
+    if not is_repository_name(name):
+        return None
+    pid = rest.partition(" ")[0]
+    matches = [match for line in lines if (match := _LINE.fullmatch(line))]
+    updates = [RefUpdate(name, match[1], match[2], match[3]) for match in matches]
+    return SpooledPush(path, name, push, updates, int(pid) if pid.isdecimal() else 0)
