@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ic.identity import Identity
 
 from dcanary.cli.main import run
 from dcanary.replica import network
@@ -28,7 +29,8 @@ def killed(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "net"
     running = network.start(folder)
     for _ in range(2):
-        create(agent_of(running.url))
+        # ic-py tells two calls of one identity apart by the second in which they are made.
+        create(agent_of(running.url, Identity()))
     with pytest.raises(network.NetworkError, match="stop it first"):
         check(folder)
     os.kill(running.pid, signal.SIGKILL)
