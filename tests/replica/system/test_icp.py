@@ -120,6 +120,25 @@ def test_a_snapshot_brings_the_counter_back(icp: Icp) -> None:
     assert snapshot not in icp.on("canister", "snapshot", "list", "counter")
 
 
+def test_a_snapshot_is_downloaded_and_uploaded_again(icp: Icp) -> None:
+    icp.on("canister", "call", "counter", "inc", "()")
+    saved = count(icp)
+    icp.on("canister", "stop", "counter")
+    snapshot = icp.on("canister", "snapshot", "create", "counter", "--quiet").strip()
+    files = icp.project / "saved"
+    icp.on("canister", "snapshot", "download", "counter", snapshot, "--output", str(files))
+    assert (files / "wasm_module.bin").read_bytes() == compile_motoko(COUNTER)
+    icp.on("canister", "snapshot", "delete", "counter", snapshot)
+    icp.on("canister", "start", "counter")
+    assert count(icp, "inc") == saved + 1
+    icp.on("canister", "stop", "counter")
+    said = icp.on("canister", "snapshot", "upload", "counter", "--input", str(files), "--quiet")
+    uploaded = next(line for line in said.splitlines() if re.fullmatch("[0-9a-f]+", line))
+    icp.on("canister", "snapshot", "restore", "counter", uploaded)
+    icp.on("canister", "start", "counter")
+    assert count(icp) == saved
+
+
 def test_zz_delete_gives_the_canisters_cycles_back(icp: Icp) -> None:
     """Last, as it removes the canister."""
     held, in_canister = balance(icp), cycles(icp)

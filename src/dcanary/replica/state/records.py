@@ -158,6 +158,22 @@ class StopRequest:
 
 
 @dataclass(slots=True)
+class Slice:
+    """Uploaded bytes of a memory, named by their sha256."""
+
+    offset: int
+    content: bytes
+
+
+@dataclass(slots=True)
+class Uploaded:
+    """A memory of a snapshot while it is uploaded. What no slice covers is zero."""
+
+    size: int
+    slices: list[Slice] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Snapshot:
     """A copy of a canister. The three blobs are named by their sha256."""
 
@@ -176,6 +192,10 @@ class Snapshot:
     chunks: dict[bytes, int]
     size: int
     taken_by: str = "taken_from_canister"
+    parts: dict[str, Uploaded] = field(default_factory=dict)
+    """The memories of an upload that was not used yet; empty when the snapshot is whole."""
+    global_types: list[str] = field(default_factory=list)
+    """Of an upload, to be compared with its module."""
 
 
 @dataclass(slots=True)

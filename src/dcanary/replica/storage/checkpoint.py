@@ -97,6 +97,8 @@ def used_blobs(subnet: Subnet) -> set[bytes]:
         used.update(canister.chunks)
         for snapshot in canister.snapshots.values():
             used.update((snapshot.module, snapshot.heap, snapshot.stable, *snapshot.chunks))
+            for part in snapshot.parts.values():
+                used.update(one.content for one in part.slices)
     return used - {b""}
 
 

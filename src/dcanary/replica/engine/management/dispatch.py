@@ -13,6 +13,7 @@ from dcanary.replica.engine.management import (
     code,
     services,
     settings,
+    snapshot_transfer,
     snapshots,
     status,
 )
@@ -27,6 +28,7 @@ OPERATIONS: dict[str, Operation] = {
     **settings.OPERATIONS,
     **status.OPERATIONS,
     **snapshots.OPERATIONS,
+    **snapshot_transfer.OPERATIONS,
     **services.OPERATIONS,
 }
 
@@ -41,14 +43,10 @@ NOT_SUPPORTED_YET = frozenset(
         "ecdsa_public_key",
         "list_canisters",
         "node_metrics_history",
-        "read_canister_snapshot_data",
-        "read_canister_snapshot_metadata",
         "rename_canister",
         "schnorr_public_key",
         "sign_with_ecdsa",
         "sign_with_schnorr",
-        "upload_canister_snapshot_data",
-        "upload_canister_snapshot_metadata",
         "vetkd_derive_key",
         "vetkd_public_key",
     )

@@ -14,6 +14,7 @@ from dcanary.replica.engine.management.context import (
     refused,
     reply,
 )
+from dcanary.replica.engine.management.snapshot_parts import assemble
 from dcanary.replica.engine.management.types import (
     CANISTER_ID,
     DELETE_SNAPSHOT,
@@ -28,7 +29,8 @@ from dcanary.replica.state.records import Canister, Snapshot
 from dcanary.replica.vm.body import Body
 
 
-def _find(canister: Canister, snapshot_id: bytes) -> Snapshot:
+def find(canister: Canister, snapshot_id: bytes) -> Snapshot:
+    """A snapshot of a canister. Raises CallError when there is none."""
     found = canister.snapshots.get(snapshot_id)
     if found is None:
         raise CallError(
@@ -47,33 +49,53 @@ def _record(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _charge(call: Call, canister: Canister, bytes_copied: int) -> None:
-    costs = call.core.costs
-    price = costs.instruction * (costs.snapshot_instructions + bytes_copied)
+def charge(call: Call, canister: Canister, instructions: int) -> None:
+    """Take the price of work on a snapshot. Raises CallError without enough cycles."""
+    price = call.core.costs.instruction * instructions
     call.core.require(canister, price)
     call.core.consume(canister, price)
 
 
-def take(call: Call, arg: dict[str, Any]) -> Reply:
-    canister = call.controlled(arg["canister_id"])
-    replaced = arg["replace_snapshot"]
+def _charge_copy(call: Call, canister: Canister, size: int) -> None:
+    charge(call, canister, call.core.costs.snapshot_instructions + size)
+
+
+def check_room(canister: Canister, replaced: bytes | None) -> None:
+    """Raises CallError when there are too many snapshots, or none to replace."""
     if replaced is not None:
-        _find(canister, replaced)
+        find(canister, replaced)
     elif len(canister.snapshots) >= limits.MAX_SNAPSHOTS:
         raise refused(
             f"Canister {to_text(canister.id)} has reached the maximum number of snapshots "
             f"allowed: {limits.MAX_SNAPSHOTS}."
         )
+
+
+def new_id(canister: Canister) -> bytes:
+    """An id for the canister's next snapshot."""
+    counter = canister.snapshot_counter
+    canister.snapshot_counter += 1
+    return bytes((len(canister.id),)) + canister.id + counter.to_bytes(8, "big")
+
+
+def add(canister: Canister, snapshot: Snapshot, replaced: bytes | None) -> None:
+    """Keep a snapshot, in place of another one if so wished."""
+    if replaced is not None:
+        del canister.snapshots[replaced]
+    canister.snapshots[snapshot.id] = snapshot
+
+
+def take(call: Call, arg: dict[str, Any]) -> Reply:
+    canister = call.controlled(arg["canister_id"])
+    check_room(canister, arg["replace_snapshot"])
     body = call.core.body(canister)
     assert body.module is not None
     heap_size = body.memory.committed_size
     size = heap_size + body.stable.size + len(body.module.parsed.wasm)
-    _charge(call, canister, heap_size + body.stable.size)
+    _charge_copy(call, canister, heap_size + body.stable.size)
     blobs = call.core.blobs
-    counter = canister.snapshot_counter
-    canister.snapshot_counter += 1
     snapshot = Snapshot(
-        id=bytes((len(canister.id),)) + canister.id + counter.to_bytes(8, "big"),
+        id=new_id(canister),
         time=call.core.subnet.now,
         version=canister.version,
         module=canister.module,
@@ -87,9 +109,7 @@ def take(call: Call, arg: dict[str, Any]) -> Reply:
         chunks=dict(canister.chunks),
         size=size + sum(canister.chunks.values()),
     )
-    if replaced is not None:
-        del canister.snapshots[replaced]
-    canister.snapshots[snapshot.id] = snapshot
+    add(canister, snapshot, arg["replace_snapshot"])
     if arg["uninstall_code"]:
         uninstall(call.core, canister, "its code was removed when a snapshot was taken")
         change = call.change(canister, "code_uninstall", arg["sender_canister_version"])
@@ -105,7 +125,7 @@ def _foreign(call: Call, snapshot_id: bytes) -> Snapshot:
         raise CallError(
             ErrorCode.SNAPSHOT_NOT_FOUND, f"Could not find the snapshot ID {snapshot_id.hex()}."
         )
-    snapshot = _find(canister, snapshot_id)
+    snapshot = find(canister, snapshot_id)
     call.controlled(owner)
     return snapshot
 
@@ -114,7 +134,8 @@ def load(call: Call, arg: dict[str, Any]) -> Reply:
     canister = call.controlled(arg["canister_id"])
     snapshot_id = arg["snapshot_id"]
     snapshot = canister.snapshots.get(snapshot_id) or _foreign(call, snapshot_id)
-    _charge(call, canister, snapshot.size)
+    _charge_copy(call, canister, snapshot.size)
+    assemble(call.core, snapshot)
     core = call.core
     module = core.runtime.compiler.module(core.blobs.get(snapshot.module))
     body = Body(core.runtime, module)
@@ -151,7 +172,7 @@ def list_snapshots(call: Call, arg: dict[str, Any]) -> Reply:
 
 def delete(call: Call, arg: dict[str, Any]) -> Reply:
     canister = call.controlled(arg["canister_id"])
-    _find(canister, arg["snapshot_id"])
+    find(canister, arg["snapshot_id"])
     del canister.snapshots[arg["snapshot_id"]]
     return NOTHING
 

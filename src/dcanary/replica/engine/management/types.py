@@ -173,6 +173,60 @@ type delete_snapshot = record { canister_id : principal; snapshot_id : blob };
 type snapshot = record { id : blob; taken_at_timestamp : nat64; total_size : nat64 };
 type snapshots = vec snapshot;
 
+type snapshot_source = variant { taken_from_canister; metadata_upload };
+type global = variant { i32 : int32; i64 : int64; f32 : float32; f64 : float64; v128 : nat };
+type global_timer = variant { inactive; active : nat64 };
+type low_memory_hook = variant { condition_not_satisfied; ready; executed };
+type read_snapshot_metadata = record { canister_id : principal; snapshot_id : blob };
+type snapshot_metadata = record {
+  source : snapshot_source;
+  taken_at_timestamp : nat64;
+  wasm_module_size : nat64;
+  globals : vec global;
+  wasm_memory_size : nat64;
+  stable_memory_size : nat64;
+  wasm_chunk_store : vec chunk_hash;
+  canister_version : nat64;
+  certified_data : blob;
+  global_timer : opt global_timer;
+  on_low_wasm_memory_hook_status : opt low_memory_hook;
+};
+type slice = record { offset : nat64; size : nat64 };
+type read_snapshot_data = record {
+  canister_id : principal;
+  snapshot_id : blob;
+  kind : variant {
+    wasm_module : slice;
+    wasm_memory : slice;
+    stable_memory : slice;
+    wasm_chunk : chunk_hash;
+  };
+};
+type read_snapshot_data_reply = record { chunk : blob };
+type upload_snapshot_metadata = record {
+  canister_id : principal;
+  replace_snapshot : opt blob;
+  wasm_module_size : nat64;
+  globals : vec global;
+  wasm_memory_size : nat64;
+  stable_memory_size : nat64;
+  certified_data : blob;
+  global_timer : opt global_timer;
+  on_low_wasm_memory_hook_status : opt low_memory_hook;
+};
+type upload_snapshot_metadata_reply = record { snapshot_id : blob };
+type upload_snapshot_data = record {
+  canister_id : principal;
+  snapshot_id : blob;
+  kind : variant {
+    wasm_module : record { offset : nat64 };
+    wasm_memory : record { offset : nat64 };
+    stable_memory : record { offset : nat64 };
+    wasm_chunk;
+  };
+  chunk : blob;
+};
+
 type logs_reply = record {
   canister_log_records : vec record { idx : nat64; timestamp_nanos : nat64; content : blob };
 };
@@ -228,6 +282,13 @@ LOAD_SNAPSHOT = _codec("load_snapshot")
 DELETE_SNAPSHOT = _codec("delete_snapshot")
 SNAPSHOT = _codec("snapshot")
 SNAPSHOTS = _codec("snapshots")
+READ_SNAPSHOT_METADATA = _codec("read_snapshot_metadata")
+SNAPSHOT_METADATA = _codec("snapshot_metadata")
+READ_SNAPSHOT_DATA = _codec("read_snapshot_data")
+READ_SNAPSHOT_DATA_REPLY = _codec("read_snapshot_data_reply")
+UPLOAD_SNAPSHOT_METADATA = _codec("upload_snapshot_metadata")
+UPLOAD_SNAPSHOT_METADATA_REPLY = _codec("upload_snapshot_metadata_reply")
+UPLOAD_SNAPSHOT_DATA = _codec("upload_snapshot_data")
 LOGS_REPLY = _codec("logs_reply")
 HTTP_REQUEST = _codec("http_request")
 HTTP_RESULT = _codec("http_result")
