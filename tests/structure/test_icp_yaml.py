@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import shlex
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,9 @@ import yaml
 
 from dcanary.client.system import CANISTERS
 from dcanary.wasm import build_canister
+from tests.replica.helpers.icp import Icp, copy_of_the_tree
 
 ROOT = Path(__file__).resolve().parents[2]
-ICP = ROOT / "node_modules" / "@icp-sdk" / "icp-cli-linux-x64" / "bin" / "icp"
 OUT = Path(".dcanary/build")
 
 
@@ -37,38 +35,6 @@ def icp_commands() -> dict[str, list[str]]:
         commands[one["name"]] = step["commands"]
     assert len(commands) == len(canisters)
     return commands
-
-
-def run_icp(tree: Path, *arguments: str) -> str:
-    """Output of icp, which may keep its settings in the tree and send nothing anywhere."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(Path.home()),  # the build's cache is there
-        "ICP_HOME": str(tree / "icp-home"),
-        "DO_NOT_TRACK": "1",
-    }
-    if "XDG_CACHE_HOME" in os.environ:
-        environment["XDG_CACHE_HOME"] = os.environ["XDG_CACHE_HOME"]
-    done = subprocess.run(
-        [str(ICP), *arguments],
-        cwd=tree,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, f"icp {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def copy_of_the_tree(folder: Path) -> Path:
-    """What the build files refer to, somewhere else."""
-    shutil.copy(ROOT / "icp.yaml", folder)
-    ignored = shutil.ignore_patterns("__pycache__")
-    for sources in ("canisters", "shared"):
-        shutil.copytree(ROOT / sources, folder / sources, ignore=ignored)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
-    return folder
 
 
 @pytest.mark.parametrize("name", CANISTERS)
@@ -100,10 +66,10 @@ def test_icp_runs_the_command_of_dfx_and_takes_its_module(name: str) -> None:
 
 @pytest.mark.replica
 def test_icp_builds_the_same_modules_as_dcanary_build(tmp_path: Path) -> None:
-    assert ICP.is_file(), "icp is missing: run make setup (it comes from npm, for Linux on x86-64)"
     tree = copy_of_the_tree(tmp_path)
-    assert run_icp(tree, "--version").split()[-1] == "1.5.0"
-    run_icp(tree, "build")
+    icp = Icp(tree)
+    assert icp.run("--version").split()[-1] == "1.5.0"
+    icp.run("build")
     for name in CANISTERS:
         artifact = (tree / ".icp" / "cache" / "artifacts" / name).read_bytes()
         built = build_canister(ROOT / "canisters" / name, name=name)

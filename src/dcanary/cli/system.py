@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from dcanary.client.errors import ConfigError
 
 if TYPE_CHECKING:
     from dcanary.client.identity import Identity
+    from dcanary.client.transport import NetworkAddress
 from dcanary.client.names import CANISTERS, DEFAULT_IDENTITY
 
 
@@ -78,48 +80,68 @@ def deploy(context: Context) -> None:
     context.output.table(rows, ["canister:id", "principal:id", "result:id"], "")
 
 
-@system.command()
-@click.option("--url", required=True, help="Address of the network, such as https://icp-api.io.")
-@click.option("--root-key", help="Hexadecimal root key; 'fetch' asks the network (own ones only).")
-@click.option("--webhook", required=True)
-@click.option("--pipeline-config", required=True)
-@click.option("--build-executor", required=True)
-@click.option("--verification", required=True)
-@click.option("--deployment", required=True)
-@pass_context
-def connect(
-    context: Context,
-    url: str,
-    root_key: str | None,
-    webhook: str,
-    pipeline_config: str,
-    build_executor: str,
-    verification: str,
-    deployment: str,
-) -> None:
-    """Use canisters that dfx or icp installed, and wire them."""
-    from dcanary.cli.operations import system as operations
-    from dcanary.client import principal
+def _given(named: dict[str, str | None]) -> dict[str, str] | None:
+    """Principals given as options: all five, or none."""
+    given = {name: text for name, text in named.items() if text is not None}
+    missing = [f"--{name.replace('_', '-')}" for name in CANISTERS if name not in given]
+    if given and missing:
+        raise ConfigError(f"name all five canisters or none: {', '.join(missing)} missing")
+    return given or None
+
+
+def _address(context: Context, url: str | None, root_key: str | None) -> NetworkAddress:
+    """The network to connect to: the local one unless a URL is given."""
+    from dcanary.cli.operations import network as network_operations
     from dcanary.client.transport import NetworkAddress, fetch_root_key
 
-    given = (webhook, pipeline_config, build_executor, verification, deployment)
-    canisters = dict(zip(CANISTERS, given, strict=True))
+    if url is None:
+        running = network_operations.require_running(context.network_dir)
+        return network_operations.address(running)
     if root_key is None:
         raise ConfigError("the root key is missing", "give --root-key HEX, or --root-key fetch")
     try:
         key = fetch_root_key(url) if root_key == "fetch" else bytes.fromhex(root_key)
     except ValueError:
         raise ConfigError("--root-key is not hexadecimal") from None
-    for text in canisters.values():
-        principal.from_text(text)
-    config = operations.connect(
-        context.system_file, NetworkAddress(url, key), canisters, owner(context)
-    )
-    context.output.table(
-        [{"canister": name, "principal": config.canisters[name]} for name in CANISTERS],
-        ["canister:id", "principal:id"],
-        "",
-    )
+    return NetworkAddress(url, key)
+
+
+@system.command()
+@click.option("--project", type=click.Path(path_type=Path), default=".", show_default=True)
+@click.option("--environment", help="Environment of icp or network of dfx; the only one if none.")
+@click.option("--url", help="Address of the network; the local network if none.")
+@click.option("--root-key", help="Hexadecimal root key; 'fetch' asks the network (own ones only).")
+@click.option("--webhook", help="A principal. The five, in place of what icp or dfx wrote down.")
+@click.option("--pipeline-config")
+@click.option("--build-executor")
+@click.option("--verification")
+@click.option("--deployment")
+@click.option("--any-module", is_flag=True, help="Do not build, do not compare modules.")
+@pass_context
+def connect(
+    context: Context,
+    /,
+    project: Path,
+    environment: str | None,
+    url: str | None,
+    root_key: str | None,
+    any_module: bool,
+    **principals: str | None,
+) -> None:
+    """Use canisters that icp or dfx installed: wire them, and prove what they are."""
+    from dcanary.cli.operations import build as build_operations
+    from dcanary.cli.operations import connect as connecting
+
+    canisters = _given(principals) or connecting.deployed(project, environment)
+    address = _address(context, url, root_key)
+    identity = owner(context)
+    built = None
+    if not any_module:
+        built = build_operations.build_system(context.build_dir, context.output.progress)
+    config = connecting.connect(context.system_file, address, canisters, identity)
+    rows = connecting.proof(config, identity, built)
+    context.output.table(rows, ["canister:id", "principal:id", "wired:id", "as_built:id"], "")
+    connecting.check(rows)
 
 
 @system.command()

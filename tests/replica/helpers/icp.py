@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +31,16 @@ class Icp:
     """`icp` with its settings in the project, so that tests share nothing."""
 
     project: Path
-    network: RunningNetwork
 
-    def write_project(self, canisters: str) -> None:
-        """Write `icp.yaml` with these canisters, for the network."""
-        text = _CONNECTED.format(url=self.network.url, key=self.network.root_key)
+    def write_project(self, canisters: str, network: RunningNetwork) -> None:
+        """Write `icp.yaml` with these canisters, for a network of ours."""
+        text = _CONNECTED.format(url=network.url, key=network.root_key)
         (self.project / "icp.yaml").write_text(canisters + text)
+
+    def new_owner(self, name: str = "owner") -> None:
+        """Make an identity and use it from now on."""
+        self.run("identity", "new", name, "--storage", "plaintext")
+        self.run("identity", "default", name)
 
     def try_run(self, *arguments: str, seconds: float = 240) -> subprocess.CompletedProcess[str]:
         """Run a command. What it sends home is turned off."""
@@ -66,3 +71,13 @@ class Icp:
     def on(self, *arguments: str, seconds: float = 240) -> str:
         """`run` in the environment of the network."""
         return self.run(*arguments, "-e", ENVIRONMENT, seconds=seconds)
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    """What the build files of this repository refer to, somewhere else."""
+    shutil.copy(ROOT / "icp.yaml", folder)
+    ignored = shutil.ignore_patterns("__pycache__")
+    for sources in ("canisters", "shared"):
+        shutil.copytree(ROOT / sources, folder / sources, ignore=ignored)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder

@@ -31,10 +31,9 @@ def icp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Icp]:
     (folder / "counter.wasm").write_bytes(compile_motoko(COUNTER))
     running = network.start(folder / "network")
     try:
-        client = Icp(folder, running)
-        client.write_project(PROJECT)
-        client.run("identity", "new", "owner", "--storage", "plaintext")
-        client.run("identity", "default", "owner")
+        client = Icp(folder)
+        client.write_project(PROJECT, running)
+        client.new_owner()
         client.on("deploy")
         yield client
     finally:
@@ -64,7 +63,9 @@ def cycles(icp: Icp) -> int:
 
 def test_the_network_answers_a_ping(icp: Icp) -> None:
     assert "healthy" in icp.run("network", "ping", "embedded")
-    assert "healthy" in icp.run("network", "ping", icp.network.url)
+    running = network.status(icp.project / "network")
+    assert running is not None
+    assert "healthy" in icp.run("network", "ping", running.url)
 
 
 def test_deploy_made_a_canister_from_the_owners_cycles(icp: Icp) -> None:

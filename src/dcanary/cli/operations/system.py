@@ -9,10 +9,9 @@ from dcanary.candid import parse_interface
 from dcanary.cli.operations import network as network_operations
 from dcanary.client import principal
 from dcanary.client.actor import Actor
-from dcanary.client.errors import ConfigError
 from dcanary.client.identity import Identity
 from dcanary.client.management import Management
-from dcanary.client.system import CANISTERS, System, SystemConfig
+from dcanary.client.system import CANISTERS, SystemConfig
 from dcanary.client.transport import Connection, NetworkAddress
 from dcanary.wasm import BuiltCanister
 
@@ -66,28 +65,6 @@ def wire(connection: Connection, config: SystemConfig, interfaces: Mapping[str, 
     for name in CANISTERS:
         actor = Actor(connection, config.canisters[name], parse_interface(interfaces[name]))
         actor.ask("wire", siblings)
-
-
-def connect(
-    file: Path, address: NetworkAddress, canisters: Mapping[str, str], identity: Identity
-) -> SystemConfig:
-    """Use canisters that dfx or icp installed: check that they answer, wire them, save the file."""
-    config = SystemConfig(address, dict(canisters))
-    system = System(config, identity)
-    try:
-        for name in CANISTERS:
-            found = system.actor(name).health()["name"]
-            if found != name:
-                raise ConfigError(
-                    f"{canisters[name]} says it is {found}, not {name}",
-                    "check the principals given to `dcanary system connect`",
-                )
-        for name in CANISTERS:
-            system.actor(name).wire(config.siblings)
-    finally:
-        system.close()
-    config.save(file)
-    return config
 
 
 def _existing(file: Path, address: NetworkAddress) -> SystemConfig | None:
