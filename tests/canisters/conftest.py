@@ -4,17 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
 for folder in (ROOT,):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-
-# How long an example takes depends on what else the machine does.
-settings.register_profile("canisters", deadline=None)
-settings.load_profile("canisters")
 
 from tests.canisters.installation import Installation  # noqa: E402
 
