@@ -49,11 +49,37 @@ install_packages() {
     fi
     say "setup: installing Debian packages: $missing"
     # shellcheck disable=SC2086
-    { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $missing; } >/dev/null ||
+    { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $missing; } >/dev/null 2>&1 ||
         say "setup: that failed; please run: apt-get install -y $missing"
 }
 
 digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
+
+# Does a long thing quietly and says how long it took; what it printed is shown only if it failed.
+step() { # title, usual duration, command...
+    local title=$1 usual=$2 log
+    shift 2
+    log=$(mktemp)
+    say "setup: $title ($usual the first time) ..."
+    SECONDS=0
+    if ! "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        say "setup: that failed; the lines above say why"
+        exit 1
+    fi
+    rm -f "$log"
+    say "setup: done in $SECONDS s"
+}
+
+install_python_packages() {
+    local pip=(.venv/bin/python -m pip install -q --disable-pip-version-check --root-user-action=ignore)
+    { [ -x .venv/bin/python ] || "$python" -m venv .venv; } &&
+        "${pip[@]}" --require-hashes -r requirements.lock &&
+        "${pip[@]}" --no-deps --no-build-isolation -e .
+}
+
+install_node_packages() { npm ci --silent --ignore-scripts --no-audit --no-fund; }
 
 need node "Node.js 20"
 need npm "npm"
@@ -63,17 +89,13 @@ stamp=.venv/.dcanary-setup
 want="$(digest requirements.lock pyproject.toml)"
 if [ ! -x .venv/bin/python ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
     python=$(find_python)
-    say "setup: Python packages into .venv (hashes are checked)"
-    [ -x .venv/bin/python ] || "$python" -m venv .venv
-    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    step "Python packages into .venv, by their hashes" "1 to 3 minutes" install_python_packages
     echo "$want" >"$stamp"
 fi
 
 stamp=node_modules/.dcanary-setup
 want="$(digest package-lock.json)"
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
-    say "setup: npm packages into node_modules"
-    npm ci --silent --ignore-scripts --no-audit --no-fund
+    step "npm packages into node_modules" "about half a minute" install_node_packages
     echo "$want" >"$stamp"
 fi

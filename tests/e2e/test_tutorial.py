@@ -128,7 +128,7 @@ def test_every_command_of_the_tutorial_works_and_prints_what_the_text_says(
 
     def answers(method: str) -> list[str]:
         wanted = f"dcanary target call counter-motoko {method}"
-        return [ran[n][0].split()[-1] for n, s in enumerate(known) if s.command == wanted]
+        return [ran[n][0].strip() for n, s in enumerate(known) if s.command == wanted]
 
     # inc, get: 1. Upgraded: the value is kept, one inc adds ten. Taken back: 1.
     assert answers("get")[0] == answers("get")[1] == answers("get")[-1] == "(1 : nat)"

@@ -9,7 +9,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
-from dcanary.cli.operations.secrets import new_secret_file, read_secret
+from dcanary.cli.operations.secrets import kept_secret, new_secret_file, next_secret, read_secret
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment
 
@@ -34,7 +34,7 @@ def add(
     context: Context, name: str, provider: str, clone_url: str, secret_file: str | None
 ) -> None:
     """Register the repository NAME and print the URL that its forge must post to."""
-    kept = context.home / "secrets" / f"{name}.webhook"
+    kept = kept_secret(context.home, name)
     secret = read_secret(secret_file) if secret_file else new_secret_file(kept)
     made = operations.repository(context.system, name, provider, clone_url, secret)
     url = operations.webhook_url(context.system.config, provider, name)
@@ -82,12 +82,18 @@ def show_repository(context: Context, name: str) -> None:
 
 @repository.command()
 @click.argument("name")
-@click.option("--secret-file", required=True, help="File with the new secret, or -.")
+@click.option("--secret-file", help="File with the new secret, or - (default: make a new secret).")
 @pass_context
-def rotate_secret(context: Context, name: str, secret_file: str) -> None:
-    """Add a new secret; the one before stays valid until drop-old-secret."""
-    context.system.webhook.rotate_secret(name, read_secret(secret_file))
-    context.output.say(f"{name} now accepts the new secret and the one before")
+def rotate_secret(context: Context, name: str, secret_file: str | None) -> None:
+    """Add a new secret; the one before stays valid until drop-old-secret.
+
+    The new one takes the place of the old one in the file that `repository add` made.
+    """
+    kept = kept_secret(context.home, name)
+    given = read_secret(secret_file) if secret_file else None
+    with next_secret(kept, given) as secret:
+        context.system.webhook.rotate_secret(name, secret)
+    context.output.say(f"{name} now accepts the new secret, in {kept}, and the one before")
 
 
 @repository.command()

@@ -6,7 +6,7 @@ interpreter already started and the canister's modules already imported: a snaps
 """
 
 from dcanary.wasm._builder import BuiltCanister, build_canister
-from dcanary.wasm._template import Template, ensure_template
+from dcanary.wasm._template import Template, ensure_template, template_is_ready
 from dcanary.wasm.errors import BuildError, LimitError, SourceError, ToolError
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "ToolError",
     "build_canister",
     "ensure_template",
+    "template_is_ready",
 ]

@@ -152,6 +152,11 @@ def ensure_template(
     return Template(key, folder, built=True)
 
 
+def template_is_ready(cache: Path | None = None) -> bool:
+    """Whether `ensure_template` has nothing to build."""
+    return _complete((cache or default_cache()) / "templates" / template_key()[:32])
+
+
 def _complete(folder: Path) -> bool:
     try:
         sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))

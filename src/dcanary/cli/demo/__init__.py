@@ -22,7 +22,7 @@ from dcanary.cli.context import Context, pass_context
 @pass_context
 def demo(context: Context, stop: bool, examples: tuple[str, ...], keep_going: bool) -> None:
     """Push, build, agree, approve, deploy, upgrade: in a folder of its own (HOME/demo)."""
-    from dcanary.cli.demo.main_job import MainJob, demo_home, stop_everything
+    from dcanary.cli.demo.main_job import MainJob, demo_home, stop_everything, usual_seconds
     from dcanary.cli.demo.reporter import Reporter
 
     home = demo_home(context.home)
@@ -33,6 +33,6 @@ def demo(context: Context, stop: bool, examples: tuple[str, ...], keep_going: bo
         if not stopped:
             context.output.say(f"no demo was running in {home}")
         return
-    reporter = Reporter(context.output.as_json)
     chosen = list(examples) or ["counter-motoko", "counter-python"]
+    reporter = Reporter(context.output.as_json, usual_seconds(len(chosen)))
     MainJob(home, chosen, reporter, keep_running=keep_going).run()

@@ -72,6 +72,7 @@ class Follower:
                     }
                 )
         columns = [
+            "run:id",
             "stage:id:6",
             "operator:id",
             "executor:principal:5",

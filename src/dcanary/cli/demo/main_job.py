@@ -24,6 +24,7 @@ from dcanary.cli.operations import system as system_operations
 from dcanary.cli.operations.processes import Processes
 from dcanary.cli.operations.secrets import new_secret_file
 from dcanary.cli.operations.watch import Ended, describe, state_of, wait_for_release
+from dcanary.cli.tables import short
 from dcanary.client.actor import Actor
 from dcanary.client.errors import ClientError, ConfigError, RefusedError
 from dcanary.client.identity import Identity, create_identity
@@ -31,6 +32,7 @@ from dcanary.client.principal import from_text
 from dcanary.client.system import CANISTERS, System, SystemConfig
 from dcanary.executor.sandbox import probe_sandbox
 from dcanary.replica.network import control
+from dcanary.wasm import ensure_template, template_is_ready
 
 OPERATORS = ("alice", "bob", "carol")
 RUN_SECONDS = 600.0
@@ -40,6 +42,23 @@ RUNTIMES = ("shell", "python", "motoko")
 
 # In every folder that a demo made: only such a folder may be emptied by the next one.
 MARKER = "made-by-dcanary-demo"
+
+
+def usual_seconds(examples: int) -> list[float]:
+    """How long each step takes on a machine of two processors, for a number of examples.
+
+    Measured; the first run of a version also makes the runtime template and compiles the modules.
+    """
+    first = not template_is_ready()
+    build, release = 10.0 * examples, 2.0 * examples
+    return [
+        *([60.0] if first else []),
+        15.0,
+        30.0 if first else 8.0,
+        *(1.0, 1.0, 1.0),
+        *(2.0, build, release, 1.0),
+        *(2.0, build, release, 1.0),
+    ]
 
 
 def demo_home(home: Path) -> Path:
@@ -109,9 +128,12 @@ class MainJob:
     # -- steps -----------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
+        stop_everything(self.home)
+        self._empty_home()
+        if not template_is_ready():
+            with self.report.step("Make CPython a runtime template: once per version"):
+                ensure_template(progress=self._progress)
         with self.report.step("Build the five canisters from Python and start a local network"):
-            stop_everything(self.home)
-            self._empty_home()
             self.owner = create_identity(self.home / "identities" / "default.pem")
             self.approver = create_identity(self.home / "identities" / "approver.pem")
             running, _ = network_operations.ensure_started(self.home / "network")
@@ -175,7 +197,7 @@ class MainJob:
                     self.home, name, self.processes, allow_unsandboxed=probe.sandbox is None
                 )
                 self.report.detail(
-                    f"{name} of {operator}: {identity.principal}",
+                    f"{name} of {operator}: {short(identity.principal, 'principal')}",
                     executor=identity.principal,
                     operator=operator,
                 )
@@ -272,7 +294,7 @@ class MainJob:
         if certified is None or certified.hex() != sha256:
             raise ClientError(f"{release}: the network certifies another module than was approved")
         self.report.good(
-            f"{release}: canister {found['canister']} runs {certified.hex()} (certified)",
+            f"{release}: canister {found['canister']} runs (certified) {certified.hex()}",
             release=release,
             canister=found["canister"],
             module_hash=certified.hex(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,10 +22,12 @@ INDENT = " " * 10
 class Reporter:
     """Prints each event with the seconds since the start."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, usual: Sequence[float] = ()) -> None:
+        """`usual` is how many seconds each step usually takes: what remains is told by it."""
         self._json = as_json
         self._started = time.monotonic()
         self._step = 0
+        self._usual = list(usual)
 
     def elapsed(self) -> float:
         return time.monotonic() - self._started
@@ -37,8 +40,10 @@ class Reporter:
             record = {"t": round(self.elapsed(), 2), "event": kind, "text": text, **data}
             click.echo(json.dumps(record))
         else:
-            clock = click.style(f"{self.elapsed():6.1f} s  ", dim=True)
-            click.echo(clock + click.style(harmless(text), **(style or {})))
+            clock = f"{self.elapsed():6.1f} s  "
+            for line in wrapped(harmless(text), terminal_width(sys.stdout), len(clock)):
+                click.echo(click.style(clock, dim=True) + click.style(line, **(style or {})))
+                clock = " " * len(clock)
         sys.stdout.flush()
 
     @contextmanager
@@ -49,7 +54,10 @@ class Reporter:
         begun = time.monotonic()
         if not self._json:
             click.echo()
-        self.event("step", f"{number}. {title}", {"fg": "cyan", "bold": True}, step=number)
+        count = f"{number}/{len(self._usual)}" if self._usual else f"{number}"
+        left = remaining(self._usual, number - 1, self.elapsed())
+        text = f"{count} {title}{f' ({left} left)' if left else ''}"
+        self.event("step", text, {"fg": "cyan", "bold": True}, step=number)
         yield
         text = f"   done in {time.monotonic() - begun:.1f} s"
         self.event("done", text, {"dim": True}, step=number)
@@ -89,3 +97,34 @@ class Reporter:
             self.event("note", text)
         else:
             click.echo(harmless_lines(text))
+
+
+def wrapped(text: str, width: int | None, taken: int) -> list[str]:
+    """`text` in lines for `width` cells of which `taken` are used; its indent is kept in each."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    if width is None or taken + len(text) <= width:
+        return [text]
+    return textwrap.wrap(
+        text.strip(),
+        max(20, width - taken),
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def remaining(usual: Sequence[float], done: int, elapsed: float) -> str:
+    """How long the steps after the first `done` will take, in words; "" when nobody can know.
+
+    By the usual times, and by how much slower than usual this machine was so far.
+    """
+    left = sum(usual[done:])
+    past = sum(usual[:done])
+    if not left:
+        return ""
+    pace = min(5.0, max(0.5, elapsed / past)) if past > 10 else 1.0
+    seconds = left * pace
+    if seconds >= 90:
+        return f"about {round(seconds / 60)} min"
+    return f"about {max(5, round(seconds / 5) * 5)} s"

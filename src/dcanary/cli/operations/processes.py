@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
+from filelock import FileLock
 
 from dcanary.client.errors import ClientError
 
 STOP_SECONDS = 10.0
+KILL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process we started. `started` tells it from a later one with the same id."""
+    """A process we started. `started` (seconds since 1970) tells it from a later one of its id."""
 
     name: str
     pid: int
-    started: str
+    started: float
     log: Path
 
-
-def _start_time(pid: int) -> str | None:
-    """Start time in clock ticks since boot (proc(5), field 22), None when it does not run."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
+    def found(self) -> psutil.Process | None:
+        """The process itself; None when it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            same = process.create_time() == self.started
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
 
 
 class Processes:
-    """The processes recorded in one folder."""
+    """The processes recorded in one folder. Commands that change the record take turns."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -56,12 +58,14 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        process = Process(name, child.pid, _start_time(child.pid) or "", log)
+        process = Process(name, child.pid, psutil.Process(child.pid).create_time(), log)
         child.returncode = 0  # it outlives us: nobody waits for it
-        self._save([p for p in self.listed() if p.name != name] + [process])
+        with self._changing() as listed:
+            listed[:] = [*(each for each in listed if each.name != name), process]
         return process
 
     def listed(self) -> list[Process]:
+        """What was started and not stopped, whether it runs or not."""
         try:
             rows = json.loads(self._file.read_text())
             return [Process(r["name"], r["pid"], r["started"], Path(r["log"])) for r in rows]
@@ -69,7 +73,8 @@ class Processes:
             return []
 
     def running(self, process: Process) -> bool:
-        return bool(process.started) and _start_time(process.pid) == process.started
+        """Whether the process has not ended."""
+        return process.found() is not None
 
     def require(self, process: Process) -> None:
         """Raises ClientError with the end of its log when the process has ended."""
@@ -79,51 +84,45 @@ class Processes:
 
     def stop(self, name: str, how: int = signal.SIGTERM) -> bool:
         """End one process; False when it did not run."""
-        for process in self.listed():
-            if process.name == name:
-                was = self._end(process, how)
-                self._save([p for p in self.listed() if p.name != name])
-                return was
-        return False
+        ended = [_end(each, how) for each in self.listed() if each.name == name]
+        with self._changing() as listed:
+            listed[:] = [each for each in listed if each.name != name]
+        return any(ended)
 
     def stop_all(self) -> list[str]:
         """End all, the latest first; names of those that ran."""
-        ended = [p.name for p in reversed(self.listed()) if self._end(p, signal.SIGTERM)]
-        self._save([])
+        ended = [each.name for each in reversed(self.listed()) if _end(each, signal.SIGTERM)]
+        with self._changing() as listed:
+            listed.clear()
         return ended
 
-    def _end(self, process: Process, how: int) -> bool:
-        if not self.running(process):
-            return False
-        for number, seconds in ((how, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-            try:
-                os.kill(process.pid, number)
-            except ProcessLookupError:
-                return True
-            deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline:
-                if not self.running(process):
-                    return True
-                _reap(process.pid)
-                time.sleep(0.05)
-        return True
-
-    def _save(self, processes: Sequence[Process]) -> None:
-        rows = [
-            {"name": p.name, "pid": p.pid, "started": p.started, "log": str(p.log)}
-            for p in processes
-        ]
-        if not rows and not self._file.exists():
+    @contextmanager
+    def _changing(self) -> Iterator[list[Process]]:
+        """The record to change; written when the block ends."""
+        if not self._folder.is_dir():
+            yield []
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = self._file.with_suffix(".new")
-        temporary.write_text(json.dumps(rows, indent=1) + "\n")
-        temporary.replace(self._file)
+        with FileLock(self._folder / "processes.lock"):
+            listed = self.listed()
+            yield listed
+            rows = [{**vars(each), "log": str(each.log)} for each in listed]
+            temporary = self._file.with_suffix(".new")
+            temporary.write_text(json.dumps(rows, indent=1) + "\n")
+            temporary.replace(self._file)
 
 
-def _reap(pid: int) -> None:
-    """Collect a child of this very process, so that it does not stay as a zombie."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
+def _end(process: Process, how: int) -> bool:
+    """Send the signal, and SIGKILL after STOP_SECONDS; False when the process did not run."""
+    found = process.found()
+    if found is None:
+        return False
+    for number, seconds in ((how, STOP_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        try:
+            found.send_signal(number)
+            found.wait(seconds)
+            return True
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.TimeoutExpired:
+            continue
+    return True

@@ -1,0 +1,121 @@
+"""Background processes: told from later ones of the same id, ended, their record never torn."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dcanary.cli.operations.processes import Process, Processes
+from dcanary.client.errors import ClientError
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Processes:
+    return Processes(tmp_path / "processes")
+
+
+def sleeper() -> Process:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    child.returncode = 0
+    return Process("x", child.pid, psutil.Process(child.pid).create_time(), Path("x.log"))
+
+
+def keep(processes: Processes, *each: Process) -> None:
+    """Write the record as `spawn` does."""
+    with processes._changing() as listed:
+        listed.extend(each)
+
+
+def test_a_command_is_run_detached_with_its_log(processes: Processes, tmp_path: Path) -> None:
+    made = processes.spawn("lister", ["--version"])
+    psutil.Process(made.pid).wait(60)
+    assert processes.listed() == [made]
+    assert made.log.read_text().startswith("dcanary")
+    assert not processes.running(made)
+    with pytest.raises(ClientError, match="lister has ended; last lines of"):
+        processes.require(made)
+
+
+def test_a_process_that_runs_is_ended_by_its_name(processes: Processes, tmp_path: Path) -> None:
+    (tmp_path / "processes").mkdir()
+    made = sleeper()
+    keep(processes, made)
+    assert processes.running(made)
+    assert processes.stop("x")
+    assert not processes.running(made)
+    assert processes.listed() == []
+    assert not processes.stop("x")
+
+
+def test_a_later_process_of_the_same_id_is_left_alone(processes: Processes, tmp_path: Path) -> None:
+    (tmp_path / "processes").mkdir()
+    made = sleeper()
+    keep(processes, replace(made, started=made.started - 5))
+    assert not processes.stop("x")
+    assert processes.running(made)
+    os.kill(made.pid, signal.SIGKILL)
+
+
+def test_what_ignores_a_request_to_end_is_killed(
+    processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcanary.cli.operations.processes.STOP_SECONDS", 0.2)
+    (tmp_path / "processes").mkdir()
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('ready', flush=True); time.sleep(600)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    made = Process("x", child.pid, psutil.Process(child.pid).create_time(), Path("x.log"))
+    keep(processes, made)
+    assert processes.stop_all() == ["x"]
+    assert not processes.running(made)
+    child.stdout.close()
+    child.returncode = 0
+
+
+def test_commands_at_once_lose_no_process_of_the_record(
+    processes: Processes, tmp_path: Path
+) -> None:
+    (tmp_path / "processes").mkdir()
+    each = [Process(f"p{n}", n + 1, 0.0, Path("x.log")) for n in range(20)]
+    threads = [threading.Thread(target=keep, args=(processes, one)) for one in each]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.name for one in processes.listed()) == sorted(one.name for one in each)
+
+
+def test_stopping_where_nothing_was_started_makes_no_folder(
+    processes: Processes, tmp_path: Path
+) -> None:
+    assert processes.stop_all() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", '[{"name": 1}]', "[3]"])
+def test_a_broken_record_is_an_empty_one(processes: Processes, tmp_path: Path, text: str) -> None:
+    (tmp_path / "processes").mkdir()
+    (tmp_path / "processes" / "processes.json").write_text(text)
+    assert processes.listed() == []
+
+
+def test_the_record_of_an_earlier_version_ends_nothing(
+    processes: Processes, tmp_path: Path
+) -> None:
+    (tmp_path / "processes").mkdir()
+    rows = [{"name": "x", "pid": os.getpid(), "started": "123456", "log": "x.log"}]
+    (tmp_path / "processes" / "processes.json").write_text(json.dumps(rows))
+    assert not processes.stop("x")

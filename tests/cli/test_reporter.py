@@ -1,0 +1,58 @@
+"""What the demo shows: steps with what remains, lines that fit, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dcanary.cli.demo.main_job import usual_seconds
+from dcanary.cli.demo.reporter import Reporter, remaining, wrapped
+
+
+def test_what_remains_follows_the_pace_so_far() -> None:
+    usual = [60.0, 30.0, 30.0]
+    assert remaining(usual, 0, 0.0) == "about 2 min"
+    assert remaining(usual, 1, 60.0) == "about 60 s"
+    assert remaining(usual, 1, 180.0) == "about 3 min"
+    assert remaining(usual, 3, 120.0) == ""
+    assert remaining([], 0, 0.0) == ""
+
+
+def test_a_step_says_its_number_of_how_many_and_what_remains(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Reporter(False, [50.0, 50.0]).step("Build"):
+        pass
+    assert "1/2 Build (about 2 min left)" in capsys.readouterr().out
+
+
+def test_every_step_of_the_demo_has_a_usual_time() -> None:
+    # 13 steps, and one more where the template must be made.
+    assert len(usual_seconds(2)) in (13, 14)
+    assert all(seconds > 0 for seconds in usual_seconds(1))
+
+
+def test_lines_fit_the_terminal_and_keep_their_indent(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    Reporter(False).detail("counter: " + "word " * 40 + "\x1b[2J")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 2
+    assert all(len(line) <= 80 for line in lines)
+    assert all(line.startswith(" " * 13) for line in lines[1:])
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_word_that_is_too_long_is_not_broken() -> None:
+    assert wrapped(f"   see {'x' * 90}", 80, 10) == ["   see", f"     {'x' * 90}"]
+
+
+def test_json_has_an_event_per_line(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(True)
+    with reporter.step("Build"):
+        reporter.good("done", run="run-1")
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["event"] for one in events] == ["step", "good", "done"]
+    assert events[1]["run"] == "run-1"
