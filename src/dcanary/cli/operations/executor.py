@@ -12,7 +12,13 @@ from dcanary.client.errors import ClientError
 from dcanary.client.identity import Identity, create_identity, load_identity
 from dcanary.client.system import System
 from dcanary.executor import Executor, ExecutorConfig, RuntimeUnavailable, StateError
-from dcanary.executor.sandbox import Sandbox, UnsandboxedRunner, probe_sandbox
+from dcanary.executor.sandbox import (
+    WARNING,
+    Sandbox,
+    UnsandboxedRunner,
+    close_process,
+    probe_sandbox,
+)
 from dcanary.wasm import ensure_template
 
 POLL_SECONDS = 0.5
@@ -40,7 +46,7 @@ def require_sandbox(folder: Path, allow_unsandboxed: bool) -> Sandbox:
         return UnsandboxedRunner(folder)
     raise SandboxUnavailable(
         f"builds cannot be sandboxed here: {probe.reason}",
-        "--allow-unsandboxed runs them anyway: they can then read all that you can read",
+        f"--allow-unsandboxed runs them anyway; {WARNING}",
     )
 
 
@@ -63,9 +69,10 @@ def run_executor(
     progress: Callable[[str], None],
 ) -> None:
     """Work until a signal, or once. Raises ClientError when it cannot begin."""
+    close_process()
     sandbox = require_sandbox(folder / "builds", allow_unsandboxed)
     if isinstance(sandbox, UnsandboxedRunner):
-        progress("WARNING: builds run without a sandbox and can read what you can read")
+        progress(f"WARNING: {WARNING}")
     config = ExecutorConfig(
         folder=folder / "state",
         sandbox=sandbox,

@@ -11,10 +11,12 @@ from dcanary.executor.sandbox.model import (
     StageResult,
 )
 from dcanary.executor.sandbox.probe import INSTALL_LINE, SandboxProbe, probe_sandbox
-from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
+from dcanary.executor.sandbox.protect import close_process
+from dcanary.executor.sandbox.unsandboxed import WARNING, UnsandboxedRunner
 
 __all__ = [
     "INSTALL_LINE",
+    "WARNING",
     "ArtifactError",
     "Bind",
     "BubblewrapSandbox",
@@ -25,5 +27,6 @@ __all__ = [
     "SandboxProbe",
     "StageResult",
     "UnsandboxedRunner",
+    "close_process",
     "probe_sandbox",
 ]

@@ -1,35 +1,31 @@
-"""The shell program that runs inside the sandbox, around a stage's commands.
+"""The shell lines with which a stage's source is unpacked and each of its commands is begun.
 
-Standard input is the source as a tar stream, standard output carries one-word status lines to the
-executor, and everything that the commands print goes to standard error. At the end it waits to be
-killed, so that the executor can still read the artifacts out of the sandbox's own file system.
+Both run inside the sandbox, each in a process tree of its own. Nothing here decides what comes
+next: the executor counts the commands, starts each of them and reads how its tree ended. (An
+earlier form looped over the commands inside and reported over a pipe; a command could take that
+pipe and report for the others.)
 """
 
-READY = "ready"
-DONE = "done"
-FAILED = "failed"
-UNPACK = "unpack"
+from collections.abc import Sequence
 
-# $1: folder of the source; then the commands.
-SCRIPT = r"""
-set -u
+# $1: folder of the source. Standard input is the source as a tar stream.
+_UNPACK = r"""
 umask 022
-echo ready
-source=$1
-shift
-finish() {
-  echo "$@"
-  while :; do kill -STOP "$$"; done
-}
-mkdir -p "$source" "$HOME" "$TMPDIR" || finish unpack
-tar -x -f - -C "$source" --no-same-owner --delay-directory-restore >&2 || finish unpack
-exec </dev/null
-cd "$source" || finish unpack
-number=0
-for command in "$@"; do
-  number=$((number + 1))
-  printf '$ %s\n' "$command" >&2
-  /bin/sh -e -c "$command" >&2 || finish failed "$number" "$?"
-done
-finish done
+mkdir -p "$1" "$HOME" "$TMPDIR" &&
+exec tar -x -f - -C "$1" --no-same-owner --delay-directory-restore
 """
+# $1: folder of the source, $2: the command.
+_COMMAND = r"""
+umask 022
+cd "$1" && exec /bin/sh -e -c "$2"
+"""
+
+
+def unpack_program(source: str) -> Sequence[str]:
+    """The program that unpacks the tar stream on its standard input in the folder `source`."""
+    return ("/bin/sh", "-c", _UNPACK, "sh", source)
+
+
+def command_program(source: str, command: str) -> Sequence[str]:
+    """The program that runs one command of a stage in the folder `source`."""
+    return ("/bin/sh", "-c", _COMMAND, "sh", source, command)

@@ -3,16 +3,13 @@
 import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcanary.executor.sandbox.bubblewrap import (
-    BubblewrapSandbox,
-    bubblewrap_arguments,
-    unprivileged_prefix,
-)
-from dcanary.executor.sandbox.model import Limits, Plan
+from dcanary.executor.sandbox.bubblewrap import BubblewrapSandbox
+from dcanary.executor.sandbox.model import Limits, Plan, SandboxError
 
 INSTALL_LINE = "apt-get install -y bubblewrap"
 _NEEDED = (0, 8, 0)
@@ -35,6 +32,7 @@ def probe_sandbox(program: str = "bwrap") -> SandboxProbe:
             None, f"bubblewrap is not installed: run `{INSTALL_LINE}` as root, then try again"
         )
     for needed in (
+        "/usr/bin/nsenter",
         "/usr/bin/prlimit",
         "/usr/bin/setpriv",
         "/usr/bin/unshare",
@@ -58,23 +56,36 @@ def probe_sandbox(program: str = "bwrap") -> SandboxProbe:
 
 
 def _try(found: str) -> SandboxProbe:
+    # Inside some containers the kernel's settings cannot be written, and user namespaces inside
+    # the sandbox then are refused by the filter of system calls alone.
+    said = ""
+    for disable_userns in (True, False):
+        sandbox = BubblewrapSandbox(found, disable_userns=disable_userns)
+        try:
+            _run_nothing(sandbox)
+        except (SandboxError, OSError) as error:
+            said = said or str(error).removeprefix("the sandbox does not start: ")
+        else:
+            return SandboxProbe(sandbox, "")
+    return SandboxProbe(
+        None,
+        f"the kernel or container refuses the sandbox ({said}): user namespaces must be "
+        "allowed (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0, "
+        "kernel.apparmor_restrict_unprivileged_userns=0), or the container be given them",
+    )
+
+
+def _run_nothing(sandbox: BubblewrapSandbox) -> None:
     limits = Limits(64 << 20, 1 << 20, 1 << 10, 16, _PROBE_SECONDS)
     with tempfile.TemporaryDirectory(prefix="dcanary-probe-") as folder:
-        plan = Plan(["true"], Path(folder) / "none")
-        try:
-            inside = [*unprivileged_prefix(), "/bin/true"]
-            done = _run([found, *bubblewrap_arguments(plan, limits), "--", *inside])
-        except (OSError, subprocess.SubprocessError) as error:
-            return SandboxProbe(None, f"{found} does not run: {error}")
-    if done.returncode != 0:
-        said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        return SandboxProbe(
-            None,
-            f"the kernel or container refuses the sandbox ({said}): user namespaces must be "
-            "allowed (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0, "
-            "kernel.apparmor_restrict_unprivileged_userns=0), or the container be given them",
+        source = Path(folder) / "empty.tar"
+        with tarfile.open(source, "w"):
+            pass
+        done = sandbox.run(
+            Plan(["true"], source), limits, lambda _: None, lambda: False, lambda _: None
         )
-    return SandboxProbe(BubblewrapSandbox(found), "")
+    if not done.succeeded:
+        raise SandboxError(done.detail)
 
 
 def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":

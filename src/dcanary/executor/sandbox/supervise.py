@@ -1,15 +1,18 @@
-"""Runs one job to its end: reads its pipes, watches its limits, kills all of it."""
+"""Runs one stage to its end: one command after the other, each in a process tree of its own.
 
-import contextlib
+The executor alone counts the commands. Before the next one, and before artifacts are collected,
+the whole tree of the last one is killed and seen to be gone.
+"""
+
 import os
 import selectors
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dcanary.executor.sandbox import launcher
+from dcanary.executor.sandbox.launcher import command_program, unpack_program
 from dcanary.executor.sandbox.model import (
     ARTIFACT,
     COMMAND,
@@ -28,36 +31,54 @@ from dcanary.executor.sandbox.model import (
 _TICK_SECONDS = 0.05
 _READ_BYTES = 64 * 1024
 _SHOWN_COMMAND_CHARS = 80
+_SAID_BYTES = 2_000
+
+
+class Tree(Protocol):
+    """One process and all that comes from it."""
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes]":
+        """The first process; its standard output has what all of them print."""
+        ...
+
+    def began(self) -> bool:
+        """Whether the program was reached. Asked when the process has ended by itself."""
+        ...
+
+    def end(self) -> None:
+        """Kill all of it and wait until it is gone. Called once.
+
+        Raises SandboxError when something of it stays.
+        """
+        ...
 
 
 class Cage(Protocol):
-    """One kind of confinement around one job."""
+    """One kind of confinement around one stage, with the file system that its commands share."""
 
     peak_memory_bytes: int
 
-    def argv(self) -> Sequence[str]: ...
-
-    def environment(self) -> Mapping[str, str]: ...
-
-    def pass_fds(self) -> tuple[int, ...]: ...
-
-    def started(self, process: "subprocess.Popen[bytes]") -> None: ...
-
-    def violation(self) -> tuple[str, str] | None:
-        """(reason, sentence) of a limit that the job has gone over."""
+    @property
+    def source(self) -> str:
+        """The folder of the source, as the commands see it."""
         ...
 
-    def settle(self) -> None:
-        """End what the commands have left running, so that the files stand still."""
+    def start(self, program: Sequence[str], stdin: int) -> Tree:
+        """Begin a program in a new tree. Raises OSError."""
+        ...
+
+    def violation(self) -> tuple[str, str] | None:
+        """(reason, sentence) of a limit that the stage has gone over."""
         ...
 
     def open_source(self) -> int:
-        """A descriptor of the folder that the commands ran in; the caller closes it."""
+        """A descriptor of the folder of the source; the caller closes it. Raises OSError."""
         ...
 
-    def kill(self) -> None: ...
-
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give all back. No tree lives any more."""
+        ...
 
 
 @dataclass
@@ -70,45 +91,56 @@ class _Ending:
 def supervise(
     cage: Cage, plan: Plan, limits: Limits, output: Output, stop: Stop, collect: Collect
 ) -> StageResult:
-    """Run a plan in a cage. Raises SandboxError when the cage does not come up."""
+    """Run a plan in a cage, and close it. Raises SandboxError when the cage does not hold."""
     started = time.monotonic_ns()
+    stage = _Stage(cage, limits, output, stop)
     try:
-        with plan.source.open("rb") as source:
-            process = subprocess.Popen(
-                list(cage.argv()),
-                stdin=source,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(cage.environment()),
-                cwd="/",
-                pass_fds=cage.pass_fds(),
-                start_new_session=True,
-            )
-    except OSError as error:
-        cage.close()
-        raise SandboxError(f"the sandbox does not start: {error}") from error
-    watch = _Watch(cage, process, plan, limits, output, stop)
-    try:
-        ending = watch.run()
-        if not ending.reason and not ending.cancelled:
-            ending = _collect(cage, collect)
+        ending = _perform(stage, cage, plan) or _collect(cage, collect)
     finally:
-        cage.kill()
-        process.wait()
-        watch.close()
         cage.close()
     return StageResult(
         reason=ending.reason,
         detail=ending.detail,
         wall_ns=time.monotonic_ns() - started,
         peak_memory_bytes=cage.peak_memory_bytes,
-        output_bytes=watch.printed,
+        output_bytes=stage.printed,
         cancelled=ending.cancelled,
     )
 
 
+def _perform(stage: "_Stage", cage: Cage, plan: Plan) -> _Ending | None:
+    """Unpack the source and run the commands; how the stage ended, or None when all went well."""
+    try:
+        with plan.source.open("rb") as source:
+            done = stage.run(unpack_program(cage.source), source.fileno())
+    except OSError as error:
+        raise SandboxError(f"the sandbox does not start: {error}") from error
+    if isinstance(done, _Ending):
+        return done
+    if done != 0:
+        return _Ending(COMMAND, "the source could not be unpacked")
+    for number, command in enumerate(plan.commands, start=1):
+        if not stage.say(f"$ {command}\n".encode(errors="surrogateescape")):
+            return stage.too_much_output()
+        done = stage.run(command_program(cage.source, command), subprocess.DEVNULL)
+        if isinstance(done, _Ending):
+            return done
+        if done != 0:
+            return _Ending(COMMAND, _failure(number, len(plan.commands), command, done))
+    return None
+
+
+def _failure(number: int, count: int, command: str, code: int) -> str:
+    shown = command
+    if len(shown) > _SHOWN_COMMAND_CHARS:
+        shown = shown[:_SHOWN_COMMAND_CHARS] + "…"
+    # Killed itself, or the shell tells of what it waited for.
+    by_signal = -code if code < 0 else code - 128
+    how = f"was killed by signal {by_signal}" if by_signal > 0 else f"ended with exit code {code}"
+    return f"command {number} of {count} {how}: {shown}"
+
+
 def _collect(cage: Cage, collect: Collect) -> _Ending:
-    cage.settle()
     try:
         folder = cage.open_source()
     except OSError as error:
@@ -122,114 +154,102 @@ def _collect(cage: Cage, collect: Collect) -> _Ending:
     return _Ending("")
 
 
-class _Watch:
-    """The loop over a job's two pipes and its limits."""
+class _Stage:
+    """What all trees of one stage share: time, output and limits."""
 
-    def __init__(
-        self,
-        cage: Cage,
-        process: "subprocess.Popen[bytes]",
-        plan: Plan,
-        limits: Limits,
-        output: Output,
-        stop: Stop,
-    ) -> None:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    def __init__(self, cage: Cage, limits: Limits, output: Output, stop: Stop) -> None:
         self.printed = 0
-        self._cage, self._process, self._plan, self._limits = cage, process, plan, limits
-        self._output, self._stop = output, stop
-        self._status, self._log = process.stdout, process.stderr
-        self._words = b""
-        self._ready = False
-        self._before_ready = b""
+        self._cage, self._limits, self._output, self._stop = cage, limits, output, stop
         self._deadline = time.monotonic() + limits.timeout_seconds
-        self._selector = selectors.DefaultSelector()
-        for stream in (self._status, self._log):
-            os.set_blocking(stream.fileno(), False)
-            self._selector.register(stream, selectors.EVENT_READ)
+        self._said = b""
 
-    def run(self) -> _Ending:
-        self._cage.started(self._process)
+    def run(self, program: Sequence[str], stdin: int) -> int | _Ending:
+        """Run a program in a tree of its own; its exit code, or how it ended the stage.
+
+        Nothing of the tree is alive when this returns. Raises SandboxError.
+        """
+        self._said = b""
+        try:
+            tree = self._cage.start(program, stdin)
+        except OSError as error:
+            raise SandboxError(f"the sandbox does not start: {error}") from error
+        stream = tree.process.stdout
+        assert stream is not None
+        try:
+            try:
+                ending = self._watch(tree.process, stream.fileno())
+                # Before the end, while what has gone over a limit may still be there to be seen.
+                ending = ending or self._violation()
+                began = tree.process.returncode is None or tree.began()
+            finally:
+                tree.end()
+            if ending is None and self._read(stream.fileno()) is None:
+                ending = self.too_much_output()
+        finally:
+            stream.close()
+        if ending is not None:
+            return ending
+        if not began:
+            said = self._said.decode(errors="replace").strip() or "it said nothing"
+            raise SandboxError(f"the sandbox does not start: {said}")
+        return int(tree.process.returncode)
+
+    def say(self, line: bytes) -> bool:
+        """Put a line among what is printed; False when it was too much."""
+        room = max(0, self._limits.output_bytes - self.printed)
+        self.printed += len(line)
+        if line[:room]:
+            self._output(line[:room])
+        return len(line) <= room
+
+    def too_much_output(self) -> _Ending:
+        return _Ending(OUTPUT_LIMIT, f"printed more than {self._limits.output_bytes} bytes")
+
+    def _watch(self, process: "subprocess.Popen[bytes]", stream: int) -> _Ending | None:
+        """Wait for the process; None when it has ended by itself."""
+        os.set_blocking(stream, False)
+        ended = os.pidfd_open(process.pid)
         next_look = 0.0
-        while True:
-            self._selector.select(_TICK_SECONDS)
-            ending = self._read_status()
-            if not self._read_log():
-                detail = f"printed more than {self._limits.output_bytes} bytes"
-                return _Ending(OUTPUT_LIMIT, detail)
-            now = time.monotonic()
-            if ending is not None or now >= next_look:
-                over = self._cage.violation()
-                if over is not None:
-                    return _Ending(*over)
-                next_look = now + _TICK_SECONDS
-            if ending is not None:
-                return ending
-            if now > self._deadline:
-                detail = f"ran longer than {self._limits.timeout_seconds:g} seconds"
-                return _Ending(TIME_LIMIT, detail)
-            if self._stop():
-                return _Ending("", "cancelled", cancelled=True)
-            if self._process.poll() is not None:
-                return self._ended()
-
-    def close(self) -> None:
-        self._selector.close()
-        self._status.close()
-        self._log.close()
-
-    def _read_log(self) -> bool:
-        """Pass on what was printed; False when it was too much."""
-        while True:
-            chunk = _read(self._log.fileno())
-            if not chunk:
-                return True
-            if not self._ready:
-                self._before_ready = (self._before_ready + chunk)[-2000:]
-            room = max(0, self._limits.output_bytes - self.printed)
-            self.printed += len(chunk)
-            if chunk[:room]:
-                self._output(chunk[:room])
-            if len(chunk) > room:
-                return False
-
-    def _read_status(self) -> _Ending | None:
-        self._words = (self._words + _read(self._status.fileno()))[:_READ_BYTES]
-        while b"\n" in self._words:
-            line, _, self._words = self._words.partition(b"\n")
-            words = line.decode("ascii", "replace").split()
-            if words[:1] == [launcher.READY]:
-                self._ready = True
-            elif words[:1] == [launcher.DONE]:
-                return _Ending("")
-            elif words[:1] == [launcher.UNPACK]:
-                return _Ending(COMMAND, "the source could not be unpacked")
-            elif words[:1] == [launcher.FAILED] and all(word.isdigit() for word in words[1:]):
-                return self._failed(*(int(word) for word in words[1:3]))
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(stream, selectors.EVENT_READ)
+                selector.register(ended, selectors.EVENT_READ)
+                while process.poll() is None:
+                    now = time.monotonic()
+                    if now >= next_look:
+                        if over := self._violation():
+                            return over
+                        # A look at a busy machine's processes takes long: a fifth of the time.
+                        took = time.monotonic() - now
+                        next_look = now + took + max(_TICK_SECONDS, 4 * took)
+                    selector.select(_TICK_SECONDS)
+                    open_ = self._read(stream)
+                    if open_ is None:
+                        return self.too_much_output()
+                    if not open_ and stream in selector.get_map():
+                        selector.unregister(stream)
+                    if now > self._deadline:
+                        detail = f"ran longer than {self._limits.timeout_seconds:g} seconds"
+                        return _Ending(TIME_LIMIT, detail)
+                    if self._stop():
+                        return _Ending("", "cancelled", cancelled=True)
+        finally:
+            os.close(ended)
         return None
 
-    def _failed(self, number: int = 0, code: int = 0) -> _Ending:
-        commands = self._plan.commands
-        shown = commands[number - 1] if 1 <= number <= len(commands) else "?"
-        if len(shown) > _SHOWN_COMMAND_CHARS:
-            shown = shown[:_SHOWN_COMMAND_CHARS] + "…"
-        how = f"was killed by signal {code - 128}" if code > 128 else f"ended with exit code {code}"
-        return _Ending(COMMAND, f"command {number} of {len(commands)} {how}: {shown}")
-
-    def _ended(self) -> _Ending:
-        ending = self._read_status()
-        self._read_log()
-        if not self._ready:
-            said = self._before_ready.decode(errors="replace").strip() or "it said nothing"
-            raise SandboxError(f"the sandbox does not start: {said}")
+    def _violation(self) -> _Ending | None:
         over = self._cage.violation()
-        if over is not None:
-            return _Ending(*over)
-        return ending or _Ending(COMMAND, "the stage's processes were killed")
+        return _Ending(*over) if over else None
 
-
-def _read(descriptor: int) -> bytes:
-    with contextlib.suppress(BlockingIOError):
-        return os.read(descriptor, _READ_BYTES)
-    return b""
+    def _read(self, stream: int) -> bool | None:
+        """Pass on what was printed; False at its end, None when it was too much."""
+        while True:
+            try:
+                chunk = os.read(stream, _READ_BYTES)
+            except BlockingIOError:
+                return True
+            if not chunk:
+                return False
+            self._said = (self._said + chunk)[-_SAID_BYTES:]
+            if not self.say(chunk):
+                return None

@@ -1,7 +1,9 @@
 """Stages without a sandbox: only for people who run nothing but their own repositories.
 
-Commands see the whole machine with the rights of the executor. Limits still hold, but disk, memory
-and processes are watched and not enforced by the kernel. Never chosen without explicit consent.
+Commands see the whole machine with the rights of the executor. Never chosen without explicit
+consent. Between commands the executor kills what it finds of the last one: by control group where
+it can make one, else by descent and by a mark in the environment. A process that leaves its group
+(as root may), or its parents and its mark, is not found; `WARNING` says so.
 """
 
 import contextlib
@@ -14,8 +16,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dcanary.executor.sandbox import launcher
-from dcanary.executor.sandbox.bubblewrap import OPEN_FILES, sandbox_environment
+from dcanary.executor.sandbox.arguments import sandbox_environment
+from dcanary.executor.sandbox.bubblewrap import OPEN_FILES
+from dcanary.executor.sandbox.cgroup import Cgroup, create_cgroup
 from dcanary.executor.sandbox.model import (
     MEMORY_LIMIT,
     PROCESS_LIMIT,
@@ -28,11 +31,15 @@ from dcanary.executor.sandbox.model import (
     StageResult,
     Stop,
 )
-from dcanary.executor.sandbox.supervise import supervise
-from dcanary.executor.sandbox.usage import kill_others, processes_of, tree_usage
+from dcanary.executor.sandbox.supervise import Tree, supervise
+from dcanary.executor.sandbox.usage import Usage, kill_all, processes_of, tree_usage
 
+WARNING = (
+    "builds run without a sandbox: a build can read and write all that you can, has the network, "
+    "can use the executor's key, can stop or change this executor, and can leave processes that "
+    "change the results of later builds"
+)
 _COOKIE = "DCANARY_JOB"
-_OWN_TASKS = 1
 
 
 class UnsandboxedRunner:
@@ -40,8 +47,8 @@ class UnsandboxedRunner:
 
     name = "unsandboxed"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, use_cgroups: bool = True) -> None:
+        self._folder, self._use_cgroups = folder, use_cgroups
 
     def run(
         self, plan: Plan, limits: Limits, output: Output, stop: Stop, collect: Collect
@@ -52,89 +59,102 @@ class UnsandboxedRunner:
             folder = Path(tempfile.mkdtemp(prefix="job-", dir=self._folder))
         except OSError as error:
             raise SandboxError(f"no folder for the job can be made: {error}") from error
+        group = None
+        if self._use_cgroups:
+            group = create_cgroup(limits.memory_bytes, limits.processes + 1)
         try:
-            cage = _PlainCage(folder, plan, limits)
+            cage = _PlainCage(folder, plan, limits, group)
             return supervise(cage, plan, limits, output, stop, collect)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 class _PlainCage:
-    def __init__(self, folder: Path, plan: Plan, limits: Limits) -> None:
+    """See `Cage`."""
+
+    def __init__(self, folder: Path, plan: Plan, limits: Limits, group: Cgroup | None) -> None:
         self.peak_memory_bytes = 0
-        self._folder, self._plan, self._limits = folder, plan, limits
-        self._cookie = secrets.token_hex(16)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._folder, self._plan, self._limits, self._group = folder, plan, limits, group
+        self._cookie = f"{_COOKIE}={secrets.token_hex(16)}"
+        self._tree: _PlainTree | None = None
         self._next_measure = 0.0
         self._stored_bytes = 0
 
-    def argv(self) -> Sequence[str]:
-        return [
-            "prlimit",
-            f"--fsize={self._limits.storage_bytes}",
-            f"--nofile={OPEN_FILES}",
-            "--core=0",
-            "setpriv",
-            "--pdeathsig=KILL",
-            "/bin/sh",
-            "-c",
-            launcher.SCRIPT,
-            "sh",
-            str(self._folder / "source"),
-            *self._plan.commands,
-        ]
+    @property
+    def source(self) -> str:
+        """See `Cage.source`."""
+        return str(self._folder / "source")
 
-    def environment(self) -> Mapping[str, str]:
-        found = sandbox_environment(self._plan)
-        return {
-            **found,
-            "HOME": str(self._folder / "home"),
-            "TMPDIR": str(self._folder / "tmp"),
-            "PWD": str(self._folder / "source"),
-            _COOKIE: self._cookie,
-        }
-
-    def pass_fds(self) -> tuple[int, ...]:
-        return ()
-
-    def started(self, process: "subprocess.Popen[bytes]") -> None:
-        self._process = process
+    def start(self, program: Sequence[str], stdin: int) -> Tree:
+        """See `Cage.start`."""
+        join = "".join(f'echo $$ > "{file}" && ' for file in self._joined())
+        process = subprocess.Popen(
+            [
+                "/bin/sh",
+                "-c",
+                f'{join}exec "$@"',
+                "sh",
+                "prlimit",
+                f"--fsize={self._limits.storage_bytes}",
+                f"--nofile={OPEN_FILES}",
+                "--core=0",
+                "setpriv",
+                "--pdeathsig=KILL",
+                *program,
+            ],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment(),
+            cwd="/",
+            start_new_session=True,
+        )
+        self._tree = _PlainTree(process, self._cookie, self._group)
+        return self._tree
 
     def violation(self) -> tuple[str, str] | None:
-        if self._process is None:
-            return None
-        usage = tree_usage(self._process.pid, f"{_COOKIE}={self._cookie}")
+        """See `Cage.violation`."""
+        usage = self._usage()
         self.peak_memory_bytes = max(self.peak_memory_bytes, usage.memory_bytes)
-        limits = self._limits
-        if usage.memory_bytes > limits.memory_bytes:
+        limits, group = self._limits, self._group
+        if usage.memory_bytes > limits.memory_bytes or (group and group.out_of_memory()):
             return MEMORY_LIMIT, f"used more than {limits.memory_bytes} bytes of memory"
-        if usage.tasks - _OWN_TASKS > limits.processes:
+        if usage.tasks > limits.processes or (group and group.out_of_tasks()):
             return PROCESS_LIMIT, f"ran more than {limits.processes} processes and threads"
         if self._measure() > limits.storage_bytes:
             return STORAGE_LIMIT, f"wrote more than {limits.storage_bytes} bytes of files"
         return None
 
-    def settle(self) -> None:
-        kill_others(lambda: self._processes()[1:])
-
-    def _processes(self) -> list[int]:
-        """The job's processes, the launcher first, if it still runs."""
-        if self._process is None:
-            return []
-        launcher = self._process.pid
-        pids = processes_of(launcher, f"{_COOKIE}={self._cookie}")
-        return sorted(pids, key=lambda pid: pid != launcher)
-
     def open_source(self) -> int:
+        """See `Cage.open_source`."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         return os.open(self._folder / "source", flags)
 
-    def kill(self) -> None:
-        if self._process is not None:
-            kill_others(self._processes)
-
     def close(self) -> None:
-        """Nothing is held but the folder, which `run` removes."""
+        """See `Cage.close`. The folder is removed by `run`."""
+        if self._group is not None:
+            self._group.close()
+
+    def _environment(self) -> Mapping[str, str]:
+        name, _, value = self._cookie.partition("=")
+        return {
+            **sandbox_environment(self._plan),
+            "HOME": str(self._folder / "home"),
+            "TMPDIR": str(self._folder / "tmp"),
+            "PWD": self.source,
+            name: value,
+        }
+
+    def _joined(self) -> Sequence[Path]:
+        return self._group.procs_files if self._group else ()
+
+    def _usage(self) -> Usage:
+        if self._group is not None:
+            with contextlib.suppress(OSError, ValueError):
+                return self._group.usage(0)
+        if self._tree is None:
+            return Usage(0, 0)
+        return tree_usage(self._tree.process.pid, self._cookie)
 
     def _measure(self) -> int:
         # Walking costs time that grows with the folder, so it gets a tenth of the time at most.
@@ -145,10 +165,38 @@ class _PlainCage:
         return self._stored_bytes
 
 
+class _PlainTree:
+    """One command and what is found of the processes that it has started."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", cookie: str, group: Cgroup | None
+    ) -> None:
+        self.process = process
+        self._cookie, self._group = cookie, group
+
+    def began(self) -> bool:
+        """See `Tree.began`. There is nothing between the executor and the command."""
+        return True
+
+    def end(self) -> None:
+        """See `Tree.end`."""
+        # The first process goes last: its descendants are found by it.
+        ended = kill_all(lambda: [pid for pid in self._found() if pid != self.process.pid])
+        self.process.kill()
+        self.process.wait()
+        if self._group is not None:
+            ended = self._group.kill_all() and ended
+        if not (kill_all(self._found) and ended):
+            raise SandboxError("processes of the stage cannot be ended")
+
+    def _found(self) -> list[int]:
+        return [process.pid for process in processes_of(self.process.pid, self._cookie)]
+
+
 def _folder_bytes(folder: Path) -> int:
     total = 0
     for root, folders, files in os.walk(folder):
         for name in (*folders, *files):
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(root, name)).st_blocks * 512  # noqa: PTH118
+                total += os.lstat(os.path.join(root, name)).st_blocks * 512  # noqa: PTH118 - faster
     return total

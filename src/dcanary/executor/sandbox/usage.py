@@ -1,14 +1,16 @@
-"""How much memory and how many tasks a job uses, from `/proc`."""
+"""How much memory and how many tasks a job uses, and ending all of its processes."""
 
 import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_KILL_SECONDS = 10.0
+import psutil
+
+KILL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -19,88 +21,74 @@ class Usage:
     tasks: int
 
 
-@dataclass(frozen=True)
-class Process:
-    """One process. `inner_pid` is its id in its own (innermost) process namespace."""
-
-    parent: int
-    inner_pid: int
-    tasks: int
-    memory_bytes: int
-
-
 def tree_usage(root: int, cookie: str = "") -> Usage:
     """Usage of a process and all that descend from it, or carry `cookie` in their environment."""
-    chosen = processes_of(root, cookie)
-    return Usage(
-        sum(process.memory_bytes for process in chosen.values()),
-        sum(process.tasks for process in chosen.values()),
-    )
+    memory = tasks = 0
+    for process in processes_of(root, cookie):
+        # A process may end while it is looked at: then it uses nothing.
+        with contextlib.suppress(psutil.Error, OSError):
+            tasks += process.num_threads()
+            memory += _memory_of(process.pid)
+    return Usage(memory, tasks)
 
 
-def processes_of(root: int, cookie: str = "") -> dict[int, Process]:
-    """The process, its descendants, and those that carry `cookie`, by process id."""
-    everyone: dict[int, Process] = {}
-    children: dict[int, list[int]] = {}
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        process = _read(entry)
-        if process is None:
-            continue
-        pid = int(entry.name)
-        everyone[pid] = process
-        children.setdefault(process.parent, []).append(pid)
-        if pid == root or (cookie and _carries(entry, cookie)):
-            found.append(pid)
-    chosen: dict[int, Process] = {}
-    while found:
-        pid = found.pop()
-        if pid not in chosen:
-            chosen[pid] = everyone[pid]
-            found.extend(children.get(pid, ()))
-    return chosen
+def processes_of(root: int, cookie: str = "") -> list[psutil.Process]:
+    """The process, its descendants, and those that carry `cookie` with theirs; no zombies."""
+    chosen: dict[int, psutil.Process] = {}
+    for process in (*_by_id(root), *(_carriers(cookie) if cookie else ())):
+        # A process may end while it is looked at: then it has no descendants any more.
+        with contextlib.suppress(psutil.Error):
+            if process.pid not in chosen:
+                chosen[process.pid] = process
+                chosen.update({child.pid: child for child in process.children(recursive=True)})
+    return [process for process in chosen.values() if is_alive(process)]
 
 
-def is_alive(pid: int) -> bool:
+def is_alive(process: psutil.Process) -> bool:
     """Whether a process still runs; one that only waits to be reaped does not."""
-    return _read(Path("/proc") / str(pid)) is not None
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
-def kill_others(find: Callable[[], list[int]]) -> None:
-    """Kill what `find` returns, again and again, until it finds nothing more."""
-    deadline = time.monotonic() + _KILL_SECONDS
-    while time.monotonic() < deadline:
-        pids = find()
-        if not pids:
-            return
+def kill_all(find: Callable[[], list[int]]) -> bool:
+    """Kill what `find` returns, again and again, until it finds nothing; False when it never does.
+
+    The processes may make new ones meanwhile, which is why once is not enough.
+    """
+    deadline = time.monotonic() + KILL_SECONDS
+    while pids := find():
+        if time.monotonic() > deadline:
+            return False
         for pid in pids:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.005)
+    return True
 
 
-def _read(entry: Path) -> Process | None:
-    # A process may end while it is read: then it counts as gone.
-    try:
-        text = (entry / "status").read_text(errors="replace")
-    except OSError:
-        return None
-    fields = {}
-    for line in text.splitlines():
+def _memory_of(pid: int) -> int:
+    # psutil tells resident and shared bytes; shared ones are files and memory together, and a
+    # stage that fills memory shared with itself must not be overlooked.
+    total = 0
+    for line in (Path("/proc") / str(pid) / "status").read_text(errors="replace").splitlines():
         name, _, value = line.partition(":")
-        if name in ("State", "PPid", "Threads", "RssAnon", "RssShmem", "NSpid"):
-            fields[name] = value.split()[0 if name != "NSpid" else -1]
-    if fields.get("State") in (None, "Z", "X"):
-        return None
-    kilobytes = int(fields.get("RssAnon", "0")) + int(fields.get("RssShmem", "0"))
-    inner = int(fields.get("NSpid", entry.name))
-    return Process(int(fields["PPid"]), inner, int(fields["Threads"]), kilobytes * 1024)
+        if name in ("RssAnon", "RssShmem"):
+            total += int(value.split()[0]) * 1024
+    return total
 
 
-def _carries(entry: Path, cookie: str) -> bool:
+def _by_id(pid: int) -> list[psutil.Process]:
     try:
-        return cookie.encode() in (entry / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
+        return [psutil.Process(pid)]
+    except psutil.Error:
+        return []
+
+
+def _carriers(cookie: str) -> Iterator[psutil.Process]:
+    name, _, value = cookie.partition("=")
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(name) == value:
+                yield process
