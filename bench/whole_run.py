@@ -13,7 +13,13 @@ from dcanary.cli.operations import executor as executor_operations
 from dcanary.cli.operations import forge as forge_operations
 from dcanary.cli.operations.register import webhook_url
 from dcanary.cli.operations.secrets import new_secret_file
-from dcanary.cli.operations.watch import describe, state_of, wait_for_release, wait_for_run
+from dcanary.cli.operations.watch import (
+    BUILT_RUN,
+    describe,
+    state_of,
+    wait_for_release,
+    wait_for_run,
+)
 from dcanary.client.errors import ClientError
 from dcanary.client.system import System
 from dcanary.client.types.build_executor import Run
@@ -147,7 +153,7 @@ def _succeeded(installation: Installation, name: str) -> Run:
     system = installation.system
     wait_for(lambda: system.build_executor.get_run(name), name, STEP_SECONDS)
     run = wait_for_run(system, name, RUN_SECONDS, lambda line: None)
-    if state_of(run) != "Succeeded":
+    if state_of(run) not in BUILT_RUN:
         raise ClientError(f"{name} ended as {describe(run['state'])}")
     return run
 

@@ -51,3 +51,16 @@ def rows_of(
 ) -> Sequence[Mapping[str, object]]:
     """The records themselves for programs (`--json`), their summaries for people."""
     return items if context.output.as_json else [summary(item) for item in items]
+
+
+def newest_first(items: Sequence[R], key: str) -> list[R]:
+    """Records by the number in their id, the highest first; those without one as they came.
+
+    Canisters list records as they arrived, and messages may overtake each other.
+    """
+    return sorted(items, key=lambda item: -_number(str(item[key])))
+
+
+def _number(name: str) -> int:
+    tail = name.rpartition("-")[2]
+    return int(tail) if tail.isdecimal() and tail.isascii() else 0

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import codecs
 import io
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.operations.watch import Ended, describe, state_of, wait_for_run
-from dcanary.cli.paging import page, paged, rows_of, show
-from dcanary.cli.times import moment, seconds
+from dcanary.cli.operations.watch import BUILT_RUN, Ended, describe, state_of, wait_for_run
+from dcanary.cli.paging import newest_first, page, paged, rows_of, show
+from dcanary.cli.times import moment
+from dcanary.cli.waiting import sentences, state_and_reason, took
 
 if TYPE_CHECKING:
-    from dcanary.client.types.build_executor import Run
+    from dcanary.client.types.build_executor import Job, Run
     from dcanary.client.types.verification import Round
 
 
@@ -25,7 +27,9 @@ def run() -> None:
 
 
 def summary(found: Run) -> dict[str, object]:
-    return {
+    """A run for people: one value a field."""
+    now_ns = time.time_ns()
+    shown: dict[str, object] = {
         "run": found["run"],
         "state": found["state"],
         "repository": found["source"]["repository"],
@@ -33,9 +37,20 @@ def summary(found: Run) -> dict[str, object]:
         "commit": found["source"]["sha"],
         "stages": [f"{s['name']} {describe(s['state'])}" for s in found["stages"]],
         "approval": found["approval"],
+        "release": found["release"],
         "created": moment(found["created_ns"]),
-        "took": seconds(found["updated_ns"] - found["created_ns"]),
+        "took": took(found, now_ns),
     }
+    if found["started_by"] is not None:
+        shown["started by hand by"] = found["started_by"]
+    if found["waiting_for"]:
+        shown["waiting for"] = sentences(found["waiting_for"], now_ns)
+    return shown
+
+
+def line_of_list(found: Run) -> dict[str, object]:
+    """A run as a row."""
+    return {**summary(found), "state": state_and_reason(found)}
 
 
 @run.command("list")
@@ -45,7 +60,7 @@ def summary(found: Run) -> dict[str, object]:
 def list_runs(context: Context, repository: str | None, limit: int, cursor: str | None) -> None:
     """Runs, newest first."""
     answer = context.system.build_executor.list_runs(repository, page(limit, cursor))
-    rows = rows_of(context, answer["items"], summary)
+    rows = rows_of(context, newest_first(answer["items"], "run"), line_of_list)
     columns = ["run:id", "state", "repository:text:1", "ref:text:2", "commit:hash:3", "took:id:4"]
     show(context, answer["next"], rows, columns, "no runs yet: push to a registered repository")
 
@@ -94,10 +109,12 @@ def votes(voted: Round) -> list[str]:
 @click.option("--timeout", type=float, default=1800.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def watch(context: Context, run_id: str, timeout: float) -> None:
-    """Wait until a run has ended. Exit code 1 when it did not succeed."""
+    """Wait until a run has ended or waits for approval. Exit code 1 when it did not succeed."""
     found = wait_for_run(context.system, run_id, timeout, context.output.progress)
     context.output.record(found if context.output.as_json else summary(found), "run")
-    if state_of(found) != "Succeeded":
+    if state_of(found) == "Approving":
+        context.output.progress(f"to decide: dcanary approval show {found['approval']}")
+    if state_of(found) not in BUILT_RUN:
         raise Ended(f"{run_id} ended as {describe(found['state'])}")
 
 
@@ -124,22 +141,35 @@ def cancel(context: Context, run_id: str) -> None:
     context.output.say(f"{run_id} is cancelled")
 
 
+def line_of_job(found: Job) -> dict[str, object]:
+    """A job as a row: its phase beside its state, the last of its failures."""
+    state = describe(found["state"])
+    last = found["failures"][-1] if found["failures"] else None
+    return {
+        **found,
+        "state": f"{state}: {found['phase']}" if found["phase"] else state,
+        "last failure": f"{last['operator']}: {last['reason']}" if last else None,
+    }
+
+
 @run.command()
 @click.argument("run_id")
 @paged
 @pass_context
 def jobs(context: Context, run_id: str, limit: int, cursor: str | None) -> None:
-    """Who builds what, and which leases were lost."""
+    """Who builds what in which phase, which leases were lost, and why jobs were given back."""
     answer = context.system.build_executor.list_jobs(run_id, page(limit, cursor))
+    rows = rows_of(context, answer["items"], line_of_job)
     columns = [
         "job:id",
         "state",
         "operator:text:1",
-        "executor:principal:3",
+        "executor:principal:4",
         "attempt:id:2",
-        "log_bytes:id:4=log bytes",
+        "log_bytes:id:5=log bytes",
+        "last failure:text:3",
     ]
-    show(context, answer["next"], answer["items"], columns, "no jobs yet")
+    show(context, answer["next"], rows, columns, "no jobs yet")
 
 
 @run.command()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dcanary.cli.demo.reporter import Reporter
-from dcanary.cli.operations.watch import ENDED_RUN, describe, state_of
+from dcanary.cli.operations.watch import BUILT_RUN, ENDED_RUN, describe, state_of
 from dcanary.client.errors import ClientError, RefusedError
 from dcanary.client.system import System
 from dcanary.client.types.build_executor import Run, StageStatus
@@ -33,7 +33,7 @@ class Follower:
                 if run in ended:
                     continue
                 found = self._look(run)
-                if found is not None and state_of(found) in ENDED_RUN:
+                if found is not None and state_of(found) in (*ENDED_RUN, *BUILT_RUN):
                     ended[run] = found
             if time.monotonic() > deadline:
                 waiting = ", ".join(run for run in runs if run not in ended)

@@ -23,7 +23,7 @@ from dcanary.cli.operations import register as register_operations
 from dcanary.cli.operations import system as system_operations
 from dcanary.cli.operations.processes import Processes
 from dcanary.cli.operations.secrets import new_secret_file
-from dcanary.cli.operations.watch import Ended, describe, state_of, wait_for_release
+from dcanary.cli.operations.watch import BUILT_RUN, Ended, describe, state_of, wait_for_release
 from dcanary.cli.tables import short
 from dcanary.client.actor import Actor
 from dcanary.client.errors import ClientError, ConfigError, RefusedError
@@ -252,7 +252,7 @@ class MainJob:
             ended = self.follower.until_ended(list(runs.values()), RUN_SECONDS)
             for run, found in sorted(ended.items()):
                 self.follower.summarise(found)
-                if state_of(found) != "Succeeded":
+                if state_of(found) not in BUILT_RUN:
                     raise Ended(
                         f"{run} ended as {describe(found['state'])}",
                         f"read its log: dcanary run log {run}/build/0",

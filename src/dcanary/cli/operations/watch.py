@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from dcanary.client.types.build_executor import Run
     from dcanary.client.types.deployment import Release
 
-ENDED_RUN = ("Succeeded", "Failed", "Disagreed", "Inconclusive", "Cancelled")
+ENDED_RUN = ("Succeeded", "Failed", "Disagreed", "Inconclusive", "Rejected", "Cancelled")
+BUILT_RUN = ("Approving", "Releasing", "Succeeded")
+"""Its bytes are agreed on; the rest is up to people and the release."""
 ENDED_RELEASE = ("Succeeded", "Failed", "RolledBack")
 POLL_SECONDS = 0.3
 
@@ -40,23 +42,33 @@ def describe(state: Mapping[str, object]) -> str:
 
 
 def wait_for_run(system: System, run: str, timeout: float, progress: Progress) -> Run:
-    """The run when it has ended, whatever the end. Raises ClientError after `timeout` seconds."""
+    """The run when it has ended, whatever the end, or when people are asked to approve it.
+
+    Raises ClientError after `timeout` seconds.
+    """
     deadline = time.monotonic() + timeout
     last = ""
     while True:
         found = system.build_executor.get_run(run)
-        now = "; ".join(
-            [describe(found["state"])]
-            + [f"{stage['name']} {describe(stage['state'])}" for stage in found["stages"]]
-        )
+        now = _now(found)
         if now != last:
             progress(f"{run}: {now}")
             last = now
-        if state_of(found) in ENDED_RUN:
+        if state_of(found) in (*ENDED_RUN, "Approving"):
             return found
         if time.monotonic() > deadline:
             raise ClientError(f"{run} has not ended within {timeout:.0f} s: it is {now}")
         time.sleep(POLL_SECONDS)
+
+
+def _now(found: Run) -> str:
+    """State, stages and reasons of waiting, without times: it differs when something changed."""
+    parts = [describe(found["state"])]
+    parts += [f"{stage['name']} {describe(stage['state'])}" for stage in found["stages"]]
+    for one in found["waiting_for"]:
+        stage = f"{one['stage']}: " if one["stage"] else ""
+        parts.append(f"waiting: {stage}{one['reason']}")
+    return "; ".join(parts)
 
 
 def wait_for_release(system: System, release: str, timeout: float, progress: Progress) -> Release:

@@ -1,0 +1,173 @@
+"""A run says what it waits for, since when, and when it is tried again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from dcanary.cli.operations.watch import wait_for_run
+from dcanary.cli.paging import newest_first
+from dcanary.cli.run import line_of_job, line_of_list, summary
+from dcanary.cli.times import duration
+from dcanary.cli.waiting import sentence, state_and_reason, took
+from dcanary.client.errors import ClientError
+
+SECOND = 10**9
+NOW = 1_700_000_000 * SECOND
+GIT: dict[str, Any] = {
+    "stage": "build",
+    "reason": "git answered 503",
+    "since_ns": NOW - 180 * SECOND,
+    "next_try_ns": NOW + 20 * SECOND,
+}
+
+
+def run(state: str = "Queued", **changed: Any) -> Any:
+    """A Run as build_executor answers it."""
+    return {
+        "run": "run-7",
+        "delivery": "d",
+        "source": {
+            "repository": "counter",
+            "clone_url": "",
+            "ref": "refs/heads/main",
+            "sha": "0" * 40,
+            "message": "",
+            "author": "",
+        },
+        "pipeline_version": 1,
+        "state": {state: "why" if state in ("Failed", "Rejected", "Inconclusive") else None},
+        "stages": [],
+        "approval": None,
+        "release": None,
+        "started_by": None,
+        "waiting_for": [],
+        "created_ns": NOW,
+        "updated_ns": NOW,
+        **changed,
+    }
+
+
+def test_a_sentence_says_what_since_when_and_the_next_try() -> None:
+    assert sentence(GIT, NOW) == "build: git answered 503 (for 3 min, next try in 20 s)"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"next_try_ns": None}, "build: git answered 503 (for 3 min)"),
+        ({"next_try_ns": NOW - 1}, "build: git answered 503 (for 3 min, tried again now)"),
+        ({"stage": None, "next_try_ns": None}, "git answered 503 (for 3 min)"),
+    ],
+)
+def test_what_is_not_known_is_not_said(changed: dict[str, Any], told: str) -> None:
+    assert sentence({**GIT, **changed}, NOW) == told  # type: ignore[typeddict-item]
+
+
+def test_a_list_shows_the_reason_beside_the_state() -> None:
+    none = {**GIT, "stage": None, "reason": "no executor offers motoko", "next_try_ns": None}
+    assert state_and_reason(run(waiting_for=[none])) == "Queued: no executor offers motoko"
+    assert state_and_reason(run("Running", waiting_for=[GIT, GIT])).endswith("(and 1 more)")
+    assert line_of_list(run(waiting_for=[none]))["state"] == "Queued: no executor offers motoko"
+
+
+def test_a_run_that_waits_took_no_0_seconds() -> None:
+    assert took(run(), NOW + 90 * SECOND) == "90 s so far"
+    assert took(run("Approving"), NOW + 7_300 * SECOND) == "2 h so far"
+    assert took(run("Failed", updated_ns=NOW + 3 * SECOND), NOW + 99 * SECOND) == "3.0 s"
+
+
+def test_a_clock_that_is_behind_makes_no_negative_time() -> None:
+    assert took(run(), NOW - 5 * SECOND) == "0 s so far"
+
+
+def test_a_run_started_by_hand_says_by_whom() -> None:
+    shown = summary(run(started_by="2vxsx-fae", waiting_for=[GIT]))
+    assert shown["started by hand by"] == "2vxsx-fae"
+    assert str(shown["waiting for"]).startswith("['build: git answered 503 (for ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172800, "2 days"),
+        (604800, "7 days"),
+    ],
+)
+def test_durations_are_in_the_unit_that_says_enough(seconds: int, told: str) -> None:
+    assert duration(seconds * SECOND) == told
+
+
+def test_a_job_shows_its_phase_and_its_last_failure() -> None:
+    failure = {"operator": "bob", "cause": "Weather", "reason": "disk full", "at_ns": NOW}
+    row = line_of_job({"state": {"Leased": None}, "phase": "checkout", "failures": [failure]})  # type: ignore[typeddict-item]
+    assert row["state"] == "Leased: checkout"
+    assert row["last failure"] == "bob: disk full"
+
+
+def test_runs_are_listed_newest_first_whatever_the_order_of_their_arrival() -> None:
+    arrived = [{"run": f"run-{n}"} for n in (99, 97, 100, 98, 9)] + [{"run": "odd"}]
+    names = [one["run"] for one in newest_first(arrived, "run")]
+    assert names == ["run-100", "run-99", "run-98", "run-97", "run-9", "odd"]
+
+
+@dataclass
+class Answers:
+    """The `get_run` of build_executor: each answer once, the last one for ever."""
+
+    runs: list[Any]
+
+    def get_run(self, name: str) -> Any:
+        return self.runs.pop(0) if len(self.runs) > 1 else self.runs[0]
+
+
+@dataclass
+class Installed:
+    build_executor: Answers
+
+
+def watched(*runs: Any, timeout: float = 60.0) -> tuple[Any, list[str]]:
+    told: list[str] = []
+    found = wait_for_run(Installed(Answers(list(runs))), "run-7", timeout, told.append)  # type: ignore[arg-type]
+    return found, told
+
+
+def test_watching_tells_each_change_once_and_what_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    later = {**GIT, "next_try_ns": NOW + 90 * SECOND}
+    found, told = watched(
+        run(waiting_for=[GIT]), run(waiting_for=[later]), run("Running"), run("Rejected")
+    )
+    assert found["state"] == {"Rejected": "why"}
+    assert told == [
+        "run-7: Queued; waiting: build: git answered 503",
+        "run-7: Running",
+        "run-7: Rejected: why",
+    ]
+
+
+def test_watching_ends_when_people_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    found, _ = watched(run("Running"), run("Approving", approval="approval-1"))
+    assert found["approval"] == "approval-1"
+
+
+def test_watching_goes_on_while_a_release_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    found, _ = watched(run("Releasing"), run("Releasing"), run("Succeeded"))
+    assert found["state"] == {"Succeeded": None}
+
+
+def test_a_time_limit_says_what_the_run_waits_for() -> None:
+    with pytest.raises(ClientError, match="waiting: build: git answered 503"):
+        watched(run(waiting_for=[GIT]), timeout=-1.0)
