@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
-    from dcanary.client.types.verification import Approval, GateResult
+    from dcanary.client.types.verification import Approval
 
 
 @click.group()
@@ -34,15 +35,10 @@ def summary(found: Approval) -> dict[str, object]:
         "artifact": request["artifact"],
         "bytes": request["size"],
         "sha256": request["sha256"],
-        "gates": [_gate(gate) for gate in found["gates"]],
+        "gates": [gate_text(gate) for gate in found["gates"]],
         "approvals": f"{approvals} of {request['policy']['threshold']}",
         "expires": moment(found["expires_ns"]),
     }
-
-
-def _gate(result: GateResult) -> str:
-    word = "passed" if result["passed"] else "failed"
-    return f"{next(iter(result['gate']))} {word}: {result['detail']}"
 
 
 @approval.command("list")
@@ -60,9 +56,37 @@ def list_approvals(context: Context, limit: int, cursor: str | None) -> None:
 @click.argument("approval_id")
 @pass_context
 def show_approval(context: Context, approval_id: str) -> None:
-    """One approval request: what would go where."""
+    """One approval request: the whole order, and what it would change."""
     found = context.system.verification.get_approval(approval_id)
-    context.output.record(found if context.output.as_json else summary(found), "approval")
+    if context.output.as_json or context.output.quiet:
+        context.output.record(found, "approval")
+    else:
+        print_request(context, found)
+
+
+def print_request(context: Context, found: Approval) -> None:
+    """Show all that an approver decides on. Raises ClientError when the digest is not the order's.
+
+    Where the order comes from an earlier version, which bound the module only, that is what is
+    shown.
+    """
+    order = found["order"]
+    if order is None:
+        context.output.record(summary(found), "approval")
+        return
+    from dcanary.cli.orders.arguments import interface_of
+    from dcanary.cli.orders.digest import checked_digest
+    from dcanary.cli.orders.target_now import look
+
+    checked_digest(found)
+    system = context.system
+    interface = interface_of(system, order)
+    context.output.record(overview(found), "approval")
+    context.output.say("\nThe order, all of it bound by the digest (computed here again):")
+    context.output.record(order_fields(order, interface), "target")
+    context.output.say("\nWhat it changes:")
+    for line in changes(order, look(system, order), interface):
+        context.output.say(f"  {line}")
 
 
 def decide(
@@ -75,7 +99,7 @@ def decide(
     found = context.system.verification.get_approval(approval_id, certified=True)
     shown = found["request"]["sha256"]
     if not context.output.as_json and not context.output.quiet:
-        context.output.record(summary(found), "approval")
+        print_request(context, found)
     if sha256 is None and not yes:
         word = "Approve" if approve else "Reject"
         context.output.confirm(f"{word} exactly {shown}?")

@@ -20,6 +20,10 @@ from dcanary.cli import tables
 from dcanary.cli.display import harmless, harmless_lines
 
 
+class Lines(tuple[str, ...]):
+    """A field of a record that has several lines of its own."""
+
+
 class Answer(Protocol):
     """Values that have a text for people and a JSON for programs."""
 
@@ -108,6 +112,9 @@ class Output:
 
     def _field(self, head: str, value: object) -> None:
         """A field of a record; a list that does not fit in a line has a line per item."""
+        if isinstance(value, Lines):
+            self._out(head + f"\n{' ' * len(head)}".join(map(harmless, value)))
+            return
         text = cell(value)
         room = (terminal_width(sys.stdout) or sys.maxsize) - len(head)
         if isinstance(value, list | tuple) and tables.cell_width(text) > room:

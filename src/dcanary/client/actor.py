@@ -106,7 +106,12 @@ class Canister(Actor):
         super().__init__(connection, canister, shipped_interface(self.did))
 
 
+def interface_text(file: str) -> str:
+    """The text of an interface file of `client/types/`, such as `webhook.did`."""
+    return (Path(__file__).parent / "types" / file).read_text(encoding="utf-8")
+
+
 @cache
 def shipped_interface(file: str) -> Interface:
     """The interface in a file of `client/types/`, parsed once."""
-    return parse_interface((Path(__file__).parent / "types" / file).read_text(encoding="utf-8"))
+    return parse_interface(interface_text(file))

@@ -1,0 +1,83 @@
+"""Arguments of a module as text: by the `.did` that was built with it, where there is one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dcanary.candid import CandidError, DidSyntaxError, Interface, parse_interface, text
+from dcanary.client import principal
+from dcanary.client.errors import ClientError
+
+if TYPE_CHECKING:
+    from dcanary.client.system import System
+    from dcanary.client.types.verification import File, Order
+
+MAX_DID_BYTES = 512 * 1024
+CHUNK_BYTES = 1_000_000
+
+
+def arguments_text(argument: bytes, interface: Interface | None) -> str:
+    """The values with their names, else with their types, else the bytes."""
+    if not argument:
+        return "none"
+    if interface is not None:
+        try:
+            codec = interface.init
+            return text.format_values(codec.decode(argument), codec.types)
+        except CandidError:
+            pass  # Not of those types; the types that the message carries say at least something.
+    try:
+        return text.decode_untyped(argument)
+    except CandidError:
+        return f"0x{argument.hex()} (not Candid)"
+
+
+def interface_file(files: Sequence[File], artifact: str) -> File | None:
+    """The `.did` that describes an artifact: of the same name, or the only one."""
+    found = [one for one in files if one["path"].endswith(".did") and one["size"] <= MAX_DID_BYTES]
+    stem = artifact.removesuffix(".gz").removesuffix(".wasm")
+    same = [one for one in found if one["path"] == f"{stem}.did"]
+    return same[0] if same else found[0] if len(found) == 1 else None
+
+
+def interface_of(system: System, order: Order) -> Interface | None:
+    """The interface of the ordered module: built with it and agreed on like it, or that which the
+    target's canister publishes now; None when there is none that can be read."""
+    try:
+        did = _built(system, order) or _published(system, order)
+        return None if did is None else parse_interface(did.decode())
+    except (DidSyntaxError, UnicodeDecodeError):
+        return None
+
+
+def _built(system: System, order: Order) -> bytes | None:
+    try:
+        verdict = system.verification.get_round(order["run"], order["stage"])["verdict"]
+        file = interface_file(verdict["files"], order["artifact"]) if verdict else None
+        if file is None:
+            return None
+        content = b""
+        while len(content) < file["size"]:
+            content += system.build_executor.read_chunk(
+                {
+                    "run": order["run"],
+                    "stage": order["stage"],
+                    "path": file["path"],
+                    "index": len(content) // CHUNK_BYTES,
+                }
+            )
+    except ClientError:
+        return None  # Kept no longer, or not for this caller.
+    return content if hashlib.sha256(content).hexdigest() == file["sha256"] else None
+
+
+def _published(system: System, order: Order) -> bytes | None:
+    if order["canister"] is None:
+        return None
+    try:
+        raw = principal.from_text(order["canister"])
+        return system.connection.metadata(raw, "candid:service")
+    except ClientError:
+        return None

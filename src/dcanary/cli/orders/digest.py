@@ -1,0 +1,42 @@
+"""The digest of an order, computed here: a canister's word for it is only a claim."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dcanary.candid import Codec, parse_types
+from dcanary.client.actor import interface_text
+from dcanary.client.errors import ClientError
+
+if TYPE_CHECKING:
+    from dcanary.client.types.verification import Approval, Order
+
+
+@cache
+def _codec(file: str, name: str) -> Codec:
+    return Codec([parse_types(interface_text(file))[name]])
+
+
+def order_digest(order: Order) -> str:
+    """sha256 of the order's canonical encoding (its Candid message), in hexadecimal."""
+    return hashlib.sha256(_codec("verification.did", "Order").encode([order])).hexdigest()
+
+
+def checked_digest(found: Approval) -> str:
+    """The digest of the order that is shown. Raises ClientError when the canister says another."""
+    name = found["approval"]
+    if found["order"] is None or found["digest"] is None:
+        raise ClientError(
+            f"{name} has no order yet",
+            "it was made by an earlier version; look again in a moment",
+        )
+    computed = order_digest(found["order"])
+    if computed != found["digest"]:
+        raise ClientError(
+            f"{name}: the order that is shown has the digest {computed}, "
+            f"but the canister says {found['digest']}",
+            "do not approve it: canister and command line are of different versions, or one lies",
+        )
+    return computed

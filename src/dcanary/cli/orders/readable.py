@@ -1,0 +1,116 @@
+"""An approval request as text: the whole order, what it changes, and who has voted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcanary.cli.operations.watch import describe
+from dcanary.cli.output import Lines
+from dcanary.cli.times import moment
+
+if TYPE_CHECKING:
+    from dcanary.candid import Interface
+    from dcanary.cli.orders.target_now import TargetNow
+    from dcanary.client.types.verification import Approval, GateResult, Order
+
+
+def gate_text(result: GateResult) -> str:
+    """A gate, whether it passed, and why."""
+    word = "passed" if result["passed"] else "FAILED"
+    return f"{next(iter(result['gate']))} {word}: {result['detail']}"
+
+
+def order_fields(order: Order, interface: Interface | None) -> dict[str, object]:
+    """Everything that the digest binds, a field a line."""
+    from dcanary.cli.orders.arguments import arguments_text
+
+    source, verdict = order["source"], order["verdict"]
+    return {
+        "target": f"{order['target']} of {order['repository']} on the network {order['network']}",
+        "canister": order["canister"] or "made by this release",
+        "mode": next(iter(order["mode"])),
+        "memory": next(iter(order["memory"])),
+        "module": f"{order['artifact']} of stage {order['stage']}, {order['size']:,} bytes",
+        "sha256": order["sha256"],
+        "replaces": order["replaces"].hex() if order["replaces"] else "nothing",
+        "arguments": Lines(arguments_text(order["argument"], interface).splitlines()),
+        "run": f"{order['run']}, pipeline version {order['pipeline_version']}",
+        "ref": source["ref"],
+        "commit": source["sha"],
+        "author": source["author"],
+        "message": source["message"],
+        "cloned from": source["clone_url"],
+        "agreed by": (
+            f"{', '.join(verdict['operators'])} "
+            f"(quorum {verdict['quorum']} of {verdict['replicas']})"
+        ),
+        "manifest": verdict["manifest"],
+        "environment": verdict["environment"],
+        "gates": [gate_text(gate) for gate in order["gates"]],
+    }
+
+
+def changes(order: Order, now: TargetNow, interface: Interface | None) -> list[str]:
+    """What carrying the order out would change, a line each; warnings first."""
+    from dcanary.cli.orders.arguments import arguments_text
+
+    lines = []
+    if now.module != order["replaces"]:
+        lines.append(
+            f"WARNING: the canister runs {_hex(now.module)} now; "
+            f"the order was made when it ran {_hex(order['replaces'])}"
+        )
+    if order["canister"] is None:
+        lines.append("canister: a new one is made")
+    same = _hex(now.module) == order["sha256"]
+    lines.append(f"module: {_hex(now.module)} -> {order['sha256']}{' (the same)' if same else ''}")
+    if now.commit is not None:
+        known = f"commits: {now.commit[:12]}..{order['source']['sha'][:12]}"
+        lines.append(f"{known} (since {now.release})")
+    new = arguments_text(order["argument"], interface)
+    if now.argument is not None and now.argument != order["argument"]:
+        lines.append(f"arguments: {arguments_text(now.argument, interface)} -> {new}")
+    if "Reinstall" in order["mode"]:
+        lines.append("state: everything the canister holds is ERASED")
+    elif "Upgrade" in order["mode"] and "Replace" in order["memory"]:
+        lines.append("state: its main memory is REPLACED; stable memory stays")
+    if now.controllers:
+        lines.append(f"controllers: {', '.join(now.controllers)} (as they are)")
+    return lines
+
+
+def _hex(module: bytes | None) -> str:
+    return "nothing" if module is None else module.hex()
+
+
+def votes(found: Approval) -> list[str]:
+    """Each vote, and whether it counts under the policy in force."""
+    lines = []
+    for vote in found["votes"]:
+        word = "approves" if vote["approve"] else "rejects"
+        counts = (
+            ""
+            if vote["approver"] in found["counted"] or not vote["approve"]
+            else (" (does not count: no approver now)")
+        )
+        comment = f": {vote['comment']}" if vote["comment"] else ""
+        lines.append(f"{vote['approver']} {word}{counts}{comment}")
+    return lines
+
+
+def overview(found: Approval) -> dict[str, object]:
+    """State, votes and policy of a request."""
+    policy = found["policy"]
+    shown: dict[str, object] = {
+        "approval": found["approval"],
+        "state": describe(found["state"]),
+        "digest": found["digest"],
+        "approvals": f"{len(found['counted'])} of {policy['threshold']}",
+        "approvers": list(policy["approvers"]),
+        "votes": votes(found),
+        "created": moment(found["created_ns"]),
+        "expires": moment(found["expires_ns"]),
+    }
+    if found["release"] is not None:
+        shown["release"] = found["release"]
+    return shown

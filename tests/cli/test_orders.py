@@ -1,0 +1,251 @@
+"""What an approver sees: the whole order, its digest computed here, and what it would change."""
+
+from __future__ import annotations
+
+import hashlib
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from dcanary.candid import parse_interface
+from dcanary.candid.principal import from_text
+from dcanary.cli.orders.arguments import arguments_text, interface_file, interface_of
+from dcanary.cli.orders.digest import checked_digest, order_digest
+from dcanary.cli.orders.readable import changes, order_fields, overview
+from dcanary.cli.orders.target_now import TargetNow
+from dcanary.client.errors import ClientError, RefusedError
+from shared.rules.orders import order_digest as digest_in_canister
+
+CANISTER = "rrkah-fqaaa-aaaaa-aaaaq-cai"
+OLD, NEW = b"\x01" * 32, "02" * 32
+DID = "service : (record { greeting : text; limit : nat }) -> { get : () -> (nat) query }"
+INTERFACE = parse_interface(DID)
+ARGUMENT = INTERFACE.init.encode([{"greeting": "hello\x1b[2J", "limit": 5}])
+
+
+def order(**changed: Any) -> Any:
+    """An Order as verification answers it."""
+    return {
+        "target": "counter",
+        "canister": CANISTER,
+        "network": "local",
+        "repository": "counter",
+        "run": "run-7",
+        "source": {
+            "repository": "counter",
+            "clone_url": "http://127.0.0.1/counter.git",
+            "ref": "refs/heads/main",
+            "sha": "a" * 40,
+            "message": "Count in tens",
+            "author": "Ann <ann@example.com>",
+        },
+        "pipeline_version": 3,
+        "stage": "build",
+        "artifact": "build/counter.wasm.gz",
+        "sha256": NEW,
+        "size": 12_345,
+        "mode": {"Upgrade": None},
+        "memory": {"Keep": None},
+        "argument": ARGUMENT,
+        "verdict": {
+            "manifest": "3" * 64,
+            "environment": "4" * 64,
+            "operators": ["alice", "bob"],
+            "quorum": 2,
+            "replicas": 3,
+        },
+        "gates": [{"gate": {"MaxArtifactBytes": 9}, "passed": True, "detail": "small"}],
+        "replaces": OLD,
+        **changed,
+    }
+
+
+@dataclass
+class Principal:
+    """A principal as canisters hold it."""
+
+    bytes: bytes
+
+
+def as_in_canister(value: Any) -> Any:
+    ready = deepcopy(value)
+    if ready["canister"] is not None:
+        ready["canister"] = Principal(from_text(ready["canister"]))
+    return ready
+
+
+CHANGES: list[dict[str, Any]] = [
+    {},
+    {"canister": None, "replaces": None, "mode": {"Install": None}},
+    {"argument": b""},
+    {"gates": []},
+    {"target": "Zähler ✓"},
+]
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_the_digest_is_that_of_the_canisters(changed: dict[str, Any]) -> None:
+    assert order_digest(order(**changed)) == digest_in_canister(as_in_canister(order(**changed)))
+
+
+@pytest.mark.parametrize("field", sorted(order()))
+def test_every_field_of_an_order_changes_its_digest(field: str) -> None:
+    other: dict[str, Any] = {
+        "canister": "aaaaa-aa",
+        "source": {**order()["source"], "message": "x"},
+        "mode": {"Reinstall": None},
+        "memory": {"Replace": None},
+        "argument": b"x",
+        "verdict": {**order()["verdict"], "quorum": 3},
+        "gates": [],
+        "replaces": None,
+        "size": 1,
+        "pipeline_version": 4,
+    }
+    assert order_digest(order(**{field: other.get(field, "x")})) != order_digest(order())
+
+
+def request(**changed: Any) -> Any:
+    return {
+        "approval": "approval-1",
+        "state": {"Pending": None},
+        "order": order(),
+        "digest": order_digest(order()),
+        "release": None,
+        "policy": {"approvers": ["aaaaa-aa"], "threshold": 1, "ttl_seconds": 60},
+        "counted": [],
+        "votes": [],
+        "created_ns": 0,
+        "expires_ns": 0,
+        **changed,
+    }
+
+
+def test_a_digest_that_is_not_the_orders_is_not_to_be_approved() -> None:
+    assert checked_digest(request()) == order_digest(order())
+    with pytest.raises(ClientError, match="do not approve it"):
+        checked_digest(request(order=order(argument=b"other")))
+    with pytest.raises(ClientError, match="has no order yet"):
+        checked_digest(request(order=None))
+
+
+def test_everything_that_is_bound_is_shown() -> None:
+    shown = order_fields(order(), INTERFACE)
+    text = str(shown)
+    for piece in (
+        *("counter of counter on the network local", CANISTER, "'Upgrade'", "'Keep'"),
+        *("build/counter.wasm.gz of stage build, 12,345 bytes", NEW, OLD.hex()),
+        *("run-7, pipeline version 3", "refs/heads/main", "a" * 40, "Ann <ann@example.com>"),
+        *("Count in tens", "http://127.0.0.1/counter.git", "alice, bob (quorum 2 of 3)"),
+        *("3" * 64, "4" * 64, "MaxArtifactBytes passed: small"),
+    ):
+        assert piece in text, piece
+    assert shown["arguments"] == ('(record { greeting = "hello\\u{1b}[2J"; limit = 5 : nat })',)
+
+
+def test_arguments_are_shown_by_what_is_known_of_their_types() -> None:
+    assert arguments_text(b"", None) == "none"
+    assert arguments_text(ARGUMENT, None).startswith("(record { ")
+    assert arguments_text(ARGUMENT, parse_interface("service : (nat) -> {}")).startswith("(record")
+    assert arguments_text(b"\x00\xff", INTERFACE) == "0x00ff (not Candid)"
+
+
+def test_changes_name_module_commits_and_arguments() -> None:
+    before = INTERFACE.init.encode([{"greeting": "hi", "limit": 1}])
+    now = TargetNow(OLD, (CANISTER,), "release-4", "b" * 40, before)
+    lines = changes(order(), now, INTERFACE)
+    assert f"module: {OLD.hex()} -> {NEW}" in lines
+    assert f"commits: {'b' * 12}..{'a' * 12} (since release-4)" in lines
+    assert any(line.startswith('arguments: (record { greeting = "hi"') for line in lines)
+    assert f"controllers: {CANISTER} (as they are)" in lines
+    assert not any("WARNING" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("changed", "now", "told"),
+    [
+        ({}, TargetNow(b"\x09" * 32), f"WARNING: the canister runs {'09' * 32} now"),
+        ({"canister": None, "replaces": None}, TargetNow(), "canister: a new one is made"),
+        ({"mode": {"Reinstall": None}}, TargetNow(OLD), "ERASED"),
+        ({"memory": {"Replace": None}}, TargetNow(OLD), "REPLACED"),
+        ({"sha256": OLD.hex()}, TargetNow(OLD), "(the same)"),
+    ],
+)
+def test_what_an_approver_must_not_miss_is_said(
+    changed: dict[str, Any], now: TargetNow, told: str
+) -> None:
+    assert told in "\n".join(changes(order(**changed), now, None))
+
+
+def test_a_vote_that_does_not_count_any_more_is_marked() -> None:
+    vote = {"approver": "2vxsx-fae", "approve": True, "comment": "good", "at_ns": 0}
+    shown = overview(request(votes=[vote]))
+    assert shown["votes"] == ["2vxsx-fae approves (does not count: no approver now): good"]
+    assert shown["approvals"] == "0 of 1"
+
+
+FILE = {
+    "path": "build/counter.did",
+    "size": len(DID),
+    "sha256": hashlib.sha256(DID.encode()).hexdigest(),
+}
+
+
+def test_the_interface_is_the_file_of_the_same_name_or_the_only_one() -> None:
+    other = {**FILE, "path": "build/other.did"}
+    assert interface_file([FILE, other], "build/counter.wasm.gz") == FILE  # type: ignore[list-item]
+    assert interface_file([other], "build/counter.wasm") == other  # type: ignore[list-item]
+    assert interface_file([other, {**FILE, "path": "x.did"}], "build/counter.wasm") is None  # type: ignore[list-item]
+    assert interface_file([{**FILE, "size": 10**9}], "build/counter.wasm") is None  # type: ignore[list-item]
+
+
+@dataclass
+class Installed:
+    """The three parts of an installation that are asked for an interface."""
+
+    content: bytes
+    published: bytes | None = None
+    files: tuple[Any, ...] = (FILE,)
+
+    @property
+    def verification(self) -> Installed:
+        return self
+
+    @property
+    def build_executor(self) -> Installed:
+        return self
+
+    @property
+    def connection(self) -> Installed:
+        return self
+
+    def get_round(self, run: str, stage: str) -> Any:
+        return {"verdict": {"files": list(self.files)}}
+
+    def read_chunk(self, request: Any) -> bytes:
+        if not self.content:
+            raise RefusedError("NotFound", "kept no longer", "read_chunk")
+        return self.content
+
+    def metadata(self, canister: bytes, name: str) -> bytes | None:
+        return self.published
+
+
+def test_the_interface_that_was_agreed_on_is_preferred() -> None:
+    found = interface_of(Installed(DID.encode(), b"service : {}"), order())  # type: ignore[arg-type]
+    assert found is not None
+    assert set(found.methods) == {"get"}
+
+
+def test_bytes_that_are_not_those_agreed_on_are_not_used() -> None:
+    lied = DID.replace("limit", "bound").encode()
+    found = interface_of(Installed(lied, b"service : {}"), order())  # type: ignore[arg-type]
+    assert found is not None
+    assert found.methods == {}
+
+
+def test_without_any_interface_there_is_none() -> None:
+    assert interface_of(Installed(b""), order()) is None  # type: ignore[arg-type]
+    assert interface_of(Installed(b"", b"nonsense {"), order()) is None  # type: ignore[arg-type]
