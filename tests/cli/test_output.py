@@ -34,6 +34,7 @@ def everything(output: Output) -> None:
     """Print by every way there is."""
     output.say(HOSTILE)
     output.progress(HOSTILE)
+    output.warning(HOSTILE)
     output.record({"id": HOSTILE, "list": [HOSTILE], "case": {"Failed": HOSTILE}}, "id")
     output.table([{"id": HOSTILE, "x": {HOSTILE: [HOSTILE]}}], ["id:id", "x"], "")
     output.table([], ["id"], HOSTILE)

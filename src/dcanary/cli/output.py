@@ -46,9 +46,9 @@ def plain(value: Any) -> Any:
 
 
 def variant(value: Mapping[str, object]) -> str:
-    """A variant in a sentence: its case, and what it carries where that is text or a list."""
+    """A variant in a sentence: its case, and what it carries."""
     ((case, inner),) = value.items()
-    return f"{case}: {cell(inner)}" if isinstance(inner, str | list) and inner else str(case)
+    return str(case) if inner is None or inner in ("", []) else f"{case}: {cell(inner)}"
 
 
 def cell(value: object) -> str:
@@ -97,6 +97,10 @@ class Output:
         """What is happening now; on standard error, so that pipes stay clean."""
         if not self.quiet:
             click.echo(click.style(harmless_lines(text), dim=True), err=True)
+
+    def warning(self, text: str) -> None:
+        """Something that a person should know before going on; on standard error."""
+        click.echo(click.style(harmless_lines(f"warning: {text}"), fg="yellow"), err=True)
 
     def record(self, value: Mapping[str, object], id_key: str) -> None:
         """One record: its fields, a JSON object, or its id."""

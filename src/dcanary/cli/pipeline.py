@@ -12,7 +12,7 @@ from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
-    from dcanary.client.types.pipeline_config import Pipeline
+    from dcanary.client.types.pipeline_config import Pipeline, PipelineInput
 
 
 @click.group()
@@ -57,6 +57,14 @@ def _print(context: Context, found: Pipeline) -> None:
         context.output.record(found if context.output.as_json else summary(found), "version")
 
 
+def _warn(context: Context, definition: PipelineInput) -> None:
+    """Warn of what would keep runs of this pipeline from their end."""
+    from dcanary.cli.operations.pipeline_checks import problems
+
+    for problem in problems(context.system, definition):
+        context.output.warning(problem)
+
+
 @pipeline.command()
 @_file
 @pass_context
@@ -88,6 +96,7 @@ def register(context: Context, file: Path, repository: str, approvers: tuple[str
 
     definition = operations.definition(file, repository, approvers)
     _print(context, context.system.pipeline_config.register_pipeline(definition))
+    _warn(context, definition)
 
 
 @pipeline.command()
@@ -101,6 +110,7 @@ def update(context: Context, file: Path, repository: str, approvers: tuple[str, 
 
     definition = operations.definition(file, repository, approvers)
     _print(context, context.system.pipeline_config.update_pipeline(definition))
+    _warn(context, definition)
 
 
 @pipeline.command("show")

@@ -13,6 +13,7 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import BUILT_RUN, Ended, describe, state_of, wait_for_run
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
+from dcanary.cli.tables import short
 from dcanary.cli.times import moment
 from dcanary.cli.waiting import sentences, state_and_reason, took
 
@@ -91,13 +92,16 @@ def votes(voted: Round) -> list[str]:
     for vote in voted["votes"]:
         told = "committed"
         if vote["outcome"] is not None:
-            told = f"{describe(vote['outcome'])} {vote['manifest']}"
+            told = f"{describe(vote['outcome'])}, manifest {short(vote['manifest'], 'hash')}"
         lines.append(f"{vote['operator']}: {told}")
     verdict = voted["verdict"]
     if verdict is not None:
         lines.append(f"verdict: {describe(verdict['kind'])}: {verdict['reason']}")
+        if verdict["manifest"]:
+            lines.append(f"manifest {verdict['manifest']}")
         for file in verdict["files"]:
-            lines.append(f"  {file['sha256']} {file['size']} {file['path']}")
+            lines.append(f"{file['path']}, {file['size']:,} bytes, sha256")
+            lines.append(f"  {file['sha256']}")
         for dispute in verdict["disputes"]:
             files = ", ".join(dispute["differing"])
             lines.append(f"dispute: {dispute['operator']}: {dispute['reason']} {files}")

@@ -1,0 +1,40 @@
+"""What a pipeline needs of this installation: found when it is registered, not after a build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcanary.client.errors import RefusedError
+
+if TYPE_CHECKING:
+    from dcanary.client.system import System
+    from dcanary.client.types.pipeline_config import PipelineInput
+
+
+def target_problem(system: System, definition: PipelineInput) -> str | None:
+    """Why the target of `deploy` cannot be released to, and what to do; None when it can."""
+    deploy, repository = definition["deploy"], definition["repository"]
+    if deploy is None:
+        return None
+    name = deploy["target"]
+    try:
+        target = system.deployment.get_target(name)
+    except RefusedError as error:
+        if error.kind != "NotFound":
+            raise
+        return (
+            f"the target {name} is not registered, so nothing can be deployed: "
+            f"dcanary target add {name} --repository {repository}"
+        )
+    if target["repository"] != repository:
+        return (
+            f"the target {name} belongs to the repository {target['repository']}: "
+            f"releases of {repository} will be refused"
+        )
+    return None
+
+
+def problems(system: System, definition: PipelineInput) -> list[str]:
+    """Everything that would keep runs of this pipeline from their end, a sentence each."""
+    found = [target_problem(system, definition)]
+    return [one for one in found if one is not None]

@@ -1,0 +1,57 @@
+"""What would keep runs of a pipeline from their end is said when it is registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from dcanary.cli.operations.pipeline_checks import problems
+from dcanary.client.errors import RefusedError
+
+
+@dataclass
+class Installed:
+    """The targets of an installation: name -> repository."""
+
+    targets: dict[str, str] = field(default_factory=dict)
+    refusal: str = "NotFound"
+
+    @property
+    def deployment(self) -> Installed:
+        return self
+
+    def get_target(self, name: str) -> dict[str, Any]:
+        if name not in self.targets:
+            raise RefusedError(self.refusal, f"there is no target {name}", "get_target")
+        return {"target": name, "repository": self.targets[name]}
+
+
+def definition(target: str | None) -> Any:
+    deploy = None if target is None else {"target": target}
+    return {"repository": "counter", "deploy": deploy, "stages": []}
+
+
+def found(installed: Installed, target: str | None) -> list[str]:
+    return problems(installed, definition(target))  # type: ignore[arg-type]
+
+
+def test_a_target_that_is_there_is_no_problem() -> None:
+    assert found(Installed({"counter": "counter"}), "counter") == []
+    assert found(Installed(), None) == []
+
+
+def test_a_target_that_is_not_registered_is_named_with_the_command_that_adds_it() -> None:
+    (told,) = found(Installed(), "counter")
+    assert "dcanary target add counter --repository counter" in told
+
+
+def test_a_target_of_another_repository_is_named() -> None:
+    (told,) = found(Installed({"shop": "shop"}), "shop")
+    assert "belongs to the repository shop" in told
+
+
+def test_other_refusals_are_failures() -> None:
+    with pytest.raises(RefusedError):
+        found(Installed(refusal="Denied"), "counter")
