@@ -21,3 +21,4 @@ Record = _types.Record
 Variant = _types.Variant
 Func = _types.Func
 Service = _types.Service
+type_name = _types.type_name

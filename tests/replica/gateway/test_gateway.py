@@ -14,7 +14,7 @@ from ic.candid import decode
 from dcanary.candid import principal
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.certification.keys import SubnetKeys
-from dcanary.replica.gateway import gateway as gateway_module
+from dcanary.replica.gateway import anonymous
 from dcanary.replica.http.app import create_app
 from dcanary.replica.node import Node
 from tests.replica.helpers import http_canister
@@ -196,7 +196,7 @@ def test_failures_say_what_happened(site: Site, monkeypatch: pytest.MonkeyPatch)
 def test_a_canister_that_does_not_answer_in_time_is_a_gateway_timeout(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway_module, "UPDATE_SECONDS", 0.2)
+    monkeypatch.setattr(anonymous, "UPDATE_SECONDS", 0.2)
     site.answer = http_canister.response(200, upgrade=True)
     monkeypatch.setattr(site.engine, "has_work", lambda time_ns: False)
     assert site.get().status_code == 504

@@ -6,7 +6,6 @@ of responses are passed through unchecked: gateway and replica are one process h
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
 
@@ -15,10 +14,9 @@ from starlette.responses import Response, StreamingResponse
 
 from dcanary.candid import CandidError, principal
 
-from ..api import Ingress, Reject, Reply, RequestState
+from ..api import Reject, Reply
 from ..http.body import read_body
 from ..node import Node
-from ..wire.authentication import MAX_INGRESS_TTL_NS
 from ..wire.errors import RequestRefused
 from ..wire.http_records import (
     CanisterResponse,
@@ -27,15 +25,13 @@ from ..wire.http_records import (
     decode_streamed,
     encode_request,
 )
-from ..wire.request_id import hash_of_map
+from .anonymous import NoAnswer, update
 from .resolve import canister_of
 
 MAX_BODY = 2 * 1024 * 1024 - 64 * 1024
 """Bytes of a request body: an ingress message holds 2 MiB, headers included."""
 MAX_STREAMED = 1024 * 1024 * 1024
 """Bytes of a streamed response body."""
-UPDATE_SECONDS = 60.0
-"""How long an upgraded request may take."""
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """Source: RFC 9110, section 5.6.2 (token); the value is section 5.5 (field-value)."""
 _HEADER_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
@@ -113,39 +109,13 @@ class Gateway:
         return self._respond(request, response)
 
     async def _update(self, canister_id: bytes, arg: bytes) -> Reply:
-        expiry = self._node.now() + MAX_INGRESS_TTL_NS
-        content: dict[object, object] = {
-            "request_type": "call",
-            "sender": principal.ANONYMOUS,
-            "nonce": os.urandom(16),
-            "ingress_expiry": expiry,
-            "canister_id": canister_id,
-            "method_name": "http_request_update",
-            "arg": arg,
-        }
-        message = Ingress(
-            hash_of_map(content),
-            principal.ANONYMOUS,
-            canister_id,
-            "http_request_update",
-            arg,
-            expiry,
-        )
-        refusal = await self._node.submit(message)
-        if refusal is not None:
-            raise _explain(canister_id, refusal)
-        status = await self._node.wait(message.request_id, UPDATE_SECONDS)
-        if status is None:
-            raise RequestRefused(
-                504,
-                f"Canister {principal.to_text(canister_id)} did not answer within "
-                f"{UPDATE_SECONDS:.0f} s",
-            )
-        if isinstance(status.result, Reject):
-            raise _explain(canister_id, status.result)
-        if status.state is not RequestState.REPLIED or status.result is None:
-            raise RequestRefused(502, "The answer of the canister is no longer known")
-        return status.result
+        try:
+            outcome = await update(self._node, canister_id, "http_request_update", arg)
+        except NoAnswer as error:
+            raise RequestRefused(504 if error.late else 502, str(error)) from error
+        if isinstance(outcome, Reject):
+            raise _explain(canister_id, outcome)
+        return outcome
 
     def _respond(self, request: Request, response: CanisterResponse) -> Response:
         headers = [

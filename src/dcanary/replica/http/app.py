@@ -12,7 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..gateway.candid_ui.handlers import CandidUi
 from ..gateway.gateway import Gateway
+from ..gateway.resolve import canister_of
 from ..node import Node, NodeStopped
 from ..wire.errors import RequestRefused
 from .api import Api
@@ -120,6 +122,12 @@ def exception_handlers() -> Mapping[type[Exception], object]:
 def create_app(node: Node, version: str, *, domains: tuple[str, ...] = ("localhost",)) -> ASGIApp:
     """The application that serves one node. `domains` are the gateway's."""
     gateway = Gateway(node, domains)
+    candid_ui = CandidUi(node)
+
+    async def to_canister(request: Request) -> Response:
+        if request.url.path == "/" and candid_ui.stands_in(canister_of(request, domains)):
+            return await candid_ui.page(request)
+        return await gateway.handle(request)
 
     async def show_topology(request: Request) -> Response:
         return JSONResponse(topology(node))
@@ -134,9 +142,10 @@ def create_app(node: Node, version: str, *, domains: tuple[str, ...] = ("localho
             *api_routes(Api(node, version)),
             Route("/_/topology", show_topology, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
+            *candid_ui.routes(),
             Route(
                 "/{path:path}",
-                gateway.handle,
+                to_canister,
                 methods=["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"],
             ),
         ],
