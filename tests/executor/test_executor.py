@@ -59,7 +59,7 @@ class Site:
             log_seconds=0.05,
             heartbeat_seconds=0.2,
             report=self.lines.append,
-            **more,
+            **{"patience_seconds": 0.0, **more},
         )
         made = kind(chain or self.chain.view(name), config)
         self.executors.append(made)
@@ -474,6 +474,7 @@ def test_a_killed_executor_leaves_no_process_and_a_usable_folder(
         [sys.executable, "-c", _PROGRAM, *arguments], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
+        assert process.stdout.readline().startswith("offering 1 slots of ")
         assert "run-1/build/0: building" in process.stdout.readline()
         _wait_for(lambda: _running("sleep 3141592"))
         process.send_signal(number)

@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from dcanary.executor import building, executor, transfer
+from dcanary.executor import building, causes, executor, keeper, performing, transfer
 
 LIMITS = Path(__file__).parents[2] / "shared" / "rules" / "limits.py"
 
@@ -15,6 +15,7 @@ def test_the_executor_stays_within_the_limits_of_the_canisters() -> None:
     spec.loader.exec_module(theirs)
     assert transfer.CHUNK_BYTES == theirs.MAX_CHUNK_BYTES
     assert building.MAX_FILE_BYTES == theirs.MAX_ARTIFACT_BYTES
-    assert executor.MAX_LOG_CHUNK_BYTES == theirs.MAX_LOG_BYTES_PER_CHUNK
-    assert executor.MAX_LOG_BYTES <= theirs.MAX_LOG_BYTES_PER_JOB
+    assert keeper.MAX_LOG_CHUNK_BYTES == theirs.MAX_LOG_BYTES_PER_CHUNK
+    assert performing.MAX_LOG_BYTES <= theirs.MAX_LOG_BYTES_PER_JOB
     assert executor.MAX_HELD_JOBS <= theirs.MAX_HELD_JOBS
+    assert causes.MAX_REASON_BYTES == theirs.MAX_FAILURE_REASON_BYTES

@@ -19,10 +19,11 @@ def held(number: int, size: int = 5, phase: Phase = "built") -> HeldJob:
 
 
 def keep(state: State, job: HeldJob) -> None:
-    with state.scratch() as folder:
-        (folder / "files").mkdir()
-        (folder / "files" / job.attestation.files[0].sha256).write_text("hello")
-        state.keep(job, folder / "files")
+    folder = state.make_scratch()
+    (folder / "files").mkdir()
+    (folder / "files" / job.attestation.files[0].sha256).write_text("hello")
+    state.keep(job, folder / "files")
+    folder.rmdir()
 
 
 def test_a_held_job_is_read_back_by_the_next_executor(tmp_path: Path) -> None:

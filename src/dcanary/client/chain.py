@@ -32,6 +32,14 @@ class SystemChain:
         """Principal that this chain's calls are signed by."""
         return self._system.connection.sender
 
+    def another(self) -> SystemChain:
+        """The same calls over a connection of its own, for another thread."""
+        return SystemChain(System(self._system.config, self._system.connection.identity))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._system.close()
+
     def has_work(self, request: LeaseRequest) -> bool:
         return self._system.build_executor.has_work(request)
 

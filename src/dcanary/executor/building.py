@@ -1,21 +1,26 @@
 """One build, in a thread of its own, so that heartbeats and reveals go on meanwhile."""
 
+import random
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from dcanary.client.errors import ClientError
 from dcanary.executor.attestation import CommitDescription
 from dcanary.executor.causes import Cause, attested_reason, cause_of
-from dcanary.executor.checkout import CheckoutLimits, check_out
+from dcanary.executor.checkout import Checkout, CheckoutLimits, check_out
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.manifest import ManifestFile, collect_artifacts
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.sandbox.model import COMMAND, Limits, Plan, Sandbox, StageResult
-from dcanary.executor.source import Entry, SourceFailure, write_source
+from dcanary.executor.source import Entry, SourceFailure, SourceUnavailable, write_source
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 8.0
+T = TypeVar("T")
 
 
 @dataclass
@@ -39,16 +44,22 @@ class BuildReport:
 class Build:
     """A leased job with all that is needed to perform it. `folder` is scratch for it alone.
 
+    `inputs` gets the files of earlier stages; `ended` is called at the end, by the build's thread.
     After `wait` returns true, `report` is set; on success the artifacts are in `files_folder`.
+    `phase` is what is being done now. For `patience_seconds` in all, servers that do not answer are
+    asked again.
     """
 
     work: Mapping[str, Any]
-    inputs: Sequence[Entry]
+    inputs: Callable[[], Sequence[Entry]]
     runtime: Runtime
     sandbox: Sandbox
     checkout_limits: CheckoutLimits
     folder: Path
     log: LogBuffer
+    patience_seconds: float = 0.0
+    ended: Callable[[], None] = lambda: None
+    phase: str = "inputs"
     report: BuildReport | None = None
     _commit: CommitDescription | None = None
     _cancelled: threading.Event = field(default_factory=threading.Event)
@@ -87,21 +98,18 @@ class Build:
         if self._cancelled.is_set():
             self.report.cancelled = True
         self.log.close()
+        self.ended()
 
     def _perform(self) -> BuildReport:
         source, stage = self.work["source"], self.work["stage"]
-        checkout = check_out(
-            source["clone_url"],
-            source["ref"],
-            source["sha"],
-            self.folder / "clone",
-            self.checkout_limits,
-            self._cancelled.is_set,
-        )
+        patience = time.monotonic() + self.patience_seconds
+        inputs = self._patiently(self.inputs, patience)
+        self.phase = "checkout"
+        checkout = self._patiently(self._check_out, patience)
         tree = self.folder / "source.tar"
         commit = checkout.commit
         self._commit = CommitDescription(commit.author, commit.message)
-        write_source((*checkout.entries, *self.inputs), commit.time, tree)
+        write_source((*checkout.entries, *inputs), commit.time, tree)
         plan = self._plan(tree, commit.time)
         self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
         for attempt in range(stage["retries"] + 1):
@@ -120,11 +128,38 @@ class Build:
             cancelled=result.cancelled,
         )
 
+    def _check_out(self) -> Checkout:
+        source = self.work["source"]
+        return check_out(
+            source["clone_url"],
+            source["ref"],
+            source["sha"],
+            self.folder / "clone",
+            self.checkout_limits,
+            self._cancelled.is_set,
+        )
+
+    def _patiently(self, step: Callable[[], T], until: float) -> T:
+        """Do a step that needs servers; again, after growing pauses, while they do not answer."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return step()
+            except (SourceUnavailable, ClientError) as error:
+                if self._cancelled.is_set() or time.monotonic() + pause > until:
+                    raise
+                self._say(f"{error}; trying again in about {pause:.0f} s")
+                # Executors whose server comes back should not all ask it in the same moment.
+                self._cancelled.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
     def _attempt(self, plan: Plan) -> StageResult:
         stage = self.work["stage"]
         self._files: list[ManifestFile] = []
+        self.phase = "stage"
 
         def collect(source: int) -> None:
+            self.phase = "collecting"
             self._files = collect_artifacts(
                 source, stage["artifacts"], self.files_folder, MAX_FILE_BYTES
             )

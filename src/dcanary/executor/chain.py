@@ -27,6 +27,14 @@ class Chain(Protocol):
     `RejectedError` when the call is rejected, and `NetworkError` when nothing answers.
     """
 
+    def another(self) -> "Chain":
+        """The same calls by the same key over a connection of its own, for another thread."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
     def has_work(self, request: LeaseRequest) -> bool:
         """Query with a LeaseRequest: whether `lease_work` would give something now."""
         ...

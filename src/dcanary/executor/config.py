@@ -21,6 +21,11 @@ class ExecutorConfig:
     network have it: that is the network of this machine, with all that listens on it. `template`
     is `dcanary.wasm.ensure_template` or the like; without it there is no runtime `python`.
     `secrets` are masked in logs. `report` gets one line about what happens.
+
+    `slots` jobs are performed at a time; `memory_bytes` and `storage_bytes` bound all of them
+    together (None: what the machine and its control group have). `region` and `labels` are offered
+    to stages that ask for them. For `patience_seconds` a job waits for a server that does not
+    answer before it is given back.
     """
 
     folder: Path
@@ -34,5 +39,11 @@ class ExecutorConfig:
     poll_seconds: float = 1.0
     heartbeat_seconds: float = 8.0
     log_seconds: float = 1.0
+    slots: int = 1
+    memory_bytes: int | None = None
+    storage_bytes: int | None = None
+    region: str = ""
+    labels: tuple[str, ...] = ()
+    patience_seconds: float = 30.0
     max_held_bytes: int = 2 * 1024**3
     report: Callable[[str], None] = _log.info

@@ -2,23 +2,25 @@
 
     lock                 held while an executor runs on this folder
     work/                half-done things; emptied at start
+    leases/<id>.json     jobs that are being performed, to be given back after a restart
     jobs/<id>/record.json, jobs/<id>/files/<sha256>
 
 A job's folder is made in `work/` and renamed into place when it is complete, and its record is
 replaced atomically, so each is either there or not.
 """
 
-import fcntl
+import contextlib
 import hashlib
 import json
 import os
 import shutil
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+
+import filelock
 
 from dcanary.executor.attestation import Attestation, CommitDescription
 from dcanary.executor.manifest import ManifestFile
@@ -59,20 +61,20 @@ class State:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # Jobs in several slots end at the same time; what a folder holds is changed by one.
+        self._changing = threading.RLock()
+        self._lock = filelock.FileLock(folder / "lock", timeout=0, mode=0o600, thread_local=False)
         try:
-            for part in (folder, self.work, self._jobs):
+            for part in (folder, self.work, self._leases, self._jobs):
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock.acquire()
+        except filelock.Timeout as error:
+            raise StateError(
+                f"another executor runs on {folder}: stop it, or use a folder of its own"
+            ) from error
         except OSError as error:
             raise StateError(
                 f"the folder {folder} cannot be used: {error.strerror}; make it writable"
-            ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise StateError(
-                f"another executor runs on {folder}: stop it, or use a folder of its own"
             ) from error
         self._clean()
 
@@ -87,22 +89,39 @@ class State:
         return self._folder / "tools"
 
     @property
+    def _leases(self) -> Path:
+        return self._folder / "leases"
+
+    @property
     def _jobs(self) -> Path:
         return self._folder / "jobs"
 
     def close(self) -> None:
         """Let another executor use the folder."""
-        os.close(self._lock)
+        self._lock.release()
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """A folder for one piece of work, removed afterwards."""
+    def make_scratch(self) -> Path:
+        """A new folder for one piece of work. Whoever asked for it removes it."""
         folder = self.work / f"job-{time.time_ns()}"
         folder.mkdir(mode=0o700)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        return folder
+
+    def note_lease(self, job: str, attempt: int) -> None:
+        """Remember that a job is being performed."""
+        _write_durably(self._lease(job), json.dumps({"job": job, "attempt": attempt}))
+
+    def drop_lease(self, job: str) -> None:
+        """Forget that a job is being performed."""
+        self._lease(job).unlink(missing_ok=True)
+
+    def noted_leases(self) -> list[tuple[str, int]]:
+        """(job, attempt) of the jobs that are being performed, or were when this was stopped."""
+        found: list[tuple[str, int]] = []
+        for file in sorted(self._leases.glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                noted = json.loads(file.read_text())
+                found.append((str(noted["job"]), int(noted["attempt"])))
+        return found
 
     def keep(self, held: HeldJob, files: Path) -> None:
         """Take over the folder `files` (of files named by their sha256) with its attestation."""
@@ -112,20 +131,23 @@ class State:
         if files.exists():
             files.rename(making / "files")
         _write_durably(making / "record.json", _to_json(held))
-        if place.exists():
-            shutil.rmtree(place)
-        making.rename(place)
+        with self._changing:
+            if place.exists():
+                shutil.rmtree(place)
+            making.rename(place)
         _sync_folder(self._jobs)
 
     def advance(self, held: HeldJob, phase: Phase) -> HeldJob:
         """Record that a job is in its next phase."""
         advanced = replace(held, phase=phase)
-        _write_durably(self._place(held.job) / "record.json", _to_json(advanced))
+        with self._changing:
+            _write_durably(self._place(held.job) / "record.json", _to_json(advanced))
         return advanced
 
     def forget(self, job: str) -> None:
         """Remove a job with its files. Nothing happens when it is not held."""
-        shutil.rmtree(self._place(job), ignore_errors=True)
+        with self._changing:
+            shutil.rmtree(self._place(job), ignore_errors=True)
 
     def get(self, job: str) -> HeldJob | None:
         """The held job of that name."""
@@ -133,7 +155,8 @@ class State:
 
     def held(self) -> list[HeldJob]:
         """All held jobs, the oldest first."""
-        found = (_read(place) for place in self._jobs.iterdir())
+        with self._changing:
+            found = [_read(place) for place in self._jobs.iterdir()]
         return sorted((each for each in found if each is not None), key=lambda held: held.since)
 
     def file(self, job: str, sha256: str) -> Path:
@@ -157,6 +180,9 @@ class State:
 
     def _place(self, job: str) -> Path:
         return self._jobs / hashlib.sha256(job.encode()).hexdigest()[:32]
+
+    def _lease(self, job: str) -> Path:
+        return self._leases / f"{self._place(job).name}.json"
 
     def _clean(self) -> None:
         for leftover in self.work.iterdir():

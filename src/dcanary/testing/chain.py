@@ -59,7 +59,10 @@ class _Stage:
 
 
 class MemoryChain:
-    """All stages of all runs. `now` gives seconds; leases last `lease_seconds`."""
+    """All stages of all runs. `now` gives seconds; leases last `lease_seconds`.
+
+    `before_call` is called with the name of each call, outside of the chain's lock, and may raise.
+    """
 
     def __init__(
         self, lease_seconds: float = 30.0, now: Callable[[], float] = time.monotonic
@@ -67,7 +70,10 @@ class MemoryChain:
         self.lease_seconds, self.now = lease_seconds, now
         self.stages: dict[tuple[str, str], _Stage] = {}
         self.calls: list[str] = []
+        self.offers: dict[str, dict[str, Any]] = {}
+        self.phases: list[str] = []
         self.unreachable = False
+        self.before_call: Callable[[str], None] = lambda call: None
         self.lock = threading.Lock()
 
     def add_stage(
@@ -142,6 +148,14 @@ class MemoryChainView:
     def __init__(self, chain: MemoryChain, executor: str, operator: str) -> None:
         self._chain, self._executor, self._operator = chain, executor, operator
         self._offered: set[str] | None = None
+        self._slots = 1
+
+    def another(self) -> "MemoryChainView":
+        """Itself: every call holds the chain's lock."""
+        return self
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def has_work(self, request: dict[str, Any]) -> bool:
         with self._entered("has_work"):
@@ -167,6 +181,8 @@ class MemoryChainView:
     def heartbeat(self, beat: dict[str, Any]) -> dict[str, Any]:
         with self._entered("heartbeat"):
             job = self._leased(beat["job"], beat["attempt"])
+            if beat["phase"] is not None and self._chain.phases[-1:] != [beat["phase"]]:
+                self._chain.phases.append(beat["phase"])
             if beat["offset"] > len(job.log):
                 raise RefusedError("Conflict", "the log would have a gap", "memory")
             job.log += beat["log"][len(job.log) - beat["offset"] :]
@@ -177,6 +193,8 @@ class MemoryChainView:
     def announce_offer(self, offer: dict[str, Any]) -> None:
         with self._entered("announce_offer"):
             self._offered = {next(iter(each)) for each in offer["runtimes"]}
+            self._slots = int(offer["slots"])
+            self._chain.offers[self._executor] = offer
 
     def release_work(self, given: dict[str, Any]) -> None:
         with self._entered("release_work"):
@@ -252,6 +270,7 @@ class MemoryChainView:
             return content[start : start + 1_000_000]
 
     def _entered(self, call: str) -> threading.Lock:
+        self._chain.before_call(call)
         self._chain.calls.append(call)
         if self._chain.unreachable:
             raise NetworkError("the network does not answer")

@@ -16,6 +16,8 @@ from dcanary.executor.sandbox.usage import Usage, kill_all
 
 _PREFIX = "dcanary-"
 _CLOSE_SECONDS = 5.0
+# Version 1 tells the absence of a limit as a number about as high as addresses go.
+_UNLIMITED = 1 << 60
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,25 @@ def create_cgroup(memory_bytes: int, tasks: int) -> Cgroup | None:
     return None
 
 
+def memory_limit() -> int | None:
+    """Bytes of memory that the control groups of this process allow it, None without a limit."""
+    found: list[int] = []
+    with contextlib.suppress(OSError, ValueError):
+        mounts, ours = _mounts()
+        if "memory" in mounts:
+            stat = _numbers(_inside(mounts["memory"], ours.get("memory", "/")) / "memory.stat")
+            found.append(stat.get("hierarchical_memory_limit", _UNLIMITED))
+        if "" in mounts:
+            folder = _inside(mounts[""], ours.get("", "/"))
+            while folder != mounts[""].parent:
+                with contextlib.suppress(OSError, ValueError):
+                    # The word `max` is no number.
+                    found.append(int((folder / "memory.max").read_text()))
+                folder = folder.parent
+    lowest = min(found, default=_UNLIMITED)
+    return lowest if lowest < _UNLIMITED else None
+
+
 def _create_in(
     folders: tuple[Path, Path, bool], name: str, memory_bytes: int, tasks: int
 ) -> Cgroup | None:
@@ -122,6 +143,23 @@ def _remove_stale(folder: Path) -> None:
 
 def _candidates() -> list[tuple[Path, Path, bool]]:
     """Folders to make a group in: (memory, tasks, is version 2), the best first."""
+    mounts, ours = _mounts()
+    found: list[tuple[Path, Path, bool]] = []
+    if "memory" in mounts and "pids" in mounts:
+        memory, tasks = (_inside(mounts[each], ours.get(each, "/")) for each in ("memory", "pids"))
+        found.append((memory, tasks, False))
+    if "" in mounts:
+        folder = _inside(mounts[""], ours.get("", "/"))
+        while folder != mounts[""].parent:
+            enabled = folder / "cgroup.subtree_control"
+            if enabled.exists() and {"memory", "pids"} <= set(enabled.read_text().split()):
+                found.append((folder, folder, True))
+            folder = folder.parent
+    return found
+
+
+def _mounts() -> tuple[dict[str, Path], dict[str, str]]:
+    """Controller -> where it is mounted, and our group in it; the key of version 2 is empty."""
     mounts: dict[str, Path] = {}
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
@@ -136,18 +174,7 @@ def _candidates() -> list[tuple[Path, Path, bool]]:
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
             ours[controller] = path
-    found: list[tuple[Path, Path, bool]] = []
-    if "memory" in mounts and "pids" in mounts:
-        memory, tasks = (_inside(mounts[each], ours.get(each, "/")) for each in ("memory", "pids"))
-        found.append((memory, tasks, False))
-    if "" in mounts:
-        folder = _inside(mounts[""], ours.get("", "/"))
-        while folder != mounts[""].parent:
-            enabled = folder / "cgroup.subtree_control"
-            if enabled.exists() and {"memory", "pids"} <= set(enabled.read_text().split()):
-                found.append((folder, folder, True))
-            folder = folder.parent
-    return found
+    return mounts, ours
 
 
 def _inside(mount: Path, path: str) -> Path:

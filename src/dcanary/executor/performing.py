@@ -1,0 +1,174 @@
+"""One leased job in one of the executor's slots: a build, or an upload of agreed files."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from dcanary.client.errors import RefusedError
+from dcanary.client.types.build_executor import BuildWork, UploadWork
+from dcanary.executor.building import Build, BuildReport
+from dcanary.executor.causes import cause_of
+from dcanary.executor.chain import Chain
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.keeper import Keeper
+from dcanary.executor.logs import LogBuffer
+from dcanary.executor.runtimes import Runtime
+from dcanary.executor.state import State
+from dcanary.executor.transfer import fetch_inputs, upload_files
+
+MAX_LOG_BYTES = 1024 * 1024
+
+
+class Slot(Protocol):
+    """What occupies a slot."""
+
+    @property
+    def job(self) -> str:
+        """Its name."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Whether its work has ended, waiting at most so long for it."""
+        ...
+
+    def cancel(self) -> None:
+        """Ask it to end soon."""
+        ...
+
+    def close(self) -> None:
+        """Give back all that it holds. Its work has ended."""
+        ...
+
+
+class BuildSlot:
+    """A build with the thread that keeps its lease. `ended` is called when something changes."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        work: BuildWork,
+        runtime: Runtime,
+        config: ExecutorConfig,
+        folder: Path,
+        ended: Callable[[], None],
+    ) -> None:
+        self.work, self.runtime, self.concluded = work, runtime, False
+        self._folder = folder
+        self._files_chain = chain.another()
+        log = LogBuffer(config.secrets, MAX_LOG_BYTES)
+        self.build = Build(
+            work,
+            lambda: fetch_inputs(self._files_chain, work),
+            runtime,
+            config.sandbox,
+            config.checkout,
+            folder,
+            log,
+            config.patience_seconds,
+            ended,
+        )
+        self._keeper = Keeper(
+            chain.another(), work, log, config, lambda: self.build.phase, self.build.cancel
+        )
+
+    @property
+    def job(self) -> str:
+        """See `Slot.job`."""
+        return self.work["job"]
+
+    @property
+    def why_over(self) -> str:
+        """Why the lease is no longer held; empty while it is."""
+        return self._keeper.why_over
+
+    @property
+    def report(self) -> BuildReport:
+        """How the build ended."""
+        assert self.build.report is not None
+        return self.build.report
+
+    def start(self) -> None:
+        """Begin."""
+        self._keeper.start()
+        self.build.start()
+
+    def wait(self, seconds: float) -> bool:
+        """See `Slot.wait`."""
+        return self.build.wait(seconds)
+
+    def cancel(self) -> None:
+        """See `Slot.cancel`."""
+        self.build.cancel()
+
+    def send_log(self) -> None:
+        """Send what is left of the log. What cannot be sent is lost: the vote matters more."""
+        self._keeper.flush()
+
+    def close(self) -> None:
+        """See `Slot.close`."""
+        self._keeper.end()
+        self._files_chain.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class UploadSlot:
+    """An upload."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        work: UploadWork,
+        state: State,
+        config: ExecutorConfig,
+        ended: Callable[[], None],
+    ) -> None:
+        self._work, self._state, self._config, self._ended = work, state, config, ended
+        self._chain = chain.another()
+        self._thread = threading.Thread(target=self._run, name="upload", daemon=True)
+
+    @property
+    def job(self) -> str:
+        """See `Slot.job`."""
+        return self._work["job"]
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """See `Slot.wait`."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """See `Slot.cancel`. The canister keeps what was sent and asks for the rest again."""
+
+    def close(self) -> None:
+        """See `Slot.close`."""
+        self._chain.close()
+
+    def _run(self) -> None:
+        try:
+            self.perform()
+        except Exception as error:
+            # The files stay; the canister asks for them again when the lease has run out.
+            _, said = cause_of(error)
+            self._config.report(f"{self.job}: the upload broke off: {said}")
+        self._ended()
+
+    def perform(self) -> None:
+        """Send the files, in this thread. Raises ClientError when the chain does not answer."""
+        held = self._state.get(self.job)
+        if held is None:
+            self._config.report(f"{self.job}: asked for files that are not here any more")
+            return
+        self._config.report(f"{held.job}: uploading {len(self._work['files'])} files")
+        try:
+            upload_files(self._chain, self._work, self._state)
+        except (RefusedError, FileNotFoundError) as error:
+            self._config.report(f"{held.job}: the upload is refused: {error}")
+            return
+        self._state.forget(held.job)
+        self._config.report(f"{held.job}: uploaded")

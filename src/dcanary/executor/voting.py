@@ -1,0 +1,148 @@
+"""From a finished build to the verdict: commit, reveal, keep files while they may be asked for.
+
+What has been attested to is on disk before it is sent, and a killed executor goes on from there.
+"""
+
+import time
+
+from dcanary.client.errors import RefusedError
+from dcanary.client.types.verification import Outcome, RevealInput, Round, Verdict, Vote
+from dcanary.executor.chain import Chain
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.state import HeldJob, State
+
+_TEND_SECONDS = 2.0
+# Longer than any round lasts, and its opening may be delayed before that.
+_ROUND_SECONDS = 8 * 24 * 3_600.0
+
+
+class Voter:
+    """Follows the jobs that an executor has attested to. For one thread."""
+
+    def __init__(self, chain: Chain, state: State, config: ExecutorConfig) -> None:
+        self._chain, self._state, self._config = chain, state, config
+        self._next_tend = 0.0
+
+    def tend(self) -> bool:
+        """Commit, reveal and forget what is due; at most every few seconds."""
+        if time.monotonic() < self._next_tend:
+            return False
+        self._next_tend = time.monotonic() + min(_TEND_SECONDS, self._config.poll_seconds)
+        busy = False
+        refusal: RefusedError | None = None
+        for held in self._state.held():
+            try:
+                if held.phase == "built":
+                    self.send_commitment(held)
+                    busy = True
+                elif held.phase in ("committed", "revealed"):
+                    busy = self._follow(held) or busy
+            except RefusedError as error:
+                # One job's trouble must not keep the others from being revealed.
+                refusal = error
+        if refusal is not None:
+            raise refusal
+        return busy
+
+    def send_commitment(self, held: HeldJob) -> None:
+        """Commit to what is held. Again after a restart: the chain takes the same one twice."""
+        try:
+            self._chain.submit_commitment(
+                {
+                    "job": held.job,
+                    "attempt": held.attempt,
+                    "commitment": held.attestation.commitment(),
+                    "wall_ns": held.wall_ns,
+                    "peak_memory_bytes": held.peak_memory_bytes,
+                }
+            )
+        except RefusedError as error:
+            if error.kind in ("Unavailable", "Exhausted"):
+                raise
+            # An answer to an earlier attempt may have been lost: then the vote is there.
+            if self._vote(held) is None:
+                self._config.report(f"{held.job}: the commitment is refused: {error}")
+                self._state.forget(held.job)
+                return
+        self._state.advance(held, "committed")
+        self._next_tend = 0.0
+
+    def _follow(self, held: HeldJob) -> bool:
+        """Reveal when the round asks for it; keep the files while they may be asked for."""
+        try:
+            round_ = self._chain.get_round(held.run, held.stage)
+        except RefusedError as error:
+            if error.kind != "NotFound":
+                raise
+            # `build_executor` opens the round by a message that may still be on its way: a
+            # commitment that was taken must not be thrown away for that.
+            if time.time() - held.since < _ROUND_SECONDS:
+                return False
+            self._state.forget(held.job)
+            return True
+        if "Closed" in round_["phase"]:
+            self._settle(held, round_)
+            return True
+        if "Reveal" in round_["phase"] and held.phase == "committed":
+            self.send_reveal(held)
+            return True
+        return False
+
+    def _settle(self, held: HeldJob, round_: Round) -> None:
+        verdict = round_["verdict"]
+        if verdict is not None and held.job in verdict["jobs"] and held.attestation.files:
+            self._state.advance(held, "agreed")
+        else:
+            self._state.forget(held.job)
+        self._config.report(f"{held.job}: verdict: {_verdict_text(verdict)}")
+
+    def send_reveal(self, held: HeldJob) -> None:
+        """Reveal what was committed to."""
+        try:
+            self._chain.reveal(self.revelation(held))
+        except RefusedError as error:
+            if error.kind in ("Unavailable", "Exhausted"):
+                raise
+            self._config.report(f"{held.job}: the reveal is refused: {error}")
+            # Too early or too late: the round tells by itself, and queries may be answered wrong.
+            if error.kind != "Conflict":
+                self._state.forget(held.job)
+            return
+        self._state.advance(held, "revealed")
+        self._config.report(f"{held.job}: revealed")
+
+    def revelation(self, held: HeldJob) -> RevealInput:
+        """The RevealInput of a job."""
+        attestation, commit = held.attestation, held.attestation.commit
+        outcome: Outcome = (
+            {"Failed": attestation.reason} if attestation.reason else {"Succeeded": None}
+        )
+        return {
+            "job": held.job,
+            "run": held.run,
+            "stage": held.stage,
+            "outcome": outcome,
+            "environment": attestation.environment,
+            "files": [
+                {"path": file.path, "size": file.size, "sha256": file.sha256}
+                for file in attestation.files
+            ],
+            "nonce": attestation.nonce,
+            "commit": None
+            if commit is None
+            else {"author": commit.author, "message": commit.message},
+        }
+
+    def _vote(self, held: HeldJob) -> Vote | None:
+        try:
+            round_ = self._chain.get_round(held.run, held.stage)
+        except RefusedError:
+            return None
+        return next((vote for vote in round_["votes"] if vote["job"] == held.job), None)
+
+
+def _verdict_text(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "none"
+    kind = next(iter(verdict["kind"]))
+    return f"{kind}: {verdict['reason']}" if verdict["reason"] else kind

@@ -1,0 +1,286 @@
+"""Outages of a few seconds, and kills at any moment: no run ends by them, nothing is done twice."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcanary.client.errors import NetworkError, RefusedError
+from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
+from dcanary.executor.sandbox import BubblewrapSandbox
+from dcanary.testing.chain import MemoryChain, MemoryChainView
+from tests.executor.repositories import make_repository, source_record, stage_record
+from tests.executor.servers import GitServer, serve
+
+COPY = ["mkdir build", "cp hello.txt build/out"]
+
+
+class Place:
+    """A Git server, a chain, and an executor in a thread."""
+
+    def __init__(self, folder: Path, sandbox: BubblewrapSandbox, server: GitServer) -> None:
+        self.folder, self.sandbox, self.server = folder, sandbox, server
+        self.chain = MemoryChain(lease_seconds=4)
+        sha = make_repository(server.folder / "repository", {"hello.txt": "hello"})
+        self.source = {
+            **source_record(server.folder / "repository", sha),
+            "clone_url": server.url("repository"),
+        }
+        self.lines: list[str] = []
+
+    def config(self, **more: Any) -> ExecutorConfig:
+        return ExecutorConfig(
+            self.folder / "alice",
+            self.sandbox,
+            runtimes=("shell",),
+            checkout=CheckoutLimits(),
+            poll_seconds=0.05,
+            log_seconds=0.05,
+            heartbeat_seconds=0.5,
+            report=self.lines.append,
+            **more,
+        )
+
+    def add(self, stage: dict[str, Any], run: str = "run-1", **more: Any) -> None:
+        self.chain.add_stage(run, stage, self.source, **more)
+
+    def stored(self, run: str = "run-1") -> dict[str, bytes]:
+        return self.chain.stages[run, "build"].stored
+
+    def work_until(self, condition: Callable[[], Any], **more: Any) -> None:
+        """Run an executor until the condition holds."""
+        executor = Executor(self.chain.view("alice"), self.config(**more))
+        thread = threading.Thread(target=executor.run_forever)
+        thread.start()
+        try:
+            wait_for(condition, self.lines)
+        finally:
+            executor.stop()
+            thread.join()
+
+
+def wait_for(condition: Callable[[], Any], lines: list[str], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, lines
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def place(tmp_path: Path, sandbox: BubblewrapSandbox) -> Iterator[Place]:
+    (tmp_path / "served").mkdir()
+    with serve(tmp_path / "served") as server:
+        yield Place(tmp_path, sandbox, server)
+
+
+def test_a_git_server_that_is_away_for_five_seconds_costs_no_attempt(place: Place) -> None:
+    place.server.status = 503
+    threading.Timer(5, lambda: setattr(place.server, "status", 0)).start()
+    place.add(stage_record(COPY, ["build/out"]))
+    place.work_until(lambda: place.stored())
+    job = place.chain.job("run-1/build/0")
+    assert (job.attempt, job.released) == (1, [])
+    assert b"trying again in about" in job.log
+    assert b"503" in job.log
+
+
+def test_a_git_server_that_stays_away_is_weather_and_the_next_attempt_succeeds(
+    place: Place,
+) -> None:
+    place.server.status = 503
+    place.add(stage_record(COPY, ["build/out"]))
+    job = place.chain.job("run-1/build/0")
+
+    def come_back() -> bool:
+        if len(job.causes) >= 2:
+            place.server.status = 0
+        return bool(place.stored())
+
+    place.work_until(come_back, patience_seconds=0)
+    assert set(job.causes) == {"Weather"}
+    assert len(job.causes) <= 4, "it takes the job again without a pause"
+
+
+def test_a_host_without_an_address_is_weather(place: Place) -> None:
+    place.source = {**place.source, "clone_url": "http://no-such-host.invalid/x"}
+    place.add(stage_record(["true"]))
+    job = place.chain.job("run-1/build/0")
+    place.work_until(lambda: job.causes, patience_seconds=0)
+    assert job.causes[0] == "Weather"
+    assert not job.commitment
+
+
+CALLS = [
+    "announce_offer",
+    "has_work",
+    "lease_work",
+    "heartbeat",
+    "read_chunk",
+    "submit_commitment",
+    "get_round",
+    "reveal",
+    "upload_chunk",
+    "finish_upload",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_network_that_is_away_for_a_while_ends_no_run(place: Place, call: str) -> None:
+    """It goes away at each kind of call in turn, for all calls."""
+    away = threading.Event()
+    done = threading.Event()
+
+    def before(name: str) -> None:
+        if name == call and not done.is_set():
+            done.set()
+            away.set()
+            threading.Timer(2.5, away.clear).start()
+        if away.is_set():
+            raise NetworkError("the network does not answer")
+
+    place.chain.before_call = before
+    # Long enough for a heartbeat.
+    commands = ["cat earlier", "sleep 1", *COPY]
+    place.add(stage_record(commands, ["build/out"]), inputs=[("before", "earlier", b"input")])
+    place.work_until(lambda: place.stored())
+    assert done.is_set()
+    job = place.chain.job("run-1/build/0")
+    assert (job.attempt, job.released) == (1, [])
+    assert place.stored() == {"build/out": b"hello"}
+
+
+def test_heartbeats_go_on_while_inputs_are_fetched_slowly(place: Place) -> None:
+    place.chain.lease_seconds = 1.5
+
+    def slow(name: str) -> None:
+        if name == "read_chunk":
+            time.sleep(1)
+
+    place.chain.before_call = slow
+    place.add(stage_record(["wc -c lib"]), inputs=[("before", "lib", b"x" * 5_000_000)])
+    place.work_until(lambda: place.chain.stages["run-1", "build"].verdict)
+    job = place.chain.job("run-1/build/0")
+    assert (job.attempt, job.released) == (1, [])
+    assert b"5000000" in job.log
+    assert place.chain.phases[:1] == ["inputs"]
+    assert "stage" in place.chain.phases
+
+
+def test_two_stages_are_performed_at_the_same_time_in_two_slots(place: Place) -> None:
+    # Each waits for nothing but time: what is measured is that the times overlap.
+    for run in ("run-1", "run-2"):
+        place.add(stage_record(["sleep 3", *COPY], ["build/out"]), run)
+    place.chain.view("alice").announce_offer({"runtimes": [{"Shell": None}], "slots": 2})
+    held_together: list[int] = []
+
+    def count(name: str) -> None:
+        jobs = [place.chain.job(f"{run}/build/0") for run in ("run-1", "run-2")]
+        held_together.append(sum(bool(job.executor) and not job.commitment for job in jobs))
+
+    place.chain.before_call = count
+    place.work_until(lambda: place.stored("run-1") and place.stored("run-2"), slots=2)
+    assert max(held_together) == 2
+    assert place.chain.offers["alice"]["slots"] == 2
+
+
+# An executor in a process of its own. Its chain is that of the test, over a connection.
+_PROGRAM = """
+import sys, threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+from dcanary.client.errors import RefusedError
+from dcanary.executor import Executor, ExecutorConfig
+from dcanary.executor.sandbox import BubblewrapSandbox
+
+class RemoteChain:
+    def __init__(self, connection):
+        self._connection, self._lock = connection, threading.Lock()
+
+    def another(self):
+        return self
+
+    def close(self):
+        pass
+
+    def __getattr__(self, name):
+        def call(*arguments):
+            with self._lock:
+                self._connection.send((name, arguments))
+                answer = self._connection.recv()
+            if isinstance(answer, dict) and "refused" in answer:
+                raise RefusedError(*answer["refused"], "test")
+            return answer
+        return call
+
+config = ExecutorConfig(
+    Path(sys.argv[2]), BubblewrapSandbox(), runtimes=("shell",), poll_seconds=0.05,
+    log_seconds=0.05, heartbeat_seconds=0.3, report=print,
+)
+Executor(RemoteChain(Connection(int(sys.argv[1]))), config).run_forever()
+"""
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", CALLS)
+def test_an_executor_killed_at_any_call_goes_on_after_its_restart(
+    place: Place, call: str, after: bool
+) -> None:
+    place.chain.lease_seconds = 10
+    commands = ["cat earlier", "sleep 0.5", *COPY]
+    place.add(stage_record(commands, ["build/out"]), inputs=[("before", "earlier", b"input")])
+    view = place.chain.view("alice")
+    _run_and_kill_at(place, view, call, after)
+    assert not place.stored() or (call == "finish_upload" and after)
+    _run_and_kill_at(place, view, "", after)
+    job = place.chain.job("run-1/build/0")
+    verdict = place.chain.stages["run-1", "build"].verdict
+    assert verdict is not None
+    assert verdict["kind"] == {"Agreed": None}
+    assert place.stored() == {"build/out": b"hello"}
+    # Killed while it built, it is leased a second time; later it goes on with what it had.
+    built_twice = call in ("heartbeat", "read_chunk") or (call == "lease_work" and after)
+    assert job.attempt == (2 if built_twice else 1)
+    assert set(job.causes) <= {"Stopping"}
+    assert place.chain.calls.count("submit_commitment") <= 2
+    assert not list((place.folder / "alice" / "leases").iterdir())
+
+
+def _run_and_kill_at(place: Place, view: MemoryChainView, call: str, after: bool) -> None:
+    """Run the program until it makes the call, or all is stored, and kill it."""
+    ours, theirs = Pipe()
+    arguments = [str(theirs.fileno()), str(place.folder / "alice")]
+    with subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *arguments],
+        pass_fds=[theirs.fileno()],
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        theirs.close()
+        deadline = time.monotonic() + 90
+        while not place.stored() or _is_noted(place):
+            assert time.monotonic() < deadline, place.chain.calls[-20:]
+            if not ours.poll(0.1):
+                assert process.poll() is None
+                continue
+            name, given = ours.recv()
+            if name == call and not after:
+                break
+            try:
+                answer = getattr(view, name)(*given)
+            except RefusedError as error:
+                answer = {"refused": (error.kind, error.sentence)}
+            if name == call:
+                break
+            ours.send(answer)
+        process.kill()
+    ours.close()
+
+
+def _is_noted(place: Place) -> bool:
+    """Whether the executor has still to note that it has uploaded."""
+    return any((place.folder / "alice" / "leases").glob("*.json"))
