@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+from dcanary.cli import executor as cli_executor
 from dcanary.executor import building, causes, executor, keeper, performing, transfer
 
 LIMITS = Path(__file__).parents[2] / "shared" / "rules" / "limits.py"
@@ -19,3 +20,4 @@ def test_the_executor_stays_within_the_limits_of_the_canisters() -> None:
     assert performing.MAX_LOG_BYTES <= theirs.MAX_LOG_BYTES_PER_JOB
     assert executor.MAX_HELD_JOBS <= theirs.MAX_HELD_JOBS
     assert causes.MAX_REASON_BYTES == theirs.MAX_FAILURE_REASON_BYTES
+    assert cli_executor.MAX_SLOTS == theirs.MAX_LEASES_PER_EXECUTOR

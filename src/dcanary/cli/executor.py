@@ -9,7 +9,20 @@ from dcanary.cli.operations import register as register_operations
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment
 
+# MAX_LEASES_PER_EXECUTOR of shared/rules/limits.py.
+MAX_SLOTS = 16
 RUNTIMES = ["shell", "python", "motoko", "node"]
+
+
+def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
+    from dcanary.pipeline.quantities import parse_size
+
+    if text is None:
+        return None
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, option) from None
 
 
 @click.group()
@@ -43,23 +56,54 @@ def register(
     envvar="DCANARY_ALLOW_UNSANDBOXED",
     help="Build without a sandbox where none can be had. Builds can then read this machine.",
 )
+@click.option(
+    "--slots",
+    type=click.IntRange(1, MAX_SLOTS),
+    default=1,
+    show_default=True,
+    help="How many jobs it performs at a time.",
+)
+@click.option(
+    "--memory",
+    callback=_size,
+    metavar="SIZE",
+    help="Memory of all slots together, such as 8GiB (default: what the machine has).",
+)
+@click.option(
+    "--allow-network",
+    is_flag=True,
+    help="Perform stages that ask for the network. They then have this machine's.",
+)
+@click.option("--region", default="", help="Where it is, for stages that ask for a region.")
+@click.option("--label", "labels", multiple=True, help="What stages may ask for; may be repeated.")
 @click.option("--once", is_flag=True, help="Do one piece of work, if there is any, and end.")
 @click.option("--background", is_flag=True, help="Return at once; see executor stop.")
 @pass_context
 def start(
-    context: Context, name: str, allow_unsandboxed: bool, once: bool, background: bool
+    context: Context,
+    name: str,
+    allow_unsandboxed: bool,
+    slots: int,
+    memory: int | None,
+    allow_network: bool,
+    region: str,
+    labels: tuple[str, ...],
+    once: bool,
+    background: bool,
 ) -> None:
     """Run the executor NAME until it is interrupted."""
     from dcanary.cli.operations import executor as operations
     from dcanary.cli.operations.processes import Processes
 
     operations.require_sandbox(context.executors_dir / name, allow_unsandboxed)
+    offering = operations.Offering(slots, memory, allow_network, region, labels)
     if background:
         process = operations.start_in_background(
             context.home,
             name,
             Processes(context.processes_dir),
             allow_unsandboxed=allow_unsandboxed,
+            offering=offering,
         )
         context.output.record({"executor": name, "pid": process.pid, "log": process.log}, "pid")
         return
@@ -67,6 +111,7 @@ def start(
         context.system_as(operations.executor_identity(context.executors_dir, name)),
         context.executors_dir / name,
         allow_unsandboxed=allow_unsandboxed,
+        offering=offering,
         once=once,
         progress=context.output.progress,
     )

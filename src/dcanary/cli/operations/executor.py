@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from dcanary.cli.errors import UsageTrouble
@@ -50,11 +51,40 @@ def require_sandbox(folder: Path, allow_unsandboxed: bool) -> Sandbox:
     )
 
 
+@dataclass(frozen=True)
+class Offering:
+    """What the person who starts an executor lets it offer. See ExecutorConfig for the fields."""
+
+    slots: int = 1
+    memory_bytes: int | None = None
+    allow_network: bool = False
+    region: str = ""
+    labels: tuple[str, ...] = ()
+
+    def arguments(self) -> list[str]:
+        """The options of `executor start` that say the same."""
+        found = ["--slots", str(self.slots)]
+        if self.memory_bytes is not None:
+            found += ["--memory", f"{self.memory_bytes}B"]
+        if self.allow_network:
+            found.append("--allow-network")
+        if self.region:
+            found += ["--region", self.region]
+        for label in self.labels:
+            found += ["--label", label]
+        return found
+
+
 def start_in_background(
-    home: Path, name: str, processes: Processes, *, allow_unsandboxed: bool
+    home: Path,
+    name: str,
+    processes: Processes,
+    *,
+    allow_unsandboxed: bool,
+    offering: Offering = Offering(),
 ) -> Process:
     """Run the executor NAME detached; its output goes to its log."""
-    arguments = ["--home", str(home), "executor", "start", name]
+    arguments = ["--home", str(home), "executor", "start", name, *offering.arguments()]
     if allow_unsandboxed:
         arguments.append("--allow-unsandboxed")
     return processes.spawn(name, arguments)
@@ -65,6 +95,7 @@ def run_executor(
     folder: Path,
     *,
     allow_unsandboxed: bool,
+    offering: Offering,
     once: bool,
     progress: Callable[[str], None],
 ) -> None:
@@ -77,6 +108,11 @@ def run_executor(
         folder=folder / "state",
         sandbox=sandbox,
         template=ensure_template,
+        allow_network=offering.allow_network,
+        slots=offering.slots,
+        memory_bytes=offering.memory_bytes,
+        region=offering.region,
+        labels=offering.labels,
         poll_seconds=POLL_SECONDS,
         report=progress,
     )

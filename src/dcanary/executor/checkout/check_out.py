@@ -30,7 +30,7 @@ from dcanary.executor.source import (
 
 # Of every executor, whatever its configuration allows besides.
 _COMMON_SCHEMES = ("https", "http")
-_MAX_COMMIT_BYTES = 1 << 20
+_MAX_COMMIT_BYTES = 16 << 20
 _SCP_LIKE = re.compile(r"^[^/:]+:")
 
 
