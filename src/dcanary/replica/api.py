@@ -11,6 +11,7 @@ interactions", "HTTPS interface" and "The IC management canister".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -116,10 +117,13 @@ class Engine(Protocol):
         """
         ...
 
-    def execute_round(self, time_ns: int | None = None) -> bool:
+    def execute_round(self, time_ns: int | None = None, *, wait: bool = True) -> bool:
         """* Run one round at `time_ns` (None: now + 1 ns): heartbeats and due timers, then queued
         messages until the queues are empty or the round's instruction budget is spent.
 
+        With `wait`, everything that the round begins is over when it returns. Without, the round
+        ends after some 30 ms of messages, and a message that takes longer goes on beside the
+        rounds: its effects are those of a later round, and other canisters do not wait for it.
         Returns True when messages are left over.
         """
         ...
@@ -142,7 +146,29 @@ class Engine(Protocol):
         arg: bytes,
         data_certificate: DataCertificate | None = None,
     ) -> Reply | Reject:
-        """Non-replicated execution of a query (also the management canister's queries)."""
+        """Non-replicated execution of a query (also the management canister's queries).
+
+        Queries wait neither for rounds nor for each other, apart from those of the same canister.
+        """
+        ...
+
+    def start_query(
+        self,
+        sender: bytes,
+        canister_id: bytes,
+        method: str,
+        arg: bytes,
+        data_certificate: DataCertificate | None = None,
+    ) -> Future[Reply | Reject]:
+        """Begin a query; `data_certificate` is called on another thread."""
+        ...
+
+    def mark_certified(self) -> None:
+        """Tell that data certificates are of the state after the last round.
+
+        Queries with a data certificate of canisters that changed their certified data since wait
+        for it, so that certificate and memory belong together.
+        """
         ...
 
     def canister_ids(self) -> Sequence[bytes]: ...

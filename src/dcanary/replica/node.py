@@ -138,7 +138,7 @@ class Node:
             return False
         self._next_round = wall + HEARTBEAT_SECONDS
         try:
-            more = self.engine.execute_round(now)
+            more = self.engine.execute_round(now, wait=False)
         except StateNotWritten as error:
             log.error("the network stands still until there is room on its disk: %s", error)
             self._next_round = wall + UNWRITTEN_SECONDS
@@ -162,6 +162,7 @@ class Node:
         for request_id in finished:
             for waiter in self._waiters.pop(request_id, ()):
                 _wake(waiter)
+        self.engine.mark_certified()
 
     # -- time and state ----------------------------------------------------------------------
 
@@ -239,8 +240,16 @@ class Node:
     async def query(
         self, sender: bytes, canister_id: bytes, method: str, arg: bytes
     ) -> Reply | Reject:
-        """`query_now` for coroutines."""
-        return await self.ajob(lambda: self.query_now(sender, canister_id, method, arg))
+        """Run a query beside rounds and other queries. Raises NodeStopped."""
+        if self._stopping or self._failure is not None:
+            raise NodeStopped("the replica takes no more work")
+        try:
+            started = self.engine.start_query(
+                sender, canister_id, method, arg, self.data_certificate
+            )
+        except RuntimeError as error:
+            raise NodeStopped(f"the replica takes no more work: {error}") from error
+        return await asyncio.wrap_future(started)
 
     def request_status(self, request_id: bytes) -> RequestStatus | None:
         """Status of a message after the last round."""

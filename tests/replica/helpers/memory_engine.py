@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from dcanary.replica.api import (
@@ -79,7 +80,7 @@ class MemoryEngine:
         self.queue.append(message)
         return None
 
-    def execute_round(self, time_ns: int | None = None) -> bool:
+    def execute_round(self, time_ns: int | None = None, *, wait: bool = True) -> bool:
         if self.broken:
             raise RuntimeError("the engine is broken")
         self.time = self.time + 1 if time_ns is None else time_ns
@@ -104,6 +105,24 @@ class MemoryEngine:
 
     def request_ids(self) -> Sequence[bytes]:
         return list(self.requests)
+
+    def mark_certified(self) -> None:
+        pass  # its canisters certify nothing
+
+    def start_query(
+        self,
+        sender: bytes,
+        canister_id: bytes,
+        method: str,
+        arg: bytes,
+        data_certificate: DataCertificate | None = None,
+    ) -> Future[Reply | Reject]:
+        future: Future[Reply | Reject] = Future()
+        try:
+            future.set_result(self.query(sender, canister_id, method, arg, data_certificate))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
     def query(
         self,

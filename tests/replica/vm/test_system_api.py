@@ -10,7 +10,7 @@ import pytest
 from dcanary.replica.api import HttpOutcall, Reject, Reply
 from dcanary.replica.engine.management import types
 from dcanary.replica.state import limits
-from dcanary.replica.vm import body, runtime
+from dcanary.replica.vm import instance, runtime
 from tests.replica.helpers.candid import encode
 
 USER = b"\x04"
@@ -530,7 +530,7 @@ def test_a_frozen_canister_refuses_messages(subnet: Any, wat: Callable[[str], by
 def test_a_query_that_runs_for_too_long_is_interrupted(
     subnet: Any, wat: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body, "_EPOCH_TICKS", 1)
+    monkeypatch.setattr(instance, "_QUERY_TICKS", 1)
     monkeypatch.setattr(limits, "QUERY_INSTRUCTIONS", 10**15)
     monkeypatch.setattr(limits, "COMPOSITE_INSTRUCTIONS", 10**15)
     canister = subnet.deploy(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.engine.blobs import Blobs
+from dcanary.replica.engine.runs import Runs
 from dcanary.replica.state import limits
 from dcanary.replica.state.costs import CostTable
 from dcanary.replica.state.errors import CallError, ErrorCode
@@ -23,6 +25,7 @@ from dcanary.replica.state.records import (
 from dcanary.replica.vm.body import Body
 from dcanary.replica.vm.execution import Surroundings
 from dcanary.replica.vm.runtime import Runtime
+from dcanary.replica.wasm.compiler import CompiledModule
 
 
 class Core:
@@ -34,10 +37,15 @@ class Core:
         self.subnet = subnet
         self.runtime = runtime
         self.blobs = blobs
+        self.runs = Runs()
+        """Guards all of this: see `Runs.lock`."""
         self.surroundings = surroundings
         self.bodies: dict[bytes, Body] = {}
         """Canister id -> module, memories and instance. A canister without a module and without
         stable memory has none."""
+        self.uncertified: set[bytes] = set()
+        """Canisters whose certified data changed since the last `mark_certified`."""
+        self.certified = threading.Condition(self.runs.lock)
         self.timers: set[bytes] = set()
         """Canisters whose global timer is set."""
         self.heartbeats: set[bytes] = set()
@@ -82,6 +90,17 @@ class Core:
         if old is not None:
             old.close()
 
+    def compile(self, canister: Canister, wasm: bytes) -> CompiledModule:
+        """Compile a module for a canister, which others need not wait for.
+
+        Raises `InvalidWasm`, `CallError`.
+        """
+        run = self.runs.begin(canister.id)
+        try:
+            return self.runtime.compiler.module(wasm)
+        finally:
+            self.runs.end(run)
+
     def index(self, canister: Canister) -> None:
         """Bring the sets of timers, heartbeats and stops up to date for one canister."""
         body = self.bodies.get(canister.id)
@@ -117,7 +136,7 @@ class Core:
             total += sum(snapshot.size for snapshot in canister.snapshots.values())
         body = self.bodies.get(canister.id)
         if body is not None:
-            total += body.memory.committed_size + body.stable.size
+            total += body.memory.committed_size + body.stable.committed_size
             if body.module is not None:
                 total += len(body.module.parsed.wasm)
         return total
@@ -182,6 +201,13 @@ class Core:
         return hashlib.sha256(self.subnet.seed + counter + purpose).digest()
 
     # Answers -------------------------------------------------------------------------------
+
+    def show_processing(self, caller: Caller) -> None:
+        """Show an ingress message as being executed."""
+        if caller.origin is Origin.INGRESS:
+            result = self.subnet.results.get(caller.request_id)
+            if result is not None:
+                result.state = "processing"
 
     def respond(self, caller: Caller, answer: Reply | Reject, refund: int) -> None:
         """Send an answer to where the call came from."""

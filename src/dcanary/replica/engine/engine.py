@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import (
@@ -26,8 +27,11 @@ from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.inputs import Input, Inputs
 from dcanary.replica.engine.journal import Journal
 from dcanary.replica.engine.management.services import check_http_result
-from dcanary.replica.engine.options import Options
-from dcanary.replica.engine.worker import Worker
+from dcanary.replica.engine.options import Options, Patience
+from dcanary.replica.engine.queries import INSPECT_MESSAGE
+from dcanary.replica.engine.query_pool import QueryPool
+from dcanary.replica.engine.rounds import Rounds, with_notes
+from dcanary.replica.engine.workers import Workers
 from dcanary.replica.state import limits
 from dcanary.replica.state.errors import CallError, EngineFault, ErrorCode
 from dcanary.replica.state.principal import canister_id, default_range
@@ -35,14 +39,16 @@ from dcanary.replica.state.records import MANAGEMENT, Result, Subnet
 from dcanary.replica.vm.execution import Surroundings
 from dcanary.replica.vm.runtime import Runtime
 
-T = TypeVar("T")
+_PATIENT_LOGS = 4
+"""So many times its wanted size the log may have before runs that are beside are waited for."""
 
 
 class ReplicaEngine:
     """Implements `dcanary.replica.api.Engine`. Made by `dcanary.replica.opening.open_engine`.
 
-    What the state tree shows (time, request states, canisters) is read without the lock, so that
-    clients can poll while a long message runs or a module is compiled.
+    Inputs are logged and applied one at a time (`_lock`). Queries and checks of messages need only
+    the lock of the state, which is free while canister code runs. What the state tree shows (time,
+    request states, canisters) is read without a lock.
     """
 
     def __init__(
@@ -56,14 +62,15 @@ class ReplicaEngine:
         self._lock = threading.RLock()
         self._closed = False
         self._options = options
-        self._worker = Worker()
+        self._workers = Workers()
+        self._queries = QueryPool(self._workers)
         self._journal = journal
         try:
-            self._worker.run(lambda: self._open(seed, start_time_ns, cache_dir))
+            self._open(seed, start_time_ns, cache_dir)
         except BaseException:
             if self._journal is not None:
                 self._journal.close()
-            self._worker.close()
+            self._workers.close()
             raise
 
     def _open(self, seed: bytes, start_time_ns: int, cache_dir: Path | None) -> None:
@@ -82,51 +89,63 @@ class ReplicaEngine:
                     core.index(canister)
         self._core = core
         self._inputs = Inputs(core, options.natives)
+        self._rounds = Rounds(self._inputs.scheduler, core.runs, self._workers, self._append)
         self._pending_seconds = 0.0
         if journal is not None:
             begun = time.monotonic()
-            for entry in journal.replay():
+            for entry, notes in with_notes(journal.replay()):
                 # An input that failed when it was live fails the same way again.
                 with contextlib.suppress(Exception):
-                    self._inputs.apply(entry)
+                    self._apply(entry, notes, None)
             self._pending_seconds = time.monotonic() - begun
             journal.begin_appending(core)
 
     # Access --------------------------------------------------------------------------------
 
-    def _exclusively(self) -> contextlib.AbstractContextManager[object]:
-        """The lock; nothing on the worker's own thread, where a caller already holds it (a data
-        certificate's maker may look at the engine)."""
-        return contextlib.nullcontext() if self._worker.is_current() else self._lock
+    def _exclusively(self) -> threading.RLock:
+        if self._closed:
+            raise RuntimeError("the engine is closed")
+        return self._lock
 
-    def _on_worker(self, function: Callable[[], T]) -> T:
-        with self._exclusively():
-            if self._closed:
-                raise RuntimeError("the engine is closed")
-            return self._worker.run(function)
-
-    def _input(self, entry: Input) -> Any:
-        """Log an input, then apply it (on the worker)."""
+    def _append(self, entry: Input) -> None:
         if self._journal is not None:
             self._journal.append(entry)
+
+    def _apply(self, entry: Input, notes: Sequence[Input], patience: Patience | None) -> Any:
+        if entry[0] == "round":
+            return self._rounds.run(entry[1], entry[2] if len(entry) > 2 else (), notes, patience)
+        return self._inputs.apply(entry)
+
+    def _input(self, entry: Input, patience: Patience | None = None) -> Any:
+        """Log an input, then apply it. Called with `_lock`."""
+        if self._closed:
+            raise RuntimeError("the engine is closed")
+        self._append(entry)
         begun = time.monotonic()
-        result = self._inputs.apply(entry)
+        result = self._apply(entry, (), patience)
         self._pending_seconds += time.monotonic() - begun
         journal = self._journal
         if journal is not None and (
             self._pending_seconds > self._options.replay_seconds
             or journal.log_size > self._options.log_bytes
         ):
-            self._pending_seconds = 0.0
+            if journal.log_size > _PATIENT_LOGS * self._options.log_bytes:
+                self._finish_runs()
             # The input has taken effect and is in the log: a full disk must not make it fail.
             with contextlib.suppress(EngineFault):
                 self._checkpoint()
         return result
 
+    def _finish_runs(self) -> None:
+        """Wait for runs that are beside and apply them."""
+        if self._core.runs.beside:
+            self.execute_round(self._subnet.now)
+
     def _checkpoint(self) -> None:
-        if self._journal is not None:
-            self._journal.checkpoint(self._core)
+        """Write a checkpoint, unless runs are beside: their half is not in the state."""
+        if self._journal is not None and not self._core.runs.beside:
             self._pending_seconds = 0.0
+            self._journal.checkpoint(self._core)
 
     @property
     def _subnet(self) -> Subnet:
@@ -140,19 +159,25 @@ class ReplicaEngine:
     def set_time(self, time_ns: int) -> None:
         with self._exclusively():
             self._check_time(time_ns)
-            self._on_worker(lambda: self._input(["time", time_ns]))
+            self._input(["time", time_ns])
 
     def _check_time(self, time_ns: int) -> None:
         if time_ns < self._subnet.now:
             raise ValueError(f"time cannot go back from {self._subnet.now} to {time_ns}")
 
-    def execute_round(self, time_ns: int | None = None) -> bool:
+    def execute_round(self, time_ns: int | None = None, *, wait: bool = True) -> bool:
         with self._exclusively():
             if time_ns is None:
                 time_ns = self._subnet.now + 1
             self._check_time(time_ns)
-            when = time_ns
-            return bool(self._on_worker(lambda: self._input(["round", when])))
+            runs = self._core.runs
+            if wait:
+                runs.wait()
+            entry: Input = ["round", time_ns]
+            finished = runs.finished()
+            if finished:
+                entry.append(finished)
+            return bool(self._input(entry, None if wait else self._options.patience))
 
     def has_work(self, time_ns: int) -> bool:
         with self._exclusively():
@@ -161,18 +186,15 @@ class ReplicaEngine:
     # Messages ------------------------------------------------------------------------------
 
     def submit(self, message: Ingress) -> Reject | None:
-        with self._exclusively():
-            if message.request_id in self._subnet.results:
-                return None
-            return self._on_worker(lambda: self._submit(message))
-
-    def _submit(self, message: Ingress) -> Reject | None:
+        if message.request_id in self._subnet.results:
+            return None
         try:
             target = self._accept(message)
+            with self._exclusively():
+                if message.request_id not in self._subnet.results:
+                    self._input(self._inputs.ingress(message, target))
         except CallError as error:
             return error.reject()
-        try:
-            self._input(self._inputs.ingress(message, target))
         except StateNotWritten as error:
             # The message was neither recorded nor executed: the sender may try again.
             text = f"the network cannot record the message ({error}): make room on its disk"
@@ -191,22 +213,27 @@ class ReplicaEngine:
             )
         if len(core.subnet.queue) >= limits.MAX_INGRESS_QUEUE:
             raise CallError(ErrorCode.QUEUE_FULL, "The ingress queue is full; try again later")
-        if message.canister_id == MANAGEMENT:
-            about = self._inputs.management.inspect(message.sender, message.method, message.arg)
-            if about is None:
-                return b""
-            return about.id
-        if message.canister_id in self._inputs.natives:
-            self._inputs.natives.check(message.canister_id, message.method)
-            return message.canister_id
-        canister = core.canister(message.canister_id)
-        core.check_running(canister)
-        core.body(canister)
-        size = len(message.method.encode()) + len(message.arg)
-        core.require(canister, core.costs.ingress(size))
-        self._inputs.management.queries.inspect(
-            message.sender, canister, message.method, message.arg
-        )
+        with core.runs.lock:
+            if message.canister_id == MANAGEMENT:
+                about = self._inputs.management.inspect(message.sender, message.method, message.arg)
+                return b"" if about is None else about.id
+            if message.canister_id in self._inputs.natives:
+                self._inputs.natives.check(message.canister_id, message.method)
+                return message.canister_id
+            canister = core.canister(message.canister_id)
+            core.check_running(canister)
+            body = core.body(canister)
+            size = len(message.method.encode()) + len(message.arg)
+            core.require(canister, core.costs.ingress(size))
+            assert body.module is not None
+            inspected = body.module.exports(INSPECT_MESSAGE)
+        if inspected:
+            queries = self._inputs.management.queries
+            self._workers.run(
+                lambda: queries.inspect(
+                    message.sender, message.canister_id, message.method, message.arg
+                )
+            )
         return canister.id
 
     def request_status(self, request_id: bytes) -> RequestStatus | None:
@@ -224,13 +251,33 @@ class ReplicaEngine:
         arg: bytes,
         data_certificate: DataCertificate | None = None,
     ) -> Reply | Reject:
+        return self.start_query(sender, canister_id, method, arg, data_certificate).result()
+
+    def start_query(
+        self,
+        sender: bytes,
+        canister_id: bytes,
+        method: str,
+        arg: bytes,
+        data_certificate: DataCertificate | None = None,
+    ) -> Future[Reply | Reject]:
         natives = self._inputs.natives
-        if canister_id in natives:
-            return self._on_worker(lambda: natives.query(sender, canister_id, method, arg))
         queries = self._inputs.management.queries
-        return self._on_worker(
-            lambda: queries.query(sender, canister_id, method, arg, data_certificate)
-        )
+
+        def work() -> Reply | Reject:
+            if canister_id in natives:
+                with self._core.runs.lock:
+                    return natives.query(sender, canister_id, method, arg)
+            return queries.query(sender, canister_id, method, arg, data_certificate)
+
+        return self._queries.start(canister_id, work)
+
+    def mark_certified(self) -> None:
+        core = self._core
+        if core.uncertified:
+            with core.runs.lock:
+                core.uncertified.clear()
+                core.certified.notify_all()
 
     # Canisters -----------------------------------------------------------------------------
 
@@ -266,7 +313,7 @@ class ReplicaEngine:
             self._require(canister_id)
             if amount < 0:
                 raise ValueError(f"cannot add {amount} cycles")
-            return int(self._on_worker(lambda: self._input(["add_cycles", canister_id, amount])))
+            return int(self._input(["add_cycles", canister_id, amount]))
 
     def _require(self, canister_id: bytes) -> None:
         if canister_id not in self._subnet.canisters:
@@ -276,14 +323,23 @@ class ReplicaEngine:
         with self._exclusively():
             self._require(canister_id)
             body = self._core.bodies.get(canister_id)
-            return b"" if body is None else self._on_worker(body.stable.content)
+            if body is None:
+                return b""
+            with self._core.runs.lock:
+                snapshot = body.stable.snapshot()
+            try:
+                return snapshot.read(0, snapshot.size)
+            finally:
+                snapshot.close()
 
     def set_stable_memory(self, canister_id: bytes, content: bytes) -> None:
         with self._exclusively():
             self._require(canister_id)
             if canister_id not in self._core.bodies:
                 raise ValueError(f"canister {to_text(canister_id)} has no module installed")
-            self._on_worker(lambda: self._input(["set_stable", canister_id, content]))
+            if canister_id in self._core.runs.beside:
+                self._finish_runs()
+            self._input(["set_stable", canister_id, content])
 
     # HTTPS outcalls ------------------------------------------------------------------------
 
@@ -307,26 +363,32 @@ class ReplicaEngine:
                 raise KeyError(f"no pending HTTPS outcall {request_id}")
             if isinstance(answer, Reply):
                 check_http_result(answer.data)
-            entry = self._inputs.answer(request_id, answer)
-            self._on_worker(lambda: self._input(entry))
+            self._input(self._inputs.answer(request_id, answer))
 
     # Life ----------------------------------------------------------------------------------
 
     def checkpoint(self) -> None:
-        self._on_worker(self._checkpoint)
+        with self._exclusively():
+            self._finish_runs()
+            self._checkpoint()
 
     def close(self) -> None:
-        with self._exclusively():
+        with self._lock:
             if self._closed:
                 return
             try:
-                self._worker.run(self._checkpoint)
+                # With runs beside there is none: the log brings them back to the same point.
+                self._checkpoint()
             finally:
                 self._closed = True
-                self._worker.run(self._release)
+                if self._core.runs.beside or self._queries.busy:
+                    self._runtime.compiler.close()
+                    self._runtime.interrupt()
+                self._core.runs.abandon()
+                self._workers.close()
+                self._release()
                 if self._journal is not None:
                     self._journal.close()
-                self._worker.close()
 
     def _release(self) -> None:
         for body in self._core.bodies.values():

@@ -136,11 +136,15 @@ class Executor:
     def _run(self, execution: Execution, body: Body, entry: str | Closure) -> None:
         """Run and commit, or roll back when it traps (`execution.error`)."""
         canister = execution.canister
+        execution.begun_with = execution.balance
+        run = self._core.runs.begin(canister.id)
         try:
             used = body.run(execution, entry)
         except CallError as error:
             execution.error = error
             used = 0
+        finally:
+            self._core.runs.end(run)
         if (
             execution.error is None
             and execution.context == ctx.UPDATE
@@ -175,11 +179,12 @@ class Executor:
         )
         if execution.error is None:
             discard(execution)
-            canister.balance = execution.balance + prepaid - price
+            # What changed the balance meanwhile (fees, deposits) is kept.
+            canister.balance += execution.balance - execution.begun_with - price
+            canister.balance = max(canister.balance, 0)
             canister.consumed += price + execution.burned
         else:
-            canister.balance -= price
-            canister.consumed += price
+            self._core.consume(canister, price)
 
     def _callback(
         self,
@@ -274,10 +279,7 @@ class Executor:
         )
         subnet.next_context += 1
         canister.contexts[call.id] = call
-        if request.caller.origin is Origin.INGRESS:
-            result = subnet.results.get(request.caller.request_id)
-            if result is not None:
-                result.state = "processing"
+        self._core.show_processing(request.caller)
         return call
 
     def _close_context(self, canister: Canister, call: CallContext) -> None:
@@ -299,6 +301,7 @@ def apply_local_effects(core: Core, execution: Execution) -> None:
     canister = execution.canister
     if execution.certified_data is not None:
         canister.certified_data = execution.certified_data
+        core.uncertified.add(canister.id)
     if execution.timer is not None:
         canister.timer = execution.timer
         core.index(canister)

@@ -1,4 +1,7 @@
-"""Applies inputs to the state. The same functions run live and when the log is replayed."""
+"""Applies inputs to the state. The same functions run live and when the log is replayed.
+
+Rounds are inputs too, which `rounds` runs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from dcanary.replica.engine.executor import Executor
 from dcanary.replica.engine.management import Management
 from dcanary.replica.engine.native import NativeCanister, Natives
 from dcanary.replica.engine.scheduler import Scheduler
-from dcanary.replica.state.records import Caller, Origin, Request, Result
+from dcanary.replica.state.records import Answer, Caller, Origin, Request, Result
 
 Input = list[Any]
 """Kind and values, as written to the log."""
@@ -28,9 +31,10 @@ class Inputs:
         self.scheduler = Scheduler(core, self.executor, self.management, self.natives)
 
     def apply(self, entry: Sequence[Any]) -> Any:
-        """Apply one input."""
+        """Apply one input other than a round."""
         kind, *values = entry
-        return getattr(self, f"_{kind}")(*values)
+        with self.core.runs.lock:
+            return getattr(self, f"_{kind}")(*values)
 
     # What an input is called in the log ------------------------------------------------------
 
@@ -57,9 +61,6 @@ class Inputs:
 
     def _time(self, time: int) -> None:
         self.core.subnet.now = time
-
-    def _round(self, time: int) -> bool:
-        return self.scheduler.round(time)
 
     def _ingress(
         self,
@@ -92,8 +93,8 @@ class Inputs:
 
     def _outcall_reply(self, request_id: int, data: bytes) -> None:
         outcall = self.core.subnet.outcalls.pop(request_id)
-        self.management.finish_outcall(outcall, Reply(data))
+        self.core.subnet.queue.append(Answer(outcall, data))
 
     def _outcall_reject(self, request_id: int, code: int, message: str, error: str) -> None:
         outcall = self.core.subnet.outcalls.pop(request_id)
-        self.management.finish_outcall(outcall, Reject(code, message, error))
+        self.core.subnet.queue.append(Answer(outcall, None, code, message, error))

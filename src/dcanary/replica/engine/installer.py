@@ -46,11 +46,15 @@ class _Run:
         self._core = core
         self._canister = canister
         self._caller = caller
+        self._now = core.subnet.now
+        self._threshold = core.threshold(canister)
         self.left = limits.INSTALL_INSTRUCTIONS
         self.used = 0
         self.balance = canister.balance
         self.burned = 0
         self.effects: list[Execution] = []
+        self.lines: list[bytes] = []
+        """For the log; the state is not touched while code runs."""
 
     def execute(self, body: Body, entry: str, context: int, arg: bytes) -> None:
         """Run an entry point if the module has it. Raises `CallError` when it traps."""
@@ -65,21 +69,20 @@ class _Run:
             canister=self._canister,
             memory=body.memory,
             stable=body.stable,
-            now=self._core.subnet.now,
+            now=self._now,
             limit=self.left,
             surroundings=self._core.surroundings,
             balance=self.balance,
-            threshold=self._core.threshold(self._canister),
+            threshold=self._threshold,
             arg=arg,
             caller=self._caller,
         )
         used = body.run(execution, entry)
         self.left = max(self.left - used, 0)
         self.used += used
-        for line in execution.logs:
-            self._core.log(self._canister, line)
+        self.lines += execution.logs
         if execution.error is not None:
-            self._core.log(self._canister, b"[TRAP]: " + execution.error.message.encode())
+            self.lines.append(b"[TRAP]: " + execution.error.message.encode())
             raise execution.error
         self.balance = execution.balance
         self.burned += execution.burned
@@ -130,7 +133,7 @@ class Installer:
         """Install; raises `CallError` and leaves code and state as they were when it fails."""
         old = self._core.bodies.get(canister.id)
         _check(canister, old, request)
-        module = self._core.runtime.compiler.module(request.module)
+        module = self._core.compile(canister, request.module)
         keep = bool(request.keep_main_memory) and request.mode is Mode.UPGRADE
         if request.mode is Mode.UPGRADE:
             assert old is not None
@@ -142,15 +145,15 @@ class Installer:
         run.balance -= prepaid
         run.used = module.instructions * costs.compile_instruction
         new = Body(self._core.runtime, module)
-        try:
-            self._run(run, request, old, new, keep)
-        except CallError as error:
+        failed = self._execute(canister, run, request, old, new, keep)
+        for line in run.lines:
+            self._core.log(canister, line)
+        if failed is not None:
             self._discard(old, new)
+            if not isinstance(failed, CallError):
+                raise failed
             self._charge(canister, run, module, failed=True)
-            raise CallError(error.code, failure(canister, error).message) from None
-        except BaseException:
-            self._discard(old, new)
-            raise
+            raise CallError(failed.code, failure(canister, failed).message) from None
         new.commit()
         if old is not None:
             if new.stable is old.stable:
@@ -177,6 +180,25 @@ class Installer:
         canister.version += 1
         self._core.index(canister)
         return module
+
+    def _execute(
+        self,
+        canister: Canister,
+        run: _Run,
+        request: Installation,
+        old: Body | None,
+        new: Body,
+        keep: bool,
+    ) -> Exception | None:
+        """Run the code of an installation; returns why it failed, or None."""
+        beside = self._core.runs.begin(canister.id)
+        try:
+            self._run(run, request, old, new, keep)
+        except Exception as error:
+            return error
+        finally:
+            self._core.runs.end(beside)
+        return None
 
     @staticmethod
     def _discard(old: Body | None, new: Body) -> None:

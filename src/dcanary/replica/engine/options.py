@@ -16,6 +16,16 @@ DEFAULT_SEED = hashlib.sha256(b"dcanary replica").digest()
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How long others wait. None: until all is done, as when a test tells the time."""
+
+    run_seconds: float
+    """A run that takes longer is put beside."""
+    round_seconds: float
+    """No message is begun later in the round."""
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Choices that do not belong to the state."""
 
@@ -31,6 +41,8 @@ class Options:
     max_ingress_payload: int = limits.MAX_INGRESS_PAYLOAD
     """Bytes; the PocketIC interface, which is not bound to messages of the network, may allow
     more."""
+    patience: Patience = Patience(run_seconds=0.01, round_seconds=0.03)
+    """Of rounds that do not wait."""
     portable_memory: bool = False
     """Use the portable memory implementation also where a faster one works."""
     replay_seconds: float = 1.5

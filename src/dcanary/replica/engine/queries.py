@@ -1,8 +1,9 @@
 """Non-replicated execution: queries, composite queries and inspect_message.
 
-Whatever they change is rolled back. A composite query keeps its changes across its own callbacks
-until it is answered, as its callees are other canisters (calling back into one that is already
-in the chain is refused).
+They run on readers, beside rounds and each other: each sees the state that was committed when it
+began. A composite query keeps its changes across its own callbacks until it is answered, as its
+callees are other canisters (calling back into one that is already in the chain is refused); these
+begin later and may see a later state.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from dcanary.replica.state.records import MANAGEMENT, Canister, Closure
 from dcanary.replica.vm import execution as ctx
 from dcanary.replica.vm.body import Body
 from dcanary.replica.vm.execution import Execution, OutgoingCall
+from dcanary.replica.vm.reader import Reader
 
 ManagementQuery = Callable[[bytes, str, bytes], Reply | Reject]
 """(caller, method, arg)."""
+INSPECT_MESSAGE = "canister_inspect_message"
+_CERTIFIED_SECONDS = 1.0
+"""How long a query waits for a certificate of the present state at most."""
 
 
 @dataclass(slots=True)
@@ -35,7 +40,7 @@ class _Chain:
 
 
 class Queries:
-    """Answers queries against the committed state."""
+    """Answers queries against the committed state. May be used by many threads."""
 
     def __init__(self, core: Core, management: ManagementQuery) -> None:
         self._core = core
@@ -49,31 +54,55 @@ class Queries:
         arg: bytes,
         data_certificate: DataCertificate | None,
     ) -> Reply | Reject:
-        """Answer one query."""
+        """Answer one query. Called without the lock of the state."""
         if canister_id == MANAGEMENT:
-            return self._management(sender, method, arg)
-        answer = self._evaluate(sender, canister_id, method, arg, data_certificate, _Chain())
-        self._core.runtime.evict()
+            with self._core.runs.lock:
+                return self._management(sender, method, arg)
+        return self._evaluate(sender, canister_id, method, arg, data_certificate, _Chain())
+
+    def transform(self, key: bytes, canister_id: bytes, method: str, arg: bytes) -> Reply | Reject:
+        """Run the transform function of an HTTPS outcall, as a run named `key` of a round.
+
+        Without a limit of time, other than queries: its result is part of the state.
+        """
+        runs = self._core.runs
+        try:
+            canister, body, entry, _ = self._find(canister_id, method, _Chain())
+            reader = body.open_reader()
+        except CallError as error:
+            return error.reject()
+        execution = self._execution(ctx.TRANSFORM, canister, reader, MANAGEMENT)
+        execution.arg, execution.method = arg, method
+        run = runs.begin(key)
+        try:
+            reader.run(execution, entry, wall_clock=False)
+        finally:
+            runs.end(run)
+            body.close_reader(reader)
+        if execution.error is not None:
+            return failure(canister, execution.error)
+        answer = _answer_of(execution)
+        if answer is None:
+            return failure(canister, _no_answer())
         return answer
 
-    def transform(self, canister_id: bytes, method: str, arg: bytes) -> Reply | Reject:
-        """Run the transform function of an HTTPS outcall."""
-        return self._evaluate(MANAGEMENT, canister_id, method, arg, None, _Chain(), transform=True)
+    def inspect(self, sender: bytes, canister_id: bytes, method: str, arg: bytes) -> None:
+        """Let a canister look at an ingress message. Called without the lock of the state.
 
-    def inspect(self, sender: bytes, canister: Canister, method: str, arg: bytes) -> None:
-        """Let the canister look at an ingress message. Raises `CallError` when it refuses."""
-        body = self._core.body(canister)
-        assert body.module is not None
-        entry = "canister_inspect_message"
-        if not body.module.exports(entry):
-            return
-        execution = self._execution(ctx.INSPECT, canister, body, sender)
+        Raises `CallError` when it refuses.
+        """
+        with self._core.runs.lock:
+            canister = self._core.canister(canister_id)
+            body = self._core.body(canister)
+            reader = body.open_reader()
+            execution = self._execution(ctx.INSPECT, canister, reader, sender)
         execution.limit = limits.INSPECT_INSTRUCTIONS
         execution.arg, execution.method = arg, method
         try:
-            body.run(execution, entry, guarded=True)
+            reader.run(execution, INSPECT_MESSAGE)
         finally:
-            body.rollback()
+            with self._core.runs.lock:
+                body.close_reader(reader)
         if execution.error is not None:
             reject = failure(canister, execution.error)
             raise CallError(execution.error.code, reject.message)
@@ -85,12 +114,15 @@ class Queries:
 
     # Inside --------------------------------------------------------------------------------
 
-    def _execution(self, context: int, canister: Canister, body: Body, sender: bytes) -> Execution:
+    def _execution(
+        self, context: int, canister: Canister, reader: Reader, sender: bytes
+    ) -> Execution:
+        assert reader.stable is not None
         return Execution(
             context=context,
             canister=canister,
-            memory=body.memory,
-            stable=body.stable,
+            memory=reader.memory,
+            stable=reader.stable,
             now=self._core.subnet.now,
             limit=limits.QUERY_INSTRUCTIONS,
             surroundings=self._core.surroundings,
@@ -98,6 +130,27 @@ class Queries:
             threshold=self._core.threshold(canister),
             caller=sender,
         )
+
+    def _find(
+        self, canister_id: bytes, method: str, chain: _Chain
+    ) -> tuple[Canister, Body, str, int]:
+        """Return canister, body, entry point and context of a query. Raises `CallError`."""
+        canister = self._core.canister(canister_id)
+        self._core.check_running(canister)
+        body = self._core.body(canister)
+        self._core.require(canister, 0)
+        entry, context = _query_entry(canister, body, method)
+        if canister_id in chain.canisters:
+            raise CallError(
+                ErrorCode.QUERY_LOOP,
+                f"Canister {to_text(canister_id)} is called again within one composite query",
+            )
+        if len(chain.canisters) > limits.COMPOSITE_DEPTH:
+            raise CallError(
+                ErrorCode.QUERY_DEPTH,
+                f"Composite query calls are nested deeper than {limits.COMPOSITE_DEPTH}",
+            )
+        return canister, body, entry, context
 
     def _evaluate(
         self,
@@ -107,84 +160,80 @@ class Queries:
         arg: bytes,
         certificate: DataCertificate | None,
         chain: _Chain,
-        transform: bool = False,
     ) -> Reply | Reject:
         try:
-            canister = self._core.canister(canister_id)
-            self._core.check_running(canister)
-            body = self._core.body(canister)
-            self._core.require(canister, 0)
-            entry, context = _query_entry(canister, body, method)
-            if canister_id in chain.canisters:
-                raise CallError(
-                    ErrorCode.QUERY_LOOP,
-                    f"Canister {to_text(canister_id)} is called again within one composite query",
-                )
-            if len(chain.canisters) > limits.COMPOSITE_DEPTH:
-                raise CallError(
-                    ErrorCode.QUERY_DEPTH,
-                    f"Composite query calls are nested deeper than {limits.COMPOSITE_DEPTH}",
-                )
+            with self._core.runs.lock:
+                if certificate is not None:
+                    self._core.certified.wait_for(
+                        lambda: canister_id not in self._core.uncertified, _CERTIFIED_SECONDS
+                    )
+                canister, body, entry, context = self._find(canister_id, method, chain)
+                reader = body.open_reader()
+                execution = self._execution(context, canister, reader, sender)
         except CallError as error:
             return error.reject()
-        execution = self._execution(ctx.TRANSFORM if transform else context, canister, body, sender)
         execution.arg, execution.method = arg, method
         execution.data_certificate = certificate
         chain.canisters.append(canister_id)
         try:
-            return self._run(execution, body, entry, chain)
+            return self._run(execution, reader, entry, chain)
         except CallError as error:
             return failure(canister, error)
         finally:
             chain.canisters.pop()
-            body.rollback()
+            with self._core.runs.lock:
+                body.close_reader(reader)
 
     def _run(
-        self, execution: Execution, body: Body, entry: str | Closure, chain: _Chain
+        self, execution: Execution, reader: Reader, entry: str, chain: _Chain
     ) -> Reply | Reject:
         canister = execution.canister
-        self._step(execution, body, entry, chain)
+        _step(execution, reader, entry, chain)
         answer = _answer_of(execution)
         waiting: deque[OutgoingCall] = deque(execution.calls)
         while waiting and answer is None:
             call = waiting.popleft()
             chain.instructions -= limits.COMPOSITE_CALL_OVERHEAD
             if call.callee == MANAGEMENT:
-                result = self._management(canister.id, call.method, bytes(call.payload))
+                with self._core.runs.lock:
+                    result = self._management(canister.id, call.method, bytes(call.payload))
             else:
                 result = self._evaluate(
                     canister.id, call.callee, call.method, bytes(call.payload), None, chain
                 )
             replied = isinstance(result, Reply)
-            callback = self._execution(
-                ctx.COMPOSITE_REPLY if replied else ctx.COMPOSITE_REJECT,
-                canister,
-                body,
-                execution.caller,
-            )
+            context = ctx.COMPOSITE_REPLY if replied else ctx.COMPOSITE_REJECT
+            with self._core.runs.lock:
+                callback = self._execution(context, canister, reader, execution.caller)
+            callback.now = execution.now
             if isinstance(result, Reply):
                 callback.arg = result.data
             else:
                 callback.reject_code, callback.reject_message = result.code, result.message
-            self._step(callback, body, call.on_reply if replied else call.on_reject, chain)
+            _step(callback, reader, call.on_reply if replied else call.on_reject, chain)
             waiting.extend(callback.calls)
             answer = _answer_of(callback)
         if answer is None:
-            raise CallError(ErrorCode.DID_NOT_REPLY, "Canister did not reply to the call.")
+            raise _no_answer()
         return answer
 
-    def _step(self, execution: Execution, body: Body, entry: str | Closure, chain: _Chain) -> None:
-        """Run one entry point or callback within the chain's budget. Raises `CallError`."""
-        execution.limit = min(execution.limit, chain.instructions)
-        if execution.limit <= 0:
-            raise CallError(
-                ErrorCode.QUERY_INSTRUCTIONS,
-                "Composite query call exceeded the limit of "
-                f"{limits.COMPOSITE_INSTRUCTIONS} instructions.",
-            )
-        chain.instructions -= body.run(execution, entry, guarded=True)
-        if execution.error is not None:
-            raise execution.error
+
+def _step(execution: Execution, reader: Reader, entry: str | Closure, chain: _Chain) -> None:
+    """Run one entry point or callback within the chain's budget. Raises `CallError`."""
+    execution.limit = min(execution.limit, chain.instructions)
+    if execution.limit <= 0:
+        raise CallError(
+            ErrorCode.QUERY_INSTRUCTIONS,
+            "Composite query call exceeded the limit of "
+            f"{limits.COMPOSITE_INSTRUCTIONS} instructions.",
+        )
+    chain.instructions -= reader.run(execution, entry)
+    if execution.error is not None:
+        raise execution.error
+
+
+def _no_answer() -> CallError:
+    return CallError(ErrorCode.DID_NOT_REPLY, "Canister did not reply to the call.")
 
 
 def _answer_of(execution: Execution) -> Reply | Reject | None:

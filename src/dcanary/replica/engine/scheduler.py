@@ -1,9 +1,15 @@
-"""Rounds: due timers and heartbeats first, then messages in the order they were sent.
+"""What a round does: it resumes runs that are over, then runs due timers and heartbeats, then
+messages in the order they were sent.
 
 One queue holds all messages of the subnet, so messages between two canisters keep their order.
+Messages about a canister whose run is beside the rounds wait until that is over.
 """
 
 from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject
@@ -13,10 +19,11 @@ from dcanary.replica.engine.management import Management
 from dcanary.replica.engine.native import Natives
 from dcanary.replica.state import limits
 from dcanary.replica.state.errors import ErrorCode
-from dcanary.replica.state.records import MANAGEMENT, Canister, Request, Response, Status
+from dcanary.replica.state.records import MANAGEMENT, Answer, Canister, Request, Response, Status
 
 _CHARGE_PERIOD = 10 * limits.SECOND
 _PRUNE_PERIOD = limits.MINUTE
+_TIMER, _HEARTBEAT = "canister_global_timer", "canister_heartbeat"
 
 
 class Scheduler:
@@ -30,40 +37,101 @@ class Scheduler:
         self._management = management
         self._natives = natives
 
-    def round(self, time: int) -> bool:
-        """Run one round at `time`; returns whether messages are left over."""
+    def begin(
+        self, time: int, resumed: Sequence[bytes], deadline: float | None, pause: int | None
+    ) -> None:
+        """Begin a round at `time` (nanoseconds).
+
+        No message is begun after the `deadline` (of the monotonic clock), or after `pause`
+        messages.
+        """
+        self._time = time
+        self._resumed = deque(resumed)
+        self._deadline = deadline
+        self._pause = pause
+        self._begun = False
+        self._prepared = False
+        self._tasks: deque[tuple[bytes, str]] = deque()
+        self.delivered = 0
+        """Messages so far in this round."""
+        self.paused = False
+        """Whether the deadline ended the round."""
+
+    def go_on(self) -> None:
+        """Take back that the round was paused."""
+        self._deadline = None
+        self.paused = False
+
+    def proceed(self) -> bool | None:
+        """Go on with the round, with the lock of the state; returns whether messages are left
+        over, or None when another thread has the lead now.
+
+        All of a round's progress is in this object, not in this call: a thread that was resumed
+        goes on in the loop of a call that began rounds ago.
+        """
         subnet = self._core.subnet
-        subnet.now = time
-        subnet.rounds += 1
-        self._executor.instructions = 0
-        self._management.installer.instructions = 0
-        self._charge_for_resources()
-        self._stop_timeouts()
-        self._tasks()
-        queue = subnet.queue
-        while queue and self._spent() < limits.ROUND_INSTRUCTIONS:
-            self._deliver(queue.popleft())
+        runs = self._core.runs
+        if not self._begun:
+            self._begun = True
+            subnet.now = self._time
+            subnet.rounds += 1
+            self._executor.instructions = 0
+            self._management.installer.instructions = 0
+        while True:
+            if self._resumed:
+                run, waiting = runs.take(self._resumed.popleft())
+                subnet.queue.extendleft(reversed(waiting))
+                run.resume.set()
+                return None
+            if not self._prepared:
+                self._prepare()
+            if self._tasks:
+                self._task(*self._tasks.popleft())
+            elif self._next_is_due():
+                self.delivered += 1
+                self._deliver(subnet.queue.popleft())
+            else:
+                break
         self._prune()
         if self._management.installer.instructions:
             used = {canister.module for canister in subnet.canisters.values()}
             self._core.runtime.forget_except(used)
         self._core.runtime.evict()
-        return bool(queue)
+        return bool(subnet.queue)
 
-    def has_work(self, time: int) -> bool:
-        """Whether a round at `time` would do anything."""
+    def _prepare(self) -> None:
+        """What a round does before messages: charges, time-outs, the list of due tasks."""
+        self._prepared = True
+        self._charge_for_resources()
+        self._stop_timeouts()
         core = self._core
-        if core.subnet.queue:
+        self._tasks.extend((item, _TIMER) for item in sorted(core.timers))
+        self._tasks.extend((item, _HEARTBEAT) for item in sorted(core.heartbeats))
+
+    def _next_is_due(self) -> bool:
+        if not self._core.subnet.queue or self._spent() >= limits.ROUND_INSTRUCTIONS:
+            return False
+        if self._pause is not None and self.delivered >= self._pause:
+            return False
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            self.paused = True
+            return False
+        return True
+
+    def has_work(self, now: int) -> bool:
+        """Whether a round at `now` would do anything."""
+        core = self._core
+        if core.subnet.queue or core.runs.finished():
             return True
         canisters = core.subnet.canisters
-        if any(canisters[item].status is Status.RUNNING for item in core.heartbeats):
+        if any(self._may_run(canisters[item]) for item in core.heartbeats):
             return True
         for item in core.timers:
             canister = canisters[item]
-            if canister.status is Status.RUNNING and canister.timer <= time:
+            if self._may_run(canister) and canister.timer <= now:
                 return True
         return any(
-            stop.since + limits.STOP_TIMEOUT <= time
+            stop.since + limits.STOP_TIMEOUT <= now
             for item in core.stopping
             for stop in canisters[item].stops
         )
@@ -71,9 +139,19 @@ class Scheduler:
     def _spent(self) -> int:
         return self._executor.instructions + self._management.installer.instructions
 
-    def _deliver(self, message: Request | Response) -> None:
+    def _deliver(self, message: Request | Response | Answer) -> None:
+        runs = self._core.runs
+        about = message.receiver
+        if runs.beside:
+            if about == MANAGEMENT and isinstance(message, Request):
+                about = self._management.subject(message)
+            if about in runs.beside:
+                runs.defer(about, message)
+                return
         if isinstance(message, Response):
             self._executor.response(message)
+        elif isinstance(message, Answer):
+            self._management.finish_outcall(message)
         elif message.receiver == MANAGEMENT:
             self._management.call(message)
         elif message.receiver in self._natives:
@@ -81,25 +159,23 @@ class Scheduler:
         else:
             self._executor.request(message)
 
-    def _tasks(self) -> None:
+    def _task(self, canister_id: bytes, entry: str) -> None:
+        """Run a due timer or a heartbeat; those of a canister whose run is beside come later."""
         core = self._core
-        now = core.subnet.now
-        for canister in self._running(core.timers):
-            if 0 < canister.timer <= now:
-                canister.timer = 0
-                core.index(canister)
-                body = core.bodies.get(canister.id)
-                if body is not None and body.module is not None:
-                    entry = "canister_global_timer"
-                    if body.module.exports(entry):
-                        self._executor.task(canister, entry)
-        for canister in self._running(core.heartbeats):
-            self._executor.task(canister, "canister_heartbeat")
+        canister = core.subnet.canisters.get(canister_id)
+        if canister is None or not self._may_run(canister):
+            return
+        if entry == _TIMER:
+            if not 0 < canister.timer <= core.subnet.now:
+                return
+            canister.timer = 0
+            core.index(canister)
+        body = core.bodies.get(canister_id)
+        if body is not None and body.module is not None and body.module.exports(entry):
+            self._executor.task(canister, entry)
 
-    def _running(self, ids: set[bytes]) -> list[Canister]:
-        canisters = self._core.subnet.canisters
-        found = [canisters[item] for item in sorted(ids)]
-        return [canister for canister in found if canister.status is Status.RUNNING]
+    def _may_run(self, canister: Canister) -> bool:
+        return canister.status is Status.RUNNING and canister.id not in self._core.runs.beside
 
     def _stop_timeouts(self) -> None:
         subnet = self._core.subnet
@@ -135,6 +211,8 @@ class Scheduler:
                 canister.consumed += price
             else:
                 self._core.consume(canister, price)
+                if canister.id in self._core.runs.beside:
+                    continue  # at the latest when it is charged next
                 self._management.uninstall(canister, "the canister ran out of cycles")
 
     def _prune(self) -> None:

@@ -262,13 +262,25 @@ class Outcall:
 
 
 @dataclass(slots=True)
+class Answer:
+    """The answer of an HTTPS outcall, on its way through the transform function."""
+
+    outcall: Outcall
+    reply: bytes | None
+    reject_code: int = 0
+    message: str = ""
+    error_code: str = ""
+    receiver: bytes = MANAGEMENT
+
+
+@dataclass(slots=True)
 class Subnet:
     """Everything the log and the checkpoint make up for."""
 
     seed: bytes
     now: int
     canisters: dict[bytes, Canister] = field(default_factory=dict)
-    queue: deque[Request | Response] = field(default_factory=deque)
+    queue: deque[Request | Response | Answer] = field(default_factory=deque)
     results: dict[bytes, Result] = field(default_factory=dict)
     outcalls: dict[int, Outcall] = field(default_factory=dict)
     natives: dict[bytes, dict[Any, Any]] = field(default_factory=dict)

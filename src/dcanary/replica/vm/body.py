@@ -2,164 +2,25 @@
 
 from __future__ import annotations
 
-import ctypes
-from typing import Any
-
-import wasmtime
-from wasmtime import _ffi as ffi
-
 from dcanary.replica.state import limits
-from dcanary.replica.state.errors import CallError, ErrorCode
 from dcanary.replica.state.records import Closure
-from dcanary.replica.vm import raw
 from dcanary.replica.vm.execution import Execution
-from dcanary.replica.vm.memory.linear import LinearMemory
+from dcanary.replica.vm.instance import Instance, run
 from dcanary.replica.vm.memory.stable import StableMemory
+from dcanary.replica.vm.reader import Reader
 from dcanary.replica.vm.runtime import Runtime
 from dcanary.replica.wasm.compiler import CompiledModule
-from dcanary.replica.wasm.config import EPOCH_SECONDS
-from dcanary.replica.wasm.rewrite import (
-    CALLBACK,
-    GET_COUNTER,
-    GET_GLOBALS,
-    SET_COUNTER,
-    SET_GLOBALS,
-)
-from dcanary.replica.wasm.shape import ThinEntry
 
-_NO_DEADLINE = 1 << 60
-_SLOT = 16
-"""Bytes of one value in an unchecked call."""
-_EPOCH_TICKS = int(limits.QUERY_WALL_CLOCK_SECONDS / EPOCH_SECONDS) + 1
-
-
-class Instance:
-    """One wasmtime store with the module's instance in it."""
-
-    def __init__(self, runtime: Runtime, module: CompiledModule, memory: LinearMemory) -> None:
-        self._runtime = runtime
-        self.store = wasmtime.Store(runtime.engine)
-        self.store.set_limits(
-            memory_size=-1,
-            table_elements=limits.MAX_TABLE_ELEMENTS,
-            instances=2,
-            tables=64,
-            memories=2,
-        )
-        self._context = ctypes.cast(self.store._context(), ctypes.c_void_p).value
-        raw.set_epoch_deadline(self._context, _NO_DEADLINE)
-        self._guarded = False
-        self._functions: dict[str, tuple[int, Any] | None] = {}
-        self._instance = ffi.wasmtime_instance_t()
-        self._trap = ctypes.c_void_p()
-        self._trap_address = ctypes.addressof(self._trap)
-        self._arguments = (ctypes.c_uint64 * 8)()
-        self._arguments_address = ctypes.addressof(self._arguments)
-        runtime.creator.pending = memory if module.parsed.memories else None
-        error = raw.instantiate_pre(
-            runtime.prepared(module).ptr(),
-            self._context,
-            ctypes.byref(self._instance),
-            self._trap_address,
-        )
-        runtime.creator.pending = None
-        if self._trap.value:
-            raw.trap_delete(self._trap.value)
-            self._trap.value = None
-            raise CallError(ErrorCode.INVALID_WASM, "The module traps while it is instantiated.")
-        if error:
-            text = " ".join(raw.take_error(error).split())
-            raise CallError(ErrorCode.INVALID_WASM, f"The module cannot be instantiated: {text}")
-        count = len(module.parsed.mutable_globals())
-        self._global_count = count
-        self._globals = (ctypes.c_uint64 * (2 * max(count, 1)))()
-        self._globals_address = ctypes.addressof(self._globals)
-        self._globals_size = _SLOT * count
-
-    def function(self, name: str) -> tuple[int, Any] | None:
-        """Address and structure of an exported function."""
-        try:
-            return self._functions[name]
-        except KeyError:
-            pass
-        found: tuple[int, Any] | None = None
-        item: Any = ffi.wasmtime_extern_t()
-        encoded = name.encode()
-        if (
-            raw.export_get(
-                self._context, ctypes.byref(self._instance), encoded, len(encoded),
-                ctypes.byref(item),
-            )
-            and item.kind == ffi.WASMTIME_EXTERN_FUNC.value
-        ):  # fmt: skip
-            structure = ffi.wasmtime_func_t.from_buffer_copy(item.of.func)
-            found = (ctypes.addressof(structure), structure)
-        self._functions[name] = found
-        return found
-
-    def _call(self, name: str, values: int, count: int) -> str | None:
-        """Call an export with values at an address. Returns why it trapped, or None."""
-        function = self.function(name)
-        if function is None:
-            return f"no function {name}"
-        error = raw.call_unchecked(self._context, function[0], values, count, self._trap_address)
-        trap = self._trap.value
-        if not error and not trap:
-            return None
-        if trap:
-            self._trap.value = None
-            code = ctypes.c_uint8(255)
-            raw.trap_code(trap, ctypes.addressof(code))
-            raw.trap_delete(trap)
-            return raw.TRAP_TEXTS.get(code.value, f"trap {code.value}")
-        return raw.take_error(error)
-
-    def run(self, entry: str | Closure | ThinEntry) -> str | None:
-        """Call an entry point or a callback. Returns why it trapped, or None."""
-        if isinstance(entry, str):
-            return self._call(entry, self._arguments_address, 0)
-        if isinstance(entry, ThinEntry):
-            for position, value in enumerate(entry.arguments):
-                self._arguments[2 * position] = value
-            return self._call(entry.export, self._arguments_address, len(entry.arguments))
-        self._arguments[0] = entry.function
-        self._arguments[2] = entry.environment
-        return self._call(CALLBACK, self._arguments_address, 2)
-
-    def guard(self, active: bool) -> None:
-        """Interrupt what runs for longer than the wall-clock limit, or stop doing so."""
-        if active:
-            raw.set_epoch_deadline(self._context, _EPOCH_TICKS)
-        elif self._guarded:
-            raw.set_epoch_deadline(self._context, _NO_DEADLINE)
-        self._guarded = active
-
-    def set_counter(self, value: int) -> None:
-        self._arguments[0] = value
-        self._call(SET_COUNTER, self._arguments_address, 1)
-
-    def counter(self) -> int:
-        """Instructions left; negative when the limit was passed."""
-        self._call(GET_COUNTER, self._arguments_address, 1)
-        value = self._arguments[0]
-        return value - (1 << 64) if value >> 63 else value
-
-    def globals(self) -> bytes:
-        """Values of all mutable globals."""
-        if not self._global_count:
-            return b""
-        self._call(GET_GLOBALS, self._globals_address, self._global_count)
-        return ctypes.string_at(self._globals_address, self._globals_size)
-
-    def set_globals(self, values: bytes) -> None:
-        if self._global_count:
-            ctypes.memmove(self._globals_address, values, self._globals_size)
-            self._call(SET_GLOBALS, self._globals_address, self._global_count)
+_IDLE_READERS = 2
 
 
 class Body:
     """What runs when the canister is called. Uncommitted changes are visible to later runs until
-    `commit` or `rollback`."""
+    `commit` or `rollback`.
+
+    `run` may go on in one thread while another, which holds the lock of the subnet's state, opens
+    and closes readers; `commit`, `rollback` and everything else are for the one with the lock.
+    """
 
     def __init__(self, runtime: Runtime, module: CompiledModule | None) -> None:
         self._runtime = runtime
@@ -172,7 +33,10 @@ class Body:
         self.stable = StableMemory()
         self.globals: bytes | None = None
         """Committed values of the mutable globals; None until the module first ran."""
+        self._uncommitted = False
         self._instance: Instance | None = None
+        self._readers: list[Reader] = []
+        self._closed = False
 
     def load_initial_image(self) -> None:
         """Fill the main memory as the module's data segments say."""
@@ -209,40 +73,11 @@ class Body:
             self._runtime.live[self] = None
         return self._instance
 
-    def run(self, execution: Execution, entry: str | Closure, guarded: bool = False) -> int:
+    def run(self, execution: Execution, entry: str | Closure) -> int:
         """Run one entry point without committing. Returns the instructions used; sets
         `execution.error` when it trapped."""
-        instance = self.instance()
-        limit = execution.limit
-        target: str | Closure | ThinEntry = entry
-        spent = 0
-        if isinstance(entry, str):
-            assert self.module is not None
-            thin = self.module.shape.entries.get(entry)
-            if thin is not None:
-                target, spent = thin, thin.instructions
-        instance.set_counter(limit - spent)
-        instance.guard(guarded)
-        execution.instance = instance
-        host = self._runtime.host
-        host.execution = execution
-        try:
-            trap = instance.run(target)
-        finally:
-            host.execution = None
-            execution.instance = None
-        left = instance.counter()
-        used = min(limit - left, limit) + execution.extra_instructions
-        if trap is not None:
-            if left < 0:
-                execution.error = CallError(
-                    ErrorCode.INSTRUCTION_LIMIT,
-                    "Canister exceeded the limit of "
-                    f"{limit} instructions for single message execution.",
-                )
-            elif execution.error is None:
-                execution.error = _trap_error(trap)
-        return used
+        self._uncommitted = True
+        return run(self._instance or self.instance(), execution, entry)
 
     def commit(self) -> None:
         """Keep main memory, globals and stable memory as they are now."""
@@ -251,11 +86,13 @@ class Body:
             self.memory.commit()
             self.globals = instance.globals()
         self.stable.commit()
+        self._uncommitted = False
         self._refresh_tables()
 
     def rollback(self) -> None:
         """Return to the last commit."""
         self.stable.rollback()
+        self._uncommitted = False
         instance = self._instance
         if instance is None:
             return
@@ -271,27 +108,56 @@ class Body:
             self.drop_instance()
 
     def drop_instance(self) -> None:
-        """Forget the instance; the next run makes a new one from the committed state."""
+        """Forget the instances; the next run makes a new one from the committed state."""
+        while self._readers:
+            self._readers.pop().close()
         if self._instance is not None:
             self._instance = None
             self.memory.unmap_view()
-            self._runtime.live.pop(self, None)
+        self._runtime.live.pop(self, None)
+
+    def evict(self) -> None:
+        """Drop the instances to make room, unless what they hold is not committed."""
+        if self._uncommitted:
+            self._runtime.live[self] = self._runtime.live.pop(self, None)
+        else:
+            self.drop_instance()
+
+    # Queries -------------------------------------------------------------------------------
+
+    def open_reader(self) -> Reader:
+        """Return an instance on the committed state as it is now. Raises `CallError`."""
+        assert self.module is not None
+        if self.globals is None:
+            self.instance()  # its globals become the committed ones
+        assert self.globals is not None
+        reader = self._readers.pop() if self._readers else None
+        if reader is None:
+            reader = Reader(self._runtime, self.module, self.memory.snapshot())
+            self._runtime.live.setdefault(self)
+        try:
+            reader.begin(self.globals, self.stable.snapshot())
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def close_reader(self, reader: Reader) -> None:
+        """Take a reader back, to be used for the next query of the canister."""
+        assert self.module is not None
+        again = reader.end() and not self._closed and not self.module.mutates_tables
+        if again and len(self._readers) < _IDLE_READERS:
+            self._readers.append(reader)
+        else:
+            reader.close()
 
     @property
     def heap_size(self) -> int:
         return self.memory.size
 
     def close(self) -> None:
+        """Release everything. Open readers stay usable until they are closed."""
+        self._closed = True
         self.drop_instance()
         self.memory.close()
         self.stable.close()
-
-
-def _trap_error(reason: str) -> CallError:
-    if reason == raw.INTERRUPTED:
-        return CallError(
-            ErrorCode.QUERY_TIME,
-            f"Canister ran for more than {limits.QUERY_WALL_CLOCK_SECONDS:g} s in a query.",
-        )
-    text = "Canister trapped: " + reason.splitlines()[0] if reason else "Canister trapped"
-    return CallError(ErrorCode.TRAPPED, text)

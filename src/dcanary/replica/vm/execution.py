@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from dcanary.replica.state.costs import CostTable
 from dcanary.replica.state.errors import CallError
 from dcanary.replica.state.records import CallContext, Canister, Closure
 from dcanary.replica.vm.memory.linear import LinearMemory
-from dcanary.replica.vm.memory.stable import StableMemory
+from dcanary.replica.vm.memory.stable import Stable
 
 # Contexts of the interface specification ("Overview of imports"), as bits.
 INIT = 1  # I: canister_init, canister_post_upgrade
@@ -97,13 +98,15 @@ class Execution:
     context: int
     canister: Canister
     memory: LinearMemory
-    stable: StableMemory
+    stable: Stable
     now: int
     limit: int
     """Instructions."""
     surroundings: Surroundings
     balance: int = 0
     """Cycles the canister sees; what is prepaid for this run is not in it."""
+    begun_with: int = 0
+    """`balance` at the start of the run."""
     threshold: int = 0
     """Freezing threshold in cycles."""
     arg: bytes = b""
@@ -147,10 +150,7 @@ class Execution:
         return self.reply is not None or self.reject is not None
 
 
-class Host:
-    """What host functions see: the execution that is running now."""
+class Host(threading.local):
+    """What host functions see: the execution that is running now, in their thread."""
 
-    __slots__ = ("execution",)
-
-    def __init__(self) -> None:
-        self.execution: Execution | None = None
+    execution: Execution | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
+import threading
 from typing import Any
 
 import wasmtime
@@ -12,14 +14,22 @@ from dcanary.replica.vm import raw
 from dcanary.replica.vm.memory.linear import LinearMemory
 
 
+class _Announced(threading.local):
+    memory: LinearMemory | None = None
+
+
 class MemoryCreator:
-    """Hands out the memory that was announced by `pending` right before instantiation."""
+    """Hands out the memory that the same thread announced right before instantiation."""
 
     def __init__(self) -> None:
-        self.pending: LinearMemory | None = None
+        self._announced = _Announced()
         self._memories: dict[int, tuple[LinearMemory, int]] = {}
-        self._next = 1
+        self._keys = itertools.count(1)
         self._keep: list[Any] = []
+
+    def announce(self, memory: LinearMemory | None) -> None:
+        """Set the memory that the next instance made by this thread gets."""
+        self._announced.memory = memory
 
     def install(self, config: wasmtime.Config) -> None:
         """Make `config` use this creator; keep the object alive as long as the engine."""
@@ -36,18 +46,17 @@ class MemoryCreator:
             guard: int,
             result: Any,
         ) -> int:
-            memory = self.pending
+            memory = self._announced.memory
             if memory is None:
                 return int(raw.error_new(b"no memory announced"))
-            self.pending = None
+            self._announced.memory = None
             try:
                 if memory.committed_size < minimum:
                     memory.set_image_size(minimum)
                 capacity = memory.map_view(reserved, guard)
             except Exception as error:
                 return int(raw.error_new(f"{error}".encode()))
-            key = self._next
-            self._next += 1
+            key = next(self._keys)
             self._memories[key] = (memory, capacity)
             target: Any = result[0]
             target.env = key

@@ -18,18 +18,24 @@ from dcanary.replica.wasm.compiler import CompiledModule, Compiler
 from dcanary.replica.wasm.config import EPOCH_SECONDS, make_config
 from dcanary.wasm_binary.sections import I32
 
-MAX_LIVE_INSTANCES = 4_000
-"""Each instance takes four of the 65,530 memory mappings a Linux process may have."""
+MAX_LIVE_INSTANCES = 3_000
+"""Canisters with instances. Each instance takes about five of the 65,530 memory mappings that a
+Linux process may have, and a canister may have three: its own and two for queries."""
 
 
 class Evictable(Protocol):
     """Something with an instance that can be made again."""
 
-    def drop_instance(self) -> None: ...
+    def evict(self) -> None: ...
 
 
 class Runtime:
-    """Owns everything of wasmtime that canisters share. Used by one thread at a time."""
+    """Owns everything of wasmtime that canisters share."""
+
+    NO_LIMIT_TICKS = 40_000
+    """Epochs after which a run without a limit of time would be interrupted: hours. It is a number
+    that `interrupt` can count up to; a run in progress cannot be stopped in another way."""
+    REARM_TICKS = 10_000
 
     def __init__(self, cache_dir: Path | None, portable_memory: bool = False) -> None:
         self.memories = MemoryFactory(portable_memory)
@@ -45,6 +51,9 @@ class Runtime:
             True: self._linker(memory_64=True),
         }
         self._prepared: dict[bytes, wasmtime.InstancePre] = {}
+        self._preparing = threading.Lock()
+        self.ticks = 0
+        """Epochs so far."""
         self.live: dict[Evictable, None] = {}
         """Bodies with an instance, oldest first."""
         self._stop = threading.Event()
@@ -73,27 +82,35 @@ class Runtime:
 
     def prepared(self, module: CompiledModule) -> wasmtime.InstancePre:
         """The module linked once, to be instantiated many times."""
-        found = self._prepared.get(module.hash)
-        if found is None:
-            linker = self._linkers[module.parsed.is_64]
-            found = self._prepared[module.hash] = linker.instantiate_pre(module.module)
-        return found
+        with self._preparing:
+            found = self._prepared.get(module.hash)
+            if found is None:
+                linker = self._linkers[module.parsed.is_64]
+                found = self._prepared[module.hash] = linker.instantiate_pre(module.module)
+            return found
 
     def evict(self) -> None:
-        """Drop the oldest instances beyond the limit. Only between messages."""
-        while len(self.live) > MAX_LIVE_INSTANCES:
-            next(iter(self.live)).drop_instance()
+        """Drop the oldest instances beyond the limit. Called with the lock of the state."""
+        for _ in range(len(self.live) - MAX_LIVE_INSTANCES):
+            next(iter(self.live)).evict()
 
     def forget_except(self, used: set[bytes]) -> None:
         """Drop modules that no canister uses any more."""
-        for digest in [d for d in self._prepared if d not in used]:
-            del self._prepared[digest]
+        with self._preparing:
+            for digest in [d for d in self._prepared if d not in used]:
+                del self._prepared[digest]
         self.compiler.forget_except(used)
 
     def _tick(self) -> None:
         increment = self.engine.increment_epoch
         while not self._stop.wait(EPOCH_SECONDS):
             increment()
+            self.ticks += 1
+
+    def interrupt(self) -> None:
+        """Make everything that runs trap, and all that starts later too, before `close`."""
+        for _ in range(self.NO_LIMIT_TICKS + 1):
+            self.engine.increment_epoch()
 
     def close(self) -> None:
         self._stop.set()

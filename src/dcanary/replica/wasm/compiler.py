@@ -66,7 +66,7 @@ def default_cache_dir() -> Path:
 
 
 class Compiler:
-    """Compiles modules, or finds them in the cache. Not thread-safe."""
+    """Compiles modules, or finds them in the cache. May be used by many threads."""
 
     def __init__(self, engine: wasmtime.Engine, cache_dir: Path | None) -> None:
         self._engine = engine
@@ -74,6 +74,8 @@ class Compiler:
         self._prepare_directory()
         self._loaded: dict[bytes, CompiledModule] = {}
         self._artifacts: dict[str, tuple[wasmtime.Module, dict[str, Any]]] = {}
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._closed = False
 
     def _prepare_directory(self) -> None:
         # Loading an artifact runs its machine code: nobody else may be able to write here.
@@ -95,11 +97,12 @@ class Compiler:
 
     def forget_except(self, used: set[bytes]) -> None:
         """Drop compiled modules no canister uses any more."""
-        for digest in [d for d in self._loaded if d not in used]:
-            del self._loaded[digest]
-        living = {id(found.module) for found in self._loaded.values()}
-        for key in [k for k, (module, _) in self._artifacts.items() if id(module) not in living]:
-            del self._artifacts[key]
+        for digest in [d for d in list(self._loaded) if d not in used]:
+            self._loaded.pop(digest, None)
+        living = {id(found.module) for found in list(self._loaded.values())}
+        for key, (module, _) in list(self._artifacts.items()):
+            if id(module) not in living:
+                self._artifacts.pop(key, None)
 
     def _make(self, digest: bytes, wasm: bytes) -> CompiledModule:
         parsed = load(wasm)
@@ -201,13 +204,7 @@ class Compiler:
             inherited = environment.get("PYTHONPATH")
             environment["PYTHONPATH"] = f"{root}{os.pathsep}{inherited}" if inherited else root
             try:
-                done = subprocess.run(
-                    command,
-                    capture_output=True,
-                    timeout=2 * limits.COMPILE_CPU_SECONDS,
-                    env=environment,
-                    check=False,
-                )
+                done = self._run(command, environment)
             except subprocess.TimeoutExpired:
                 raise CompileLimit("compiling it takes too long") from None
         if done.returncode != 0:
@@ -224,6 +221,31 @@ class Compiler:
         if "error" in facts:
             raise InvalidWasm(str(facts["error"]))
         return facts
+
+    def _run(
+        self, command: list[str], environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the compiling child until it ends or `close` ends it."""
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        ) as child:
+            self._children.add(child)
+            try:
+                if self._closed:
+                    child.kill()
+                output, errors = child.communicate(timeout=2 * limits.COMPILE_CPU_SECONDS)
+            except BaseException:
+                child.kill()
+                raise
+            finally:
+                self._children.discard(child)
+        return subprocess.CompletedProcess(command, child.returncode, output, errors)
+
+    def close(self) -> None:
+        """End compilations in progress; they fail."""
+        self._closed = True
+        for child in list(self._children):
+            child.kill()
 
 
 @contextlib.contextmanager

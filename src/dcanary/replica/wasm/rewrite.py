@@ -1,8 +1,8 @@
 """Turn a canister module into the module that is compiled.
 
 Changes: metering; active data segments are taken out (the memory image holds them); `start`
-becomes the export `canister_start`; helper functions read and write all mutable globals and the
-instruction counter, and call a callback by table index.
+can be run like an entry point; helper functions read and write all mutable globals, read the
+instruction counter, and run entry points, and callbacks by table index.
 """
 
 from __future__ import annotations
@@ -22,14 +22,20 @@ from dcanary.wasm_binary.leb128 import (
 from dcanary.wasm_binary.module import FunctionType, ParsedModule
 from dcanary.wasm_binary.sections import HEADER, I32, I64, KIND_FUNCTION
 
-REWRITER_VERSION = 1
+REWRITER_VERSION = 2
 """Part of the compile cache's key: raise it when the rewritten module changes."""
 
 GET_GLOBALS = "#get_globals"
 SET_GLOBALS = "#set_globals"
 GET_COUNTER = "#get_counter"
-SET_COUNTER = "#set_counter"
 CALLBACK = "#callback"
+RUN = "#run "
+"""Prefix of the functions that run an entry point: they take the value of the instruction counter
+and the arguments, and return the counter and, unless there are too many, all mutable globals. One
+call instead of four across the border of the host, which is what a small message costs most."""
+MAX_RETURNED_GLOBALS = 100
+ENTRY_PREFIXES = ("canister_", "#f")
+"""Of exports that the replica calls: entry points, and what thin ones call (see `shape`)."""
 START = "canister_start"
 
 _SECTION_ORDER = (1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11)
@@ -92,19 +98,30 @@ def _add_helpers(module: ParsedModule, additions: _Additions) -> Targets:
         None,
     )  # fmt: skip
     additions.function(b"", bytes((I64,)), b"\x23" + counter, GET_COUNTER)
-    additions.function(bytes((I64,)), b"", b"\x20\x00\x24" + counter, SET_COUNTER)
+    returned = mutable if len(mutable) <= MAX_RETURNED_GLOBALS else []
+    epilogue = b"".join(b"\x23" + encode_unsigned(index) for index, _ in returned)
+    results = bytes((I64, *(kind for _, kind in returned)))
+
+    def runner(params: bytes, call: bytes, export: str) -> None:
+        body = b"\x20\x00\x24" + counter + call + b"\x23" + counter + epilogue
+        additions.function(bytes((I64,)) + params, results, body, RUN + export)
+
+    for export, (kind, index) in module.exports.items():
+        if kind == KIND_FUNCTION and export.startswith(ENTRY_PREFIXES):
+            params = module.function_type(index).params
+            pushed = b"".join(b"\x20" + encode_unsigned(i + 1) for i in range(len(params)))
+            runner(params, pushed + b"\x10" + encode_unsigned(index), export)
+    if module.start is not None:
+        runner(b"", b"\x10" + encode_unsigned(module.start), START)
     if module.tables:
         environment = I64 if module.is_64 else I32
         callback_type = additions.type_index(bytes((environment,)), b"")
         index_type = I64 if module.tables[0] else I32
-        additions.function(
+        runner(
             bytes((index_type, environment)),
-            b"",
-            b"\x20\x01\x20\x00\x11" + encode_unsigned(callback_type) + b"\x00",
+            b"\x20\x02\x20\x01\x11" + encode_unsigned(callback_type) + b"\x00",
             CALLBACK,
         )
-    if module.start is not None:
-        additions.exports.append(encode_name(START) + b"\x00" + encode_unsigned(module.start))
     return Targets(counter_index, charge, out)
 
 

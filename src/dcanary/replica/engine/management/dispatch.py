@@ -20,7 +20,7 @@ from dcanary.replica.engine.management import (
 from dcanary.replica.engine.management.context import Call, Operation, check_controller
 from dcanary.replica.engine.queries import Queries
 from dcanary.replica.state.errors import CallError, EngineFault, ErrorCode
-from dcanary.replica.state.records import Caller, Canister, Origin, Outcall, Request
+from dcanary.replica.state.records import Answer, Caller, Canister, Origin, Request
 
 OPERATIONS: dict[str, Operation] = {
     **canisters.OPERATIONS,
@@ -112,9 +112,22 @@ class Management:
             check_controller(canister, sender)
         return canister
 
+    def subject(self, request: Request) -> bytes:
+        """Return the canister that a call is about; empty for none."""
+        try:
+            operation = _operation(request.method)
+            value = _decode(operation, request.method, request.arg)
+        except CallError:
+            return b""  # it will be refused
+        if not isinstance(value, dict):
+            return b""
+        found: bytes = value.get("target_canister") or value.get("canister_id") or b""
+        return found
+
     def call(self, request: Request) -> None:
         """Execute a call; every outcome is answered, now or later."""
         call = self._call(request.caller, request.cycles)
+        self._core.show_processing(request.caller)
         try:
             operation = _operation(request.method)
             if request.caller.origin is Origin.INGRESS and not operation.ingress:
@@ -164,6 +177,6 @@ class Management:
         """Remove a canister's code on behalf of the subnet."""
         canisters.uninstall(self._core, canister, reason)
 
-    def finish_outcall(self, outcall: Outcall, answer: Reply | Reject) -> None:
+    def finish_outcall(self, answer: Answer) -> None:
         """Answer a pending http_request."""
-        services.finish_outcall(self._core, self.queries, outcall, answer)
+        services.finish_outcall(self._core, self.queries, answer)

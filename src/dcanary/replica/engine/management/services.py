@@ -19,7 +19,7 @@ from dcanary.replica.engine.management.types import (
 from dcanary.replica.engine.queries import Queries
 from dcanary.replica.state import limits
 from dcanary.replica.state.errors import CallError, ErrorCode
-from dcanary.replica.state.records import Outcall
+from dcanary.replica.state.records import Answer, Outcall
 
 _HEADER_TOTAL = 48 * limits.KIB
 _HEADER_PART = 8 * limits.KIB
@@ -98,10 +98,14 @@ def http_request(call: Call, arg: dict[str, Any]) -> None:
     call.available = 0
 
 
-def finish_outcall(core: Core, queries: Queries, outcall: Outcall, answer: Reply | Reject) -> None:
+def finish_outcall(core: Core, queries: Queries, given: Answer) -> None:
     """Pass the answer of an outcall through the transform function and on to the canister."""
-    if isinstance(answer, Reply):
-        answer = _transformed(queries, outcall, answer)
+    outcall = given.outcall
+    answer: Reply | Reject
+    if given.reply is None:
+        answer = Reject(given.reject_code, given.message, given.error_code)
+    else:
+        answer = _transformed(queries, outcall, Reply(given.reply))
     core.respond(outcall.caller, answer, outcall.refund)
 
 
@@ -125,7 +129,9 @@ def _transformed(queries: Queries, outcall: Outcall, answer: Reply) -> Reply | R
     if not outcall.transform_method:
         return answer
     arg = TRANSFORM_ARGS.encode(({"response": result, "context": outcall.transform_context},))
-    transformed = queries.transform(outcall.canister, outcall.transform_method, arg)
+    transformed = queries.transform(
+        b"outcall %d" % outcall.id, outcall.canister, outcall.transform_method, arg
+    )
     if isinstance(transformed, Reply):
         try:
             HTTP_RESULT.decode(transformed.data)

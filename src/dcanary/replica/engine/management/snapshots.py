@@ -137,7 +137,7 @@ def load(call: Call, arg: dict[str, Any]) -> Reply:
     _charge_copy(call, canister, snapshot.size)
     assemble(call.core, snapshot)
     core = call.core
-    module = core.runtime.compiler.module(core.blobs.get(snapshot.module))
+    module = core.compile(canister, core.blobs.get(snapshot.module))
     body = Body(core.runtime, module)
     try:
         heap = core.blobs.get(snapshot.heap)

@@ -77,6 +77,14 @@ class LinearMemory(ABC):
         self.size = 0
         self.committed_size = 0
         self.changed = True
+        self.generation = 0
+        """Number of commits that changed the image."""
+        self.snapshots: set[Snapshot] = set()
+        """Those in use."""
+
+    @abstractmethod
+    def snapshot(self) -> Snapshot:
+        """Return a snapshot of the image, not yet in use."""
 
     @abstractmethod
     def map_view(self, reserved: int, guard: int) -> int:
@@ -107,6 +115,10 @@ class LinearMemory(ABC):
         """Read from the image."""
 
     @abstractmethod
+    def image_address(self, size: int) -> int:
+        """Where the first `size` bytes of the image are in memory, until the next change."""
+
+    @abstractmethod
     def close(self) -> None:
         """Release everything."""
 
@@ -132,18 +144,70 @@ class LinearMemory(ABC):
                 other.write_image(offset, block)
 
 
-class CopiedMemory(LinearMemory):
-    """Portable: the view is anonymous memory, the image a second copy, compared block by block."""
+class Snapshot(LinearMemory):
+    """A view of another memory's image as it is at `begin`, for an instance of its own.
+
+    `begin`, `end` and `close`, like the owner's `commit`, are called by one thread at a time; the
+    view itself may be changed meanwhile.
+    """
+
+    def __init__(self, owner: LinearMemory) -> None:
+        super().__init__(owner.maximum)
+        self._owner = owner
+        self._generation = -1
+
+    def begin(self) -> bool:
+        """Show the owner's image of this moment. False: its size differs from the view's, so a
+        new instance is needed."""
+        owner = self._owner
+        fits = bool(self.base) and self.size == owner.committed_size
+        self.committed_size = owner.committed_size
+        if fits and self._generation != owner.generation:
+            self._refresh()
+        self._generation = owner.generation
+        owner.snapshots.add(self)
+        return fits
+
+    def end(self) -> bool:
+        """Undo what was changed. False: a new instance is needed."""
+        owner = self._owner
+        owner.snapshots.discard(self)
+        if not self.base or self.size != self.committed_size:
+            return False
+        if self._generation == owner.generation:
+            return self.rollback()
+        return True
+
+    @abstractmethod
+    def _refresh(self) -> None:
+        """Make the view the owner's image."""
+
+    @abstractmethod
+    def keep(self, start: int, end: int) -> None:
+        """Make a part of the view independent of the image, which is about to change."""
+
+    def snapshot(self) -> Snapshot:
+        raise NotImplementedError("a snapshot has no snapshots")
+
+    def commit(self) -> None:
+        raise NotImplementedError("a snapshot is not committed")
+
+    def write_image(self, offset: int, data: bytes) -> None:
+        raise NotImplementedError("a snapshot has no image")
+
+    def read_image(self, offset: int, length: int) -> bytes:
+        return self._owner.read_image(offset, length)
+
+    def image_address(self, size: int) -> int:
+        return self._owner.image_address(size)
+
+
+class CopiedView(LinearMemory):
+    """Portable: the view is anonymous memory with a copy of the image, compared block by block."""
 
     BLOCK = 64 * limits.KIB
-
-    def __init__(self, libc: Libc, maximum: int) -> None:
-        super().__init__(maximum)
-        self._libc = libc
-        self._total = 0
-        self._image = libc.mmap(
-            None, maximum, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0
-        )
+    _libc: Libc
+    _total = 0
 
     def map_view(self, reserved: int, guard: int) -> int:
         self.unmap_view()
@@ -155,7 +219,7 @@ class CopiedMemory(LinearMemory):
         self.size = self.committed_size
         if self.size:
             self._libc.mprotect(self.base, self.size, PROT_READ_WRITE)
-            ctypes.memmove(self.base, self._image, self.size)
+            ctypes.memmove(self.base, self.image_address(self.size), self.size)
         return capacity
 
     def unmap_view(self) -> None:
@@ -174,11 +238,38 @@ class CopiedMemory(LinearMemory):
 
     def _differing(self, size: int) -> list[int]:
         compare = self._libc.memcmp
+        image = self.image_address(size)
         return [
             offset
             for offset in range(0, size, self.BLOCK)
-            if compare(self.base + offset, self._image + offset, min(self.BLOCK, size - offset))
+            if compare(self.base + offset, image + offset, min(self.BLOCK, size - offset))
         ]
+
+    def rollback(self) -> bool:
+        if not self.base:
+            return True
+        image = self.image_address(self.committed_size)
+        for offset in self._differing(self.committed_size):
+            length = min(self.BLOCK, self.committed_size - offset)
+            ctypes.memmove(self.base + offset, image + offset, length)
+        return self.size == self.committed_size
+
+
+class CopiedMemory(CopiedView):
+    """Portable: the image is a second copy of the view."""
+
+    def __init__(self, libc: Libc, maximum: int) -> None:
+        super().__init__(maximum)
+        self._libc = libc
+        self._image = libc.mmap(
+            None, maximum, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0
+        )
+
+    def snapshot(self) -> Snapshot:
+        return CopiedSnapshot(self._libc, self)
+
+    def image_address(self, size: int) -> int:
+        return self._image
 
     def commit(self) -> None:
         if not self.base:
@@ -187,27 +278,41 @@ class CopiedMemory(LinearMemory):
             length = min(self.BLOCK, self.size - offset)
             ctypes.memmove(self._image + offset, self.base + offset, length)
             self.changed = True
+            self.generation += 1
         if self.size != self.committed_size:
             self.committed_size = self.size
             self.changed = True
 
-    def rollback(self) -> bool:
-        if not self.base:
-            return True
-        for offset in self._differing(self.committed_size):
-            length = min(self.BLOCK, self.committed_size - offset)
-            ctypes.memmove(self.base + offset, self._image + offset, length)
-        return self.size == self.committed_size
-
     def write_image(self, offset: int, data: bytes) -> None:
         ctypes.memmove(self._image + offset, data, len(data))
         self.changed = True
+        self.generation += 1
 
     def read_image(self, offset: int, length: int) -> bytes:
         return ctypes.string_at(self._image + offset, length)
 
     def close(self) -> None:
         self.unmap_view()
+        self.generation += 1
         if self._image:
             self._libc.munmap(self._image, self.maximum)
             self._image = 0
+
+
+class CopiedSnapshot(CopiedView, Snapshot):
+    """A whole copy, so that nothing needs to be kept when the owner commits. Costs in proportion
+    to the size of the memory after each change of it."""
+
+    def __init__(self, libc: Libc, owner: LinearMemory) -> None:
+        super().__init__(owner)
+        self._libc = libc
+
+    def _refresh(self) -> None:
+        ctypes.memmove(self.base, self.image_address(self.size), self.size)
+
+    def keep(self, start: int, end: int) -> None:
+        pass
+
+    def close(self) -> None:
+        self._owner.snapshots.discard(self)
+        self.unmap_view()

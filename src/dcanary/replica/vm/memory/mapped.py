@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from dcanary.replica.state import limits
+from dcanary.replica.state.errors import EngineFault
 from dcanary.replica.vm.memory.linear import (
     MADV_DONTNEED,
     MAP_ANONYMOUS,
@@ -25,8 +26,10 @@ from dcanary.replica.vm.memory.linear import (
     PROT_NONE,
     PROT_READ_WRITE,
     CopiedMemory,
+    CopiedSnapshot,
     Libc,
     LinearMemory,
+    Snapshot,
 )
 
 if sys.platform == "linux":
@@ -41,6 +44,7 @@ _ROLLBACK_REGIONS = 512
 """With more dirty regions than this, dropping the whole view is cheaper than copying back."""
 _SCANS_BEFORE_DROP = 100
 _IMAGE_STEP = 1 * limits.MIB
+_MADV_POPULATE_WRITE = 23
 
 
 class PageScanner:
@@ -117,6 +121,8 @@ class Arena:
         self._free: list[int] = []
         self._fallocate = ctypes.CDLL(None, use_errno=True).fallocate
         self._fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+        self.keeps = self._can_make_private()
+        """Whether `make_private` works (Linux 5.14 and later)."""
 
     def allocate(self) -> int:
         """Offset of a zeroed window in the file."""
@@ -126,6 +132,21 @@ class Arena:
         self._slots += 1
         os.ftruncate(self.fd, self._slots * _SLOT)
         return offset
+
+    def make_private(self, address: int, length: int) -> None:
+        """Give pages of a private mapping a copy of their own, as writing to them would, without
+        a race with who writes to them. Raises `EngineFault`."""
+        if self.libc.madvise(address, length, _MADV_POPULATE_WRITE):
+            raise EngineFault(f"keeping a query's memory failed (errno {ctypes.get_errno()})")
+
+    def _can_make_private(self) -> bool:
+        size = limits.OS_PAGE
+        os.ftruncate(self.fd, size)
+        view = self.libc.mmap(None, size, PROT_READ_WRITE, MAP_PRIVATE, self.fd, 0)
+        try:
+            return not self.libc.madvise(view, size, _MADV_POPULATE_WRITE)
+        finally:
+            self.libc.munmap(view, size)
 
     def punch(self, offset: int, length: int) -> None:
         """Zero a part of the file and give its memory back."""
@@ -141,33 +162,13 @@ class Arena:
         self.scanner.close()
 
 
-class MappedMemory(LinearMemory):
-    """See the module's docstring."""
+class MappedView(LinearMemory):
+    """A private mapping of a window of the arena's file."""
 
-    def __init__(self, arena: Arena, maximum: int) -> None:
-        super().__init__(maximum)
-        self._arena = arena
-        self._libc = arena.libc
-        self._offset = arena.allocate()
-        self._total = 0
-        self._shared = 0
-        self._shared_size = 0
-        self._hot: int | None = None
-        self._scans = 0
-        self._closed = False
-
-    def _share(self, size: int) -> None:
-        """Have the image mapped up to `size`."""
-        if size <= self._shared_size:
-            return
-        size = -(-size // _IMAGE_STEP) * _IMAGE_STEP
-        if self._shared:
-            self._libc.munmap(self._shared, self._shared_size)
-            self._shared = 0
-        self._shared = self._libc.mmap(
-            None, size, PROT_READ_WRITE, MAP_SHARED | MAP_NORESERVE, self._arena.fd, self._offset
-        )
-        self._shared_size = size
+    _arena: Arena
+    _libc: Libc
+    _offset: int
+    _total = 0
 
     def map_view(self, reserved: int, guard: int) -> int:
         self.unmap_view()
@@ -187,7 +188,6 @@ class MappedMemory(LinearMemory):
         self.size = self.committed_size
         if self.size:
             self._libc.mprotect(self.base, self.size, PROT_READ_WRITE)
-        self._hot = None
         return capacity
 
     def unmap_view(self) -> None:
@@ -204,66 +204,151 @@ class MappedMemory(LinearMemory):
             self.size = size
         return True
 
-    def commit(self) -> None:
-        size = self.size
-        if not self.base or not size:
-            return
-        if size > self._shared_size:
-            self._share(size)
-        base, shared, move = self.base, self._shared, ctypes.memmove
-        pages = 0
-        for start, end in self._arena.scanner.private_regions(base, size):
-            move(shared + (start - base), start, end - start)
-            pages += (end - start) >> 12
-        if pages or size != self.committed_size:
-            self.changed = True
-        self.committed_size = size
-        # Private pages stay: the next message will likely write them again. A set that has
-        # grown far beyond that is dropped, as every commit copies all of it.
-        if self._hot is None:
-            self._hot = pages
-            return
-        self._scans += 1
-        if pages > 2 * self._hot + 16 or self._scans >= _SCANS_BEFORE_DROP:
-            self._libc.madvise(base, size, MADV_DONTNEED)
-            self._hot = None
-            self._scans = 0
+    def _drop_changes(self) -> None:
+        self._libc.madvise(self.base, self.size, MADV_DONTNEED)
 
     def rollback(self) -> bool:
         size = self.size
         if not self.base or not size:
             return True
-        base, shared, move = self.base, self._shared, ctypes.memmove
-        regions = self._arena.scanner.private_regions(base, size)
         if size != self.committed_size:
             return False
-        if self._shared_size < size or len(regions) > _ROLLBACK_REGIONS:
-            self._libc.madvise(base, size, MADV_DONTNEED)
-            self._hot = None
-        else:
+        base, move = self.base, ctypes.memmove
+        regions = self._arena.scanner.private_regions(base, size)
+        if len(regions) > _ROLLBACK_REGIONS:
+            self._drop_changes()
+        elif regions:
+            shared = self.image_address(size)
             for start, end in regions:
                 move(start, shared + (start - base), end - start)
         return True
 
+
+class MappedMemory(MappedView):
+    """See the module's docstring."""
+
+    def __init__(self, arena: Arena, maximum: int) -> None:
+        super().__init__(maximum)
+        self._arena = arena
+        self._libc = arena.libc
+        self._offset = arena.allocate()
+        self._shared = 0
+        self._shared_size = 0
+        self._hot: int | None = None
+        self._scans = 0
+        self._closed = False
+        self._borrowers = 0
+
+    def snapshot(self) -> Snapshot:
+        if not self._arena.keeps:
+            return CopiedSnapshot(self._libc, self)
+        self._borrowers += 1
+        return MappedSnapshot(self._arena, self, self._offset)
+
+    def image_address(self, size: int) -> int:
+        if size <= self._shared_size:
+            return self._shared
+        size = -(-size // _IMAGE_STEP) * _IMAGE_STEP
+        if self._shared:
+            self._libc.munmap(self._shared, self._shared_size)
+            self._shared = 0
+        self._shared = self._libc.mmap(
+            None, size, PROT_READ_WRITE, MAP_SHARED | MAP_NORESERVE, self._arena.fd, self._offset
+        )
+        self._shared_size = size
+        return self._shared
+
+    def map_view(self, reserved: int, guard: int) -> int:
+        self._hot = None
+        return super().map_view(reserved, guard)
+
+    def commit(self) -> None:
+        size = self.size
+        if not self.base or not size:
+            return
+        base, shared, move = self.base, self.image_address(size), ctypes.memmove
+        regions = self._arena.scanner.private_regions(base, size)
+        for snapshot in self.snapshots:
+            for start, end in regions:
+                snapshot.keep(start - base, end - base)
+        pages = 0
+        for start, end in regions:
+            move(shared + (start - base), start, end - start)
+            pages += (end - start) >> 12
+        if pages or size != self.committed_size:
+            self.changed = True
+            self.generation += 1
+        self.committed_size = size
+        if self._hot is None:
+            self._hot = pages
+            return
+        self._scans += 1
+        # Pages that stay private are scanned and copied each time: forget them now and then.
+        if pages > 2 * self._hot + 16 or self._scans >= _SCANS_BEFORE_DROP:
+            self._drop_changes()
+
+    def _drop_changes(self) -> None:
+        super()._drop_changes()
+        self._hot = None
+        self._scans = 0
+
     def write_image(self, offset: int, data: bytes) -> None:
-        self._share(offset + len(data))
-        ctypes.memmove(self._shared + offset, data, len(data))
+        ctypes.memmove(self.image_address(offset + len(data)) + offset, data, len(data))
         self.changed = True
+        self.generation += 1
 
     def read_image(self, offset: int, length: int) -> bytes:
-        self._share(offset + length)
-        return ctypes.string_at(self._shared + offset, length)
+        return ctypes.string_at(self.image_address(offset + length) + offset, length)
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
+        self.generation += 1
         self.unmap_view()
         if self._shared:
             self._libc.munmap(self._shared, self._shared_size)
             self._shared = 0
             self._shared_size = 0
-        self._arena.release(self._offset)
+        self._release_window()
+
+    def give_back(self) -> None:
+        """A snapshot is closed."""
+        self._borrowers -= 1
+        self._release_window()
+
+    def _release_window(self) -> None:
+        if self._closed and not self._borrowers:
+            self._arena.release(self._offset)
+
+
+class MappedSnapshot(MappedView, Snapshot):
+    """A second private mapping; pages that the owner is about to change are made private first."""
+
+    _owner: MappedMemory
+
+    def __init__(self, arena: Arena, owner: MappedMemory, offset: int) -> None:
+        super().__init__(owner)
+        self._arena = arena
+        self._libc = arena.libc
+        self._offset = offset
+        self._closed = False
+
+    def _refresh(self) -> None:
+        self._drop_changes()
+
+    def keep(self, start: int, end: int) -> None:
+        end = min(end, self.size)
+        if self.base and start < end:
+            self._arena.make_private(self.base + start, end - start)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._owner.snapshots.discard(self)
+        self.unmap_view()
+        self._owner.give_back()
 
 
 class MemoryFactory:

@@ -1,0 +1,146 @@
+"""Runs of canister code within rounds, and how a long one is put beside the rounds.
+
+The thread that leads a round holds the lock of the state, except while canister code (or a
+compiler) runs: a *run* touches nothing but what belongs to one canister. When a run takes long, it
+is put beside: another thread takes the lead of the round, and the run's own thread waits at its
+end until a later round resumes it. It then leads that round, applies the effects of the run and
+goes on with what comes next.
+
+Rejected: a stack that is switched (fibers), which the interpreter does not allow to move between
+threads; a thread per canister, because handing over each small message costs more than running it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from dcanary.replica.state.records import Answer, Request, Response
+
+Message = Request | Response | Answer
+
+
+class Abandoned(BaseException):
+    """The engine is closed while a run waits to be resumed."""
+
+
+class Run:
+    """One run. `key` is the canister, or names another thing of which one can run at a time."""
+
+    __slots__ = ("begun", "claim", "done", "finished", "key", "number", "resume")
+
+    def __init__(self, key: bytes, number: int) -> None:
+        self.key = key
+        self.number = number
+        self.begun = time.monotonic()
+        self.claim = [None]
+        """Who takes the only item decides: the run that ends, or who puts it beside."""
+        self.finished = False
+
+    def take_claim(self) -> bool:
+        try:
+            self.claim.pop()
+        except IndexError:
+            return False
+        return True
+
+    def put_beside(self) -> None:
+        """Prepare to be waited for and resumed."""
+        self.done = threading.Event()
+        self.resume = threading.Event()
+
+
+class Runs:
+    """The runs of one subnet. `lock` guards the state; `begin` and `end` are called with it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.current: Run | None = None
+        """The run of the thread that leads the round, if it is in one."""
+        self.beside: dict[bytes, Run] = {}
+        """Key -> run, in the order in which they were put beside."""
+        self.waiting: dict[bytes, list[Message]] = {}
+        """Messages about canisters whose run is beside."""
+        self.lead: Callable[[], None] | None = None
+        """Starts a thread that takes the lead of the round."""
+        self.number = 0
+        """Runs begun in this round."""
+        self.put_beside_now: frozenset[int] = frozenset()
+        """Numbers of runs to be put beside at once, as the log says."""
+        self._abandoned = False
+
+    def begin_round(self, put_beside_now: frozenset[int]) -> None:
+        """Begin to count runs."""
+        self.number = 0
+        self.put_beside_now = put_beside_now
+
+    def begin(self, key: bytes) -> Run:
+        """Begin a run: the lock is released."""
+        self.number += 1
+        run = Run(key, self.number)
+        if run.number in self.put_beside_now and run.take_claim():
+            self.put_beside(run)
+            assert self.lead is not None
+            self.lead()
+        else:
+            self.current = run
+        self.lock.release()
+        return run
+
+    def end(self, run: Run) -> None:
+        """End a run: returns with the lock, and, if the run was put beside, in a later round.
+
+        Raises Abandoned when there will be none.
+        """
+        if run.take_claim():
+            self.current = None
+            self.lock.acquire()
+            return
+        while not hasattr(run, "resume"):
+            time.sleep(0)  # the one who took the claim is about to set it
+        run.finished = True
+        run.done.set()
+        run.resume.wait()
+        self.lock.acquire()
+        if self._abandoned:
+            raise Abandoned
+
+    def put_beside(self, run: Run) -> None:
+        """Let a run, whose claim was taken, go on beside the rounds."""
+        run.put_beside()
+        self.current = None
+        self.beside[run.key] = run
+
+    def overdue(self, seconds: float) -> Run | None:
+        """Take the claim of the current run if it has been going on for so long."""
+        run = self.current
+        if run is None or time.monotonic() - run.begun < seconds or not run.take_claim():
+            return None
+        return run
+
+    def finished(self) -> list[bytes]:
+        """Keys of the runs that are beside and can be resumed."""
+        return [run.key for run in list(self.beside.values()) if run.finished]
+
+    def wait(self) -> None:
+        """Wait until all runs beside have finished. Called without the lock."""
+        for run in list(self.beside.values()):
+            run.done.wait()
+
+    def take(self, key: bytes) -> tuple[Run, list[Message]]:
+        """Take a run out to be resumed, with the messages that waited for it."""
+        run = self.beside.pop(key)
+        run.done.wait()
+        return run, self.waiting.pop(key, [])
+
+    def defer(self, key: bytes, message: Message) -> None:
+        """Keep a message until the run with that key is over."""
+        self.waiting.setdefault(key, []).append(message)
+
+    def abandon(self) -> None:
+        """End all threads that wait to be resumed. Called without the lock."""
+        self._abandoned = True
+        for run in list(self.beside.values()):
+            run.done.wait()
+            run.resume.set()

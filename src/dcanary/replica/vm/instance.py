@@ -1,0 +1,232 @@
+"""One instance of a module in its own store, and running its entry points."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import wasmtime
+from wasmtime import _ffi as ffi
+
+from dcanary.replica.state import limits
+from dcanary.replica.state.errors import CallError, EngineFault, ErrorCode
+from dcanary.replica.state.records import Closure
+from dcanary.replica.vm import raw
+from dcanary.replica.vm.execution import Execution
+from dcanary.replica.vm.memory.linear import LinearMemory
+from dcanary.replica.vm.runtime import Runtime
+from dcanary.replica.wasm.compiler import CompiledModule
+from dcanary.replica.wasm.config import EPOCH_SECONDS
+from dcanary.replica.wasm.rewrite import (
+    CALLBACK,
+    GET_COUNTER,
+    GET_GLOBALS,
+    MAX_RETURNED_GLOBALS,
+    RUN,
+    SET_GLOBALS,
+)
+from dcanary.replica.wasm.shape import ThinEntry
+
+Entry = str | Closure | ThinEntry
+
+_SLOT = 16
+"""Bytes of one value in an unchecked call."""
+_MAX_ARGUMENTS = 8
+_QUERY_TICKS = int(limits.QUERY_WALL_CLOCK_SECONDS / EPOCH_SECONDS) + 1
+
+
+class Instance:
+    """One wasmtime store with the module's instance in it. Used by one thread at a time."""
+
+    def __init__(self, runtime: Runtime, module: CompiledModule, memory: LinearMemory) -> None:
+        self._runtime = runtime
+        self._module = module
+        self.store = wasmtime.Store(runtime.engine)
+        self.store.set_limits(
+            memory_size=-1,
+            table_elements=limits.MAX_TABLE_ELEMENTS,
+            instances=2,
+            tables=64,
+            memories=2,
+        )
+        self._context = ctypes.cast(self.store._context(), ctypes.c_void_p).value
+        self._armed_at = 0
+        self._arm_without_limit()
+        self._functions: dict[str, tuple[int, Any]] = {}
+        self._instance = ffi.wasmtime_instance_t()
+        self._trap = ctypes.c_void_p()
+        self._trap_address = ctypes.addressof(self._trap)
+        self._counter = (ctypes.c_uint64 * 2)()
+        self._counter_address = ctypes.addressof(self._counter)
+        runtime.creator.announce(memory if module.parsed.memories else None)
+        error = raw.instantiate_pre(
+            runtime.prepared(module).ptr(),
+            self._context,
+            ctypes.byref(self._instance),
+            self._trap_address,
+        )
+        runtime.creator.announce(None)
+        if self._trap.value:
+            raw.trap_delete(self._trap.value)
+            self._trap.value = None
+            raise CallError(ErrorCode.INVALID_WASM, "The module traps while it is instantiated.")
+        if error:
+            text = " ".join(raw.take_error(error).split())
+            raise CallError(ErrorCode.INVALID_WASM, f"The module cannot be instantiated: {text}")
+        count = len(module.parsed.mutable_globals())
+        self._global_count = count
+        self._returns_globals = count <= MAX_RETURNED_GLOBALS
+        self._values = (ctypes.c_uint64 * (2 * max(1 + count, _MAX_ARGUMENTS)))()
+        self._values_address = ctypes.addressof(self._values)
+        self._globals_size = _SLOT * count
+        self.left = 0
+        """Instructions left after the last run; negative when the limit was passed."""
+        self._known: bytes | None = b"" if count == 0 else None
+        """Values of the globals, where the host knows them."""
+
+    def _function(self, name: str) -> tuple[int, Any]:
+        """Return address and structure of an exported function. Raises EngineFault."""
+        found = self._functions.get(name)
+        if found is not None:
+            return found
+        item: Any = ffi.wasmtime_extern_t()
+        encoded = name.encode()
+        if not (
+            raw.export_get(
+                self._context, ctypes.byref(self._instance), encoded, len(encoded),
+                ctypes.byref(item),
+            )
+            and item.kind == ffi.WASMTIME_EXTERN_FUNC.value
+        ):  # fmt: skip
+            raise EngineFault(f"the compiled module has no function {name}")
+        structure = ffi.wasmtime_func_t.from_buffer_copy(item.of.func)
+        found = self._functions[name] = (ctypes.addressof(structure), structure)
+        return found
+
+    def _call(self, name: str, values: int, count: int) -> str | None:
+        """Call an export with values at an address. Returns why it trapped, or None."""
+        error = raw.call_unchecked(
+            self._context, self._function(name)[0], values, count, self._trap_address
+        )
+        trap = self._trap.value
+        if not error and not trap:
+            return None
+        if trap:
+            self._trap.value = None
+            code = ctypes.c_uint8(255)
+            raw.trap_code(trap, ctypes.addressof(code))
+            raw.trap_delete(trap)
+            return raw.TRAP_TEXTS.get(code.value, f"trap {code.value}")
+        return raw.take_error(error)
+
+    def _help(self, name: str, values: int, count: int) -> None:
+        """Call one of the rewriter's own functions, which cannot fail. Raises EngineFault."""
+        trap = self._call(name, values, count)
+        if trap is not None:
+            raise EngineFault(f"{name} failed in a canister's instance: {trap}")
+
+    # Limits --------------------------------------------------------------------------------
+
+    def _arm_without_limit(self) -> None:
+        raw.set_epoch_deadline(self._context, self._runtime.NO_LIMIT_TICKS)
+        self._armed_at = self._runtime.ticks
+
+    def execute(self, execution: Execution, entry: Entry, wall_clock: bool = False) -> str | None:
+        """Run an entry point; returns why it trapped, or None. `left` has the counter then.
+
+        With `wall_clock`, it is interrupted after the time that a query may take.
+        """
+        runtime = self._runtime
+        # The deadline comes first: no call into the store works while an old one has passed.
+        if wall_clock:
+            raw.set_epoch_deadline(self._context, _QUERY_TICKS)
+        elif runtime.ticks - self._armed_at > runtime.REARM_TICKS:
+            self._arm_without_limit()
+        values = self._values
+        values[0] = execution.limit
+        count = 1
+        if isinstance(entry, str):
+            name = RUN + entry
+            thin = self._module.shape.entries.get(entry)
+            if thin is not None:
+                values[0] = execution.limit - thin.instructions
+                name = RUN + thin.export
+                for value in thin.arguments:
+                    values[2 * count] = value
+                    count += 1
+        else:
+            assert isinstance(entry, Closure)
+            name = RUN + CALLBACK
+            values[2], values[4] = entry.function, entry.environment
+            count = 3
+        self._known = b"" if self._global_count == 0 else None
+        room = max(count, 1 + self._global_count) if self._returns_globals else count
+        host = runtime.host
+        execution.instance = self
+        host.execution = execution
+        try:
+            trap = self._call(name, self._values_address, room)
+        finally:
+            host.execution = None
+            execution.instance = None
+            if wall_clock:
+                self._arm_without_limit()
+        if trap is not None:
+            self.left = self.counter()
+            return trap
+        left = values[0]
+        self.left = left - (1 << 64) if left >> 63 else left
+        if self._returns_globals and self._global_count:
+            self._known = ctypes.string_at(self._values_address + _SLOT, self._globals_size)
+        return None
+
+    # State that is not in the memory ---------------------------------------------------------
+
+    def counter(self) -> int:
+        """Instructions left; negative when the limit was passed."""
+        self._help(GET_COUNTER, self._counter_address, 1)
+        value = self._counter[0]
+        return value - (1 << 64) if value >> 63 else value
+
+    def globals(self) -> bytes:
+        """Values of all mutable globals."""
+        if self._known is None:
+            self._help(GET_GLOBALS, self._values_address, self._global_count)
+            self._known = ctypes.string_at(self._values_address, self._globals_size)
+        return self._known
+
+    def set_globals(self, values: bytes) -> None:
+        """Set all mutable globals."""
+        if values != self._known:
+            ctypes.memmove(self._values_address, values, self._globals_size)
+            self._help(SET_GLOBALS, self._values_address, self._global_count)
+            self._known = values
+
+
+def run(
+    instance: Instance, execution: Execution, entry: str | Closure, wall_clock: bool = False
+) -> int:
+    """Run one entry point; returns the instructions used. Sets `execution.error` on a trap."""
+    limit = execution.limit
+    trap = instance.execute(execution, entry, wall_clock)
+    left = instance.left
+    if trap is not None:
+        if left < 0:
+            execution.error = CallError(
+                ErrorCode.INSTRUCTION_LIMIT,
+                "Canister exceeded the limit of "
+                f"{limit} instructions for single message execution.",
+            )
+        elif execution.error is None:
+            execution.error = _trap_error(trap)
+    return min(limit - left, limit) + execution.extra_instructions
+
+
+def _trap_error(reason: str) -> CallError:
+    if reason == raw.INTERRUPTED:
+        return CallError(
+            ErrorCode.QUERY_TIME,
+            f"Canister ran for more than {limits.QUERY_WALL_CLOCK_SECONDS:g} s in a query.",
+        )
+    text = "Canister trapped: " + reason.splitlines()[0] if reason else "Canister trapped"
+    return CallError(ErrorCode.TRAPPED, text)
