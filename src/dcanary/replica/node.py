@@ -281,10 +281,10 @@ class Node:
             return None
         return self._tree.status(request_id)
 
-    def round(self) -> None:
-        """Run one round at the next nanosecond. Runs in the engine thread."""
+    def round(self, time_ns: int | None = None) -> None:
+        """Run one round at a time (None: the next nanosecond). Runs in the engine thread."""
         try:
-            self.engine.execute_round(None)
+            self.engine.execute_round(time_ns)
         except StateNotWritten:
             raise  # nothing has changed
         except Exception as error:

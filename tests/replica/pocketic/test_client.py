@@ -25,6 +25,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 OWNER = Principal(b"\x07" * 29)
+CLOCK = """
+import Prim "mo:⛔";
+persistent actor {
+  public query func seen() : async Nat64 { Prim.time() };
+  public func now() : async Nat64 { Prim.time() };
+}
+"""
+CLOCK_DID = "service : { seen : () -> (nat64) query; now : () -> (nat64) }"
 
 
 @pytest.fixture
@@ -75,6 +83,36 @@ def test_time_stands_still_until_it_is_set(pic: Any, counter: Any) -> None:
     assert abs(counter.now()[0] - (start + 10**18 + 5 * 10**9)) < 10**6
     with pytest.raises(ConnectionError, match="SettingTimeIntoPast"):
         pic.set_time(start)
+
+
+def test_a_time_that_is_set_takes_effect_with_the_next_round(pic: Any) -> None:
+    """As the PocketIC server's own test of time has it."""
+    watch = pic.create_and_install_canister_with_candid(CLOCK_DID, compile_motoko(CLOCK))
+
+    def query_time() -> int:
+        seen: int = watch.seen()[0]
+        return seen
+
+    def clock() -> int:
+        now: int = pic.get_time()["nanos_since_epoch"]
+        return now
+
+    before = query_time()
+    moment = clock() + 10**18
+    pic.set_time(moment)
+    assert (clock(), query_time()) == (moment, before)
+    pic.tick()
+    assert (clock(), query_time()) == (moment, moment)
+    pic.tick()
+    assert (clock(), query_time()) == (moment + 1, moment + 1)
+    later = moment + 10**18
+    pic._instance_post("update/set_certified_time", {"nanos_since_epoch": later})
+    assert (clock(), query_time()) == (later, later)
+    pic.tick()
+    assert (clock(), query_time()) == (later + 1, later + 1)
+    pic.advance_time(420 * 10**9)
+    assert (clock(), query_time()) == (later + 1 + 420 * 10**9, later + 1)
+    assert watch.now()[0] == later + 1 + 420 * 10**9
 
 
 def test_cycles_are_added_and_read(pic: Any) -> None:

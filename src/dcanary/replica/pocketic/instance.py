@@ -67,6 +67,8 @@ class Instance:
         self.node = Node(engine, self.keys, live=False, subnet_type=config.subnet_type)
         self.app: ASGIApp = create_app(self.node, version)
         self._outcalls: Outcalls | None = None
+        self._clock = engine.now()
+        """What `set_time` set; it takes effect with the next round."""
         self._reads: dict[str, Callable[[Body], object]] = {
             "get_cycles": self._get_cycles,
             "get_controllers": self._get_controllers,
@@ -81,7 +83,7 @@ class Instance:
             "await_ingress_message": self._await,
             "tick": self._tick,
             "set_time": self._set_time,
-            "set_certified_time": self._set_time,
+            "set_certified_time": self._set_certified_time,
             "add_cycles": self._add_cycles,
             "set_stable_memory": self._set_stable_memory,
             "mock_canister_http": self._mock_http,
@@ -94,7 +96,7 @@ class Instance:
     def get(self, name: str) -> object:
         """GET read/<name>."""
         if name == "get_time":
-            return {"nanos_since_epoch": self.node.now()}
+            return {"nanos_since_epoch": self.now()}
         if name == "topology":
             return self.topology()
         if name == "get_canister_http":
@@ -109,6 +111,10 @@ class Instance:
             raise unsupported(f"POST {room}/{name}")
         return operation(body)
 
+    def now(self) -> int:
+        """The instance's clock. Queries and certificates show the time of the last round."""
+        return max(self._clock, self.node.now())
+
     def topology(self) -> dict[str, object]:
         """The instance's one subnet."""
         return topology(self.node, self.config.kind)
@@ -117,7 +123,7 @@ class Instance:
         """Follow the wall clock and perform outcalls. Raises ApiError (400) when it does."""
         if self._outcalls is not None:
             raise bad("auto progress mode has already been enabled")
-        now = time.time_ns()
+        now = max(time.time_ns(), self._clock)
 
         def forward() -> None:
             if now > self.node.engine.now():
@@ -216,7 +222,7 @@ class Instance:
 
     def _submit(self, body: Body) -> object:
         sender, canister_id, method, arg = self._call(body)
-        expiry = self.node.now() + MAX_INGRESS_TTL_NS
+        expiry = self.now() + MAX_INGRESS_TTL_NS
         content: dict[object, object] = {
             "request_type": "call",
             "sender": sender,
@@ -243,7 +249,7 @@ class Instance:
             outcome = self._outcome(message_id)
             if outcome is not None:
                 return outcome
-            self.node.job(self.node.round).result()
+            self._round()
         outcome = self._outcome(message_id)
         if outcome is None:
             raise bad(f"the message was not answered within {MAX_AWAIT_ROUNDS} rounds")
@@ -252,21 +258,42 @@ class Instance:
     def _tick(self, body: Body) -> object:
         if body.get("blockmakers"):
             raise unsupported("blockmakers in tick")
-        self.node.job(self.node.round).result()
+        self._round()
         return None
 
+    def _round(self) -> None:
+        """A round at the time that was set, if that is still to come; else 1 ns after the last."""
+
+        def run() -> None:
+            ahead = self._clock > self.node.engine.now()
+            self.node.round(self._clock if ahead else None)
+
+        self.node.job(run).result()
+
     def _set_time(self, body: Body) -> object:
-        time_ns = natural(body, "nanos_since_epoch")
+        self._clock = self._not_past(body)
+        return None
+
+    def _set_certified_time(self, body: Body) -> object:
+        """Also queries and certificates show this time, without a round."""
+        time_ns = self._not_past(body)
 
         def change() -> None:
             self.node.engine.set_time(time_ns)
             self.node.changed()
 
-        try:
-            self.node.job(change).result()
-        except ValueError as error:
-            raise bad(f"SettingTimeIntoPast: {error}") from error
+        self.node.job(change).result()
+        self._clock = time_ns
         return None
+
+    def _not_past(self, body: Body) -> int:
+        time_ns = natural(body, "nanos_since_epoch")
+        if time_ns < self.now():
+            raise bad(
+                f"SettingTimeIntoPast: time cannot go back from {self.now()} to {time_ns} "
+                "(nanoseconds since 1970)"
+            )
+        return time_ns
 
     def _add_cycles(self, body: Body) -> object:
         canister_id, amount = self._known(body), natural(body, "amount")
