@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from dcanary.client.system import CANISTERS
@@ -38,7 +40,14 @@ def test_icp_deploys_and_dcanary_connects(tmp_path: Path) -> None:
         icp.write_project((tree / "icp.yaml").read_text(), running)
         icp.new_owner()
         assert "healthy" in icp.run("network", "ping", ENVIRONMENT)
-        icp.on("deploy", seconds=600)
+        said = icp.on("deploy", seconds=600)
+        printed = re.findall(r"http://(\S+)/\?id=(\S+)", said)
+        assert len(printed) == len(CANISTERS) - 1  # webhook serves HTTP itself
+        for host, canister in printed:
+            page = httpx.get(f"{running.url}/?id={canister}", headers={"host": host})
+            assert (page.status_code, "Candid" in page.text) == (200, True)
+            found = httpx.get(f"{running.url}/_/candid/interface?id={canister}").json()
+            assert "health" in [method["name"] for method in found["methods"]]
         ids = json.loads((tree / ".icp/data/mappings" / f"{ENVIRONMENT}.ids.json").read_text())
 
         refused = dcanary(tree, "system", "connect")
