@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.output import Output
-from dcanary.client.errors import ConfigError
 
 if TYPE_CHECKING:  # What signs and calls takes long to import: only commands that do pay for it.
     from dcanary.client.identity import Anonymous, Identity
@@ -98,10 +97,3 @@ def default_home() -> Path:
 
 
 pass_context = click.make_pass_decorator(Context)
-
-
-def require_directory(path: Path, what: str) -> Path:
-    """Raises ConfigError when there is no such folder."""
-    if not path.is_dir():
-        raise ConfigError(f"{what}: there is no folder {path}")
-    return path

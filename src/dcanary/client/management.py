@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 from dcanary.candid import Interface, parse_interface
 from dcanary.client import principal
@@ -60,6 +60,22 @@ def interface() -> Interface:
     if _interface is None:
         _interface = parse_interface(INTERFACE_TEXT)
     return _interface
+
+
+class Controllers(TypedDict):
+    """The part of a canister's settings that DCanary reads."""
+
+    controllers: list[str]
+
+
+class CanisterStatus(TypedDict):
+    """State, module and resources of a canister. `status` is running, stopping or stopped."""
+
+    status: dict[str, None]
+    module_hash: bytes | None
+    cycles: int
+    memory_size: int
+    settings: Controllers
 
 
 class Management:
@@ -136,11 +152,12 @@ class Management:
         self._call("clear_chunk_store", {"canister_id": canister}, raw)
         return digest
 
-    def status(self, canister: str) -> dict[str, Any]:
-        reply = self._call(
+    def status(self, canister: str) -> CanisterStatus:
+        """What a controller may know of a canister."""
+        reply: CanisterStatus = self._call(
             "canister_status", {"canister_id": canister}, principal.from_text(canister)
         )
-        return dict(reply)
+        return reply
 
     def start(self, canister: str) -> None:
         self._call("start_canister", {"canister_id": canister}, principal.from_text(canister))
