@@ -18,6 +18,11 @@ from dcanary.testing import dishonest
 KINDS = {
     "tampering": dishonest.TamperingExecutor,
     "uncommitting": dishonest.UncommittingExecutor,
+    "holding": dishonest.HoldingExecutor,
+    "lease-burning": dishonest.LeaseBurningExecutor,
+    "offer-lying": dishonest.OfferLyingExecutor,
+    "slow": dishonest.SlowExecutor,
+    "equivocating": dishonest.EquivocatingExecutor,
     "unrevealing": dishonest.UnrevealingExecutor,
     "lying": dishonest.LyingExecutor,
 }

@@ -171,3 +171,12 @@ def test_a_tree_with_a_path_into_git_is_refused(tmp_path: Path) -> None:
     git(folder, "update-ref", "refs/heads/main", sha)
     with pytest.raises(SourceError):
         run(folder, sha)
+
+
+def test_a_machine_without_git_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = make_repository(tmp_path / "repository", FILES)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SourceUnable, match=r"^git is not installed: run `apt-get install -y git`"):
+        run(tmp_path / "repository", sha)

@@ -54,7 +54,7 @@ class Executor(Voter):
         self._next_offer = 0.0
         self._slots: list[Slot] = []
         self._news, self._stopping = threading.Event(), threading.Event()
-        self._storms = 0
+        self._storms, self._told = 0, ""
         self._next_lease = 0.0
         self._interrupted = self._state.noted_leases()
 
@@ -86,8 +86,10 @@ class Executor(Voter):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self.stop())
         pause = self._config.poll_seconds
-        while not self._stopping.is_set():
+        while True:
             self._news.clear()
+            if self._stopping.is_set():
+                break
             try:
                 busy = self._turn()
                 pause = self._config.poll_seconds
@@ -107,7 +109,8 @@ class Executor(Voter):
 
         Raises ClientError (or a kind of it) when the chain does not answer as it should.
         """
-        busy = self._tend_all()
+        self._prepare_turn()
+        busy = self.tend()
         if self._stopping.is_set():
             return busy
         slot = self._lease()
@@ -151,7 +154,13 @@ class Executor(Voter):
     def _turn(self) -> bool:
         """One turn of the loop; whether something was done."""
         busy = self._settle_slots()
-        busy = self._tend_all() or busy
+        self._prepare_turn()
+        try:
+            busy = self.tend() or busy
+        except ClientError as error:
+            # A canister that refuses to hear of one job, or is being upgraded, is no reason to
+            # take no other work; a network that is away is noticed by the next call.
+            self._tell(str(error))
         if len(self._slots) < self._config.slots and time.monotonic() >= self._next_lease:
             slot = self._lease()
             if slot is not None:
@@ -185,13 +194,18 @@ class Executor(Voter):
             busy = True
         return busy
 
-    def _tend_all(self) -> bool:
-        """Everything that is due and needs no slot."""
+    def _prepare_turn(self) -> None:
+        """Everything that must be done before work can be taken."""
         if not self._runtimes:
             self.prepare()
         self._announce()
         self._give_back_interrupted()
-        return self.tend()
+
+    def _tell(self, line: str) -> None:
+        # Once, not in every turn.
+        if line != self._told:
+            self._told = line
+            self._config.report(line)
 
     def _leave(self) -> None:
         """End all slots; what was being built is given back."""
@@ -217,7 +231,7 @@ class Executor(Voter):
     def _announce(self) -> None:
         if time.monotonic() < self._next_offer:
             return
-        offer = make_offer(self._config, self._runtimes)
+        offer = self.offer()
         try:
             self._chain.announce_offer(offer)
         except RefusedError as error:
@@ -264,10 +278,10 @@ class Executor(Voter):
             upload = work["Upload"]
             return UploadSlot(self._chain, upload, self._state, self._config, self._news.set)
         build = work["Build"]
-        assert self._offer is not None
-        why = unfit(build["stage"], self._offer, files_in_memory=not self._unsandboxed)
-        if why is not None:
-            self._give_back(build["job"], build["attempt"], why, "Unable")
+        refusal = self.refusal(build)
+        if refusal is not None:
+            cause, why = refusal
+            self._give_back(build["job"], build["attempt"], why, cause)
             return None
         runtime = self._runtimes[next(iter(build["stage"]["runtime"])).lower()]
         self._config.report(f"{build['job']}: building {build['source']['sha'][:12]}")
@@ -279,6 +293,21 @@ class Executor(Voter):
             self._give_back(build["job"], build["attempt"], said, cause)
             return None
         return BuildSlot(self._chain, build, runtime, self._config, folder, self._news.set)
+
+    def offer(self) -> ExecutorOffer:
+        """What is announced."""
+        return make_offer(self._config, self._runtimes)
+
+    def refusal(self, work: BuildWork) -> tuple[Cause, str] | None:
+        """Why a leased job is given back before anything is done for it; None to perform it."""
+        fits = make_offer(self._config, self._runtimes)
+        why = unfit(work["stage"], fits, files_in_memory=not self._unsandboxed)
+        return None if why is None else ("Unable", why)
+
+    def weather_pause(self) -> float:
+        """Seconds for which nothing is leased after so many storms in a row as there were."""
+        longest = min(_LONGEST_WEATHER_SECONDS, 0.5 * (1 << min(self._storms, 10)))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
     def _holds(self) -> list[str]:
         held = [each.job for each in self._state.held() if each.phase in ("revealed", "agreed")]
@@ -329,9 +358,7 @@ class Executor(Voter):
             # The canister keeps this job from us for a while; this keeps us from taking the next
             # one into the same storm.
             self._storms += 1
-            longest = min(_LONGEST_WEATHER_SECONDS, 0.5 * 2**self._storms)
-            pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-            self._next_lease = time.monotonic() + pause
+            self._next_lease = time.monotonic() + self.weather_pause()
         try:
             self._chain.release_work(
                 {

@@ -1,10 +1,15 @@
 """Executors that break the rules, to show that verification holds against them."""
 
+import contextlib
 import hashlib
+import time
 from dataclasses import replace
 from pathlib import Path
 
+from dcanary.client.errors import RefusedError
+from dcanary.client.types.build_executor import BuildWork, ExecutorOffer, Runtime
 from dcanary.client.types.verification import RevealInput
+from dcanary.executor.causes import Cause
 from dcanary.executor.executor import Executor
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.state import HeldJob
@@ -29,10 +34,72 @@ class TamperingExecutor(Executor):
 
 
 class UncommittingExecutor(Executor):
-    """Takes work and never commits."""
+    """Takes work, builds it and is never heard of again."""
 
     def send_commitment(self, held: HeldJob) -> None:
-        """Say nothing, ever."""
+        """Forget what was built, and with it the lease."""
+        self._state.forget(held.job)
+
+
+class HoldingExecutor(Executor):
+    """Takes work, builds it, and keeps the lease by heartbeats for as long as it is let."""
+
+    def send_commitment(self, held: HeldJob) -> None:
+        """Say nothing, ever: the lease is kept until the commitment is sent."""
+
+
+class LeaseBurningExecutor(Executor):
+    """Takes work and gives it back at once, again and again."""
+
+    def refusal(self, work: BuildWork) -> tuple[Cause, str] | None:
+        """A reason that costs the run nothing when an honest executor gives it."""
+        return "Weather", "burnt"
+
+    def weather_pause(self) -> float:
+        """None, unlike an honest executor."""
+        return 0.0
+
+
+class OfferLyingExecutor(Executor):
+    """Offers what it has not, and so is handed what it cannot do."""
+
+    def offer(self) -> ExecutorOffer:
+        """All runtimes, the network, and more memory than there is."""
+        honest = super().offer()
+        runtimes: list[Runtime] = [{"Shell": None}, {"Python": None}, {"Motoko": None}]
+        return {**honest, "runtimes": runtimes, "memory_bytes": 1 << 50, "network": True}
+
+
+class SlowExecutor(Executor):
+    """Waits before it commits, with its lease kept by heartbeats."""
+
+    DELAY_SECONDS = 30.0
+
+    def files_to_attest(
+        self, files: tuple[ManifestFile, ...], folder: Path
+    ) -> tuple[ManifestFile, ...]:
+        """The built files, after the delay."""
+        time.sleep(self.DELAY_SECONDS)
+        return files
+
+
+class EquivocatingExecutor(Executor):
+    """Commits to two answers about one job."""
+
+    def send_commitment(self, held: HeldJob) -> None:
+        """Commit to a failure first, then to what was built."""
+        failed = replace(held.attestation, reason="command", files=())
+        with contextlib.suppress(RefusedError):
+            self._chain.submit_commitment(
+                {
+                    "job": held.job,
+                    "attempt": held.attempt,
+                    "commitment": failed.commitment(),
+                    "wall_ns": held.wall_ns,
+                    "peak_memory_bytes": held.peak_memory_bytes,
+                }
+            )
+        super().send_commitment(held)
 
 
 class UnrevealingExecutor(Executor):

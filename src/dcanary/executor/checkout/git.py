@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -104,6 +105,11 @@ class Git:
     """Runs git on one bare repository in the folder `name` below a home. `url` is where from."""
 
     def __init__(self, home: GitHome, name: str, url: str) -> None:
+        for program, package in (("git", "git"), ("prlimit", "util-linux")):
+            if shutil.which(program) is None:
+                raise SourceUnable(
+                    f"{program} is not installed: run `apt-get install -y {package}` as root"
+                )
         self.home, self.url = home, url
         self.folder = home.folder / name
         self.folder.mkdir(parents=True)
@@ -171,7 +177,7 @@ class Git:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise SourceUnable(f"git does not start: {error.strerror}; install git") from error
+                raise SourceUnavailable(f"git does not start: {error.strerror}") from error
         assert process.stdout is not None
         try:
             yield self._pieces(process, arguments[0], err)
