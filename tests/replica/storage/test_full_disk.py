@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +14,12 @@ from typing import Any
 import pytest
 
 from dcanary.replica.api import Reject, Reply, StateNotWritten
+from dcanary.replica.certification.keys import SubnetKeys
 from dcanary.replica.engine.management import types
+from dcanary.replica.node import Node
+from dcanary.replica.opening import open_engine
 from dcanary.replica.storage import check
+from tests.replica.helpers.subnet import Harness
 from tests.replica.storage.persistence_child import digest
 from tests.replica.storage.test_persistence import COUNTING
 
@@ -131,3 +137,25 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
 
 def check_number(folder: Path) -> int:
     return max(int(path.name) for path in (folder / "checkpoints").iterdir())
+
+
+def test_a_live_node_waits_for_room_and_then_goes_on(
+    tmp_path: Path, cache_dir: Path, wat: Callable[[str], bytes]
+) -> None:
+    folder = tmp_path / "state"
+    # The node goes on at the present time; messages of the past would have expired.
+    net = Harness(open_engine(folder, cache_dir=cache_dir, start_time_ns=time.time_ns()))
+    canister = net.deploy(wat(COUNTING))
+    before = log_size(folder)
+    net.submit(canister, "inc")
+    with files_of_at_most(2 * log_size(folder) - before):
+        waiting = net.submit(canister, "inc")
+        assert isinstance(waiting, bytes), "there is room for the message, but for no round"
+        node = Node(net.engine, SubnetKeys(b"k" * 32), live=True, subnet_type="application")
+        assert asyncio.run(node.wait(waiting, 2.5)) is None
+        assert node.failure is None
+    answered = asyncio.run(node.wait(waiting, 60))
+    assert answered is not None
+    assert isinstance(answered.result, Reply)
+    node.stop()
+    assert check(folder).damage == []
