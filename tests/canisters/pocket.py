@@ -113,12 +113,12 @@ class PocketCanister:
     def update(self, method: str, *args: Any, caller: PrincipalLike) -> Any:
         """Raises ValueError when the call is rejected."""
         self._pocket._be(caller)
-        data = self._twin._encode(method, args)
+        data = self._twin.encode_arguments(method, args)
         answer = self._pocket.pic.update_call(self._canister, method, data)
-        return self._twin._decode(method, bytes(answer))
+        return self._twin.decode_result(method, bytes(answer))
 
     def query(self, method: str, *args: Any) -> Any:
         self._pocket._be(ANONYMOUS)
-        data = self._twin._encode(method, args)
+        data = self._twin.encode_arguments(method, args)
         answer = self._pocket.pic.query_call(self._canister, method, data)
-        return self._twin._decode(method, bytes(answer))
+        return self._twin.decode_result(method, bytes(answer))

@@ -167,7 +167,7 @@ def test_no_reply_error_trap_or_log_holds_a_webhook_secret(
         }
         note(lambda r=request: webhook.http_update(r))
     note(lambda: webhook.submit_raw("rotate_secret", b"DIDL\0\2\x71\x71" + newest).result())
-    arg = webhook._encode("rotate_secret", ["demo", newest])
+    arg = webhook.encode_arguments("rotate_secret", ["demo", newest])
     for cut in (arg[:-3], arg + b"\0", arg.replace(b"DIDL", b"DIDM")):
         note(lambda c=cut: webhook.submit_raw("rotate_secret", c, caller=OWNER).result())
     system.settle()

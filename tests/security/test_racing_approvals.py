@@ -120,8 +120,8 @@ class Race:
             pending.append(self.submit(number))
             for _ in range(steps):
                 if not self.network.step():
-                    self.verification._fire_timer()
-                    self.deployment._fire_timer()
+                    self.verification.fire_timer()
+                    self.deployment.fire_timer()
         for each in pending:
             assert "Approved" in ok(each.result())["state"]
         self.network.advance(3_600)

@@ -317,9 +317,9 @@ def test_a_cancelled_run_has_no_question_that_could_still_be_approved(
     finishing = canister.submit("finish_upload", *place.values(), caller=EXECUTORS[0])
     for _ in range(steps):
         if not system.network.step():
-            canister._fire_timer()
+            canister.fire_timer()
     cancelling = canister.submit("cancel_run", "run-1", caller=OWNER)
-    system.network._queue.rotate(1)
+    system.network.messages.rotate(1)
     cancelled = cancelling.result()
     finishing.result()
     system.network.advance(130)

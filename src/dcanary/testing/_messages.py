@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from dcanary.testing._heap import HeapSnapshot
 from dcanary.testing._principals import Principal
-
-if TYPE_CHECKING:
-    from dcanary.testing._native_canister import NativeCanister
-    from dcanary.testing._native_network import NativeNetwork
+from dcanary.testing._system import Execution, OutgoingCall
 
 MANAGEMENT = b""
 
@@ -31,6 +29,67 @@ class CanisterTrap(CanisterReject):
         super().__init__(5, message)
 
 
+class Canister(Protocol):
+    """A canister, as messages go to and from it."""
+
+    id: Principal
+    cycles: int
+    exports: dict[str, int]
+
+    def encode(self, annotation: Any, value: Any) -> bytes: ...
+
+    def decode(self, annotation: Any, data: bytes) -> Any: ...
+
+    def decode_result(self, method: str, data: bytes) -> Any: ...
+
+    def _management_types(self, method: str, arg: bytes) -> tuple[tuple[Any, ...] | None, Any]: ...
+
+    def _put_back(self, heap: HeapSnapshot, saved: Any) -> None: ...
+
+    def _execute(
+        self,
+        execution: Execution,
+        export: str,
+        context: Context,
+        queue: deque[Message],
+        session: QuerySession | None,
+    ) -> None: ...
+
+    def _resume(
+        self,
+        execution: Execution,
+        token: int,
+        context: Context,
+        queue: deque[Message],
+        session: QuerySession | None,
+    ) -> None: ...
+
+
+class Network(Protocol):
+    """What carries messages between canisters."""
+
+    time_ns: int
+    messages: deque[Message]
+
+    def step(self) -> bool: ...
+
+    def _process(
+        self, message: Message, queue: deque[Message], session: QuerySession | None
+    ) -> None: ...
+
+    def _send(
+        self,
+        context: Context,
+        call: OutgoingCall,
+        queue: deque[Message],
+        session: QuerySession | None,
+    ) -> None: ...
+
+    def _answer(
+        self, context: Context, outcome: bytes | CanisterReject, queue: deque[Message]
+    ) -> None: ...
+
+
 @dataclass
 class ManagementCall:
     """A call of a canister to the management canister, as a handler gets it."""
@@ -42,7 +101,7 @@ class ManagementCall:
     args: tuple[Any, ...] | None
     """The argument decoded, for methods that `kybra.canisters.management` describes."""
     cycles: int
-    canister: NativeCanister
+    canister: Canister
     """The calling canister; its `decode` and `encode` read and write by its own types."""
 
 
@@ -50,7 +109,7 @@ class ManagementCall:
 class Context:
     """A call that waits for its answer."""
 
-    canister: NativeCanister
+    canister: Canister
     kind: str
     method: str
     caller: bytes
@@ -89,31 +148,36 @@ Message = Request | Response
 class QuerySession:
     """Canisters that a query touched, with what to put back when it is over."""
 
-    saved: dict[int, tuple[NativeCanister, HeapSnapshot, Any]] = field(default_factory=dict)
+    saved: dict[int, tuple[Canister, HeapSnapshot, Any]] = field(default_factory=dict)
 
 
 class Pending:
     """An update that was submitted; `network.step()` or `network.run()` make it go on."""
 
-    def __init__(self, network: NativeNetwork, context: Context) -> None:
+    def __init__(self, network: Network, context: Context) -> None:
         self._network = network
         self._context = context
 
     @property
+    def outcome(self) -> bytes | CanisterReject | None:
+        """The answer: Candid bytes or a reject; None while it is not there."""
+        return self._context.outcome
+
+    @property
     def done(self) -> bool:
         """Whether the answer is there."""
-        return self._context.outcome is not None
+        return self.outcome is not None
 
     def result(self) -> Any:
         """Run the network until the answer is there; raises CanisterReject or CanisterTrap."""
         while not self.done and self._network.step():
             pass
-        outcome = self._context.outcome
+        outcome = self.outcome
         if outcome is None:
             raise AssertionError(f"{self._context.method} waits for an answer that cannot come")
         if isinstance(outcome, CanisterReject):
             raise outcome
-        return self._context.canister._decode(self._context.method, outcome)
+        return self._context.canister.decode_result(self._context.method, outcome)
 
 
 def as_seen_by_caller(context: Context, outcome: bytes | CanisterReject) -> bytes | CanisterReject:

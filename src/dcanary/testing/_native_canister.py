@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dcanary.testing._heap import HeapSnapshot
 from dcanary.testing._isolation import IsolatedModules
@@ -18,6 +18,7 @@ from dcanary.testing._messages import (
     CanisterTrap,
     Context,
     Message,
+    Network,
     Pending,
     QuerySession,
     Request,
@@ -25,16 +26,11 @@ from dcanary.testing._messages import (
 from dcanary.testing._principals import ANONYMOUS, Principal, PrincipalLike, as_principal
 from dcanary.testing._system import Execution, StableMemory, System, TrapSignal
 
-if TYPE_CHECKING:
-    from dcanary.testing._native_network import NativeNetwork
-
 
 class NativeCanister:
     """An installed canister. Made by `NativeNetwork.install`."""
 
-    def __init__(
-        self, network: NativeNetwork, id: Principal, cycles: int, controller: Principal
-    ) -> None:
+    def __init__(self, network: Network, id: Principal, cycles: int, controller: Principal) -> None:
         self.network = network
         self.id = id
         self.cycles = cycles
@@ -68,7 +64,7 @@ class NativeCanister:
 
     def submit(self, method: str, *args: Any, caller: PrincipalLike = ANONYMOUS) -> Pending:
         """Put an update into the queue without running it, to act in the middle of a flow."""
-        return self.submit_raw(method, self._encode(method, args), caller=caller)
+        return self.submit_raw(method, self.encode_arguments(method, args), caller=caller)
 
     def submit_raw(self, method: str, arg: bytes, *, caller: PrincipalLike = ANONYMOUS) -> Pending:
         """As `submit`, with the argument as Candid bytes."""
@@ -76,12 +72,14 @@ class NativeCanister:
         sender = as_principal(caller).bytes
         self._inspect(method, arg, sender)
         context = Context(self, kind, method, sender, 0, None)
-        self.network._queue.append(Request(context, arg))
+        self.network.messages.append(Request(context, arg))
         return Pending(self.network, context)
 
     def query(self, method: str, *args: Any, caller: PrincipalLike = ANONYMOUS) -> Any:
         """Call a query or composite query; whatever it changes is undone."""
-        return self._decode(method, self.query_raw(method, self._encode(method, args), caller))
+        return self.decode_result(
+            method, self.query_raw(method, self.encode_arguments(method, args), caller)
+        )
 
     def query_raw(self, method: str, arg: bytes, caller: PrincipalLike = ANONYMOUS) -> bytes:
         """As `query`, with argument and result as Candid bytes."""
@@ -131,13 +129,13 @@ class NativeCanister:
         before = self._instance_state()
         heap, (runtime, *_) = self._snapshot()
         stable = bytes(self.stable.data)
-        source = self._main if main is None else main
+        source = self.main if main is None else main
         try:
             if "canister_pre_upgrade" in self.exports:
                 self._lifecycle("canister_pre_upgrade", Execution("pre_upgrade", sender.bytes))
             self._load(source)
             self.timer_ns = 0
-            data = self._lifecycle_arg("post_upgrade", arg)
+            data = self.lifecycle_arguments("post_upgrade", arg)
             execution = Execution("post_upgrade", sender.bytes, data)
             self._lifecycle("canister_post_upgrade", execution)
         except BaseException:
@@ -150,11 +148,13 @@ class NativeCanister:
 
     def reinstall(self, main: Path | None = None, arg: bytes | Sequence[Any] = ()) -> None:
         """Install from nothing: empty stable memory, init runs."""
-        self._load(self._main if main is None else main)
+        self._load(self.main if main is None else main)
         self.stable = StableMemory()
         self.timer_ns = 0
         self.certified_data = b""
-        execution = Execution("init", self.controllers[0].bytes, self._lifecycle_arg("init", arg))
+        execution = Execution(
+            "init", self.controllers[0].bytes, self.lifecycle_arguments("init", arg)
+        )
         self._lifecycle("canister_init", execution)
         self.version += 1
 
@@ -207,7 +207,7 @@ class NativeCanister:
             described = json.loads(entry.load(modules.main))
             runtime = importlib.import_module("kybra._runtime")
             importlib.import_module("kybra.canisters.management")
-        self._main = main
+        self.main = main
         self._system = system
         self._modules = modules
         self._entry = entry
@@ -218,7 +218,8 @@ class NativeCanister:
     def _instance_state(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "stable"}
 
-    def _lifecycle_arg(self, kind: str, arg: bytes | Sequence[Any]) -> bytes:
+    def lifecycle_arguments(self, kind: str, arg: bytes | Sequence[Any]) -> bytes:
+        """Candid bytes of the arguments of `init` or `post_upgrade`."""
         if isinstance(arg, bytes):
             return arg
         method = self._entry.lifecycle.get(kind)
@@ -237,19 +238,27 @@ class NativeCanister:
             f"IC0536: Error from Canister {self.id}: Canister has no {kinds[0]} method '{method}'",
         )
 
-    def _encode(self, method: str, args: Sequence[Any]) -> bytes:
+    def encode_arguments(self, method: str, args: Sequence[Any]) -> bytes:
+        """Candid bytes of the arguments of a method."""
         declared = self._entry.methods.get(method)
         if declared is None:
             self._kind_of(method, ("update",))
         return bytes(declared.encode_args(list(args)))
 
-    def _decode(self, method: str, data: bytes) -> Any:
+    def decode_result(self, method: str, data: bytes) -> Any:
+        """The result of a method from Candid bytes."""
         return self._entry.methods[method].decode_result(data)
 
     def _management_types(
         self, method: str, arg: bytes
     ) -> tuple[tuple[Any, ...] | None, Callable[[Any], bytes] | None]:
         """Argument and result codec of a management method, if the guest package knows it."""
+        with self._modules.active(loading=True):
+            return self._described_management_types(method, arg)
+
+    def _described_management_types(
+        self, method: str, arg: bytes
+    ) -> tuple[tuple[Any, ...] | None, Callable[[Any], bytes] | None]:
         management = self._modules.load("kybra.canisters.management")
         described = getattr(management.ManagementCanister, method, None)
         if described is None:
@@ -381,7 +390,8 @@ class NativeCanister:
             )
             self.network._answer(context, silent, queue)
 
-    def _fire_timer(self) -> None:
+    def fire_timer(self) -> None:
+        """Put the message of the global timer into the queue, whether it is due or not."""
         self.timer_ns = 0
         self._system_task("canister_global_timer", "timer")
 
@@ -392,10 +402,10 @@ class NativeCanister:
     def _system_task(self, export: str, kind: str) -> None:
         context = Context(self, kind, export, MANAGEMENT, 0, None)
         execution = Execution(kind, MANAGEMENT, can_call=True)
-        self._execute(execution, export, context, self.network._queue, None)
+        self._execute(execution, export, context, self.network.messages, None)
 
     def __repr__(self) -> str:
-        return f"NativeCanister({self._main.parent.name} {self.id})"
+        return f"NativeCanister({self.main.parent.name} {self.id})"
 
 
 def http_record(request: dict[str, Any]) -> dict[str, Any]:

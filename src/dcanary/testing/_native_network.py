@@ -9,6 +9,7 @@ from typing import Any
 
 from dcanary.testing._messages import (
     MANAGEMENT,
+    Canister,
     CanisterReject,
     Context,
     ManagementCall,
@@ -42,7 +43,8 @@ class NativeNetwork:
         self.time_ns = time_ns
         self.canisters: dict[bytes, NativeCanister] = {}
         self.management: dict[str, Callable[[ManagementCall], Any]] = {"raw_rand": self._raw_rand}
-        self._queue: deque[Message] = deque()
+        self.messages: deque[Message] = deque()
+        """Those under way, the next one first. Tests may take out, drop and reorder them."""
         self._random_calls = 0
         self._next_id = 0
 
@@ -66,7 +68,7 @@ class NativeNetwork:
             raise ValueError(f"there is already a canister {chosen}; upgrade or reinstall it")
         canister = NativeCanister(self, chosen, cycles, as_principal(caller))
         canister._load(main)
-        data = canister._lifecycle_arg("init", arg)
+        data = canister.lifecycle_arguments("init", arg)
         execution = Execution("init", as_principal(caller).bytes, data)
         canister._lifecycle("canister_init", execution)
         self.canisters[chosen.bytes] = canister
@@ -88,7 +90,7 @@ class NativeNetwork:
                 break
             canister = min(due, key=lambda each: (each.timer_ns, each.id.bytes))
             self.time_ns = max(self.time_ns, canister.timer_ns)
-            canister._fire_timer()
+            canister.fire_timer()
             self.run()
         self.time_ns = target
 
@@ -101,9 +103,9 @@ class NativeNetwork:
 
     def step(self) -> bool:
         """Process one message; False when there is none."""
-        if not self._queue:
+        if not self.messages:
             return False
-        self._process(self._queue.popleft(), self._queue, None)
+        self._process(self.messages.popleft(), self.messages, None)
         return True
 
     def run(self) -> None:
@@ -195,9 +197,7 @@ class NativeNetwork:
             f"{'query' if session is not None else 'update'} method '{call.method}'",
         )
 
-    def _manage(
-        self, canister: NativeCanister, call: OutgoingCall
-    ) -> tuple[bytes | CanisterReject, int]:
+    def _manage(self, canister: Canister, call: OutgoingCall) -> tuple[bytes | CanisterReject, int]:
         handler = self.management.get(call.method)
         if handler is None:
             return CanisterReject(

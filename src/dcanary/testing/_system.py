@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn, Protocol
 
-if TYPE_CHECKING:
-    from dcanary.testing.native import NativeCanister
+from dcanary.testing._principals import Principal
 
 PAGE = 65_536
 MAX_PAGES = 1_024
@@ -98,10 +97,34 @@ class Execution:
     calls: list[OutgoingCall] = field(default_factory=list)
 
 
+class Clock(Protocol):
+    """A network, as far as its time goes."""
+
+    time_ns: int
+
+
+class Host(Protocol):
+    """What the System API knows of the canister and changes in it."""
+
+    id: Principal
+    controllers: list[Principal]
+    cycles: int
+    stable: StableMemory
+    certified_data: bytes
+    certificate: bytes | None
+    timer_ns: int
+    version: int
+    printed: list[str]
+    seeds: list[bytes]
+
+    @property
+    def network(self) -> Clock: ...
+
+
 class System(ModuleType):
     """One canister's `_ic`."""
 
-    def __init__(self, canister: NativeCanister) -> None:
+    def __init__(self, canister: Host) -> None:
         super().__init__("_ic")
         self._canister = canister
         self._current: Execution | None = None

@@ -5,18 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dcanary.testing.native import (
-    CanisterReject,
     NativeCanister,
     NativeNetwork,
     user_principal,
 )
 from tests.canisters.deployment.doubles.management import Canister, Management
-
-if TYPE_CHECKING:
-    from dcanary.testing._system import OutgoingCall
 
 ROOT = Path(__file__).resolve().parents[3]
 DOUBLES = Path(__file__).resolve().parent / "doubles"
@@ -32,13 +28,6 @@ class LossyNetwork(NativeNetwork):
     """Upgrades a canister when asked to between two messages: it never gets its answers then."""
 
     upgrade_now: NativeCanister | None = None
-
-    def _manage(
-        self, canister: NativeCanister, call: OutgoingCall
-    ) -> tuple[bytes | CanisterReject, int]:
-        # The types of management calls are looked up among the modules of the calling canister.
-        with canister._modules.active():
-            return super()._manage(canister, call)
 
     def step(self) -> bool:
         stepped = super().step()

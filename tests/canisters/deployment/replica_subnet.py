@@ -101,14 +101,16 @@ class Subnet:
 
     def call(self, canister: bytes, method: str, *args: Any, sender: Any = OWNER) -> Any:
         twin = self.twins[canister]
-        data = self.send(canister, method, twin._encode(method, args), sender.bytes)
-        return twin._decode(method, data)
+        data = self.send(canister, method, twin.encode_arguments(method, args), sender.bytes)
+        return twin.decode_result(method, data)
 
     def query(self, canister: bytes, method: str, *args: Any) -> Any:
         twin = self.twins[canister]
-        answer = self.engine.query(OWNER.bytes, canister, method, twin._encode(method, args))
+        answer = self.engine.query(
+            OWNER.bytes, canister, method, twin.encode_arguments(method, args)
+        )
         assert isinstance(answer, Reply), answer
-        return twin._decode(method, answer.data)
+        return twin.decode_result(method, answer.data)
 
     def rounds(self, count: int = 60, seconds: int = 1) -> None:
         for _ in range(count):

@@ -109,7 +109,7 @@ def test_an_upgrade_of_deployment_after_any_call_lets_the_release_end(
             done += 1
         else:
             network.time_ns += 1
-            canary.deployment._fire_timer()
+            canary.deployment.fire_timer()
     canary.deployment.upgrade()
     canary.settle()
     check_whole(canary, canister, release)

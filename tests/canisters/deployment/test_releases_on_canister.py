@@ -194,14 +194,14 @@ def test_a_stop_that_never_answers_is_given_up_after_a_while(canary: Installatio
     network = canary.network
     while "stop_canister" not in canary.management.calls:
         if not network.step():
-            canary.deployment._fire_timer()
-    held = network._queue.pop()
+            canary.deployment.fire_timer()
+    held = network.messages.pop()
     canary.network.advance(30)
     assert canary.state(release) == {"Stopping": None}
     canary.settle(600)
     assert "did not stop within" in canary.failure(release)
     assert (canister.module, canister.state, canister.status) == (OLD, "old", "running")
-    network._queue.append(held)
+    network.messages.append(held)
     canary.settle()
     assert "did not stop within" in canary.failure(release)
     assert canary.shown()["busy"] is None
@@ -319,7 +319,7 @@ def test_orders_come_from_verification_for_known_targets_of_their_repository(
 
 
 def test_an_order_while_not_wired_is_unavailable(canary: Installation) -> None:
-    bare = canary.network.install(canary.deployment._main, caller=OWNER)
+    bare = canary.network.install(canary.deployment.main, caller=OWNER)
     answer = bare.update("start_release", canary.order(), caller=VERIFICATION)
     assert "Unavailable" in answer["Err"]
 

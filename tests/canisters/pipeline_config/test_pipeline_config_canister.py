@@ -162,7 +162,7 @@ def test_a_change_while_triggers_are_under_way_is_sent_after_them(
         if triggers_at_webhook(installation):
             break
         if not installation.network.step():
-            installation.pipelines._fire_timer()
+            installation.pipelines.fire_timer()
     wanted = [{"Push": ["late"]}]
     ok(installation.pipelines.update("set_pipeline_triggers", "demo", wanted, caller=OWNER))
     installation.settle()
@@ -273,7 +273,7 @@ def test_the_largest_pipeline_can_be_stored_and_a_page_of_such_fits_a_reply(
     listing = installation.pipelines
     full = {"cursor": None, "limit": 100}
     raw = listing.query_raw(
-        "list_pipeline_versions", listing._encode("list_pipeline_versions", ["demo", full])
+        "list_pipeline_versions", listing.encode_arguments("list_pipeline_versions", ["demo", full])
     )
     assert len(raw) < 1_200_000
     page = ok(listing.query("list_pipeline_versions", "demo", full))

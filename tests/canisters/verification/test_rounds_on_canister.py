@@ -213,7 +213,7 @@ def test_a_verdict_whose_answer_was_lost_is_sent_again_with_the_same_content(
     while not canary.build_executor.query("received"):
         network.time_ns += 1
         if not network.step():
-            canary.verification._fire_timer()
+            canary.verification.fire_timer()
     canary.upgrade()
     network.run()
     network.advance(130)

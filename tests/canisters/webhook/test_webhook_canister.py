@@ -270,12 +270,12 @@ def test_an_upgrade_with_the_answer_on_its_way_sends_again_and_makes_one_run(
     # Stop when build_executor has the run but the webhook canister has no answer yet.
     for _ in range(100):
         if not ready.network.step():
-            ready.webhook._fire_timer()
+            ready.webhook.fire_timer()
         if ready.executor.query("call_count") == 1:
             break
     assert ready.delivery()["state"] == {"Dispatching": None}
     ready.webhook.upgrade()
-    ready.network._queue.clear()
+    ready.network.messages.clear()
     ready.settle()
     assert ready.delivery()["state"] == {"Dispatched": None}
     assert ready.executor.query("enqueued_runs") == ["run-1"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dcanary.testing._guest import Guest
+from dcanary.testing.guest import Guest
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dcanary.testing._guest import Guest
+from dcanary.testing.guest import Guest
 
 # Helpers of the wheel itself, and names of its typing that mean nothing at run time.
 INTERNAL = {"get_first_called_function_name", "get_first_frame", "service_method", "P", "T", "K",

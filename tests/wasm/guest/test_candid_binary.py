@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ic.candid import Types, decode, encode
 
-from dcanary.testing._guest import Guest
+from dcanary.testing.guest import Guest
 
 GUEST = Guest()
 KYBRA = GUEST.kybra

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ic.candid import Types, encode
 
-from dcanary.testing._guest import Guest
+from dcanary.testing.guest import Guest
 
 GUEST = Guest()
 IC = GUEST.kybra.ic

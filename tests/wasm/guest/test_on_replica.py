@@ -43,7 +43,7 @@ class Installed:
         )
         (record,) = decode([types.CANISTER_ID], created)
         self.id = Principal(record["canister_id"])
-        self.install("install", self.twin._lifecycle_arg("init", args))
+        self.install("install", self.twin.lifecycle_arguments("init", args))
 
     def install(self, mode: str, arg: bytes = b"DIDL\0\0") -> None:
         hashes = []
@@ -84,18 +84,18 @@ class Installed:
         raise AssertionError(f"{method} was not answered")
 
     def update(self, method: str, *args: Any) -> Any:
-        answer = self._send(self.id.bytes, method, self.twin._encode(method, args))
+        answer = self._send(self.id.bytes, method, self.twin.encode_arguments(method, args))
         if isinstance(answer, Reject):
             return answer
-        return self.twin._decode(method, answer.data)
+        return self.twin.decode_result(method, answer.data)
 
     def query(self, method: str, *args: Any) -> Any:
         answer = self.engine.query(
-            OWNER.bytes, self.id.bytes, method, self.twin._encode(method, args)
+            OWNER.bytes, self.id.bytes, method, self.twin.encode_arguments(method, args)
         )
         if isinstance(answer, Reject):
             return answer
-        return self.twin._decode(method, answer.data)
+        return self.twin.decode_result(method, answer.data)
 
 
 @pytest.fixture(scope="module")

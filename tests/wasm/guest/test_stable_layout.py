@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcanary.testing._guest import Guest
-from dcanary.testing._system import TrapSignal
+from dcanary.testing.guest import Guest, TrapSignal
 
 GUEST = Guest()
 KYBRA = GUEST.kybra

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from dcanary.testing._guest import Guest
+from dcanary.testing.guest import Guest
 
 
 class MapAgainstDict(RuleBasedStateMachine):

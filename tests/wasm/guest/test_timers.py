@@ -112,7 +112,7 @@ def test_only_the_canister_itself_runs_its_timers(
     canister.update("start", 5, 0)
     pending = canister.submit_raw(EXECUTOR, (1).to_bytes(8, "big"))
     network.run()
-    outcome = pending._context.outcome
+    outcome = pending.outcome
     assert isinstance(outcome, CanisterReject)
     assert "only the canister itself" in outcome.message
     assert ticks(canister) == []

@@ -132,6 +132,6 @@ class Installed:
         while len(self.noted()) == before:
             if not self.network.step():
                 self.network.time_ns = max(self.network.time_ns, self.canister.timer_ns)
-                self.canister._fire_timer()
+                self.canister.fire_timer()
         self.canister.upgrade()
         self.network.run()

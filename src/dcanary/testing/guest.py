@@ -7,8 +7,10 @@ from types import ModuleType
 from typing import Any
 
 from dcanary.testing._isolation import GUEST, IsolatedModules
-from dcanary.testing._system import Execution, System
+from dcanary.testing._system import Execution, System, TrapSignal
 from dcanary.testing.native import ANONYMOUS, NativeCanister, NativeNetwork, user_principal
+
+__all__ = ["Guest", "TrapSignal"]
 
 
 class Guest:
