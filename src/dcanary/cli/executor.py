@@ -14,6 +14,10 @@ MAX_SLOTS = 16
 RUNTIMES = ["shell", "python", "motoko", "node"]
 
 
+def _memory(size: int) -> str:
+    return f"{size / (1 << 30):.1f}GiB"
+
+
 def _size(context: click.Context, option: click.Parameter, text: str | None) -> int | None:
     from dcanary.pipeline.quantities import parse_size
 
@@ -138,6 +142,8 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
         {
             **item,
             "runtimes": [next(iter(runtime)) for runtime in item["runtimes"]],
+            "slots": item["offer"]["slots"] if item["offer"] else "-",
+            "memory": _memory(item["offer"]["memory_bytes"]) if item["offer"] else "-",
             "last_seen": moment(item["last_seen_ns"]) if item["last_seen_ns"] else "never",
         }
         for item in answer["items"]
@@ -147,6 +153,8 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
         "operator",
         "enabled:id:2",
         "runtimes:text:4",
+        "slots:id:5",
+        "memory:id:6",
         "jobs_committed:id:3=jobs",
         "last_seen:id:1=last seen",
     ]

@@ -141,7 +141,7 @@ class _Download:
                 raise SourceUnavailable("the Git LFS server's answer is too long")
 
         status = self._request("POST", self._batch_url, headers, keep, json=body, login=True)
-        if status in (404, 501):
+        if status in (404, 405, 501):
             raise SourceFailure("the tree has Git LFS files and the server has no Git LFS for it")
         if status != 200:
             raise SourceUnavailable(f"the Git LFS server answered {status}")

@@ -93,7 +93,7 @@ Collect = Callable[[int], None]
 
 
 class Sandbox(Protocol):
-    """Runs one job at a time in the calling thread."""
+    """Runs a stage in the calling thread. Several threads may use one."""
 
     name: str
 
