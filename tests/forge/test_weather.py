@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dcanary.forge import Forge, git
+from dcanary.forge import Forge, ForgeError, git
 from tests.forge.conftest import Receiver, WorkingCopy, run_git, settled, wait_for
 from tests.forge.test_kills import Served, assert_complete, no_intents
 
@@ -205,3 +205,38 @@ def test_what_was_sent_is_not_sent_again_because_the_disk_was_full_then(
     assert [each.state for each in deliveries] == ["delivered", "delivered"]
     assert len(receiver.requests) == 2
     assert no_intents(Served(tmp_path / "forge"))
+
+
+@pytest.mark.parametrize("name", ["settings.json", "secrets/demo.json"])
+def test_a_damaged_file_is_named(
+    tmp_path: Path, forge: Forge, copy: WorkingCopy, receiver: Receiver, name: str
+) -> None:
+    forge.set_webhook("demo", receiver.url(), SECRET)
+    path = tmp_path / "forge" / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-4])
+    copy.commit()
+    copy.push()
+    if name == "settings.json":
+        forge.stop()
+        with pytest.raises(ForgeError, match=f"{path} is damaged"):
+            forge.clone_url("demo")
+        return
+    wait_for(lambda: [each.state for each in forge.deliveries("demo")] == ["retrying"])
+    assert f"{path} is damaged" in forge.deliveries("demo")[0].error
+    path.write_bytes(whole)
+    assert settled(forge, "demo", 1)[0].state == "delivered"
+
+
+def test_a_damaged_line_of_the_log_costs_its_own_delivery_only(
+    tmp_path: Path, forge: Forge, copy: WorkingCopy, receiver: Receiver
+) -> None:
+    forge.set_webhook("demo", receiver.url(), SECRET)
+    copy.commit("One")
+    copy.push()
+    settled(forge, "demo", 1)
+    with (tmp_path / "forge" / "deliveries" / "demo.jsonl").open("a") as file:
+        file.write('{"delivery": "x"}\n[1]\n"text"\n7\n')
+    copy.commit("Two")
+    copy.push()
+    assert [each.state for each in settled(forge, "demo", 2)] == ["delivered", "delivered"]

@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from dcanary.forge.errors import ForgeError
 from dcanary.forge.names import check_repository_name
 
 
@@ -71,8 +72,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file, None when there is no such file."""
+    """The value in a JSON file, None when there is no such file. Raises ForgeError when it holds
+    something else."""
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
+    except ValueError:
+        raise ForgeError(
+            f"{path} is damaged: it is not JSON. Restore it from a copy, or delete it and set anew "
+            "what was in it"
+        ) from None

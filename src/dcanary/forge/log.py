@@ -61,10 +61,9 @@ class DeliveryLog:
             return []
         for line in lines:
             try:
-                entry = json.loads(line)
-            except ValueError:
-                continue  # The last line of a forge that was killed while writing it.
-            self._apply(found, entry, repository)
+                self._apply(found, json.loads(line), repository)
+            except (ValueError, KeyError, TypeError):
+                continue  # The last line of a forge that was killed while writing it, or damage.
         return list(found.values())
 
     @staticmethod

@@ -6,7 +6,6 @@ returns. Against a power failure see `Flusher`.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,11 +111,10 @@ class Log:
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             os.ftruncate(self._fd, end.size)  # a torn end
-            self._head = mmap.mmap(self._fd, frames.HEAD_SIZE)
+            self._mark(end)
         except BaseException:
             os.close(self._fd)
             raise
-        self._mark(end)
 
     @property
     def size(self) -> int:
@@ -134,30 +132,28 @@ class Log:
         before = self._end
         frame, behind = frames.pack_frame(cbor2.dumps(entry), before)
         try:
-            written = os.pwrite(self._fd, frame, before.size)
-            if written != len(frame):
-                raise OSError(f"{written} of {len(frame)} bytes written")
+            self._write(frame, before.size)
             if self._fsync:
                 flush(self._fd)
+            self._mark(behind)
         except OSError as error:
+            # The mark of before is whole: the two are written in turn.
             os.ftruncate(self._fd, before.size)
             raise NotWritten(f"writing the log {self._path} failed: {error}") from error
-        self._mark(behind)
-        if self._fsync:
-            self._head.flush()
 
     def _mark(self, mark: Mark) -> None:
-        """Note in the head that the log has come this far."""
-        # In turn, so that a kill in the middle leaves the other one; through a mapping, because it
-        # costs a seventh of a second write.
-        at = frames.MARKS_AT[mark.frames % 2]
-        raw = frames.pack_mark(mark)
-        self._head[at : at + len(raw)] = raw
+        """Note in the head that the log has come this far. Raises OSError."""
+        # In turn, so that a kill in the middle leaves the other one.
+        self._write(frames.pack_mark(mark), frames.MARKS_AT[mark.frames % 2])
         self._end = mark
+
+    def _write(self, content: bytes, at: int) -> None:
+        written = os.pwrite(self._fd, content, at)
+        if written != len(content):
+            raise OSError(f"{written} of {len(content)} bytes written")
 
     def close(self) -> None:
         """Close the file. Idempotent."""
         if self._fd >= 0:
-            self._head.close()
             os.close(self._fd)
             self._fd = -1
