@@ -339,6 +339,25 @@ def test_accepting_the_loss_of_a_checkpoint_begins_anew_and_keeps_all_aside(
     assert check(state).damage == []
 
 
+def test_a_kill_between_two_checkpoints_leaves_one_that_counts(
+    recorded: Recorded, state: Path, cache_dir: Path
+) -> None:
+    """The new one has its name, the old one is not removed yet; a third had just begun."""
+    older = state.with_name("older")
+    shutil.copytree(state, older)
+    opened(state, cache_dir)  # ends with a checkpoint
+    shutil.copytree(older / "checkpoints", state / "checkpoints", dirs_exist_ok=True)
+    shutil.copytree(older / "log", state / "log", dirs_exist_ok=True)
+    partial = state / "checkpoints" / "new-00000099"
+    partial.mkdir()
+    (partial / "state.cbor").write_bytes(b"half")
+    assert len(list((state / "checkpoints").iterdir())) == 3
+    assert check(state).damage == []
+    assert opened(state, cache_dir) == recorded.digest
+    assert len(list((state / "checkpoints").iterdir())) == 1
+    assert len(list((state / "log").iterdir())) == 1
+
+
 def test_a_state_of_another_subnet_is_refused(state: Path, cache_dir: Path) -> None:
     with pytest.raises(WrongSubnet, match="another subnet than the keys"):
         open_engine(state, cache_dir=cache_dir, options=Options(subnet_id=b"another"))

@@ -16,6 +16,7 @@ import pytest
 
 from dcanary.replica.engine import EngineFault
 from dcanary.replica.opening import open_engine
+from dcanary.replica.storage import check
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -104,6 +105,7 @@ def test_a_killed_replica_continues_as_if_nothing_had_happened(
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         child.stdout.close()
+        assert check(tmp_path / "killed").damage == []
     assert _finish(start("killed")) == expected
 
 
