@@ -173,6 +173,9 @@ def test_1200_half_open_connections_neither_stop_http_nor_fill_the_log(tmp_path:
         with contextlib.ExitStack() as stack:
             for _ in range(1200):
                 stack.enter_context(connected(info.url, HALF))
+            for _ in range(200):
+                with connected(info.url, b"no HTTP\r\n\r\n"):
+                    pass
             for _ in range(10):
                 answer = httpx.get(info.url + "/api/v2/status", timeout=10, trust_env=False)
                 assert answer.status_code == 200

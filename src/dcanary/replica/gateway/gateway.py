@@ -15,8 +15,8 @@ from starlette.responses import Response, StreamingResponse
 from dcanary.candid import CandidError, principal
 
 from ..api import Reject, Reply
-from ..http.body import read_body
 from ..node import Node
+from ..wire.body import read_body
 from ..wire.errors import RequestRefused
 from ..wire.http_records import (
     CanisterResponse,

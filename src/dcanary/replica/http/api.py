@@ -13,10 +13,10 @@ from dcanary.candid import principal
 from ..api import Ingress, Reject
 from ..node import Node
 from ..wire.authentication import authenticate
+from ..wire.body import read_body
 from ..wire.effective import check_effective_canister_id
 from ..wire.envelope import CallRequest, ReadStateRequest, decode_envelope
 from ..wire.errors import RequestRefused, bad_request
-from .body import read_body
 from .paths import check_canister_paths, check_subnet_paths
 from .replies import CBOR, cbor_response, query_response, reject_fields, text_response
 

@@ -24,9 +24,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..http.body import read_body
 from ..network.web import WebServer, bind
 from ..node import NodeStopped
+from ..wire.body import read_body
 from ..wire.errors import RequestRefused
 from .config import parse_config
 from .convert import ApiError, bad, mapping, natural, unsupported

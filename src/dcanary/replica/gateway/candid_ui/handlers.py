@@ -19,8 +19,8 @@ from dcanary.candid import CandidError, DidSyntaxError, Interface, parse_interfa
 from dcanary.candid.text import decode_untyped, encode_text, format_values
 
 from ...api import Reject, Reply
-from ...http.body import read_body
 from ...node import Node
+from ...wire.body import read_body
 from ...wire.errors import RequestRefused
 from ..anonymous import NoAnswer, update
 from .describe import describe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import ClientDisconnect, Request
 
-from ..wire.errors import RequestRefused, bad_request
+from .errors import RequestRefused, bad_request
 
 
 def _too_large(limit: int) -> RequestRefused:
