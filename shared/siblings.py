@@ -43,6 +43,9 @@ class VerificationService(Service):
     @service_update
     def request_approval(self, request: ApprovalInput) -> TextResult: ...
 
+    @service_update
+    def withdraw_approval(self, approval: text, reason: text) -> Done: ...
+
 
 class DeploymentService(Service):
     @service_update

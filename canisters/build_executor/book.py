@@ -1,15 +1,18 @@
 """The canister's records as the rules see them, and the open work kept ready in memory.
 
-Executors ask for work several times a second, so the stages that are not at an end are kept
-decoded. They are written to the stable map on every change and read from it again after an
-upgrade: memory holds nothing that the maps do not.
+Executors ask for work several times a second, so the stages that are not at an end, and the
+executors, are kept decoded. They are written to the stable maps on every change and read from them
+again after an upgrade: memory holds nothing that the maps do not.
 """
 
 from bisect import insort
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Protocol
 
-from canisters.build_executor.dag import is_name
+from canisters.build_executor.artifacts import uploads
+from canisters.build_executor.jobs import rules
+from canisters.build_executor.keys import is_open, key_of, stage_key
 from canisters.build_executor.records import (
     ContentRecord,
     ExecutorRecord,
@@ -19,8 +22,10 @@ from canisters.build_executor.records import (
     SpecRecord,
     StageRecord,
 )
+from canisters.build_executor.runs.graph import is_name
 from shared.base.records import Lookup
 from shared.rules.limits import MAX_NAME_CHARS
+from shared.types.run import ExecutorOffer
 
 MAX_STAGE_KEY_CHARS = 2 * MAX_NAME_CHARS + 1
 
@@ -31,42 +36,15 @@ class OpenRunMap(Lookup[str, int], Protocol):
     def keys(self) -> "list[str]": ...
 
 
-def stage_key(run: str, stage: str) -> str:
-    return f"{run}/{stage}"
-
-
-def key_of(stage: StageRecord) -> str:
-    return stage_key(stage["run"], stage["name"])
-
-
-def job_name(stage: StageRecord, replica: int) -> str:
-    return f"{stage['run']}/{stage['name']}/{replica}"
-
-
-def is_open(stage: StageRecord) -> bool:
-    return "Building" in stage["state"] or "Storing" in stage["state"]
-
-
 def due_ns(stage: StageRecord) -> int:
     """When time alone next changes an open stage."""
-    due = stage["end_by_ns"]
-    if "Storing" in stage["state"]:
-        if stage["upload_until_ns"] > 0:
-            due = min(due, stage["upload_until_ns"])
-        return due
-    for job in stage["jobs"]:
-        if "Leased" in job["state"]:
-            due = min(due, job["lease_until_ns"], stage["commit_until_ns"])
-        elif "Queued" in job["state"]:
-            due = min(due, stage["commit_until_ns"])
-    return due
+    return uploads.due_ns(stage) if "Storing" in stage["state"] else rules.due_ns(stage)
 
 
 class Book:
-    """All maps, the open stages, and what the entry point must still do after a rule has run.
+    """All maps, the open stages, and what must still be done after a rule has run.
 
-    `outgoing` names messages to send to `verification`; `wake_ns` is the earliest time at which
-    an open stage changes by itself (0: none was touched). `meter` reads the instruction counter.
+    `outgoing` names messages to send to `verification`. `meter` reads the instruction counter.
     """
 
     def __init__(
@@ -100,16 +78,20 @@ class Book:
         self.executor_index = executor_index
         self.offers = offers
         self.outgoing: list[str] = []
-        self.wake_ns = 0
         self._meter = meter
         self._metered = 0
         self._open: dict[str, StageRecord] | None = None
         self._order: list[tuple[int, int, str]] = []
+        self._due: dict[str, int] = {}
+        self._deadlines: list[tuple[int, str]] = []
+        self._leases: dict[str, dict[str, int]] = {}
+        self._holders: dict[str, set[str]] = {}
+        self._known: dict[str, tuple[ExecutorRecord, ExecutorOffer | None]] = {}
+        self._all_known = False
 
     def _load(self) -> "dict[str, StageRecord]":
         if self._open is None:
             self._open = {}
-            self._order = []
             for run in self.open_runs.keys():  # noqa: SIM118 - a stable map is no dict
                 record = self.runs.get(run)
                 for opened in record["opened"] if record is not None else []:
@@ -119,14 +101,24 @@ class Book:
                         self._order.append(
                             (stage["run_sequence"], stage["position"], key_of(stage))
                         )
+                        self._index(stage)
             self._order.sort()
         return self._open
 
     def reload(self) -> None:
-        """Read the open stages from the stable maps again (after an upgrade)."""
+        """Read the open stages and the executors from the stable maps again (after an upgrade)."""
         self._open = None
-        for stage in self.open_stages():
-            self._wake_at(due_ns(stage))
+        self._order = []
+        self._due = {}
+        self._deadlines = []
+        self._leases = {}
+        self._holders = {}
+        self._known = {}
+        self._all_known = False
+        self._load()
+        self.all_executors()
+
+    # Stages
 
     def open_stages(self) -> "list[StageRecord]":
         """Stages that are Building or Storing: older runs first, then by place in the pipeline."""
@@ -169,28 +161,105 @@ class Book:
             if key not in stages:
                 insort(self._order, (stage["run_sequence"], stage["position"], key))
             stages[key] = stage
-            self._wake_at(due_ns(stage))
         elif stages.pop(key, None) is not None:
             self._order.remove((stage["run_sequence"], stage["position"], key))
+        self._index(stage)
         self.stages.insert(key, stage)
+
+    def _index(self, stage: StageRecord) -> None:
+        """Keep the deadline and the holders of leases of a stage ready."""
+        key = key_of(stage)
+        for holder in self._holders.pop(key, ()):
+            self._leases[holder].pop(key, None)
+        if not is_open(stage):
+            self._due.pop(key, None)
+            return
+        due = due_ns(stage)
+        if self._due.get(key) != due:
+            self._due[key] = due
+            heappush(self._deadlines, (due, key))
+        if "Building" in stage["state"]:
+            holders: set[str] = set()
+            for job in stage["jobs"]:
+                executor = job["executor"]
+                if executor is not None and "Leased" in job["state"]:
+                    self._leases.setdefault(executor, {})[key] = job["lease_until_ns"]
+                    holders.add(executor)
+            if holders:
+                self._holders[key] = holders
+
+    def slots_taken(self, executor: str, now: int) -> int:
+        """How many jobs the executor holds leases of at `now`."""
+        self._load()
+        return sum(until_ns > now for until_ns in self._leases.get(executor, {}).values())
+
+    def last_beat_ns(self, executor: str) -> int:
+        """The latest end of the leases that the executor holds; 0 when it holds none."""
+        self._load()
+        return max(self._leases.get(executor, {}).values(), default=0)
+
+    # Deadlines
+
+    def next_due_ns(self) -> int:
+        """The earliest time at which an open stage changes by itself; 0 when none is open."""
+        self._load()
+        heap = self._deadlines
+        while heap and self._due.get(heap[0][1]) != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else 0
+
+    def take_due(self, now: int) -> "StageRecord | None":
+        """The stage whose deadline passed first; the caller saves it, with a later deadline."""
+        due = self.next_due_ns()
+        if due == 0 or due > now:
+            return None
+        _, key = heappop(self._deadlines)
+        self._due.pop(key, None)
+        return self._load().get(key)
+
+    # Executors
+
+    def executor(self, principal: str) -> "tuple[ExecutorRecord, ExecutorOffer | None] | None":
+        """A registered executor and the offer that it announced last."""
+        found = self._known.get(principal)
+        if found is None and not self._all_known:
+            record = self.executors.get(principal)
+            if record is None:
+                return None
+            offered = self.offers.get(principal)
+            found = (record, None if offered is None else offered["offer"])
+            self._known[principal] = found
+        return found
+
+    def save_executor(self, principal: str, record: ExecutorRecord) -> None:
+        known = self.executor(principal)
+        self.executors.insert(principal, record)
+        self._known[principal] = (record, None if known is None else known[1])
+
+    def save_offer(self, principal: str, record: ExecutorRecord, offer: ExecutorOffer) -> None:
+        self.offers.insert(principal, {"version": 1, "offer": offer})
+        self.executors.insert(principal, record)
+        self._known[principal] = (record, offer)
+
+    def all_executors(self) -> "list[tuple[str, ExecutorRecord, ExecutorOffer | None]]":
+        """All registered executors (at most MAX_EXECUTORS), registered first, first."""
+        if not self._all_known:
+            for number in range(self.executor_index.len()):
+                self.executor(self.executor_index.get(number) or "")
+            self._all_known = True
+        return [(principal, record, offer) for principal, (record, offer) in self._known.items()]
+
+    # Messages
 
     def tell_round(self, stage: StageRecord) -> None:
         """`verification` must hear news of this stage's round."""
         self.outgoing.append(f"round:{key_of(stage)}")
 
     def ask_approval(self, run: str) -> None:
+        """`verification` must be asked for the approval of a run, or to withdraw the request."""
         self.outgoing.append(f"approval:{run}")
 
     def take_outgoing(self) -> "list[str]":
         taken = list(dict.fromkeys(self.outgoing))
         self.outgoing.clear()
         return taken
-
-    def take_wake_ns(self) -> int:
-        taken = self.wake_ns
-        self.wake_ns = 0
-        return taken
-
-    def _wake_at(self, due: int) -> None:
-        if self.wake_ns == 0 or due < self.wake_ns:
-            self.wake_ns = due

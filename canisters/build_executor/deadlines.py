@@ -1,26 +1,35 @@
-"""What time alone does: leases run out, commit windows close, stages are given up."""
+"""What happens when a deadline passes: leases run out, commitments close, stages are given up."""
 
-from canisters.build_executor import runs, uploads
-from canisters.build_executor.book import Book, due_ns, is_open
+from canisters.build_executor.book import Book
+from canisters.build_executor.jobs import rules
+from canisters.build_executor.jobs.service import apply_time
+from canisters.build_executor.keys import is_open
 from canisters.build_executor.records import StageRecord
+from canisters.build_executor.runs import service as runs
 
 
-def tick(book: Book, now: int) -> int:
+def pass_due(book: Book, now: int) -> int:
     """Apply all that is due; returns when the next thing will be (0: nothing is open)."""
-    for stage in book.open_stages():
-        if due_ns(stage) <= now and is_open(stage):
+    while True:
+        stage = book.take_due(now)
+        if stage is None:
+            return book.next_due_ns()
+        if is_open(stage):
             _apply(book, stage, now)
-    book.take_wake_ns()
-    return min((due_ns(stage) for stage in book.open_stages()), default=0)
 
 
 def _apply(book: Book, stage: StageRecord, now: int) -> None:
+    apply_time(book, stage, now)
     if now >= stage["end_by_ns"]:
         if "Storing" in stage["state"]:
-            reason = "the agreed bytes were not brought in time (STORE_WINDOW_NS)"
-            runs.stage_failed(book, stage, "Failed", reason, now)
+            reason = "no executor that agreed brought the agreed bytes in the queue time"
         else:
             reason = "verification gave no verdict in time (VERDICT_WAIT_NS)"
-            runs.stage_failed(book, stage, "Inconclusive", reason, now)
-    elif uploads.settle(book, stage, now):
-        book.save(stage)
+        runs.stage_failed(book, stage, "Inconclusive", reason, now)
+        return
+    if rules.is_out_of_time(stage, now):
+        runs.stage_failed(book, stage, "Inconclusive", rules.absence(stage), now)
+        return
+    if rules.close_if_due(stage, now):
+        book.tell_round(stage)
+    book.save(stage)

@@ -1,22 +1,20 @@
-"""Entry points of the build executor canister: decode, authorise, call the rules, encode."""
+"""Entry points of the build executor canister."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
-from kybra import (
-    Opt,
-    Principal,
-    ic,
-    nat64,
-    post_upgrade,
-    query,
-    text,
-    update,
-    void,
-)
+from kybra import Opt, Principal, Vec, ic, nat64, post_upgrade, query, text, update, void
 
-from canisters.build_executor import artifacts, dispatch, executors, leases, runs, verdicts, views
-from canisters.build_executor.store import book, grants, instruction_totals, wiring
-from shared.base.access import refuse_unless, refuse_unless_sibling
+from canisters.build_executor import outbox
+from canisters.build_executor.artifacts import service as artifacts
+from canisters.build_executor.executors import service as executors
+from canisters.build_executor.executors import views as executor_views
+from canisters.build_executor.jobs import service as jobs
+from canisters.build_executor.jobs import views as job_views
+from canisters.build_executor.rounds import service as rounds
+from canisters.build_executor.runs import service as runs
+from canisters.build_executor.runs import views as run_views
+from canisters.build_executor.store import book, grants, instruction_totals, outgoing, wiring
 from shared.base.canister import Canister, serve
 from shared.base.endpoints import (
     grant_role,
@@ -29,16 +27,19 @@ from shared.base.endpoints import (
     siblings,
     wire,
 )
-from shared.base.metering import counted
+from shared.base.results import answer, answer_query
 from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES
 from shared.types.attestation import VerdictNotice
 from shared.types.errors import Done
 from shared.types.paging import PageRequest
+from shared.types.pipeline import Stage
+from shared.types.release import ReleaseNotice
 from shared.types.run import (
     ChunkInput,
     ChunkRequest,
     ChunkResult,
     CommitmentInput,
+    Executor,
     ExecutorInput,
     ExecutorOffer,
     ExecutorPageResult,
@@ -52,6 +53,7 @@ from shared.types.run import (
     RunPageResult,
     RunResult,
     RunSpec,
+    StageProblem,
     WorkResult,
 )
 
@@ -64,6 +66,7 @@ serve(
         callers={
             "enqueue_run": "pipeline_config",
             "record_verdict": "verification",
+            "record_release": "verification",
             "announce_offer": "a registered, enabled executor",
             "lease_work": "a registered, enabled executor",
             "heartbeat": "the executor that holds the lease",
@@ -72,13 +75,14 @@ serve(
             "upload_chunk": "the executor that holds the upload",
             "finish_upload": "the executor that holds the upload",
             "cancel_run": "Operator",
+            "retry_run": "Operator",
             "register_executor": "Admin",
             "set_executor_enabled": "Admin",
         },
         argument_bytes={"upload_chunk": MAX_ARGUMENT_BYTES + MAX_CHUNK_BYTES},
         records=book.run_index.len,
         open_work=book.open_runs.len,
-        wired=dispatch.outbox.wake,
+        wired=outbox.outbox.wake,
     )
 )
 
@@ -89,170 +93,152 @@ def caller() -> str:
     return ic.caller().to_str()
 
 
-def finished(method: str, result: T) -> T:
-    """End of an update that changed something: messages and timers, then the count."""
-    dispatch.follow_up()
-    return counted(instruction_totals, method, result)
+def followed(work: "Callable[[], T]") -> "Callable[[], T]":
+    """Work that begins a message of the book, and sends what it asked for, also when refused."""
+
+    def do() -> T:
+        book.begin()
+        try:
+            return work()
+        finally:
+            outbox.follow_up()
+
+    return do
 
 
 @post_upgrade
 def resume() -> void:
-    dispatch.resume()
+    outbox.resume()
 
 
 @update
 def enqueue_run(spec: RunSpec) -> Done:
-    error = refuse_unless_sibling(wiring, caller(), "pipeline_config")
-    if error is not None:
-        return {"Err": error}
-    book.begin()
-    return finished("enqueue_run", runs.enqueue(book, spec, ic.time()))
+    return answer("enqueue_run", followed(lambda: runs.enqueue(book, spec, ic.time())))
 
 
 @update
 def record_verdict(notice: VerdictNotice) -> Done:
-    error = refuse_unless_sibling(wiring, caller(), "verification")
-    if error is not None:
-        return {"Err": error}
-    book.begin()
-    return finished("record_verdict", verdicts.record(book, notice, ic.time()))
+    return answer(
+        "record_verdict", followed(lambda: rounds.record_verdict(book, notice, ic.time()))
+    )
+
+
+@update
+def record_release(notice: ReleaseNotice) -> Done:
+    return answer("record_release", followed(lambda: runs.record_release(book, notice, ic.time())))
 
 
 @query
 def has_work(request: LeaseRequest) -> bool:
-    return leases.has_work(book, caller(), request, ic.time())
+    return jobs.has_work(book, caller(), request, ic.time())
 
 
 @update
 def lease_work(request: LeaseRequest) -> WorkResult:
-    book.begin()
-    return finished("lease_work", leases.lease_work(book, caller(), request, ic.time()))
+    return answer(
+        "lease_work", followed(lambda: jobs.lease_work(book, caller(), request, ic.time()))
+    )
 
 
 @update
 def heartbeat(beat: Heartbeat) -> LeaseResult:
-    book.begin()
-    result = leases.heartbeat(
-        book, caller(), beat["job"], beat["attempt"], beat["offset"], beat["log"], ic.time()
-    )
-    return finished("heartbeat", result)
+    return answer("heartbeat", followed(lambda: jobs.heartbeat(book, caller(), beat, ic.time())))
 
 
 @update
 def release_work(given: GiveBack) -> Done:
-    book.begin()
-    result = leases.release(
-        book, caller(), given["job"], given["attempt"], given["reason"], ic.time()
-    )
-    return finished("release_work", result)
+    return answer("release_work", followed(lambda: jobs.release(book, caller(), given, ic.time())))
 
 
 @update
 def announce_offer(offer: ExecutorOffer) -> Done:
-    result = executors.announce(book, caller(), offer, ic.time())
-    return counted(instruction_totals, "announce_offer", result)
+    return answer(
+        "announce_offer", followed(lambda: executors.announce(book, caller(), offer, ic.time()))
+    )
 
 
 @update
 def submit_commitment(commitment: CommitmentInput) -> Done:
-    book.begin()
-    result = leases.commit(
-        book,
-        caller(),
-        commitment["job"],
-        commitment["attempt"],
-        commitment["commitment"],
-        commitment["wall_ns"],
-        commitment["peak_memory_bytes"],
-        ic.time(),
+    return answer(
+        "submit_commitment",
+        followed(lambda: jobs.commit(book, caller(), commitment, ic.time())),
     )
-    return finished("submit_commitment", result)
 
 
 @update
 def upload_chunk(chunk: ChunkInput) -> Done:
-    book.begin()
-    result = artifacts.upload_chunk(
-        book,
-        caller(),
-        chunk["run"],
-        chunk["stage"],
-        chunk["path"],
-        chunk["index"],
-        chunk["content"],
-        ic.time(),
+    return answer(
+        "upload_chunk", followed(lambda: artifacts.upload_chunk(book, caller(), chunk, ic.time()))
     )
-    return finished("upload_chunk", result)
 
 
 @update
 def finish_upload(run: text, stage: text, path: text) -> Done:
-    book.begin()
-    result = artifacts.finish_upload(book, caller(), run, stage, path, ic.time())
-    return finished("finish_upload", result)
+    return answer(
+        "finish_upload",
+        followed(lambda: artifacts.finish_upload(book, caller(), run, stage, path, ic.time())),
+    )
 
 
 @update
 def cancel_run(run: text) -> Done:
-    error = refuse_unless(grants, caller(), "Operator")
-    if error is not None:
-        return {"Err": error}
-    book.begin()
-    return finished("cancel_run", runs.cancel(book, run, caller(), ic.time()))
+    return answer("cancel_run", followed(lambda: runs.cancel(book, run, caller(), ic.time())))
+
+
+@update
+def retry_run(run: text) -> Done:
+    return answer("retry_run", followed(lambda: runs.retry(book, run, ic.time())))
+
+
+def registered(executor: ExecutorInput) -> Executor:
+    principal = executor["executor"].to_str()
+    executors.register(book, principal, executor["operator"], executor["runtimes"], ic.time())
+    return executor_views.get(book, principal)
 
 
 @update
 def register_executor(executor: ExecutorInput) -> ExecutorResult:
-    error = refuse_unless(grants, caller(), "Admin")
-    if error is not None:
-        return {"Err": error}
-    principal = executor["executor"].to_str()
-    error = executors.register(
-        book, principal, executor["operator"], executor["runtimes"], ic.time()
-    )
-    result: ExecutorResult
-    if error is not None:
-        result = {"Err": error}
-    else:
-        result = views.get_executor(book, principal)
-    return counted(instruction_totals, "register_executor", result)
+    return answer("register_executor", followed(lambda: registered(executor)))
 
 
 @update
 def set_executor_enabled(executor: Principal, enabled: bool) -> Done:
-    error = refuse_unless(grants, caller(), "Admin")
-    if error is not None:
-        return {"Err": error}
-    book.begin()
-    result = executors.set_enabled(book, executor.to_str(), enabled, ic.time())
-    return finished("set_executor_enabled", result)
+    return answer(
+        "set_executor_enabled",
+        followed(lambda: executors.set_enabled(book, executor.to_str(), enabled, ic.time())),
+    )
 
 
 @query
 def list_executors(page: PageRequest) -> ExecutorPageResult:
-    return views.list_executors(book, page)
+    return answer_query(lambda: executor_views.page(book, page))
+
+
+@query
+def check_stages(stages: Vec[Stage]) -> Vec[StageProblem]:
+    return executors.check_stages(book, stages)
 
 
 @query
 def get_run(run: text) -> RunResult:
-    return views.get_run(book, run)
+    return answer_query(lambda: run_views.get(book, outgoing, run, ic.time()))
 
 
 @query
 def list_runs(repository: Opt[text], page: PageRequest) -> RunPageResult:
-    return views.list_runs(book, repository, page)
+    return answer_query(lambda: run_views.page(book, outgoing, repository, page, ic.time()))
 
 
 @query
 def list_jobs(run: text, page: PageRequest) -> JobPageResult:
-    return views.list_jobs(book, run, page)
+    return answer_query(lambda: job_views.page(book, run, page))
 
 
 @query
 def get_log(job: text, offset: nat64) -> LogResult:
-    return views.get_log(book, job, offset)
+    return answer_query(lambda: job_views.get_log(book, job, offset))
 
 
 @query
 def read_chunk(request: ChunkRequest) -> ChunkResult:
-    return artifacts.read_chunk(book, request)
+    return answer_query(lambda: artifacts.read_chunk(book, request))

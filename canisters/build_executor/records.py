@@ -1,9 +1,21 @@
-"""Records as the stable maps hold them. Principals are texts here: rules compare them often."""
+"""Records as the stable maps hold them. Principals are texts here: rules compare them often.
+
+Fields that records of 0.1.0 lack are `Opt`: their bytes are read with these types.
+"""
 
 from kybra import Opt, Record, Vec, blob, nat16, nat32, nat64, text
 
-from shared.types.pipeline import Runtime
-from shared.types.run import ExecutorOffer, JobState, RunSpec, RunState, Source, StageState
+from shared.base.migration import Versions
+from shared.types.pipeline import Needs, Resources, Runtime
+from shared.types.run import (
+    ExecutorOffer,
+    JobFailure,
+    JobState,
+    RunSpec,
+    RunState,
+    Source,
+    StageState,
+)
 
 
 class SpecRecord(Record):
@@ -23,7 +35,10 @@ class OpenedStage(Record):
 class RunRecord(Record):
     """A run's own state. `opened` is in opening order; the stages' states are theirs to keep.
 
-    `approval_by_ns` is 0 until the approval is asked for.
+    `approval_by_ns` is 0 until the approval is asked for, `approval_attempt` counts the requests.
+    `release_error` says why the approval or the release failed when that alone ended the run: it
+    can be tried again. `cancelled_by` is who wants a run cancelled whose approval request must be
+    withdrawn first. `since_ns` is when the run came into its state.
     """
 
     version: nat16
@@ -37,16 +52,22 @@ class RunRecord(Record):
     manifest_bytes: nat64
     approval: Opt[text]
     approval_by_ns: nat64
+    approval_attempt: Opt[nat16]
     created_ns: nat64
     updated_ns: nat64
+    release: Opt[text]
+    release_error: Opt[text]
+    cancelled_by: Opt[text]
+    since_ns: Opt[nat64]
 
 
 class JobRow(Record):
     """One replica of a stage. `log_base` is the length of the log when this attempt began.
 
-    `given_back_by` gave the job back last, or let its upload run out, and is not asked again
-    before `ask_again_ns`.
-    `recorded` is true once `verification` has answered to the commitment.
+    A lease begins at `leased_ns` and is not extended beyond `lease_end_ns`, whatever is sent.
+    `given_back_by` gave an upload back last, or let it run out, and is not asked again before
+    `ask_again_ns`. `recorded` is true once `verification` has answered to the commitment.
+    `failures` are the last MAX_JOB_FAILURES leases that ended without a commitment.
     """
 
     replica: nat16
@@ -63,6 +84,26 @@ class JobRow(Record):
     recorded: bool
     wall_ns: nat64
     peak_memory_bytes: nat64
+    leased_ns: Opt[nat64]
+    lease_end_ns: Opt[nat64]
+    committed_ns: Opt[nat64]
+    phase: Opt[text]
+    failures: Opt[Vec[JobFailure]]
+
+
+class Pause(Record):
+    """Who is not asked for jobs of a stage before `until_ns`, after so many failures.
+
+    `executor` is empty when the whole operator pauses. `cause` and `reason` are those of the last
+    failure.
+    """
+
+    operator: text
+    executor: text
+    failures: nat16
+    until_ns: nat64
+    cause: text
+    reason: text
 
 
 class FileRow(Record):
@@ -77,11 +118,13 @@ class FileRow(Record):
 class StageRecord(Record):
     """A stage from its opening on, with its jobs.
 
-    `end_by_ns` is when it ends without success if nothing else ends it. `round_open`, `closing`
-    and `closed` say how far `verification` was told. `agreeing` are the replicas whose executors
-    hold the agreed files, `faults` one entry for each upload of theirs that went wrong or ran
-    out, `uploader` the replica that holds (or last held) the upload lease. That lease is not
-    extended beyond `upload_end_ns`; those of before this field have no such bound.
+    No job is leased after `commit_until_ns`, the end of the queue time. `end_by_ns` is when the
+    stage ends without success if nothing else ends it. `round_open`, `closing` and `closed` say
+    how far `verification` was told; `closing_ns` is when commitments were closed. `agreeing` are
+    the replicas whose executors hold the agreed files, `faults` one entry for each wrong upload of
+    theirs, `uploader` the replica that holds (or last held) the upload lease, which is not
+    extended beyond `upload_end_ns`. `resources`, `needs` and `grace_seconds` are those of the
+    pipeline; `pauses` are executors and operators that failed here.
     """
 
     version: nat16
@@ -108,6 +151,12 @@ class StageRecord(Record):
     upload_until_ns: nat64
     upload_end_ns: Opt[nat64]
     instructions: nat64
+    opened_ns: Opt[nat64]
+    closing_ns: Opt[nat64]
+    resources: Opt[Resources]
+    needs: Opt[Needs]
+    grace_seconds: Opt[nat32]
+    pauses: Opt[Vec[Pause]]
 
 
 class ContentRecord(Record):
@@ -135,3 +184,11 @@ class ExecutorRecord(Record):
     jobs_leased: nat64
     jobs_committed: nat64
     leases_lost: nat64
+
+
+RUN: "Versions[RunRecord]" = Versions("RunRecord", current=1)
+SPEC: "Versions[SpecRecord]" = Versions("SpecRecord", current=1)
+STAGE: "Versions[StageRecord]" = Versions("StageRecord", current=1)
+CONTENT: "Versions[ContentRecord]" = Versions("ContentRecord", current=1)
+EXECUTOR: "Versions[ExecutorRecord]" = Versions("ExecutorRecord", current=1)
+OFFER: "Versions[OfferRecord]" = Versions("OfferRecord", current=1)

@@ -8,6 +8,12 @@ from kybra import StableBTreeMap, blob, ic, nat8, nat64, text
 
 from canisters.build_executor.book import Book
 from canisters.build_executor.records import (
+    CONTENT,
+    EXECUTOR,
+    OFFER,
+    RUN,
+    SPEC,
+    STAGE,
     ContentRecord,
     ExecutorRecord,
     OfferRecord,
@@ -15,27 +21,37 @@ from canisters.build_executor.records import (
     SpecRecord,
     StageRecord,
 )
+from shared.base.migration import Versioned
 from shared.base.records import Outgoing, Wiring
 
 grants = StableBTreeMap[text, text](memory_id=0, max_key_size=80, max_value_size=200)
 wiring = StableBTreeMap[nat8, Wiring](memory_id=1, max_key_size=20, max_value_size=400)
 instruction_totals = StableBTreeMap[text, nat64](memory_id=2, max_key_size=100, max_value_size=20)
 outgoing = StableBTreeMap[text, Outgoing](memory_id=3, max_key_size=200, max_value_size=1_200)
-runs = StableBTreeMap[text, RunRecord](memory_id=4, max_key_size=100, max_value_size=60_000)
-specs = StableBTreeMap[text, SpecRecord](memory_id=5, max_key_size=100, max_value_size=2_100_000)
-stages = StableBTreeMap[text, StageRecord](memory_id=6, max_key_size=160, max_value_size=400_000)
+run_map = StableBTreeMap[text, RunRecord](memory_id=4, max_key_size=100, max_value_size=60_000)
+spec_map = StableBTreeMap[text, SpecRecord](memory_id=5, max_key_size=100, max_value_size=2_100_000)
+stage_map = StableBTreeMap[text, StageRecord](memory_id=6, max_key_size=160, max_value_size=400_000)
 open_runs = StableBTreeMap[text, nat64](memory_id=7, max_key_size=100, max_value_size=20)
 run_index = StableBTreeMap[nat64, text](memory_id=8, max_key_size=20, max_value_size=100)
 repository_index = StableBTreeMap[text, text](memory_id=9, max_key_size=120, max_value_size=100)
 repository_runs = StableBTreeMap[text, nat64](memory_id=10, max_key_size=100, max_value_size=20)
-contents = StableBTreeMap[text, ContentRecord](memory_id=11, max_key_size=100, max_value_size=200)
+content_map = StableBTreeMap[text, ContentRecord](
+    memory_id=11, max_key_size=100, max_value_size=200
+)
 chunks = StableBTreeMap[text, blob](memory_id=12, max_key_size=80, max_value_size=1_000_100)
 log_blocks = StableBTreeMap[text, blob](memory_id=13, max_key_size=200, max_value_size=16_500)
-executors = StableBTreeMap[text, ExecutorRecord](
+executor_map = StableBTreeMap[text, ExecutorRecord](
     memory_id=14, max_key_size=80, max_value_size=1_000
 )
 executor_index = StableBTreeMap[nat64, text](memory_id=15, max_key_size=20, max_value_size=100)
-offers = StableBTreeMap[text, OfferRecord](memory_id=16, max_key_size=80, max_value_size=20_000)
+offer_map = StableBTreeMap[text, OfferRecord](memory_id=16, max_key_size=80, max_value_size=20_000)
+
+runs = Versioned(run_map, RUN)
+specs = Versioned(spec_map, SPEC)
+stages = Versioned(stage_map, STAGE)
+contents = Versioned(content_map, CONTENT)
+executors = Versioned(executor_map, EXECUTOR)
+offers = Versioned(offer_map, OFFER)
 
 
 def instructions_so_far() -> int:

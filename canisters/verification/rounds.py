@@ -5,7 +5,14 @@ A refused change leaves the record as it was, and says why. Times are nanosecond
 
 from typing import TYPE_CHECKING
 
-from canisters.verification.verdicts import commit_of, decide
+from canisters.verification.verdicts import (
+    commit_of,
+    counted,
+    decide,
+    failure_of,
+    groups,
+    outcome_text,
+)
 from shared.rules.digests import commitment, manifest_digest
 from shared.rules.limits import (
     MAX_ARTIFACT_BYTES,
@@ -17,13 +24,15 @@ from shared.rules.limits import (
     MAX_REPLICAS,
     MAX_TEXT_CHARS,
     MIN_NONCE_BYTES,
+    REVEAL_ABSENCE_NS,
+    REVEAL_GRACE_NS,
     REVEAL_WINDOW_NS,
 )
-from shared.types.errors import Error, conflict, denied, invalid
+from shared.types.errors import Error, conflict, denied, invalid, unavailable
 
 if TYPE_CHECKING:
     from canisters.verification.store import RoundRecord, VoteRecord
-    from shared.types.attestation import CommitmentRecord, Outcome, RevealInput, RoundInput
+    from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput
     from shared.types.run import File
 
 RECORD_VERSION = 1
@@ -85,6 +94,8 @@ def opened(request: "RoundInput") -> "RoundRecord":
         "reveal_until_ns": 0,
         "votes": [],
         "verdict": None,
+        "agreed_ns": None,
+        "reopened": None,
     }
 
 
@@ -102,11 +113,37 @@ def is_closed(round: "RoundRecord") -> bool:
     return "Closed" in round["phase"]
 
 
+def outer_bound_ns(round: "RoundRecord") -> int:
+    """When a round ends whatever has been revealed."""
+    return max(round["commit_until_ns"], round["reveal_until_ns"])
+
+
 def deadline_ns(round: "RoundRecord") -> int:
     """When the round moves on by itself."""
     if "Commit" in round["phase"]:
         return round["commit_until_ns"]
-    return round["reveal_until_ns"]
+    if round["agreed_ns"] is not None:
+        return round["agreed_ns"] + REVEAL_GRACE_NS
+    if not round["reopened"]:
+        return round["reveal_until_ns"]
+    is_full = len(round["votes"]) >= round["replicas"]
+    return _absence_ns(round) if is_full else outer_bound_ns(round)
+
+
+def _absence_ns(round: "RoundRecord") -> int:
+    """Until when fewer than the quorum may be silent though all have committed.
+
+    It is weather that takes a quorum away at once: executors that come back still hold what they
+    committed to.
+    """
+    return min(outer_bound_ns(round), round["reveal_until_ns"] + REVEAL_ABSENCE_NS)
+
+
+def takes_commitments(round: "RoundRecord", now_ns: int) -> bool:
+    """Whether a commitment counts at `now_ns`."""
+    if "Commit" in round["phase"]:
+        return now_ns < round["commit_until_ns"]
+    return bool(round["reopened"]) and not is_closed(round) and now_ns < outer_bound_ns(round)
 
 
 def advance(round: "RoundRecord", now_ns: int, commits_closed: bool = False) -> bool:
@@ -123,11 +160,49 @@ def advance(round: "RoundRecord", now_ns: int, commits_closed: bool = False) -> 
             round["phase"] = {"Reveal": None}
             round["reveal_until_ns"] = now_ns + REVEAL_WINDOW_NS
     if "Reveal" in round["phase"]:
-        revealed = all(vote["outcome"] is not None for vote in round["votes"])
-        if revealed or now_ns >= round["reveal_until_ns"]:
-            changed = True
-            _close(round, now_ns)
+        changed = _advance_reveals(round, now_ns) or changed
     return changed
+
+
+def _advance_reveals(round: "RoundRecord", now_ns: int) -> bool:
+    """Close a round whose result is known or cannot come any more; else take further votes.
+
+    Commitments are closed a short grace after the quorum-th one, so that an operator that holds
+    its job for ever holds up nobody. One that committed to nonsense may be among that quorum: then
+    the operators that were cut off are asked after all. The alternative, to wait for everybody
+    before the first reveal, would let one operator delay every run by its timeout.
+    """
+    votes, quorum = round["votes"], round["quorum"]
+    unrevealed = sum(vote["outcome"] is None for vote in votes)
+    cast = counted(votes)
+    failures = sum(failure_of(vote) is not None for vote in cast)
+    best = max((len(group) for group in groups(cast)), default=0)
+    best = max(best, failures)
+    if best >= quorum:
+        reached_ns = round["agreed_ns"]
+        if unrevealed == 0 or (reached_ns is not None and now_ns >= reached_ns + REVEAL_GRACE_NS):
+            _close(round, now_ns)
+            return True
+        if reached_ns is None:
+            round["agreed_ns"] = now_ns
+            return True
+        return False
+    missing = round["replicas"] - len(votes)
+    hopeless = best + unrevealed + missing < quorum
+    is_late = now_ns >= round["reveal_until_ns"]
+    if hopeless and (unrevealed == 0 or is_late):
+        _close(round, now_ns)
+        return True
+    if missing == 0 and is_late and (len(cast) >= quorum or now_ns >= _absence_ns(round)):
+        _close(round, now_ns)
+        return True
+    if now_ns >= outer_bound_ns(round):
+        _close(round, now_ns)
+        return True
+    if not round["reopened"] and (unrevealed == 0 or is_late):
+        round["reopened"] = True
+        return True
+    return False
 
 
 def _close(round: "RoundRecord", now_ns: int) -> None:
@@ -160,7 +235,13 @@ def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> "Er
         return invalid(
             f"the commitment has {len(record['commitment'])} bytes: a sha256 has {COMMITMENT_BYTES}"
         )
-    if "Commit" not in round["phase"] or now_ns >= round["commit_until_ns"]:
+    if not takes_commitments(round, now_ns):
+        is_full = len(round["votes"]) >= round["replicas"]
+        if "Reveal" in round["phase"] and not is_full and now_ns < outer_bound_ns(round):
+            return unavailable(
+                f"stage {round['stage']} of {round['run']} is being revealed: if that gives no "
+                "result, further commitments are taken"
+            )
         return conflict(f"late: stage {round['stage']} of {round['run']} takes no more commitments")
     for vote in round["votes"]:
         if vote["operator"] == operator:
@@ -186,12 +267,6 @@ def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> "Er
         }
     )
     return None
-
-
-def outcome_text(outcome: "Outcome") -> str:
-    """How the outcome is written in the attestation text."""
-    failure = outcome.get("Failed")
-    return "succeeded" if failure is None else f"failed:{failure}"
 
 
 def check_files(files: "list[File]") -> "str | None":

@@ -62,6 +62,10 @@ class VerdictRecord(Record):
 
 
 class RoundRecord(Record):
+    """`agreed_ns` is when a quorum of equal results was revealed. `reopened`: the reveals gave no
+    such quorum, and further votes are taken until `commit_until_ns`.
+    """
+
     version: nat16
     run: text
     stage: text
@@ -73,6 +77,8 @@ class RoundRecord(Record):
     reveal_until_ns: nat64
     votes: Vec[VoteRecord]
     verdict: Opt[VerdictRecord]
+    agreed_ns: Opt[nat64]
+    reopened: Opt[bool]
 
 
 class ManifestRecord(Record):

@@ -11,7 +11,7 @@ from shared.rules.digests import commit_digest
 
 if TYPE_CHECKING:
     from canisters.verification.store import VerdictRecord, VoteRecord
-    from shared.types.attestation import Dispute, VerdictKind
+    from shared.types.attestation import Dispute, Outcome, VerdictKind
     from shared.types.run import CommitDescription, File
 
 MAX_DIFFERING_NAMES = 64
@@ -40,13 +40,29 @@ def commit_of(described: "CommitDescription | None") -> str:
     return "" if described is None else commit_digest(described["author"], described["message"])
 
 
+def outcome_text(outcome: "Outcome") -> str:
+    """How the outcome is written in the attestation text."""
+    failure = outcome.get("Failed")
+    return "succeeded" if failure is None else f"failed:{failure}"
+
+
+def result_of(vote: "VoteRecord") -> "tuple[str, str, str, str]":
+    """What must be equal for two votes to agree."""
+    outcome = vote["outcome"]
+    return (
+        "" if outcome is None else outcome_text(outcome),
+        vote["manifest"],
+        vote["environment"],
+        commit_of(vote["commit"]),
+    )
+
+
 def groups(votes: "list[VoteRecord]") -> "list[list[VoteRecord]]":
-    """Successful votes by equal result, the largest group first (ties: by digest)."""
-    by_result: dict[tuple[str, str, str], list[VoteRecord]] = {}
+    """Revealed votes by equal result, the largest group first (ties: by digest)."""
+    by_result: dict[tuple[str, str, str, str], list[VoteRecord]] = {}
     for vote in votes:
-        if failure_of(vote) is None:
-            result = (vote["manifest"], vote["environment"], commit_of(vote["commit"]))
-            by_result.setdefault(result, []).append(vote)
+        if vote["outcome"] is not None:
+            by_result.setdefault(result_of(vote), []).append(vote)
     ordered = sorted(by_result.items(), key=lambda entry: (-len(entry[1]), entry[0]))
     return [group for _, group in ordered]
 
@@ -58,43 +74,60 @@ def decide(votes: "list[VoteRecord]", replicas: int, quorum: int, now_ns: int) -
     the round Disagreed: there is then no single answer to trust.
     """
     cast = counted(votes)
-    agreeing = groups(cast)
+    results = groups(cast)
+    reached = [group for group in results if len(group) >= quorum]
     failed = [vote for vote in cast if failure_of(vote) is not None]
-    reached = [group for group in agreeing if len(group) >= quorum]
-    if len(failed) >= quorum:
-        reached.append(failed)
+    if not reached and len(failed) >= quorum:
+        # They fail for different reasons, but none of them has a result.
+        reached = [failed]
     if len(reached) > 1:
         reason = (
             f"{len(reached)} different results reach the quorum of {quorum}: "
             "set the quorum of this stage above half of its replicas"
         )
         return _verdict({"Disagreed": None}, reason, now_ns)
-    if reached and reached[0] is failed:
-        reason = (
-            f"{len(failed)} of {replicas} operators report that the stage failed: "
-            f"{most_common_failure(failed)}"
-        )
-        return _verdict({"Failed": None}, reason, now_ns, [vote["job"] for vote in failed])
     if reached:
         group = reached[0]
-        reason = f"{len(group)} of {replicas} operators agree (quorum {quorum})"
-        verdict = _verdict({"Agreed": None}, reason, now_ns, [vote["job"] for vote in group])
-        verdict["manifest"] = group[0]["manifest"]
-        verdict["environment"] = group[0]["environment"]
-        verdict["commit"] = group[0]["commit"]
+        jobs = [vote["job"] for vote in group]
+        if failure_of(group[0]) is not None:
+            failure = most_common_failure(group)
+            reason = f"{len(group)} of {replicas} operators report that the stage failed: {failure}"
+            verdict = _verdict({"Failed": None}, reason, now_ns, jobs)
+        else:
+            reason = f"{len(group)} of {replicas} operators agree (quorum {quorum})"
+            verdict = _verdict({"Agreed": None}, reason, now_ns, jobs)
+            verdict["manifest"] = group[0]["manifest"]
+            verdict["environment"] = group[0]["environment"]
+        if len({commit_of(vote["commit"]) for vote in group}) == 1:
+            verdict["commit"] = group[0]["commit"]
         return verdict
     if len(cast) >= replicas:
-        results = len(agreeing) + (1 if failed else 0)
         reason = (
-            f"{len(cast)} operators revealed {results} different results: "
-            f"none has the quorum of {quorum}"
+            f"{len(cast)} operators revealed {len(results)} different results: "
+            f"none has the quorum of {quorum}{_failures(cast)}"
         )
         return _verdict({"Disagreed": None}, reason, now_ns)
     reason = (
         f"{len(cast)} of {replicas} operators answered before the deadline and no result has "
-        f"the quorum of {quorum}: start the run again when enough executors are at work"
+        f"the quorum of {quorum}{_failures(cast)}: start the run again when enough executors are "
+        "at work"
     )
     return _verdict({"Inconclusive": None}, reason, now_ns)
+
+
+def most_common_failure(failed: "list[VoteRecord]") -> str:
+    """The reason that most failed votes give (ties: the first in alphabetical order)."""
+    counts: dict[str, int] = {}
+    for vote in failed:
+        reason = failure_of(vote) or ""
+        counts[reason] = counts.get(reason, 0) + 1
+    return min(counts, key=lambda reason: (-counts[reason], reason))
+
+
+def _failures(cast: "list[VoteRecord]") -> str:
+    """What those say that report a failure, for the reason of a verdict without a quorum."""
+    reasons = sorted({failure_of(vote) or "" for vote in cast} - {""})
+    return f" (failures: {', '.join(reasons)})" if reasons else ""
 
 
 def _verdict(
@@ -111,15 +144,6 @@ def _verdict(
     }
 
 
-def most_common_failure(failed: "list[VoteRecord]") -> str:
-    """The reason that most failed votes give (ties: the first in alphabetical order)."""
-    counts: dict[str, int] = {}
-    for vote in failed:
-        reason = failure_of(vote) or ""
-        counts[reason] = counts.get(reason, 0) + 1
-    return min(counts, key=lambda reason: (-counts[reason], reason))
-
-
 def reference_vote(votes: "list[VoteRecord]", verdict: "VerdictRecord") -> "VoteRecord | None":
     """The vote that others are compared with: an agreeing one, or without agreement one of the
     largest group. None when nothing can be compared."""
@@ -127,7 +151,7 @@ def reference_vote(votes: "list[VoteRecord]", verdict: "VerdictRecord") -> "Vote
         cast = counted(votes)
         if "Agreed" in verdict["kind"]:
             cast = [vote for vote in cast if vote["job"] in verdict["jobs"]]
-        ordered = groups(cast)
+        ordered = groups([vote for vote in cast if failure_of(vote) is None])
         if ordered:
             return ordered[0][0]
     return None

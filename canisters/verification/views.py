@@ -37,17 +37,18 @@ def verdict_of(round: RoundRecord) -> "Verdict | None":
     }
 
 
-def _vote(vote: VoteRecord) -> Vote:
+def _vote(vote: VoteRecord, is_closed: bool) -> Vote:
+    """A vote; its result shows only when nobody can vote any more, or it could be copied."""
     return {
         "operator": vote["operator"],
         "executor": vote["executor"],
         "job": vote["job"],
         "committed_ns": vote["committed_ns"],
         "revealed_ns": vote["revealed_ns"],
-        "outcome": vote["outcome"],
-        "environment": vote["environment"],
-        "manifest": vote["manifest"],
-        "commit": commit_of(vote["commit"]),
+        "outcome": vote["outcome"] if is_closed else None,
+        "environment": vote["environment"] if is_closed else "",
+        "manifest": vote["manifest"] if is_closed else "",
+        "commit": commit_of(vote["commit"]) if is_closed else "",
     }
 
 
@@ -61,6 +62,6 @@ def shown(round: RoundRecord) -> Round:
         "phase": round["phase"],
         "commit_until_ns": round["commit_until_ns"],
         "reveal_until_ns": round["reveal_until_ns"],
-        "votes": [_vote(vote) for vote in round["votes"]],
+        "votes": [_vote(vote, "Closed" in round["phase"]) for vote in round["votes"]],
         "verdict": verdict_of(round),
     }

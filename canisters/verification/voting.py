@@ -1,6 +1,6 @@
 """Rounds in the store: every change is written down before its consequences are sent."""
 
-from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 
 from kybra import ic
 
@@ -8,7 +8,7 @@ from canisters.verification import rounds as rules
 from canisters.verification.sending import outbox, verdict_message
 from canisters.verification.store import RoundRecord, manifests, open_rounds, outgoing, rounds
 from canisters.verification.views import shown
-from shared.base.outbox import timer_delay_seconds
+from shared.base.clock import WakeUp
 from shared.rules.limits import MAX_OPEN_ROUNDS
 from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
 from shared.types.errors import Done, conflict, exhausted, not_found
@@ -26,30 +26,48 @@ def _keep(key: str, round: RoundRecord) -> None:
     if not rules.is_closed(round):
         deadline_ns = rules.deadline_ns(round)
         if open_rounds.insert(key, deadline_ns) != deadline_ns:
-            _arm(key, deadline_ns)
+            heappush(_deadlines, (deadline_ns, key))
+            clock.at(_next_ns())
     elif open_rounds.remove(key) is not None:
         outbox.put(verdict_message(key))
 
 
-def _arm(key: str, deadline_ns: int) -> None:
-    ic.set_timer(timer_delay_seconds(ic.time(), deadline_ns), _at_deadline(key))
+_deadlines: "list[tuple[int, str]]" = []
+"""Heap of (deadline, round) of the open rounds. What was superseded stays until it is on top."""
 
 
-def _at_deadline(key: str) -> "Callable[[], None]":
-    def move_on() -> None:
+def _next_ns() -> int:
+    """The earliest deadline of an open round; 0 when there is none."""
+    while _deadlines and open_rounds.get(_deadlines[0][1]) != _deadlines[0][0]:
+        heappop(_deadlines)
+    return _deadlines[0][0] if _deadlines else 0
+
+
+def pass_due(now_ns: int) -> int:
+    """For the wake-up timer: move on the rounds whose deadline passed; when the next one is."""
+    while True:
+        due_ns = _next_ns()
+        if due_ns == 0 or due_ns > now_ns:
+            return due_ns
+        _, key = heappop(_deadlines)
         round = rounds.get(key)
         if round is None or rules.is_closed(round):
-            return
-        if rules.advance(round, ic.time()):
-            _keep(key, round)
+            open_rounds.remove(key)
+            continue
+        rules.advance(round, now_ns)
+        # Forgets the deadline that passed, so that the next one is taken up even if it is equal.
+        open_rounds.insert(key, 0)
+        _keep(key, round)
 
-    return move_on
+
+clock = WakeUp(pass_due)
 
 
 def rearm() -> None:
-    """After an upgrade: timers of open rounds, and messages that were not acknowledged."""
-    for key, deadline_ns in open_rounds.items():
-        _arm(key, deadline_ns)
+    """After an upgrade: deadlines of open rounds, and messages that were not acknowledged."""
+    _deadlines[:] = [(deadline_ns, key) for key, deadline_ns in open_rounds.items()]
+    heapify(_deadlines)
+    clock.at(_next_ns())
     for message, _ in outgoing.items():
         outbox.retry_now(message)
 

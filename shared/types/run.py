@@ -143,7 +143,7 @@ class JobFailure(Record):
     """One lease of a job that ended without a commitment.
 
     `cause` is `Weather`, `Unable` or `Stopping` when the executor gave the job back, `Lost` when
-    its lease ran out.
+    its lease ran out, `Upload` when its upload of agreed files ended early.
     """
 
     operator: text

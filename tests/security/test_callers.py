@@ -65,7 +65,9 @@ NEEDED: dict[str, dict[str, str]] = {
         "submit_commitment": "executor",
         "upload_chunk": "executor",
         "finish_upload": "executor",
+        "record_release": "verification",
         "cancel_run": "Operator",
+        "retry_run": "Operator",
         "register_executor": "Admin",
         "set_executor_enabled": "Admin",
     },
@@ -180,7 +182,7 @@ def test_an_update_is_denied_to_everyone_else(system: System, name: str, method:
     }
     others["an approver"] = APPROVER
     others["another executor"] = EXECUTORS[1]
-    if method == "lease_work":
+    if method in ("lease_work", "announce_offer"):
         del others["another executor"]
     before = system.canisters[name].query("health")
     for who, caller in others.items():
@@ -243,7 +245,7 @@ def test_votes_uploads_and_decisions_are_denied_to_everyone_else() -> None:
         assert is_denied(builder.update("upload_chunk", chunk, caller=caller))
         finished = builder.update("finish_upload", "run-1", "build", FILE["path"], caller=caller)
         assert is_denied(finished)
-    system.network.advance(40)
+    system.network.advance(60)
     system.upload(jobs[0])
     decision = {
         "approval": "approval-1",

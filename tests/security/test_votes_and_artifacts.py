@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dcanary.testing.native import CanisterReject, NativeCanister, user_principal
+from shared.rules.limits import REVEAL_ABSENCE_NS, REVEAL_WINDOW_NS
 from tests.canisters.installation import error, ok
 from tests.security.system import APPROVER, CONTENT, EXECUTORS, FILE, OWNER, System
 
@@ -55,6 +56,9 @@ def asked(system: System, delivery: str = "d-1") -> str:
 
 # Votes
 
+# How long a quorum may be silent between commitment and reveal.
+ABSENCE_SECONDS = (REVEAL_WINDOW_NS + REVEAL_ABSENCE_NS) // 10**9 + 1
+
 
 def test_a_commitment_copied_from_another_executor_cannot_be_revealed(system: System) -> None:
     system.push()
@@ -74,7 +78,7 @@ def test_a_commitment_copied_from_another_executor_cannot_be_revealed(system: Sy
         )
         error(answer, "Invalid")
         error(system.reveal(executor, first), "Denied")
-    system.network.advance(301)
+    system.network.advance(ABSENCE_SECONDS)
     assert "Inconclusive" in verdict(system)["kind"]
     assert state(system) == "Inconclusive"
 
@@ -153,7 +157,7 @@ def test_a_manifest_with_a_path_that_leaves_or_forges_a_line_is_no_vote(
     jobs = system.all_commit(files)
     for executor, job in zip(EXECUTORS, jobs, strict=True):
         error(system.reveal(executor, job, files), "Invalid")
-    system.network.advance(301)
+    system.network.advance(ABSENCE_SECONDS)
     assert state(system) == "Inconclusive"
 
 

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canisters.build_executor import executors, runs, verdicts
+from canisters.build_executor.rounds import rules as round_rules
 from shared.rules.limits import (
     LEASE_NS,
     MAX_ARTIFACT_BYTES,
     MAX_CHUNK_BYTES,
     MAX_MANIFEST_FILES,
-    STORE_WINDOW_NS,
+    MAX_QUEUE_NS,
+    STOPPING_PAUSE_NS,
 )
 from tests.canisters.build_executor.helpers.specs import file, spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
@@ -178,16 +179,25 @@ def test_when_all_that_agreed_bring_wrong_bytes_the_run_fails() -> None:
 def test_an_executor_that_lost_the_bytes_gives_the_upload_back() -> None:
     world = holder()
     assert "Denied" in world.release(B, "run-1/build/1")["Err"]
-    assert world.release(A, "run-1/build/0") == {"Ok": None}
+    assert world.release(A, "run-1/build/0", cause="Unable") == {"Ok": None}
+    world.pass_time(3_600)
     assert world.lease(A, "run-1/build/0") is None
     assert "Upload" in world.lease(B, "run-1/build/1")
 
 
-def test_bytes_that_nobody_brings_end_the_run_after_the_store_window() -> None:
+def test_an_upload_given_back_for_weather_is_asked_for_again_after_the_others() -> None:
+    world = holder()
+    assert world.release(A, "run-1/build/0") == {"Ok": None}
+    assert world.lease(A, "run-1/build/0") is None
+    world.pass_time(STOPPING_PAUSE_NS / SECOND * 1.25)
+    assert "Upload" in world.lease(A, "run-1/build/0")
+
+
+def test_bytes_that_nobody_brings_end_the_run_after_the_queue_time() -> None:
     world = holder()
     world.upload(A, "big.bin", 1, chunks(BIG)[1])
-    world.pass_time(STORE_WINDOW_NS / SECOND)
-    assert "STORE_WINDOW_NS" in world.run()["state"]["Failed"]
+    world.pass_time(MAX_QUEUE_NS / SECOND)
+    assert "brought the agreed bytes" in world.run()["state"]["Inconclusive"]
     assert world.maps["chunks"].entries == {}
 
 
@@ -238,7 +248,7 @@ def test_an_empty_file_needs_no_chunk() -> None:
 
 def test_a_disabled_executor_loses_its_upload() -> None:
     world = holder()
-    executors.set_enabled(world.book, A, False, world.now)
+    world.enable(A, False)
     assert "Conflict" in send_one(world, A)["Err"]
     assert "Upload" in world.lease(B, "run-1/build/1")
 
@@ -246,7 +256,7 @@ def test_a_disabled_executor_loses_its_upload() -> None:
 def test_a_cancelled_run_drops_the_chunks_it_had() -> None:
     world = holder()
     world.upload(A, "big.bin", 1, chunks(BIG)[1])
-    assert runs.cancel(world.book, "run-1", "someone", world.now) == {"Ok": None}
+    assert world.cancel() == {"Ok": None}
     assert world.maps["chunks"].entries == {}
     assert "Conflict" in send_one(world, A)["Err"]
 
@@ -293,7 +303,7 @@ def test_a_chunk_costs_one_write() -> None:
     ],
 )
 def test_agreement_does_not_make_a_path_safe(path: str, safe: bool) -> None:
-    assert verdicts.is_safe_path(path) is safe
+    assert round_rules.is_safe_path(path) is safe
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 
 from dcanary.testing.native import CanisterReject, user_principal
 from shared.rules.limits import (
-    COMMIT_WINDOW_NS,
     LEASE_NS,
     MAX_CHUNK_BYTES,
     MAX_MANIFEST_FILES,
@@ -19,6 +18,7 @@ from shared.rules.limits import (
     MAX_SEND_NS,
     MAX_STAGES_PER_PIPELINE,
     MAX_TEXT_CHARS,
+    MIN_GRACE_NS,
 )
 from tests.canisters.build_executor.helpers.installed import (
     ANONYMOUS,
@@ -36,7 +36,6 @@ from tests.canisters.build_executor.helpers.specs import deploy, file, spec, sta
 
 SECOND = 1_000_000_000
 LEASE_SECONDS = LEASE_NS / SECOND
-COMMIT_SECONDS = COMMIT_WINDOW_NS / SECOND
 CONTENT = bytes(range(256)) * 5_000
 OUT = file("out.wasm", CONTENT)
 
@@ -204,15 +203,17 @@ def test_leases_expire_by_the_timer_alone_also_after_an_upgrade(it: Installed) -
     jobs = it.canister.query("list_jobs", "run-1", page)["Ok"]["items"]
     assert {(each["job"], each["attempt"]) for each in jobs if each["attempt"] > 1} == {(job, 2)}
     assert "Conflict" in it.commit(A, job)["Err"]
-    assert it.lease(A)["Build"]["attempt"] == 2
+    assert it.lease(B)["Build"]["attempt"] == 2
 
 
-def test_a_round_nobody_finishes_is_closed_by_the_timer(it: Installed) -> None:
+def test_commitments_are_closed_by_the_timer_a_grace_after_the_quorum(it: Installed) -> None:
     it.enqueue(spec())
-    job = it.lease(A)["Build"]["job"]
-    assert it.commit(A, job) == OK
+    for executor in (A, B):
+        assert it.commit(executor, it.lease(executor)["Build"]["job"]) == OK
     it.settle()
-    it.network.advance(COMMIT_SECONDS + 70)
+    it.network.advance(MIN_GRACE_NS / SECOND - 2)
+    assert it.noted()[-1].startswith("record_commitment")
+    it.network.advance(4)
     assert it.noted()[-1] == "close_commits run-1/build: Ok"
     assert it.decide("Inconclusive", reason="one vote of two") == OK
     assert it.run()["state"] == {"Inconclusive": "stage build: one vote of two"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.build_executor import dag
+from canisters.build_executor.runs import graph as dag
 from tests.canisters.build_executor.helpers.specs import stage
 
 
@@ -41,11 +41,11 @@ def test_stages_come_after_what_they_depend_on_and_else_in_the_order_written() -
     ],
 )
 def test_stages_that_cannot_be_executed_are_named(stages: Any, word: str) -> None:
-    assert word in str(dag.fault(stages))
+    assert word in str(dag.problem(stages))
 
 
 def test_good_stages_have_no_fault() -> None:
-    assert dag.fault(graph(a="", b="a", c="a b")) is None
+    assert dag.problem(graph(a="", b="a", c="a b")) is None
 
 
 def test_ancestors_are_all_that_a_stage_rests_on() -> None:

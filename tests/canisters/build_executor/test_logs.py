@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canisters.build_executor import logs
+from canisters.build_executor.logs import service as logs
 from shared.rules.limits import LEASE_NS, MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
 from tests.canisters.build_executor.helpers.specs import spec
-from tests.canisters.build_executor.helpers.world import SECOND, A, World
+from tests.canisters.build_executor.helpers.world import SECOND, A, B, World
 
 JOB = "run-1/build/0"
 
@@ -80,9 +80,9 @@ def test_attempts_follow_each_other_in_one_log_and_count_their_bytes_from_zero()
     world = leased()
     world.beat(A, JOB, log=b"first try")
     world.pass_time(LEASE_NS / SECOND)
-    assert world.build(A)["attempt"] == 2
-    world.beat(A, JOB, attempt=2, log=b"second try")
-    assert content(world) == f"first try\n[attempt 2 by {A}]\nsecond try".encode()
+    assert world.build(B)["attempt"] == 2
+    world.beat(B, JOB, attempt=2, log=b"second try")
+    assert content(world) == f"first try\n[attempt 2 by {B}]\nsecond try".encode()
 
 
 def test_reading_past_the_end_is_refused() -> None:

@@ -6,16 +6,24 @@ from typing import Any
 
 import pytest
 
-from canisters.build_executor import approvals, executors, rounds, runs, views
+from canisters.build_executor.executors import views as executor_views
+from canisters.build_executor.jobs import views as job_views
+from canisters.build_executor.rounds import rules
+from canisters.build_executor.rounds import service as rounds
+from canisters.build_executor.runs import approval as approvals
+from canisters.build_executor.runs import service as runs
+from canisters.build_executor.runs import views
 from shared.rules.limits import (
     APPROVAL_WAIT_NS,
-    COMMIT_WINDOW_NS,
     MAX_OPEN_RUNS,
+    MAX_QUEUE_NS,
+    MIN_GRACE_NS,
     REVEAL_WINDOW_NS,
+    STOPPING_PAUSE_NS,
     VERDICT_WAIT_NS,
 )
 from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
-from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
+from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World, answer
 
 OK = {"Ok": None}
 
@@ -52,7 +60,7 @@ def test_a_run_is_queued_with_its_first_stages_open() -> None:
     assert states(world) == {"lib": "Building", "app": "Waiting", "docs": "Building"}
     assert sorted(world.book.take_outgoing()) == ["round:run-1/docs", "round:run-1/lib"]
     assert len(world.jobs()) == 6
-    assert world.book.wake_ns > world.now
+    assert world.book.next_due_ns() > world.now
 
 
 def test_the_same_run_again_is_ok_and_another_under_its_id_is_not() -> None:
@@ -106,7 +114,7 @@ def test_open_runs_are_bounded_and_make_room_when_they_end() -> None:
         assert world.enqueue(spec(f"run-{number}")) == OK
     refused = world.enqueue(spec("one-more"))
     assert "MAX_OPEN_RUNS" in refused["Err"]["Exhausted"]
-    runs.cancel(world.book, "run-7", "someone", world.now)
+    world.cancel("run-7")
     assert world.enqueue(spec("one-more")) == OK
 
 
@@ -118,7 +126,8 @@ def test_stages_open_in_dependency_order_and_get_the_files_of_earlier_ones() -> 
     work = world.build(A)
     assert work["stage"]["name"] == "app"
     assert work["inputs"] == [{"stage": "lib", "file": file("lib.a", b"")}]
-    assert world.release(A, work["job"]) == OK
+    assert world.release(A, work["job"], cause="Stopping") == OK
+    world.pass_time(STOPPING_PAUSE_NS / SECOND * 1.25)
     for executor in (A, B, C):
         job = world.build(executor)
         world.commit(executor, job["job"], job["attempt"])
@@ -216,10 +225,9 @@ def test_a_run_without_a_verdict_ends_by_itself() -> None:
     world = World()
     world.enqueue()
     world.all_commit()
-    wait = COMMIT_WINDOW_NS + REVEAL_WINDOW_NS + VERDICT_WAIT_NS
-    world.pass_time(wait / SECOND)
-    assert "Queued" not in world.run()["state"]
-    world.pass_time(61)
+    world.pass_time((MAX_QUEUE_NS + REVEAL_WINDOW_NS + VERDICT_WAIT_NS) / SECOND)
+    assert "Running" in world.run()["state"]
+    world.pass_time(661)
     assert "VERDICT_WAIT_NS" in world.run()["state"]["Inconclusive"]
     assert world.decide("Agreed") == OK
     assert "Inconclusive" in world.run()["state"]
@@ -228,9 +236,11 @@ def test_a_run_without_a_verdict_ends_by_itself() -> None:
 def test_a_run_that_nobody_builds_ends_by_itself() -> None:
     world = World()
     world.enqueue(three_stages())
-    for _ in range(20):
-        world.pass_time(600)
-    assert "Inconclusive" in world.run()["state"]
+    world.pass_time(MAX_QUEUE_NS / SECOND - 1)
+    assert "Queued" in world.run()["state"]
+    world.pass_time(1)
+    assert "0 of 3 operators answered" in world.run()["state"]["Inconclusive"]
+    assert "start executors" in world.run()["state"]["Inconclusive"]
     assert world.book.open_runs.len() == 0
 
 
@@ -241,24 +251,24 @@ def test_cancelling_a_run_reaches_its_executors_and_its_rounds() -> None:
     round_key: Any = world.book.stage("run-1/lib")
     rounds.opened(world.book, round_key, None, "", world.now)
     world.book.take_outgoing()
-    assert runs.cancel(world.book, "run-1", A, world.now) == OK
-    assert runs.cancel(world.book, "run-1", A, world.now) == OK
+    assert world.cancel("run-1", A) == OK
+    assert world.cancel("run-1", A) == OK
     assert world.run()["state"] == {"Cancelled": f"cancelled by {A}"}
     assert set(states(world).values()) == {"Skipped"}
     assert world.beat(A, job)["Ok"]["cancelled"] is True
     assert "round:run-1/lib" in world.book.take_outgoing()
     told: Any = world.book.stage("run-1/lib")
-    assert rounds.next_message(told) == "close"
+    assert rules.next_message(told) == "close"
     untold: Any = world.book.stage("run-1/docs")
-    assert rounds.next_message(untold) is None
-    assert "NotFound" in runs.cancel(world.book, "run-2", A, world.now)["Err"]
+    assert rules.next_message(untold) is None
+    assert "NotFound" in world.cancel("run-2", A)["Err"]
 
 
 def test_a_run_that_has_ended_cannot_be_cancelled() -> None:
     world = World()
     world.enqueue()
     world.decide("Failed", reason="command")
-    assert "Conflict" in runs.cancel(world.book, "run-1", A, world.now)["Err"]
+    assert "Conflict" in world.cancel("run-1", A)["Err"]
 
 
 def stage_of(world: World, key: str = "run-1/build") -> Any:
@@ -270,18 +280,19 @@ def test_a_round_is_told_of_in_order() -> None:
     world.enqueue()
     job = world.build(A)["job"]
     world.commit(A, job)
-    assert rounds.next_message(stage_of(world)) == "open"
-    assert rounds.round_input(stage_of(world))["commit_until_ns"] > world.now
+    assert rules.next_message(stage_of(world)) == "open"
+    assert rules.round_input(stage_of(world))["commit_until_ns"] > world.now
     rounds.opened(world.book, stage_of(world), None, "", world.now)
-    assert rounds.next_message(stage_of(world)) == 0
-    assert rounds.commitment_of(stage_of(world), 0) == (job, A, "operator-0", b"c" * 32)
-    rounds.recorded(world.book, stage_of(world), stage_of(world)["jobs"][0], None, "")
-    assert rounds.next_message(stage_of(world)) is None
-    world.build(B)
-    world.pass_time(COMMIT_WINDOW_NS / SECOND + 61)
-    assert rounds.next_message(stage_of(world)) == "close"
+    assert rules.next_message(stage_of(world)) == 0
+    assert rules.commitment_of(stage_of(world), 0) == (job, A, "operator-0", b"c" * 32)
+    rounds.recorded(world.book, stage_of(world), stage_of(world)["jobs"][0], None, "", world.now)
+    assert rules.next_message(stage_of(world)) is None
+    world.commit(B, world.build(B)["job"])
+    rounds.recorded(world.book, stage_of(world), stage_of(world)["jobs"][1], None, "", world.now)
+    world.pass_time(MIN_GRACE_NS / SECOND)
+    assert rules.next_message(stage_of(world)) == "close"
     rounds.closed(world.book, stage_of(world), None, "", world.now)
-    assert rounds.next_message(stage_of(world)) is None
+    assert rules.next_message(stage_of(world)) is None
     assert "Running" in world.run()["state"]
 
 
@@ -290,7 +301,7 @@ def test_a_round_that_verification_refuses_ends_the_run() -> None:
     world.enqueue()
     rounds.opened(world.book, stage_of(world), {"Invalid": "no"}, "no", world.now)
     assert "opens no round: no" in world.run()["state"]["Failed"]
-    assert rounds.next_message(stage_of(world)) is None
+    assert rules.next_message(stage_of(world)) is None
 
 
 def test_a_commitment_that_verification_refuses_is_no_vote() -> None:
@@ -300,9 +311,9 @@ def test_a_commitment_that_verification_refuses_is_no_vote() -> None:
     world.commit(A, job)
     rounds.opened(world.book, stage_of(world), None, "", world.now)
     row = stage_of(world)["jobs"][0]
-    rounds.recorded(world.book, stage_of(world), row, {"Conflict": "late"}, "late")
+    rounds.recorded(world.book, stage_of(world), row, {"Conflict": "late"}, "late", world.now)
     assert "refused it: late" in world.jobs()[job]["state"]["Lost"]
-    assert rounds.next_message(stage_of(world)) == "close"
+    assert rules.next_message(stage_of(world)) == "close"
     rounds.closed(world.book, stage_of(world), {"Conflict": "closed"}, "closed", world.now)
     assert "Running" in world.run()["state"]
 
@@ -322,10 +333,10 @@ def test_an_answer_that_comes_after_the_verdict_changes_nothing() -> None:
     world.decide("Agreed", [], jobs)
     rounds.opened(world.book, stage_of(world), {"Conflict": "old"}, "old", world.now)
     row = stage_of(world)["jobs"][0]
-    rounds.recorded(world.book, stage_of(world), row, None, "")
+    rounds.recorded(world.book, stage_of(world), row, None, "", world.now)
     rounds.closed(world.book, stage_of(world), {"NotFound": "old"}, "old", world.now)
     assert world.run()["state"] == {"Succeeded": None}
-    assert rounds.next_message(stage_of(world)) is None
+    assert rules.next_message(stage_of(world)) is None
 
 
 def deploying(artifact: str = "out.wasm") -> World:
@@ -335,12 +346,12 @@ def deploying(artifact: str = "out.wasm") -> World:
     return world
 
 
-def test_a_run_to_deploy_succeeds_when_its_approval_was_asked_for() -> None:
+def test_a_run_to_deploy_asks_people_when_it_is_built() -> None:
     world = deploying()
     assert world.run()["state"] == {"Running": None}
     assert "approval:run-1" in world.book.take_outgoing()
     world.upgrade()
-    question: Any = approvals.question(world.book, "run-1", world.now)
+    question: Any = approvals.request_of(world.book, "run-1", world.now)
     assert question["artifact"] == "out.wasm"
     assert question["sha256"] == file("out.wasm", b"")["sha256"]
     assert question["size"] == 0
@@ -349,19 +360,19 @@ def test_a_run_to_deploy_succeeds_when_its_approval_was_asked_for() -> None:
     runs.approval_made(world.book, "run-1", "approval-2", world.now)
     assert world.run()["state"] == {"Succeeded": None}
     assert world.run()["approval"] == "approval-1"
-    assert approvals.question(world.book, "run-1", world.now) is None
+    assert approvals.request_of(world.book, "run-1", world.now) is None
 
 
 def test_an_artifact_that_was_not_agreed_is_never_asked_for() -> None:
     world = deploying(artifact="other.wasm")
-    assert approvals.question(world.book, "run-1", world.now) is None
+    assert approvals.request_of(world.book, "run-1", world.now) is None
     assert "no artifact other.wasm" in world.run()["state"]["Failed"]
 
 
 def test_an_approval_that_cannot_be_asked_for_in_time_fails_the_run() -> None:
     world = deploying()
     world.now += APPROVAL_WAIT_NS
-    assert approvals.question(world.book, "run-1", world.now) is None
+    assert approvals.request_of(world.book, "run-1", world.now) is None
     assert "APPROVAL_WAIT_NS" in world.run()["state"]["Failed"]
 
 
@@ -369,13 +380,21 @@ def test_no_approval_is_asked_for_before_all_stages_succeeded() -> None:
     world = World()
     world.enqueue(spec("run-1", stage("build"), stage("test"), deploy=deploy()))
     settle_stage(world, "build", file("out.wasm", b""))
-    assert approvals.question(world.book, "run-1", world.now) is None
+    assert approvals.request_of(world.book, "run-1", world.now) is None
     assert "approval:run-1" not in world.book.take_outgoing()
     assert "Running" in world.run()["state"]
 
 
 def page(cursor: str | None = None, limit: int = 0) -> Any:
     return {"cursor": cursor, "limit": limit}
+
+
+def listed(world: World, repository: str | None, request: Any) -> Any:
+    return answer(lambda: views.page(world.book, world.outgoing, repository, request, world.now))
+
+
+def listed_jobs(world: World, run: str, request: Any) -> Any:
+    return answer(lambda: job_views.page(world.book, run, request))
 
 
 def test_runs_are_listed_newest_first_for_all_and_for_one_repository() -> None:
@@ -386,46 +405,47 @@ def test_runs_are_listed_newest_first_for_all_and_for_one_repository() -> None:
     got: list[str] = []
     cursor = None
     while True:
-        result: Any = views.list_runs(world.book, None, page(cursor, 3))
+        result: Any = listed(world, None, page(cursor, 3))
         got += [each["run"] for each in result["Ok"]["items"]]
         cursor = result["Ok"]["next"]
         if cursor is None:
             break
     assert got == [f"run-{number}" for number in range(6, -1, -1)]
-    odd: Any = views.list_runs(world.book, "odd", page())
+    odd: Any = listed(world, "odd", page())
     assert [each["run"] for each in odd["Ok"]["items"]] == ["run-5", "run-3", "run-1"]
-    none: Any = views.list_runs(world.book, "nowhere" * 100, page())
+    none: Any = listed(world, "nowhere" * 100, page())
     assert none["Ok"] == {"items": [], "next": None}
-    assert "limit" in views.list_runs(world.book, None, page(limit=101))["Err"]["Invalid"]
-    assert "cursor" in views.list_runs(world.book, None, page("x"))["Err"]["Invalid"]
+    assert "limit" in listed(world, None, page(limit=101))["Err"]["Invalid"]
+    assert "cursor" in listed(world, None, page("x"))["Err"]["Invalid"]
 
 
 def test_a_page_of_runs_with_large_manifests_ends_early_and_goes_on() -> None:
     world = World()
     for number in range(4):
         world.enqueue(spec(f"run-{number}"))
-        record = world.maps["runs"].entries[f"run-{number}"]
-        record["manifest_bytes"] = 600_000
-    first: Any = views.list_runs(world.book, None, page())
+        record = world.maps["stages"].entries[f"run-{number}/build"]
+        record["files"] = [{**file("p" * 240, b""), "stored": False}] * 1_600
+    world.upgrade()
+    first: Any = listed(world, None, page())
     assert [each["run"] for each in first["Ok"]["items"]] == ["run-3"]
-    second: Any = views.list_runs(world.book, None, page(first["Ok"]["next"]))
+    second: Any = listed(world, None, page(first["Ok"]["next"]))
     assert [each["run"] for each in second["Ok"]["items"]] == ["run-2"]
 
 
 def test_jobs_of_a_run_are_paged_over_its_stages() -> None:
     world = World()
     world.enqueue(three_stages())
-    first: Any = views.list_jobs(world.book, "run-1", page(limit=4))
+    first: Any = listed_jobs(world, "run-1", page(limit=4))
     assert [each["job"] for each in first["Ok"]["items"]] == [
         "run-1/docs/2",
         "run-1/docs/1",
         "run-1/docs/0",
         "run-1/lib/2",
     ]
-    rest: Any = views.list_jobs(world.book, "run-1", page(first["Ok"]["next"], 4))
+    rest: Any = listed_jobs(world, "run-1", page(first["Ok"]["next"], 4))
     assert [each["replica"] for each in rest["Ok"]["items"]] == [1, 0]
     assert rest["Ok"]["next"] is None
-    assert "NotFound" in views.list_jobs(world.book, "run-9", page())["Err"]
+    assert "NotFound" in listed_jobs(world, "run-9", page())["Err"]
 
 
 def test_executors_are_listed_with_what_they_did() -> None:
@@ -434,9 +454,9 @@ def test_executors_are_listed_with_what_they_did() -> None:
     job = world.build(A)["job"]
     world.pass_time(9)
     world.beat(A, job)
-    result: Any = views.list_executors(world.book, page(limit=2))
+    result: Any = answer(lambda: executor_views.page(world.book, page(limit=2)))
     assert [each["operator"] for each in result["Ok"]["items"]] == ["operator-2", "operator-1"]
-    rest: Any = views.list_executors(world.book, page(result["Ok"]["next"]))
+    rest: Any = answer(lambda: executor_views.page(world.book, page(result["Ok"]["next"])))
     (seen,) = rest["Ok"]["items"]
     assert seen["executor"].to_str() == A
     assert (seen["last_seen_ns"], seen["jobs_leased"]) == (world.now, 1)
@@ -444,10 +464,10 @@ def test_executors_are_listed_with_what_they_did() -> None:
 
 def test_an_executor_keeps_its_operator() -> None:
     world = World()
-    assert world.register(A, "operator-0", "Rust") is None
-    assert "operator-0" in world.register(A, "operator-1")["Conflict"]
-    assert "anonymous" in world.register("2vxsx-fae", "operator-0")["Invalid"]
-    assert "Invalid" in world.register(D, "no spaces")
-    assert "Invalid" in world.register(D, "operator-3", *["Shell"] * 7)
-    assert "NotFound" in executors.set_enabled(world.book, D, True, world.now)["Err"]
+    assert world.register(A, "operator-0", "Rust") == OK
+    assert "operator-0" in world.register(A, "operator-1")["Err"]["Conflict"]
+    assert "anonymous" in world.register("2vxsx-fae", "operator-0")["Err"]["Invalid"]
+    assert "Invalid" in world.register(D, "no spaces")["Err"]
+    assert "Invalid" in world.register(D, "operator-3", *["Shell"] * 7)["Err"]
+    assert "NotFound" in world.enable(D, True)["Err"]
     assert world.book.executor_index.len() == 3

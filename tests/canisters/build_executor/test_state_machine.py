@@ -13,9 +13,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from canisters.build_executor import approvals, executors, rounds, runs
-from canisters.build_executor.book import is_open
-from shared.rules.limits import MAX_JOB_ATTEMPTS
+from canisters.build_executor.keys import is_open
+from canisters.build_executor.rounds import rules as round_rules
+from canisters.build_executor.rounds import service as rounds
+from canisters.build_executor.runs import approval as approvals
+from canisters.build_executor.runs import service as runs
+from shared.rules.limits import MAX_ATTEMPT
 from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
 from tests.canisters.build_executor.helpers.world import A, B, C, D, World
 
@@ -31,6 +34,8 @@ def name_of(variant: Any) -> str:
 
 
 class BuildExecutor(RuleBasedStateMachine):
+    causes = ("Weather", "Unable", "Stopping")
+
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
@@ -67,11 +72,11 @@ class BuildExecutor(RuleBasedStateMachine):
     @rule(number=st.integers(1, 3))
     def cancel(self, number: int) -> None:
         if number == 3:  # rarely
-            runs.cancel(self.world.book, f"run-{number}", "someone", self.world.now)
+            self.world.cancel(f"run-{number}")
 
     @rule(executor=EXECUTORS, enabled=st.sampled_from([True, True, False]))
     def enable(self, executor: str, enabled: bool) -> None:
-        executors.set_enabled(self.world.book, executor, enabled, self.world.now)
+        self.world.enable(executor, enabled)
 
     # What executors do
 
@@ -155,7 +160,9 @@ class BuildExecutor(RuleBasedStateMachine):
             if work is None or "Build" not in work:
                 return
             build = work["Build"]
-            assert self.world.release(executor, build["job"], build["attempt"]) == {"Ok": None}
+            cause = self.causes[len(self.works) % 3]
+            given = self.world.release(executor, build["job"], build["attempt"], cause=cause)
+            assert given == {"Ok": None}
             self.world.pass_time(10)
 
     # What verification does
@@ -175,23 +182,24 @@ class BuildExecutor(RuleBasedStateMachine):
         kind, _, name = key.partition(":")
         book, now = self.world.book, self.world.now
         if kind == "approval":
-            question = approvals.question(book, name, now)
+            question = approvals.request_of(book, name, now)
             if question is not None:
                 assert question["artifact"] == "out.wasm"
                 if lost:
                     return
                 runs.approval_made(book, name, f"approval of {name}", now)
+            runs.cancelled(book, name, now)
             self.pending.pop(key)
             return
         found: Any = book.stage(name)
-        message = rounds.next_message(found)
+        message = round_rules.next_message(found)
         if message is None:
             self.pending.pop(key)
             return
         if message == "open":
             self.rounds.setdefault(name, {"votes": {}, "closed": False})
         elif isinstance(message, int):
-            job, _, operator, commitment = rounds.commitment_of(found, message)
+            job, _, operator, commitment = round_rules.commitment_of(found, message)
             votes = self.rounds[name]["votes"]
             assert votes.setdefault(operator, (job, commitment)) == (job, commitment)
         else:
@@ -201,7 +209,7 @@ class BuildExecutor(RuleBasedStateMachine):
         if message == "open":
             rounds.opened(book, found, None, "", now)
         elif isinstance(message, int):
-            rounds.recorded(book, found, found["jobs"][message], None, "")
+            rounds.recorded(book, found, found["jobs"][message], None, "", now)
         else:
             rounds.closed(book, found, None, "", now)
         self.collect()
@@ -279,7 +287,7 @@ class BuildExecutor(RuleBasedStateMachine):
             assert [job["replica"] for job in each["jobs"]] == list(range(each["replicas"]))
             operators = []
             for job in each["jobs"]:
-                assert 1 <= job["attempt"] <= MAX_JOB_ATTEMPTS
+                assert 1 <= job["attempt"] <= MAX_ATTEMPT
                 assert ("Committed" in job["state"]) <= (job["commitment"] is not None)
                 if "Committed" in job["state"] or (
                     "Leased" in job["state"] and job["lease_until_ns"] > self.world.now
@@ -308,7 +316,7 @@ class BuildExecutor(RuleBasedStateMachine):
             self.collect()
             if not self.world.maps["open_runs"].entries:
                 break
-            self.world.pass_time(600)
+            self.world.pass_time(86_400)
         assert self.world.maps["open_runs"].entries == {}
         assert self.world.book.open_stages() == []
         known = {each["location"] for each in self.world.maps["contents"].entries.values()}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canisters.verification import rounds
-from shared.rules.limits import REVEAL_WINDOW_NS
+from shared.rules.limits import REVEAL_GRACE_NS, REVEAL_WINDOW_NS
 from tests.canisters.verification.verification_samples import (
     NOW,
     SECOND,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shared.types.errors import Error
 
 LATER = NOW + 1_000 * SECOND
+SOON = NOW + 400 * SECOND
 
 
 def committed(*reveals: RevealInput, replicas: int = 3, quorum: int = 2) -> RoundRecord:
@@ -79,13 +80,64 @@ def test_a_round_closes_when_all_have_revealed() -> None:
     assert kind_of(round) == "Agreed"
 
 
-def test_the_reveal_window_passes_with_one_silent() -> None:
+def test_one_who_is_silent_holds_up_an_agreement_for_the_grace_only() -> None:
     round = committed(*three())
     for number in (1, 2):
         assert reveal(round, reveal_input(number), number) is None
-    assert not rounds.advance(round, round["reveal_until_ns"] - 1)
-    assert rounds.advance(round, round["reveal_until_ns"])
+    assert rounds.advance(round, NOW)
+    assert rounds.deadline_ns(round) == NOW + REVEAL_GRACE_NS
+    assert not rounds.advance(round, NOW + REVEAL_GRACE_NS - 1)
+    assert rounds.advance(round, NOW + REVEAL_GRACE_NS)
     assert kind_of(round) == "Agreed"
+
+
+def test_reveals_that_differ_ask_the_operators_that_were_cut_off_after_all() -> None:
+    """One of three commits to nonsense at once, a second is honest, the third was slow."""
+    nonsense = reveal_input(1, files=[file(content=b"nonsense")])
+    round = committed(nonsense, reveal_input(2))
+    rounds.advance(round, NOW, commits_closed=True)
+    early = rounds.commit(round, commitment_record(reveal_input(3), 3), NOW)
+    assert early is not None and "Unavailable" in early
+    for number, one in ((1, nonsense), (2, reveal_input(2))):
+        assert reveal(round, one, number) is None
+        rounds.advance(round, NOW)
+    assert not rounds.is_closed(round)
+    assert rounds.deadline_ns(round) == round["commit_until_ns"]
+    assert rounds.commit(round, commitment_record(reveal_input(3), 3), SOON) is None
+    assert reveal(round, reveal_input(3), 3, SOON) is None
+    assert rounds.advance(round, SOON)
+    assert kind_of(round) == "Agreed"
+
+
+def test_one_who_commits_and_never_reveals_leaves_room_for_the_third() -> None:
+    round = committed(reveal_input(1), reveal_input(2))
+    rounds.advance(round, NOW, commits_closed=True)
+    assert reveal(round, reveal_input(2), 2) is None
+    assert rounds.advance(round, round["reveal_until_ns"])
+    assert not rounds.is_closed(round)
+    assert rounds.commit(round, commitment_record(reveal_input(3), 3), SOON) is None
+    assert reveal(round, reveal_input(3), 3, SOON) is None
+    rounds.advance(round, SOON)
+    assert rounds.advance(round, SOON + REVEAL_GRACE_NS)
+    assert kind_of(round) == "Agreed"
+
+
+def test_absence_between_commitment_and_reveal_is_only_waited_for() -> None:
+    round = committed(*three())
+    weekend = round["reveal_until_ns"] + REVEAL_GRACE_NS
+    assert weekend < round["commit_until_ns"]
+    rounds.advance(round, weekend)
+    for number in (1, 2, 3):
+        assert reveal(round, reveal_input(number), number, weekend) is None
+    rounds.advance(round, weekend)
+    assert kind_of(round) == "Agreed"
+
+
+def test_a_round_ends_at_its_outer_bound_whatever_is_missing() -> None:
+    round = committed(*three())
+    rounds.advance(round, round["reveal_until_ns"])
+    assert rounds.advance(round, rounds.outer_bound_ns(round))
+    assert kind_of(round) == "Inconclusive"
 
 
 def test_too_few_commitments_before_the_deadline_are_inconclusive() -> None:
@@ -182,8 +234,9 @@ def test_a_reveal_after_the_verdict_is_late_and_changes_nothing() -> None:
     for number in (1, 2):
         assert reveal(round, reveal_input(number), number) is None
     rounds.advance(round, LATER)
+    rounds.advance(round, LATER + REVEAL_GRACE_NS)
     before = shown(round)
-    error = reveal(round, reveal_input(3), 3, LATER)
+    error = reveal(round, reveal_input(3), 3, LATER + REVEAL_GRACE_NS)
     assert error is not None and "Conflict" in error
     assert sentence(error).startswith("late")
     assert shown(round) == before

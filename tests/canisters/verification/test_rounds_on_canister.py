@@ -155,7 +155,7 @@ def test_closing_commits_asks_the_others_to_reveal(canary: Installation) -> None
     assert canary.told("close_commits", "run-1", "build") == {"Ok": None}
     assert canary.told("close_commits", "run-1", "build") == {"Ok": None}
     assert canary.round()["phase"] == {"Reveal": None}
-    assert "late" in canary.commit(given[3], 3)["Err"]["Conflict"]
+    assert "revealed" in canary.commit(given[3], 3)["Err"]["Unavailable"]
     for number in (1, 2):
         canary.reveal(given[number], number)
     (notice,) = canary.notices()

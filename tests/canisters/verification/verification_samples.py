@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kybra import Principal
 
 from canisters.verification import rounds
-from canisters.verification.verdicts import commit_of
+from canisters.verification.verdicts import commit_of, outcome_text
 from shared.rules.digests import commitment, manifest_digest, sha256_hex
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def reveal_input(
 def commitment_to(reveal: RevealInput) -> bytes:
     return commitment(
         reveal["job"],
-        rounds.outcome_text(reveal["outcome"]),
+        outcome_text(reveal["outcome"]),
         reveal["environment"],
         manifest(reveal["files"]),
         commit_of(reveal["commit"]),

@@ -28,10 +28,13 @@ if TYPE_CHECKING:
         LeaseRequest,
         Log,
         PageRequest,
+        ReleaseNotice,
         Run,
         RunPage,
         RunSpec,
         Siblings,
+        Stage,
+        StageProblem,
         VerdictNotice,
         Work,
     )
@@ -47,6 +50,10 @@ class BuildExecutor(Canister):
 
     def cancel_run(self, text: str, /) -> None:
         self.ask("cancel_run", text)
+
+    def check_stages(self, value: list[Stage], /, *, certified: bool = False) -> list[StageProblem]:
+        answer: list[StageProblem] = self.call("check_stages", value, certified=certified)
+        return answer
 
     def enqueue_run(self, run_spec: RunSpec, /) -> None:
         self.ask("enqueue_run", run_spec)
@@ -111,6 +118,9 @@ class BuildExecutor(Canister):
         answer: bytes = self.ask("read_chunk", chunk_request, certified=certified)
         return answer
 
+    def record_release(self, release_notice: ReleaseNotice, /) -> None:
+        self.ask("record_release", release_notice)
+
     def record_verdict(self, verdict_notice: VerdictNotice, /) -> None:
         self.ask("record_verdict", verdict_notice)
 
@@ -120,6 +130,9 @@ class BuildExecutor(Canister):
 
     def release_work(self, give_back: GiveBack, /) -> None:
         self.ask("release_work", give_back)
+
+    def retry_run(self, text: str, /) -> None:
+        self.ask("retry_run", text)
 
     def revoke_role(self, principal: str, text: str, /) -> None:
         self.ask("revoke_role", principal, text)

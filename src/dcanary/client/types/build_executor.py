@@ -245,6 +245,16 @@ class Needs(TypedDict):
     region: str | None
 
 
+class NoticeState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Approving: None
+    Failed: str
+    Rejected: str
+    Released: None
+    Releasing: None
+
+
 class PageRequest(TypedDict):
     cursor: str | None
     limit: int
@@ -260,6 +270,13 @@ class PipelineInput(TypedDict):
     repository: str
     stages: list[Stage]
     triggers: list[Trigger]
+
+
+class ReleaseNotice(TypedDict):
+    approval: str
+    release: str | None
+    run: str
+    state: NoticeState
 
 
 class Resources(TypedDict):
@@ -367,6 +384,11 @@ class Stage(TypedDict):
     resources: Resources
     retries: int
     runtime: Runtime
+
+
+class StageProblem(TypedDict):
+    problem: str | None
+    stage: str
 
 
 class StageState(TypedDict, total=False):

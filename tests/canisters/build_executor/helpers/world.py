@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from canisters.build_executor import artifacts, deadlines, executors, leases, runs, verdicts, views
+from canisters.build_executor import deadlines
+from canisters.build_executor.artifacts import service as artifacts
 from canisters.build_executor.book import Book
+from canisters.build_executor.executors import service as executors
+from canisters.build_executor.jobs import service as jobs
+from canisters.build_executor.jobs import views as job_views
+from canisters.build_executor.rounds import service as rounds
+from canisters.build_executor.runs import service as runs
+from canisters.build_executor.runs import views as run_views
+from shared.base.results import error_of
+from shared.rules.refused import Refused
 from tests.canisters.build_executor.helpers.memory import MemoryMap
 from tests.canisters.build_executor.helpers.specs import offer, principal, spec, verdict
 
@@ -30,11 +40,20 @@ MAPS = (
 )
 
 
+def answer(work: Callable[[], Any]) -> Any:
+    """What a caller gets: `Ok` of what the work returns, `Err` of how it is refused."""
+    try:
+        return {"Ok": work()}
+    except Refused as refused:
+        return {"Err": error_of(refused)}
+
+
 class World:
     """`A`, `B`, `C` are executors of three operators; `now` is the canister's time."""
 
     def __init__(self) -> None:
         self.maps: dict[str, MemoryMap[Any, Any]] = {name: MemoryMap() for name in MAPS}
+        self.outgoing: MemoryMap[str, Any] = MemoryMap()
         self.now = START
         self.upgrade()
         for number, executor in enumerate((A, B, C)):
@@ -51,27 +70,35 @@ class World:
 
     def register(self, executor: str, operator: str, *runtimes: str) -> Any:
         chosen: Any = [{name: None} for name in runtimes or ("Shell", "Motoko")]
-        return executors.register(self.book, executor, operator, chosen, self.now)
+        return answer(lambda: executors.register(self.book, executor, operator, chosen, self.now))
+
+    def enable(self, executor: str, enabled: bool) -> Any:
+        return answer(lambda: executors.set_enabled(self.book, executor, enabled, self.now))
+
+    def cancel(self, run: str = "run-1", caller: str = "someone") -> Any:
+        return answer(lambda: runs.cancel(self.book, run, caller, self.now))
 
     def announce(self, executor: str, runtimes: Any = ("Shell", "Motoko"), **changes: Any) -> Any:
         """Offer plenty of everything, but for the changes."""
         made = offer(**changes)
         made["runtimes"] = [{name: None} for name in runtimes]
-        return executors.announce(self.book, executor, made, self.now)
+        return answer(lambda: executors.announce(self.book, executor, made, self.now))
 
     def enqueue(self, wanted: Any = None) -> Any:
-        return runs.enqueue(self.book, wanted or spec(), self.now)
+        return answer(lambda: runs.enqueue(self.book, wanted or spec(), self.now))
 
     def request(self, *holds: str) -> Any:
         return {"holds": list(holds)}
 
     def has_work(self, executor: str, *holds: str) -> bool:
-        return leases.has_work(self.book, executor, self.request(*holds), self.now)
+        return jobs.has_work(self.book, executor, self.request(*holds), self.now)
 
     def lease(self, executor: str, *holds: str) -> Any:
         """The work, None, or the error; has_work must have said the same."""
         expected = self.has_work(executor, *holds)
-        result: Any = leases.lease_work(self.book, executor, self.request(*holds), self.now)
+        result = answer(
+            lambda: jobs.lease_work(self.book, executor, self.request(*holds), self.now)
+        )
         assert expected == (result.get("Ok") is not None)
         return result["Err"] if "Err" in result else result["Ok"]
 
@@ -82,17 +109,39 @@ class World:
         return work["Build"]
 
     def beat(
-        self, executor: str, job: str, attempt: int = 1, offset: int = 0, log: bytes = b""
+        self,
+        executor: str,
+        job: str,
+        attempt: int = 1,
+        offset: int = 0,
+        log: bytes = b"",
+        phase: str | None = None,
     ) -> Any:
-        return leases.heartbeat(self.book, executor, job, attempt, offset, log, self.now)
+        beat: Any = {"job": job, "attempt": attempt, "offset": offset, "log": log, "phase": phase}
+        return answer(lambda: jobs.heartbeat(self.book, executor, beat, self.now))
 
     def commit(
         self, executor: str, job: str, attempt: int = 1, commitment: bytes = b"c" * 32
     ) -> Any:
-        return leases.commit(self.book, executor, job, attempt, commitment, 5, 7, self.now)
+        given: Any = {
+            "job": job,
+            "attempt": attempt,
+            "commitment": commitment,
+            "wall_ns": 5,
+            "peak_memory_bytes": 7,
+        }
+        return answer(lambda: jobs.commit(self.book, executor, given, self.now))
 
-    def release(self, executor: str, job: str, attempt: int = 1, reason: str = "tired") -> Any:
-        return leases.release(self.book, executor, job, attempt, reason, self.now)
+    def release(
+        self,
+        executor: str,
+        job: str,
+        attempt: int = 1,
+        reason: str = "tired",
+        cause: str = "Weather",
+    ) -> Any:
+        given: Any = {"job": job, "attempt": attempt, "cause": {cause: None}, "reason": reason}
+        return answer(lambda: jobs.release(self.book, executor, given, self.now))
 
     def decide(
         self,
@@ -104,7 +153,8 @@ class World:
         stage: str = "build",
     ) -> Any:
         made = verdict(kind, files or [], jobs or [], reason)
-        return verdicts.record(self.book, {"run": run, "stage": stage, "verdict": made}, self.now)
+        notice: Any = {"run": run, "stage": stage, "verdict": made}
+        return answer(lambda: rounds.record_verdict(self.book, notice, self.now))
 
     def upload(
         self,
@@ -115,40 +165,43 @@ class World:
         run: str = "run-1",
         stage: str = "build",
     ) -> Any:
-        return artifacts.upload_chunk(
-            self.book, executor, run, stage, path, index, content, self.now
-        )
+        chunk: Any = {"run": run, "stage": stage, "path": path, "index": index, "content": content}
+        return answer(lambda: artifacts.upload_chunk(self.book, executor, chunk, self.now))
 
     def finish(self, executor: str, path: str, run: str = "run-1", stage: str = "build") -> Any:
-        return artifacts.finish_upload(self.book, executor, run, stage, path, self.now)
-
-    def read(self, path: str, index: int = 0, run: str = "run-1", stage: str = "build") -> Any:
-        return artifacts.read_chunk(
-            self.book, {"run": run, "stage": stage, "path": path, "index": index}
+        return answer(
+            lambda: artifacts.finish_upload(self.book, executor, run, stage, path, self.now)
         )
 
+    def read(self, path: str, index: int = 0, run: str = "run-1", stage: str = "build") -> Any:
+        request: Any = {"run": run, "stage": stage, "path": path, "index": index}
+        return answer(lambda: artifacts.read_chunk(self.book, request))
+
     def log(self, job: str, offset: int = 0) -> Any:
-        return views.get_log(self.book, job, offset)
+        return answer(lambda: job_views.get_log(self.book, job, offset))
 
     def run(self, run: str = "run-1") -> Any:
-        result: Any = views.get_run(self.book, run)
-        return result["Ok"]
+        return run_views.get(self.book, self.outgoing, run, self.now)
+
+    def waits(self, run: str = "run-1") -> list[str]:
+        """The reasons of what a run waits for."""
+        return [each["reason"] for each in self.run(run)["waiting_for"]]
 
     def jobs(self, run: str = "run-1") -> dict[str, Any]:
         """All jobs of a run by name."""
         found: dict[str, Any] = {}
         cursor = None
         while True:
-            page: Any = views.list_jobs(self.book, run, {"cursor": cursor, "limit": 7})
-            found.update({job["job"]: job for job in page["Ok"]["items"]})
-            cursor = page["Ok"]["next"]
+            page: Any = job_views.page(self.book, run, {"cursor": cursor, "limit": 7})
+            found.update({job["job"]: job for job in page["items"]})
+            cursor = page["next"]
             if cursor is None:
                 return found
 
     def pass_time(self, seconds: float, tick: bool = True) -> None:
         self.now += int(seconds * SECOND)
         if tick:
-            deadlines.tick(self.book, self.now)
+            deadlines.pass_due(self.book, self.now)
 
     def all_commit(self, run: str = "run-1", stage: str = "build") -> list[str]:
         """The three executors lease and commit; the jobs' names."""

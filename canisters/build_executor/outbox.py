@@ -1,22 +1,21 @@
-"""What leaves this canister: messages to `verification`, and the timer for what time alone does.
+"""Messages to `verification`, and the timer for deadlines.
 
-Rules leave their wishes in the book; every entry point ends with `follow_up`, which writes them
-down and arms the timers.
+Rules leave their wishes in the book; every update ends with `follow_up`, which writes them down and
+arms the timer.
 """
 
 from kybra import Async, CallResult, Principal, ic
 
-from canisters.build_executor import approvals, deadlines, rounds, runs
+from canisters.build_executor import deadlines
+from canisters.build_executor.rounds import rules as round_rules
+from canisters.build_executor.rounds import service as rounds
+from canisters.build_executor.runs import approval as approvals
+from canisters.build_executor.runs import service as runs
 from canisters.build_executor.store import book, instruction_totals, outgoing, wiring
 from shared.base.access import siblings_of
+from shared.base.clock import WakeUp
 from shared.base.metering import CALL_CONTEXT, counted
-from shared.base.outbox import (
-    Outbox,
-    error_sentence,
-    is_passing,
-    refusal_of,
-    timer_delay_seconds,
-)
+from shared.base.outbox import Outbox, error_sentence, is_passing, refusal_of
 from shared.siblings import VerificationService
 from shared.types.errors import Done
 from shared.types.release import TextResult
@@ -27,13 +26,16 @@ NOT_WIRED = "not wired yet: an owner must call wire"
 
 
 def perform(key: str) -> "Async[str | None]":
-    """Send what the round or approval `key` needs; why to try again, or None when settled."""
+    """Send what the round or approval `key` needs; why to try again, or None when all is told."""
     siblings = siblings_of(wiring)
     if siblings is None:
         return NOT_WIRED
     service = VerificationService(siblings["verification"])
     if key.startswith(APPROVAL_PREFIX):
-        again = yield from _ask_approval(service, key[len(APPROVAL_PREFIX) :])
+        run = key[len(APPROVAL_PREFIX) :]
+        again = yield from _ask_approval(service, run)
+        if again is None:
+            again = yield from _withdraw_approval(service, run)
         return counted(instruction_totals, "send request_approval", again, CALL_CONTEXT)
     again = yield from _tell_round(service, key[len(ROUND_PREFIX) :])
     return counted(instruction_totals, "send round", again, CALL_CONTEXT)
@@ -47,14 +49,14 @@ def _tell_round(service: VerificationService, key: str) -> "Async[str | None]":
     while True:
         book.begin()
         stage = book.stage(key)
-        message = None if stage is None else rounds.next_message(stage)
+        message = None if stage is None else round_rules.next_message(stage)
         if stage is None or message is None:
             return None
         answer: CallResult[Done]
         if message == "open":
-            answer = yield service.open_round(rounds.round_input(stage))
+            answer = yield service.open_round(round_rules.round_input(stage))
         elif isinstance(message, int):
-            job, executor, operator, commitment = rounds.commitment_of(stage, message)
+            job, executor, operator, commitment = round_rules.commitment_of(stage, message)
             answer = yield service.record_commitment(
                 {
                     "run": stage["run"],
@@ -75,22 +77,23 @@ def _tell_round(service: VerificationService, key: str) -> "Async[str | None]":
         stage = book.stage(key)
         if stage is None:
             return None
+        now = ic.time()
         if message == "open":
-            rounds.opened(book, stage, refusal, sentence, ic.time())
+            rounds.opened(book, stage, refusal, sentence, now)
         elif isinstance(message, int):
-            rounds.recorded(book, stage, stage["jobs"][message], refusal, sentence)
+            rounds.recorded(book, stage, stage["jobs"][message], refusal, sentence, now)
         else:
-            rounds.closed(book, stage, refusal, sentence, ic.time())
+            rounds.closed(book, stage, refusal, sentence, now)
         # This key is being sent: the loop itself sees to the rest of its round.
         follow_up(sending=f"{ROUND_PREFIX}{key}")
 
 
 def _ask_approval(service: VerificationService, run: str) -> "Async[str | None]":
     book.begin()
-    question = approvals.question(book, run, ic.time())
-    if question is None:
+    request = approvals.request_of(book, run, ic.time())
+    if request is None:
         return None
-    answer: CallResult[TextResult] = yield service.request_approval(question)
+    answer: CallResult[TextResult] = yield service.request_approval(request)
     book.begin()
     if answer.Err is not None:
         return answer.Err
@@ -99,42 +102,45 @@ def _ask_approval(service: VerificationService, run: str) -> "Async[str | None]"
         sentence = error_sentence(result["Err"])
         if is_passing(result["Err"]):
             return sentence
-        runs.run_failed(book, run, f"the approval request was refused: {sentence}", ic.time())
+        reason = f"the approval request was refused: {sentence}"
+        runs.approval_failed(book, run, reason, ic.time())
     else:
         runs.approval_made(book, run, result["Ok"], ic.time())
+    return None
+
+
+def _withdraw_approval(service: VerificationService, run: str) -> "Async[str | None]":
+    book.begin()
+    record = book.runs.get(run)
+    if record is None or record["cancelled_by"] is None or record["approval"] is None:
+        return None
+    answer: CallResult[Done] = yield service.withdraw_approval(
+        record["approval"], f"{run} was cancelled by {record['cancelled_by']}"
+    )
+    book.begin()
+    refusal, again = refusal_of(answer)
+    if again is not None:
+        return again
+    if refusal is None:
+        runs.cancelled(book, run, ic.time())
+    else:
+        runs.cancel_refused(book, run, ic.time())
     return None
 
 
 outbox = Outbox(outgoing, perform)
 
 
-class Clock:
-    """One timer for the earliest time at which an open stage changes by itself."""
-
-    def __init__(self) -> None:
-        self._armed_ns = 0
-
-    def arm(self, due_ns: int) -> None:
-        """Wake at `due_ns` (0: nothing to wake for), unless a timer fires before anyway."""
-        now = ic.time()
-        if due_ns == 0 or now < self._armed_ns <= due_ns:
-            return
-        self._armed_ns = max(due_ns, now + 1)
-        ic.set_timer(timer_delay_seconds(now, due_ns), self._wake)
-
-    def _wake(self) -> None:
-        now = ic.time()
-        if now < self._armed_ns:
-            return
-        book.begin()
-        self._armed_ns = 0
-        next_ns = deadlines.tick(book, now)
-        follow_up()
-        self.arm(next_ns)
-        counted(instruction_totals, "timer deadlines", None)
+def pass_due(now: int) -> int:
+    """For the wake-up timer: apply all deadlines that passed."""
+    book.begin()
+    next_ns = deadlines.pass_due(book, now)
+    for key in book.take_outgoing():
+        outbox.put(key)
+    return counted(instruction_totals, "timer deadlines", next_ns)
 
 
-clock = Clock()
+clock = WakeUp(pass_due)
 
 
 def follow_up(sending: str = "") -> None:
@@ -142,7 +148,7 @@ def follow_up(sending: str = "") -> None:
     for key in book.take_outgoing():
         if key != sending:
             outbox.put(key)
-    clock.arm(book.take_wake_ns())
+    clock.at(book.next_due_ns())
 
 
 def resume() -> None:

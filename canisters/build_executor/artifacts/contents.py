@@ -1,11 +1,14 @@
 """Artifact bytes: chunks under the place of their first upload, found by sha256 afterwards."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
-from canisters.build_executor.book import Book
-from canisters.build_executor.records import FileRow, StageRecord
 from shared.rules.limits import MAX_CHUNK_BYTES
-from shared.types.run import File
+
+if TYPE_CHECKING:
+    from canisters.build_executor.book import Book
+    from canisters.build_executor.records import FileRow, StageRecord
+    from shared.types.run import File
 
 
 def chunk_count(size: int) -> int:
@@ -17,7 +20,7 @@ def chunk_bytes(size: int, index: int) -> int:
     return min(MAX_CHUNK_BYTES, size - index * MAX_CHUNK_BYTES)
 
 
-def location(stage: StageRecord, number: int) -> str:
+def location(stage: "StageRecord", number: int) -> str:
     """Where uploads of the stage's file `number` go. No two files of any runs share it."""
     return f"{stage['run_sequence']}.{stage['position']}.{number}"
 
@@ -26,12 +29,12 @@ def chunk_key(place: str, index: int) -> str:
     return f"{place}#{index}"
 
 
-def drop_chunks(book: Book, place: str, size: int) -> None:
+def drop_chunks(book: "Book", place: str, size: int) -> None:
     for index in range(chunk_count(size)):
         book.chunks.remove(chunk_key(place, index))
 
 
-def digest(book: Book, place: str, size: int) -> "str | int":
+def digest(book: "Book", place: str, size: int) -> "str | int":
     """sha256 over the chunks at `place`, or the index of the first that is not there."""
     hasher = hashlib.sha256()
     for index in range(chunk_count(size)):
@@ -42,20 +45,20 @@ def digest(book: Book, place: str, size: int) -> "str | int":
     return hasher.hexdigest()
 
 
-def mark_stored(stage: StageRecord, sha256: str) -> None:
+def mark_stored(stage: "StageRecord", sha256: str) -> None:
     for row in stage["files"]:
         if row["sha256"] == sha256:
             row["stored"] = True
 
 
-def mark_known(book: Book, stage: StageRecord) -> None:
+def mark_known(book: "Book", stage: "StageRecord") -> None:
     """Files whose bytes an earlier upload brought are stored already."""
     for sha256 in dict.fromkeys(row["sha256"] for row in stage["files"]):
         if book.contents.contains_key(sha256):
             mark_stored(stage, sha256)
 
 
-def size_fault(book: Book, files: "list[File]") -> "str | None":
+def size_misfit(book: "Book", files: "list[File]") -> "str | None":
     """Why a manifest lies about bytes that are stored here already, or None."""
     for file in files:
         known = book.contents.get(file["sha256"])
@@ -67,7 +70,7 @@ def size_fault(book: Book, files: "list[File]") -> "str | None":
     return None
 
 
-def missing(stage: StageRecord) -> "list[tuple[int, FileRow]]":
+def missing(stage: "StageRecord") -> "list[tuple[int, FileRow]]":
     """(number, file) of those still to upload; one file for each sha256."""
     wanted: dict[str, tuple[int, FileRow]] = {}
     for number, row in enumerate(stage["files"]):
@@ -76,7 +79,7 @@ def missing(stage: StageRecord) -> "list[tuple[int, FileRow]]":
     return list(wanted.values())
 
 
-def drop_unstored(book: Book, stage: StageRecord) -> None:
+def drop_unstored(book: "Book", stage: "StageRecord") -> None:
     """Forget the chunks of uploads that were not finished."""
     for number, row in missing(stage):
         drop_chunks(book, location(stage, number), row["size"])

@@ -7,25 +7,24 @@ its own attempt.
 from canisters.build_executor.book import Book
 from canisters.build_executor.records import JobRow
 from shared.rules.limits import MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
-from shared.types.errors import Error, conflict, invalid, too_large
-from shared.types.run import LogResult
+from shared.rules.refused import conflict, invalid, too_large
+from shared.types.run import Log
 
 BLOCK_BYTES = 16_384
 CUT = f"\n[the log is cut here: MAX_LOG_BYTES_PER_JOB is {MAX_LOG_BYTES_PER_JOB}]\n".encode()
 LOG_ROOM = MAX_LOG_BYTES_PER_JOB - len(CUT)
 
 
-def fault(job: JobRow, offset: int, content: bytes) -> "Error | None":
-    """Why this piece cannot be appended, or None. A log that is full takes (and drops) all."""
+def check_piece(job: JobRow, offset: int, content: bytes) -> None:
+    """Raise Refused for a piece that cannot be appended. A full log takes (and drops) all."""
     if len(content) > MAX_LOG_BYTES_PER_CHUNK:
-        return too_large(
+        raise too_large(
             f"log piece has {len(content)} bytes, over MAX_LOG_BYTES_PER_CHUNK "
             f"({MAX_LOG_BYTES_PER_CHUNK}): send it in smaller pieces"
         )
     have = job["log_bytes"] - job["log_base"]
     if offset > have and job["log_bytes"] < LOG_ROOM:
-        return conflict(f"log offset {offset} leaves a gap: {have} bytes are here, go on there")
-    return None
+        raise conflict(f"log offset {offset} leaves a gap: {have} bytes are here, go on there")
 
 
 def append(book: Book, name: str, job: JobRow, offset: int, content: bytes) -> None:
@@ -58,11 +57,11 @@ def start_attempt(book: Book, name: str, job: JobRow, executor: str) -> None:
     job["log_base"] = job["log_bytes"]
 
 
-def read(book: Book, name: str, job: JobRow, offset: int) -> LogResult:
+def read(book: Book, name: str, job: JobRow, offset: int) -> Log:
     """Up to MAX_LOG_BYTES_PER_CHUNK bytes from `offset`; empty at the end."""
     total = job["log_bytes"]
     if offset > total:
-        return {"Err": invalid(f"offset {offset} is past the log's end: it has {total} bytes")}
+        raise invalid(f"offset {offset} is past the log's end: it has {total} bytes")
     end = min(total, offset + MAX_LOG_BYTES_PER_CHUNK)
     pieces = []
     position = offset
@@ -74,4 +73,4 @@ def read(book: Book, name: str, job: JobRow, offset: int) -> LogResult:
             break
         pieces.append(piece)
         position += len(piece)
-    return {"Ok": {"offset": offset, "content": b"".join(pieces), "total": total}}
+    return {"offset": offset, "content": b"".join(pieces), "total": total}

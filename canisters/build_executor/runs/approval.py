@@ -1,26 +1,23 @@
-"""The question that a finished run puts: may these bytes go to that target?"""
+"""The approval request that a finished run makes: may these bytes go to that target?"""
 
-from canisters.build_executor import dag, runs
-from canisters.build_executor.book import Book, stage_key
+from canisters.build_executor.book import Book
+from canisters.build_executor.keys import stage_key
 from canisters.build_executor.records import RunRecord
+from canisters.build_executor.runs import graph, service
 from shared.types.release import ApprovalInput
 
 
-def question(book: Book, run: str, now: int) -> "ApprovalInput | None":
+def request_of(book: Book, run: str, now: int) -> "ApprovalInput | None":
     """What to ask `verification`; None when nothing is to be asked (any more).
 
-    A run whose artifact is not there, or whose question found no answer in time, has failed.
+    A run whose artifact is not there, or whose request found no answer in time, has failed.
     """
     record = book.runs.get(run)
-    stored = book.specs.get(run)
-    if record is None or stored is None or not book.open_runs.contains_key(run):
-        return None
-    if record["approval_by_ns"] == 0:
+    if record is None or not book.open_runs.contains_key(run) or record["approval_by_ns"] == 0:
         return None
     if now >= record["approval_by_ns"]:
-        runs.run_failed(
-            book, run, "the approval could not be asked for in time (APPROVAL_WAIT_NS)", now
-        )
+        reason = "the approval could not be asked for in time (APPROVAL_WAIT_NS)"
+        service.approval_failed(book, run, reason, now)
         return None
     return _input(book, run, record, now)
 
@@ -31,7 +28,7 @@ def _input(book: Book, run: str, record: RunRecord, now: int) -> "ApprovalInput 
         return None
     pipeline = stored["spec"]["pipeline"]
     deploy = pipeline["deploy"]
-    if deploy is None or dag.find(pipeline["stages"], deploy["stage"]) is None:
+    if deploy is None or graph.find(pipeline["stages"], deploy["stage"]) is None:
         return None
     stage = book.stage(stage_key(run, deploy["stage"]))
     for row in stage["files"] if stage is not None else []:
@@ -51,8 +48,8 @@ def _input(book: Book, run: str, record: RunRecord, now: int) -> "ApprovalInput 
                 "upgrade_arg": deploy["upgrade_arg"],
                 "policy": pipeline["approval"],
                 "gates": pipeline["gates"],
-                "attempt": None,
+                "attempt": record["approval_attempt"],
             }
     reason = f"stage {deploy['stage']} has no artifact {deploy['artifact']} to deploy"
-    runs.run_failed(book, run, reason, now)
+    service.approval_failed(book, run, reason, now)
     return None

@@ -1,7 +1,11 @@
 """The graph of a pipeline's stages. Plain functions over a run's spec, no records."""
 
+from typing import TYPE_CHECKING
+
 from shared.rules.limits import MAX_NAME_CHARS, MAX_REPLICAS, MAX_STAGES_PER_PIPELINE
-from shared.types.pipeline import Stage, Variable
+
+if TYPE_CHECKING:
+    from shared.types.pipeline import Stage, Variable
 
 
 def order(stages: "list[Stage]") -> "list[str] | str":
@@ -21,7 +25,7 @@ def order(stages: "list[Stage]") -> "list[str] | str":
     return placed
 
 
-def fault(stages: "list[Stage]") -> "str | None":
+def problem(stages: "list[Stage]") -> "str | None":
     """Why these stages cannot be executed, or None. The pipeline canister says it better."""
     if not 1 <= len(stages) <= MAX_STAGES_PER_PIPELINE:
         return f"a pipeline has 1 to {MAX_STAGES_PER_PIPELINE} stages, not {len(stages)}"

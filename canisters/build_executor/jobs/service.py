@@ -1,0 +1,255 @@
+"""Leases of jobs: who gets which work, for how long, and what ends it."""
+
+from canisters.build_executor.artifacts import service as artifacts
+from canisters.build_executor.artifacts import uploads
+from canisters.build_executor.book import Book
+from canisters.build_executor.executors import rules as executor_rules
+from canisters.build_executor.executors import service as executors
+from canisters.build_executor.jobs import rules
+from canisters.build_executor.keys import job_name, stage_key
+from canisters.build_executor.logs import service as logs
+from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
+from canisters.build_executor.runs import graph
+from canisters.build_executor.runs import service as runs
+from shared.rules import matching
+from shared.rules.limits import MAX_HELD_JOBS
+from shared.rules.refused import Refused, conflict, denied, invalid, not_found, too_large
+from shared.types.run import (
+    BuildWork,
+    CommitmentInput,
+    ExecutorOffer,
+    GiveBack,
+    Heartbeat,
+    InputArtifact,
+    Lease,
+    LeaseRequest,
+    Work,
+)
+
+COMMITMENT_BYTES = 32
+MAX_PHASE_CHARS = 32
+
+
+def has_work(book: Book, caller: str, request: LeaseRequest, now: int) -> bool:
+    """True exactly when `lease_work` would now give this caller something to do."""
+    if len(request["holds"]) > MAX_HELD_JOBS or not book.open_stages():
+        return False
+    known = book.executor(caller)
+    if known is None or not known[0]["enabled"]:
+        return False
+    return choose(book, caller, known[0], known[1], request, now) is not None
+
+
+def choose(
+    book: Book,
+    caller: str,
+    record: ExecutorRecord,
+    offer: "ExecutorOffer | None",
+    request: LeaseRequest,
+    now: int,
+) -> "tuple[StageRecord, int] | None":
+    """The stage and replica to lease. Uploads come first: a run is waiting for them."""
+    runtimes = executor_rules.runtimes_of(record, offer)
+    holds = set(request["holds"])
+    has_room = book.slots_taken(caller, now) < executor_rules.slots_of(offer)
+    build: tuple[StageRecord, int] | None = None
+    for stage in book.open_stages():
+        if "Storing" in stage["state"]:
+            if holds and stage["upload_until_ns"] <= now < stage["end_by_ns"]:
+                replica = uploads.choose(stage, caller, holds, now)
+                if replica is not None:
+                    return stage, replica
+        elif build is None and has_room:
+            job = rules.free_job(stage, record["operator"], caller, now)
+            if job is not None and fits(stage, runtimes, offer):
+                build = (stage, job["replica"])
+        if build is not None and not holds:
+            return build
+    return build
+
+
+def fits(stage: StageRecord, runtimes: "set[str]", offer: "ExecutorOffer | None") -> bool:
+    """Whether an executor offers all that the stage needs."""
+    return matching.misfit(requirements(stage), runtimes, offer) is None
+
+
+def requirements(stage: StageRecord) -> "list[tuple[str, str, int | str | bool]]":
+    for runtime in stage["runtime"]:
+        return matching.requirements(runtime, stage["resources"], stage["needs"])
+    return []
+
+
+def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Work | None":
+    """Give the caller the oldest work that it may do, or null."""
+    if len(request["holds"]) > MAX_HELD_JOBS:
+        raise too_large(f"holds: name at most {MAX_HELD_JOBS} jobs (MAX_HELD_JOBS)")
+    record, offer = executors.active(book, caller)
+    chosen = choose(book, caller, record, offer, request, now)
+    record["last_seen_ns"] = now
+    if chosen is None:
+        book.save_executor(caller, record)
+        return None
+    stage, replica = chosen
+    record["jobs_leased"] += 1
+    book.save_executor(caller, record)
+    apply_time(book, stage, now)
+    if "Storing" in stage["state"]:
+        upload = uploads.begin(stage, replica, now)
+        book.save(stage)
+        return {"Upload": upload}
+    return {"Build": _lease_build(book, stage, replica, caller, record["operator"], now)}
+
+
+def apply_time(book: Book, stage: StageRecord, now: int) -> bool:
+    """End the leases of a stage that ran out by `now`; True when there were any."""
+    lost = rules.expire(stage, now)
+    uploader = uploads.expire(stage, now)
+    if uploader is not None:
+        lost.append(uploader)
+    for executor in lost:
+        executors.count_lost_lease(book, executor)
+    return bool(lost)
+
+
+def _lease_build(
+    book: Book, stage: StageRecord, replica: int, caller: str, operator: str, now: int
+) -> BuildWork:
+    stored = book.specs.get(stage["run"])
+    if stored is None:
+        raise not_found(f"the pipeline of {stage['run']} is not here: report this")
+    pipeline = stored["spec"]["pipeline"]
+    definition = pipeline["stages"][stage["position"]]
+    job = stage["jobs"][replica]
+    name = job_name(stage, replica)
+    rules.begin_lease(stage, job, caller, operator, now)
+    logs.start_attempt(book, name, job, caller)
+    book.save(stage)
+    runs.mark_running(book, stage["run"], now)
+    return {
+        "job": name,
+        "run": stage["run"],
+        "attempt": job["attempt"],
+        "stage": definition,
+        "environment": graph.environment(pipeline["environment"], definition["environment"]),
+        "source": stored["spec"]["source"],
+        "inputs": _inputs(book, stage["run"], graph.ancestors(pipeline["stages"], stage["name"])),
+        "lease_until_ns": job["lease_until_ns"],
+    }
+
+
+def _inputs(book: Book, run: str, ancestors: "list[str]") -> "list[InputArtifact]":
+    """Files of earlier stages; where two wrote the same path, the later stage's."""
+    found: dict[str, InputArtifact] = {}
+    for name in ancestors:
+        earlier = book.stage(stage_key(run, name))
+        for row in earlier["files"] if earlier is not None else []:
+            found[row["path"]] = {
+                "stage": name,
+                "file": {"path": row["path"], "size": row["size"], "sha256": row["sha256"]},
+            }
+    return list(found.values())
+
+
+def _job(book: Book, name: str) -> "tuple[StageRecord, JobRow]":
+    found = book.job(name)
+    if found is None:
+        raise not_found(f"there is no job {name[:200]}: see list_jobs")
+    return found
+
+
+def _not_held(stage: StageRecord, job: JobRow, caller: str, attempt: int) -> "Refused | None":
+    """Why the caller does not hold the lease of this attempt, or None."""
+    name = job_name(stage, job["replica"])
+    if attempt != job["attempt"]:
+        return conflict(f"the lease of attempt {attempt} is over: {name} is at {job['attempt']}")
+    if job["executor"] != caller:
+        return denied(f"{caller} does not hold the lease of {name}: lease work first")
+    if "Committed" in job["state"]:
+        return conflict(f"{name} is committed already: its lease is over")
+    if "Lost" in job["state"]:
+        return conflict(f"{name} is lost: {job['state']['Lost']}")
+    return None
+
+
+def _expire_first(book: Book, stage: StageRecord, now: int) -> None:
+    """What the timer has not yet done at `now` is done before a call is judged."""
+    if apply_time(book, stage, now):
+        book.save(stage)
+
+
+def heartbeat(book: Book, caller: str, beat: Heartbeat, now: int) -> Lease:
+    """Extend a lease and append to the log; `cancelled` when the work is no longer wanted."""
+    stage, job = _job(book, beat["job"])
+    _expire_first(book, stage, now)
+    if _is_unwanted(job, caller, beat["attempt"]):
+        return {"until_ns": now, "cancelled": True}
+    refusal = _not_held(stage, job, caller, beat["attempt"])
+    if refusal is not None:
+        raise refusal
+    logs.check_piece(job, beat["offset"], beat["log"])
+    logs.append(book, beat["job"], job, beat["offset"], beat["log"])
+    rules.extend(job, now)
+    phase = beat["phase"]
+    job["phase"] = None if phase is None else phase[:MAX_PHASE_CHARS]
+    book.save(stage)
+    return {"until_ns": job["lease_until_ns"], "cancelled": False}
+
+
+def _is_unwanted(job: JobRow, caller: str, attempt: int) -> bool:
+    """True when the caller's own work was dropped, which is not its fault."""
+    return "Lost" in job["state"] and job["executor"] == caller and job["attempt"] == attempt
+
+
+def release(book: Book, caller: str, given: GiveBack, now: int) -> None:
+    """Take work back: a build is free for its next attempt, an upload for another executor."""
+    stage, job = _job(book, given["job"])
+    if "Storing" in stage["state"]:
+        artifacts.release(book, caller, stage, job, "Unable" in given["cause"], now)
+        return
+    _expire_first(book, stage, now)
+    refusal = _not_held(stage, job, caller, given["attempt"])
+    if refusal is not None:
+        raise refusal
+    cause = rules.WEATHER
+    for name in given["cause"]:
+        cause = name
+    rules.end_lease(stage, job, cause, given["reason"], now)
+    book.save(stage)
+
+
+def commit(book: Book, caller: str, given: CommitmentInput, now: int) -> None:
+    """Take an executor's sealed answer; `verification` hears of it next."""
+    commitment, attempt = given["commitment"], given["attempt"]
+    if len(commitment) != COMMITMENT_BYTES:
+        raise invalid(f"commitment has {len(commitment)} bytes: a sha256 digest has 32")
+    stage, job = _job(book, given["job"])
+    _expire_first(book, stage, now)
+    if _is_same_commitment(job, caller, attempt, commitment):
+        return
+    refusal = _not_held(stage, job, caller, attempt)
+    if refusal is not None:
+        raise refusal
+    job["state"] = {"Committed": None}
+    job["commitment"] = commitment
+    job["committed_ns"] = now
+    job["lease_until_ns"] = 0
+    job["phase"] = None
+    job["wall_ns"] = given["wall_ns"]
+    job["peak_memory_bytes"] = given["peak_memory_bytes"]
+    rules.close_if_due(stage, now)
+    book.tell_round(stage)
+    book.save(stage)
+    known = book.executor(caller)
+    if known is not None:
+        known[0]["jobs_committed"] += 1
+        known[0]["last_seen_ns"] = now
+        book.save_executor(caller, known[0])
+
+
+def _is_same_commitment(job: JobRow, caller: str, attempt: int, commitment: bytes) -> bool:
+    return (
+        "Committed" in job["state"]
+        and job["executor"] == caller
+        and job["attempt"] == attempt
+        and job["commitment"] == commitment
+    )

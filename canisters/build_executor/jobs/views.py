@@ -1,0 +1,63 @@
+"""Jobs as callers see them. Every list costs its page, whatever there is in total."""
+
+from kybra import Principal
+
+from canisters.build_executor.book import Book
+from canisters.build_executor.jobs import rules
+from canisters.build_executor.keys import job_name, stage_key
+from canisters.build_executor.logs import service as logs
+from canisters.build_executor.records import JobRow, StageRecord
+from shared.base.pages import collect
+from shared.rules.refused import not_found
+from shared.types.paging import PageRequest
+from shared.types.run import Job, JobPage, Log
+
+
+def page(book: Book, run: str, request: PageRequest) -> JobPage:
+    """A run's jobs, those of the stage opened last first."""
+    record = book.run(run)
+    if record is None:
+        raise not_found(f"there is no run {run[:64]}: see list_runs")
+    places = [(each["name"], n) for each in record["opened"] for n in range(each["jobs"])]
+
+    def item(number: int) -> "Job | None":
+        name, replica = places[number]
+        stage = book.stage(stage_key(run, name))
+        return None if stage is None else shown(stage, stage["jobs"][replica])
+
+    items, cursor = collect(len(places), request, item)
+    return {"items": items, "next": cursor}
+
+
+def shown(stage: StageRecord, job: JobRow) -> Job:
+    executor = job["executor"]
+    return {
+        "job": job_name(stage, job["replica"]),
+        "run": stage["run"],
+        "stage": stage["name"],
+        "replica": job["replica"],
+        "attempt": job["attempt"],
+        "state": job["state"],
+        "executor": None if executor is None else Principal.from_str(executor),
+        "operator": job["operator"],
+        "lease_until_ns": job["lease_until_ns"],
+        "log_bytes": job["log_bytes"],
+        "phase": job["phase"],
+        "failures": job["failures"] or [],
+        "next_try_ns": next_try_ns(stage, job),
+    }
+
+
+def next_try_ns(stage: StageRecord, job: JobRow) -> "int | None":
+    """When one that failed at this stage is asked again; None when the job is not free for it."""
+    if "Queued" not in job["state"] or "Building" not in stage["state"]:
+        return None
+    waiting = [each["until_ns"] for each in rules.pauses(stage)]
+    return min((each for each in waiting if each < rules.NEVER_NS), default=None)
+
+
+def get_log(book: Book, name: str, offset: int) -> Log:
+    found = book.job(name)
+    if found is None:
+        raise not_found(f"there is no job {name[:200]}: see list_jobs")
+    return logs.read(book, name, found[1], offset)

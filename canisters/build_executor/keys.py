@@ -1,0 +1,22 @@
+"""Keys of stages and names of jobs. Plain Python."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from canisters.build_executor.records import StageRecord
+
+
+def stage_key(run: str, stage: str) -> str:
+    return f"{run}/{stage}"
+
+
+def key_of(stage: "StageRecord") -> str:
+    return stage_key(stage["run"], stage["name"])
+
+
+def job_name(stage: "StageRecord", replica: int) -> str:
+    return f"{stage['run']}/{stage['name']}/{replica}"
+
+
+def is_open(stage: "StageRecord") -> bool:
+    return "Building" in stage["state"] or "Storing" in stage["state"]

@@ -1,0 +1,86 @@
+"""Runs as callers see them. Every list costs its page, whatever there is in total."""
+
+from canisters.build_executor.book import Book
+from canisters.build_executor.keys import stage_key
+from canisters.build_executor.records import RunRecord, StageRecord
+from canisters.build_executor.runs import rules
+from canisters.build_executor.runs.graph import is_name
+from canisters.build_executor.runs.waiting import Waiting
+from shared.base.pages import collect
+from shared.base.records import Lookup, Outgoing
+from shared.rules.refused import not_found
+from shared.types.paging import PageRequest
+from shared.types.run import Run, RunPage, StageState, StageStatus
+
+
+def get(book: Book, outgoing: "Lookup[str, Outgoing]", run: str, now: int) -> Run:
+    record = book.run(run)
+    if record is None:
+        raise not_found(f"there is no run {run[:64]}: see list_runs")
+    return _run(book, run, record, Waiting(book, outgoing, now))
+
+
+def _run(book: Book, run: str, record: RunRecord, waiting: Waiting) -> Run:
+    stored = book.specs.get(run)
+    names = [s["name"] for s in stored["spec"]["pipeline"]["stages"]] if stored is not None else []
+    opened = {each["name"] for each in record["opened"]}
+    unopened: StageState = {"Waiting": None} if rules.is_building(record) else {"Skipped": None}
+    stages: list[StageStatus] = []
+    for name in names:
+        stage = book.stage(stage_key(run, name)) if name in opened else None
+        stages.append(_stage(name, stage, unopened))
+    return {
+        "run": run,
+        "delivery": record["delivery"],
+        "source": record["source"],
+        "pipeline_version": record["pipeline_version"],
+        "state": record["state"],
+        "stages": stages,
+        "approval": record["approval"],
+        "release": record["release"],
+        "started_by": None if stored is None else stored["spec"]["started_by"],
+        "waiting_for": waiting.of_run(run, record),
+        "created_ns": record["created_ns"],
+        "updated_ns": record["updated_ns"],
+    }
+
+
+def _stage(name: str, stage: "StageRecord | None", unopened: StageState) -> StageStatus:
+    if stage is None:
+        return {"name": name, "state": unopened, "files": [], "stored": [], "instructions": 0}
+    return {
+        "name": name,
+        "state": stage["state"],
+        "files": [
+            {"path": row["path"], "size": row["size"], "sha256": row["sha256"]}
+            for row in stage["files"]
+        ],
+        "stored": [row["path"] for row in stage["files"] if row["stored"]],
+        "instructions": stage["instructions"],
+    }
+
+
+def page(
+    book: Book,
+    outgoing: "Lookup[str, Outgoing]",
+    repository: "str | None",
+    request: PageRequest,
+    now: int,
+) -> RunPage:
+    """Newest first, of one repository or of all. A page ends early when its answer grows large."""
+    if repository is None:
+        total = book.run_index.len()
+    else:
+        total = (book.repository_runs.get(repository) or 0) if is_name(repository) else 0
+    waiting = Waiting(book, outgoing, now)
+
+    def item(number: int) -> "Run | None":
+        if repository is None:
+            run = book.run_index.get(number) or ""
+        else:
+            run = book.repository_index.get(f"{repository}#{number}") or ""
+        record = book.run(run)
+        return None if record is None else _run(book, run, record, waiting)
+
+    items, cursor = collect(total, request, item)
+    return {"items": items, "next": cursor}

@@ -1,0 +1,128 @@
+"""A run says what it waits for, in every state in which it can wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from canisters.build_executor.executors import service as executors
+from tests.canisters.build_executor.helpers.specs import file, spec, stage
+from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, World
+
+
+def needs(**changes: Any) -> Any:
+    made: dict[str, Any] = {"cpus": None, "image": None, "region": None, "labels": []}
+    made.update(changes)
+    return made
+
+
+def resources(**changes: Any) -> Any:
+    made: dict[str, Any] = dict(stage("x")["resources"])
+    made.update(changes)
+    return made
+
+
+def waits(*stages: Any, announce: bool = True) -> str:
+    """What a run with these stages waits for when three executors have announced offers."""
+    world = World()
+    if announce:
+        for executor in (A, B, C):
+            world.announce(executor, memory_bytes=16 << 30, cpus=4, network=False)
+    world.enqueue(spec("run-1", *stages))
+    return world.waits()[0]
+
+
+def test_what_no_executor_offers_is_named() -> None:
+    assert waits(stage("s", runtime={"Rust": None})) == "no executor offers the runtime Rust"
+    large = stage("s", resources=resources(memory_bytes=64 << 30))
+    assert waits(large) == "no executor offers 64 GiB of memory"
+    assert waits(stage("s", resources=resources(network=True))) == "no executor offers the network"
+    assert waits(stage("s", needs=needs(cpus=32))) == "no executor offers 32 CPUs"
+    assert waits(stage("s", needs=needs(region="eu"))) == "no executor offers the region eu"
+    assert waits(stage("s", needs=needs(labels=["gpu"]))) == "no executor offers the label gpu"
+    assert waits(stage("s", needs=needs(image="abc"))) == "no executor offers the image abc"
+
+
+def test_an_executor_is_given_nothing_that_it_does_not_offer(world: World) -> None:
+    world.announce(A, memory_bytes=1 << 30, network=False)
+    world.enqueue(spec("run-1", stage("s", resources=resources(memory_bytes=2 << 30))))
+    assert world.lease(A) is None
+    world.announce(A, memory_bytes=2 << 30, network=False)
+    assert world.build(A)["stage"]["name"] == "s"
+
+
+def test_fewer_operators_than_the_quorum_are_named(world: World) -> None:
+    world.announce(A, labels=["gpu"])
+    world.enqueue(spec("run-1", stage("s", needs=needs(labels=["gpu"]))))
+    assert world.waits() == [
+        "2 operators must agree, but only 1 (operator-0) offers what the stage needs"
+    ]
+
+
+def test_stages_are_checked_before_any_run(world: World) -> None:
+    stages: Any = [stage("ok"), stage("rusty", runtime={"Rust": None})]
+    assert executors.check_stages(world.book, stages) == [
+        {"stage": "ok", "problem": None},
+        {"stage": "rusty", "problem": "no executor offers the runtime Rust"},
+    ]
+    empty = World()
+    for executor in (A, B, C):
+        empty.enable(executor, False)
+    (found,) = executors.check_stages(empty.book, stages[:1])
+    assert "no executor is registered and enabled" in str(found["problem"])
+
+
+def test_executors_that_were_not_heard_of_lately_are_away(world: World) -> None:
+    for executor in (A, B, C):
+        world.announce(executor)
+    world.pass_time(2 * 3_600)
+    world.enqueue()
+    assert "is at work, the last was seen 2 hours ago" in world.waits()[0]
+    world.announce(A)
+    assert world.waits() == ["an executor takes the next job"]
+
+
+def test_busy_executors_are_named(world: World) -> None:
+    for executor in (A, B, C):
+        world.announce(executor, slots=1)
+    world.enqueue(spec("run-1"))
+    world.enqueue(spec("run-2"))
+    for executor in (A, B, C):
+        world.build(executor)
+    assert world.waits("run-1") == ["at work: operator-0, operator-1 and operator-2"]
+    (reason,) = world.waits("run-2")
+    assert reason.startswith("all executors that fit are busy with other jobs: operator-0")
+
+
+def test_reveals_and_uploads_are_waited_for(world: World) -> None:
+    world.enqueue()
+    jobs = world.all_commit()
+    assert world.waits() == ["3 of 3 operators have committed and reveal their results"]
+    world.decide("Agreed", [file("out.wasm", b"x")], jobs[:2])
+    assert world.waits()[0].startswith("an operator that agreed brings the agreed files")
+    world.lease(A, *jobs)
+    assert world.waits() == ["operator operator-0 uploads the agreed files"]
+
+
+def test_a_message_that_verification_does_not_take_is_shown_with_its_next_try(
+    world: World,
+) -> None:
+    world.enqueue()
+    world.outgoing.insert(
+        "round:run-1/build",
+        {
+            "version": 1,
+            "generation": 1,
+            "attempts": 3,
+            "due_ns": world.now + 4 * SECOND,
+            "last_error": "it has no cycles left",
+        },
+    )
+    (found,) = world.run()["waiting_for"]
+    assert "it has no cycles left" in found["reason"]
+    assert found["next_try_ns"] == world.now + 4 * SECOND
+
+
+def test_a_run_that_has_ended_waits_for_nothing(world: World) -> None:
+    world.enqueue()
+    world.decide("Failed", reason="command")
+    assert world.run()["waiting_for"] == []
