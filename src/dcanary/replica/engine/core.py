@@ -40,9 +40,12 @@ class Core:
         self.runs = Runs()
         """Guards all of this: see `Runs.lock`."""
         self.surroundings = surroundings
+        self.costs: CostTable = surroundings.costs
         self.bodies: dict[bytes, Body] = {}
         """Canister id -> module, memories and instance. A canister without a module and without
         stable memory has none."""
+        self._thresholds: dict[bytes, tuple[tuple[int, int, int, int], int]] = {}
+        """What `threshold` computed last, and from what: it is asked for with each message."""
         self.uncertified: set[bytes] = set()
         """Canisters whose certified data changed since the last `mark_certified`."""
         self.certified = threading.Condition(self.runs.lock)
@@ -52,10 +55,6 @@ class Core:
         """Canisters that export a heartbeat."""
         self.stopping: set[bytes] = set()
         """Canisters with unanswered stop requests."""
-
-    @property
-    def costs(self) -> CostTable:
-        return self.surroundings.costs
 
     # Canisters -----------------------------------------------------------------------------
 
@@ -136,9 +135,7 @@ class Core:
             total += sum(snapshot.size for snapshot in canister.snapshots.values())
         body = self.bodies.get(canister.id)
         if body is not None:
-            total += body.memory.committed_size + body.stable.committed_size
-            if body.module is not None:
-                total += len(body.module.parsed.wasm)
+            total += body.memory.committed_size + body.stable.committed_size + body.module_size
         return total
 
     def charged_memory(self, canister: Canister) -> int:
@@ -154,8 +151,21 @@ class Core:
 
     def threshold(self, canister: Canister) -> int:
         """Freezing threshold in cycles."""
-        burned = self.idle_per_day(canister) * canister.settings.freezing_threshold // 86_400
-        return max(burned - canister.reserved, 0)
+        settings = canister.settings
+        inputs = (
+            self.memory_usage(canister),
+            settings.memory_allocation,
+            settings.compute_allocation,
+            settings.freezing_threshold,
+        )
+        known = self._thresholds.get(canister.id)
+        if known is not None and known[0] == inputs:
+            burned = known[1]
+        else:
+            burned = self.idle_per_day(canister) * settings.freezing_threshold // 86_400
+            self._thresholds[canister.id] = (inputs, burned)
+        left = burned - canister.reserved
+        return left if left > 0 else 0
 
     def consume(self, canister: Canister, cycles: int) -> None:
         """Take cycles away, at most all there are."""
@@ -211,9 +221,10 @@ class Core:
 
     def respond(self, caller: Caller, answer: Reply | Reject, refund: int) -> None:
         """Send an answer to where the call came from."""
-        if caller.origin is Origin.TASK:
+        origin = caller.origin
+        if origin is Origin.TASK:
             return
-        if caller.origin is Origin.INGRESS:
+        if origin is Origin.INGRESS:
             result = self.subnet.results.get(caller.request_id)
             if result is None:
                 return

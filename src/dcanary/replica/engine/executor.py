@@ -32,6 +32,10 @@ class Executor:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._prepaid = {
+            is_64: core.costs.execution(limits.UPDATE_INSTRUCTIONS, is_64)
+            for is_64 in (False, True)
+        }
         self.instructions = 0
         """Executed in the current round."""
 
@@ -43,7 +47,11 @@ class Executor:
             canister = self._core.canister(request.receiver)
             self._core.check_running(canister)
             body = self._core.body(canister)
-            entry, context = _update_entry(canister, body, request.method)
+            found = body.update_entries.get(request.method)
+            if found is None:
+                found = _update_entry(canister, body, request.method)
+                body.update_entries[request.method] = found
+            entry, context = found
             prepaid, threshold = self._prepay(canister, body)
         except CallError as error:
             self._core.respond(request.caller, error.reject(), request.cycles)
@@ -111,26 +119,28 @@ class Executor:
     def _execution(
         self, context: int, canister: Canister, body: Body, call: CallContext, threshold: int
     ) -> Execution:
-        return Execution(
-            context=context,
-            canister=canister,
-            memory=body.memory,
-            stable=body.stable,
-            now=self._core.subnet.now,
-            limit=limits.UPDATE_INSTRUCTIONS,
-            surroundings=self._core.surroundings,
-            balance=canister.balance,
-            threshold=threshold,
-            call_context=call,
-            responded=call.responded,
-            counter_base=call.instructions,
+        core = self._core
+        made = Execution(
+            context,
+            canister,
+            body.memory,
+            body.stable,
+            core.subnet.now,
+            limits.UPDATE_INSTRUCTIONS,
+            core.surroundings,
+            canister.balance,
+            threshold,
         )
+        made.call_context = call
+        made.responded = call.responded
+        made.counter_base = call.instructions
+        return made
 
     def _prepay(self, canister: Canister, body: Body) -> tuple[int, int]:
         """Cycles of a whole message, and the freezing threshold. Raises `CallError` when they
         are not there."""
         assert body.module is not None
-        cycles = self._core.costs.execution(limits.UPDATE_INSTRUCTIONS, body.module.parsed.is_64)
+        cycles = self._prepaid[body.is_64]
         return cycles, self._core.require(canister, cycles)
 
     def _run(self, execution: Execution, body: Body, entry: str | Closure) -> None:
@@ -174,14 +184,16 @@ class Executor:
         canister = execution.canister
         assert body.module is not None
         costs = self._core.costs
-        price = min(
-            costs.execution(execution.extra_instructions, body.module.parsed.is_64), prepaid
-        )
+        price = costs.execution(execution.extra_instructions, body.is_64)
+        if price > prepaid:
+            price = prepaid
         if execution.error is None:
-            discard(execution)
+            if execution.building is not None:
+                discard(execution)
             # What changed the balance meanwhile (fees, deposits) is kept.
             canister.balance += execution.balance - execution.begun_with - price
-            canister.balance = max(canister.balance, 0)
+            if canister.balance < 0:
+                canister.balance = 0
             canister.consumed += price + execution.burned
         else:
             self._core.consume(canister, price)
@@ -205,8 +217,7 @@ class Executor:
         execution.refunded = response.refund
         execution.reject_code = response.reject_code
         execution.reject_message = response.message
-        prepaid = self._core.costs.execution(limits.UPDATE_INSTRUCTIONS, body.module.parsed.is_64)
-        prepaid = min(prepaid, max(canister.balance, 0))
+        prepaid = min(self._prepaid[body.is_64], max(canister.balance, 0))
         execution.balance -= prepaid
         self._run(execution, body, callback.on_reply if replied else callback.on_reject)
         self._settle(execution, body, prepaid)
@@ -293,7 +304,8 @@ class Executor:
             )
             self._answer(canister, call, error.reject())
         canister.contexts.pop(call.id, None)
-        finish_stopping(self._core, canister)
+        if canister.status is Status.STOPPING:
+            finish_stopping(self._core, canister)
 
 
 def apply_local_effects(core: Core, execution: Execution) -> None:

@@ -5,7 +5,7 @@ Rounds are inputs too, which `rounds` runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dcanary.replica.api import Ingress, Reject, Reply
@@ -28,13 +28,21 @@ class Inputs:
         self.management = Management(core, frozenset(native.id for native in natives))
         self.executor = Executor(core)
         self.natives = Natives(core, self.management, natives)
+        self._effects: dict[str, Callable[..., Any]] = {
+            "time": self._time,
+            "ingress": self._ingress,
+            "add_cycles": self._add_cycles,
+            "set_stable": self._set_stable,
+            "outcall_reply": self._outcall_reply,
+            "outcall_reject": self._outcall_reject,
+        }
         self.scheduler = Scheduler(core, self.executor, self.management, self.natives)
 
     def apply(self, entry: Sequence[Any]) -> Any:
         """Apply one input other than a round."""
         kind, *values = entry
         with self.core.runs.lock:
-            return getattr(self, f"_{kind}")(*values)
+            return self._effects[kind](*values)
 
     # What an input is called in the log ------------------------------------------------------
 

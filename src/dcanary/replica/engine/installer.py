@@ -74,9 +74,9 @@ class _Run:
             surroundings=self._core.surroundings,
             balance=self.balance,
             threshold=self._threshold,
-            arg=arg,
-            caller=self._caller,
         )
+        execution.arg = arg
+        execution.caller = self._caller
         used = body.run(execution, entry)
         self.left = max(self.left - used, 0)
         self.used += used

@@ -118,7 +118,7 @@ class Queries:
         self, context: int, canister: Canister, reader: Reader, sender: bytes
     ) -> Execution:
         assert reader.stable is not None
-        return Execution(
+        made = Execution(
             context=context,
             canister=canister,
             memory=reader.memory,
@@ -128,8 +128,9 @@ class Queries:
             surroundings=self._core.surroundings,
             balance=canister.balance,
             threshold=self._core.threshold(canister),
-            caller=sender,
         )
+        made.caller = sender
+        return made
 
     def _find(
         self, canister_id: bytes, method: str, chain: _Chain

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from dcanary.replica.state.records import Answer, Request, Response
 
+_now = time.monotonic
 Message = Request | Response | Answer
 
 
@@ -30,17 +31,17 @@ class Run:
 
     __slots__ = ("begun", "claim", "done", "finished", "key", "number", "resume")
 
-    def __init__(self, key: bytes, number: int) -> None:
-        self.key = key
-        self.number = number
-        self.begun = time.monotonic()
-        self.claim = [None]
+    def __init__(self) -> None:
+        self.key = b""
+        self.number = 0
+        self.begun = 0.0
+        self.claim: list[None] = []
         """Who takes the only item decides: the run that ends, or who puts it beside."""
         self.finished = False
 
     def take_claim(self) -> bool:
         try:
-            self.claim.pop()
+            self.claim.pop()  # one step for the interpreter: only one thread succeeds
         except IndexError:
             return False
         return True
@@ -69,6 +70,8 @@ class Runs:
         self.put_beside_now: frozenset[int] = frozenset()
         """Numbers of runs to be put beside at once, as the log says."""
         self._abandoned = False
+        self._spare: Run | None = None
+        """A run that has ended without being put beside, to be used again."""
 
     def begin_round(self, put_beside_now: frozenset[int]) -> None:
         """Begin to count runs."""
@@ -78,7 +81,11 @@ class Runs:
     def begin(self, key: bytes) -> Run:
         """Begin a run: the lock is released."""
         self.number += 1
-        run = Run(key, self.number)
+        run, self._spare = self._spare or Run(), None
+        run.key = key
+        run.number = self.number
+        run.begun = _now()
+        run.claim.append(None)
         if run.number in self.put_beside_now and run.take_claim():
             self.put_beside(run)
             assert self.lead is not None
@@ -96,6 +103,7 @@ class Runs:
         if run.take_claim():
             self.current = None
             self.lock.acquire()
+            self._spare = run
             return
         while not hasattr(run, "resume"):
             time.sleep(0)  # the one who took the claim is about to set it
@@ -115,7 +123,7 @@ class Runs:
     def overdue(self, seconds: float) -> Run | None:
         """Take the claim of the current run if it has been going on for so long."""
         run = self.current
-        if run is None or time.monotonic() - run.begun < seconds or not run.take_claim():
+        if run is None or _now() - run.begun < seconds or not run.take_claim():
             return None
         return run
 

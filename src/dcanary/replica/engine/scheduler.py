@@ -36,6 +36,7 @@ class Scheduler:
         self._executor = executor
         self._management = management
         self._natives = natives
+        self._native_ids = frozenset(natives.ids)
 
     def begin(
         self, time: int, resumed: Sequence[bytes], deadline: float | None, pause: int | None
@@ -77,7 +78,7 @@ class Scheduler:
             subnet.rounds += 1
             self._executor.instructions = 0
             self._management.installer.instructions = 0
-        while True:
+        while self._resumed or self._tasks or not self._prepared or self._next_is_due():
             if self._resumed:
                 run, waiting = runs.take(self._resumed.popleft())
                 subnet.queue.extendleft(reversed(waiting))
@@ -85,13 +86,11 @@ class Scheduler:
                 return None
             if not self._prepared:
                 self._prepare()
-            if self._tasks:
+            elif self._tasks:
                 self._task(*self._tasks.popleft())
-            elif self._next_is_due():
+            else:
                 self.delivered += 1
                 self._deliver(subnet.queue.popleft())
-            else:
-                break
         self._prune()
         if self._management.installer.instructions:
             used = {canister.module for canister in subnet.canisters.values()}
@@ -109,7 +108,8 @@ class Scheduler:
         self._tasks.extend((item, _HEARTBEAT) for item in sorted(core.heartbeats))
 
     def _next_is_due(self) -> bool:
-        if not self._core.subnet.queue or self._spent() >= limits.ROUND_INSTRUCTIONS:
+        spent = self._executor.instructions + self._management.installer.instructions
+        if not self._core.subnet.queue or spent >= limits.ROUND_INSTRUCTIONS:
             return False
         if self._pause is not None and self.delivered >= self._pause:
             return False
@@ -136,28 +136,27 @@ class Scheduler:
             for stop in canisters[item].stops
         )
 
-    def _spent(self) -> int:
-        return self._executor.instructions + self._management.installer.instructions
-
     def _deliver(self, message: Request | Response | Answer) -> None:
         runs = self._core.runs
         about = message.receiver
         if runs.beside:
+            subject = about
             if about == MANAGEMENT and isinstance(message, Request):
-                about = self._management.subject(message)
-            if about in runs.beside:
-                runs.defer(about, message)
+                subject = self._management.subject(message)
+            if subject in runs.beside:
+                runs.defer(subject, message)
                 return
-        if isinstance(message, Response):
+        if isinstance(message, Request):
+            if about == MANAGEMENT:
+                self._management.call(message)
+            elif about in self._native_ids:
+                self._natives.call(message)
+            else:
+                self._executor.request(message)
+        elif isinstance(message, Response):
             self._executor.response(message)
-        elif isinstance(message, Answer):
-            self._management.finish_outcall(message)
-        elif message.receiver == MANAGEMENT:
-            self._management.call(message)
-        elif message.receiver in self._natives:
-            self._natives.call(message)
         else:
-            self._executor.request(message)
+            self._management.finish_outcall(message)
 
     def _task(self, canister_id: bytes, entry: str) -> None:
         """Run a due timer or a heartbeat; those of a canister whose run is beside come later."""

@@ -25,6 +25,9 @@ class Body:
     def __init__(self, runtime: Runtime, module: CompiledModule | None) -> None:
         self._runtime = runtime
         self.module = module
+        self.is_64 = module is not None and module.parsed.is_64
+        self.module_size = len(module.parsed.wasm) if module else 0
+        """Bytes, uncompressed."""
         heap = limits.MAX_HEAP_64 if module and module.parsed.is_64 else limits.MAX_HEAP_32
         declared = module.parsed.memory if module else None
         if declared is not None and declared.maximum is not None:
@@ -33,6 +36,8 @@ class Body:
         self.stable = StableMemory()
         self.globals: bytes | None = None
         """Committed values of the mutable globals; None until the module first ran."""
+        self.update_entries: dict[str, tuple[str, int]] = {}
+        """Method -> entry point and context, of methods that were called."""
         self._uncommitted = False
         self._instance: Instance | None = None
         self._readers: list[Reader] = []

@@ -19,15 +19,12 @@ from dcanary.replica.wasm.compiler import CompiledModule
 from dcanary.replica.wasm.config import EPOCH_SECONDS
 from dcanary.replica.wasm.rewrite import (
     CALLBACK,
-    GET_COUNTER,
+    COUNTER,
     GET_GLOBALS,
     MAX_RETURNED_GLOBALS,
     RUN,
     SET_GLOBALS,
 )
-from dcanary.replica.wasm.shape import ThinEntry
-
-Entry = str | Closure | ThinEntry
 
 _SLOT = 16
 """Bytes of one value in an unchecked call."""
@@ -56,8 +53,8 @@ class Instance:
         self._instance = ffi.wasmtime_instance_t()
         self._trap = ctypes.c_void_p()
         self._trap_address = ctypes.addressof(self._trap)
-        self._counter = (ctypes.c_uint64 * 2)()
-        self._counter_address = ctypes.addressof(self._counter)
+        self._entries: dict[str, tuple[int, tuple[int, ...], int]] = {}
+        """Entry point -> address of what runs it, arguments, instructions of the entry itself."""
         runtime.creator.announce(memory if module.parsed.memories else None)
         error = raw.instantiate_pre(
             runtime.prepared(module).ptr(),
@@ -76,38 +73,44 @@ class Instance:
         count = len(module.parsed.mutable_globals())
         self._global_count = count
         self._returns_globals = count <= MAX_RETURNED_GLOBALS
-        self._values = (ctypes.c_uint64 * (2 * max(1 + count, _MAX_ARGUMENTS)))()
+        self._slots = max(1 + count, _MAX_ARGUMENTS)
+        """Room for arguments and results of any call."""
+        self._values = (ctypes.c_uint64 * (2 * self._slots))()
         self._values_address = ctypes.addressof(self._values)
         self._globals_size = _SLOT * count
         self.left = 0
         """Instructions left after the last run; negative when the limit was passed."""
         self._known: bytes | None = b"" if count == 0 else None
         """Values of the globals, where the host knows them."""
+        self._counter = self._export(COUNTER, ffi.WASMTIME_EXTERN_GLOBAL.value).global_
+        self._counter = ffi.wasmtime_global_t.from_buffer_copy(self._counter)
+        self._counter_address = ctypes.addressof(self._counter)
+        self._counter_value = ffi.wasmtime_val_t()
+        self._counter_value_address = ctypes.addressof(self._counter_value)
+        self._counter_number = ctypes.c_int64.from_buffer(self._counter_value, raw.VALUE_OFFSET)
 
     def _function(self, name: str) -> tuple[int, Any]:
         """Return address and structure of an exported function. Raises EngineFault."""
         found = self._functions.get(name)
-        if found is not None:
-            return found
-        item: Any = ffi.wasmtime_extern_t()
-        encoded = name.encode()
-        if not (
-            raw.export_get(
-                self._context, ctypes.byref(self._instance), encoded, len(encoded),
-                ctypes.byref(item),
-            )
-            and item.kind == ffi.WASMTIME_EXTERN_FUNC.value
-        ):  # fmt: skip
-            raise EngineFault(f"the compiled module has no function {name}")
-        structure = ffi.wasmtime_func_t.from_buffer_copy(item.of.func)
-        found = self._functions[name] = (ctypes.addressof(structure), structure)
+        if found is None:
+            item = self._export(name, ffi.WASMTIME_EXTERN_FUNC.value)
+            structure = ffi.wasmtime_func_t.from_buffer_copy(item.func)
+            found = self._functions[name] = (ctypes.addressof(structure), structure)
         return found
 
-    def _call(self, name: str, values: int, count: int) -> str | None:
-        """Call an export with values at an address. Returns why it trapped, or None."""
-        error = raw.call_unchecked(
-            self._context, self._function(name)[0], values, count, self._trap_address
-        )
+    def _export(self, name: str, kind: int) -> Any:
+        """Return an export's part of the union. Raises EngineFault."""
+        item: Any = ffi.wasmtime_extern_t()
+        encoded = name.encode()
+        target = ctypes.byref(self._instance)
+        found = raw.export_get(self._context, target, encoded, len(encoded), ctypes.byref(item))
+        if not found or item.kind != kind:
+            raise EngineFault(f"the compiled module does not export {name}")
+        return item.of
+
+    def _call(self, function: int, values: int, count: int) -> str | None:
+        """Call a function with values at an address. Returns why it trapped, or None."""
+        error = raw.call_unchecked(self._context, function, values, count, self._trap_address)
         trap = self._trap.value
         if not error and not trap:
             return None
@@ -121,9 +124,18 @@ class Instance:
 
     def _help(self, name: str, values: int, count: int) -> None:
         """Call one of the rewriter's own functions, which cannot fail. Raises EngineFault."""
-        trap = self._call(name, values, count)
+        trap = self._call(self._function(name)[0], values, count)
         if trap is not None:
             raise EngineFault(f"{name} failed in a canister's instance: {trap}")
+
+    def _prepare(self, entry: str) -> tuple[int, tuple[int, ...], int]:
+        thin = self._module.shape.entries.get(entry)
+        name, spent = entry, 0
+        arguments: tuple[int, ...] = ()
+        if thin is not None:
+            name, arguments, spent = thin.export, thin.arguments, thin.instructions
+        found = self._entries[entry] = (self._function(RUN + name)[0], arguments, spent)
+        return found
 
     # Limits --------------------------------------------------------------------------------
 
@@ -131,7 +143,9 @@ class Instance:
         raw.set_epoch_deadline(self._context, self._runtime.NO_LIMIT_TICKS)
         self._armed_at = self._runtime.ticks
 
-    def execute(self, execution: Execution, entry: Entry, wall_clock: bool = False) -> str | None:
+    def execute(
+        self, execution: Execution, entry: str | Closure, wall_clock: bool = False
+    ) -> str | None:
         """Run an entry point; returns why it trapped, or None. `left` has the counter then.
 
         With `wall_clock`, it is interrupted after the time that a query may take.
@@ -143,29 +157,22 @@ class Instance:
         elif runtime.ticks - self._armed_at > runtime.REARM_TICKS:
             self._arm_without_limit()
         values = self._values
-        values[0] = execution.limit
-        count = 1
         if isinstance(entry, str):
-            name = RUN + entry
-            thin = self._module.shape.entries.get(entry)
-            if thin is not None:
-                values[0] = execution.limit - thin.instructions
-                name = RUN + thin.export
-                for value in thin.arguments:
-                    values[2 * count] = value
-                    count += 1
+            function, arguments, spent = self._entries.get(entry) or self._prepare(entry)
+            values[0] = execution.limit - spent
+            for position, value in enumerate(arguments, 1):
+                values[2 * position] = value
         else:
-            assert isinstance(entry, Closure)
-            name = RUN + CALLBACK
+            function = self._function(RUN + CALLBACK)[0]
+            values[0] = execution.limit
             values[2], values[4] = entry.function, entry.environment
-            count = 3
-        self._known = b"" if self._global_count == 0 else None
-        room = max(count, 1 + self._global_count) if self._returns_globals else count
+        if self._global_count:
+            self._known = None
         host = runtime.host
         execution.instance = self
         host.execution = execution
         try:
-            trap = self._call(name, self._values_address, room)
+            trap = self._call(function, self._values_address, self._slots)
         finally:
             host.execution = None
             execution.instance = None
@@ -184,9 +191,8 @@ class Instance:
 
     def counter(self) -> int:
         """Instructions left; negative when the limit was passed."""
-        self._help(GET_COUNTER, self._counter_address, 1)
-        value = self._counter[0]
-        return value - (1 << 64) if value >> 63 else value
+        raw.global_get(self._context, self._counter_address, self._counter_value_address)
+        return self._counter_number.value
 
     def globals(self) -> bytes:
         """Values of all mutable globals."""

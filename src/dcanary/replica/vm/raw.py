@@ -13,6 +13,8 @@ from typing import Any
 from wasmtime import _ffi as ffi
 
 _library = ctypes.CDLL(ffi.dll._name)
+_quick_library = ctypes.PyDLL(ffi.dll._name)
+"""For functions that return at once: the interpreter's lock is not worth being handed over."""
 _POINTER, _SIZE = ctypes.c_void_p, ctypes.c_size_t
 
 Slots = ctypes.POINTER(ctypes.c_uint64)
@@ -21,8 +23,8 @@ NO_FINALIZER = ctypes.cast(0, Finalizer)
 HostCallback = ctypes.CFUNCTYPE(_POINTER, _POINTER, _POINTER, Slots, _SIZE)
 
 
-def _bind(name: str, result: Any, *arguments: Any) -> Any:
-    function = getattr(_library, name)
+def _bind(name: str, result: Any, *arguments: Any, library: Any = _library) -> Any:
+    function = getattr(library, name)
     function.restype = result
     function.argtypes = list(arguments)
     return function
@@ -62,7 +64,18 @@ export_get = _bind(
 instantiate_pre = _bind(
     "wasmtime_instance_pre_instantiate", _POINTER, _POINTER, _POINTER, _POINTER, _POINTER
 )
-set_epoch_deadline = _bind("wasmtime_context_set_epoch_deadline", None, _POINTER, ctypes.c_uint64)
+global_get = _bind(
+    "wasmtime_global_get", None, _POINTER, _POINTER, _POINTER, library=_quick_library
+)
+VALUE_OFFSET = ffi.wasmtime_val_t.of.offset
+"""Where the number is in a `wasmtime_val_t`."""
+set_epoch_deadline = _bind(
+    "wasmtime_context_set_epoch_deadline",
+    None,
+    _POINTER,
+    ctypes.c_uint64,
+    library=_quick_library,
+)
 
 
 def take_error(error: int | None) -> str:

@@ -3,8 +3,10 @@
 The totals are those of the Internet Computer's instrumentation (weights per instruction, charged
 per basic block). Each function gathers its count in a local and adds it to the module's global
 counter before calls, returns and its end, which is about half as dear as a global per block. The
-limit is checked at function entry and at loop heads. What a function gathered since its last call
-is lost when it traps in the middle.
+limit is checked at function entry, and at loop heads each time that a function has gathered
+100,000: comparing with a constant there costs half of comparing with the counter, which is in
+memory. What a function gathered since its last call or such a check is lost when it traps in the
+middle.
 """
 
 from __future__ import annotations
@@ -65,6 +67,8 @@ _TOKEN = re.compile(
 _NOTABLE = re.compile(rb"[\x00\x03\x04\x05\x0b-\x13\xfc\xfd]")
 
 _BR_TABLE = 0x0E
+_LOOP_LIMIT = b"\x42" + encode_signed(100_000)
+"""What a function gathers in loops before it looks at the counter (`i64.const`)."""
 _MUTATES_TABLE_MISC = frozenset((12, 14, 15, 17))
 
 
@@ -155,13 +159,18 @@ class Meter:
         flush = self._get + get_local + b"\x7d" + self._set
         flush_and_zero = flush + b"\x42\x00" + set_local
         check = get_local + self._get + b"\x55\x04\x40" + flush + self._out + b"\x0b"
+        check_loop = (
+            get_local + _LOOP_LIMIT + b"\x55\x04\x40" + flush_and_zero
+            + self._get + b"\x42\x00\x53\x04\x40" + self._out + b"\x0b\x0b"
+        )  # fmt: skip
 
         declared = encode_unsigned(groups + 1) + code[declarations:at] + b"\x01" + bytes((I64,))
         out = [declared, b"\x02", block_type]
         inserted: list[tuple[int, bytes, bool]] = []
         last = 0
         extra = 1  # entering a function
-        first = checked = True
+        first = True
+        due_check = check
 
         def end_block(upto: int) -> None:
             nonlocal last, extra, first
@@ -171,8 +180,7 @@ class Meter:
                 first = False
             elif cost:
                 out.append(get_local + b"\x42" + encode_signed(cost) + b"\x7c" + set_local)
-            if checked:
-                out.append(check)
+            out.append(due_check)
             position = offsets[last]
             for index, code_before, dropped in inserted:
                 out.append(expression[position : offsets[index]])
@@ -213,7 +221,7 @@ class Meter:
             if op in (0x00, 0x0F, 0x12, 0x13):
                 inserted.append((index, flush_and_zero, False))
             end_block(index + 1)
-            checked = op == 0x03
+            due_check = check_loop if op == 0x03 else b""
         if last != len(tokens):
             raise MalformedModule("a function body does not end with `end`")
         if b"\x26" in ops:

@@ -1,8 +1,8 @@
 """Turn a canister module into the module that is compiled.
 
 Changes: metering; active data segments are taken out (the memory image holds them); `start`
-can be run like an entry point; helper functions read and write all mutable globals, read the
-instruction counter, and run entry points, and callbacks by table index.
+can be run like an entry point; helper functions read and write all mutable globals, and run
+entry points, and callbacks by table index; the instruction counter is exported.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from dcanary.wasm_binary.leb128 import (
 from dcanary.wasm_binary.module import FunctionType, ParsedModule
 from dcanary.wasm_binary.sections import HEADER, I32, I64, KIND_FUNCTION
 
-REWRITER_VERSION = 2
+REWRITER_VERSION = 4
 """Part of the compile cache's key: raise it when the rewritten module changes."""
 
 GET_GLOBALS = "#get_globals"
 SET_GLOBALS = "#set_globals"
-GET_COUNTER = "#get_counter"
+COUNTER = "#counter"
 CALLBACK = "#callback"
 RUN = "#run "
 """Prefix of the functions that run an entry point: they take the value of the instruction counter
@@ -97,7 +97,7 @@ def _add_helpers(module: ParsedModule, additions: _Additions) -> Targets:
         + b"\x23" + counter + b"\x42\x00\x53\x04\x40\x10" + encode_unsigned(out) + b"\x0b\x20\x00",
         None,
     )  # fmt: skip
-    additions.function(b"", bytes((I64,)), b"\x23" + counter, GET_COUNTER)
+    additions.exports.append(encode_name(COUNTER) + b"\x03" + counter)
     returned = mutable if len(mutable) <= MAX_RETURNED_GLOBALS else []
     epilogue = b"".join(b"\x23" + encode_unsigned(index) for index, _ in returned)
     results = bytes((I64, *(kind for _, kind in returned)))

@@ -13,7 +13,6 @@ _CERTIFYING = ctx.INIT | ctx.PRE_UPGRADE | ctx.UPDATE | ctx.REPLY | ctx.REJECT |
 _TIMING = _CERTIFYING | ctx.CLEANUP
 _ROOT_KEY = _CERTIFYING | ctx.REPLICATED_QUERY | ctx.CLEANUP
 _STATUS_NUMBERS = {Status.RUNNING: 1, Status.STOPPING: 2, Status.STOPPED: 3}
-_HIGHEST_U64 = 0xFFFFFFFFFFFFFFFF
 _MAX_DEBUG_PRINT = 32 * limits.KIB
 
 
@@ -62,9 +61,9 @@ def register(registry: Registry) -> None:
         instance = execution.instance
         assert instance is not None
         used = execution.limit - instance.counter() + execution.extra_instructions
-        if kind == 1:
+        if kind:
             used += execution.counter_base
-        values[0] = min(max(used, 0), _HIGHEST_U64)
+        values[0] = used if used > 0 else 0
 
     def is_controller(execution: Execution, values: Values) -> None:
         size = values[2] & mask

@@ -41,9 +41,12 @@ def register(registry: Registry) -> None:
     mask = registry.mask
 
     def append(execution: Execution, values: Values) -> None:
-        _check_open(execution, "msg_reply_data_append")
+        if execution.responded or execution.reply is not None or execution.reject is not None:
+            _check_open(execution, "msg_reply_data_append")
         size = values[2] & mask
-        _check_size(execution, len(execution.reply_data) + size)
+        total = len(execution.reply_data) + size
+        if total > limits.MAX_REPLY_PAYLOAD:
+            _check_size(execution, total)
         execution.reply_data += read(execution, values[0] & mask, size)
 
     def reply(execution: Execution, _values: Values) -> None:

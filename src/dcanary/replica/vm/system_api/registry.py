@@ -44,7 +44,9 @@ def read(execution: Execution, address: int, length: int) -> bytes:
     if address + length > memory.size:
         raise out_of_bounds()
     if length:
-        charge(execution, length)
+        execution.extra_instructions += length
+        if execution.extra_instructions > execution.limit:
+            charge(execution, 0)
         return _string_at(memory.base + address, length)
     return b""
 
@@ -56,7 +58,9 @@ def write(execution: Execution, address: int, data: bytes) -> None:
     if address + length > memory.size:
         raise out_of_bounds()
     if length:
-        charge(execution, length)
+        execution.extra_instructions += length
+        if execution.extra_instructions > execution.limit:
+            charge(execution, 0)
         _move(memory.base + address, data, length)
 
 
