@@ -18,6 +18,16 @@ class Installed:
     targets: dict[str, str] = field(default_factory=dict)
     refusal: str = "NotFound"
 
+    offered: bool = True
+
+    @property
+    def build_executor(self) -> Installed:
+        return self
+
+    def check_stages(self, stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        problem = None if self.offered else "no executor offers motoko"
+        return [{"stage": stage["name"], "problem": problem} for stage in stages]
+
     @property
     def deployment(self) -> Installed:
         return self
@@ -30,7 +40,7 @@ class Installed:
 
 def definition(target: str | None) -> Any:
     deploy = None if target is None else {"target": target}
-    return {"repository": "counter", "deploy": deploy, "stages": []}
+    return {"repository": "counter", "deploy": deploy, "stages": [{"name": "build"}]}
 
 
 def found(installed: Installed, target: str | None) -> list[str]:
@@ -55,3 +65,9 @@ def test_a_target_of_another_repository_is_named() -> None:
 def test_other_refusals_are_failures() -> None:
     with pytest.raises(RefusedError):
         found(Installed(refusal="Denied"), "counter")
+
+
+def test_a_stage_that_no_executor_can_build_is_named_with_the_reason() -> None:
+    told = found(Installed(offered=False), "counter")
+    assert told[0] == "stage build: no executor offers motoko"
+    assert len(told) == 2

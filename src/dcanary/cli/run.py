@@ -139,6 +139,15 @@ def start(context: Context, repository: str, sha: str, ref: str, message: str) -
 @run.command()
 @click.argument("run_id")
 @pass_context
+def retry(context: Context, run_id: str) -> None:
+    """Ask again for the approval of a run that built well: its bytes and votes stay valid."""
+    context.system.build_executor.retry_run(run_id)
+    context.output.say(f"{run_id} asks for its approval again")
+
+
+@run.command()
+@click.argument("run_id")
+@pass_context
 def cancel(context: Context, run_id: str) -> None:
     """Cancel a run that has not ended."""
     context.system.build_executor.cancel_run(run_id)

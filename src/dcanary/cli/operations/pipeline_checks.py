@@ -36,5 +36,10 @@ def target_problem(system: System, definition: PipelineInput) -> str | None:
 
 def problems(system: System, definition: PipelineInput) -> list[str]:
     """Everything that would keep runs of this pipeline from their end, a sentence each."""
-    found = [target_problem(system, definition)]
-    return [one for one in found if one is not None]
+    found = [
+        f"stage {one['stage']}: {one['problem']}"
+        for one in system.build_executor.check_stages(definition["stages"])
+        if one["problem"] is not None
+    ]
+    target = target_problem(system, definition)
+    return found if target is None else [*found, target]
