@@ -266,6 +266,10 @@ def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> "Er
             "commit": None,
         }
     )
+    if round["reopened"] and len(round["votes"]) >= round["replicas"]:
+        # The last vote that can come has the whole window for its reveal.
+        round["reopened"] = None
+        round["reveal_until_ns"] = now_ns + REVEAL_WINDOW_NS
     return None
 
 

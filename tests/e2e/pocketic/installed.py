@@ -29,6 +29,7 @@ APPROVAL_SECONDS = 3_600
 ENVIRONMENT = "e" * 64
 PATH = "build/app.wasm"
 ALL_RUNTIMES = {"holds": []}
+QUEUE_SECONDS = 1_800
 
 
 def executor(number: int) -> Any:
@@ -108,7 +109,7 @@ class Installed:
             "gates": [],
             "approval": policy,
             "deploy": deploy,
-            "queue_seconds": None,
+            "queue_seconds": QUEUE_SECONDS,
         }
         self.ask("pipeline_config", "register_pipeline", pipeline)
         target = {"target": "demo", "repository": "demo", "network": "local", "canister": None}

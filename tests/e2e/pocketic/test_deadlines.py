@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.canisters.installation import FIRST_PAGE
-from tests.e2e.pocketic.installed import APPROVAL_SECONDS, APPROVER, PATH, Installed, executor
+from tests.e2e.pocketic.installed import (
+    APPROVAL_SECONDS,
+    APPROVER,
+    PATH,
+    QUEUE_SECONDS,
+    Installed,
+    executor,
+)
 from tests.replica.pocketic.conftest import binary  # noqa: F401
 
 pytestmark = [
@@ -20,7 +27,8 @@ pytestmark = [
 ]
 
 MINUTE = 60
-COMMIT_WINDOW = 30 * MINUTE
+# The stage's timeout, and the margin for checkout and inputs.
+LONGEST_LEASE = 60 + 10 * MINUTE
 REVEAL_WINDOW = 5 * MINUTE
 
 
@@ -40,7 +48,7 @@ def assert_nothing_came_of(installed: Installed, run: str) -> None:
     assert run not in [each["order"]["run"] for each in releases]
 
 
-def test_two_disagree_and_the_third_never_commits_so_the_run_is_inconclusive(
+def test_two_disagree_and_the_third_is_waited_for_until_the_queue_time_ends(
     installed: Installed,
 ) -> None:
     run = installed.push("d-absent")
@@ -49,8 +57,8 @@ def test_two_disagree_and_the_third_never_commits_so_the_run_is_inconclusive(
         for number, content in enumerate([b"one", b"other"])
     ]
     silent = installed.lease(2)
-    # Its lease runs out, nobody else may take the job, and the time to commit passes.
-    installed.pocket.run(COMMIT_WINDOW + MINUTE)
+    # Its lease runs out, nobody else may take the job, and commitments close after the grace.
+    installed.pocket.run(2 * MINUTE)
     value = {"job": silent["job"], "attempt": 1, "commitment": b"\1" * 32}
     value = {**value, "wall_ns": 1, "peak_memory_bytes": 1}
     kind, sentence = installed.refused(
@@ -61,6 +69,14 @@ def test_two_disagree_and_the_third_never_commits_so_the_run_is_inconclusive(
     for number, reveal in enumerate(reveals):
         installed.reveal(number, reveal)
     installed.pocket.run(1)
+    found = installed.query("verification", "get_round", run, "build")
+    assert found["verdict"] is None
+    # What was revealed could be copied by the third: it is not shown before the verdict.
+    assert [vote["manifest"] for vote in found["votes"]] == ["", ""]
+    installed.pocket.run(REVEAL_WINDOW + MINUTE)
+    (waiting,) = installed.query("build_executor", "get_run", run)["waiting_for"]
+    assert "further votes are awaited" in waiting["reason"]
+    installed.pocket.run(QUEUE_SECONDS + LONGEST_LEASE + REVEAL_WINDOW)
     verdict = installed.query("verification", "get_round", run, "build")["verdict"]
     assert verdict["kind"] == {"Inconclusive": None}
     state = installed.query("build_executor", "get_run", run)["state"]

@@ -1,0 +1,227 @@
+"""One malicious operator of three never makes a run of the honest two end otherwise.
+
+The rules of both canisters play together: leases and deadlines of `build_executor`, rounds and
+verdicts of `verification`. Only the messages between them are delivered by the test, at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kybra import Principal
+
+from canisters.build_executor.rounds import rules as messages
+from canisters.build_executor.rounds import service as rounds
+from canisters.verification import rounds as round_rules
+from canisters.verification.verdicts import outcome_text
+from shared.rules.digests import commitment, manifest_digest
+from shared.rules.limits import BUILD_MARGIN_NS, MIN_GRACE_NS, REOPEN_NS, REVEAL_GRACE_NS
+from tests.canisters.build_executor.helpers.specs import file, spec, stage
+from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, World
+
+OUT = file("out.wasm", b"module")
+WRONG = file("out.wasm", b"backdoor")
+TIMEOUT = 60
+KINDS = (
+    "lease burner",
+    "heartbeat holder",
+    "gives back",
+    "wrong bytes",
+    "equivocator",
+    "silent",
+    "slow",
+    "liar about offers",
+)
+
+
+class Operator:
+    """One executor: takes work, builds for `pace` seconds, commits, reveals, uploads."""
+
+    def __init__(self, key: str, pace: int, kind: str = "honest") -> None:
+        self.key, self.pace, self.kind = key, pace, kind
+        self.busy_until = 0
+        self.work: Any = None
+        self.reveals: list[Any] = []
+
+    def is_honest(self) -> bool:
+        return self.kind == "honest"
+
+
+class Play:
+    """A world of three operators and one run."""
+
+    def __init__(self, operators: list[Operator]) -> None:
+        self.world = World()
+        self.operators = operators
+        self.rounds: dict[str, Any] = {}
+        for each in operators:
+            self.world.announce(each.key, slots=16 if each.kind == "liar about offers" else 1)
+        self.world.enqueue(spec("run-1", stage("build")))
+
+    def step(self) -> None:
+        """One second: everyone acts, messages arrive, deadlines pass."""
+        for each in self.operators:
+            self.act(each)
+        self.deliver()
+        self.world.pass_time(1)
+        for key, record in self.rounds.items():
+            round_rules.advance(record, self.world.now)
+            self.tell_verdict(key, record)
+        self.deliver()
+
+    def act(self, who: Operator) -> None:
+        if who.work is not None:
+            self.go_on(who)
+        if who.work is None and who.busy_until <= self.world.now:
+            holds = [reveal["job"] for reveal in who.reveals]
+            work = self.world.lease(who.key, *holds)
+            if work is not None and "Build" in work:
+                who.work = work["Build"]
+                who.busy_until = self.world.now + who.pace * SECOND
+            elif work is not None and "Upload" in work and who.is_honest():
+                upload = work["Upload"]
+                self.world.upload(who.key, "out.wasm", 0, b"module")
+                assert upload["files"] == [OUT]
+                self.world.finish(who.key, "out.wasm")
+        for reveal in who.reveals:
+            if who.kind != "silent":
+                self.reveal(who, reveal)
+
+    def go_on(self, who: Operator) -> None:
+        job, attempt = who.work["job"], who.work["attempt"]
+        if who.kind == "lease burner":
+            who.work = None
+            return
+        if who.kind in ("gives back", "liar about offers"):
+            cause = "Unable" if who.kind == "liar about offers" else "Weather"
+            self.world.release(who.key, job, attempt, cause=cause)
+            who.work = None
+            return
+        if self.world.now < who.busy_until or who.kind == "heartbeat holder":
+            answer = self.world.beat(who.key, job, attempt)
+            if "Err" in answer or answer["Ok"]["cancelled"]:
+                who.work = None
+            return
+        made = WRONG if who.kind == "wrong bytes" else OUT
+        reveal = {
+            "job": job,
+            "run": "run-1",
+            "stage": "build",
+            "outcome": {"Succeeded": None},
+            "environment": "e" * 64,
+            "files": [made],
+            "nonce": who.key.encode()[:32],
+            "commit": None,
+        }
+        if "Ok" in self.world.commit(who.key, job, attempt, sealed(reveal)):
+            who.reveals.append(reveal)
+            if who.kind == "equivocator":
+                second = {**reveal, "files": [WRONG]}
+                assert "Err" in self.world.commit(who.key, job, attempt, sealed(second))
+                who.reveals.append(second)
+        who.work = None
+
+    def reveal(self, who: Operator, reveal: Any) -> None:
+        record = self.rounds.get("run-1/build")
+        if record is not None:
+            round_rules.reveal(record, reveal, who.key, self.world.now)
+            round_rules.advance(record, self.world.now)
+
+    def deliver(self) -> None:
+        """All that `build_executor` has to tell arrives; what must wait is told again."""
+        book, now = self.world.book, self.world.now
+        book.take_outgoing()
+        found: Any = book.stage("run-1/build")
+        while (message := messages.next_message(found)) is not None:
+            refusal: Any = None
+            if message == "open":
+                request = messages.round_input(found)
+                self.rounds["run-1/build"] = round_rules.opened(request)
+                rounds.opened(book, found, None, "", now)
+            elif isinstance(message, int):
+                job, executor, operator, given = messages.commitment_of(found, message)
+                record: Any = {
+                    "run": "run-1",
+                    "stage": "build",
+                    "job": job,
+                    "executor": Principal.from_str(executor),
+                    "operator": operator,
+                    "commitment": given,
+                }
+                refusal = round_rules.commit(self.rounds["run-1/build"], record, now)
+                if refusal is not None and "Unavailable" in refusal:
+                    return
+                row = found["jobs"][message]
+                rounds.recorded(book, found, row, refusal, str(refusal), now)
+                round_rules.advance(self.rounds["run-1/build"], now)
+            else:
+                round_rules.advance(self.rounds["run-1/build"], now, commits_closed=True)
+                rounds.closed(book, found, None, "", now)
+
+    def tell_verdict(self, key: str, record: Any) -> None:
+        verdict = record["verdict"]
+        if verdict is not None:
+            kind = next(iter(verdict["kind"]))
+            files = [OUT] if verdict["manifest"] == manifest_of([OUT]) else [WRONG]
+            agreed = files if kind == "Agreed" else []
+            self.world.decide(kind, agreed, verdict["jobs"], verdict["reason"])
+
+
+def manifest_of(files: list[Any]) -> str:
+    return manifest_digest([(each["path"], each["size"], each["sha256"]) for each in files])
+
+
+def sealed(reveal: Any) -> bytes:
+    return commitment(
+        reveal["job"],
+        outcome_text(reveal["outcome"]),
+        reveal["environment"],
+        manifest_of(reveal["files"]),
+        "",
+        reveal["nonce"],
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    kind=st.sampled_from(KINDS),
+    paces=st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    bad_pace=st.integers(0, 55),
+    absent=st.sampled_from([0, 0, 30, 200]),
+    place=st.integers(0, 2),
+)
+def test_a_run_of_the_honest_two_succeeds_in_bounded_time(
+    kind: str, paces: tuple[int, int], bad_pace: int, absent: int, place: int
+) -> None:
+    keys = [A, B, C]
+    bad = Operator(keys.pop(place), 600 if kind == "slow" else bad_pace, kind)
+    honest = [Operator(key, pace) for key, pace in zip(keys, paces, strict=True)]
+    # One of the honest is busy elsewhere at first, as long as the grace and longer.
+    play = Play([bad, *honest])
+    honest[1].busy_until = play.world.now + absent * SECOND
+    began = play.world.now
+    bound = (absent + 2 * TIMEOUT) * SECOND + MIN_GRACE_NS + REVEAL_GRACE_NS + BUILD_MARGIN_NS
+    if kind in ("wrong bytes", "silent"):
+        # It was among the first quorum: the operators that were cut off are asked after all.
+        bound += REOPEN_NS
+    while play.world.now - began < bound and play.world.maps["open_runs"].entries:
+        play.step()
+    assert play.world.run()["state"] == {"Succeeded": None}, (kind, play.world.waits())
+    assert play.world.read("out.wasm") == {"Ok": b"module"}
+
+
+@settings(max_examples=10, deadline=None)
+@given(kind=st.sampled_from(KINDS), paces=st.tuples(st.integers(1, 50), st.integers(1, 50)))
+def test_with_both_honest_ones_free_it_costs_the_grace_at_most(
+    kind: str, paces: tuple[int, int]
+) -> None:
+    bad = Operator(C, 600 if kind == "slow" else 2, kind)
+    play = Play([bad, Operator(A, paces[0]), Operator(B, paces[1])])
+    began = play.world.now
+    while play.world.maps["open_runs"].entries:
+        play.step()
+        took = play.world.now - began
+        assert took <= TIMEOUT * SECOND + MIN_GRACE_NS + REVEAL_GRACE_NS + 10 * SECOND, kind
+    assert play.world.run()["state"] == {"Succeeded": None}
