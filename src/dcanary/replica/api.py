@@ -2,7 +2,7 @@
 
 `engine` implements `Engine`; the HTTP interface, the PocketIC server and the gateway use
 nothing else of it. One engine is one subnet with one block maker: rounds run when
-`execute_round` is called. All methods are thread-safe (one lock inside).
+`execute_round` is called. All methods may be called from any thread.
 
 Source of the meanings: Internet Computer interface specification, sections "Canister
 interactions", "HTTPS interface" and "The IC management canister".

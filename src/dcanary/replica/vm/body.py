@@ -54,10 +54,6 @@ class Body:
             if segment.offset is not None and segment.end > segment.start:
                 self.memory.write_image(segment.offset, parsed.wasm[segment.start : segment.end])
 
-    @property
-    def has_instance(self) -> bool:
-        return self._instance is not None
-
     def instance(self) -> Instance:
         """The living instance, made on first use. Raises `CallError`."""
         if self._instance is None:

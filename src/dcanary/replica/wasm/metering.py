@@ -72,15 +72,6 @@ _LOOP_LIMIT = b"\x42" + encode_signed(100_000)
 _MUTATES_TABLE_MISC = frozenset((12, 14, 15, 17))
 
 
-@dataclass(slots=True)
-class MeteredCode:
-    """The content of the code section (without its count) and facts found on the way."""
-
-    bodies: list[bytes]
-    instructions: int
-    mutates_tables: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Targets:
     """Indices of what the rewriter adds to the module."""
