@@ -266,7 +266,6 @@ def test_random_kills_lose_no_push_and_make_none_twice(
         deliveries = assert_complete(served.forge, name)
         told = Counter((each.ref, each.after) for each in deliveries)
         assert [one for one in done if told[one] != 1] == []
-    assert sum(map(len, accepted.values())) >= 5
     posted = {request.headers["x-github-delivery"] for request in receiver.requests}
     expected = {each.delivery for name in accepted for each in served.forge.deliveries(name)}
     assert posted == expected
