@@ -1,20 +1,16 @@
-"""Entry points of the webhook canister: decode, authorise, call the rules, encode."""
+"""Entry points of the webhook canister."""
 
-from kybra import (
-    Vec,
-    blob,
-    ic,
-    post_upgrade,
-    query,
-    text,
-    update,
-    void,
-)
+from kybra import Async, Manual, Vec, blob, ic, post_upgrade, query, text, update, void
 
-from canisters.webhook import ledger, lists, registry, replies, runs
-from canisters.webhook.dispatch import outbox
+from canisters.webhook.deliveries import service as deliveries
+from canisters.webhook.deliveries import views as delivery_views
+from canisters.webhook.deliveries.tables import ALL_DELIVERIES
+from canisters.webhook.outbox import outbox
+from canisters.webhook.repositories import service as repositories
+from canisters.webhook.repositories import tables
+from canisters.webhook.repositories import views as repository_views
 from canisters.webhook.store import grants, instruction_totals, wiring
-from shared.base.access import refuse_unless, refuse_unless_sibling
+from canisters.webhook.triggers import service as triggering
 from shared.base.canister import ANYONE, Canister, serve
 from shared.base.endpoints import (
     grant_role,
@@ -28,7 +24,7 @@ from shared.base.endpoints import (
     wire,
 )
 from shared.base.metering import counted
-from shared.base.results import answer_query
+from shared.base.results import answer, answer_query
 from shared.types.errors import Done
 from shared.types.http import HttpRequest, HttpResponse
 from shared.types.paging import PageRequest
@@ -59,15 +55,12 @@ serve(
             "replay_delivery": "Operator",
             "sync_triggers": "pipeline_config",
         },
-        records=lambda: ledger.count(ledger.ALL_DELIVERIES),
+        screens={"http_request_update": lambda: deliveries.is_worth_an_update(ic.arg_data_raw())},
+        records=lambda: tables.count(ALL_DELIVERIES),
         open_work=outbox.open_count,
         wired=outbox.wake,
     )
 )
-
-
-def caller() -> str:
-    return ic.caller().to_str()
 
 
 @post_upgrade
@@ -77,90 +70,71 @@ def resume() -> void:
 
 @query
 def http_request(request: HttpRequest) -> HttpResponse:
-    return replies.query_reply(request)
+    return deliveries.answer_query(request)
 
 
 @update
-def http_request_update(request: HttpRequest) -> HttpResponse:
-    reply = runs.receive(request, ic.time())
-    return counted(instruction_totals, "http_request_update", reply)
+def http_request_update(request: HttpRequest) -> Async[Manual[HttpResponse]]:
+    """The answer and the record are there when this message ends; the run is sent in it as well,
+    for a timer would cost two messages more."""
+    reply, key = deliveries.receive(request, ic.time())
+    ic.reply(counted(instruction_totals, "http_request_update", reply))
+    yield from deliveries.send(key)
+    return None
 
 
 @update
 def register_repository(repository: RepositoryInput) -> RepositoryResult:
-    error = refuse_unless(grants, caller(), "Admin")
-    if error is not None:
-        return {"Err": error}
-    result = registry.register(repository, ic.caller(), ic.time())
-    return counted(instruction_totals, "register_repository", result)
+    return answer(
+        "register_repository", lambda: repositories.register(repository, ic.caller(), ic.time())
+    )
 
 
 @update
 def rotate_secret(repository: text, secret: blob) -> Done:
-    error = refuse_unless(grants, caller(), "Admin")
-    if error is not None:
-        return {"Err": error}
-    return counted(instruction_totals, "rotate_secret", registry.rotate_secret(repository, secret))
+    return answer("rotate_secret", lambda: repositories.rotate_secret(repository, secret))
 
 
 @update
 def drop_old_secret(repository: text) -> Done:
-    error = refuse_unless(grants, caller(), "Admin")
-    if error is not None:
-        return {"Err": error}
-    return counted(instruction_totals, "drop_old_secret", registry.drop_old_secret(repository))
+    return answer("drop_old_secret", lambda: repositories.drop_old_secret(repository))
 
 
 @update
 def delete_repository(repository: text) -> Done:
-    error = refuse_unless(grants, caller(), "Admin")
-    if error is not None:
-        return {"Err": error}
-    return counted(instruction_totals, "delete_repository", registry.delete(repository))
+    return answer("delete_repository", lambda: repositories.delete(repository))
 
 
 @query
 def get_repository(repository: text) -> RepositoryResult:
-    return registry.get(repository)
+    return answer_query(lambda: repository_views.get(repository))
 
 
 @query
 def list_repositories(page: PageRequest) -> RepositoryPageResult:
-    return answer_query(lambda: lists.repositories(page))
+    return answer_query(lambda: repository_views.listed(page))
 
 
 @query
 def get_delivery(repository: text, delivery: text) -> DeliveryResult:
-    return answer_query(lambda: lists.delivery(repository, delivery))
+    return answer_query(lambda: delivery_views.get(repository, delivery))
 
 
 @query
 def list_deliveries(repository: text, page: PageRequest) -> DeliveryPageResult:
-    return answer_query(lambda: lists.deliveries(repository, page))
+    return answer_query(lambda: delivery_views.listed(repository, page))
 
 
 @update
 def trigger_run(trigger: ManualTrigger) -> TextResult:
-    error = refuse_unless(grants, caller(), "Operator")
-    if error is not None:
-        return {"Err": error}
-    result = runs.start_by_hand(trigger, caller(), ic.time())
-    return counted(instruction_totals, "trigger_run", result)
+    return answer("trigger_run", lambda: triggering.start_by_hand(trigger, ic.caller(), ic.time()))
 
 
 @update
 def replay_delivery(repository: text, delivery: text) -> TextResult:
-    error = refuse_unless(grants, caller(), "Operator")
-    if error is not None:
-        return {"Err": error}
-    return counted(instruction_totals, "replay_delivery", runs.replay(repository, delivery))
+    return answer("replay_delivery", lambda: triggering.replay(repository, delivery))
 
 
 @update
 def sync_triggers(repository: text, triggers: Vec[Trigger]) -> Done:
-    error = refuse_unless_sibling(wiring, caller(), "pipeline_config")
-    if error is not None:
-        return {"Err": error}
-    ledger.set_triggers(repository, triggers)
-    done: Done = {"Ok": None}
-    return counted(instruction_totals, "sync_triggers", done)
+    return answer("sync_triggers", lambda: tables.set_triggers(repository, triggers))

@@ -1,66 +1,54 @@
-"""Stable maps and their records. Sizes are bytes of Candid; see `shared.rules.limits`.
+"""The stable maps of `webhook`. Sizes are bytes of Candid; see `shared.rules.limits`.
 
-Lists are dense: `repository_order` holds 0, 1, 2 … per repository, `delivery_order` holds
-`<repository>/<number>`. `bodies` holds `<repository>/<sha256 of a raw body>` -> delivery id.
-Delivery keys are `<repository>/<delivery id>`; neither part holds a `/`.
+| map | key |
+|---|---|
+| grants | principal text |
+| wiring | 0 |
+| instruction_totals | method |
+| outgoing: run requests that are not acknowledged | `start_run:<repository>/<delivery>` |
+| repositories, secrets, triggers | repository |
+| repository_order: registered repositories, dense | 0, 1, 2 … |
+| deliveries | `<repository>/<delivery>`; neither part holds a `/` |
+| delivery_order: delivery ids of a repository, dense | `<repository>/<number>` |
+| counters | what is counted |
+| bodies: the delivery that a body was recorded as | `<repository>/<sha256 of the raw body>` |
 """
 
-from kybra import Principal, Record, StableBTreeMap, Vec, blob, nat8, nat16, nat64, text
+from kybra import StableBTreeMap, nat8, nat64, text
 
+from canisters.webhook.records import (
+    DELIVERY,
+    REPOSITORY,
+    SECRETS,
+    TRIGGERS,
+    DeliveryRecord,
+    RepositoryRecord,
+    SecretsRecord,
+    TriggersRecord,
+)
+from shared.base.migration import Versioned
 from shared.base.records import Outgoing, Wiring
-from shared.types.pipeline import Provider, Trigger
-from shared.types.repository import Delivery
-from shared.types.run import Source
-
-
-class RepositoryRecord(Record):
-    """`number` is the place in `repository_order`."""
-
-    version: nat16
-    number: nat64
-    provider: Provider
-    clone_url: text
-    registered_ns: nat64
-    registered_by: Principal
-
-
-class SecretsRecord(Record):
-    """Live secrets, newest last. Read by the signature check only."""
-
-    version: nat16
-    live: Vec[blob]
-
-
-class TriggersRecord(Record):
-    """The copy of a pipeline's triggers that `pipeline_config` pushed last."""
-
-    version: nat16
-    triggers: Vec[Trigger]
-
-
-class DeliveryRecord(Record):
-    """`source` is what the run builds; its `sha` is empty for ignored deliveries."""
-
-    version: nat16
-    delivery: Delivery
-    source: Source
-
 
 grants = StableBTreeMap[text, text](memory_id=0, max_key_size=80, max_value_size=200)
 wiring = StableBTreeMap[nat8, Wiring](memory_id=1, max_key_size=20, max_value_size=400)
 instruction_totals = StableBTreeMap[text, nat64](memory_id=2, max_key_size=100, max_value_size=20)
 outgoing = StableBTreeMap[text, Outgoing](memory_id=3, max_key_size=300, max_value_size=1_200)
-repositories = StableBTreeMap[text, RepositoryRecord](
+repository_map = StableBTreeMap[text, RepositoryRecord](
     memory_id=4, max_key_size=100, max_value_size=1_400
 )
 repository_order = StableBTreeMap[nat64, text](memory_id=5, max_key_size=20, max_value_size=100)
-secrets = StableBTreeMap[text, SecretsRecord](memory_id=6, max_key_size=100, max_value_size=700)
-triggers = StableBTreeMap[text, TriggersRecord](
+secrets_map = StableBTreeMap[text, SecretsRecord](memory_id=6, max_key_size=100, max_value_size=700)
+triggers_map = StableBTreeMap[text, TriggersRecord](
     memory_id=7, max_key_size=100, max_value_size=70_000
 )
-deliveries = StableBTreeMap[text, DeliveryRecord](
+delivery_map = StableBTreeMap[text, DeliveryRecord](
     memory_id=8, max_key_size=300, max_value_size=10_000
 )
 delivery_order = StableBTreeMap[text, text](memory_id=9, max_key_size=120, max_value_size=150)
 counters = StableBTreeMap[text, nat64](memory_id=10, max_key_size=120, max_value_size=20)
 bodies = StableBTreeMap[text, text](memory_id=11, max_key_size=150, max_value_size=150)
+
+repositories = Versioned(repository_map, REPOSITORY)
+secrets = Versioned(secrets_map, SECRETS)
+triggers = Versioned(triggers_map, TRIGGERS)
+deliveries = Versioned(delivery_map, DELIVERY)

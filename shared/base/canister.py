@@ -31,7 +31,8 @@ class Canister:
 
     `callers` names for each update who may call it: a role, a sibling canister, ANYONE, or a
     sentence about signed callers, who are then checked by the service. An update that is missing
-    here cannot be called. `argument_bytes` raises the largest argument of single methods.
+    here cannot be called. `argument_bytes` raises the largest argument of single methods. `screens`
+    says for methods that anyone may call whether the message that is inspected is worth its cost.
     `records` and `open_work` are the figures of `health`. `follow_up` runs at the end of each
     update; `wired` runs when the siblings are known.
     """
@@ -46,6 +47,7 @@ class Canister:
         records: "Callable[[], int]",
         open_work: "Callable[[], int]",
         argument_bytes: "dict[str, int] | None" = None,
+        screens: "dict[str, Callable[[], bool]] | None" = None,
         wired: "Callable[[], None]" = nothing,
         follow_up: "Callable[[], None]" = nothing,
     ) -> None:
@@ -61,6 +63,7 @@ class Canister:
         self.records = records
         self.open_work = open_work
         self.argument_bytes = argument_bytes or {}
+        self.screens = screens or {}
         self.wired = wired
         self.follow_up = follow_up
 

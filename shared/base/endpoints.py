@@ -47,7 +47,11 @@ def inspect() -> void:
     """
     canister = served()
     method = ic.method_name()
-    if canister.callers.get(method) != ANYONE:
+    if canister.callers.get(method) == ANYONE:
+        screen = canister.screens.get(method)
+        if screen is not None and not screen():
+            return
+    else:
         caller = ic.caller().to_str()
         if caller == ANONYMOUS:
             return

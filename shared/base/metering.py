@@ -22,6 +22,11 @@ def counted(totals: TotalsMap, method: str, result: T, counter: int = MESSAGE) -
     return result
 
 
+def added(totals: TotalsMap, name: str, instructions: int) -> None:
+    """Add instructions that the caller has measured to the total of `name`."""
+    totals.insert(name, (totals.get(name) or 0) + instructions)
+
+
 def listed(totals: TotalsMap) -> "list[tuple[str, int]]":
     """For the query `instructions`: (method, instructions of all its messages so far)."""
     return sorted(totals.items())

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from kybra import Async, CallResult, ic
 
-from shared.base.records import OutgoingMap
+from shared.base.records import Outgoing, OutgoingMap
 from shared.rules.limits import MAX_RETRY_WAIT_NS, MAX_SEND_NS, SECOND_NS
 from shared.types.errors import Done, Error
 
@@ -62,6 +62,10 @@ def refusal_of(answer: "CallResult[Done]") -> "tuple[Error | None, str | None]":
     return error, None
 
 
+def _new_entry(now: int) -> Outgoing:
+    return {"version": 1, "generation": 1, "attempts": 0, "due_ns": now, "last_error": ""}
+
+
 class Outbox:
     """Sends the messages named in `entries`. Holds no state that an upgrade may not lose."""
 
@@ -79,17 +83,25 @@ class Outbox:
         now = ic.time()
         entry = self._entries.get(key)
         if entry is None:
-            entry = {
-                "version": 1,
-                "generation": 1,
-                "attempts": 0,
-                "due_ns": now,
-                "last_error": "",
-            }
+            entry = _new_entry(now)
         else:
             entry["generation"] += 1
         self._entries.insert(key, entry)
         self._arm(now, entry["due_ns"])
+
+    def send_now(self, key: str) -> "Async[None]":
+        """Write `key` down and send it in the message that runs, without waiting for a timer.
+
+        For an update that has answered its caller already: what follows is not waited for. Should
+        it be lost, the timer that is armed here sends it when its lock has passed.
+        """
+        if self._entries.contains_key(key):
+            self.put(key)
+            return
+        now = ic.time()
+        self._entries.insert(key, _new_entry(now))
+        self._arm(now, now + MAX_SEND_NS)
+        yield from self._send(key)
 
     def retry_now(self, key: str) -> bool:
         """Send an open message without waiting longer; False when `key` is not open."""
@@ -129,19 +141,27 @@ class Outbox:
         self._armed_ns = wanted_ns
         ic.set_timer(timer_delay_seconds(now, due_ns), self._tick)
 
-    def _tick(self) -> None:
+    def _tick(self) -> "Async[None]":
+        """Send what is due: one message in this one, several in timers of their own, so that one
+        that traps keeps back no other."""
         now = ic.time()
         self._armed_ns = 0
+        due: list[str] = []
         next_ns = None
         for key, entry in self._entries.items():
             due_ns = entry["due_ns"]
             if due_ns <= now:
-                ic.set_timer(0, self._sender(key))
+                due.append(key)
                 due_ns = now + MAX_SEND_NS
             if next_ns is None or due_ns < next_ns:
                 next_ns = due_ns
         if next_ns is not None:
             self._arm(now, next_ns)
+        if len(due) == 1:
+            yield from self._send(due[0])
+            return
+        for key in due:
+            ic.set_timer(0, self._sender(key))
 
     def _sender(self, key: str) -> "Callable[[], Async[None]]":
         def send() -> "Async[None]":

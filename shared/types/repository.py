@@ -57,7 +57,10 @@ class DeliveryState(Variant, total=False):
 
 
 class Delivery(Record):
-    """One accepted webhook request. `run` is set unless it was ignored."""
+    """One accepted webhook request. `run` is set unless it was ignored.
+
+    `started_by` is who started the run by hand; absent when a forge did.
+    """
 
     delivery: text
     repository: text
@@ -68,6 +71,7 @@ class Delivery(Record):
     state: DeliveryState
     received_ns: nat64
     attempts: nat32
+    started_by: Opt[Principal]
 
 
 class DeliveryResult(Variant, total=False):

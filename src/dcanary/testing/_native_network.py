@@ -82,7 +82,9 @@ class NativeNetwork:
                 return candidate
 
     def advance(self, seconds: float) -> None:
-        """Move the clock; timers that come due on the way run at their time, oldest first."""
+        """Finish what is under way and move the clock; timers that come due on the way run at
+        their time, oldest first."""
+        self.run()
         target = self.time_ns + round(seconds * SECOND)
         while True:
             due = [c for c in self.canisters.values() if 0 < c.timer_ns <= target]

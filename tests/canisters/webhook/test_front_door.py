@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.webhook.front_door import Decision, decide
+from canisters.webhook.deliveries.rules import Decision, Registered, decide
 from shared.rules.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
 from shared.types.pipeline import Trigger
 
@@ -30,8 +30,10 @@ class Known:
         self.triggers: list[Trigger] = [{"Push": ["main", "release/*"]}, {"Tag": ["v*"]}]
         self.open = 0
 
-    def secrets_of(self, repository: str) -> list[bytes] | None:
-        return SECRETS.get(repository)
+    def registered(self, repository: str) -> Registered | None:
+        secrets = SECRETS.get(repository)
+        url = f"https://example.org/{repository}.git"
+        return None if secrets is None else Registered("github", url, secrets)
 
     def run_of(self, repository: str, delivery: str) -> tuple[bool, str | None]:
         key = (repository, delivery)

@@ -2,19 +2,22 @@
 
 import hashlib
 import hmac
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.webhook.github import (
-    Push,
-    is_delivery_id,
-    is_event_name,
+from canisters.webhook.deliveries.payload import PayloadError
+from canisters.webhook.deliveries.rules import is_delivery_id, is_event_name, only_header
+from canisters.webhook.providers.github import (
+    SKIP_MARKS,
+    identity_fault,
     is_signed,
-    only_header,
+    json_of,
     read_push,
 )
+from canisters.webhook.providers.push import Push
 
 SECRET = b"correct horse battery"
 OTHER = b"another repository's secret"
@@ -162,13 +165,63 @@ def test_a_message_is_cut_and_lone_surrogates_are_replaced() -> None:
     assert push.author == "?"
 
 
-@pytest.mark.parametrize("mark", ["[skip ci]", "[ci skip]", "[no ci]"])
-def test_a_commit_can_ask_to_be_skipped(mark: str) -> None:
-    push = Push("refs/heads/main", "branch", "main")
-    push.message = f"Fix a typo {mark}"
-    assert push.asks_to_skip()
-    push.message = "Fix a typo"
-    assert not push.asks_to_skip()
+@pytest.mark.parametrize("mark", SKIP_MARKS)
+@pytest.mark.parametrize("before", [0, 900, 5_000, 60_000])
+def test_a_commit_can_ask_to_be_skipped_anywhere_in_its_message(mark: str, before: int) -> None:
+    def read(message: str) -> Push:
+        commit = {"id": SHA, "message": message}
+        return pushed(read_push({"ref": "refs/heads/main", "after": SHA, "head_commit": commit}))
+
+    assert read("x" * before + mark).skipped
+    assert not read("x" * before + mark[:-1]).skipped
+
+
+@pytest.mark.parametrize("more", [b"", b" ", "é€😀".encode(), b'"%&=+"'])
+def test_the_json_in_a_form_is_that_of_the_plain_body(more: bytes) -> None:
+    plain = b'{"ref":"refs/heads/main","x":"' + more + b'"}'
+    form = urlencode({"payload": plain}).encode()
+    assert json_of(form) == plain
+    assert json_of(plain) == plain
+
+
+def test_a_form_with_a_second_field_is_refused() -> None:
+    for form in (b"payload={}&payload={}", b"payload={}&x=1"):
+        with pytest.raises(PayloadError, match="other fields"):
+            json_of(form)
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        {"clone_url": "https://github.com/Ada/Shop.git", "full_name": "Ada/Shop"},
+        {"clone_url": "http://GITHUB.com/ada/shop"},
+        {"html_url": "https://github.com/ada/shop"},
+        {"full_name": "ada/shop"},
+        {"name": "shop"},
+        {},
+    ],
+)
+def test_a_payload_of_the_registered_repository_is_its_own(repository: object) -> None:
+    payload: dict[str, object] = {"repository": repository}
+    assert identity_fault(payload, "https://github.com/ada/shop.git") is None
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        {"clone_url": "https://github.com/ada/other.git", "full_name": "ada/shop"},
+        {"clone_url": "https://elsewhere.org/ada/shop.git"},
+        {"html_url": "https://github.com/eve/shop"},
+        {"full_name": "eve/shop"},
+        {"full_name": "da/shop"},
+        {"name": "hop"},
+    ],
+)
+def test_a_payload_of_another_repository_is_told(repository: object) -> None:
+    payload: dict[str, object] = {"repository": repository}
+    fault = identity_fault(payload, "https://github.com/ada/shop.git")
+    assert fault is not None
+    assert "not of https://github.com/ada/shop.git" in fault
 
 
 json_values = st.recursive(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.webhook.payload import PayloadError, parse_object, text_at
+from canisters.webhook.deliveries.payload import PayloadError, parse_object, text_at
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text(),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.webhook.repositories import (
+from canisters.webhook.repositories.rules import (
     clone_url_fault,
     registration_fault,
     secret_fault,

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -23,6 +24,8 @@ from tests.canisters.installation import (
     push_payload,
 )
 from tests.canisters.pipeline_config.pipelines import pipeline
+
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
@@ -83,20 +86,125 @@ def test_the_same_delivery_concurrently_is_one_run(ready: Installation) -> None:
     assert ready.executor.query("call_count") == 1
 
 
-def test_a_wrong_signature_changes_nothing_but_the_count(ready: Installation) -> None:
+def test_a_wrong_signature_is_answered_by_the_query_and_changes_nothing(
+    ready: Installation,
+) -> None:
     ready.register_repository("other", b"secret of the other one")
-    before = ready.webhook.query("health")["records"]
+    before = ready.webhook.stable.data[:]
     for secret in (b"wrong secret", b"secret of the other one"):
         status, content = ready.deliver(secret=secret)
         assert (status, content["status"]) == (401, "error")
     body = push_payload()
     answer = ready.webhook.http("POST", "/webhook/github/demo", [("x-github-event", "push")], body)
     assert answer["status_code"] == 401
-    assert ready.webhook.query("health")["records"] == before
-    repository = ok(ready.webhook.query("get_repository", "demo"))
-    assert (repository["rejected"], repository["deliveries"]) == (3, 0)
-    error(ready.webhook.query("get_delivery", "demo", "d-1"), "NotFound")
+    assert ready.webhook.stable.data == before
     assert ready.deliver()[0] == 202
+
+
+def request(body: bytes, **changes: Any) -> dict[str, Any]:
+    made = {
+        "method": "POST",
+        "url": "/webhook/github/demo",
+        "headers": delivery_headers(body, "d-1"),
+        "body": body,
+    }
+    return {**made, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"url": "/webhook/github/unknown"}, 404),
+        ({"url": "/webhook/gitlab/demo"}, 501),
+        ({"method": "PUT"}, 405),
+        ({"headers": []}, 401),
+        ({"body": b"x" * 1_490_000}, 401),
+        ({"body": b"x" * (MAX_DELIVERY_BYTES + 1)}, 401),
+    ],
+)
+def test_forged_requests_cost_no_update_whether_they_ask_the_query_first_or_not(
+    ready: Installation, changes: dict[str, Any], status: int
+) -> None:
+    forged = {**request(push_payload()), **changes}
+    answer = ready.webhook.http_query(forged)
+    assert (answer["status_code"], answer["upgrade"]) == (status, None)
+    with pytest.raises(CanisterReject, match="did not accept"):
+        ready.webhook.http_update(forged)
+
+
+def test_a_captured_delivery_costs_an_update_only_once(ready: Installation) -> None:
+    """Under its own id or another one, as a push or as anything else."""
+    assert ready.deliver()[0] == 202
+    body = push_payload(compare="d-1")
+    for delivery, event in (("d-1", "push"), ("d-2", "push"), ("d-3", "issues")):
+        again = request(body, headers=delivery_headers(body, delivery, event))
+        answer = ready.webhook.http_query(again)
+        assert (answer["status_code"], answer["upgrade"]) == (200, None)
+        with pytest.raises(CanisterReject, match="did not accept"):
+            ready.webhook.http_update(again)
+
+
+@pytest.mark.parametrize("argument", [b"", b"DIDL", b"DIDL\0\0", b"DIDL\x01\x6c\0\x01\0"])
+def test_what_is_no_request_is_not_accepted(ready: Installation, argument: bytes) -> None:
+    with pytest.raises(CanisterReject, match="did not accept"):
+        ready.webhook.submit_raw("http_request_update", argument)
+
+
+def test_an_ignored_record_shadows_no_push(ready: Installation) -> None:
+    """Who saw the body can post it first, under the true id and another event."""
+    body = push_payload()
+    assert ready.deliver("d-1", body, event="issues")[1]["status"] == "ignored"
+    assert ready.deliver("d-1", body) == (
+        202,
+        {"status": "accepted", "delivery": "d-1", "run": "run-1"},
+    )
+    ready.settle()
+    assert ready.delivery()["state"] == {"Dispatched": None}
+    assert ready.delivery()["event"] == "push"
+    assert ok(ready.webhook.query("get_repository", "demo"))["deliveries"] == 1
+
+
+def test_a_push_that_no_trigger_wanted_runs_when_it_is_delivered_again_and_one_does(
+    ready: Installation,
+) -> None:
+    body = push_payload("refs/heads/feature")
+    assert ready.deliver("d-1", body)[1]["status"] == "ignored"
+    assert ready.deliver("d-1", body)[1]["status"] == "duplicate"
+    triggers = [{"Push": ["feature"]}]
+    ok(ready.pipelines.update("set_pipeline_triggers", "demo", triggers, caller=OWNER))
+    ready.settle()
+    assert ready.deliver("d-1", body)[1]["run"] == "run-1"
+
+
+def test_a_form_is_read_as_json_is(ready: Installation) -> None:
+    """`application/x-www-form-urlencoded` is GitHub's default."""
+    form = urlencode({"payload": push_payload()}).encode()
+    headers = [*delivery_headers(form, "d-1")[1:], ("content-type", FORM)]
+    answer = ready.webhook.http("POST", "/webhook/github/demo", headers, form)
+    assert answer["status_code"] == 202
+    ready.settle()
+    assert ready.executor.query("enqueued", "run-1")["source"]["message"] == "Count"
+
+
+def test_a_push_that_is_signed_for_another_repository_is_refused(ready: Installation) -> None:
+    body = push_payload(repository={"clone_url": "https://example.org/other.git"})
+    status, content = ready.deliver(body=body)
+    assert status == 400
+    assert "https://example.org/other.git" in content["error"]
+    error(ready.webhook.query("get_delivery", "demo", "d-1"), "NotFound")
+
+
+def test_a_signed_body_over_the_limit_is_shown_with_what_to_do(ready: Installation) -> None:
+    body = b" " * (MAX_DELIVERY_BYTES + 1)
+    status, content = ready.deliver(body=body)
+    assert status == 413
+    assert "MAX_DELIVERY_BYTES" in content["error"]
+    delivery = ready.delivery()
+    assert "start the run by hand" in delivery["state"]["Ignored"]
+    assert ok(ready.webhook.query("get_repository", "demo"))["deliveries"] == 1
+    again = request(body, headers=delivery_headers(body, "d-2"))
+    answer = ready.webhook.http_query(again)
+    assert (answer["status_code"], answer["upgrade"]) == (413, None)
 
 
 def test_unknown_repositories_and_paths_are_404_and_change_nothing(ready: Installation) -> None:
@@ -108,10 +216,7 @@ def test_unknown_repositories_and_paths_are_404_and_change_nothing(ready: Instal
 
 def test_other_methods_on_a_webhook_path_are_405(ready: Installation) -> None:
     assert ready.webhook.http("GET", "/webhook/github/demo")["status_code"] == 405
-    assert (
-        ready.webhook.http_update({"method": "PUT", "url": "/webhook/github/demo"})["status_code"]
-        == 405
-    )
+    assert ready.webhook.http("PUT", "/webhook/github/demo")["status_code"] == 405
 
 
 def test_the_front_page_says_what_this_is(ready: Installation) -> None:
@@ -119,12 +224,6 @@ def test_the_front_page_says_what_this_is(ready: Installation) -> None:
         answer = ready.webhook.http("GET", url)
         assert answer["status_code"] == 200
         assert b"/webhook/<provider>/<repository>" in answer["body"]
-
-
-def test_a_body_above_the_limit_is_413(ready: Installation) -> None:
-    status, content = ready.deliver(body=b" " * (MAX_DELIVERY_BYTES + 1))
-    assert status == 413
-    assert "MAX_DELIVERY_BYTES" in content["error"]
 
 
 @pytest.mark.parametrize(
@@ -463,7 +562,9 @@ def test_a_run_can_be_started_by_hand_for_a_commit(ready: Installation) -> None:
     delivery = ready.delivery("manual-run-1")
     assert (delivery["event"], delivery["state"]) == ("manual", {"Dispatched": None})
     spec = ready.executor.query("enqueued", "run-1")
-    assert spec["source"]["author"] == OWNER.to_str()
+    assert delivery["started_by"] == OWNER
+    assert spec["started_by"] == OWNER
+    assert spec["source"]["author"] == ""
     for change in ({"ref": "main"}, {"ref": "refs/heads/a b"}, {"sha": "HEAD"}, {"sha": SHA[:7]}):
         changed = {**wanted, **change}
         error(ready.webhook.update("trigger_run", changed, caller=OWNER), "Invalid")

@@ -18,6 +18,7 @@ class Delivery(TypedDict):
     repository: str
     run: str | None
     sha: str
+    started_by: str | None
     state: DeliveryState
 
 

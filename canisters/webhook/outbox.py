@@ -1,24 +1,28 @@
-"""Accepted deliveries on their way to `pipeline_config`: journaled, sent until acknowledged."""
+"""Messages of `webhook` to its siblings: run requests of deliveries, to `pipeline_config`."""
 
-from kybra import Async, CallResult
+from kybra import Async, CallResult, ic
 
-from canisters.webhook.ledger import SEND_PREFIX, delivery_key
+from canisters.webhook.deliveries.tables import delivery_key
 from canisters.webhook.store import deliveries, instruction_totals, outgoing, wiring
 from shared.base.access import siblings_of
-from shared.base.metering import CALL_CONTEXT, counted
+from shared.base.metering import CALL_CONTEXT, added
 from shared.base.outbox import Outbox, error_sentence, refusal_of
+from shared.rules.limits import MAX_TEXT_CHARS
 from shared.siblings import PipelineConfigService
 from shared.types.errors import Done
 
+SEND_PREFIX = "start_run:"
+
 
 def perform(key: str) -> "Async[str | None]":
-    again = yield from _perform(key)
-    return counted(instruction_totals, "send start_run", again, CALL_CONTEXT)
+    """Send the run request `key`; None when the matter is settled, else why to try again."""
+    begun = ic.performance_counter(CALL_CONTEXT)
+    again = yield from _send_run(key[len(SEND_PREFIX) :])
+    added(instruction_totals, "send start_run", ic.performance_counter(CALL_CONTEXT) - begun)
+    return again
 
 
-def _perform(key: str) -> "Async[str | None]":
-    """Send one run request; returns why to try again, or None when the matter is settled."""
-    delivery = key[len(SEND_PREFIX) :]
+def _send_run(delivery: str) -> "Async[str | None]":
     record = deliveries.get(delivery)
     if record is None:
         return None
@@ -34,22 +38,22 @@ def _perform(key: str) -> "Async[str | None]":
             "run": run,
             "delivery": record["delivery"]["delivery"],
             "source": record["source"],
-            "started_by": None,
+            "started_by": record["delivery"]["started_by"],
         }
     )
     refusal, again = refusal_of(answer)
     if again is not None:
         return again
     record = deliveries.get(delivery)
-    entry = outgoing.get(key)
     if record is None:
         return None
+    entry = outgoing.get(SEND_PREFIX + delivery)
     if entry is not None:
         record["delivery"]["attempts"] = entry["attempts"]
     if refusal is None:
         record["delivery"]["state"] = {"Dispatched": None}
     else:
-        record["delivery"]["state"] = {"Refused": error_sentence(refusal)[:1_000]}
+        record["delivery"]["state"] = {"Refused": error_sentence(refusal)[:MAX_TEXT_CHARS]}
     deliveries.insert(delivery, record)
     return None
 
@@ -57,18 +61,23 @@ def _perform(key: str) -> "Async[str | None]":
 outbox = Outbox(outgoing, perform)
 
 
+def key_of(repository: str, delivery: str) -> str:
+    """The message that carries a delivery's run request."""
+    return SEND_PREFIX + delivery_key(repository, delivery)
+
+
 def send(repository: str, delivery: str) -> None:
-    """Journal the run request of a delivery that is already stored."""
-    outbox.put(SEND_PREFIX + delivery_key(repository, delivery))
+    """Write down the run request of a delivery that is already stored, to be sent soon."""
+    outbox.put(key_of(repository, delivery))
 
 
 def send_again(repository: str, delivery: str) -> None:
     """Send an open or refused delivery without waiting longer; keeps its run id."""
-    key = delivery_key(repository, delivery)
-    record = deliveries.get(key)
+    record = deliveries.get(delivery_key(repository, delivery))
     if record is None:
         return
     record["delivery"]["state"] = {"Dispatching": None}
-    deliveries.insert(key, record)
-    if not outbox.retry_now(SEND_PREFIX + key):
-        outbox.put(SEND_PREFIX + key)
+    deliveries.insert(delivery_key(repository, delivery), record)
+    key = key_of(repository, delivery)
+    if not outbox.retry_now(key):
+        outbox.put(key)

@@ -1,0 +1,64 @@
+"""Runs that people start or send again by hand. Callers have been authorised."""
+
+from kybra import Principal
+
+from canisters.webhook import outbox
+from canisters.webhook.deliveries import tables, views
+from canisters.webhook.deliveries.rules import MANUAL_PREFIX
+from canisters.webhook.repositories import tables as repositories
+from canisters.webhook.repositories import views as repository_views
+from canisters.webhook.triggers.rules import manual_fault, starts_on_hand
+from shared.rules.limits import MAX_OPEN_DELIVERIES, MAX_TEXT_CHARS
+from shared.rules.names import clean_text
+from shared.rules.refused import conflict, exhausted, invalid
+from shared.types.repository import Delivery, ManualTrigger
+
+MANUAL_EVENT = "manual"
+
+
+def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
+    """Start a run of a commit; it is recorded as a delivery of event `manual`. Returns the run.
+
+    `message` is the caller's own word until executors have read the commit.
+    """
+    repository = value["repository"]
+    repository_views.get(repository)
+    fault = manual_fault(value)
+    if fault is not None:
+        raise invalid(fault)
+    if not starts_on_hand(repositories.triggers_of(repository)):
+        raise conflict(
+            f"the pipeline of {repository} has no manual trigger: add `manual` to its triggers"
+        )
+    if outbox.outbox.open_count() >= MAX_OPEN_DELIVERIES:
+        raise exhausted(
+            f"{MAX_OPEN_DELIVERIES} deliveries wait (MAX_OPEN_DELIVERIES): try again later"
+        )
+    run = tables.next_run()
+    delivery: Delivery = {
+        "delivery": f"{MANUAL_PREFIX}{run}",
+        "repository": repository,
+        "event": MANUAL_EVENT,
+        "ref": value["ref"],
+        "sha": value["sha"],
+        "run": run,
+        "state": {"Dispatching": None},
+        "received_ns": now_ns,
+        "attempts": 0,
+        "started_by": caller,
+    }
+    tables.add(delivery, clean_text(value["message"], MAX_TEXT_CHARS), "")
+    outbox.send(repository, delivery["delivery"])
+    return run
+
+
+def replay(repository: str, delivery: str) -> str:
+    """Send a delivery's run request again, under the same run id, which is returned."""
+    view = views.get(repository, delivery)
+    run = view["run"]
+    if run is None:
+        raise conflict("this delivery was ignored: start a run with trigger_run instead")
+    if "Dispatched" in view["state"]:
+        raise conflict(f"this delivery has started {run} already")
+    outbox.send_again(repository, delivery)
+    return run
