@@ -68,7 +68,7 @@ def snapshot(world: World, name: str) -> tuple[dict[str, Any], list[dict[str, An
 
 
 @pytest.mark.parametrize("how", ["wrong", "missing", "foreign", "of other bytes", "not hex"])
-def test_a_delivery_without_a_valid_signature_is_refused_and_only_counted(
+def test_a_delivery_without_a_valid_signature_is_refused_and_changes_nothing(
     world: World, demo: Repository, other: Repository, how: str
 ) -> None:
     body = push_body(demo)
