@@ -4,7 +4,7 @@ from kybra import Service, Vec, service_query, service_update, text
 
 from shared.types.attestation import CommitmentRecord, RoundInput, VerdictNotice
 from shared.types.errors import Done
-from shared.types.pipeline import Trigger
+from shared.types.pipeline import ApprovalPolicy, Trigger
 from shared.types.release import ApprovalInput, ModeResult, ReleaseOrder, TextResult
 from shared.types.run import ChunkRequest, ChunkResult, RunRequest, RunSpec
 
@@ -42,6 +42,9 @@ class VerificationService(Service):
 
     @service_update
     def request_approval(self, request: ApprovalInput) -> TextResult: ...
+
+    @service_update
+    def sync_policy(self, repository: text, policy: ApprovalPolicy) -> Done: ...
 
     @service_update
     def withdraw_approval(self, approval: text, reason: text) -> Done: ...

@@ -1,4 +1,4 @@
-"""Messages of `pipeline_config` to its siblings: each pipeline's triggers to `webhook`.
+"""Messages of `pipeline_config`: triggers of pipelines to `webhook`, policies to `verification`.
 
 A message is a copy of what is stored now, the latest wins: it may be sent again at any time.
 """
@@ -12,15 +12,19 @@ from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, error_sentence, refusal_of
 from shared.rules.limits import MAX_OPEN_SYNCS
 from shared.rules.refused import exhausted
-from shared.siblings import WebhookService
+from shared.siblings import VerificationService, WebhookService
 from shared.types.errors import Done
 from shared.types.pipeline import Trigger
 
 TRIGGERS = "sync_triggers:"
+POLICY = "sync_policy:"
 
 
 def perform(key: str) -> "Async[str | None]":
     """Send the message `key`; None when it arrived, else why to try again."""
+    if key.startswith(POLICY):
+        again = yield from _send_policy(key[len(POLICY) :])
+        return counted(instruction_totals, "send sync_policy", again, CALL_CONTEXT)
     again = yield from _send_triggers(key[len(TRIGGERS) :])
     return counted(instruction_totals, "send sync_triggers", again, CALL_CONTEXT)
 
@@ -40,6 +44,25 @@ def _send_triggers(repository: str) -> "Async[str | None]":
     return again if refusal is None else error_sentence(refusal)
 
 
+def _send_policy(repository: str) -> "Async[str | None]":
+    """Send the approval policy as it is now. That of a deleted pipeline stays in force."""
+    siblings = siblings_of(wiring)
+    if siblings is None:
+        return "not wired yet: an owner must call wire"
+    pipeline = tables.current_of(repository)
+    if pipeline is None or pipeline["definition"]["deploy"] is None:
+        return None
+    service = VerificationService(siblings["verification"])
+    policy = pipeline["definition"]["approval"]
+    answer: CallResult[Done] = yield service.sync_policy(repository, policy)
+    refusal, again = refusal_of(answer)
+    if refusal is not None:
+        return error_sentence(refusal)
+    if again is None:
+        tables.note_policy(repository, pipeline["version"])
+    return again
+
+
 outbox = Outbox(outgoing, perform)
 
 
@@ -48,11 +71,18 @@ def send_triggers(repository: str) -> None:
     outbox.put(TRIGGERS + repository)
 
 
+def send_policy(repository: str) -> None:
+    """Have the repository's approval policy brought to `verification`."""
+    outbox.put(POLICY + repository)
+
+
 def require_room(repository: str) -> None:
-    """Raise Exhausted when no further repository can have a message written down."""
-    if outbox.is_open(TRIGGERS + repository) or outbox.open_count() < MAX_OPEN_SYNCS:
+    """Raise Exhausted when no further repository can have its messages written down."""
+    if outbox.open_count() < MAX_OPEN_SYNCS:
+        return
+    if outbox.is_open(TRIGGERS + repository) and outbox.is_open(POLICY + repository):
         return
     raise exhausted(
-        f"{MAX_OPEN_SYNCS} changes of triggers wait for the webhook canister (MAX_OPEN_SYNCS): "
+        f"{MAX_OPEN_SYNCS} changes of pipelines wait for other canisters (MAX_OPEN_SYNCS): "
         "try again later"
     )

@@ -49,24 +49,25 @@ def delivery_headers(
 
 
 class Installation:
-    """webhook and pipeline_config wired to each other; build_executor is a double.
+    """webhook and pipeline_config wired to each other; build_executor and verification are doubles.
 
-    `folder` is an empty one, in which the double finds `shared`.
+    `folder` is an empty one, in which the doubles find `shared`.
     """
 
     def __init__(self, folder: Path, wired: bool = True) -> None:
         self.network = NativeNetwork()
         (folder / "shared").symlink_to(CANISTERS.parent / "shared")
-        double = folder / "build_executor.py"
-        double.write_text((DOUBLES / "build_executor.py").read_text())
+        for name in ("build_executor", "verification"):
+            (folder / f"{name}.py").write_text((DOUBLES / f"{name}.py").read_text())
         self.webhook = self._install("webhook")
         self.pipelines = self._install("pipeline_config")
-        self.executor = self.network.install(double, caller=OWNER)
+        self.executor = self.network.install(folder / "build_executor.py", caller=OWNER)
+        self.verification = self.network.install(folder / "verification.py", caller=OWNER)
         self.siblings = {
             "webhook": self.webhook.id,
             "pipeline_config": self.pipelines.id,
             "build_executor": self.executor.id,
-            "verification": user_principal(100),
+            "verification": self.verification.id,
             "deployment": user_principal(101),
         }
         if wired:

@@ -10,6 +10,7 @@ from shared.rules.limits import (
     MAX_NAME_CHARS,
     MAX_PATTERNS_PER_TRIGGER,
     MAX_PIPELINE_BYTES,
+    MAX_QUEUE_NS,
     MAX_TRIGGERS,
     SECOND_NS,
 )
@@ -20,6 +21,7 @@ from shared.rules.sizes import candid_bound
 if TYPE_CHECKING:
     from shared.types.pipeline import ApprovalPolicy, Deploy, Gate, PipelineInput, Stage, Trigger
 
+MAX_QUEUE_SECONDS = MAX_QUEUE_NS // SECOND_NS
 MAX_TTL_SECONDS = MAX_APPROVAL_TTL_NS // SECOND_NS
 CANDID_MAGIC = b"DIDL"
 NOT_PEOPLE = ("2vxsx-fae", "aaaaa-aa")
@@ -60,7 +62,7 @@ def _approval_fault(policy: "ApprovalPolicy", needed: bool) -> "str | None":
         return f"approval.approvers: {len(approvers)}, over {MAX_APPROVERS} (MAX_APPROVERS)"
     for approver in approvers:
         if approver in NOT_PEOPLE:
-            return f"approval.approvers: {approver} is nobody in particular and cannot approve"
+            return f"approval.approvers: {approver} stands for no person and cannot approve"
     if len(set(approvers)) != len(approvers):
         return "approval.approvers: a principal is named twice"
     if policy["ttl_seconds"] > MAX_TTL_SECONDS:
@@ -73,6 +75,12 @@ def _approval_fault(policy: "ApprovalPolicy", needed: bool) -> "str | None":
             f"({len(approvers)})"
         )
     return None
+
+
+def _queue_fault(seconds: "int | None") -> "str | None":
+    if seconds is None or 1 <= seconds <= MAX_QUEUE_SECONDS:
+        return None
+    return f"queue_seconds: use 1 to {MAX_QUEUE_SECONDS} (MAX_QUEUE_NS)"
 
 
 def _deploy_fault(deploy: "Deploy | None", stages: "list[Stage]") -> "str | None":
@@ -113,6 +121,7 @@ def pipeline_fault(pipeline: "PipelineInput") -> "str | None":
         triggers_fault(pipeline["triggers"])
         or variables_fault(pipeline["environment"])
         or stages_fault(pipeline["stages"])
+        or _queue_fault(pipeline["queue_seconds"])
         or _gates_fault(pipeline["gates"])
         or _approval_fault(pipeline["approval"], pipeline["deploy"] is not None)
         or _deploy_fault(pipeline["deploy"], pipeline["stages"])

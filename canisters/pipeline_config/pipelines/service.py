@@ -24,9 +24,18 @@ def _store(definition: PipelineInput, author: Principal, now_ns: int) -> Pipelin
     repository = definition["repository"]
     outbox.require_room(repository)
     before = tables.current_of(repository)
+    policy_told = (
+        before is not None
+        and before["definition"]["approval"] == definition["approval"]
+        and tables.policy_is_known(repository)
+    )
     pipeline = tables.add_version(definition, author, now_ns)
     if before is None or before["definition"]["triggers"] != definition["triggers"]:
         outbox.send_triggers(repository)
+    if policy_told:
+        tables.note_policy(repository, pipeline["version"])
+    elif definition["deploy"] is not None:
+        outbox.send_policy(repository)
     return pipeline
 
 

@@ -11,7 +11,9 @@ from shared.rules.limits import (
     MAX_COMMANDS_PER_STAGE,
     MAX_ENVIRONMENT_VARIABLES,
     MAX_JOB_ATTEMPTS,
+    MAX_LABELS,
     MAX_NAME_CHARS,
+    MAX_NEED_CHARS,
     MAX_REPLICAS,
     MAX_STAGES_PER_PIPELINE,
     MAX_TEXT_CHARS,
@@ -123,6 +125,41 @@ def _runtime_fault(runtime: "Runtime") -> "str | None":
     return None
 
 
+def _word_fault(field: str, word: str) -> "str | None":
+    if 0 < len(word) <= MAX_NEED_CHARS and word.isascii() and word.isprintable():
+        return None
+    return f"needs.{field}: use 1 to {MAX_NEED_CHARS} visible ASCII characters (MAX_NEED_CHARS)"
+
+
+def _needs_fault(stage: "Stage") -> "str | None":
+    needs = stage["needs"]
+    if needs is None:
+        return None
+    if needs["cpus"] is not None and needs["cpus"] < 1:
+        return "needs.cpus: must be at least 1"
+    if len(needs["labels"]) > MAX_LABELS:
+        return f"needs.labels: {len(needs['labels'])} of them, over {MAX_LABELS} (MAX_LABELS)"
+    if len(set(needs["labels"])) != len(needs["labels"]):
+        return "needs.labels: a label is named twice"
+    words = [("image", needs["image"]), ("region", needs["region"])]
+    words += [("labels", label) for label in needs["labels"]]
+    for field, word in words:
+        fault = None if word is None else _word_fault(field, word)
+        if fault is not None:
+            return fault
+    return None
+
+
+def _grace_fault(stage: "Stage") -> "str | None":
+    grace = stage["grace_seconds"]
+    if grace is not None and grace > MAX_TIMEOUT_SECONDS:
+        return (
+            f"grace_seconds: at most {MAX_TIMEOUT_SECONDS}, the time that a round takes "
+            "commitments (COMMIT_WINDOW_NS)"
+        )
+    return None
+
+
 def _own_fault(stage: "Stage") -> "str | None":
     """Faults that can be seen without the other stages."""
     return (
@@ -132,6 +169,8 @@ def _own_fault(stage: "Stage") -> "str | None":
         or _resources_fault(stage["resources"])
         or _artifacts_fault(stage["artifacts"])
         or _votes_fault(stage)
+        or _needs_fault(stage)
+        or _grace_fault(stage)
     )
 
 

@@ -95,3 +95,13 @@ def remove(repository: str) -> bool:
 def pipeline_at(number: int) -> "Pipeline | None":
     repository = pipeline_order.get(number)
     return None if repository is None else current_of(repository)
+
+
+def note_policy(repository: str, version: int) -> None:
+    """`verification` has the approval policy of this version."""
+    counters.insert(f"policy/{repository}", version)
+
+
+def policy_is_known(repository: str) -> bool:
+    """Whether `verification` has the current version's approval policy."""
+    return count(f"policy/{repository}") == last_version(repository)

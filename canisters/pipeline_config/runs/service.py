@@ -2,6 +2,7 @@
 
 from kybra import Async, CallResult
 
+from canisters.pipeline_config import outbox
 from canisters.pipeline_config.pipelines import tables
 from canisters.pipeline_config.records import StartRecord
 from canisters.pipeline_config.store import starts, wiring
@@ -38,9 +39,13 @@ def start(request: RunRequest) -> "Async[None]":
     chosen = _fixed_version(request)
     if chosen["acknowledged"]:
         return
-    pipeline = tables.version_of(chosen["repository"], chosen["pipeline_version"])
+    repository = chosen["repository"]
+    pipeline = tables.version_of(repository, chosen["pipeline_version"])
     if pipeline is None:
         raise not_found(f"version {chosen['pipeline_version']} of the pipeline is gone")
+    if pipeline["definition"]["deploy"] is not None and not tables.policy_is_known(repository):
+        # A pipeline of before policies were pushed, or one whose push is still on its way.
+        outbox.send_policy(repository)
     service = BuildExecutorService(siblings["build_executor"])
     answer: CallResult[Done] = yield service.enqueue_run(
         {

@@ -139,7 +139,7 @@ def test_only_admins_change_pipelines_and_only_webhook_starts_runs(
 def test_triggers_are_pushed_to_webhook_latest_wins(installation: Installation) -> None:
     installation.register_repository()
     register(installation)
-    assert installation.pipelines.query("health")["open"] == 1
+    assert installation.pipelines.query("health")["open"] == 2  # triggers and policy
     installation.settle()
     assert len(triggers_at_webhook(installation)) == 3
     assert installation.pipelines.query("health")["open"] == 0
@@ -174,7 +174,7 @@ def test_triggers_wait_for_an_unreachable_webhook_and_survive_an_upgrade(tmp_pat
     later = Installation(tmp_path, wired=False)
     register(later)
     later.network.advance(200)
-    assert later.pipelines.query("health")["open"] == 1
+    assert later.pipelines.query("health")["open"] == 2
     later.pipelines.upgrade()
     later.network.advance(200)
     later.register_repository()
@@ -290,3 +290,47 @@ def test_instructions_of_a_start_are_counted(installation: Installation) -> None
     assert {"register_pipeline", "start_run", "wire"} <= set(counted)
     health = installation.pipelines.query("health")
     assert (health["name"], health["wired"], health["records"]) == ("pipeline_config", True, 1)
+
+
+def test_every_change_of_the_approval_policy_reaches_verification(
+    installation: Installation,
+) -> None:
+    register(installation)
+    installation.settle()
+    assert installation.verification.query("policy_of", "demo") == pipeline()["approval"]
+    changed = pipeline()
+    changed["approval"] = {"approvers": [ADMIN], "threshold": 1, "ttl_seconds": 60}
+    ok(installation.pipelines.update("update_pipeline", changed, caller=OWNER))
+    installation.settle()
+    assert installation.verification.query("policy_of", "demo") == changed["approval"]
+    assert installation.pipelines.query("health")["open"] == 0
+
+
+def test_a_policy_that_never_arrived_is_told_again_with_the_next_run(
+    installation: Installation,
+) -> None:
+    """As for a pipeline that was registered before policies were pushed."""
+    register(installation)
+    installation.settle()
+    tables = installation.pipelines.module("canisters.pipeline_config.pipelines.tables")
+    with installation.pipelines.looking():
+        assert tables.policy_is_known("demo")
+        tables.note_policy("demo", 0)
+        assert not tables.policy_is_known("demo")
+    installation.verification.reinstall()
+    forgotten = pipeline("other")
+    ok(installation.pipelines.update("register_pipeline", forgotten, caller=OWNER))
+    ok(start(installation, "run-1", "other"))
+    installation.settle()
+    assert installation.verification.query("policy_of", "other") == forgotten["approval"]
+
+
+def test_the_queue_time_and_who_started_it_go_on_with_the_run(installation: Installation) -> None:
+    definition = pipeline()
+    definition["queue_seconds"] = 3_600
+    ok(installation.pipelines.update("register_pipeline", definition, caller=OWNER))
+    request = {**run_request(), "started_by": ADMIN}
+    ok(installation.pipelines.update("start_run", request, caller=installation.webhook))
+    spec = installation.executor.query("enqueued", "run-1")
+    assert spec["pipeline"]["queue_seconds"] == 3_600
+    assert spec["started_by"] == ADMIN

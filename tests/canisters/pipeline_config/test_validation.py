@@ -156,3 +156,43 @@ def test_a_path_that_is_taken_stays_inside_and_is_normalised(path: str) -> None:
 def test_patterns_of_any_text_are_judged_without_raising(patterns: list[str]) -> None:
     found = triggers_fault([{"Push": patterns}, {"Tag": patterns}])
     assert found is None or "triggers" in found
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ("stages.0.needs", {"cpus": 0, "image": None, "region": None, "labels": []}, "needs.cpus"),
+        ("stages.0.needs", {"cpus": 1, "image": "", "region": None, "labels": []}, "needs.image"),
+        (
+            "stages.0.needs",
+            {"cpus": None, "image": None, "region": "a\x1b[2J", "labels": []},
+            "needs.region",
+        ),
+        (
+            "stages.0.needs",
+            {"cpus": None, "image": None, "region": None, "labels": ["gpu", "gpu"]},
+            "named twice",
+        ),
+        (
+            "stages.0.needs",
+            {"cpus": None, "image": None, "region": None, "labels": [str(n) for n in range(17)]},
+            "MAX_LABELS",
+        ),
+        ("stages.0.grace_seconds", 1_801, "COMMIT_WINDOW_NS"),
+        ("queue_seconds", 0, "queue_seconds"),
+        ("queue_seconds", 7 * 24 * 3_600 + 1, "MAX_QUEUE_NS"),
+    ],
+)
+def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named: str) -> None:
+    assert named in fault(path, value)
+
+
+def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:
+    needs = {"cpus": 4, "image": "sha256:ab", "region": "eu", "labels": ["gpu", "arm64"]}
+    for path, value in (
+        ("stages.0.needs", needs),
+        ("stages.0.grace_seconds", 0),
+        ("stages.0.grace_seconds", 1_800),
+        ("queue_seconds", 7 * 24 * 3_600),
+    ):
+        assert pipeline_fault(changed(path, value)) is None, path
