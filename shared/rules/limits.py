@@ -24,6 +24,8 @@ MAX_SEND_NS = 60 * SECOND_NS
 
 MAX_DELIVERY_BYTES = 1_500_000
 MAX_INSPECTED_BYTES = 64 * KIB
+# An inspection may take 200 million instructions; a byte takes 76 each time that it is hashed.
+MAX_INSPECTED_HASH_BYTES = 2_200_000
 MAX_DELIVERY_ID_CHARS = 100
 MAX_OPEN_DELIVERIES = 200
 MAX_OPEN_SYNCS = 200

@@ -117,6 +117,11 @@ def test_deliveries_from_signature_to_queued_run_with_upgrades_in_between(world:
     # Refused: by the signature, by the limit, by what is not JSON, however hostile.
     assert world.deliver("d-3", push_payload(), secret=b"wrong")[0] == 401
     assert world.deliver("d-3", b" " * (MAX_DELIVERY_BYTES + 1))[0] == 413
+    # The largest delivery passes the inspection, whose instructions the network bounds.
+    largest = push_payload(x="")
+    largest = largest[:-2] + b"x" * (MAX_DELIVERY_BYTES - len(largest)) + largest[-2:]
+    assert world.deliver("d-4", largest)[0] == 202
+    world.pocket.run(2)
     size = MAX_DELIVERY_BYTES
     hostile = [
         b"[" * size,
@@ -127,12 +132,13 @@ def test_deliveries_from_signature_to_queued_run_with_upgrades_in_between(world:
         b'{"a":' + b"9" * (size - 8) + b"}",
         b'{"a":"' + b"\xff" * 1_000 + b'"}',
     ]
+    records = world.webhook.query("health")["records"]
     before = dict(world.webhook.query("instructions"))["http_request_update"]
     for number, body in enumerate(hostile):
         status, content = world.deliver(f"h-{number}", body)
         assert status == 400, content
     # The free query has answered them all.
     assert dict(world.webhook.query("instructions"))["http_request_update"] == before
-    assert world.webhook.query("health")["records"] == 2
+    assert world.webhook.query("health")["records"] == records
     with pytest.raises(ValueError, match=r"did not accept|inspect|rejected"):
         world.webhook.update("drop_old_secret", "demo", caller=ANONYMOUS)

@@ -15,6 +15,8 @@ from canisters.webhook.triggers.rules import why_not
 from shared.rules.limits import (
     MAX_DELIVERY_BYTES,
     MAX_DELIVERY_ID_CHARS,
+    MAX_INSPECTED_BYTES,
+    MAX_INSPECTED_HASH_BYTES,
     MAX_NAME_CHARS,
     MAX_OPEN_DELIVERIES,
 )
@@ -114,7 +116,7 @@ def is_event_name(event: "str | None") -> bool:
 
 
 class Signed:
-    """A request whose signature is good. `digest` is the sha256 of the raw body."""
+    """A request whose signature is good. `digest`: sha256 of the raw body, once it has a name."""
 
     __slots__ = ("body", "clone_url", "delivery", "digest", "event", "provider", "repository")
 
@@ -123,18 +125,15 @@ class Signed:
         self.clone_url = clone_url
         self.provider = provider
         self.body = body
-        self.digest = hashlib.sha256(body).hexdigest()
+        self.digest = ""
         self.delivery = ""
         self.event = ""
 
 
-def authenticate(
+def check_signature(
     known: Known, method: str, url: str, headers: "list[tuple[str, str]]", body: bytes
 ) -> "Signed | Decision":
-    """Check path, repository, signature and headers; the answer when one of them ends the matter.
-
-    Ends here too: what was recorded before and started a run. What costs an update must be new.
-    """
+    """Check path, repository and signature; the answer when one of them ends the matter."""
     route = route_of(url)
     if route is None:
         return refused(404, "no such path: deliveries go to /webhook/<provider>/<repository>")
@@ -157,12 +156,14 @@ def authenticate(
         decision.repository = route.repository
         decision.rejected = True
         return decision
-    signed = Signed(route.repository, registered.clone_url, provider, body)
-    return _name(known, signed, headers) or signed
+    return Signed(route.repository, registered.clone_url, provider, body)
 
 
-def _name(known: Known, signed: Signed, headers: "list[tuple[str, str]]") -> "Decision | None":
-    """Read the delivery's id and event; the answer when they end the matter."""
+def name(known: Known, signed: Signed, headers: "list[tuple[str, str]]") -> "Decision | None":
+    """Read the delivery's id and event; the answer when they end the matter.
+
+    Ends here too: what was recorded before and started a run. What costs an update must be new.
+    """
     provider = signed.provider
     delivery = only_header(headers, provider.DELIVERY_HEADER)
     event = only_header(headers, provider.EVENT_HEADER)
@@ -183,6 +184,7 @@ def _name(known: Known, signed: Signed, headers: "list[tuple[str, str]]") -> "De
         return refused(400, f"{provider.EVENT_HEADER} is missing or not the name of an event")
     signed.delivery = delivery
     signed.event = event
+    signed.digest = hashlib.sha256(signed.body).hexdigest()
     # The signature covers the body alone: whoever saw one delivery could post it again under any
     # other id and event name. Forges never send two pushes with the same bytes.
     first = known.delivery_of_body(signed.repository, signed.digest)
@@ -196,9 +198,12 @@ def decide(
     known: Known, method: str, url: str, headers: "list[tuple[str, str]]", body: bytes
 ) -> Decision:
     """Check a request in the contract's order; see docs/reference/http.md."""
-    signed = authenticate(known, method, url, headers, body)
+    signed = check_signature(known, method, url, headers, body)
     if isinstance(signed, Decision):
         return signed
+    ended = name(known, signed, headers)
+    if ended is not None:
+        return ended
     if len(body) > MAX_DELIVERY_BYTES:
         return _too_large(known, signed)
     provider = signed.provider
@@ -267,3 +272,27 @@ def _too_large(known: Known, signed: Signed) -> Decision:
         return decision
     reason = f"ignored, because the body has {size}: start the run by hand"
     return _recorded(decision, signed, None, reason)
+
+
+def is_worth_an_update(
+    known: Known, method: str, url: str, headers: "list[tuple[str, str]]", body: bytes
+) -> bool:
+    """Whether the update of this request records anything, as far as an inspection can tell.
+
+    The network bounds the instructions of an inspection, which must not drop a good delivery: what
+    would take too many is left to the update. Of a short body all is checked; of a longer one the
+    signature and whether the body is new, or the signature alone.
+    """
+    if len(body) <= MAX_INSPECTED_BYTES:
+        return decide(known, method, url, headers, body).event != ""
+    route = route_of(url)
+    registered = None if route is None else known.registered(route.repository)
+    secrets = 0 if registered is None else len(registered.secrets)
+    if len(body) * secrets > MAX_INSPECTED_HASH_BYTES:
+        return True
+    signed = check_signature(known, method, url, headers, body)
+    if isinstance(signed, Decision):
+        return False
+    if len(body) * (secrets + 1) > MAX_INSPECTED_HASH_BYTES:
+        return True
+    return name(known, signed, headers) is None

@@ -3,15 +3,14 @@
 from kybra import Async
 
 from canisters.webhook import outbox
-from canisters.webhook.deliveries import tables
+from canisters.webhook.deliveries import rules, tables
 from canisters.webhook.deliveries.replies import json_reply, upgrade_reply, welcome_reply
 from canisters.webhook.deliveries.request import read_request
 from canisters.webhook.deliveries.routing import path_of
-from canisters.webhook.deliveries.rules import Decision, authenticate, decide
+from canisters.webhook.deliveries.rules import Decision, decide
 from canisters.webhook.deliveries.views import StoredKnown
 from canisters.webhook.providers.push import Push
 from canisters.webhook.repositories.tables import add_one, rejected_counter
-from shared.rules.limits import MAX_INSPECTED_BYTES
 from shared.types.http import HttpRequest, HttpResponse
 from shared.types.repository import Delivery, DeliveryState
 
@@ -35,19 +34,14 @@ def answer_query(request: HttpRequest) -> HttpResponse:
 def is_worth_an_update(message: bytes) -> bool:
     """For `inspect_message`: whether `http_request_update` with this argument records anything.
 
-    Who does not ask the query first must not be able to make the canister work for nothing. The
-    network bounds the instructions of this check: the content of long bodies is left to the update.
+    Who does not ask the query first must not be able to make the canister work for nothing.
     """
     request = read_request(message)
     if request is None:
         return False
-    if len(request.body) > MAX_INSPECTED_BYTES:
-        found = authenticate(
-            StoredKnown(), request.method, request.url, request.headers, request.body
-        )
-        return not isinstance(found, Decision)
-    decision = decide(StoredKnown(), request.method, request.url, request.headers, request.body)
-    return decision.event != ""
+    return rules.is_worth_an_update(
+        StoredKnown(), request.method, request.url, request.headers, request.body
+    )
 
 
 def receive(request: HttpRequest, now_ns: int) -> "tuple[HttpResponse, str | None]":
