@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -25,10 +26,16 @@ def binary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     script = folder / "pocket-ic"
     script.write_text(f'#!/bin/sh\n[ -e {noted} ] || echo $$ > {noted}\nexec {BINARY} "$@"\n')
     script.chmod(0o755)
+    # Not when the fixture ends: the client deletes its instance when it is collected, which for the
+    # last test is later, and then complains of a server that is gone.
+    atexit.register(_end, noted)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POCKET_IC_BIN", str(script))
         patch.setattr(tempfile, "tempdir", str(folder))
         yield script
+
+
+def _end(noted: Path) -> None:
     if noted.exists():
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(noted.read_text()), signal.SIGTERM)
