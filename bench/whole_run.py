@@ -172,7 +172,7 @@ def _release(installation: Installation, run: Run) -> tuple[Approval, Release]:
         approver.verification.decide_approval(
             {
                 "approval": name,
-                "sha256": asked["request"]["sha256"],
+                "digest": asked["digest"] or "",
                 "approve": True,
                 "comment": "measured",
             },
@@ -180,7 +180,7 @@ def _release(installation: Installation, run: Run) -> tuple[Approval, Release]:
     finally:
         approver.close()
     release = wait_for(
-        lambda: system.verification.get_approval(name)["state"].get("Released"),
+        lambda: system.verification.get_approval(name)["release"],
         "the release",
         STEP_SECONDS,
     )

@@ -5,7 +5,15 @@ from kybra import Service, Vec, service_query, service_update, text
 from shared.types.attestation import CommitmentRecord, RoundInput, VerdictNotice
 from shared.types.errors import Done
 from shared.types.pipeline import ApprovalPolicy, Trigger
-from shared.types.release import ApprovalInput, ModeResult, ReleaseOrder, TextResult
+from shared.types.release import (
+    ApprovalInput,
+    PlanRequest,
+    PlanResult,
+    ReleaseNotice,
+    ReleaseOrder,
+    ReleaseReport,
+    TextResult,
+)
 from shared.types.run import ChunkRequest, ChunkResult, RunRequest, RunSpec
 
 
@@ -25,6 +33,9 @@ class BuildExecutorService(Service):
 
     @service_update
     def record_verdict(self, notice: VerdictNotice) -> Done: ...
+
+    @service_update
+    def record_release(self, notice: ReleaseNotice) -> Done: ...
 
     @service_query
     def read_chunk(self, request: ChunkRequest) -> ChunkResult: ...
@@ -49,10 +60,16 @@ class VerificationService(Service):
     @service_update
     def withdraw_approval(self, approval: text, reason: text) -> Done: ...
 
+    @service_update
+    def sync_policy(self, repository: text, policy: ApprovalPolicy) -> Done: ...
+
+    @service_update
+    def record_release(self, report: ReleaseReport) -> Done: ...
+
 
 class DeploymentService(Service):
     @service_update
-    def plan_mode(self, target: text, repository: text) -> ModeResult: ...
+    def plan_release(self, request: PlanRequest) -> PlanResult: ...
 
     @service_update
     def start_release(self, order: ReleaseOrder) -> TextResult: ...

@@ -1,19 +1,20 @@
-"""Entry points of `deployment`: targets, releases, rollbacks."""
+"""Entry points of the deployment canister: targets, releases, rollbacks."""
 
-from kybra import (
-    Async,
-    Opt,
-    ic,
-    post_upgrade,
-    query,
-    text,
-    update,
-    void,
+from kybra import Async, Opt, ic, post_upgrade, query, text, update, void
+
+from canisters.deployment.outbox import outbox
+from canisters.deployment.releases import planning
+from canisters.deployment.releases import service as releases
+from canisters.deployment.steps import driving
+from canisters.deployment.store import (
+    grants,
+    open_releases,
+    orders,
+    targets,
+    totals,
+    wiring,
 )
-
-from canisters.deployment import desk, driving
-from canisters.deployment.store import grants, open_releases, orders, targets, totals, wiring
-from shared.base import access as access
+from canisters.deployment.targets import service as target_service
 from shared.base.canister import Canister, serve
 from shared.base.endpoints import (
     grant_role,
@@ -26,14 +27,16 @@ from shared.base.endpoints import (
     siblings,
     wire,
 )
-from shared.base.metering import CALL_CONTEXT, counted
-from shared.types.errors import Done, Error
+from shared.base.results import answer, answer_async, answer_query
+from shared.types.errors import Done
 from shared.types.paging import PageRequest
 from shared.types.release import (
-    ModeResult,
+    PlanRequest,
+    PlanResult,
     ReleaseOrder,
     ReleasePageResult,
     ReleaseResult,
+    RollbackPlanResult,
     TargetInput,
     TargetPageResult,
     TargetResult,
@@ -47,117 +50,106 @@ serve(
         wiring=wiring,
         totals=totals,
         callers={
+            "set_network": "Owner",
             "register_target": "Admin",
             "update_target": "Admin",
             "start_target": "Admin",
             "stop_target": "Admin",
             "delete_target": "Admin",
-            "plan_mode": "verification",
+            "plan_release": "verification",
             "start_release": "verification",
+            "cancel_release": "Operator",
+            "plan_rollback": "Operator",
             "rollback_release": "Operator",
         },
         records=lambda: targets.len() + orders.len(),
         open_work=open_releases.len,
+        wired=outbox.wake,
     )
 )
 
 
 @post_upgrade
-def post_upgrade_() -> void:
+def resume() -> void:
     driving.rearm()
+    outbox.wake()
 
 
-def _caller() -> str:
-    return ic.caller().to_str()
+@update
+def set_network(network: text) -> Done:
+    return answer("set_network", lambda: target_service.set_network(network))
 
 
-def _lacks(role: str) -> "Error | None":
-    return access.refuse_unless(grants, _caller(), role)
-
-
-def _not_verification() -> "Error | None":
-    return access.refuse_unless_sibling(wiring, _caller(), "verification")
+@query
+def network() -> text:
+    return target_service.network()
 
 
 @update
 def register_target(target: TargetInput) -> TargetResult:
-    error = _lacks("Admin")
-    result: TargetResult = desk.register_target(target) if error is None else {"Err": error}
-    return counted(totals, "register_target", result)
+    return answer("register_target", lambda: target_service.register_target(target))
 
 
 @update
-def update_target(target: TargetInput) -> TargetResult:
-    error = _lacks("Admin")
-    result: TargetResult = desk.update_target(target) if error is None else {"Err": error}
-    return counted(totals, "update_target", result)
+def update_target(target: TargetInput) -> Async[TargetResult]:
+    return answer_async("update_target", lambda: target_service.update_target(target))
 
 
 @query
 def get_target(target: text) -> TargetResult:
-    return desk.get_target(target)
+    return answer_query(lambda: target_service.get_target(target))
 
 
 @query
 def list_targets(page: PageRequest) -> TargetPageResult:
-    return desk.list_targets(page)
+    return answer_query(lambda: target_service.list_targets(page))
 
 
 @update
 def start_target(target: text) -> Async[Done]:
-    error = _lacks("Admin")
-    if error is not None:
-        return {"Err": error}
-    result = yield from desk.start_target(target)
-    return counted(totals, "start_target", result, CALL_CONTEXT)
+    return answer_async("start_target", lambda: target_service.switch(target, "start_target"))
 
 
 @update
 def stop_target(target: text) -> Async[Done]:
-    error = _lacks("Admin")
-    if error is not None:
-        return {"Err": error}
-    result = yield from desk.stop_target(target)
-    return counted(totals, "stop_target", result, CALL_CONTEXT)
+    return answer_async("stop_target", lambda: target_service.switch(target, "stop_target"))
 
 
 @update
 def delete_target(target: text) -> Async[Done]:
-    error = _lacks("Admin")
-    if error is not None:
-        return {"Err": error}
-    result = yield from desk.delete_target(target)
-    return counted(totals, "delete_target", result, CALL_CONTEXT)
+    return answer_async("delete_target", lambda: target_service.delete_target(target))
 
 
 @update
-def plan_mode(target: text, repository: text) -> Async[ModeResult]:
-    error = _not_verification()
-    if error is not None:
-        return {"Err": error}
-    result = yield from desk.plan_mode(target, repository)
-    return counted(totals, "plan_mode", result, CALL_CONTEXT)
+def plan_release(request: PlanRequest) -> Async[PlanResult]:
+    return answer_async("plan_release", lambda: planning.plan_release(request))
 
 
 @update
 def start_release(order: ReleaseOrder) -> TextResult:
-    error = _not_verification()
-    result: TextResult = desk.start_release(order) if error is None else {"Err": error}
-    return counted(totals, "start_release", result)
+    return answer("start_release", lambda: releases.start_release(order))
 
 
 @query
 def get_release(release: text) -> ReleaseResult:
-    return desk.get_release(release)
+    return answer_query(lambda: releases.get_release(release))
 
 
 @query
 def list_releases(target: Opt[text], page: PageRequest) -> ReleasePageResult:
-    return desk.list_releases(target, page)
+    return answer_query(lambda: releases.list_releases(target, page))
 
 
 @update
-def rollback_release(release: text) -> ReleaseResult:
-    error = _lacks("Operator")
-    result: ReleaseResult = desk.rollback_release(release) if error is None else {"Err": error}
-    return counted(totals, "rollback_release", result)
+def cancel_release(release: text) -> ReleaseResult:
+    return answer("cancel_release", lambda: releases.cancel_release(release, ic.caller().to_str()))
+
+
+@update
+def plan_rollback(release: text) -> Async[RollbackPlanResult]:
+    return answer_async("plan_rollback", lambda: releases.plan_rollback(release))
+
+
+@update
+def rollback_release(release: text, digest: Opt[text]) -> Async[ReleaseResult]:
+    return answer_async("rollback_release", lambda: releases.rollback_release(release, digest))

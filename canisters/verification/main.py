@@ -10,8 +10,10 @@ from kybra import (
     void,
 )
 
-from canisters.verification import asking, voting
-from canisters.verification.sending import outbox
+from canisters.verification import voting
+from canisters.verification.approvals import service as approval_service
+from canisters.verification.approvals.expiry import expiry
+from canisters.verification.outbox import outbox
 from canisters.verification.store import approvals, grants, open_rounds, rounds, totals, wiring
 from shared.base import access as access
 from shared.base.canister import Canister, serve
@@ -26,15 +28,18 @@ from shared.base.endpoints import (
     siblings,
     wire,
 )
-from shared.base.metering import CALL_CONTEXT, counted
+from shared.base.metering import counted
+from shared.base.results import answer, answer_async, answer_query
 from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
 from shared.types.errors import Done, Error
 from shared.types.paging import PageRequest
+from shared.types.pipeline import ApprovalPolicy
 from shared.types.release import (
     ApprovalDecision,
     ApprovalInput,
     ApprovalPageResult,
     ApprovalResult,
+    ReleaseReport,
     TextResult,
 )
 
@@ -51,6 +56,10 @@ serve(
             "reveal": "the executor that committed",
             "request_approval": "build_executor",
             "decide_approval": "the request's approvers; role Admin to reject",
+            "withdraw_approval": "build_executor",
+            "sync_policy": "pipeline_config",
+            "record_release": "deployment",
+            "retry_release": "Operator",
         },
         records=lambda: rounds.len() + approvals.len(),
         open_work=lambda: open_rounds.len() + outbox.open_count(),
@@ -62,6 +71,7 @@ serve(
 @post_upgrade
 def post_upgrade_() -> void:
     voting.rearm()
+    expiry.rearm()
 
 
 def _caller() -> str:
@@ -105,23 +115,44 @@ def get_round(run: text, stage: text) -> RoundResult:
 
 @update
 def request_approval(request: ApprovalInput) -> Async[TextResult]:
-    error = _refusal("build_executor")
-    if error is not None:
-        return {"Err": error}
-    result = yield from asking.request_approval(request)
-    return counted(totals, "request_approval", result, CALL_CONTEXT)
+    return answer_async("request_approval", lambda: approval_service.request_approval(request))
 
 
 @update
 def decide_approval(decision: ApprovalDecision) -> ApprovalResult:
-    return counted(totals, "decide_approval", asking.decide_approval(decision, _caller()))
+    return answer(
+        "decide_approval",
+        lambda: approval_service.decide_approval(decision, ic.caller().to_str()),
+    )
+
+
+@update
+def withdraw_approval(approval: text, reason: text) -> Done:
+    return answer(
+        "withdraw_approval", lambda: approval_service.withdraw_approval(approval, reason)
+    )
+
+
+@update
+def sync_policy(repository: text, policy: ApprovalPolicy) -> Done:
+    return answer("sync_policy", lambda: approval_service.sync_policy(repository, policy))
+
+
+@update
+def retry_release(approval: text) -> Async[TextResult]:
+    return answer_async("retry_release", lambda: approval_service.retry_release(approval))
+
+
+@update
+def record_release(report: ReleaseReport) -> Done:
+    return answer("record_release", lambda: approval_service.record_release(report))
 
 
 @query
 def get_approval(approval: text) -> ApprovalResult:
-    return asking.get_approval(approval)
+    return answer_query(lambda: approval_service.get_approval(approval))
 
 
 @query
 def list_approvals(page: PageRequest) -> ApprovalPageResult:
-    return asking.list_approvals(page)
+    return answer_query(lambda: approval_service.list_approvals(page))

@@ -31,7 +31,7 @@ from shared.rules.limits import (
 from shared.types.errors import Error, conflict, denied, invalid, unavailable
 
 if TYPE_CHECKING:
-    from canisters.verification.store import RoundRecord, VoteRecord
+    from canisters.verification.records import RoundRecord, VoteRecord
     from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput
     from shared.types.run import File
 

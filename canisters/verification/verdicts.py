@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from shared.rules.digests import commit_digest
 
 if TYPE_CHECKING:
-    from canisters.verification.store import VerdictRecord, VoteRecord
+    from canisters.verification.records import VerdictRecord, VoteRecord
     from shared.types.attestation import Dispute, Outcome, VerdictKind
     from shared.types.run import CommitDescription, File
 

@@ -1,6 +1,7 @@
 """Public forms of stored rounds: the files and disputes of a verdict follow from its votes."""
 
-from canisters.verification.store import RoundRecord, VoteRecord, manifests
+from canisters.verification.records import RoundRecord, VoteRecord
+from canisters.verification.store import manifests
 from canisters.verification.verdicts import commit_of, disputes
 from shared.types.attestation import Dispute, Round, Verdict, Vote
 from shared.types.run import File

@@ -5,8 +5,9 @@ from heapq import heapify, heappop, heappush
 from kybra import ic
 
 from canisters.verification import rounds as rules
-from canisters.verification.sending import outbox, verdict_message
-from canisters.verification.store import RoundRecord, manifests, open_rounds, outgoing, rounds
+from canisters.verification.outbox import outbox, verdict_message
+from canisters.verification.records import RoundRecord
+from canisters.verification.store import manifests, open_rounds, outgoing, rounds
 from canisters.verification.views import shown
 from shared.base.clock import WakeUp
 from shared.rules.limits import MAX_OPEN_ROUNDS

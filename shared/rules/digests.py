@@ -16,6 +16,11 @@ def sha256_hex(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def is_digest(value: str) -> bool:
+    """Whether the text is a sha256 digest in lower-case hexadecimal."""
+    return len(value) == 64 and all(char in "0123456789abcdef" for char in value)
+
+
 def manifest_digest(files: "list[tuple[str, int, str]]") -> str:
     """Digest of (path, size, sha256 hex) entries, whatever their order."""
     lines = [f"{sha256} {size} {path}\n" for path, size, sha256 in sorted(files)]

@@ -41,18 +41,61 @@ class CanisterStatusWord(Variant, total=False):
     stopped: null
 
 
-class ControllerSettings(Record):
+class StatusSettings(Record):
+    """`freezing_threshold` is in seconds."""
+
     controllers: Vec[Principal]
+    freezing_threshold: nat
 
 
 class CanisterStatusReply(Record):
     """`canister_status`: the part that deployment reads. `module_hash` is absent when empty."""
 
     status: CanisterStatusWord
-    settings: ControllerSettings
+    settings: StatusSettings
     module_hash: Opt[blob]
     memory_size: nat
     cycles: nat
+    reserved_cycles: nat
+    idle_cycles_burned_per_day: nat
+
+
+class CanisterInfoArgs(Record):
+    """`num_requested_changes`: so many of the newest changes, at most 20."""
+
+    canister_id: Principal
+    num_requested_changes: Opt[nat64]
+
+
+class UserOrigin(Record):
+    user_id: Principal
+
+
+class CanisterOrigin(Record):
+    canister_id: Principal
+
+
+class ChangeOrigin(Variant, total=False):
+    from_user: UserOrigin
+    from_canister: CanisterOrigin
+
+
+class CanisterChange(Record):
+    timestamp_nanos: nat64
+    origin: ChangeOrigin
+
+
+class CanisterInfoReply(Record):
+    """`total_num_changes` counts creation, installs, uninstalls, loads and new controllers."""
+
+    total_num_changes: nat64
+    recent_changes: Vec[CanisterChange]
+    module_hash: Opt[blob]
+
+
+class UpdateSettingsArgs(Record):
+    canister_id: Principal
+    settings: NewCanisterSettings
 
 
 class UploadChunkArgs(Record):
@@ -115,6 +158,12 @@ class ManagementService(Service):
 
     @service_update
     def canister_status(self, args: CanisterIdRecord) -> CanisterStatusReply: ...
+
+    @service_update
+    def canister_info(self, args: CanisterInfoArgs) -> CanisterInfoReply: ...
+
+    @service_update
+    def update_settings(self, args: UpdateSettingsArgs) -> void: ...
 
     @service_update
     def start_canister(self, args: CanisterIdRecord) -> void: ...

@@ -122,10 +122,10 @@ class Approval(Record):
 
 
 class ApprovalDecision(Record):
-    """`sha256` repeats the hash that the approver was shown: another one is refused."""
+    """`digest` repeats the order's digest that the approver was shown: another one is refused."""
 
     approval: text
-    sha256: text
+    digest: text
     approve: bool
     comment: text
 
@@ -161,6 +161,12 @@ class TargetInput(Record):
 
 
 class Target(Record):
+    """`module_hash` is the module that the canister ran when deployment last looked.
+
+    `last_release` is the release that made it, `last_change` the last that changed the canister:
+    after a rollback that is the rollback.
+    """
+
     target: text
     repository: text
     network: text
@@ -170,6 +176,7 @@ class Target(Record):
     module_hash: Opt[blob]
     last_release: Opt[text]
     busy: Opt[text]
+    last_change: Opt[text]
 
 
 class TargetResult(Variant, total=False):
@@ -184,13 +191,6 @@ class TargetPage(Record):
 
 class TargetPageResult(Variant, total=False):
     Ok: TargetPage
-    Err: Error
-
-
-class ModeResult(Variant, total=False):
-    """The mode that `Auto` means for a target now: `Install` or `Upgrade`."""
-
-    Ok: Mode
     Err: Error
 
 

@@ -53,17 +53,20 @@ PRIVILEGED: dict[str, list[tuple[str, tuple[Any, ...]]]] = {
     ],
     "verification": [
         ("close_commits", ("run-1", "build")),
+        ("retry_release", ("approval-1",)),
         (
             "decide_approval",
-            ({"approval": "approval-1", "sha256": "0" * 64, "approve": True, "comment": ""},),
+            ({"approval": "approval-1", "digest": "0" * 64, "approve": True, "comment": ""},),
         ),
     ],
     "deployment": [
-        ("rollback_release", ("release-1",)),
+        ("rollback_release", ("release-1", None)),
+        ("plan_rollback", ("release-1",)),
+        ("cancel_release", ("release-1",)),
+        ("set_network", ("mainnet",)),
         ("stop_target", ("demo",)),
         ("start_target", ("demo",)),
         ("delete_target", ("demo",)),
-        ("plan_mode", ("demo", "demo")),
     ],
 }
 

@@ -39,7 +39,7 @@ def test_only_the_approver_decides_once_and_on_the_hash_that_is_asked_about(worl
         world.decide(Anonymous(), approval)
     assert rejected.value.error_code == "IC0406"
     with pytest.raises(RefusedError) as refused:
-        world.decide(world.approver, approval, sha256="0" * 64)
+        world.decide(world.approver, approval, digest="0" * 64)
     assert refused.value.kind in ("Conflict", "Invalid")
     assert approval["request"]["sha256"] in refused.value.sentence
     assert world.system.verification.ask("get_approval", name) == before

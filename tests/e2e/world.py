@@ -330,11 +330,11 @@ class World:
         return dict(self.system.verification.ask("get_approval", approval))
 
     def decide(
-        self, who: Identity | Anonymous, approval: dict[str, Any], *, sha256: str | None = None
+        self, who: Identity | Anonymous, approval: dict[str, Any], *, digest: str | None = None
     ) -> dict[str, Any]:
         value = {
             "approval": approval["approval"],
-            "sha256": sha256 or approval["request"]["sha256"],
+            "digest": digest or approval["digest"],
             "approve": True,
             "comment": "",
         }
@@ -349,8 +349,8 @@ class World:
     def release_of(self, approval: str) -> str:
         def released() -> str | None:
             found = self.system.verification.ask("get_approval", approval)
-            state: dict[str, str] = found["state"]
-            return state.get("Released")
+            release: str | None = found["release"]
+            return release
 
         return wait_until(released, f"the release of {approval}")
 

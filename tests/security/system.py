@@ -19,7 +19,7 @@ OWNER = user_principal(1)
 STRANGER = user_principal(2)
 APPROVER = user_principal(5)
 EXECUTORS = tuple(user_principal(20 + number) for number in range(3))
-CONTENT = b"\0asm the agreed module"
+CONTENT = b"\0asm\1\0\0\0\0\x0athe module"
 ENVIRONMENT = hashlib.sha256(b"environment").hexdigest()
 FILE = {
     "path": "out/build.wasm",
@@ -194,6 +194,11 @@ class System:
         ok(canister.update("upload_chunk", chunk, caller=executor))
         ok(canister.update("finish_upload", run, stage, FILE["path"], caller=executor))
         self.settle()
+
+    def digest(self, approval: str = "approval-1") -> str:
+        """What a decision on the request must bind."""
+        found = self.canisters["verification"].query("get_approval", approval)
+        return str(found["Ok"]["digest"]) if "Ok" in found else "0" * 64
 
     def run(self, run: str) -> Any:
         return ok(self.canisters["build_executor"].query("get_run", run))

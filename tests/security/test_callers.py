@@ -79,6 +79,9 @@ NEEDED: dict[str, dict[str, str]] = {
         "reveal": "executor",
         "request_approval": "build_executor",
         "decide_approval": "approver",
+        "sync_policy": "pipeline_config",
+        "record_release": "deployment",
+        "retry_release": "Operator",
     },
     "deployment": {
         **COMMON,
@@ -87,7 +90,10 @@ NEEDED: dict[str, dict[str, str]] = {
         "start_target": "Admin",
         "stop_target": "Admin",
         "delete_target": "Admin",
-        "plan_mode": "verification",
+        "set_network": "Owner",
+        "plan_release": "verification",
+        "cancel_release": "Operator",
+        "plan_rollback": "Operator",
         "start_release": "verification",
         "rollback_release": "Operator",
     },
@@ -249,7 +255,7 @@ def test_votes_uploads_and_decisions_are_denied_to_everyone_else() -> None:
     system.upload(jobs[0])
     decision = {
         "approval": "approval-1",
-        "sha256": FILE["sha256"],
+        "digest": system.digest(),
         "approve": True,
         "comment": "",
     }

@@ -14,7 +14,6 @@ from tests.canisters.installation import SECRET, delivery_headers, ok, push_payl
 from tests.security.system import (
     APPROVER,
     EXECUTORS,
-    FILE,
     OWNER,
     System,
     argument_types,
@@ -43,7 +42,7 @@ def system() -> System:
     made.upload(made.vote()[0])
     decision = {
         "approval": "approval-1",
-        "sha256": FILE["sha256"],
+        "digest": made.digest(),
         "approve": True,
         "comment": "good",
     }

@@ -21,23 +21,36 @@ from tests.canisters.deployment.deployment_installation import (
     LossyNetwork,
 )
 from tests.canisters.deployment.doubles.management import TRAPPING, Canister, Management, sha256
-from tests.canisters.installation import ok
-from tests.canisters.verification.verification_samples import approval_input, approver
+from tests.canisters.installation import error, ok
+from tests.canisters.verification.verification_samples import (
+    approval_input,
+    approver,
+    commitment_record,
+    executor,
+    file,
+    reveal_input,
+    round_input,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MODULES = {1: b"module of run 1", 2: b"module of run 2", 3: b"module of run 3"}
+    from shared.types.run import File
+
+WASM = b"\0asm\1\0\0\0\0\x20"
+MODULES = {number: WASM + b"module of run %d" % number for number in (1, 2, 3)}
+LOOK = ["canister_info", "canister_status"]
 UPGRADE = [
-    "canister_status",
+    *LOOK,
     "stop_canister",
     "list_canister_snapshots",
     "take_canister_snapshot",
     "clear_chunk_store",
     "upload_chunk",
+    *LOOK,
     "install_chunked_code",
     "start_canister",
-    "canister_status",
+    *LOOK,
 ]
 CHANGING = ("create_canister", "stop_canister", "take_canister_snapshot", "install_chunked_code")
 ANY_STEP = range(0, 24, 2)
@@ -95,17 +108,29 @@ class Race:
         content = module or MODULES[number]
         self.build_executor.update("hold", f"run-{number}", "app.wasm", "0", content, caller=OWNER)
         changes = {"sha256": sha256(content).hex(), "size": len(content)}
+        self.agree(f"run-{number}", file("app.wasm", content))
         question = approval_input(f"run-{number}", **changes)
         name = ok(
             self.verification.update("request_approval", question, caller=self.build_executor)
         )
         assert name == f"approval-{number}"
 
+    def agree(self, run: str, made: File) -> None:
+        """Three executors reveal the same file."""
+        told = self.verification.update
+        ok(told("open_round", round_input(run=run), caller=self.build_executor))
+        reveals = {number: reveal_input(number, [made], run=run) for number in (1, 2, 3)}
+        for number, given in reveals.items():
+            record = commitment_record(given, number)
+            ok(told("record_commitment", record, caller=self.build_executor))
+        for number, given in reveals.items():
+            ok(told("reveal", given, caller=executor(number).bytes))
+
     def submit(self, number: int) -> Any:
         shown = ok(self.verification.query("get_approval", f"approval-{number}"))
         decision = {
             "approval": f"approval-{number}",
-            "sha256": shown["request"]["sha256"],
+            "digest": shown["digest"],
             "approve": True,
             "comment": "",
         }
@@ -128,8 +153,8 @@ class Race:
 
     def release_of(self, number: int) -> Any:
         """The release that run `number`'s approval became."""
-        state = ok(self.verification.query("get_approval", f"approval-{number}"))["state"]
-        return ok(self.deployment.query("get_release", state["Released"]))
+        shown = ok(self.verification.query("get_approval", f"approval-{number}"))
+        return ok(self.deployment.query("get_release", shown["release"]))
 
     def states(self, *numbers: int) -> list[Any]:
         return [self.release_of(number)["state"] for number in numbers]
@@ -168,20 +193,24 @@ def test_upgrades_approved_at_once_run_one_after_the_other_in_order(race: Race, 
 
 
 @pytest.mark.parametrize("steps", ANY_STEP)
-def test_what_was_approved_first_is_released_first_whichever_was_asked_first(
+def test_an_older_run_is_not_released_over_a_newer_one_that_was_approved(
     race: Race, steps: int
 ) -> None:
-    """Of two decisions before either was passed on, that of the older question goes first."""
     canister = race.canister(OLD)
     race.ask(1)
     race.ask(2)
-    race.approve(2, 1, steps=steps)
-    assert race.states(1, 2) == [{"Succeeded": None}] * 2
-    assert race.management.calls == UPGRADE * 2
-    last = 1 if steps > 0 else 2
-    assert race.release_of(last)["release"] == "release-2"
-    assert canister.module == MODULES[last]
-    assert canister.state == "old upgraded upgraded"
+    newer = race.submit(2)
+    for _ in range(steps):
+        if not race.network.step():
+            race.verification._fire_timer()
+            race.deployment._fire_timer()
+    older = race.submit(1)
+    assert "Approved" in ok(newer.result())["state"]
+    assert "superseded" in error(older.result(), "Conflict")
+    race.network.advance(3_600)
+    assert race.states(2) == [{"Succeeded": None}]
+    assert race.count() == 1
+    assert (canister.module, canister.state) == (MODULES[2], "old upgraded")
 
 
 @pytest.mark.parametrize("existing", [True, False])
@@ -217,7 +246,7 @@ def test_a_second_install_finds_a_module_and_touches_nothing(
 
 def test_a_second_install_goes_on_when_the_first_failed(race: Race) -> None:
     race.target(None)
-    race.ask(1, TRAPPING)
+    race.ask(1, WASM + TRAPPING)
     race.ask(2)
     race.approve(1, 2)
     first, second = race.states(1, 2)
@@ -229,7 +258,7 @@ def test_a_second_install_goes_on_when_the_first_failed(race: Race) -> None:
 
 def test_an_upgrade_behind_one_that_failed_goes_on_from_the_old_module(race: Race) -> None:
     canister = race.canister(OLD)
-    race.ask(1, TRAPPING)
+    race.ask(1, WASM + TRAPPING)
     race.ask(2)
     race.approve(1, 2)
     assert "Failed" in race.states(1)[0]

@@ -33,7 +33,7 @@ def state(system: System, run: str = "run-1") -> str:
 def decide(system: System, approve: bool = True, caller: Any = APPROVER, number: int = 1) -> Any:
     decision = {
         "approval": f"approval-{number}",
-        "sha256": FILE["sha256"],
+        "digest": system.digest(f"approval-{number}"),
         "approve": approve,
         "comment": "",
     }

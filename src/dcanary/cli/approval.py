@@ -10,6 +10,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
+from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
     from dcanary.client.types.verification import Approval
@@ -35,6 +36,7 @@ def summary(found: Approval) -> dict[str, object]:
         "artifact": request["artifact"],
         "bytes": request["size"],
         "sha256": request["sha256"],
+        "digest": found["digest"],
         "gates": [gate_text(gate) for gate in found["gates"]],
         "approvals": f"{approvals} of {request['policy']['threshold']}",
         "expires": moment(found["expires_ns"]),
@@ -97,16 +99,21 @@ def decide(
     What is shown is certified by the subnet: a single node could otherwise show another hash.
     """
     found = context.system.verification.get_approval(approval_id, certified=True)
-    shown = found["request"]["sha256"]
+    shown = found["digest"] or ""
+    if sha256 not in (None, found["request"]["sha256"]):
+        raise ClientError(
+            f"{approval_id} is about the artifact with sha256 {found['request']['sha256']}, "
+            "not the one that you gave: look at it again"
+        )
     if not context.output.as_json and not context.output.quiet:
         print_request(context, found)
     if sha256 is None and not yes:
         word = "Approve" if approve else "Reject"
-        context.output.confirm(f"{word} exactly {shown}?")
+        context.output.confirm(f"{word} exactly the order with digest {shown}?")
     decided = context.system.verification.decide_approval(
         {
             "approval": approval_id,
-            "sha256": sha256 or shown,
+            "digest": shown,
             "approve": approve,
             "comment": comment,
         },
@@ -114,6 +121,7 @@ def decide(
     result = {
         "approval": decided["approval"],
         "sha256": decided["request"]["sha256"],
+        "digest": decided["digest"],
         "state": decided["state"],
     }
     context.output.record(result, "approval")

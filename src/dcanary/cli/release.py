@@ -74,7 +74,11 @@ def watch(context: Context, release_id: str, timeout: float) -> None:
 @click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def rollback(context: Context, release_id: str, timeout: float) -> None:
-    """Return the target to the module and state it had before RELEASE_ID."""
-    context.system.deployment.rollback_release(release_id)
-    found = wait_for_release(context.system, release_id, timeout, context.output.progress)
+    """Return the target to the module and state it had before RELEASE_ID.
+
+    It is a release of its own, with a snapshot of what it replaces: it can be rolled back too.
+    """
+    plan = context.system.deployment.plan_rollback(release_id)
+    begun = context.system.deployment.rollback_release(release_id, plan["digest"])
+    found = wait_for_release(context.system, begun["release"], timeout, context.output.progress)
     context.output.record(found if context.output.as_json else summary(found), "release")

@@ -12,12 +12,12 @@ from dcanary.testing.native import (
     NativeNetwork,
     user_principal,
 )
+from shared.rules.orders import order_digest
 from tests.canisters.deployment.doubles.management import Canister, Management
 
 ROOT = Path(__file__).resolve().parents[3]
 DOUBLES = Path(__file__).resolve().parent / "doubles"
 OWNER = user_principal(1)
-VERIFICATION = user_principal(94)
 CHUNK = 1_000_000
 TARGET_ID = (77).to_bytes(8, "big") + b"\x01\x01"
 OLD = b"old module"
@@ -43,24 +43,25 @@ class Installation:
         self.network = LossyNetwork()
         main = ROOT / "canisters" / "deployment" / "main.py"
         self.deployment = self.network.install(main, caller=OWNER)
-        self.build_executor = self._double(folder)
+        self.build_executor = self._double(folder, "build_executor")
+        self.verification = self._double(folder, "verification")
         self.management = Management(self.network)
         self.management.on_loss = self._lose
         siblings = {
             "webhook": user_principal(91),
             "pipeline_config": user_principal(92),
             "build_executor": self.build_executor.id,
-            "verification": VERIFICATION,
+            "verification": self.verification.id,
             "deployment": self.deployment.id,
         }
         assert self.admin("wire", siblings) == {"Ok": None}
         self._orders = 0
 
-    def _double(self, folder: Path) -> NativeCanister:
-        home = folder / "build_executor"
+    def _double(self, folder: Path, name: str) -> NativeCanister:
+        home = folder / name
         home.mkdir()
         (home / "shared").symlink_to(ROOT / "shared")
-        shutil.copyfile(DOUBLES / "build_executor.py", home / "main.py")
+        shutil.copyfile(DOUBLES / f"{name}.py", home / "main.py")
         return self.network.install(home / "main.py", caller=OWNER)
 
     def _lose(self) -> None:
@@ -117,10 +118,53 @@ class Installation:
             "attempt": None,
         }
         made.update(changes)
+        return self.bound(made)
+
+    def bound(self, made: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        """The message with the approved order that says the same, for the target as it is now."""
+        target = self.deployment.query("get_target", made["target"]).get("Ok")
+        canister = None if target is None else target["canister"]
+        running = None if canister is None else self.management.canisters.get(canister.bytes)
+        module = None if running is None else running.module
+        upgrades = "Upgrade" in made["mode"]
+        approved: dict[str, Any] = {
+            "canister": canister,
+            "network": "local",
+            "source": {
+                "repository": made["repository"],
+                "clone_url": "https://forge.example/demo.git",
+                "ref": "refs/heads/main",
+                "sha": "a" * 40,
+                "message": "Count faster",
+                "author": "Ada",
+            },
+            "pipeline_version": 1,
+            "argument": made["upgrade_arg" if upgrades else "install_arg"],
+            "verdict": {
+                "manifest": "b" * 64,
+                "environment": "c" * 64,
+                "operators": ["one", "two"],
+                "quorum": 2,
+                "replicas": 3,
+            },
+            "gates": [],
+            "replaces": None if module is None else hashlib.sha256(module).digest(),
+        }
+        for field in ("target", "repository", "run", "stage", "artifact", "sha256", "size"):
+            approved[field] = made[field]
+        for field in ("mode", "memory"):
+            approved[field] = made[field]
+        approved.update(changes)
+        made["order"] = approved
+        made["digest"] = order_digest(approved)  # type: ignore[arg-type] # the record as a dict
         return made
 
     def start(self, order: dict[str, Any]) -> Any:
-        return self.deployment.update("start_release", order, caller=VERIFICATION)
+        return self.deployment.update("start_release", order, caller=self.verification)
+
+    def told(self) -> list[Any]:
+        """The reports that verification got, in order."""
+        return list(self.verification.query("received"))
 
     def release(self, module: bytes = NEW, mode: str = "Upgrade", **changes: Any) -> str:
         """Order a release and let it end; its name."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.canisters.deployment.doubles.management import Canister
 
 STEPS = (
+    "canister_info",
     "canister_status",
     "stop_canister",
     "list_canister_snapshots",
@@ -118,7 +119,7 @@ def test_an_upgrade_of_deployment_after_any_call_lets_the_release_end(
 
 def trap_in_settling(canary: Installation, at: int) -> list[int]:
     """Make the canister trap when it writes down its `at`-th answer; the list counts the calls."""
-    steps = canary.deployment.module("canisters.deployment.steps")
+    steps = canary.deployment.module("canisters.deployment.steps.table")
     ic = canary.deployment.module("kybra").ic
     settle = steps.settle
     calls: list[int] = []
@@ -189,7 +190,7 @@ def test_any_faults_leave_the_target_old_or_new_running_and_free(
             assert canister.state == "old"
         if roll_back and "Succeeded" in canary.state(release):
             canary.management.faults = {name: list(plan) for name, plan in faults.items()}
-            canary.admin("rollback_release", release)
+            canary.admin("rollback_release", release, None)
             canary.settle()
             assert canister.status == "running"
             assert canary.shown()["busy"] is None

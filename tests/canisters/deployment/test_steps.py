@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kybra import Principal
 
-from canisters.deployment import releases, steps, targets
-from canisters.deployment.steps import Answer
+from canisters.deployment.releases import rules as releases
+from canisters.deployment.steps import machine, table
+from canisters.deployment.steps.answer import Answer, Look, rejected
+from canisters.deployment.steps.machine import Goal
+from canisters.deployment.targets import rules as targets
 from shared.rules.limits import MAX_ACTIVE_RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from canisters.deployment.store import ProgressRecord, SnapshotRecord
+    from canisters.deployment.records import ProgressRecord, SnapshotRecord
     from shared.types.management import Snapshot
     from shared.types.release import ReleaseOrder
 
@@ -50,9 +53,21 @@ def order(mode: str = "Upgrade", size: int = 2_500_000) -> ReleaseOrder:
 
 
 def fetching(canister: bool = True) -> ProgressRecord:
-    progress = steps.waiting(NOW)
+    progress = machine.waiting(NOW)
     progress["canister"] = Principal(b"target") if canister else None
-    steps.enter(progress, steps.FETCH)
+    table.begin(progress)
+    return progress
+
+
+def goal(given: ReleaseOrder) -> Goal:
+    return Goal(given, None, None, None)
+
+
+def rolling_back(canister: bool = True) -> ProgressRecord:
+    progress = machine.waiting(NOW)
+    progress["canister"] = Principal(b"target")
+    progress["rollback_of"] = "release-1"
+    table.begin(progress)
     return progress
 
 
@@ -61,67 +76,66 @@ class World:
 
     def __init__(self, module: bytes | None) -> None:
         self.module = module
+        self.changes = 0
         self.running = True
         self.performed: list[str] = []
 
-    def perform(self, step: str) -> bytes | None:
-        self.performed.append(step)
-        if step in (steps.STOP, steps.ROLLBACK_STOP):
+    def perform(self, step: table.Step) -> Answer:
+        self.performed.append(step.name)
+        if step.call == "stop":
             self.running = False
-        elif step in (steps.START, steps.RECOVER, steps.ROLLBACK_START, steps.ROLLBACK_RECOVER):
+        elif step.call == "start":
             self.running = True
-        elif step in (steps.VERIFY, steps.UPLOAD):
-            return DIGEST
-        elif step == steps.SNAPSHOT:
+        elif step.call in ("verify", "upload"):
+            return Answer(DIGEST)
+        elif step.call == "snapshot":
             assert not self.running
-            return b"snapshot"
-        elif step == steps.INSTALL:
-            assert steps.VERIFY in self.performed
-            self.module = DIGEST
-        elif step == steps.ROLLBACK_LOAD:
-            assert not self.running
-            self.module = OLD_DIGEST
-        elif step == steps.CREATE:
-            return b"created"
-        return self.module
+            return Answer(b"snapshot")
+        elif step.call in ("install", "load"):
+            assert step.call == "install" or not self.running
+            self.module = DIGEST if step.call == "install" else OLD_DIGEST
+            self.changes += 1
+        elif step.call == "create":
+            self.changes += 1
+            return Answer(b"created")
+        return Answer(self.module, look=Look(self.module, self.changes))
 
 
 def drive(
     progress: ProgressRecord,
     world: World,
-    given: ReleaseOrder,
+    given: Goal,
     fault: Callable[[str], str] = lambda step: "",
 ) -> list[str]:
     """Perform steps until the release has ended; the states in order."""
     seen: list[str] = []
     for _ in range(500):
-        step = steps.next_step(progress)
-        if not seen or seen[-1] != steps.word_of(progress["state"]):
-            seen.append(steps.word_of(progress["state"]))
+        step = table.next_step(progress)
+        if not seen or seen[-1] != machine.word_of(progress["state"]):
+            seen.append(machine.word_of(progress["state"]))
         if step is None:
             return seen
-        if step in steps.JOURNALED and progress["sent_ns"] == 0:
+        if step.blind and progress["sent_ns"] == 0:
             progress["sent_ns"] = NOW
-        kind = fault(step)
+        kind = fault(step.name)
         if kind == "reject":
-            answer = steps.rejected("Rejection code 5, no")
+            answer = rejected("Rejection code 5, no")
         elif kind == "transient":
-            answer = steps.rejected("Rejection code 2, full")
+            answer = rejected("Rejection code 2, full")
         elif kind == "never":
             continue
         else:
-            value = world.perform(step)
+            answer = world.perform(step)
             if kind == "lost":
                 continue
-            answer = Answer(value)
-        if step == steps.CREATE and answer.error is None:
+        if step.name == table.CREATE and answer.error is None:
             progress["canister"] = Principal(b"created")
-        steps.settle(progress, step, answer, given)
+        table.settle(progress, step, answer, given)
     raise AssertionError(f"the release does not end: {progress}")
 
 
 def test_an_upgrade_goes_through_all_states_in_order() -> None:
-    assert drive(fetching(), World(OLD_DIGEST), order()) == [
+    assert drive(fetching(), World(OLD_DIGEST), goal(order())) == [
         "Fetching",
         "Stopping",
         "Snapshotting",
@@ -135,57 +149,99 @@ def test_an_upgrade_goes_through_all_states_in_order() -> None:
 
 def test_a_first_install_creates_and_does_not_stop() -> None:
     world = World(None)
-    states = drive(fetching(canister=False), world, order("Install"))
-    assert states[:3] == ["Fetching", "Creating", "Uploading"]
+    states = drive(fetching(canister=False), world, goal(order("Install")))
+    assert states[:2] == ["Fetching", "Creating"]
     assert states[-1] == "Succeeded"
-    assert steps.STOP not in world.performed
-    assert steps.SNAPSHOT not in world.performed
+    assert table.STOP not in world.performed
+    assert table.SNAPSHOT not in world.performed
+
+
+def test_every_step_leads_to_known_steps() -> None:
+    for name, step in table.STEPS.items():
+        assert step.name == name
+        assert step.doubt is None or step.doubt in table.STEPS
+        assert step.state in machine.STATES
+        assert not step.blind or step.doubt is not None or step.doubt_reason
 
 
 def test_chunks_cover_the_artifact_exactly() -> None:
     world = World(OLD_DIGEST)
-    drive(fetching(), world, order(size=2_500_000))
-    assert world.performed.count(steps.FETCH) == 3
-    assert world.performed.count(steps.UPLOAD) == 3
+    drive(fetching(), world, goal(order(size=2_500_000)))
+    assert world.performed.count(table.FETCH) == 3
+    assert world.performed.count(table.UPLOAD) == 3
 
 
 @given(st.integers(1, 40_000_000))
 def test_the_chunk_sizes_add_up(size: int) -> None:
-    count = steps.chunk_count(size)
-    sizes = [steps.chunk_size(size, index) for index in range(count)]
+    count = machine.chunk_count(size)
+    sizes = [machine.chunk_size(size, index) for index in range(count)]
     assert sum(sizes) == size
     assert all(0 < one <= 1_000_000 for one in sizes)
+
+
+def settle(progress: ProgressRecord, step: str, answer: Answer, given: Goal | None = None) -> None:
+    table.settle(progress, table.STEPS[step], answer, given or goal(order()))
+
+
+def next_name(progress: ProgressRecord) -> str | None:
+    step = table.next_step(progress)
+    return None if step is None else step.name
 
 
 def test_other_bytes_fail_before_the_target_is_looked_at() -> None:
     progress = fetching()
     for _ in range(3):
-        steps.settle(progress, steps.FETCH, Answer(), order())
-    steps.settle(progress, steps.VERIFY, Answer(OLD_DIGEST), order())
+        settle(progress, table.FETCH, Answer())
+    settle(progress, table.VERIFY, Answer(OLD_DIGEST))
     assert OLD_DIGEST.hex() in progress["state"]["Failed"]
-    assert steps.UNTOUCHED in progress["state"]["Failed"]
-    assert steps.next_step(progress) is None
+    assert machine.UNTOUCHED in progress["state"]["Failed"]
+    assert next_name(progress) is None
 
 
 def test_a_create_that_is_under_way_after_a_restart_is_not_repeated() -> None:
     progress = fetching(canister=False)
-    steps.enter(progress, steps.CREATE)
+    table.enter(progress, table.CREATE)
     progress["sent_ns"] = NOW
-    assert steps.next_step(progress) is None
+    assert next_name(progress) is None
     assert "may have been created" in progress["state"]["Failed"]
 
 
 def test_an_install_that_is_under_way_after_a_restart_is_looked_at_first() -> None:
     progress = fetching()
-    steps.enter(progress, steps.INSTALL)
+    table.enter(progress, table.INSTALL)
     progress["previous_hash"] = OLD_DIGEST
+    progress["changes"] = 4
     progress["sent_ns"] = NOW
-    assert steps.next_step(progress) == steps.RECHECK
-    steps.settle(progress, steps.RECHECK, Answer(OLD_DIGEST), order())
-    assert steps.next_step(progress) == steps.INSTALL
+    assert next_name(progress) == table.RECHECK
+    settle(progress, table.RECHECK, Answer(OLD_DIGEST, look=Look(OLD_DIGEST, 4)))
+    assert next_name(progress) == table.INSTALL
     progress["sent_ns"] = NOW
-    steps.settle(progress, steps.RECHECK, Answer(DIGEST), order())
-    assert steps.next_step(progress) == steps.START
+    settle(progress, table.RECHECK, Answer(DIGEST, look=Look(DIGEST, 5)))
+    assert next_name(progress) == table.START
+
+
+def test_a_lost_install_of_the_same_module_is_told_by_the_count_of_changes() -> None:
+    for changes, expected in ((4, table.INSTALL), (5, table.START)):
+        progress = fetching()
+        table.enter(progress, table.INSTALL)
+        progress["previous_hash"] = DIGEST
+        progress["changes"] = 4
+        progress["sent_ns"] = NOW
+        settle(progress, table.RECHECK, Answer(DIGEST, look=Look(DIGEST, changes)))
+        assert next_name(progress) == expected
+
+
+def test_a_change_by_somebody_else_while_an_install_is_in_doubt_is_concurrent() -> None:
+    progress = fetching()
+    table.enter(progress, table.INSTALL)
+    progress["previous_hash"] = OLD_DIGEST
+    progress["changes"] = 4
+    progress["sent_ns"] = NOW
+    other = Look(b"o" * 32, 5, by_others="last changed by a")
+    settle(progress, table.RECHECK, Answer(b"o" * 32, look=other))
+    assert next_name(progress) == machine.RECOVER
+    settle(progress, machine.RECOVER, Answer())
+    assert "last changed by a" in progress["state"]["ConcurrentChange"]
 
 
 def test_an_install_that_cannot_be_judged_is_judged_when_the_canister_runs_again() -> None:
@@ -193,37 +249,72 @@ def test_an_install_that_cannot_be_judged_is_judged_when_the_canister_runs_again
     lost = iter([True])
 
     def fault(step: str) -> str:
-        if step == steps.INSTALL:
+        if step == table.INSTALL:
             return "lost" if next(lost, False) else ""
-        return "reject" if step == steps.RECHECK else ""
+        return "reject" if step == table.RECHECK else ""
 
     progress = fetching()
-    assert drive(progress, world, order(), fault)[-1] == "Succeeded"
-    assert world.performed[-2:] == [steps.RECOVER, steps.ASSESS]
+    assert drive(progress, world, goal(order()), fault)[-1] == "Succeeded"
+    assert world.performed[-2:] == [machine.RECOVER, machine.ASSESS]
 
 
 def test_a_stop_that_is_overdue_fails_and_starts_the_canister_again() -> None:
     progress = fetching()
     progress["touched"] = True
-    steps.enter(progress, steps.STOP)
-    steps.overdue(progress)
-    assert steps.next_step(progress) == steps.RECOVER
-    steps.settle(progress, steps.RECOVER, Answer(), order())
+    table.enter(progress, table.STOP)
+    table.overdue(progress)
+    assert next_name(progress) == machine.RECOVER
+    settle(progress, machine.RECOVER, Answer())
     assert progress["state"]["Failed"].startswith("Stopping: the canister did not stop")
 
 
+def test_a_canister_short_of_cycles_is_not_stopped() -> None:
+    progress = fetching()
+    table.enter(progress, table.LOOK)
+    poor = Look(OLD_DIGEST, 1, balance=200_000_000_000, frozen_below=1_000_000_000)
+    settle(progress, table.LOOK, Answer(OLD_DIGEST, look=poor))
+    failure = progress["state"]["Failed"]
+    assert "send it" in failure
+    assert machine.UNTOUCHED in failure
+    assert next_name(progress) is None
+
+
+def test_a_rejection_for_lack_of_cycles_is_not_tried_again() -> None:
+    answer = rejected("Rejection code 2, IC0207: Canister x is out of cycles: top up")
+    assert answer.final
+    progress = fetching()
+    progress["touched"] = True
+    table.enter(progress, table.INSTALL)
+    settle(progress, table.INSTALL, answer)
+    assert next_name(progress) == machine.RECOVER
+
+
 def test_a_rejection_is_shown_without_its_code_which_tells_what_was_not_performed() -> None:
-    full = steps.rejected("Rejection code 2, IC0201: the queue is full, try later")
+    full = rejected("Rejection code 2, IC0201: the queue is full, try later")
     assert (full.error, full.transient) == ("IC0201: the queue is full, try later", True)
-    trapped = steps.rejected("Rejection code 5, IC0502: trapped")
+    trapped = rejected("Rejection code 5, IC0502: trapped")
     assert (trapped.error, trapped.transient) == ("IC0502: trapped", False)
-    assert steps.rejected("something else").error == "something else"
+    assert rejected("something else").error == "something else"
 
 
 def test_reasons_are_cut_to_what_the_record_holds() -> None:
     progress = fetching()
-    steps.fail(progress, "x" * 10_000)
+    machine.fail(progress, "x" * 10_000)
     assert len(progress["state"]["Failed"]) < 1_000
+
+
+@pytest.mark.parametrize("phase", ["rollback-stop", "rollback-load", "rollback-start"])
+def test_a_rollback_of_version_0_1_0_that_was_under_way_ends_with_the_canister_running(
+    phase: str,
+) -> None:
+    progress = fetching()
+    progress["phase"] = phase
+    progress["state"] = {"RollingBack": None}
+    progress["installed"] = None
+    world = World(DIGEST)
+    drive(progress, world, goal(order()))
+    assert world.performed == [machine.RECOVER, machine.ASSESS]
+    assert progress["module_hash"] == DIGEST
 
 
 FAULTS = st.lists(st.sampled_from(["", "", "reject", "transient", "lost", "never"]), max_size=40)
@@ -237,24 +328,28 @@ def test_any_faults_end_old_or_new_and_running(
     pending = list(faults)
     world = World(None if first else OLD_DIGEST)
     progress = fetching(canister=not first)
-    given_order = order("Install" if first else "Upgrade")
-    states = drive(progress, world, given_order, lambda step: pending.pop(0) if pending else "")
+    given = goal(order("Install" if first else "Upgrade"))
+    states = drive(progress, world, given, lambda step: pending.pop(0) if pending else "")
     assert world.running
     if states[-1] == "Succeeded":
         assert world.module == DIGEST
         assert progress["module_hash"] == DIGEST
     else:
         assert states[-1] == "Failed"
-        assert world.module == (None if first else OLD_DIGEST)
-    assert world.performed.count(steps.CREATE) <= 1
+        installed = DIGEST if progress["installed"] else None if first else OLD_DIGEST
+        assert world.module == installed
+    assert world.performed.count(table.CREATE) <= 1
     if roll_back and states[-1] == "Succeeded" and not first:
-        steps.begin_rollback(progress)
+        back = rolling_back()
         pending = list(faults)
-        states = drive(progress, world, given_order, lambda step: pending.pop(0) if pending else "")
+        undo = goal(order())
+        undo.rollback, undo.binds = True, True
+        undo.module_hash, undo.replaces, undo.known = OLD_DIGEST, DIGEST, DIGEST
+        states = drive(back, world, undo, lambda step: pending.pop(0) if pending else "")
         assert world.running
-        assert world.module == (OLD_DIGEST if states[-1] == "RolledBack" else DIGEST)
-        assert states[-1] in ("RolledBack", "Succeeded")
-        assert (progress["note"] is not None) == (states[-1] == "Succeeded")
+        assert world.module == (OLD_DIGEST if back["installed"] else DIGEST)
+        assert states[-1] in ("Succeeded", "Failed")
+        assert states[-1] == "Failed" or back["installed"]
 
 
 def test_waiting_releases_begin_in_order_one_for_each_free_target() -> None:

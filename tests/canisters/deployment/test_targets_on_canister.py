@@ -9,7 +9,6 @@ import pytest
 from dcanary.testing.native import CanisterReject, user_principal
 from tests.canisters.deployment.deployment_installation import (
     OWNER,
-    VERIFICATION,
     Installation,
 )
 from tests.canisters.deployment.doubles.management import Canister
@@ -18,13 +17,38 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+MODULE = b"\0asm\1\0\0\0"
+
+
 @pytest.fixture
 def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+    made = Installation(tmp_path)
+    made.build_executor.update("hold", "run-1", "app.wasm", "0", MODULE, caller=OWNER)
+    return made
 
 
 def plan(canary: Installation, target: str = "counter", repository: str = "demo") -> Any:
-    return canary.deployment.update("plan_mode", target, repository, caller=VERIFICATION)
+    request = plan_request(target, repository)
+    answer = canary.deployment.update("plan_release", request, caller=canary.verification)
+    return {"Ok": answer["Ok"]["mode"]} if "Ok" in answer else answer
+
+
+def plan_request(
+    target: str = "counter", repository: str = "demo", content: bytes = MODULE, **changes: Any
+) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "target": target,
+        "repository": repository,
+        "run": "run-1",
+        "stage": "build",
+        "artifact": "app.wasm",
+        "sha256": "a" * 64,
+        "size": len(content),
+        "mode": {"Auto": None},
+        "memory": {"Default": None},
+    }
+    request.update(changes)
+    return request
 
 
 def names(canary: Installation, limit: int, cursor: str | None = None) -> tuple[list[str], Any]:
@@ -108,12 +132,12 @@ def test_another_canister_has_no_past_to_roll_back_to(canary: Installation) -> N
         "repository": "demo",
         "network": "local",
         "canister": user_principal(50),
-        "controllers": [],
+        "controllers": [OWNER],
         "cycles": 0,
     }
     shown = canary.admin("update_target", given)["Ok"]
     assert (shown["last_release"], shown["module_hash"]) == (None, None)
-    assert "Conflict" in canary.admin("rollback_release", release)["Err"]
+    assert "Conflict" in canary.admin("rollback_release", release, None)["Err"]
 
 
 def test_a_busy_target_is_not_changed(canary: Installation) -> None:
@@ -148,7 +172,7 @@ def test_a_plan_needs_a_known_target_of_the_repository_that_deployment_controls(
     assert "Denied" in plan(canary, repository="other")["Err"]
     canister.controllers = [OWNER.bytes]
     assert "controllers" in plan(canary)["Err"]["Unavailable"]
-    answer = canary.deployment.update("plan_mode", "counter", "demo", caller=OWNER)
+    answer = canary.deployment.update("plan_release", plan_request(), caller=OWNER)
     assert "Denied" in answer["Err"]
 
 

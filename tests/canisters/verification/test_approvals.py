@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.verification import approvals, gates
+from canisters.verification.approvals import rules as approvals
+from canisters.verification.approvals import views
+from canisters.verification.gates import rules as gates
 from shared.rules.limits import DEFAULT_APPROVAL_TTL_NS
+from shared.rules.orders import order_digest
+from shared.rules.refused import Refused
 from shared.rules.roles import ANONYMOUS
 from tests.canisters.verification.verification_samples import (
-    APPROVED,
     NOW,
     SECOND,
     approval_input,
@@ -20,30 +23,82 @@ from tests.canisters.verification.verification_samples import (
 )
 
 if TYPE_CHECKING:
-    from canisters.verification.store import ApprovalRecord
-    from shared.types.errors import Error
-    from shared.types.release import ApprovalDecision, ApprovalInput
+    from collections.abc import Callable
+
+    from canisters.verification.records import ApprovalRecord, LatestRecord
+    from shared.types.pipeline import ApprovalPolicy
+    from shared.types.release import ApprovalDecision, ApprovalInput, Order, OrderVerdict, Plan
+
+
+VERDICT: OrderVerdict = {
+    "manifest": "b" * 64,
+    "environment": "c" * 64,
+    "operators": ["one", "two"],
+    "quorum": 2,
+    "replicas": 3,
+}
+
+
+def plan(**changes: Any) -> Plan:
+    made: Plan = {
+        "canister": None,
+        "network": "local",
+        "mode": {"Install": None},
+        "replaces": None,
+        "gates": [],
+    }
+    for name, value in changes.items():
+        made[name] = value  # type: ignore[literal-required] # names of fields
+    return made
+
+
+def order_for(request: ApprovalInput, **changes: Any) -> Order:
+    return approvals.make_order(request, plan(**changes), VERDICT)
 
 
 def pending(**changes: Any) -> ApprovalRecord:
-    return approvals.asked(0, approval_input(**changes), {"Install": None}, NOW)
+    request = approval_input(**changes)
+    return approvals.asked(0, request, order_for(request), NOW)
 
 
-def decision(approve: bool = True, sha256: str = APPROVED, comment: str = "") -> ApprovalDecision:
-    return {"approval": "approval-1", "sha256": sha256, "approve": approve, "comment": comment}
+DIGEST = "d" * 64
+
+
+def decision(approve: bool = True, digest: str = DIGEST, comment: str = "") -> ApprovalDecision:
+    return {"approval": "approval-1", "digest": digest, "approve": approve, "comment": comment}
 
 
 def decide(
-    record: ApprovalRecord, by: int, now: int = NOW, **changes: Any
+    record: ApprovalRecord,
+    by: int,
+    now: int = NOW,
+    policy: ApprovalPolicy | None = None,
+    **changes: Any,
 ) -> tuple[str, str] | None:
-    return refused(approvals.decide(record, decision(**changes), approver(by).to_str(), now))
+    return refused(
+        lambda: approvals.decide(
+            record,
+            decision(**changes),
+            DIGEST,
+            approver(by).to_str(),
+            now,
+            policy or record["request"]["policy"],
+        )
+    )
 
 
-def refused(error: Error | None) -> tuple[str, str] | None:
-    if error is None:
-        return None
-    ((kind, sentence),) = error.items()
-    return kind, str(sentence)
+def decide_as(record: ApprovalRecord, caller: str) -> tuple[str, str] | None:
+    policy = record["request"]["policy"]
+    return refused(lambda: approvals.decide(record, decision(), DIGEST, caller, NOW, policy))
+
+
+def refused(work: Callable[[], None]) -> tuple[str, str] | None:
+    """Kind and sentence of the refusal, None when there was none."""
+    try:
+        work()
+    except Refused as error:
+        return error.kind, error.sentence
+    return None
 
 
 def two_of_two() -> ApprovalRecord:
@@ -80,7 +135,7 @@ def test_someone_else_and_anonymous_are_denied() -> None:
     record = pending()
     kind, _ = decide(record, 3) or ("", "")
     assert kind == "Denied"
-    kind, _ = refused(approvals.decide(record, decision(), ANONYMOUS, NOW)) or ("", "")
+    kind, _ = decide_as(record, ANONYMOUS) or ("", "")
     assert kind == "Denied"
     assert record["votes"] == []
 
@@ -88,7 +143,7 @@ def test_someone_else_and_anonymous_are_denied() -> None:
 def test_anonymous_is_denied_even_by_a_policy_that_names_it() -> None:
     record = pending()
     record["request"]["policy"]["approvers"] = [type(approver(1)).from_str(ANONYMOUS)]
-    kind, _ = refused(approvals.decide(record, decision(), ANONYMOUS, NOW)) or ("", "")
+    kind, _ = decide_as(record, ANONYMOUS) or ("", "")
     assert kind == "Denied"
 
 
@@ -96,7 +151,7 @@ def test_an_expired_question_cannot_be_decided_and_shows_as_expired() -> None:
     record = two_of_two()
     late = NOW + 60 * SECOND
     assert approvals.state_at(record, late - 1) == {"Pending": None}
-    assert approvals.shown(record, late)["state"] == {"Expired": None}
+    assert approvals.state_at(record, late) == {"Expired": None}
     kind, sentence = decide(record, 1, now=late) or ("", "")
     assert kind == "Conflict"
     assert "expired" in sentence
@@ -116,11 +171,11 @@ def test_an_approved_question_does_not_expire() -> None:
     assert approvals.state_at(record, record["expires_ns"] + 1) == {"Approved": None}
 
 
-def test_a_vote_for_an_artifact_that_changed_is_refused() -> None:
+def test_a_vote_for_an_order_that_changed_is_refused() -> None:
     record = pending()
-    kind, sentence = decide(record, 1, sha256="0" * 64) or ("", "")
+    kind, sentence = decide(record, 1, digest="0" * 64) or ("", "")
     assert kind == "Conflict"
-    assert APPROVED in sentence
+    assert DIGEST in sentence
     assert record["votes"] == []
 
 
@@ -173,39 +228,115 @@ def test_a_gate_that_is_not_known_fails() -> None:
     ],
 )
 def test_a_request_that_makes_no_sense_is_invalid(changes: dict[str, Any]) -> None:
-    assert approvals.check_request(approval_input()) is None
-    kind, _ = refused(approvals.check_request(approval_input(**changes))) or ("", "")
+    approvals.check_request(approval_input())
+    kind, _ = refused(lambda: approvals.check_request(approval_input(**changes))) or ("", "")
     assert kind == "Invalid"
 
 
 def test_a_policy_that_names_anonymous_is_invalid() -> None:
     anonymous = type(approver(1)).from_str(ANONYMOUS)
     policy = {"approvers": [anonymous], "threshold": 1, "ttl_seconds": 1}
-    kind, _ = refused(approvals.check_request(approval_input(policy=policy))) or ("", "")
+    kind, _ = refused(lambda: approvals.check_request(approval_input(policy=policy))) or ("", "")
     assert kind == "Invalid"
 
 
-def test_the_mode_is_what_the_target_can_take() -> None:
-    auto: Any = {"Auto": None}
-    install: Any = {"Install": None}
-    upgrade: Any = {"Upgrade": None}
-    reinstall: Any = {"Reinstall": None}
-    assert approvals.resolve_mode(auto, install) == install
-    assert approvals.resolve_mode(auto, upgrade) == upgrade
-    assert approvals.resolve_mode(reinstall, upgrade) == reinstall
-    assert "no module" in approvals.resolve_mode(upgrade, install)
-    assert "no module" in approvals.resolve_mode(reinstall, install)
-    assert "has a module" in approvals.resolve_mode(install, upgrade)
+def test_the_order_says_all_that_is_done_with_the_argument_of_its_mode() -> None:
+    request = approval_input(upgrade_arg=b"up", install_arg=b"in")
+    upgrade = order_for(request, mode={"Upgrade": None}, replaces=b"old")
+    assert (upgrade["argument"], upgrade["replaces"]) == (b"up", b"old")
+    assert order_for(request)["argument"] == b"in"
+    record = approvals.asked(0, request, upgrade, NOW)
+    message = approvals.release_order(record, upgrade, DIGEST)
+    assert (message["order"], message["digest"]) == (upgrade, DIGEST)
+    assert message["mode"] == {"Upgrade": None}
+    assert message["repository"] == "demo"
+    assert (message["approval"], message["attempt"]) == ("approval-1", 1)
 
 
-def test_the_order_repeats_the_question_with_its_resolved_mode() -> None:
-    record = pending(upgrade_arg=b"up")
-    order = approvals.order_of(record)
-    assert order["sha256"] == APPROVED
-    assert order["mode"] == {"Install": None}
-    assert order["upgrade_arg"] == b"up"
-    assert order["repository"] == "demo"
-    assert order["approval"] == "approval-1"
+def test_the_public_view_carries_the_order_and_its_digest() -> None:
+    request = approval_input()
+    order = order_for(request)
+    record = approvals.asked(0, request, order, NOW)
+    shown = views.shown(record, NOW, order, request["policy"], None)
+    assert shown["order"] == order
+    assert shown["digest"] == order_digest(order)
+
+
+def policy_of(*numbers: int, threshold: int = 1) -> ApprovalPolicy:
+    named = [approver(number) for number in numbers]
+    return {"approvers": named, "threshold": threshold, "ttl_seconds": 0}
+
+
+def test_an_approver_who_was_removed_since_the_question_cannot_vote() -> None:
+    record = pending()
+    kind, _ = decide(record, 1, policy=policy_of(2)) or ("", "")
+    assert (kind, record["votes"]) == ("Denied", [])
+
+
+def test_an_approver_who_was_added_since_the_question_can_vote() -> None:
+    record = pending()
+    assert decide(record, 3, policy=policy_of(3)) is None
+    assert record["state"] == {"Approved": None}
+
+
+def test_an_earlier_vote_of_somebody_removed_since_counts_no_more() -> None:
+    record = pending(policy=policy_of(1, 2, 3, threshold=2))
+    assert decide(record, 1) is None
+    now = policy_of(2, 3, threshold=2)
+    assert decide(record, 2, policy=now) is None
+    assert record["state"] == {"Pending": None}
+    assert [vote["approver"].bytes for vote in approvals.counted_votes(record["votes"], now)] == [
+        approver(2).bytes
+    ]
+    assert decide(record, 3, policy=now) is None
+    assert record["state"] == {"Approved": None}
+
+
+def latest(run: str) -> LatestRecord:
+    return {
+        "version": 1,
+        "approval": "approval-9",
+        "run": run,
+        "release": "release-4",
+        "before_approval": None,
+        "before_run": None,
+        "before_release": None,
+    }
+
+
+def test_a_request_of_an_older_run_than_the_released_one_cannot_be_approved() -> None:
+    record = pending()
+    policy = record["request"]["policy"]
+    caller = approver(1).to_str()
+    newer = latest("run-10")
+    kind, sentence = refused(
+        lambda: approvals.decide(record, decision(), DIGEST, caller, NOW, policy, None, newer)
+    ) or ("", "")
+    assert kind == "Conflict"
+    assert "release-4" in sentence
+    assert "roll that release back" in sentence
+    assert "Superseded" in record["state"]
+    assert record["votes"] == []
+    for same_or_older in ("run-1", "run-0"):
+        assert approvals.superseded_by(pending(), latest(same_or_older)) is None
+
+
+def test_what_changed_since_an_approval_is_named() -> None:
+    order = order_for(approval_input(), mode={"Upgrade": None}, replaces=b"old")
+    same = plan(mode={"Upgrade": None}, replaces=b"old")
+    assert approvals.changed_since(order, same) == []
+    failed = {"gate": {"ModuleKind": None}, "passed": False, "detail": "no module"}
+    changed = plan(replaces=b"new", network="mainnet", canister=approver(9), gates=[failed])
+    assert len(approvals.changed_since(order, changed)) == 4
+
+
+def test_a_failed_gate_of_the_plan_blocks() -> None:
+    request = approval_input(gates=[{"MaxArtifactBytes": 100}, {"ModuleKind": None}])
+    failed = {"gate": {"ModuleKind": None}, "passed": False, "detail": "it is HTML"}
+    order = order_for(request, gates=[failed])
+    record = approvals.asked(0, request, order, NOW)
+    assert "it is HTML" in record["state"]["Blocked"]
+    assert len(order["gates"]) == 2
 
 
 @pytest.mark.parametrize("name", ["", "approval-", "approval-0", "approval-01", "approval-x", "1"])
@@ -236,8 +367,8 @@ def test_only_a_threshold_of_matching_approvals_in_time_approves(
     now = NOW
     for by, approve, matching, wait in cast:
         now += wait * SECOND
-        sha256 = APPROVED if matching else "0" * 64
-        accepted = decide(record, by, now=now, approve=approve, sha256=sha256) is None
+        digest = DIGEST if matching else "0" * 64
+        accepted = decide(record, by, now=now, approve=approve, digest=digest) is None
         assert not accepted or (matching and by <= 3 and now < record["expires_ns"])
     in_favour = {vote["approver"].to_str() for vote in record["votes"] if vote["approve"]}
     against = [vote for vote in record["votes"] if not vote["approve"]]

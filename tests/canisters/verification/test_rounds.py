@@ -23,7 +23,7 @@ from tests.canisters.verification.verification_samples import (
 )
 
 if TYPE_CHECKING:
-    from canisters.verification.store import RoundRecord
+    from canisters.verification.records import RoundRecord
     from shared.types.attestation import RevealInput
     from shared.types.errors import Error
 

@@ -12,7 +12,7 @@ from tests.canisters.verification import verification_samples as samples
 from tests.canisters.verification.verification_samples import NOW, file, manifest, vote
 
 if TYPE_CHECKING:
-    from canisters.verification.store import VoteRecord
+    from canisters.verification.records import VoteRecord
 
 OTHER = [file(content=b"other bytes")]
 

@@ -9,6 +9,7 @@ from typing import Any
 from dcanary.testing.native import NativeCanister, NativeNetwork, user_principal
 from tests.canisters.verification.verification_samples import (
     NOW,
+    RUN,
     commitment_record,
     reveal_input,
     round_input,
@@ -66,13 +67,26 @@ class Installation:
         for number, given in reveals.items():
             assert self.commit(given, number) == {"Ok": None}
 
-    def agree(self) -> None:
+    def agree(self, run: str = RUN, files: Any = None) -> None:
         """A round whose three executors reveal the same."""
-        self.open()
-        reveals = {number: reveal_input(number) for number in REVEALERS}
+        assert self.told("open_round", round_input(run=run)) == {"Ok": None}
+        reveals = {number: reveal_input(number, files, run=run) for number in REVEALERS}
         self.commit_all(reveals)
         for number, given in reveals.items():
             assert self.reveal(given, number) == {"Ok": None}
+
+    def notice_states(self, run: str = RUN) -> list[str]:
+        """The words that build_executor was told about a run, in order."""
+        self.network.tick()
+        told = self.build_executor.query("noticed")
+        return [next(iter(one["state"])) for one in told if one["run"] == run]
+
+    def report(self, state: Any, approval: str = "approval-1", release: str = "release-1") -> Any:
+        """A report from deployment."""
+        given = {"approval": approval, "release": release, "state": state}
+        answer = self.verification.update("record_release", given, caller=self.deployment)
+        self.network.tick()
+        return answer
 
     def round(self) -> Any:
         return self.verification.query("get_round", "run-1", "build")["Ok"]

@@ -11,7 +11,7 @@ from canisters.verification.verdicts import commit_of, outcome_text
 from shared.rules.digests import commitment, manifest_digest, sha256_hex
 
 if TYPE_CHECKING:
-    from canisters.verification.store import RoundRecord, VoteRecord
+    from canisters.verification.records import RoundRecord, VoteRecord
     from shared.types.attestation import CommitmentRecord, Outcome, RevealInput, RoundInput
     from shared.types.release import ApprovalInput
     from shared.types.run import CommitDescription, File
@@ -61,9 +61,9 @@ def vote(
     }
 
 
-def round_input(replicas: int = 3, quorum: int = 2) -> RoundInput:
+def round_input(replicas: int = 3, quorum: int = 2, run: str = RUN) -> RoundInput:
     return {
-        "run": RUN,
+        "run": run,
         "stage": STAGE,
         "repository": "demo",
         "replicas": replicas,
@@ -82,11 +82,12 @@ def reveal_input(
     failed: str | None = None,
     environment: str = ENVIRONMENT,
     described: CommitDescription | None = None,
+    run: str = RUN,
 ) -> RevealInput:
     outcome: Outcome = {"Succeeded": None} if failed is None else {"Failed": failed}
     return {
-        "job": f"{RUN}/{STAGE}/{number}",
-        "run": RUN,
+        "job": f"{run}/{STAGE}/{number}",
+        "run": run,
         "stage": STAGE,
         "outcome": outcome,
         "environment": environment,
@@ -111,7 +112,7 @@ def commitment_record(
     reveal: RevealInput, number: int, operator: str | None = None
 ) -> CommitmentRecord:
     return {
-        "run": RUN,
+        "run": reveal["run"],
         "stage": STAGE,
         "job": reveal["job"],
         "executor": executor(number),

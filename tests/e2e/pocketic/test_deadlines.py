@@ -113,7 +113,7 @@ def test_two_disagree_and_the_third_never_reveals_so_the_run_is_inconclusive(
 
 def test_an_approval_after_its_time_is_refused_and_deploys_nothing(installed: Installed) -> None:
     run = installed.push("d-late")
-    content = b"module"
+    content = b"\0asm\1\0\0\0"
     reveals = [installed.commit(n, installed.lease(n), content) for n in range(3)]
     for number, reveal in enumerate(reveals):
         installed.reveal(number, reveal)
@@ -127,7 +127,7 @@ def test_an_approval_after_its_time_is_refused_and_deploys_nothing(installed: In
     installed.pocket.run(APPROVAL_SECONDS)
     decision = {
         "approval": approval["approval"],
-        "sha256": approval["request"]["sha256"],
+        "digest": approval["digest"],
         "approve": True,
         "comment": "",
     }

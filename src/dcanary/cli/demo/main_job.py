@@ -281,10 +281,15 @@ class MainJob:
             sha256=sha256,
         )
         approver.verification.decide_approval(
-            {"approval": approval, "sha256": sha256, "approve": True, "comment": "demo"},
+            {
+                "approval": approval,
+                "digest": asked["digest"] or "",
+                "approve": True,
+                "comment": "demo",
+            },
         )
         release = self._wait_for(
-            lambda: approver.verification.get_approval(approval)["state"].get("Released"),
+            lambda: approver.verification.get_approval(approval)["release"],
             lambda: None,
             f"the release of {approval}",
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ENDED_RUN = ("Succeeded", "Failed", "Disagreed", "Inconclusive", "Rejected", "Cancelled")
 BUILT_RUN = ("Approving", "Releasing", "Succeeded")
 """Its bytes are agreed on; the rest is up to people and the release."""
-ENDED_RELEASE = ("Succeeded", "Failed", "RolledBack")
+ENDED_RELEASE = ("Succeeded", "Failed", "ConcurrentChange", "Cancelled", "RolledBack")
 POLL_SECONDS = 0.3
 
 Progress = Callable[[str], None]
@@ -82,8 +82,8 @@ def wait_for_release(system: System, release: str, timeout: float, progress: Pro
             progress(f"{release}: {now}")
             last = now
         state = state_of(found)
-        if state == "Failed":
-            raise Ended(f"{release} failed: {found['state']['Failed']}")
+        if state in ("Failed", "ConcurrentChange", "Cancelled"):
+            raise Ended(f"{release} has ended: {now}")
         if state in ENDED_RELEASE:
             return found
         if time.monotonic() > deadline:

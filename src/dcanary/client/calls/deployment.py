@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from dcanary.client.types.deployment import (
         GrantPage,
         Health,
-        Mode,
         PageRequest,
+        Plan,
+        PlanRequest,
         Release,
         ReleaseOrder,
         ReleasePage,
+        RollbackPlan,
         Siblings,
         Target,
         TargetInput,
@@ -30,6 +32,10 @@ class Deployment(Canister):
     """Typed calls to `deployment`: a method gives the value of Ok, or raises RefusedError."""
 
     did = "deployment.did"
+
+    def cancel_release(self, text: str, /) -> Release:
+        answer: Release = self.ask("cancel_release", text)
+        return answer
 
     def delete_target(self, text: str, /) -> None:
         self.ask("delete_target", text)
@@ -67,8 +73,16 @@ class Deployment(Canister):
         answer: TargetPage = self.ask("list_targets", page_request, certified=certified)
         return answer
 
-    def plan_mode(self, text: str, text_: str, /) -> Mode:
-        answer: Mode = self.ask("plan_mode", text, text_)
+    def network(self, *, certified: bool = False) -> str:
+        answer: str = self.call("network", certified=certified)
+        return answer
+
+    def plan_release(self, plan_request: PlanRequest, /) -> Plan:
+        answer: Plan = self.ask("plan_release", plan_request)
+        return answer
+
+    def plan_rollback(self, text: str, /) -> RollbackPlan:
+        answer: RollbackPlan = self.ask("plan_rollback", text)
         return answer
 
     def register_target(self, target_input: TargetInput, /) -> Target:
@@ -78,9 +92,12 @@ class Deployment(Canister):
     def revoke_role(self, principal: str, text: str, /) -> None:
         self.ask("revoke_role", principal, text)
 
-    def rollback_release(self, text: str, /) -> Release:
-        answer: Release = self.ask("rollback_release", text)
+    def rollback_release(self, text: str, text_: str | None, /) -> Release:
+        answer: Release = self.ask("rollback_release", text, text_)
         return answer
+
+    def set_network(self, text: str, /) -> None:
+        self.ask("set_network", text)
 
     def siblings(self, *, certified: bool = False) -> Siblings | None:
         answer: Siblings | None = self.call("siblings", certified=certified)

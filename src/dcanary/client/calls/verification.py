@@ -16,10 +16,12 @@ if TYPE_CHECKING:
         ApprovalDecision,
         ApprovalInput,
         ApprovalPage,
+        ApprovalPolicy,
         CommitmentRecord,
         GrantPage,
         Health,
         PageRequest,
+        ReleaseReport,
         RevealInput,
         Round,
         RoundInput,
@@ -74,8 +76,15 @@ class Verification(Canister):
     def record_commitment(self, commitment_record: CommitmentRecord, /) -> None:
         self.ask("record_commitment", commitment_record)
 
+    def record_release(self, release_report: ReleaseReport, /) -> None:
+        self.ask("record_release", release_report)
+
     def request_approval(self, approval_input: ApprovalInput, /) -> str:
         answer: str = self.ask("request_approval", approval_input)
+        return answer
+
+    def retry_release(self, text: str, /) -> str:
+        answer: str = self.ask("retry_release", text)
         return answer
 
     def reveal(self, reveal_input: RevealInput, /) -> None:
@@ -87,6 +96,9 @@ class Verification(Canister):
     def siblings(self, *, certified: bool = False) -> Siblings | None:
         answer: Siblings | None = self.call("siblings", certified=certified)
         return answer
+
+    def sync_policy(self, text: str, approval_policy: ApprovalPolicy, /) -> None:
+        self.ask("sync_policy", text, approval_policy)
 
     def wire(self, siblings: Siblings, /) -> None:
         self.ask("wire", siblings)

@@ -93,6 +93,26 @@ class PageRequest(TypedDict):
     limit: int
 
 
+class Plan(TypedDict):
+    canister: str | None
+    gates: list[GateResult]
+    mode: Mode
+    network: str
+    replaces: bytes | None
+
+
+class PlanRequest(TypedDict):
+    artifact: str
+    memory: MemoryPersistence
+    mode: Mode
+    repository: str
+    run: str
+    sha256: str
+    size: int
+    stage: str
+    target: str
+
+
 class Release(TypedDict):
     canister: str | None
     created_ns: int
@@ -175,6 +195,11 @@ class RollbackOrder(TypedDict):
     undoes: str
 
 
+class RollbackPlan(TypedDict):
+    digest: str
+    order: RollbackOrder
+
+
 class Siblings(TypedDict):
     build_executor: str
     deployment: str
@@ -197,6 +222,7 @@ class Target(TypedDict):
     canister: str | None
     controllers: list[str]
     cycles: int
+    last_change: str | None
     last_release: str | None
     module_hash: bytes | None
     network: str

@@ -28,7 +28,7 @@ class ApprovalDecision(TypedDict):
     approval: str
     approve: bool
     comment: str
-    sha256: str
+    digest: str
 
 
 class ApprovalInput(TypedDict):
@@ -205,6 +205,21 @@ class Phase(TypedDict, total=False):
     Closed: None
     Commit: None
     Reveal: None
+
+
+class ReleaseProgress(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Failed: str
+    Released: None
+    Releasing: None
+    RolledBack: str
+
+
+class ReleaseReport(TypedDict):
+    approval: str
+    release: str
+    state: ReleaseProgress
 
 
 class RevealInput(TypedDict):

@@ -1,8 +1,10 @@
-"""Stands in for `build_executor`: serves the chunks it was given."""
+"""Stands in for `build_executor`: serves the chunks it was given, takes notices."""
 
 from kybra import StableBTreeMap, blob, ic, query, text, update, void
 
-from shared.types.errors import not_found, unavailable
+from shared.types.attestation import VerdictNotice
+from shared.types.errors import Done, not_found, unavailable
+from shared.types.release import ReleaseNotice
 from shared.types.run import ChunkRequest, ChunkResult
 
 chunks = StableBTreeMap[text, blob](memory_id=0, max_key_size=300, max_value_size=1_000_100)
@@ -17,6 +19,16 @@ def behave(how: text) -> void:
 @update
 def hold(run: text, path: text, index: text, content: blob) -> void:
     chunks.insert(f"{run}/{path}/{index}", content)
+
+
+@update
+def record_verdict(notice: VerdictNotice) -> Done:
+    return {"Ok": None}
+
+
+@update
+def record_release(notice: ReleaseNotice) -> Done:
+    return {"Ok": None}
 
 
 @query

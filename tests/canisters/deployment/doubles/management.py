@@ -53,6 +53,32 @@ STATUS = Types.Record(
         "idle_cycles_burned_per_day": Types.Nat,
     }
 )
+INFO = Types.Record(
+    {
+        "total_num_changes": Types.Nat64,
+        "recent_changes": Types.Vec(
+            Types.Record(
+                {
+                    "timestamp_nanos": Types.Nat64,
+                    "canister_version": Types.Nat64,
+                    "origin": Types.Variant(
+                        {
+                            "from_user": Types.Record({"user_id": Types.Principal}),
+                            "from_canister": Types.Record(
+                                {
+                                    "canister_id": Types.Principal,
+                                    "canister_version": Types.Opt(Types.Nat64),
+                                }
+                            ),
+                        }
+                    ),
+                }
+            )
+        ),
+        "module_hash": Types.Opt(BLOB),
+        "controllers": Types.Vec(Types.Principal),
+    }
+)
 SNAPSHOT = Types.Record({"id": BLOB, "taken_at_timestamp": Types.Nat64, "total_size": Types.Nat64})
 
 
@@ -78,6 +104,15 @@ class Canister:
     chunks: dict[bytes, bytes] = field(default_factory=dict)
     snapshots: list[Snapshot] = field(default_factory=list)
     args: list[bytes] = field(default_factory=list)
+    changes: list[tuple[int, bytes, bool]] = field(default_factory=list)
+    """Who changed it when: nanoseconds, principal, whether that is a canister."""
+    burned_per_day: int = 0
+
+    def changed_by_hand(self, module: bytes, state: str, who: bytes = b"\x01hand") -> None:
+        """Somebody else installs a module."""
+        self.module, self.state = module, state
+        self.changes.append((1_000_000_000, who, False))
+
     modes: list[Any] = field(default_factory=list)
 
 
@@ -92,6 +127,8 @@ class Management:
     METHODS = (
         "create_canister",
         "canister_status",
+        "canister_info",
+        "update_settings",
         "start_canister",
         "stop_canister",
         "delete_canister",
@@ -160,9 +197,43 @@ class Management:
         self._created += 1
         id = (9_000 + self._created).to_bytes(8, "big") + b"\x01\x01"
         controllers = [one.bytes for one in given["settings"]["controllers"]]
-        self.add(Canister(id, controllers, call.cycles))
+        made = self.add(Canister(id, controllers, call.cycles))
+        self._note(made, call)
         record = Types.Record({"canister_id": Types.Principal})
         return reply(record, {"canister_id": id})
+
+    def _note(self, canister: Canister, call: ManagementCall) -> None:
+        canister.changes.append((self.network.time_ns, call.caller.bytes, True))
+
+    def _canister_info(self, call: ManagementCall) -> bytes:
+        given = self._read(call, "CanisterInfoArgs")
+        canister = self._of(call, given["canister_id"])
+        digest = [] if canister.module is None else [list(sha256(canister.module))]
+        return reply(
+            INFO,
+            {
+                "total_num_changes": len(canister.changes),
+                "recent_changes": [
+                    {
+                        "timestamp_nanos": at,
+                        "canister_version": 1,
+                        "origin": {"from_canister": {"canister_id": who, "canister_version": [1]}}
+                        if is_canister
+                        else {"from_user": {"user_id": who}},
+                    }
+                    for at, who, is_canister in canister.changes[-5:]
+                ],
+                "module_hash": digest,
+                "controllers": canister.controllers,
+            },
+        )
+
+    def _update_settings(self, call: ManagementCall) -> bytes:
+        given = self._read(call, "UpdateSettingsArgs")
+        canister = self._of(call, given["canister_id"])
+        canister.controllers = [one.bytes for one in given["settings"]["controllers"]]
+        self._note(canister, call)
+        return nothing()
 
     def _canister_status(self, call: ManagementCall) -> bytes:
         canister = self._target(call)
@@ -177,6 +248,7 @@ class Management:
             "wasm_memory_threshold",
         ):
             settings[name] = 0
+        settings["freezing_threshold"] = 86_400
         return reply(
             STATUS,
             {
@@ -188,7 +260,7 @@ class Management:
                 "memory_size": 0,
                 "cycles": canister.cycles,
                 "reserved_cycles": 0,
-                "idle_cycles_burned_per_day": 0,
+                "idle_cycles_burned_per_day": canister.burned_per_day,
             },
         )
 
@@ -240,6 +312,7 @@ class Management:
             raise CanisterReject(5, "IC0537: the canister has no module")
         if TRAPPING in module:
             raise CanisterReject(5, "IC0503: Canister called `ic0.trap` with message: 'no'")
+        self._note(canister, call)
         canister.module = module
         canister.state = f"{canister.state} upgraded" if mode == "upgrade" else "fresh"
         canister.args.append(given["arg"])
@@ -273,6 +346,7 @@ class Management:
         if canister.status != "stopped":
             raise CanisterReject(5, "the double insists on a stopped canister")
         canister.module, canister.state = snapshot.module, snapshot.state
+        self._note(canister, call)
         return nothing()
 
     def _list_canister_snapshots(self, call: ManagementCall) -> bytes:

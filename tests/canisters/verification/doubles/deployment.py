@@ -1,9 +1,9 @@
-"""Stands in for `deployment`: plans the mode it is told, keeps the orders it gets."""
+"""Stands in for `deployment`: plans what it is told, keeps the orders it gets."""
 
 from kybra import StableBTreeMap, Vec, ic, nat64, query, text, update, void
 
 from shared.types.errors import conflict, not_found, unavailable
-from shared.types.release import ModeResult, ReleaseOrder, TextResult
+from shared.types.release import PlanRequest, PlanResult, ReleaseOrder, TextResult
 
 orders = StableBTreeMap[nat64, ReleaseOrder](memory_id=0, max_key_size=16, max_value_size=100_000)
 behaviour = StableBTreeMap[text, text](memory_id=1, max_key_size=40, max_value_size=40)
@@ -15,15 +15,32 @@ def behave(what: text, how: text) -> void:
 
 
 @update
-def plan_mode(target: text, repository: text) -> ModeResult:
+def plan_release(request: PlanRequest) -> PlanResult:
     how = behaviour.get("plan")
+    target, repository = request["target"], request["repository"]
     if how == "trap":
         ic.trap("told to trap")
     if how == "unknown":
         return {"Err": not_found(f"there is no target {target} of {repository}")}
-    if how == "upgrade":
-        return {"Ok": {"Upgrade": None}}
-    return {"Ok": {"Install": None}}
+    if how == "busy":
+        return {"Err": conflict("the target has no module to upgrade or reinstall")}
+    return {
+        "Ok": {
+            "canister": None,
+            "network": "local",
+            "mode": {"Upgrade": None} if how == "upgrade" else {"Install": None},
+            "replaces": b"old" if how == "upgrade" else None,
+            "gates": [
+                {
+                    "gate": {"ModuleKind": None},
+                    "passed": how != "not wasm",
+                    "detail": "the artifact is not a WebAssembly module"
+                    if how == "not wasm"
+                    else "the artifact is a WebAssembly module",
+                }
+            ],
+        }
+    }
 
 
 @update
@@ -36,7 +53,8 @@ def start_release(order: ReleaseOrder) -> TextResult:
     if how == "refuse":
         return {"Err": conflict("told to refuse")}
     for number, known in orders.items():
-        if known["approval"] == order["approval"]:
+        same = known["approval"] == order["approval"]
+        if same and known["attempt"] == order["attempt"]:
             return {"Ok": f"release-{number + 1}"}
     orders.insert(orders.len(), order)
     return {"Ok": f"release-{orders.len()}"}

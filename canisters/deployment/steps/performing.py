@@ -7,10 +7,13 @@ import hashlib
 
 from kybra import Async, CallResult, Principal, ic, void
 
-from canisters.deployment import steps
-from canisters.deployment.steps import Answer, rejected
-from canisters.deployment.store import ProgressRecord, TargetRecord, staging, wiring
-from canisters.deployment.targets import plan_snapshot
+from canisters.deployment.records import ProgressRecord, TargetRecord
+from canisters.deployment.steps.answer import Answer, rejected
+from canisters.deployment.steps.looking import look_at
+from canisters.deployment.steps.machine import chunk_count, chunk_size
+from canisters.deployment.steps.table import Step
+from canisters.deployment.store import staging, wiring
+from canisters.deployment.targets.rules import plan_snapshot
 from shared.base.access import siblings_of
 from shared.base.outbox import error_sentence, is_passing
 from shared.rules.limits import CREATE_CANISTER_CYCLES, RESERVE_CYCLES
@@ -18,14 +21,13 @@ from shared.siblings import BuildExecutorService
 from shared.types.management import (
     MANAGEMENT,
     CanisterIdRecord,
-    CanisterStatusReply,
     ChunkHash,
     InstallMode,
     ManagementService,
     PersistenceWord,
     Snapshot,
 )
-from shared.types.release import ReleaseOrder
+from shared.types.release import ReleaseOrder, RollbackOrder
 from shared.types.run import ChunkResult
 
 NO_ARGUMENTS = b"DIDL\x00\x00"
@@ -41,48 +43,60 @@ def staging_key(number: int, index: int) -> str:
 
 def drop_staged(number: int, size: int) -> None:
     """Forget the staged bytes of a release that needs them no more."""
-    for index in range(steps.chunk_count(size)):
+    for index in range(chunk_count(size)):
         staging.remove(staging_key(number, index))
 
 
-def perform(
-    step: str,
-    number: int,
-    progress: ProgressRecord,
-    order: ReleaseOrder,
-    target: "TargetRecord | None",
-    sent_ns: int,
-) -> "Async[Answer]":
-    """Make the calls of `step` for the release.
+class Task:
+    """All that a step needs. `target` is given when the step says so; `sent_ns` is since when an
+    earlier attempt may have been performed without its answer arriving, 0 when there was none."""
 
-    `target` is given for the steps of `steps.NEED_TARGET`; `sent_ns` is since when an earlier
-    attempt may have been performed without its answer arriving, 0 when there was none.
-    """
-    if step == steps.FETCH:
-        return _fetch(number, progress["staged"], order)
-    if step == steps.CREATE and target is not None:
-        return _create(target)
-    canister = progress["canister"]
-    if step == steps.VERIFY:
-        return _verify(number, order)
+    __slots__ = ("number", "order", "progress", "rollback", "sent_ns", "target")
+
+    def __init__(
+        self,
+        number: int,
+        progress: ProgressRecord,
+        order: ReleaseOrder,
+        rollback: "RollbackOrder | None",
+        target: "TargetRecord | None",
+        sent_ns: int,
+    ) -> None:
+        self.number = number
+        self.progress = progress
+        self.order = order
+        self.rollback = rollback
+        self.target = target
+        self.sent_ns = sent_ns
+
+
+def perform(step: Step, task: Task) -> "Async[Answer]":
+    """Make the calls of `step`."""
+    if step.call == "fetch":
+        return _fetch(task)
+    if step.call == "verify":
+        return _verify(task)
+    if step.call == "create" and task.target is not None:
+        return _create(task.target)
+    canister = task.progress["canister"]
     if canister is None:
         return _no_canister()
-    if step in (steps.LOOK, steps.RECHECK, steps.CHECK, steps.ASSESS, steps.ROLLBACK_CHECK):
-        return _module_hash(canister)
-    if step in (steps.STOP, steps.ROLLBACK_STOP):
+    if step.call == "look":
+        return _look(canister)
+    if step.call == "stop":
         return _stop(canister)
-    if step in (steps.START, steps.RECOVER, steps.ROLLBACK_START, steps.ROLLBACK_RECOVER):
+    if step.call == "start":
         return _start(canister)
-    if step == steps.SNAPSHOT and target is not None:
-        return _snapshot(canister, target, sent_ns)
-    if step == steps.CLEAR:
+    if step.call == "snapshot" and task.target is not None:
+        return _snapshot(canister, task.target, task)
+    if step.call == "clear":
         return _clear(canister)
-    if step == steps.UPLOAD:
-        return _upload(canister, staging_key(number, progress["uploaded"]))
-    if step == steps.INSTALL:
-        return _install(canister, progress["chunk_hashes"], order)
-    if step == steps.ROLLBACK_LOAD:
-        return _load(canister, progress)
+    if step.call == "upload":
+        return _upload(canister, staging_key(task.number, task.progress["uploaded"]))
+    if step.call == "install":
+        return _install(canister, task.progress["chunk_hashes"], task.order)
+    if step.call == "load":
+        return _load(canister, task.rollback)
     return _no_canister()
 
 
@@ -92,40 +106,44 @@ def _no_canister() -> "Async[Answer]":
     return Answer(error="the target is not there any more", final=True)
 
 
-def _fetch(number: int, index: int, order: ReleaseOrder) -> "Async[Answer]":
+def _fetch(task: Task) -> "Async[Answer]":
+    order = task.order
+    index = task.progress["staged"]
+    content = yield from read_artifact(
+        order["run"], order["stage"], order["artifact"], order["size"], index
+    )
+    if content.error is None:
+        staging.insert(staging_key(task.number, index), content.value or b"")
+    return content
+
+
+def read_artifact(run: str, stage: str, path: str, size: int, index: int) -> "Async[Answer]":
+    """Read one chunk of an artifact of `size` bytes from build_executor."""
     siblings = siblings_of(wiring)
     if siblings is None:
         return Answer(error="this canister is not wired yet: an owner must call wire")
     reply: CallResult[ChunkResult] = yield BuildExecutorService(
         siblings["build_executor"]
-    ).read_chunk(
-        {
-            "run": order["run"],
-            "stage": order["stage"],
-            "path": order["artifact"],
-            "index": index,
-        }
-    )
+    ).read_chunk({"run": run, "stage": stage, "path": path, "index": index})
     if reply.Err is not None:
         return rejected(reply.Err)
     if "Err" in reply.Ok:
         error = reply.Ok["Err"]
         return Answer(error=error_sentence(error), final=not is_passing(error))
     content = reply.Ok["Ok"]
-    expected = steps.chunk_size(order["size"], index)
+    expected = chunk_size(size, index)
     if len(content) != expected:
         return Answer(
             error=f"chunk {index} has {len(content)} bytes instead of {expected}", final=True
         )
-    staging.insert(staging_key(number, index), content)
-    return Answer()
+    return Answer(content)
 
 
-def _verify(number: int, order: ReleaseOrder) -> "Async[Answer]":
+def _verify(task: Task) -> "Async[Answer]":
     yield from ()
     digest = hashlib.sha256()
-    for index in range(steps.chunk_count(order["size"])):
-        digest.update(staging.get(staging_key(number, index)) or b"")
+    for index in range(chunk_count(task.order["size"])):
+        digest.update(staging.get(staging_key(task.number, index)) or b"")
     return Answer(digest.digest())
 
 
@@ -139,12 +157,9 @@ def _create(target: TargetRecord) -> "Async[Answer]":
             f"this deployment canister can spend (it keeps {RESERVE_CYCLES}): send it some",
             final=True,
         )
-    named = {ic.id().to_str(): ic.id()}
-    for controller in target["controllers"]:
-        named[controller.to_str()] = controller
     reply: CallResult[CanisterIdRecord] = yield (
         management()
-        .create_canister({"settings": {"controllers": list(named.values())}})
+        .create_canister({"settings": {"controllers": with_deployment(target["controllers"])}})
         .with_cycles128(cycles)
     )
     if reply.Err is not None:
@@ -152,13 +167,17 @@ def _create(target: TargetRecord) -> "Async[Answer]":
     return Answer(reply.Ok["canister_id"].bytes)
 
 
-def _module_hash(canister: Principal) -> "Async[Answer]":
-    reply: CallResult[CanisterStatusReply] = yield management().canister_status(
-        {"canister_id": canister}
-    )
-    if reply.Err is not None:
-        return rejected(reply.Err)
-    return Answer(reply.Ok["module_hash"])
+def with_deployment(controllers: "list[Principal]") -> "list[Principal]":
+    """Controllers of a canister that deployment creates: itself and these, each once."""
+    named = {ic.id().to_str(): ic.id()}
+    for controller in controllers:
+        named[controller.to_str()] = controller
+    return list(named.values())
+
+
+def _look(canister: Principal) -> "Async[Answer]":
+    answer = yield from look_at(canister)
+    return answer
 
 
 def _stop(canister: Principal) -> "Async[Answer]":
@@ -171,14 +190,15 @@ def _start(canister: Principal) -> "Async[Answer]":
     return Answer() if reply.Err is None else rejected(reply.Err)
 
 
-def _snapshot(canister: Principal, target: TargetRecord, sent_ns: int) -> "Async[Answer]":
+def _snapshot(canister: Principal, target: TargetRecord, task: Task) -> "Async[Answer]":
     listing: CallResult[list[Snapshot]] = yield management().list_canister_snapshots(
         {"canister_id": canister}
     )
     if listing.Err is not None:
         return rejected(listing.Err)
     listed = listing.Ok
-    adopted, replaced = plan_snapshot(target["snapshots"], listed, sent_ns)
+    needed = None if task.rollback is None else task.rollback["snapshot"]
+    adopted, replaced = plan_snapshot(target["snapshots"], listed, task.sent_ns, needed)
     if adopted is not None:
         return Answer(adopted, listed=listed)
     reply: CallResult[Snapshot] = yield management().take_canister_snapshot(
@@ -239,11 +259,10 @@ def _install(canister: Principal, chunk_hashes: bytes, order: ReleaseOrder) -> "
     return Answer() if reply.Err is None else rejected(reply.Err)
 
 
-def _load(canister: Principal, progress: ProgressRecord) -> "Async[Answer]":
-    snapshot = progress["snapshot"]
-    if snapshot is None:
+def _load(canister: Principal, rollback: "RollbackOrder | None") -> "Async[Answer]":
+    if rollback is None:
         return Answer(error="the snapshot is gone", final=True)
     reply: CallResult[void] = yield management().load_canister_snapshot(
-        {"canister_id": canister, "snapshot_id": snapshot}
+        {"canister_id": canister, "snapshot_id": rollback["snapshot"]}
     )
     return Answer() if reply.Err is None else rejected(reply.Err)

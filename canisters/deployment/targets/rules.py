@@ -8,16 +8,16 @@ from shared.rules.limits import (
     MAX_TARGET_CONTROLLERS,
     MAX_TARGET_CYCLES,
 )
-from shared.types.errors import Error, conflict, denied, invalid, not_found
+from shared.rules.refused import conflict, denied, invalid, not_found
 
 if TYPE_CHECKING:
     from kybra import Principal
 
-    from canisters.deployment.store import ProgressRecord, SnapshotRecord, TargetRecord
+    from canisters.deployment.records import SnapshotRecord, TargetRecord
     from shared.types.management import Snapshot
-    from shared.types.release import Target, TargetInput
+    from shared.types.release import TargetInput
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 
@@ -26,28 +26,67 @@ def text_of(principal: "Principal | None") -> "str | None":
     return None if principal is None else principal.to_str()
 
 
-def check_input(given: "TargetInput", self_id: str) -> "Error | None":
+def refuse_network(given: "TargetInput", network: str) -> None:
+    """Refuse a target on a network that this installation cannot reach."""
+    if given["network"] == network:
+        return
+    raise invalid(
+        f"target {given['target']} is on network {given['network']}, this installation is on "
+        f"{network}: targets of another network are not supported until it has an outpost there"
+    )
+
+
+def refuse_open(target: str, releases: "list[str]") -> None:
+    """Refuse to change a target that approved releases count on. `releases` are the open ones."""
+    if not releases:
+        return
+    raise conflict(
+        f"target {target} has releases that wait or run ({', '.join(releases[:5])}): wait until "
+        "they have ended, or cancel them with cancel_release"
+    )
+
+
+def must_set_controllers(record: "TargetRecord", given: "TargetInput") -> bool:
+    """Whether the canister's controllers must be set.
+
+    Raises Conflict for a canister that deployment did not create: its controllers belong to whoever
+    made it.
+    """
+    now = sorted(controller.to_str() for controller in record["controllers"])
+    wanted = sorted(controller.to_str() for controller in given["controllers"])
+    canister = record["canister"]
+    if now == wanted or canister is None or text_of(canister) != text_of(given["canister"]):
+        return False
+    if not record["created"]:
+        raise conflict(
+            f"canister {canister.to_str()} was not created by a release: its controllers are "
+            "changed by those who control it, not here. Send the registered ones"
+        )
+    return True
+
+
+def check_input(given: "TargetInput", self_id: str) -> None:
     """Why such a target cannot be registered, or None. `self_id` is the deployment canister."""
     name = given["target"]
     if not 1 <= len(name) <= MAX_NAME_CHARS or any(char not in NAME_CHARS for char in name):
-        return invalid(
+        raise invalid(
             f"target is {name[:80]!r}: use 1 to {MAX_NAME_CHARS} of the characters a-z 0-9 - _ ."
         )
     for field, value in (("repository", given["repository"]), ("network", given["network"])):
         if not value or len(value.encode()) > MAX_NAME_CHARS:
-            return invalid(f"{field} has {len(value.encode())} bytes: use 1 to {MAX_NAME_CHARS}")
+            raise invalid(f"{field} has {len(value.encode())} bytes: use 1 to {MAX_NAME_CHARS}")
     # A canister has at most ten controllers; deployment is one of them.
     controllers = {controller.to_str() for controller in given["controllers"]}
     if len(controllers - {self_id}) > MAX_TARGET_CONTROLLERS:
-        return invalid(
+        raise invalid(
             f"{len(controllers)} controllers: at most {MAX_TARGET_CONTROLLERS} besides deployment"
         )
     if given["cycles"] > MAX_TARGET_CYCLES:
-        return invalid(f"cycles is {given['cycles']}: at most {MAX_TARGET_CYCLES}")
+        raise invalid(f"cycles is {given['cycles']}: at most {MAX_TARGET_CYCLES}")
     canister = given["canister"]
     if canister is not None and canister.to_str() in (self_id, "aaaaa-aa", "2vxsx-fae"):
-        return invalid(f"{canister.to_str()} cannot be a target")
-    return None
+        raise invalid(f"{canister.to_str()} cannot be a target")
+    return
 
 
 def registered(given: "TargetInput", number: int) -> "TargetRecord":
@@ -67,6 +106,8 @@ def registered(given: "TargetInput", number: int) -> "TargetRecord":
         "number": number,
         "releases": 0,
         "snapshots": [],
+        "last_change": None,
+        "changes": None,
     }
 
 
@@ -86,6 +127,8 @@ def forget_canister(record: "TargetRecord") -> None:
     record["created"] = False
     record["module_hash"] = None
     record["last_release"] = None
+    record["last_change"] = None
+    record["changes"] = None
     record["snapshots"] = []
 
 
@@ -96,13 +139,11 @@ def holder(record: "TargetRecord", now_ns: int) -> "str | None":
     return record["busy"]
 
 
-def refuse_if_busy(record: "TargetRecord", now_ns: int) -> "Error | None":
+def refuse_if_busy(record: "TargetRecord", now_ns: int) -> None:
     held_by = holder(record, now_ns)
     if held_by is None:
-        return None
-    return conflict(
-        f"target {record['target']} is busy with {held_by}: try again when it has ended"
-    )
+        return
+    raise conflict(f"target {record['target']} is busy with {held_by}: try again when it has ended")
 
 
 def lock(record: "TargetRecord", held_by: str, until_ns: int) -> None:
@@ -115,41 +156,24 @@ def unlock(record: "TargetRecord") -> None:
     record["busy_until_ns"] = 0
 
 
-def refuse_other_repository(
-    record: "TargetRecord | None", target: str, repository: str
-) -> "Error | None":
-    """A target belongs to one repository: others can neither plan nor release to it."""
+def of_repository(record: "TargetRecord | None", target: str, repository: str) -> "TargetRecord":
+    """The target, when it is the repository's: others can neither plan nor release to it."""
     if record is None:
-        return not_found(f"there is no target {target}: an admin must register it first")
+        raise not_found(f"there is no target {target}: an admin must register it first")
     if record["repository"] != repository:
-        return denied(f"target {target} belongs to another repository than {repository}")
-    return None
-
-
-def refuse_rollback(
-    record: "TargetRecord", progress: "ProgressRecord", release: str, now_ns: int
-) -> "Error | None":
-    """Why this release cannot be taken back, or None."""
-    error = refuse_if_busy(record, now_ns)
-    if error is not None:
-        return error
-    if "Succeeded" not in progress["state"] or record["last_release"] != release:
-        last = record["last_release"] or "none"
-        return conflict(
-            f"only the last succeeded release of target {record['target']} can be rolled back: "
-            f"that is {last}"
-        )
-    if progress["snapshot"] is None or progress["previous_hash"] is None:
-        return conflict(f"{release} was a first install: there is nothing to return to")
-    if record["canister"] is None or text_of(record["canister"]) != text_of(progress["canister"]):
-        return conflict(f"target {record['target']} is another canister by now")
-    return None
+        raise denied(f"target {target} belongs to another repository than {repository}")
+    return record
 
 
 def plan_snapshot(
-    ours: "list[SnapshotRecord]", listed: "list[Snapshot]", sent_ns: int
+    ours: "list[SnapshotRecord]",
+    listed: "list[Snapshot]",
+    sent_ns: int,
+    needed: "bytes | None" = None,
 ) -> "tuple[bytes | None, bytes | None]":
     """(snapshot to adopt, snapshot to replace); at most one of them is set.
+
+    `needed` is the snapshot that a rollback is about to load: it is never replaced.
 
     `listed` is what the canister has. With `sent_ns` set, an earlier request may have been
     performed and its answer lost: a snapshot that is not known and not older is its result.
@@ -167,7 +191,8 @@ def plan_snapshot(
     there = {snapshot["id"] for snapshot in listed}
     kept = [snapshot for snapshot in ours if snapshot["id"] in there]
     if len(kept) >= MAX_SNAPSHOTS_PER_TARGET:
-        return (None, kept[0]["id"])
+        replaceable = [snapshot["id"] for snapshot in kept if snapshot["id"] != needed]
+        return (None, replaceable[0])
     return (None, None)
 
 
@@ -183,17 +208,3 @@ def with_snapshot(
     gone = [one["release"] for one in ours if one["id"] not in there]
     kept.append({"release": release, "id": taken})
     return (kept, gone)
-
-
-def shown(record: "TargetRecord", now_ns: int) -> "Target":
-    return {
-        "target": record["target"],
-        "repository": record["repository"],
-        "network": record["network"],
-        "canister": record["canister"],
-        "controllers": record["controllers"],
-        "cycles": record["cycles"],
-        "module_hash": record["module_hash"],
-        "last_release": record["last_release"],
-        "busy": holder(record, now_ns),
-    }

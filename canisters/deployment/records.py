@@ -1,0 +1,126 @@
+"""The stored types of `deployment`. A field that version 0.1.0 did not store is `Opt`."""
+
+from kybra import Opt, Principal, Record, Vec, blob, nat, nat8, nat16, nat32, nat64, text
+
+from shared.base.migration import Versions
+from shared.types.release import Order, ReleaseOrder, ReleaseState, RollbackOrder
+
+
+class SnapshotRecord(Record):
+    """A snapshot of a target's canister that deployment took, oldest first in its list."""
+
+    release: text
+    id: blob
+
+
+class TargetRecord(Record):
+    """What is known of a target.
+
+    `created`: deployment made the canister. `busy_until_ns` is 0 for a lock held by a release,
+    which is given back when that ends; a lock of an administrator's call passes by itself.
+    `last_release` made what the canister runs now, `last_change` was the last to change it (they
+    differ after a rollback). `changes` is the canister's `total_num_changes` as last read.
+    """
+
+    version: nat16
+    target: text
+    repository: text
+    network: text
+    canister: Opt[Principal]
+    created: bool
+    controllers: Vec[Principal]
+    cycles: nat
+    module_hash: Opt[blob]
+    last_release: Opt[text]
+    busy: Opt[text]
+    busy_until_ns: nat64
+    number: nat64
+    releases: nat64
+    snapshots: Vec[SnapshotRecord]
+    last_change: Opt[text]
+    changes: Opt[nat64]
+
+
+class OrderRecord(Record):
+    """`order` without the whole order that was approved, which is kept as a `DetailRecord`."""
+
+    version: nat16
+    order: ReleaseOrder
+
+
+class DetailRecord(Record):
+    """What is bound: the approved order of a release, or the order of a rollback."""
+
+    version: nat16
+    order: Opt[Order]
+    rollback: Opt[RollbackOrder]
+    digest: text
+
+
+class ProgressRecord(Record):
+    """How far a release is. `phase` is a name in `deployment.steps.table`.
+
+    `chunk_hashes`: 32 bytes for each uploaded chunk, as the management canister named it.
+    `sent_ns`: since when a call that must not be repeated blindly is under way; 0 when none is.
+    `touched`: the target's canister has been stopped or changed. `failure` is kept while the
+    canister is being started again; `concurrent` says that it is a `ConcurrentChange`.
+    `previous_release` is the target's last one before this. `installed`: the canister ran what
+    this release made. `rollback_of` names the release that this one takes back. `changes` is the
+    canister's `total_num_changes` as read before it was touched.
+    """
+
+    version: nat16
+    state: ReleaseState
+    phase: text
+    canister: Opt[Principal]
+    module_hash: Opt[blob]
+    previous_hash: Opt[blob]
+    previous_release: Opt[text]
+    snapshot: Opt[blob]
+    staged: nat32
+    uploaded: nat32
+    chunk_hashes: blob
+    attempts: nat16
+    sent_ns: nat64
+    touched: bool
+    unclear: bool
+    failure: Opt[text]
+    note: Opt[text]
+    created_ns: nat64
+    updated_ns: nat64
+    installed: Opt[bool]
+    concurrent: Opt[bool]
+    rollback_of: Opt[text]
+    rolled_back_by: Opt[text]
+    changes: Opt[nat64]
+
+
+class SettingsRecord(Record):
+    """Settings of this installation, under key 0."""
+
+    version: nat16
+    network: text
+
+
+SETTINGS_KEY: nat8 = 0
+
+TARGET: "Versions[TargetRecord]" = Versions("TargetRecord", current=2)
+ORDER: "Versions[OrderRecord]" = Versions("OrderRecord", current=1)
+DETAIL: "Versions[DetailRecord]" = Versions("DetailRecord", current=1)
+PROGRESS: "Versions[ProgressRecord]" = Versions("ProgressRecord", current=2)
+SETTINGS: "Versions[SettingsRecord]" = Versions("SettingsRecord", current=1)
+
+
+@TARGET.since(1)
+def add_last_change(target: TargetRecord) -> TargetRecord:
+    """Until now only releases changed a target; a rollback left none behind."""
+    target["last_change"] = target["last_release"]
+    return target
+
+
+@PROGRESS.since(1)
+def add_installed(progress: ProgressRecord) -> ProgressRecord:
+    """Until now a release counted as installed when it had succeeded."""
+    progress["installed"] = "Succeeded" in progress["state"]
+    progress["concurrent"] = False
+    return progress

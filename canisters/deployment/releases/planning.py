@@ -1,0 +1,118 @@
+"""Plans a release before people are asked: what the target runs, and what its bytes say."""
+
+import zlib
+
+from kybra import Async
+
+from canisters.deployment import store
+from canisters.deployment.releases.gates import check_kind, check_memory
+from canisters.deployment.steps.looking import look_at
+from canisters.deployment.steps.machine import chunk_count
+from canisters.deployment.steps.performing import read_artifact
+from canisters.deployment.targets import rules as target_rules
+from canisters.deployment.targets.service import network
+from shared.rules.limits import MAX_CHUNK_BYTES, MAX_MODULE_BYTES, MIB
+from shared.rules.refused import conflict, unavailable
+from shared.rules.wasm import GZIP_MAGIC, SectionWalk
+from shared.types.pipeline import Mode
+from shared.types.release import GateResult, Plan, PlanRequest
+
+
+def plan_release(request: PlanRequest) -> "Async[Plan]":
+    """Read what the target runs now, resolve mode Auto, and check the artifact's bytes."""
+    name = request["target"]
+    target = target_rules.of_repository(store.targets.get(name), name, request["repository"])
+    if target["network"] != network():
+        raise conflict(
+            f"target {name} is on network {target['network']}, this installation on {network()}: "
+            "targets of another network are not supported until it has an outpost there"
+        )
+    canister = target["canister"]
+    replaces = None
+    if canister is not None:
+        answer = yield from look_at(canister)
+        if answer.look is None:
+            raise unavailable(
+                f"the status of target {name} ({canister.to_str()}) could not be read: "
+                f"{answer.error}: the deployment canister must be one of its controllers"
+            )
+        replaces = answer.look.module_hash
+    mode = resolve_mode(request["mode"], replaces is not None)
+    if isinstance(mode, str):
+        raise conflict(f"{name}: {mode}")
+    gates = yield from _gates(request, mode)
+    if isinstance(gates, str):
+        raise unavailable(f"the artifact could not be read: {gates}")
+    return {
+        "canister": canister,
+        "network": target["network"],
+        "mode": mode,
+        "replaces": replaces,
+        "gates": gates,
+    }
+
+
+def resolve_mode(asked: Mode, has_module: bool) -> "Mode | str":
+    """The mode that people are asked about, or why it cannot be."""
+    if "Auto" in asked:
+        return {"Upgrade": None} if has_module else {"Install": None}
+    if not has_module and "Install" not in asked:
+        return "the target has no module to upgrade or reinstall: use mode Auto or Install"
+    if has_module and "Install" in asked:
+        return "the target has a module already: use mode Auto, Upgrade or Reinstall"
+    return asked
+
+
+def _gates(request: PlanRequest, mode: Mode) -> "Async[list[GateResult] | str]":
+    """Results of the built-in gates. Only an upgrade needs more of the module than its start."""
+    walk = SectionWalk()
+    unpacked = Unpacked(walk)
+    upgrades = "Upgrade" in mode
+    packed = False
+    count = chunk_count(request["size"])
+    index = 0
+    while index < count and walk.problem is None:
+        answer = yield from read_artifact(
+            request["run"], request["stage"], request["artifact"], request["size"], index
+        )
+        if answer.error is not None:
+            return answer.error
+        content = answer.value or b""
+        if index == 0:
+            packed = content[:2] == GZIP_MAGIC
+        if packed:
+            unpacked.feed(content)
+        else:
+            walk.feed(index * MAX_CHUNK_BYTES, content)
+        if not upgrades:
+            break
+        # Sections of a plain module are skipped without being read.
+        index = index + 1 if packed else max(index + 1, walk.wanted // MAX_CHUNK_BYTES)
+    kind = check_kind(walk, packed)
+    if not kind["passed"]:
+        return [kind]
+    return [kind, check_memory(walk, mode, request["memory"])]
+
+
+class Unpacked:
+    """Feeds the content of a gzip stream to a walk, at most MIB at a time."""
+
+    def __init__(self, walk: SectionWalk) -> None:
+        self._walk = walk
+        self._stream = zlib.decompressobj(31)
+        self._size = 0
+
+    def feed(self, packed: bytes) -> None:
+        while packed and self._walk.problem is None:
+            try:
+                content = self._stream.decompress(packed, MIB)
+            except zlib.error as error:
+                self._walk.problem = f"its gzip stream is damaged: {error}"
+                return
+            packed = self._stream.unconsumed_tail
+            self._walk.feed(self._size, content)
+            self._size += len(content)
+            if self._size > MAX_MODULE_BYTES:
+                self._walk.problem = (
+                    f"it unpacks to more than {MAX_MODULE_BYTES} bytes (MAX_MODULE_BYTES)"
+                )

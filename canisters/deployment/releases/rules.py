@@ -1,0 +1,209 @@
+"""Releases and rollbacks: names, checks of orders, and which may go next. Pure rules."""
+
+from typing import TYPE_CHECKING
+
+from canisters.deployment.steps.machine import hash_text, was_installed
+from canisters.deployment.targets.rules import refuse_if_busy, text_of
+from shared.rules.limits import (
+    MAX_ACTIVE_RELEASES,
+    MAX_ARTIFACT_BYTES,
+    MAX_NAME_CHARS,
+    MAX_PATH_CHARS,
+    MAX_PIPELINE_BYTES,
+)
+from shared.rules.orders import order_digest
+from shared.rules.refused import conflict, invalid
+
+if TYPE_CHECKING:
+    from kybra import Principal
+
+    from canisters.deployment.records import ProgressRecord, TargetRecord
+    from canisters.deployment.steps.answer import Look
+    from shared.types.release import Order, ReleaseOrder, RollbackOrder
+
+PREFIX = "release-"
+
+
+def name_of(number: int) -> str:
+    return f"{PREFIX}{number + 1}"
+
+
+def number_of(release: str) -> "int | None":
+    """The number in a name, or None when it is not a name of a release."""
+    digits = release[len(PREFIX) :]
+    if not release.startswith(PREFIX) or not digits.isascii() or not digits.isdigit():
+        return None
+    if digits.startswith("0") or len(digits) > 15:
+        return None
+    return int(digits) - 1
+
+
+def index_key(order: "ReleaseOrder") -> str:
+    """Key of the release of this attempt of an approval."""
+    attempt = order["attempt"] or 1
+    return order["approval"] if attempt == 1 else f"{order['approval']}#{attempt}"
+
+
+def check_order(order: "ReleaseOrder") -> None:
+    """Why this cannot be released whatever the target, or None."""
+    for field, value, longest in (
+        ("approval", order["approval"], MAX_NAME_CHARS),
+        ("run", order["run"], MAX_NAME_CHARS),
+        ("target", order["target"], MAX_NAME_CHARS),
+        ("stage", order["stage"], MAX_NAME_CHARS),
+        ("repository", order["repository"], MAX_NAME_CHARS),
+        ("artifact", order["artifact"], MAX_PATH_CHARS),
+    ):
+        if not value or len(value.encode()) > longest:
+            raise invalid(f"{field} has {len(value.encode())} bytes: use 1 to {longest}")
+    sha256 = order["sha256"]
+    if len(sha256) != 64 or any(char not in "0123456789abcdef" for char in sha256):
+        raise invalid("sha256 is not 64 lower-case hexadecimal digits")
+    if not 1 <= order["size"] <= MAX_ARTIFACT_BYTES:
+        raise invalid(
+            f"the artifact has {order['size']} bytes: "
+            f"1 to {MAX_ARTIFACT_BYTES} can be deployed (MAX_ARTIFACT_BYTES)"
+        )
+    if len(order["install_arg"]) + len(order["upgrade_arg"]) > MAX_PIPELINE_BYTES:
+        raise invalid(f"the arguments have more than {MAX_PIPELINE_BYTES} bytes")
+    if "Auto" in order["mode"]:
+        raise invalid("mode Auto cannot be released: the approval must name the mode")
+    return
+
+
+def argument_of(order: "ReleaseOrder") -> bytes:
+    """The argument that the order's mode uses."""
+    return order["upgrade_arg"] if "Upgrade" in order["mode"] else order["install_arg"]
+
+
+def check_approved(order: "ReleaseOrder") -> "Order":
+    """The approved order, when the message does exactly what its digest binds. Raises Refused."""
+    approved = order["order"]
+    if approved is None or order["digest"] is None:
+        raise invalid("the message carries no approved order: ask for the approval again")
+    found = order_digest(approved)
+    if found != order["digest"]:
+        raise conflict(
+            f"the order's digest is {found}, approved is {order['digest'][:64]}: nothing is "
+            "released. If a canister was upgraded meanwhile, ask for the approval again"
+        )
+    differing = [
+        field
+        for field, said, bound in (
+            ("run", order["run"], approved["run"]),
+            ("repository", order["repository"], approved["repository"]),
+            ("repository of the source", order["repository"], approved["source"]["repository"]),
+            ("target", order["target"], approved["target"]),
+            ("stage", order["stage"], approved["stage"]),
+            ("artifact", order["artifact"], approved["artifact"]),
+            ("sha256", order["sha256"], approved["sha256"]),
+            ("size", order["size"], approved["size"]),
+            ("mode", list(order["mode"]), list(approved["mode"])),
+            ("memory", list(order["memory"]), list(approved["memory"])),
+            ("argument", argument_of(order), approved["argument"]),
+        )
+        if said != bound
+    ]
+    if differing:
+        raise conflict(f"the message differs from the approved order in: {', '.join(differing)}")
+    for result in approved["gates"]:
+        if not result["passed"]:
+            raise conflict(f"a gate of the approved order failed: {result['detail'][:200]}")
+    return approved
+
+
+def check_place(approved: "Order", target: "TargetRecord", network: str) -> None:
+    """Refuse an order for another canister or network than the target's."""
+    if approved["network"] != network or target["network"] != network:
+        raise conflict(
+            f"the order is for network {approved['network']}, target {target['target']} is on "
+            f"{target['network']} and this installation on {network}"
+        )
+    wanted = text_of(approved["canister"])
+    found = text_of(target["canister"])
+    # A canister that was still to be created may have been created by an earlier release.
+    if wanted == found or (wanted is None and target["created"]):
+        return
+    raise conflict(
+        f"the order is for canister {wanted or 'to be created'}, target {target['target']} is "
+        f"{found or 'without a canister'} by now: ask for the approval again"
+    )
+
+
+def refuse_rollback(
+    record: "TargetRecord", progress: "ProgressRecord", release: str, now_ns: int
+) -> None:
+    """Why this release cannot be taken back, or None.
+
+    What made the target's module can be, and so can the last change when that was a rollback:
+    both lead to what ran before.
+    """
+    refuse_if_busy(record, now_ns)
+    possible = [name for name in (record["last_release"], record["last_change"]) if name]
+    if release not in possible or not was_installed(progress):
+        raise conflict(
+            f"only the last change of target {record['target']} can be rolled back: "
+            f"that is {' or '.join(dict.fromkeys(possible)) or 'none'}"
+        )
+    if progress["rolled_back_by"] is not None:
+        raise conflict(f"{release} was rolled back by {progress['rolled_back_by']}")
+    if progress["previous_hash"] is None:
+        raise conflict(f"{release} was a first install: there is nothing to return to")
+    if progress["snapshot"] is None:
+        raise conflict(f"the snapshot of {release} is gone: there is nothing to return to")
+    if record["canister"] is None or text_of(record["canister"]) != text_of(progress["canister"]):
+        raise conflict(f"target {record['target']} is another canister by now")
+    return
+
+
+def rollback_order(
+    record: "TargetRecord",
+    canister: "Principal",
+    progress: "ProgressRecord",
+    release: str,
+    look: "Look",
+    network: str,
+) -> "RollbackOrder":
+    """All that taking `release` back will do to the canister as `look` found it."""
+    return {
+        "target": record["target"],
+        "canister": canister,
+        "network": network,
+        "undoes": release,
+        "snapshot": progress["snapshot"] or b"",
+        "returns_to": progress["previous_hash"] or b"",
+        "replaces": look.module_hash,
+        "difference": difference(record, look),
+    }
+
+
+def difference(record: "TargetRecord", look: "Look") -> "str | None":
+    """Say how the canister differs from what deployment left there; None when it does not."""
+    if look.module_hash != record["module_hash"]:
+        blame = "" if look.by_others is None else f", {look.by_others}"
+        return (
+            f"the canister has {hash_text(look.module_hash)}; deployment left "
+            f"{hash_text(record['module_hash'])} there{blame}"
+        )
+    if record["changes"] not in (None, look.changes):
+        return f"the canister was changed by hand: {look.by_others or 'who is not known any more'}"
+    return None
+
+
+def ready(
+    open_releases: "list[tuple[int, str]]", busy_targets: "set[str]", active: int
+) -> "list[int]":
+    """Numbers of the waiting releases that may begin now: in order, one for each free target.
+
+    `open_releases` holds waiting and active releases as (number, target). Each active one stages up
+    to MAX_ARTIFACT_BYTES in this canister, hence MAX_ACTIVE_RELEASES.
+    """
+    taken = set(busy_targets)
+    chosen: list[int] = []
+    for number, target in sorted(open_releases):
+        if active + len(chosen) >= MAX_ACTIVE_RELEASES:
+            break
+        if target not in taken:
+            taken.add(target)
+            chosen.append(number)
+    return chosen

@@ -1,0 +1,75 @@
+"""What performing a step gave. Plain Python."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.types.management import Snapshot
+
+
+class Look:
+    """What `canister_status` and `canister_info` say of a canister. Amounts in cycles and bytes.
+
+    `by_others` describes the newest change that somebody else made, None when none is listed.
+    """
+
+    __slots__ = ("balance", "by_others", "changes", "frozen_below", "memory_bytes", "module_hash")
+
+    def __init__(
+        self,
+        module_hash: "bytes | None",
+        changes: int = 0,
+        balance: int = 0,
+        frozen_below: int = 0,
+        memory_bytes: int = 0,
+        by_others: "str | None" = None,
+    ) -> None:
+        self.module_hash = module_hash
+        self.changes = changes
+        self.balance = balance
+        self.frozen_below = frozen_below
+        self.memory_bytes = memory_bytes
+        self.by_others = by_others
+
+
+class Answer:
+    """The outcome of a step. `error` is None on success.
+
+    `final`: trying again cannot help. `transient`: the call was not performed at all. `listed`:
+    the target's snapshots before this one was taken. `look` is what a look at the canister found.
+    """
+
+    __slots__ = ("error", "final", "listed", "look", "transient", "value")
+
+    def __init__(
+        self,
+        value: "bytes | None" = None,
+        error: "str | None" = None,
+        final: bool = False,
+        transient: bool = False,
+        listed: "list[Snapshot] | None" = None,
+        look: "Look | None" = None,
+    ) -> None:
+        self.listed = listed
+        self.look = look
+        self.value = value
+        self.error = error
+        self.final = final
+        self.transient = transient
+
+
+OUT_OF_CYCLES = "IC0207"
+
+
+def rejected(error: str) -> Answer:
+    """Make the Answer for a rejected call from the text that the canister runtime gives it.
+
+    A canister short of cycles is not helped by trying again while it is stopped.
+    """
+    head, _, message = error.partition(", ")
+    if not head.startswith("Rejection code "):
+        return Answer(error=error)
+    return Answer(
+        error=message or error,
+        transient=head == "Rejection code 2",
+        final=OUT_OF_CYCLES in message,
+    )

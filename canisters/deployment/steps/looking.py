@@ -1,0 +1,62 @@
+"""Reads what a canister is now: its module, its changes, and what it can pay."""
+
+from kybra import Async, CallResult, Principal, ic
+
+from canisters.deployment.steps.answer import Answer, Look, rejected
+from shared.types.management import (
+    MANAGEMENT,
+    CanisterChange,
+    CanisterInfoReply,
+    CanisterStatusReply,
+    ManagementService,
+)
+
+CHANGES_SHOWN = 5
+DAY_SECONDS = 86_400
+
+
+def look_at(canister: Principal) -> "Async[Answer]":
+    """Read `canister_info` and `canister_status`; the answer's value is the module's hash.
+
+    The count of changes is read first: a change between the two calls is then seen as one more
+    change by the next look, rather than never.
+    """
+    service = ManagementService(Principal.from_str(MANAGEMENT))
+    info: CallResult[CanisterInfoReply] = yield service.canister_info(
+        {"canister_id": canister, "num_requested_changes": CHANGES_SHOWN}
+    )
+    if info.Err is not None:
+        return rejected(info.Err)
+    status: CallResult[CanisterStatusReply] = yield service.canister_status(
+        {"canister_id": canister}
+    )
+    if status.Err is not None:
+        return rejected(status.Err)
+    found = status.Ok
+    burned = found["idle_cycles_burned_per_day"] * found["settings"]["freezing_threshold"]
+    return Answer(
+        found["module_hash"],
+        look=Look(
+            found["module_hash"],
+            info.Ok["total_num_changes"],
+            found["cycles"],
+            max(0, burned // DAY_SECONDS - found["reserved_cycles"]),
+            found["memory_size"],
+            changed_by(info.Ok["recent_changes"], ic.id().to_str()),
+        ),
+    )
+
+
+def changed_by(changes: "list[CanisterChange]", self_id: str) -> "str | None":
+    """Describe the newest change when it is not one of ours."""
+    if not changes:
+        return None
+    newest = changes[-1]
+    origin = newest["origin"]
+    if "from_user" in origin:
+        author = origin["from_user"]["user_id"].to_str()
+    else:
+        author = origin["from_canister"]["canister_id"].to_str()
+    if author == self_id:
+        return None
+    return f"last changed by {author} at {newest['timestamp_nanos'] // 1_000_000_000} s since 1970"

@@ -1,0 +1,166 @@
+"""How a release moves from step to step: entering, failing, ending. Pure rules."""
+
+from typing import TYPE_CHECKING
+
+from shared.rules.limits import MAX_CHUNK_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from canisters.deployment.records import ProgressRecord, TargetRecord
+    from shared.types.release import Order, ReleaseOrder, ReleaseState, RollbackOrder
+
+WAITING, DONE = "waiting", "done"
+RECOVER, ASSESS = "recover", "assess"
+
+MAX_REASON_CHARS = 600
+
+UNTOUCHED = "Nothing was touched."
+KEPT = "The target keeps its module and state."
+EMPTY = "The canister stays, without a module: the next release uses it."
+CHANGED = "The canister has the new module."
+
+STATES: "dict[str, ReleaseState]" = {
+    "Fetching": {"Fetching": None},
+    "Creating": {"Creating": None},
+    "Stopping": {"Stopping": None},
+    "Snapshotting": {"Snapshotting": None},
+    "Uploading": {"Uploading": None},
+    "Installing": {"Installing": None},
+    "Starting": {"Starting": None},
+    "Checking": {"Checking": None},
+}
+
+
+class Goal:
+    """What a release is to reach, from its order and from the target's books.
+
+    `module_hash` is what the canister shall run. With `binds`, it must run `replaces` before, or
+    `known`: what this deployment canister installed last. A rollback accepts `replaces` only.
+    """
+
+    __slots__ = ("binds", "known", "mode", "module_hash", "replaces", "rollback", "size")
+
+    def __init__(
+        self,
+        order: "ReleaseOrder",
+        approved: "Order | None",
+        rollback: "RollbackOrder | None",
+        target: "TargetRecord | None",
+    ) -> None:
+        self.rollback = rollback is not None
+        self.size = order["size"]
+        self.mode = word_of(order["mode"])
+        self.module_hash = bytes.fromhex(order["sha256"])
+        self.known = None if target is None else target["module_hash"]
+        self.binds = approved is not None
+        self.replaces = None if approved is None else approved["replaces"]
+        if rollback is not None:
+            self.module_hash = rollback["returns_to"]
+            self.replaces = rollback["replaces"]
+            self.binds = True
+            self.known = rollback["replaces"]
+
+
+def word_of(variant: "Mapping[str, object]") -> str:
+    """The name of a variant's case."""
+    for word in variant:
+        return word
+    return "unknown"
+
+
+def chunk_count(size: int) -> int:
+    return (size + MAX_CHUNK_BYTES - 1) // MAX_CHUNK_BYTES
+
+
+def chunk_size(size: int, index: int) -> int:
+    """Bytes of chunk `index` of an artifact of `size` bytes."""
+    return min(MAX_CHUNK_BYTES, size - index * MAX_CHUNK_BYTES)
+
+
+def hash_text(module_hash: "bytes | None") -> str:
+    return "no module" if module_hash is None else f"module {module_hash.hex()}"
+
+
+def waiting(now_ns: int) -> "ProgressRecord":
+    """Make the progress of a release that waits for its turn."""
+    return {
+        "version": 2,
+        "state": {"Queued": None},
+        "phase": WAITING,
+        "canister": None,
+        "module_hash": None,
+        "previous_hash": None,
+        "previous_release": None,
+        "snapshot": None,
+        "staged": 0,
+        "uploaded": 0,
+        "chunk_hashes": b"",
+        "attempts": 0,
+        "sent_ns": 0,
+        "touched": False,
+        "unclear": False,
+        "failure": None,
+        "note": None,
+        "created_ns": now_ns,
+        "updated_ns": now_ns,
+        "installed": False,
+        "concurrent": False,
+        "rollback_of": None,
+        "rolled_back_by": None,
+        "changes": None,
+    }
+
+
+def was_installed(progress: "ProgressRecord") -> bool:
+    """Whether the canister ran what the release made."""
+    return bool(progress["installed"])
+
+
+def enter(progress: "ProgressRecord", phase: str, word: str) -> None:
+    """Begin a phase, shown as the state `word`: what counted for the one before is over."""
+    progress["phase"] = phase
+    if progress["rollback_of"] is not None:
+        progress["state"] = {"RollingBack": None}
+    else:
+        progress["state"] = STATES[word]
+    progress["attempts"] = 0
+    progress["sent_ns"] = 0
+
+
+def is_done(progress: "ProgressRecord") -> bool:
+    return progress["phase"] in (DONE, WAITING)
+
+
+def end(progress: "ProgressRecord", state: "ReleaseState") -> None:
+    """End the release in `state`."""
+    progress["phase"] = DONE
+    progress["state"] = state
+    progress["attempts"] = 0
+    progress["sent_ns"] = 0
+    progress["failure"] = None
+
+
+def end_failed(progress: "ProgressRecord", sentence: str) -> None:
+    if progress["concurrent"]:
+        end(progress, {"ConcurrentChange": sentence})
+    else:
+        end(progress, {"Failed": sentence})
+
+
+def fail(progress: "ProgressRecord", reason: str, effect: str = UNTOUCHED) -> None:
+    """End with a failure, by way of `recover` when the target has been touched."""
+    reason = reason[:MAX_REASON_CHARS].rstrip(". ")
+    word = word_of(progress["state"])
+    if progress["touched"]:
+        progress["failure"] = f"{word}: {reason}."
+        enter(progress, RECOVER, "Starting")
+        return
+    end_failed(progress, f"{word}: {reason}. {effect}")
+
+
+def fail_concurrent(progress: "ProgressRecord", reason: str, by_others: "str | None") -> None:
+    """End because somebody else changed the canister."""
+    progress["concurrent"] = True
+    blame = "" if by_others is None else f" ({by_others})"
+    fail(progress, f"{reason}{blame}")

@@ -1,0 +1,203 @@
+"""Targets in the store: registering, changing, starting, stopping, deleting."""
+
+from kybra import Async, CallResult, ic, void
+
+from canisters.deployment import store
+from canisters.deployment.records import SETTINGS_KEY, TargetRecord
+from canisters.deployment.releases.rules import name_of
+from canisters.deployment.steps.driving import schedule
+from canisters.deployment.steps.performing import management, with_deployment
+from canisters.deployment.targets import rules
+from canisters.deployment.targets.views import shown
+from shared.rules.limits import ADMIN_LOCK_NS, MAX_NAME_CHARS
+from shared.rules.paging import page_bounds
+from shared.rules.refused import Refused, conflict, invalid, not_found, unavailable
+from shared.types.paging import PageRequest
+from shared.types.release import Target, TargetInput, TargetPage
+
+DEFAULT_NETWORK = "local"
+
+
+def no_target(target: str) -> Refused:
+    return not_found(f"there is no target {target[:80]}: an admin must register it first")
+
+
+def find(target: str) -> TargetRecord:
+    """The target's record. Raises NotFound."""
+    record = store.targets.get(target)
+    if record is None:
+        raise no_target(target)
+    return record
+
+
+def network() -> str:
+    """The network that this installation is on."""
+    settings = store.settings.get(SETTINGS_KEY)
+    return DEFAULT_NETWORK if settings is None else settings["network"]
+
+
+def set_network(name: str) -> None:
+    """Say what network this installation is on. Targets that are registered keep their own."""
+    size = len(name.encode())
+    if not 1 <= size <= MAX_NAME_CHARS:
+        raise invalid(f"network has {size} bytes: use 1 to {MAX_NAME_CHARS}")
+    store.settings.insert(SETTINGS_KEY, {"version": 1, "network": name})
+
+
+def open_releases_of(target: str) -> "list[str]":
+    return [name_of(number) for number, name in store.open_releases.items() if name == target]
+
+
+def _refuse_taken(given: TargetInput) -> None:
+    """Two targets of one canister would undo each other's releases, each under its own lock."""
+    if given["canister"] is None:
+        return
+    canister = given["canister"].to_str()
+    other = store.canister_targets.get(canister)
+    if other is None or other == given["target"]:
+        return
+    record = store.targets.get(other)
+    # Entries are not removed: they count while that target still has the canister.
+    if record is not None and rules.text_of(record["canister"]) == canister:
+        raise conflict(f"canister {canister} is target {other}: delete or change that one first")
+
+
+def _note_canister(record: TargetRecord) -> None:
+    canister = rules.text_of(record["canister"])
+    if canister is not None:
+        store.canister_targets.insert(canister, record["target"])
+
+
+def register_target(given: TargetInput) -> Target:
+    rules.check_input(given, ic.id().to_str())
+    rules.refuse_network(given, network())
+    if store.targets.contains_key(given["target"]):
+        raise conflict(f"target {given['target']} exists: use update_target")
+    _refuse_taken(given)
+    number = store.target_order.len()
+    record = rules.registered(given, number)
+    store.target_order.insert(number, given["target"])
+    store.targets.insert(given["target"], record)
+    _note_canister(record)
+    return shown(record, ic.time())
+
+
+def update_target(given: TargetInput) -> "Async[Target]":
+    """Change a target that nothing approved counts on; its canister's controllers with it."""
+    rules.check_input(given, ic.id().to_str())
+    rules.refuse_network(given, network())
+    record = find(given["target"])
+    rules.refuse_if_busy(record, ic.time())
+    rules.refuse_open(given["target"], open_releases_of(given["target"]))
+    _refuse_taken(given)
+    canister = record["canister"]
+    if rules.must_set_controllers(record, given) and canister is not None:
+        held_by = _lock(record, "update_target")
+        reply: CallResult[void] = yield management().update_settings(
+            {
+                "canister_id": canister,
+                "settings": {"controllers": with_deployment(given["controllers"])},
+            }
+        )
+        _give_back(given["target"], held_by)
+        if reply.Err is not None:
+            raise unavailable(
+                f"the controllers of {canister.to_str()} were not changed: {reply.Err}"
+            )
+        record = find(given["target"])
+        if record["changes"] is not None:
+            record["changes"] += 1
+    rules.updated(record, given)
+    store.targets.insert(given["target"], record)
+    _note_canister(record)
+    return shown(record, ic.time())
+
+
+def get_target(target: str) -> Target:
+    return shown(find(target), ic.time())
+
+
+def list_targets(page: PageRequest) -> TargetPage:
+    """Newest first; deleted ones leave gaps, so that a page may hold fewer than asked for."""
+    bounds = page_bounds(store.target_order.len(), page["cursor"], page["limit"])
+    if isinstance(bounds, str):
+        raise invalid(bounds)
+    first, last = bounds
+    now_ns = ic.time()
+    items = []
+    for number in range(first, last - 1, -1):
+        record = store.targets.get(store.target_order.get(number) or "")
+        if record is not None and record["number"] == number:
+            items.append(shown(record, now_ns))
+    return {"items": items, "next": str(last - 1) if last > 0 else None}
+
+
+def _lock(record: TargetRecord, word: str) -> "str | None":
+    """Lock a free target for an administrator's call; the holder's name."""
+    now_ns = ic.time()
+    rules.lock(record, f"{word} by an admin since {now_ns}", now_ns + ADMIN_LOCK_NS)
+    store.targets.insert(record["target"], record)
+    return record["busy"]
+
+
+def _acquire(target: str, word: str) -> TargetRecord:
+    """Lock a target for an administrator's call."""
+    record = find(target)
+    rules.refuse_if_busy(record, ic.time())
+    _lock(record, word)
+    return record
+
+
+def _give_back(target: str, held_by: "str | None") -> None:
+    record = store.targets.get(target)
+    if record is not None and record["busy"] == held_by:
+        rules.unlock(record)
+        store.targets.insert(target, record)
+    schedule()
+
+
+def switch(target: str, word: str) -> "Async[None]":
+    """Start or stop the target's canister (`start_target`, `stop_target`). The next release starts
+    a stopped one again."""
+    locked = _acquire(target, word)
+    canister = locked["canister"]
+    if canister is None:
+        _give_back(target, locked["busy"])
+        raise conflict(f"target {target} has no canister yet: release to it first")
+    if word == "start_target":
+        reply: CallResult[void] = yield management().start_canister({"canister_id": canister})
+    else:
+        reply = yield management().stop_canister({"canister_id": canister})
+    _give_back(target, locked["busy"])
+    if reply.Err is not None:
+        raise unavailable(f"{word} {target} was rejected: {reply.Err}")
+
+
+def delete_target(target: str) -> "Async[None]":
+    """Forget a target. A canister that a release created is stopped and deleted with it; one that
+    was given by its owner is left alone."""
+    rules.refuse_open(target, open_releases_of(target))
+    locked = _acquire(target, "delete_target")
+    canister = locked["canister"]
+    if canister is not None and locked["created"]:
+        stopped: CallResult[void] = yield management().stop_canister({"canister_id": canister})
+        deleted: CallResult[void] = stopped
+        if stopped.Err is None:
+            deleted = yield management().delete_canister({"canister_id": canister})
+        if deleted.Err is not None:
+            _give_back(target, locked["busy"])
+            raise unavailable(
+                f"canister {canister.to_str()} of {target} was not deleted: {deleted.Err}. "
+                "If it is gone already, remove it with update_target first"
+            )
+    record = store.targets.get(target)
+    if record is None or record["busy"] != locked["busy"]:
+        raise conflict(f"target {target} was changed meanwhile: look at it again")
+    if open_releases_of(target):
+        if record["created"]:
+            rules.forget_canister(record)
+        store.targets.insert(target, record)
+        _give_back(target, locked["busy"])
+        raise conflict(f"a release to {target} came meanwhile: it stays registered")
+    store.targets.remove(target)
+    store.target_order.insert(record["number"], "")

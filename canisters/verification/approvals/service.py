@@ -1,0 +1,352 @@
+"""Approval requests in the store: asked once per attempt, decided, then ordered."""
+
+from kybra import Async, CallResult, Principal, ic
+
+from canisters.verification.approvals import rules
+from canisters.verification.approvals.expiry import expiry
+from canisters.verification.approvals.verdict import verdict_behind
+from canisters.verification.approvals.views import shown
+from canisters.verification.outbox import (
+    NOT_WIRED,
+    notice_message,
+    outbox,
+    plan_message,
+    plan_request,
+    release_message,
+)
+from canisters.verification.records import ApprovalRecord
+from canisters.verification.store import (
+    approval_index,
+    approval_orders,
+    approvals,
+    grants,
+    latest,
+    open_approvals,
+    policies,
+    wiring,
+)
+from shared.base.access import siblings_of
+from shared.base.results import refused_of
+from shared.rules.limits import MAX_OPEN_APPROVALS, MAX_OPEN_MESSAGES, MAX_TEXT_CHARS
+from shared.rules.orders import order_digest
+from shared.rules.paging import page_bounds
+from shared.rules.refused import Refused, conflict, exhausted, invalid, not_found, unavailable
+from shared.rules.roles import refusal
+from shared.siblings import DeploymentService
+from shared.types.paging import PageRequest
+from shared.types.pipeline import ApprovalPolicy
+from shared.types.release import (
+    Approval,
+    ApprovalDecision,
+    ApprovalInput,
+    ApprovalPage,
+    Plan,
+    PlanResult,
+    ReleaseReport,
+)
+
+MAX_PAGE_BYTES = 1_000_000
+TYPICAL_APPROVAL_BYTES = 8_000
+
+
+def sync_policy(repository: str, policy: ApprovalPolicy) -> None:
+    """Take the approval policy that is in force for a repository from now on."""
+    rules.check_policy(policy)
+    policies.insert(repository, {"version": 1, "policy": policy})
+
+
+def _policy_for(record: ApprovalRecord) -> ApprovalPolicy:
+    """The policy in force; the request's own when pipeline_config has told none."""
+    stored = policies.get(record["request"]["source"]["repository"])
+    return record["request"]["policy"] if stored is None else stored["policy"]
+
+
+def _shown(number: int, record: ApprovalRecord) -> Approval:
+    stored = approval_orders.get(number)
+    return shown(
+        record,
+        ic.time(),
+        None if stored is None else stored["order"],
+        _policy_for(record),
+        latest.get(record["request"]["target"]),
+    )
+
+
+def _known(request: ApprovalInput) -> "str | None":
+    """The request that asked this before; None to ask (anew). Raises Conflict for another one."""
+    number = approval_index.get(rules.index_key(request["run"], request["target"]))
+    record = None if number is None else approvals.get(number)
+    if number is None or record is None:
+        return None
+    name = record["approval"]
+    if rules.same_request(record["request"], request):
+        return name
+    if rules.attempt_of(request) > rules.attempt_of(record["request"]):
+        state = rules.state_at(record, ic.time(), latest.get(request["target"]))
+        if rules.ended_without_release(state):
+            return None
+        raise conflict(f"{name} is {rules.state_word(state)}: it need not be asked anew")
+    raise conflict(
+        f"{name} asks about other bytes or terms for {request['run']} and "
+        f"{request['target']}: a request is immutable, start another run"
+    )
+
+
+def request_approval(request: ApprovalInput) -> "Async[str]":
+    """Ask, once per attempt; deployment says what the release would do to the target now."""
+    rules.check_request(request)
+    known = _known(request)
+    if known is not None:
+        return known
+    verdict = verdict_behind(request)
+    if isinstance(verdict, str):
+        raise conflict(verdict)
+    # Nothing is written before this await: a lost reply leaves nothing to repair.
+    plan = yield from _planned(request)
+    # The same request may have been taken meanwhile.
+    known = _known(request)
+    if known is not None:
+        return known
+    if open_approvals.len() >= MAX_OPEN_APPROVALS:
+        raise exhausted(
+            f"{MAX_OPEN_APPROVALS} requests wait for approvers (MAX_OPEN_APPROVALS): decide some"
+        )
+    number = approvals.len()
+    order = rules.make_order(request, plan, verdict)
+    record = rules.asked(number, request, order, ic.time())
+    record["state"] = rules.state_at(record, ic.time(), latest.get(request["target"]))
+    approvals.insert(number, record)
+    approval_orders.insert(number, {"version": 1, "order": order})
+    approval_index.insert(rules.index_key(request["run"], request["target"]), number)
+    if "Pending" in record["state"]:
+        open_approvals.insert(
+            number,
+            {
+                "version": 1,
+                "target": request["target"],
+                "run": request["run"],
+                "expires_ns": record["expires_ns"],
+            },
+        )
+        expiry.arm(record["expires_ns"])
+    outbox.put(notice_message(number))
+    return record["approval"]
+
+
+def _planned(request: ApprovalInput) -> "Async[Plan]":
+    siblings = siblings_of(wiring)
+    if siblings is None:
+        raise unavailable(NOT_WIRED)
+    planned: CallResult[PlanResult] = yield DeploymentService(siblings["deployment"]).plan_release(
+        plan_request(request)
+    )
+    if planned.Err is not None:
+        raise unavailable(f"deployment did not plan the release: {planned.Err}")
+    if "Err" in planned.Ok:
+        raise refused_of(planned.Ok["Err"])
+    return planned.Ok["Ok"]
+
+
+def _find(approval: str) -> "tuple[int, ApprovalRecord]":
+    number = rules.number_of(approval)
+    record = None if number is None else approvals.get(number)
+    if number is None or record is None:
+        raise not_found(f"there is no approval request {approval[:80]}")
+    return (number, record)
+
+
+def _refuse_full(what: str) -> None:
+    if outbox.open_count() >= MAX_OPEN_MESSAGES:
+        raise exhausted(
+            f"{MAX_OPEN_MESSAGES} messages wait for the other canisters (MAX_OPEN_MESSAGES): "
+            f"{what}, try again when they answer"
+        )
+
+
+def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
+    """Count a vote. That a request is found overdue is kept, though the vote is refused."""
+    number, record = _find(decision["approval"])
+    if decision["approve"]:
+        _refuse_full("no vote was counted")
+    stored = approval_orders.get(number)
+    if stored is None and "Pending" in record["state"]:
+        outbox.put(plan_message(number))
+        raise unavailable(
+            f"{record['approval']} was asked by an earlier version: its order is being made, "
+            "look at it again in a moment"
+        )
+    before = rules.state_word(record["state"])
+    is_admin = refusal(grants, caller, "Admin") is None
+    try:
+        rules.decide(
+            record,
+            decision,
+            "" if stored is None else order_digest(stored["order"]),
+            caller,
+            ic.time(),
+            _policy_for(record),
+            Principal.from_str(caller) if is_admin else None,
+            latest.get(record["request"]["target"]),
+        )
+    except Refused:
+        if rules.state_word(record["state"]) != before:
+            _keep_decided(number, record)
+        raise
+    _keep_decided(number, record)
+    if "Approved" in record["state"]:
+        _supersede_older(record)
+        outbox.put(release_message(number))
+    return _shown(number, record)
+
+
+def _keep_decided(number: int, record: ApprovalRecord) -> None:
+    approvals.insert(number, record)
+    if "Pending" not in record["state"]:
+        open_approvals.remove(number)
+        outbox.put(notice_message(number))
+
+
+def withdraw_approval(approval: str, reason: str) -> None:
+    """Void an undecided request, because its run was cancelled. Conflict once it is approved."""
+    number, record = _find(approval)
+    state = rules.state_at(record, ic.time(), latest.get(record["request"]["target"]))
+    if rules.ended_without_release(state):
+        return
+    if "Pending" not in state:
+        word = rules.state_word(state)
+        raise conflict(f"{approval} is {word}: only a Pending request can be withdrawn")
+    record["state"] = {"Blocked": f"withdrawn: {reason[:MAX_TEXT_CHARS]}"}
+    approvals.insert(number, record)
+    open_approvals.remove(number)
+
+
+def _supersede_older(record: ApprovalRecord) -> None:
+    """An approval for a target voids the undecided requests of older runs for it."""
+    target = record["request"]["target"]
+    before = latest.get(target)
+    latest.insert(
+        target,
+        {
+            "version": 1,
+            "approval": record["approval"],
+            "run": record["request"]["run"],
+            "release": None,
+            "before_approval": None if before is None else before["approval"],
+            "before_run": None if before is None else before["run"],
+            "before_release": None if before is None else before["release"],
+        },
+    )
+    now = latest.get(target)
+    for number, row in open_approvals.items():
+        if row["target"] != target or not rules.is_older(row["run"], record["request"]["run"]):
+            continue
+        older = approvals.get(number)
+        if older is not None:
+            older["state"] = rules.state_at(older, ic.time(), now)
+            approvals.insert(number, older)
+        open_approvals.remove(number)
+        outbox.put(notice_message(number))
+
+
+def retry_release(approval: str) -> "Async[str]":
+    """Order the release of an approved request again, when nothing that it binds has changed."""
+    _, record = _find(approval)
+    _refuse_retry(record)
+    _refuse_full("nothing was ordered")
+    plan = yield from _planned(record["request"])
+    number, record = _find(approval)
+    _refuse_retry(record)
+    _refuse_changed(number, plan)
+    record["state"] = {"Approved": None}
+    record["releases"] = (record["releases"] or 1) + 1
+    approvals.insert(number, record)
+    _supersede_older(record)
+    outbox.put(release_message(number))
+    outbox.put(notice_message(number))
+    return record["approval"]
+
+
+def _refuse_retry(record: ApprovalRecord) -> None:
+    if "ReleaseFailed" not in record["state"]:
+        word = rules.state_word(rules.state_at(record, ic.time()))
+        raise conflict(f"{record['approval']} is {word}: only a failed release can be retried")
+    why = rules.superseded_by(record, latest.get(record["request"]["target"]))
+    if why is not None:
+        raise conflict(why)
+
+
+def _refuse_changed(number: int, plan: Plan) -> None:
+    stored = approval_orders.get(number)
+    if stored is None:
+        raise conflict("the request was made by an earlier version: start the run again")
+    changed = rules.changed_since(stored["order"], plan)
+    if changed:
+        raise conflict(
+            f"what was approved does not hold any more: {'; '.join(changed)}. Start the run again "
+            "to ask about what is there now"
+        )
+
+
+def record_release(report: ReleaseReport) -> None:
+    """Take deployment's word on how far a release is."""
+    number, record = _find(report["approval"])
+    if rules.reported(record, report["release"], report["state"]):
+        approvals.insert(number, record)
+        _note_latest(record)
+        outbox.put(notice_message(number))
+
+
+def _note_latest(record: ApprovalRecord) -> None:
+    """The latest release of a target is the one that succeeded last."""
+    target = record["request"]["target"]
+    row = latest.get(target)
+    if row is None or row["approval"] != record["approval"]:
+        return
+    if "Released" in record["state"]:
+        row["release"] = record["release"]
+        row["before_approval"] = None
+        row["before_run"] = None
+        row["before_release"] = None
+        latest.insert(target, row)
+    elif "ReleaseFailed" in record["state"]:
+        before = row["before_approval"]
+        if before is None or row["before_run"] is None:
+            latest.remove(target)
+            return
+        latest.insert(
+            target,
+            {
+                "version": 1,
+                "approval": before,
+                "run": row["before_run"],
+                "release": row["before_release"],
+                "before_approval": None,
+                "before_run": None,
+                "before_release": None,
+            },
+        )
+
+
+def get_approval(approval: str) -> Approval:
+    return _shown(*_find(approval))
+
+
+def list_approvals(page: PageRequest) -> ApprovalPage:
+    """Newest first. A page ends early when its records are unusually large."""
+    bounds = page_bounds(approvals.len(), page["cursor"], page["limit"])
+    if isinstance(bounds, str):
+        raise invalid(bounds)
+    first, last = bounds
+    items = []
+    size = 0
+    number = first
+    while number >= last and number >= 0 and size < MAX_PAGE_BYTES:
+        record = approvals.get(number)
+        if record is not None:
+            request = record["request"]
+            size += TYPICAL_APPROVAL_BYTES
+            size += 2 * (len(request["install_arg"]) + len(request["upgrade_arg"]))
+            size += sum(200 + len(vote["comment"]) * 4 for vote in record["votes"])
+            items.append(_shown(number, record))
+        number -= 1
+    return {"items": items, "next": str(number) if number >= 0 else None}

@@ -1,0 +1,204 @@
+"""Messages of `verification` to its siblings, sent until answered.
+
+| message | to | says |
+|---|---|---|
+| `verdict:<run>/<stage>` | build_executor | the verdict of a round |
+| `notice:<n>` | build_executor | what became of a run's approval request |
+| `release:<n>` | deployment | an order that was approved |
+| `plan:<n>` | deployment | asks for the plan of a request that an earlier version made |
+"""
+
+from kybra import Async, CallResult, ic
+
+from canisters.verification.approvals.rules import (
+    make_order,
+    notice_of,
+    release_order,
+    state_at,
+)
+from canisters.verification.approvals.verdict import verdict_behind
+from canisters.verification.gates.rules import first_failure
+from canisters.verification.store import (
+    approval_orders,
+    approvals,
+    latest,
+    outgoing,
+    rounds,
+    totals,
+    wiring,
+)
+from canisters.verification.views import verdict_of
+from shared.base.access import siblings_of
+from shared.base.metering import CALL_CONTEXT, counted
+from shared.base.outbox import Outbox, error_sentence, is_passing, refusal_of
+from shared.rules.orders import order_digest
+from shared.siblings import BuildExecutorService, DeploymentService
+from shared.types.errors import Done
+from shared.types.release import ApprovalInput, PlanRequest, PlanResult, TextResult
+
+NOT_WIRED = "this canister is not wired yet: an owner must call wire"
+
+
+def verdict_message(key: str) -> str:
+    """Name of the message that tells `build_executor` the verdict of the round `key`."""
+    return f"verdict:{key}"
+
+
+def release_message(number: int) -> str:
+    """Name of the message that orders the release of an approval."""
+    return f"release:{number}"
+
+
+def notice_message(number: int) -> str:
+    """Name of the message that tells `build_executor` what became of a request."""
+    return f"notice:{number}"
+
+
+def plan_message(number: int) -> str:
+    """Name of the message that makes the order of a request that has none yet."""
+    return f"plan:{number}"
+
+
+def plan_request(request: ApprovalInput) -> PlanRequest:
+    return {
+        "target": request["target"],
+        "repository": request["source"]["repository"],
+        "run": request["run"],
+        "stage": request["stage"],
+        "artifact": request["artifact"],
+        "sha256": request["sha256"],
+        "size": request["size"],
+        "mode": request["mode"],
+        "memory": request["memory"],
+    }
+
+
+def _perform(message: str) -> "Async[str | None]":
+    kind, _, key = message.partition(":")
+    if kind == "verdict":
+        again = yield from _send_verdict(key)
+    elif kind == "notice":
+        again = yield from _send_notice(int(key))
+    elif kind == "plan":
+        again = yield from _plan(int(key))
+    else:
+        again = yield from _order_release(int(key))
+    return counted(totals, f"send {kind}", again, CALL_CONTEXT)
+
+
+def _send_verdict(key: str) -> "Async[str | None]":
+    siblings = siblings_of(wiring)
+    round = rounds.get(key)
+    if siblings is None:
+        return NOT_WIRED
+    verdict = None if round is None else verdict_of(round)
+    if round is None or verdict is None:
+        return None
+    answer: CallResult[Done] = yield BuildExecutorService(
+        siblings["build_executor"]
+    ).record_verdict({"run": round["run"], "stage": round["stage"], "verdict": verdict})
+    refusal, again = refusal_of(answer)
+    if refusal is not None:
+        # Final: build_executor knows better (the run was cancelled). The round keeps its verdict.
+        ic.print(f"verdict of {key} was refused: {error_sentence(refusal)}")
+    return again
+
+
+def _send_notice(number: int) -> "Async[str | None]":
+    siblings = siblings_of(wiring)
+    record = approvals.get(number)
+    if siblings is None:
+        return NOT_WIRED
+    if record is None:
+        return None
+    answer: CallResult[Done] = yield BuildExecutorService(
+        siblings["build_executor"]
+    ).record_release(
+        {
+            "run": record["request"]["run"],
+            "approval": record["approval"],
+            "release": record["release"],
+            "state": notice_of(record),
+        }
+    )
+    refusal, again = refusal_of(answer)
+    if refusal is not None:
+        ic.print(f"notice of {record['approval']} was refused: {error_sentence(refusal)}")
+    return again
+
+
+def _plan(number: int) -> "Async[str | None]":
+    siblings = siblings_of(wiring)
+    record = approvals.get(number)
+    if siblings is None:
+        return NOT_WIRED
+    if record is None or approval_orders.contains_key(number):
+        return None
+    answer: CallResult[PlanResult] = yield DeploymentService(siblings["deployment"]).plan_release(
+        plan_request(record["request"])
+    )
+    if answer.Err is not None:
+        return answer.Err
+    record = approvals.get(number)
+    if record is None:
+        return None
+    request = record["request"]
+    verdict = verdict_behind(request)
+    problem: str | None = None
+    if "Err" in answer.Ok:
+        if is_passing(answer.Ok["Err"]):
+            return error_sentence(answer.Ok["Err"])
+        problem = error_sentence(answer.Ok["Err"])
+    elif isinstance(verdict, str):
+        problem = verdict
+    else:
+        order = make_order(request, answer.Ok["Ok"], verdict)
+        approval_orders.insert(number, {"version": 1, "order": order})
+        record["mode"] = order["mode"]
+        record["gates"] = order["gates"]
+        problem = first_failure(order["gates"])
+    now = state_at(record, ic.time(), latest.get(request["target"]))
+    if problem is not None and "Pending" in now:
+        record["state"] = {"Blocked": problem}
+    approvals.insert(number, record)
+    # An approval that an earlier version gave is ordered now.
+    if "Approved" in record["state"]:
+        outbox.put(release_message(number))
+    return None
+
+
+def _order_release(number: int) -> "Async[str | None]":
+    siblings = siblings_of(wiring)
+    record = approvals.get(number)
+    stored = approval_orders.get(number)
+    if siblings is None:
+        return NOT_WIRED
+    if record is None or "Approved" not in record["state"]:
+        return None
+    if stored is None:
+        outbox.put(plan_message(number))
+        return None
+    answer: CallResult[TextResult] = yield DeploymentService(siblings["deployment"]).start_release(
+        release_order(record, stored["order"], order_digest(stored["order"]))
+    )
+    if answer.Err is not None:
+        return answer.Err
+    result = answer.Ok
+    if "Err" in result and is_passing(result["Err"]):
+        return error_sentence(result["Err"])
+    record = approvals.get(number)
+    # The report of the release may have come before this answer.
+    if record is None or "Approved" not in record["state"]:
+        return None
+    if "Ok" in result:
+        record["state"] = {"Releasing": result["Ok"]}
+        record["release"] = result["Ok"]
+    else:
+        sentence = error_sentence(result["Err"])
+        record["state"] = {"ReleaseFailed": f"deployment refused the order: {sentence}"}
+    approvals.insert(number, record)
+    outbox.put(notice_message(number))
+    return None
+
+
+outbox = Outbox(outgoing, _perform)

@@ -1,0 +1,134 @@
+"""The stored types of `verification`. A field that version 0.1.0 did not store is `Opt`."""
+
+from kybra import Opt, Principal, Record, Vec, blob, nat16, nat64, text
+
+from shared.base.migration import Versions
+from shared.types.attestation import Outcome, Phase, VerdictKind
+from shared.types.pipeline import ApprovalPolicy, Mode
+from shared.types.release import ApprovalInput, ApprovalState, ApprovalVote, GateResult, Order
+from shared.types.run import CommitDescription, File
+
+
+class VoteRecord(Record):
+    operator: text
+    executor: Principal
+    job: text
+    commitment: blob
+    committed_ns: nat64
+    revealed_ns: Opt[nat64]
+    outcome: Opt[Outcome]
+    environment: text
+    manifest: text
+    commit: Opt[CommitDescription]
+
+
+class VerdictRecord(Record):
+    """A verdict without its files and disputes, which follow from the votes' manifests."""
+
+    kind: VerdictKind
+    reason: text
+    manifest: text
+    environment: text
+    jobs: Vec[text]
+    commit: Opt[CommitDescription]
+    decided_ns: nat64
+
+
+class RoundRecord(Record):
+    """`agreed_ns` is when a quorum of equal results was revealed. `reopened`: the reveals gave no
+    such quorum, and further votes are taken until `commit_until_ns`.
+    """
+
+    version: nat16
+    run: text
+    stage: text
+    repository: text
+    replicas: nat16
+    quorum: nat16
+    phase: Phase
+    commit_until_ns: nat64
+    reveal_until_ns: nat64
+    votes: Vec[VoteRecord]
+    verdict: Opt[VerdictRecord]
+    agreed_ns: Opt[nat64]
+    reopened: Opt[bool]
+
+
+class ManifestRecord(Record):
+    version: nat16
+    files: Vec[File]
+
+
+class ApprovalRecord(Record):
+    """`request` is as it came; `mode` is what its mode was resolved to.
+
+    `releases` counts the releases that were ordered; `release` names the last one.
+    """
+
+    version: nat16
+    approval: text
+    request: ApprovalInput
+    mode: Mode
+    gates: Vec[GateResult]
+    state: ApprovalState
+    votes: Vec[ApprovalVote]
+    created_ns: nat64
+    expires_ns: nat64
+    release: Opt[text]
+    releases: Opt[nat16]
+
+
+class ApprovalOrderRecord(Record):
+    """What an approval request is about; kept apart because it is large and never changes."""
+
+    version: nat16
+    order: Order
+
+
+class PolicyRecord(Record):
+    """The approval policy of a repository, as pipeline_config has it now."""
+
+    version: nat16
+    policy: ApprovalPolicy
+
+
+class LatestRecord(Record):
+    """The newest run that was approved for a target. `release` is known when it was released.
+
+    `before_…` is what was the latest before, until that release has succeeded: when it fails, the
+    earlier one is the latest again.
+    """
+
+    version: nat16
+    approval: text
+    run: text
+    release: Opt[text]
+    before_approval: Opt[text]
+    before_run: Opt[text]
+    before_release: Opt[text]
+
+
+class OpenApprovalRecord(Record):
+    """A request that people may still decide."""
+
+    version: nat16
+    target: text
+    run: text
+    expires_ns: nat64
+
+
+ROUND: "Versions[RoundRecord]" = Versions("RoundRecord", current=1)
+MANIFEST: "Versions[ManifestRecord]" = Versions("ManifestRecord", current=1)
+APPROVAL: "Versions[ApprovalRecord]" = Versions("ApprovalRecord", current=2)
+APPROVAL_ORDER: "Versions[ApprovalOrderRecord]" = Versions("ApprovalOrderRecord", current=1)
+POLICY: "Versions[PolicyRecord]" = Versions("PolicyRecord", current=1)
+LATEST: "Versions[LatestRecord]" = Versions("LatestRecord", current=1)
+OPEN_APPROVAL: "Versions[OpenApprovalRecord]" = Versions("OpenApprovalRecord", current=1)
+
+
+@APPROVAL.since(1)
+def add_release(approval: ApprovalRecord) -> ApprovalRecord:
+    """Until now the state `Released` named the one release of an approval."""
+    approval["release"] = approval["state"].get("Released")
+    approval["releases"] = 0 if approval["release"] is None else 1
+    return approval
