@@ -202,8 +202,8 @@ def test_an_older_run_is_not_released_over_a_newer_one_that_was_approved(
     newer = race.submit(2)
     for _ in range(steps):
         if not race.network.step():
-            race.verification._fire_timer()
-            race.deployment._fire_timer()
+            race.verification.fire_timer()
+            race.deployment.fire_timer()
     older = race.submit(1)
     assert "Approved" in ok(newer.result())["state"]
     assert "superseded" in error(older.result(), "Conflict")
