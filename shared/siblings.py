@@ -61,9 +61,6 @@ class VerificationService(Service):
     def withdraw_approval(self, approval: text, reason: text) -> Done: ...
 
     @service_update
-    def sync_policy(self, repository: text, policy: ApprovalPolicy) -> Done: ...
-
-    @service_update
     def record_release(self, report: ReleaseReport) -> Done: ...
 
 

@@ -128,9 +128,7 @@ def decide_approval(decision: ApprovalDecision) -> ApprovalResult:
 
 @update
 def withdraw_approval(approval: text, reason: text) -> Done:
-    return answer(
-        "withdraw_approval", lambda: approval_service.withdraw_approval(approval, reason)
-    )
+    return answer("withdraw_approval", lambda: approval_service.withdraw_approval(approval, reason))
 
 
 @update

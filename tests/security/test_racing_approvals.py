@@ -23,6 +23,7 @@ from tests.canisters.deployment.deployment_installation import (
 from tests.canisters.deployment.doubles.management import TRAPPING, Canister, Management, sha256
 from tests.canisters.installation import error, ok
 from tests.canisters.verification.verification_samples import (
+    SECOND,
     approval_input,
     approver,
     commitment_record,
@@ -118,7 +119,9 @@ class Race:
     def agree(self, run: str, made: File) -> None:
         """Three executors reveal the same file."""
         told = self.verification.update
-        ok(told("open_round", round_input(run=run), caller=self.build_executor))
+        opening = round_input(run=run)
+        opening["commit_until_ns"] = self.network.time_ns + 600 * SECOND
+        ok(told("open_round", opening, caller=self.build_executor))
         reveals = {number: reveal_input(number, [made], run=run) for number in (1, 2, 3)}
         for number, given in reveals.items():
             record = commitment_record(given, number)

@@ -102,3 +102,6 @@ class Verification(Canister):
 
     def wire(self, siblings: Siblings, /) -> None:
         self.ask("wire", siblings)
+
+    def withdraw_approval(self, text: str, text_: str, /) -> None:
+        self.ask("withdraw_approval", text, text_)
