@@ -79,6 +79,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "reveal": "executor",
         "request_approval": "build_executor",
         "decide_approval": "approver",
+        "withdraw_approval": "build_executor",
         "sync_policy": "pipeline_config",
         "record_release": "deployment",
         "retry_release": "Operator",

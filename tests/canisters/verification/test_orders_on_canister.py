@@ -239,6 +239,17 @@ def test_a_question_is_asked_anew_only_when_the_first_has_ended(canary: Installa
     assert state(canary, "approval-2") == {"Pending": None}
 
 
+def test_a_request_is_withdrawn_with_its_run_unless_it_is_approved(canary: Installation) -> None:
+    ask(canary)
+    assert canary.told("withdraw_approval", "approval-1", "cancelled") == {"Ok": None}
+    assert "withdrawn" in state(canary)["Blocked"]
+    assert canary.told("withdraw_approval", "approval-1", "cancelled") == {"Ok": None}
+    ask(canary, "run-2")
+    decide(canary, approval="approval-2")
+    late = canary.told("withdraw_approval", "approval-2", "cancelled")
+    assert "only a Pending request" in late["Err"]["Conflict"]
+
+
 def test_an_artifact_that_is_no_module_blocks_before_people_are_asked(
     canary: Installation,
 ) -> None:
