@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import wasmtime
@@ -69,7 +70,10 @@ class _Remote:
 class OnReplica(History):
     """The recorded installation, upgraded to today's modules."""
 
-    def __init__(self, subnet: Subnet, fixture: Recorded) -> None:
+    def __init__(
+        self, subnet: Subnet, fixture: Recorded, upgraded: Callable[[OnReplica, str], None]
+    ) -> None:
+        """`upgraded` is called after each canister's upgrade, before what it does next."""
         self.subnet = subnet
         subnet.engine.set_time(fixture.time_ns)
         native = NativeNetwork()
@@ -80,10 +84,11 @@ class OnReplica(History):
             twin: NativeCanister = native.install(SOURCES / name / "main.py")
             subnet.twins[canister] = twin
             remotes[name] = _Remote(subnet, canister)
-        for name, remote in remotes.items():
-            self._upgrade(remote.canister, name)
         self.canisters: Any = remotes
         self.network: Any = _Clock(subnet)
+        for name, remote in remotes.items():
+            self._upgrade(remote.canister, name)
+            upgraded(self, name)
 
     def _restore(self, canister: bytes, stable: bytes) -> None:
         """A canister of this id whose stable memory is this."""
