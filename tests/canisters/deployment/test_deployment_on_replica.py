@@ -15,6 +15,7 @@ import pytest
 from dcanary.replica.api import Reply
 from dcanary.testing.native import user_principal
 from dcanary.wasm import build_canister
+from shared.rules.orders import order_digest
 from tests.canisters.deployment.replica_subnet import (
     CHUNK,
     OWNER,
@@ -29,6 +30,21 @@ pytestmark = pytest.mark.replica
 
 DOUBLES = Path(__file__).resolve().parent / "doubles"
 VERIFICATION = user_principal(94)
+SOURCE = {
+    "repository": "demo",
+    "clone_url": "https://forge.example/demo.git",
+    "ref": "refs/heads/main",
+    "sha": "a" * 40,
+    "message": "Count faster",
+    "author": "Ada",
+}
+VERDICT = {
+    "manifest": "b" * 64,
+    "environment": "c" * 64,
+    "operators": ["one", "two"],
+    "quorum": 2,
+    "replicas": 3,
+}
 
 
 @pytest.fixture
@@ -91,13 +107,28 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
             "digest": None,
             "attempt": None,
         }
+        found = subnet.query(deployment, "get_target", "counter")["Ok"]
+        approved: dict[str, Any] = {
+            "canister": found["canister"],
+            "network": "local",
+            "source": SOURCE,
+            "pipeline_version": 1,
+            "argument": b"",
+            "verdict": VERDICT,
+            "gates": [],
+            "replaces": found["module_hash"],
+        }
+        for field in ("target", "repository", "run", "stage", "artifact", "sha256", "size"):
+            approved[field] = order[field]
+        for field in ("mode", "memory"):
+            approved[field] = order[field]
+        order["order"] = approved
+        order["digest"] = order_digest(approved)  # type: ignore[arg-type] # the record as a dict
         started = subnet.call(deployment, "start_release", order, sender=VERIFICATION)
         subnet.rounds()
         shown = subnet.query(deployment, "get_release", started["Ok"])["Ok"]
         return shown, hashlib.sha256(module).digest()
 
-    planned = subnet.call(deployment, "plan_mode", "counter", "demo", sender=VERIFICATION)
-    assert planned == {"Ok": {"Install": None}}
     first, first_hash = release(1, "Install")
     assert first["state"] == {"Succeeded": None}
     counter = first["canister"].bytes
@@ -114,8 +145,24 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
 
     subnet.send(counter, "increment", b"DIDL\0\0", OWNER.bytes)
     assert read() == 1
-    planned = subnet.call(deployment, "plan_mode", "counter", "demo", sender=VERIFICATION)
-    assert planned == {"Ok": {"Upgrade": None}}
+    plan = subnet.call(
+        deployment,
+        "plan_release",
+        {
+            "target": "counter",
+            "repository": "demo",
+            "run": "run-1",
+            "stage": "build",
+            "artifact": "counter.wasm.gz",
+            "sha256": first["order"]["sha256"],
+            "size": first["order"]["size"],
+            "mode": {"Auto": None},
+            "memory": {"Default": None},
+        },
+        sender=VERIFICATION,
+    )["Ok"]
+    assert (plan["mode"], plan["replaces"]) == ({"Upgrade": None}, first_hash)
+    assert [result["passed"] for result in plan["gates"]] == [True, True]
 
     second, second_hash = release(2, "Upgrade", STEP=10)
     assert second["state"] == {"Succeeded": None}
@@ -130,7 +177,7 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
     assert view is not None
     assert view.module_hash == second_hash
 
-    assert "Ok" in subnet.call(deployment, "rollback_release", second["release"])
+    assert "Ok" in subnet.call(deployment, "rollback_release", second["release"], None)
     subnet.rounds()
     shown = subnet.query(deployment, "get_release", second["release"])["Ok"]
     assert shown["state"] == {"RolledBack": None}
