@@ -20,6 +20,7 @@ from dcanary.cli.operations.watch import (
     wait_for_release,
     wait_for_run,
 )
+from dcanary.cli.orders.digest import checked_digest
 from dcanary.client.errors import ClientError
 from dcanary.client.system import System
 from dcanary.client.types.build_executor import Run
@@ -172,7 +173,7 @@ def _release(installation: Installation, run: Run) -> tuple[Approval, Release]:
         approver.verification.decide_approval(
             {
                 "approval": name,
-                "digest": asked["digest"] or "",
+                "digest": checked_digest(asked),
                 "approve": True,
                 "comment": "measured",
             },

@@ -12,11 +12,18 @@ import pytest
 from dcanary.candid import parse_interface
 from dcanary.candid.principal import from_text
 from dcanary.cli.orders.arguments import arguments_text, interface_file, interface_of
-from dcanary.cli.orders.digest import checked_digest, order_digest
+from dcanary.cli.orders.digest import (
+    checked_digest,
+    checked_rollback_digest,
+    order_digest,
+    rollback_digest,
+)
 from dcanary.cli.orders.readable import changes, order_fields, overview
+from dcanary.cli.orders.rollback import rollback_fields, rollback_warnings
 from dcanary.cli.orders.target_now import TargetNow
 from dcanary.client.errors import ClientError, RefusedError
 from shared.rules.orders import order_digest as digest_in_canister
+from shared.rules.orders import rollback_digest as rollback_digest_in_canister
 
 CANISTER = "rrkah-fqaaa-aaaaa-aaaaq-cai"
 OLD, NEW = b"\x01" * 32, "02" * 32
@@ -156,7 +163,7 @@ def test_changes_name_module_commits_and_arguments() -> None:
     before = INTERFACE.init.encode([{"greeting": "hi", "limit": 1}])
     now = TargetNow(OLD, (CANISTER,), "release-4", "b" * 40, before)
     lines = changes(order(), now, INTERFACE)
-    assert f"module: {OLD.hex()} -> {NEW}" in lines
+    assert lines[:2] == [f"module now   {OLD.hex()}", f"module then  {NEW}"]
     assert f"commits: {'b' * 12}..{'a' * 12} (since release-4)" in lines
     assert any(line.startswith('arguments: (record { greeting = "hi"') for line in lines)
     assert f"controllers: {CANISTER} (as they are)" in lines
@@ -166,8 +173,12 @@ def test_changes_name_module_commits_and_arguments() -> None:
 @pytest.mark.parametrize(
     ("changed", "now", "told"),
     [
-        ({}, TargetNow(b"\x09" * 32), f"WARNING: the canister runs {'09' * 32} now"),
-        ({"canister": None, "replaces": None}, TargetNow(), "canister: a new one is made"),
+        (
+            {},
+            TargetNow(b"\x09" * 32),
+            f"another module than when the order was made:\nit ran       {OLD.hex()}",
+        ),
+        ({"canister": None, "replaces": None}, TargetNow(), "a new canister is made"),
         ({"mode": {"Reinstall": None}}, TargetNow(OLD), "ERASED"),
         ({"memory": {"Replace": None}}, TargetNow(OLD), "REPLACED"),
         ({"sha256": OLD.hex()}, TargetNow(OLD), "(the same)"),
@@ -249,3 +260,39 @@ def test_bytes_that_are_not_those_agreed_on_are_not_used() -> None:
 def test_without_any_interface_there_is_none() -> None:
     assert interface_of(Installed(b""), order()) is None  # type: ignore[arg-type]
     assert interface_of(Installed(b"", b"nonsense {"), order()) is None  # type: ignore[arg-type]
+
+
+def rollback_order(**changed: Any) -> Any:
+    return {
+        "target": "counter",
+        "canister": CANISTER,
+        "network": "local",
+        "undoes": "release-3",
+        "snapshot": b"\x07" * 10,
+        "returns_to": OLD,
+        "replaces": bytes.fromhex(NEW),
+        "difference": None,
+        **changed,
+    }
+
+
+@pytest.mark.parametrize("changed", [{}, {"replaces": None, "difference": "hot fix"}])
+def test_the_digest_of_a_rollback_is_that_of_the_canisters(changed: dict[str, Any]) -> None:
+    made = rollback_order(**changed)
+    assert rollback_digest(made) == rollback_digest_in_canister(as_in_canister(made))
+
+
+def test_a_plan_whose_digest_is_another_is_not_carried_out() -> None:
+    plan: Any = {"order": rollback_order(), "digest": rollback_digest(rollback_order())}
+    assert checked_rollback_digest(plan) == plan["digest"]
+    with pytest.raises(ClientError, match="the canister says"):
+        checked_rollback_digest({**plan, "digest": "0" * 64})
+
+
+def test_a_rollback_shows_what_it_takes_back_and_what_somebody_else_changed() -> None:
+    shown = str(rollback_fields(rollback_order(), "d" * 64))
+    for piece in ("release-3", CANISTER, "counter on the network local", NEW, OLD.hex(), "d" * 64):
+        assert piece in shown
+    assert len(rollback_warnings(rollback_order())) == 1
+    told = rollback_warnings(rollback_order(difference="module 0909 runs"))
+    assert told[0] == "somebody else changed the canister since: module 0909 runs"

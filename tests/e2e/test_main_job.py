@@ -53,9 +53,9 @@ def test_a_signed_push_becomes_an_agreed_approved_deployed_canister_that_can_be_
 
         home = str(tmp_path / "demo")
         for release, example in (("release-3", "counter-motoko"), ("release-4", "counter-python")):
-            back = dcanary("--home", home, "--json", "release", "rollback", release)
+            back = dcanary("--home", home, "--json", "release", "rollback", release, "--yes")
             assert back.returncode == 0, back.stderr
-            assert json.loads(back.stdout)["state"] == {"RolledBack": None}
+            assert json.loads(back.stdout)["rollback"]["undoes"] == release
             shown = dcanary("--home", home, "--json", "target", "call", example, "get")
             assert json.loads(shown.stdout) == 1
             grown = dcanary("--home", home, "--json", "target", "call", example, "inc")

@@ -83,7 +83,7 @@ def test_an_upgrade_keeps_the_value_and_a_rollback_brings_module_and_value_back(
     old = second["previous_hash"].hex()
     assert world.module_hash(second["canister"]) == second["order"]["sha256"] != old
 
-    done = world.run("release", "rollback", second["release"])
+    done = world.run("release", "rollback", second["release"], "--yes")
     assert done.returncode == 0, done.stderr
     assert counted.call("get") == 1
     assert counted.call("inc") == 2
@@ -117,7 +117,7 @@ def test_a_first_release_has_nothing_to_roll_back_to(world: World) -> None:
     (first,) = world.system.deployment.ask("list_releases", "first", {"cursor": None, "limit": 9})[
         "items"
     ]
-    done = world.run("release", "rollback", first["release"])
+    done = world.run("release", "rollback", first["release"], "--yes")
     assert done.returncode == 1
     assert "Conflict" in done.stderr
     assert world.target("first").call("get") == 1

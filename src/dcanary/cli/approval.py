@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,6 +15,10 @@ from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
     from dcanary.client.types.verification import Approval
+
+
+OPEN = {"Pending", "Approved", "Blocked", "ReleaseFailed"}
+"""States of a request whose order may still be carried out, or says why not."""
 
 
 @click.group()
@@ -36,7 +41,6 @@ def summary(found: Approval) -> dict[str, object]:
         "artifact": request["artifact"],
         "bytes": request["size"],
         "sha256": request["sha256"],
-        "digest": found["digest"],
         "gates": [gate_text(gate) for gate in found["gates"]],
         "approvals": f"{approvals} of {request['policy']['threshold']}",
         "expires": moment(found["expires_ns"]),
@@ -86,71 +90,104 @@ def print_request(context: Context, found: Approval) -> None:
     context.output.record(overview(found), "approval")
     context.output.say("\nThe order, all of it bound by the digest (computed here again):")
     context.output.record(order_fields(order, interface), "target")
+    if not OPEN & set(found["state"]):
+        return
     context.output.say("\nWhat it changes:")
     for line in changes(order, look(system, order), interface):
         context.output.say(f"  {line}")
 
 
-def decide(
-    context: Context, approval_id: str, approve: bool, sha256: str | None, comment: str, yes: bool
-) -> None:
-    """Show the hash, ask, and decide on exactly that hash.
+class Wanted(NamedTuple):
+    """What the order must be for the decision, as far as the caller knows it beforehand."""
 
-    What is shown is certified by the subnet: a single node could otherwise show another hash.
+    digest: str | None
+    sha256: str | None
+    yes: bool
+
+    @property
+    def unasked(self) -> bool:
+        """Only the digest says all: a module's hash says nothing of target and arguments."""
+        return self.yes or self.digest is not None
+
+    def require(self, approval_id: str, digest: str, sha256: str) -> None:
+        """Raises ClientError when the order is another one."""
+        for name, wanted, shown in (
+            ("the digest", self.digest, digest),
+            ("a module with the sha256", self.sha256, sha256),
+        ):
+            if wanted is not None and wanted != shown:
+                raise ClientError(
+                    f"the order of {approval_id} has {name} {shown}, not {wanted}",
+                    f"look at it: dcanary approval show {approval_id}",
+                )
+
+
+def decide(context: Context, approval_id: str, approve: bool, wanted: Wanted, comment: str) -> None:
+    """Show the order, ask, and decide on exactly that order.
+
+    What is shown is certified by the subnet: a single node could otherwise show another one.
     """
+    from dcanary.cli.orders.digest import checked_digest
+
     found = context.system.verification.get_approval(approval_id, certified=True)
-    shown = found["digest"] or ""
-    if sha256 not in (None, found["request"]["sha256"]):
-        raise ClientError(
-            f"{approval_id} is about the artifact with sha256 {found['request']['sha256']}, "
-            "not the one that you gave: look at it again"
-        )
+    shown = checked_digest(found)
+    wanted.require(approval_id, shown, found["request"]["sha256"])
     if not context.output.as_json and not context.output.quiet:
         print_request(context, found)
-    if sha256 is None and not yes:
+    if not wanted.unasked:
         word = "Approve" if approve else "Reject"
-        context.output.confirm(f"{word} exactly the order with digest {shown}?")
+        context.output.confirm(f"{word} exactly the order with the digest {shown}?")
     decided = context.system.verification.decide_approval(
-        {
-            "approval": approval_id,
-            "digest": shown,
-            "approve": approve,
-            "comment": comment,
-        },
+        {"approval": approval_id, "digest": shown, "approve": approve, "comment": comment}
     )
     result = {
         "approval": decided["approval"],
+        "digest": shown,
         "sha256": decided["request"]["sha256"],
-        "digest": decided["digest"],
         "state": decided["state"],
     }
     context.output.record(result, "approval")
 
 
-_sha256 = click.option("--sha256", help="Decide only if the hash is this one; no question asked.")
-_comment = click.option("--comment", default="", help="Kept with the vote.")
-_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+def _decision(function: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that `approve` and `reject` share."""
+    for option in (
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option("--comment", default="", help="Kept with the vote."),
+        click.option("--sha256", help="Only if the module's hash is this one."),
+        click.option(
+            "--digest", help="Only if the order's digest is this one; no question is asked."
+        ),
+    ):
+        function = option(function)
+    return click.argument("approval_id")(function)
 
 
 @approval.command()
-@click.argument("approval_id")
-@_sha256
-@_comment
-@_yes
+@_decision
 @pass_context
 def approve(
-    context: Context, approval_id: str, sha256: str | None, comment: str, yes: bool
+    context: Context,
+    approval_id: str,
+    digest: str | None,
+    sha256: str | None,
+    comment: str,
+    yes: bool,
 ) -> None:
-    """Approve the bytes whose hash is shown."""
-    decide(context, approval_id, True, sha256, comment, yes)
+    """Approve the order that is shown: bytes, target, arguments and all else that it binds."""
+    decide(context, approval_id, True, Wanted(digest, sha256, yes), comment)
 
 
 @approval.command()
-@click.argument("approval_id")
-@_sha256
-@_comment
-@_yes
+@_decision
 @pass_context
-def reject(context: Context, approval_id: str, sha256: str | None, comment: str, yes: bool) -> None:
-    """Reject the bytes whose hash is shown: nothing is deployed."""
-    decide(context, approval_id, False, sha256, comment, yes)
+def reject(
+    context: Context,
+    approval_id: str,
+    digest: str | None,
+    sha256: str | None,
+    comment: str,
+    yes: bool,
+) -> None:
+    """Reject the order that is shown: nothing is deployed."""
+    decide(context, approval_id, False, Wanted(digest, sha256, yes), comment)

@@ -21,13 +21,14 @@ def release() -> None:
 
 
 def summary(found: Release) -> dict[str, object]:
-    order = found["order"]
-    return {
+    """A release for people: one value a field."""
+    order, rollback = found["order"], found["rollback"]
+    shown: dict[str, object] = {
         "release": found["release"],
         "state": found["state"],
         "target": order["target"],
         "canister": found["canister"],
-        "mode": order["mode"],
+        "mode": "Rollback" if rollback else order["mode"],
         "approval": order["approval"],
         "run": order["run"],
         "sha256": order["sha256"],
@@ -36,6 +37,17 @@ def summary(found: Release) -> dict[str, object]:
         "snapshot": found["snapshot"],
         "updated": moment(found["updated_ns"]),
     }
+    if rollback is not None:
+        shown["takes back"] = rollback["undoes"]
+    if found["rolled_back_by"] is not None:
+        shown["rolled back by"] = found["rolled_back_by"]
+    if found["note"] is not None:
+        shown["note"] = found["note"]
+    return shown
+
+
+def _print(context: Context, found: Release) -> None:
+    context.output.record(found if context.output.as_json else summary(found), "release")
 
 
 @release.command("list")
@@ -56,7 +68,7 @@ def list_releases(context: Context, target: str | None, limit: int, cursor: str 
 def show_release(context: Context, release_id: str) -> None:
     """One release."""
     found = context.system.deployment.get_release(release_id)
-    context.output.record(found if context.output.as_json else summary(found), "release")
+    _print(context, found)
 
 
 @release.command()
@@ -66,19 +78,57 @@ def show_release(context: Context, release_id: str) -> None:
 def watch(context: Context, release_id: str, timeout: float) -> None:
     """Wait until a release has ended. Exit code 1 when it failed."""
     found = wait_for_release(context.system, release_id, timeout, context.output.progress)
-    context.output.record(found if context.output.as_json else summary(found), "release")
+    _print(context, found)
 
 
 @release.command()
 @click.argument("release_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait.")
 @pass_context
-def rollback(context: Context, release_id: str, timeout: float) -> None:
+def rollback(context: Context, release_id: str, yes: bool, timeout: float) -> None:
     """Return the target to the module and state it had before RELEASE_ID.
 
-    It is a release of its own, with a snapshot of what it replaces: it can be rolled back too.
+    Shows what that does and asks. It is a release of its own, with a snapshot of what it replaces:
+    it can be rolled back too.
     """
+    from dcanary.cli.orders.digest import checked_rollback_digest
+    from dcanary.cli.orders.rollback import rollback_fields, rollback_warnings
+
     plan = context.system.deployment.plan_rollback(release_id)
-    begun = context.system.deployment.rollback_release(release_id, plan["digest"])
-    found = wait_for_release(context.system, begun["release"], timeout, context.output.progress)
-    context.output.record(found if context.output.as_json else summary(found), "release")
+    digest = checked_rollback_digest(plan)
+    if not context.output.as_json and not context.output.quiet:
+        context.output.record(rollback_fields(plan["order"], digest), "takes back")
+    for warning in rollback_warnings(plan["order"]):
+        context.output.warning(warning)
+    if not yes:
+        context.output.confirm(f"Roll {release_id} back?")
+    begun = context.system.deployment.rollback_release(release_id, digest)
+    _print(
+        context,
+        wait_for_release(context.system, begun["release"], timeout, context.output.progress),
+    )
+
+
+@release.command()
+@click.argument("release_id")
+@pass_context
+def cancel(context: Context, release_id: str) -> None:
+    """Cancel a release that waits in the queue: nothing was touched yet."""
+    _print(context, context.system.deployment.cancel_release(release_id))
+
+
+@release.command()
+@click.argument("release_or_approval")
+@pass_context
+def retry(context: Context, release_or_approval: str) -> None:
+    """Carry an approved order out again whose release failed.
+
+    Bytes, verdict and votes stay valid while nothing that they bind has changed; otherwise what
+    changed is said.
+    """
+    name = release_or_approval
+    if name.startswith("release-"):
+        name = context.system.deployment.get_release(name)["order"]["approval"]
+    made = context.system.verification.retry_release(name)
+    context.output.record({"release": made, "approval": name}, "release")

@@ -24,6 +24,7 @@ from dcanary.cli.operations import system as system_operations
 from dcanary.cli.operations.processes import Processes
 from dcanary.cli.operations.secrets import new_secret_file
 from dcanary.cli.operations.watch import BUILT_RUN, Ended, describe, state_of, wait_for_release
+from dcanary.cli.orders.digest import checked_digest
 from dcanary.cli.tables import short
 from dcanary.client.actor import Actor
 from dcanary.client.errors import ClientError, ConfigError, RefusedError
@@ -37,6 +38,7 @@ from dcanary.wasm import ensure_template, template_is_ready
 OPERATORS = ("alice", "bob", "carol")
 RUN_SECONDS = 600.0
 RELEASE_SECONDS = 180.0
+CERTIFIED_SECONDS = 10.0
 RUNTIMES = ("shell", "python", "motoko")
 
 
@@ -283,7 +285,7 @@ class MainJob:
         approver.verification.decide_approval(
             {
                 "approval": approval,
-                "digest": asked["digest"] or "",
+                "digest": checked_digest(asked),
                 "approve": True,
                 "comment": "demo",
             },
@@ -295,15 +297,30 @@ class MainJob:
         )
         found = wait_for_release(self.system, release, RELEASE_SECONDS, self._progress)
         assert found["canister"] is not None
-        certified = self.system.connection.module_hash(from_text(found["canister"]))
-        if certified is None or certified.hex() != sha256:
-            raise ClientError(f"{release}: the network certifies another module than was approved")
+        certified = self._certified(found["canister"], sha256)
         self.report.good(
-            f"{release}: canister {found['canister']} runs (certified) {certified.hex()}",
+            f"{release}: canister {found['canister']} runs (certified) {certified}",
             release=release,
             canister=found["canister"],
-            module_hash=certified.hex(),
+            module_hash=certified,
         )
+
+    def _certified(self, canister: str, wanted: str) -> str:
+        """The module hash that the network certifies, which must be the approved one.
+
+        Waits a little: a query may be answered by a state that is not certified yet.
+        """
+        deadline = time.monotonic() + CERTIFIED_SECONDS
+        while True:
+            module = self.system.connection.module_hash(from_text(canister))
+            shown = "no module" if module is None else module.hex()
+            if shown == wanted:
+                return shown
+            if time.monotonic() > deadline:
+                raise ClientError(
+                    f"the network certifies {shown} for {canister}, and {wanted} was approved"
+                )
+            time.sleep(0.1)
 
     def _call(self, example: Example, *methods: str) -> None:
         target = self.system.deployment.get_target(example.name)

@@ -11,6 +11,7 @@ from dcanary.client.actor import interface_text
 from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
+    from dcanary.client.types.deployment import RollbackOrder, RollbackPlan
     from dcanary.client.types.verification import Approval, Order
 
 
@@ -22,6 +23,23 @@ def _codec(file: str, name: str) -> Codec:
 def order_digest(order: Order) -> str:
     """sha256 of the order's canonical encoding (its Candid message), in hexadecimal."""
     return hashlib.sha256(_codec("verification.did", "Order").encode([order])).hexdigest()
+
+
+def rollback_digest(order: RollbackOrder) -> str:
+    """sha256 of a rollback's canonical encoding, in hexadecimal."""
+    return hashlib.sha256(_codec("deployment.did", "RollbackOrder").encode([order])).hexdigest()
+
+
+def checked_rollback_digest(plan: RollbackPlan) -> str:
+    """The digest of the plan that is shown. Raises ClientError when the canister says another."""
+    computed = rollback_digest(plan["order"])
+    if computed != plan["digest"]:
+        raise ClientError(
+            f"the rollback that is shown has the digest {computed}, "
+            f"but the canister says {plan['digest']}",
+            "canister and command line are of different versions, or one lies",
+        )
+    return computed
 
 
 def checked_digest(found: Approval) -> str:

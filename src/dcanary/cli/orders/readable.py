@@ -56,14 +56,14 @@ def changes(order: Order, now: TargetNow, interface: Interface | None) -> list[s
 
     lines = []
     if now.module != order["replaces"]:
-        lines.append(
-            f"WARNING: the canister runs {_hex(now.module)} now; "
-            f"the order was made when it ran {_hex(order['replaces'])}"
-        )
+        lines.append("WARNING: the canister runs another module than when the order was made:")
+        lines.append(f"it ran       {_hex(order['replaces'])}")
     if order["canister"] is None:
-        lines.append("canister: a new one is made")
-    same = _hex(now.module) == order["sha256"]
-    lines.append(f"module: {_hex(now.module)} -> {order['sha256']}{' (the same)' if same else ''}")
+        lines.append("a new canister is made")
+    else:
+        lines.append(f"module now   {_hex(now.module)}")
+    same = " (the same)" if _hex(now.module) == order["sha256"] else ""
+    lines.append(f"module then  {order['sha256']}{same}")
     if now.commit is not None:
         known = f"commits: {now.commit[:12]}..{order['source']['sha'][:12]}"
         lines.append(f"{known} (since {now.release})")

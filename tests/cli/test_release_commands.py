@@ -1,0 +1,131 @@
+"""`release rollback`, `cancel` and `retry`: what is shown, asked and sent."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from dcanary.cli import release
+from dcanary.cli.context import Context
+from dcanary.cli.orders.digest import rollback_digest
+from dcanary.cli.output import Output
+from dcanary.client.errors import ClientError
+from tests.cli.test_orders import order, rollback_order
+
+
+def made(name: str = "release-4", **changed: Any) -> Any:
+    """A Release as deployment answers it."""
+    return {
+        "release": name,
+        "order": {**order(), "approval": "approval-3", "order": order()},
+        "state": {"Succeeded": None},
+        "canister": "aaaaa-aa",
+        "module_hash": b"\x01",
+        "previous_hash": b"\x02",
+        "snapshot": b"\x03",
+        "note": None,
+        "created_ns": 0,
+        "updated_ns": 0,
+        "installed": True,
+        "rollback": None,
+        "digest": None,
+        "rolled_back_by": None,
+        **changed,
+    }
+
+
+@dataclass
+class Installed:
+    """The releases of an installation; what is asked for is kept."""
+
+    digest: str = rollback_digest(rollback_order())
+    asked: list[Any] = field(default_factory=list)
+
+    @property
+    def deployment(self) -> Installed:
+        return self
+
+    @property
+    def verification(self) -> Installed:
+        return self
+
+    def plan_rollback(self, name: str) -> Any:
+        return {"order": rollback_order(), "digest": self.digest}
+
+    def rollback_release(self, name: str, digest: str | None) -> Any:
+        self.asked.append(("rollback", name, digest))
+        return made(state={"Queued": None})
+
+    def get_release(self, name: str) -> Any:
+        return made(name, rollback=rollback_order())
+
+    def cancel_release(self, name: str) -> Any:
+        self.asked.append(("cancel", name))
+        return made(name, state={"Cancelled": "by someone"})
+
+    def retry_release(self, approval: str) -> str:
+        self.asked.append(("retry", approval))
+        return "release-9"
+
+
+def run(installed: Installed, command: click.Command, *arguments: Any, **how: bool) -> None:
+    context = Context(Path(), "default", Output(**how))
+    context.__dict__["system"] = installed
+    command.callback.__wrapped__(context, *arguments)  # type: ignore[union-attr]
+
+
+def test_a_rollback_shows_what_it_undoes_and_binds_its_digest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    installed = Installed()
+    run(installed, release.rollback, "release-3", True, 5.0)
+    assert installed.asked == [("rollback", "release-3", rollback_digest(rollback_order()))]
+    printed = capsys.readouterr()
+    assert "takes back  release-3" in printed.out
+    assert "Rollback" in printed.out
+    assert "warning: " in printed.err
+
+
+def test_a_rollback_that_nobody_confirms_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    installed = Installed()
+    with pytest.raises(click.Abort):
+        run(installed, release.rollback, "release-3", False, 5.0)
+    assert installed.asked == []
+
+
+def test_a_plan_that_is_not_what_is_shown_is_not_carried_out() -> None:
+    installed = Installed(digest="0" * 64)
+    with pytest.raises(ClientError, match="the canister says"):
+        run(installed, release.rollback, "release-3", True, 5.0)
+    assert installed.asked == []
+
+
+def test_json_of_a_rollback_is_the_release_that_it_made(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run(Installed(), release.rollback, "release-3", True, 5.0, as_json=True)
+    assert json.loads(capsys.readouterr().out)["release"] == "release-4"
+
+
+def test_a_queued_release_can_be_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
+    installed = Installed()
+    run(installed, release.cancel, "release-4")
+    assert installed.asked == [("cancel", "release-4")]
+    assert "Cancelled: by someone" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["release-4", "approval-3"])
+def test_a_failed_release_is_tried_again_by_either_name(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed = Installed()
+    run(installed, release.retry, name)
+    assert installed.asked == [("retry", "approval-3")]
+    assert "release-9" in capsys.readouterr().out
