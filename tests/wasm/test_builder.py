@@ -34,6 +34,7 @@ def test_the_public_surface_is_small() -> None:
         "ToolError",
         "build_canister",
         "ensure_template",
+        "template_is_ready",
     ]
     package = Path(str(wasm.__file__)).parent
     public = {path.stem for path in package.glob("*.py") if not path.stem.startswith("_")}

@@ -73,14 +73,15 @@ def test_a_round_with_a_dispute_and_an_approval_on_real_wasm(
 
     asked = subnet.call(verification, "request_approval", approval_input(), sender=caller)
     assert asked == {"Ok": "approval-1"}
-    decision = {"approval": "approval-1", "sha256": APPROVED, "approve": True, "comment": ""}
+    digest = subnet.query(verification, "get_approval", "approval-1")["Ok"]["digest"]
+    decision = {"approval": "approval-1", "digest": digest, "approve": True, "comment": ""}
     decided = subnet.call(verification, "decide_approval", decision, sender=approver(1))
     assert decided["Ok"]["state"] == {"Approved": None}
     subnet.rounds(5)
     (order,) = subnet.query(deployment, "received")
     assert order["sha256"] == APPROVED
     shown = subnet.query(verification, "get_approval", "approval-1")["Ok"]
-    assert shown["state"] == {"Released": "release-1"}
+    assert shown["state"] == {"Releasing": "release-1"}
     counted = dict(subnet.query(verification, "instructions"))
     print(counted)
     assert max(counted.values()) < 100_000_000

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from dcanary.executor.manifest import ManifestFile, collect_artifacts
-from dcanary.executor.sandbox import BubblewrapSandbox, Limits, Plan, SandboxError, StageResult
+from dcanary.executor.sandbox import (
+    BubblewrapSandbox,
+    Limits,
+    Plan,
+    SandboxError,
+    StageResult,
+    filesystem,
+)
 from tests.executor.conftest import write_source
 
 MIB = 1 << 20
@@ -199,3 +207,17 @@ def test_a_sandbox_that_does_not_start_is_no_verdict_on_the_stage(tmp_path: Path
     program.chmod(0o755)
     with pytest.raises(SandboxError, match="no namespaces for you"):
         Bench(BubblewrapSandbox(str(program)), tmp_path).run("true")
+
+
+def test_a_temporary_folder_of_one_user_alone_does_not_stop_the_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root the sandbox begins as a user who could not pass through it."""
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made = filesystem.make_base()
+    try:
+        steps = (made, *made.parents)
+        assert all(step.stat().st_mode & 0o001 for step in steps)
+    finally:
+        made.rmdir()

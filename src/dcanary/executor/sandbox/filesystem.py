@@ -27,6 +27,7 @@ MAX_INODES = 200_000
 _START_SECONDS = 20.0
 _END_SECONDS = 10.0
 _PREFIX = "dcanary-stage-"
+_SHARED_FOLDERS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 (mkdtemp makes the folder there)
 _READY = b"ready\n"
 # $1: an empty folder, $2: bytes, $3: inodes; then the files and folders to bind below it.
 _SCRIPT = r"""
@@ -62,7 +63,7 @@ class StageFileSystem:
     def __init__(self, size: int, binds: Sequence[Bind]) -> None:
         self._as_root = os.geteuid() == 0
         self._given = tuple(binds)
-        self._base = _make_base()
+        self._base = make_base()
         self._folder = -1
         staged = [str(bind.host) for bind in binds] if self._as_root else []
         user = [] if self._as_root else ["--user", "--map-root-user"]
@@ -175,16 +176,27 @@ class StageFileSystem:
         raise SandboxError(f"the sandbox does not start: {why}")
 
 
-def _make_base() -> Path:
+def make_base() -> Path:
     """An empty folder that the powerless user can pass through. Raises SandboxError."""
     try:
-        parent = Path(tempfile.gettempdir()).resolve()
+        parent = _passable_parent()
         _remove_stale(parent)
         made = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
         made.chmod(0o755)
     except OSError as error:
         raise SandboxError(f"no folder for the sandbox can be made: {error}") from error
     return made
+
+
+def _passable_parent() -> Path:
+    """The folder for temporary files, or another one if only its owner may pass through that."""
+    usual = Path(tempfile.gettempdir()).resolve()
+    for parent in (usual, *_SHARED_FOLDERS):
+        if all(step.stat().st_mode & 0o001 for step in (parent, *parent.parents)):
+            return parent
+    raise SandboxError(
+        f"only its owner may pass through {usual}: set TMPDIR to a folder that all users may enter"
+    )
 
 
 def _remove_stale(parent: Path) -> None:
