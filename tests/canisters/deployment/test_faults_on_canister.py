@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dcanary.testing.native import CanisterReject
 from tests.canisters.deployment.deployment_installation import NEW, OLD, Installation
 from tests.canisters.deployment.doubles.management import Management
 
@@ -170,8 +171,44 @@ PLANS = st.dictionaries(
 )
 
 
+def roll_back_once(canary: Installation, release: str) -> bool:
+    """Ask once for the rollback and let it end; whether it was begun.
+
+    An upgrade of deployment while it still looks at the canister loses the caller's answer too:
+    the caller gets a rejection. That, like an error, must mean that nothing was begun.
+    """
+    try:
+        begun = "Ok" in canary.admin("rollback_release", release, None)
+    except CanisterReject as rejection:
+        assert "did not reply" in str(rejection)
+        begun = False
+    canary.settle()
+    listed = canary.deployment.query("list_releases", None, {"cursor": None, "limit": 10})
+    assert len(listed["Ok"]["items"]) == (2 if begun else 1)
+    return begun
+
+
+@pytest.mark.parametrize("fault", ["reject", "transient", "lost", "never"])
+@pytest.mark.parametrize("step", ["canister_info", "canister_status"])
+def test_a_fault_at_the_look_before_a_rollback_begins_none_and_it_can_be_asked_for_again(
+    tmp_path: Path, step: str, fault: str
+) -> None:
+    canary = Installation(tmp_path)
+    canister = canary.existing()
+    release = canary.release()
+    canary.management.faults[step] = [fault]
+    assert not roll_back_once(canary, release)
+    check_whole(canary, canister, release)
+    assert canary.state(release) == {"Succeeded": None}
+    assert roll_back_once(canary, release)
+    assert canary.state(release) == {"RolledBack": None}
+    assert (canister.module, canister.state, canister.status) == (OLD, "old", "running")
+    assert canary.shown()["busy"] is None
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANS, st.booleans())
+@example(faults={"canister_status": ["never"]}, roll_back=True)
 def test_any_faults_leave_the_target_old_or_new_running_and_free(
     faults: dict[str, list[str]], roll_back: bool
 ) -> None:
@@ -190,11 +227,12 @@ def test_any_faults_leave_the_target_old_or_new_running_and_free(
             assert canister.state == "old"
         if roll_back and "Succeeded" in canary.state(release):
             canary.management.faults = {name: list(plan) for name, plan in faults.items()}
-            canary.admin("rollback_release", release, None)
-            canary.settle()
+            begun = roll_back_once(canary, release)
             assert canister.status == "running"
             assert canary.shown()["busy"] is None
+            assert canary.deployment.query("health")["open"] == 0
             rolled = "RolledBack" in canary.state(release)
+            assert begun or not rolled
             assert canister.module == (OLD if rolled else NEW)
 
 
