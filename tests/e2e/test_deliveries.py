@@ -158,15 +158,21 @@ def test_an_unknown_repository_is_404(world: World, demo: Repository) -> None:
     assert "nobody" in answer["error"]
 
 
-def test_a_body_above_the_limit_is_413_whatever_its_signature(
+def test_a_body_above_the_limit_is_413_and_shown_when_it_is_signed(
     world: World, demo: Repository
 ) -> None:
     body = push_body(demo)[:-1] + b', "filler": "' + b"x" * 1_500_000 + b'"}'
     before = snapshot(world, "demo")
-    status, answer = world.deliver("demo", body, signature=sign(body, demo.secret))
+    status, _ = world.deliver("demo", body, signature=sign(body, b"another secret"))
+    assert status in (401, 403, 413)
+    assert snapshot(world, "demo") == before
+    status, answer = world.deliver(
+        "demo", body, delivery="d-large", signature=sign(body, demo.secret)
+    )
     assert status == 413
     assert "MAX_DELIVERY_BYTES" in answer["error"]
-    assert snapshot(world, "demo") == before
+    shown = {each["delivery"]: each["state"] for each in world.deliveries("demo")}
+    assert "Ignored" in shown["d-large"]
 
 
 @pytest.mark.parametrize("body", [b"ref=refs/heads/main", b"[1, 2]", b'{"ref": "refs/heads/main"'])
