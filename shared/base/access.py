@@ -47,12 +47,6 @@ def require_sibling(wiring: "Lookup[int, Wiring]", caller: str, name: str) -> No
         raise denied(f"only the sibling canister {name} may call this, not {caller}")
 
 
-def refuse_unless(grants: TextMap, caller: str, role: str) -> "Error | None":
-    """`require_role` for entry points that do not use `shared.base.results` yet."""
-    why = refusal(grants, caller, role)
-    return None if why is None else errors.denied(why)
-
-
 def refuse_unless_sibling(wiring: "Lookup[int, Wiring]", caller: str, name: str) -> "Error | None":
     """`require_sibling` for entry points that do not use `shared.base.results` yet."""
     wired = siblings_of(wiring)
