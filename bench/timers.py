@@ -87,6 +87,8 @@ def _burst(pending: int) -> Burst:
 def _guest(system: SystemApi) -> tuple[Any, Any]:
     """A fresh copy of the guest's timers and of its state, over this System API."""
     folder = str(Path(dcanary.wasm.__file__).parent / "guest")
+    # A `kybra` that was imported before (the published wheel has one) must not be found, nor lost.
+    others = {name: sys.modules.pop(name) for name in _guest_modules()}
     sys.modules["_ic"] = system
     sys.path.insert(0, folder)
     try:
@@ -94,9 +96,14 @@ def _guest(system: SystemApi) -> tuple[Any, Any]:
         runtime = importlib.import_module("kybra._runtime")
     finally:
         sys.path.remove(folder)
-        for name in [name for name in sys.modules if name == "_ic" or name.startswith("kybra")]:
+        for name in _guest_modules():
             del sys.modules[name]
+        sys.modules.update(others)
     return timers, runtime
+
+
+def _guest_modules() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] in ("_ic", "kybra")]
 
 
 def _set(timers: Any, delay: int) -> list[int]:
