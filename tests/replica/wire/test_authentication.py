@@ -78,7 +78,11 @@ def test_a_signed_anonymous_request_is_refused() -> None:
     assert "anonymous" in refusal(sign_content(call_of(None), signer))
 
 
-@pytest.mark.parametrize("expiry", [NOW - 1, NOW + MAX_INGRESS_TTL_NS + 31 * 10**9, 0, 2**64 - 1])
+@pytest.mark.parametrize(
+    "expiry",
+    [NOW - 1, NOW + MAX_INGRESS_TTL_NS + 31 * 10**9, 0, 2**64 - 1],
+    ids=["just over", "too far ahead", "never set", "the largest number"],
+)
 def test_an_expiry_outside_the_window_is_refused_in_the_words_agents_know(expiry: int) -> None:
     text = refusal({"content": call_of(None, ingress_expiry=expiry)}, NOW)
     assert text.startswith("Invalid request expiry: ")
