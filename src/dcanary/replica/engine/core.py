@@ -8,6 +8,7 @@ import threading
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.engine.blobs import Blobs
+from dcanary.replica.engine.deadlines import Deadlines
 from dcanary.replica.engine.runs import Runs
 from dcanary.replica.state import limits
 from dcanary.replica.state.costs import CostTable
@@ -55,6 +56,17 @@ class Core:
         """Canisters that export a heartbeat."""
         self.stopping: set[bytes] = set()
         """Canisters with unanswered stop requests."""
+        self.deadlines = Deadlines()
+        """Of the open bounded-wait calls."""
+
+    def load(self, subnet: Subnet) -> None:
+        """Take over a state from the storage, with what is computed from it."""
+        self.subnet = subnet
+        for canister in subnet.canisters.values():
+            self.index(canister)
+            for callback in canister.callbacks.values():
+                if callback.deadline:
+                    self.deadlines.add(callback.deadline, canister.id, callback.id)
 
     # Canisters -----------------------------------------------------------------------------
 

@@ -84,9 +84,7 @@ class ReplicaEngine:
         if journal is not None:
             loaded = journal.load(core)
             if loaded is not None:
-                core.subnet = loaded
-                for canister in loaded.canisters.values():
-                    core.index(canister)
+                core.load(loaded)
         self._core = core
         self._inputs = Inputs(core, options.natives)
         self._rounds = Rounds(self._inputs.scheduler, core.runs, self._workers, self._append)

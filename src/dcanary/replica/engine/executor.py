@@ -57,6 +57,8 @@ class Executor:
             self._core.respond(request.caller, error.reject(), request.cycles)
             return
         call = self._open_context(canister, request)
+        if context == ctx.UPDATE:
+            call.deadline = request.deadline
         execution = self._execution(context, canister, body, call, threshold)
         execution.arg = request.arg
         execution.caller = request.caller.principal
@@ -81,6 +83,8 @@ class Executor:
         callback = canister.callbacks.pop(response.callback, None)
         if callback is None:
             return
+        if callback.deadline:
+            self._core.deadlines.forget(canister.id, callback.id)
         _count_down(canister.outstanding, callback.callee)
         size = len(response.reply) if response.reply is not None else len(response.message)
         sending = min(self._core.costs.response(size), callback.reserved)
@@ -249,6 +253,11 @@ class Executor:
         for outgoing in execution.calls:
             number = self._core.subnet.next_context
             self._core.subnet.next_context += 1
+            deadline = 0
+            if outgoing.timeout is not None:
+                seconds = min(outgoing.timeout, limits.MAX_CALL_TIMEOUT_SECONDS)
+                deadline = execution.now + seconds * limits.SECOND
+                self._core.deadlines.add(deadline, canister.id, number)
             canister.callbacks[number] = Callback(
                 id=number,
                 context=call.id,
@@ -258,6 +267,7 @@ class Executor:
                 on_cleanup=outgoing.on_cleanup,
                 cycles=outgoing.cycles,
                 reserved=outgoing.reserved,
+                deadline=deadline,
             )
             canister.outstanding[outgoing.callee] = canister.outstanding.get(outgoing.callee, 0) + 1
             call.pending += 1
@@ -268,6 +278,7 @@ class Executor:
                     arg=bytes(outgoing.payload),
                     caller=Caller(Origin.CALL, canister.id, callback=number),
                     cycles=outgoing.cycles,
+                    deadline=deadline,
                 )
             )
         if execution.reply is not None:

@@ -103,6 +103,7 @@ class Scheduler:
         self._prepared = True
         self._charge_for_resources()
         self._stop_timeouts()
+        self._expire_calls()
         core = self._core
         self._tasks.extend((item, _TIMER) for item in sorted(core.timers))
         self._tasks.extend((item, _HEARTBEAT) for item in sorted(core.heartbeats))
@@ -121,7 +122,7 @@ class Scheduler:
     def has_work(self, now: int) -> bool:
         """Whether a round at `now` would do anything."""
         core = self._core
-        if core.subnet.queue or core.runs.finished():
+        if core.subnet.queue or core.runs.finished() or core.deadlines.is_due(now):
             return True
         canisters = core.subnet.canisters
         if any(self._may_run(canisters[item]) for item in core.heartbeats):
@@ -139,6 +140,10 @@ class Scheduler:
     def _deliver(self, message: Request | Response | Answer) -> None:
         runs = self._core.runs
         about = message.receiver
+        if isinstance(message, Request) and 0 < message.deadline <= self._core.subnet.now:
+            # Its caller was told that the outcome is not known. Executing it late is allowed too;
+            # the Internet Computer sheds such messages as well.
+            return
         if runs.beside:
             subject = about
             if about == MANAGEMENT and isinstance(message, Request):
@@ -191,6 +196,31 @@ class Scheduler:
                 )
                 self._core.respond(stop.caller, answer, stop.cycles)
             self._core.index(canister)
+
+    def _expire_calls(self) -> None:
+        """Answer bounded-wait calls whose deadline has come with SYS_UNKNOWN.
+
+        An answer that comes later finds no callback and is dropped, with the cycles it refunds.
+        """
+        subnet = self._core.subnet
+        code = ErrorCode.DEADLINE_EXPIRED
+        for canister_id, number in self._core.deadlines.pop_due(subnet.now):
+            canister = subnet.canisters.get(canister_id)
+            callback = None if canister is None else canister.callbacks.get(number)
+            if callback is None:
+                continue
+            callback.deadline = 0
+            subnet.queue.append(
+                Response(
+                    canister_id,
+                    number,
+                    refund=0,
+                    reject_code=code.reject_code,
+                    message=f"No answer of {to_text(callback.callee)} came before the deadline of "
+                    "the call; whether the call was executed is not known",
+                    error_code=code.text,
+                )
+            )
 
     def _charge_for_resources(self) -> None:
         """Burn what memory and allocations cost since the last time."""

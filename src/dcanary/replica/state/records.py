@@ -60,6 +60,8 @@ class CallContext:
     responded: bool = False
     deleted: bool = False
     instructions: int = 0
+    deadline: int = 0
+    """When the caller of a bounded-wait call stops waiting, in nanoseconds; 0 for never."""
 
 
 @dataclass(slots=True)
@@ -74,6 +76,7 @@ class Callback:
     reserved: int
     """Prepaid for the transmission and execution of the response."""
     deadline: int = 0
+    """Of a bounded-wait call that has not expired yet, in nanoseconds; 0 for none."""
 
 
 @dataclass(slots=True)

@@ -66,8 +66,9 @@ def register(registry: Registry) -> None:
     def reject_code(execution: Execution, values: Values) -> None:
         values[0] = execution.reject_code
 
-    def deadline(_execution: Execution, values: Values) -> None:
-        values[0] = 0  # best-effort calls are treated as guaranteed ones
+    def deadline(execution: Execution, values: Values) -> None:
+        call = execution.call_context
+        values[0] = 0 if call is None else call.deadline
 
     def accept_message(execution: Execution, _values: Values) -> None:
         if execution.accepted:
