@@ -110,10 +110,17 @@ class Engine(Protocol):
         """* Move time forward. Raises ValueError when it would go back."""
         ...
 
-    def submit(self, message: Ingress) -> Reject | None:
+    def start_inspection(self, message: Ingress) -> Future[Reject | None] | None:
+        """Let the canister look at a message (`canister_inspect_message`), beside rounds and
+        queries; the result is why it refuses, or None. None at once when there is nothing to ask.
+        """
+        ...
+
+    def submit(self, message: Ingress, *, inspected: bool = False) -> Reject | None:
         """* Check (exists, running, not frozen, inspect_message) and queue an ingress message.
 
         A request id already known is accepted again without effect. Returns why not, or None.
+        With `inspected`, the canister has been asked already (`start_inspection`).
         """
         ...
 
@@ -169,6 +176,10 @@ class Engine(Protocol):
         Queries with a data certificate of canisters that changed their certified data since wait
         for it, so that certificate and memory belong together.
         """
+        ...
+
+    def canister_changes(self) -> int:
+        """Number of inputs so far that may have changed what the state tree shows of canisters."""
         ...
 
     def canister_ids(self) -> Sequence[bytes]: ...

@@ -13,7 +13,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
 from typing import TypeVar
 
@@ -45,6 +45,10 @@ MAX_JOBS_BEFORE_ROUND = 16
 FINAL = frozenset({RequestState.REPLIED, RequestState.REJECTED, RequestState.DONE})
 
 
+def _nothing() -> None:
+    return None
+
+
 class NodeStopped(RuntimeError):
     """The node no longer takes work."""
 
@@ -67,6 +71,8 @@ class Node:
         self._time = engine.now()
         self._stopping = False
         self._failure: BaseException | None = None
+        self._executing: Future[None] | None = None
+        """Done when what the engine executes is over and certified."""
         self._guard = threading.Lock()
         self._refresh()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -88,11 +94,14 @@ class Node:
 
         with self._guard:
             if self._stopping or self._failure is not None:
-                why = f"the engine failed: {self._failure}" if self._failure else "it is stopping"
-                future.set_exception(NodeStopped(f"the replica takes no more work: {why}"))
+                future.set_exception(self._stopped())
                 return future
             self._jobs.put(run)
         return future
+
+    def _stopped(self) -> NodeStopped:
+        why = f"the engine failed: {self._failure}" if self._failure else "it is stopping"
+        return NodeStopped(f"the replica takes no more work: {why}")
 
     async def ajob(self, work: Callable[[], T]) -> T:
         """`job` for coroutines."""
@@ -106,7 +115,7 @@ class Node:
                     timeout=None if not self._live else 0 if more else POLL_SECONDS
                 )
             except queue.Empty:
-                job = _NOTHING
+                job = _nothing
             for _ in range(MAX_JOBS_BEFORE_ROUND):
                 if job is None:
                     return
@@ -114,7 +123,7 @@ class Node:
                 try:
                     job = self._jobs.get_nowait()
                 except queue.Empty:
-                    job = _NOTHING
+                    job = _nothing
                     break
             if job is None:
                 return
@@ -133,18 +142,19 @@ class Node:
         if not (more or self._messages) and wall < self._next_round:
             return False
         self._messages = False
+        before = self.now()
         now = self._advance()
         if not self.engine.has_work(now):
             return False
         self._next_round = wall + HEARTBEAT_SECONDS
         try:
-            more = self.engine.execute_round(now, wait=False)
+            with self._execution(before=min(before, now - 1)):
+                more = self.engine.execute_round(now, wait=False)
         except StateNotWritten as error:
             log.error("the network stands still until there is room on its disk: %s", error)
             self._next_round = wall + UNWRITTEN_SECONDS
             return False
         self._messages = more
-        self._refresh()
         if self.on_outcalls is not None:
             outcalls = self.engine.http_outcalls()
             if outcalls:
@@ -156,9 +166,30 @@ class Node:
         self._time = max(time.time_ns(), self._time, self.engine.now()) + 1
         return self._time
 
-    def _refresh(self, *, canisters: bool = True) -> None:
+    @contextlib.contextmanager
+    def _execution(self, before: int | None = None) -> Iterator[None]:
+        """While the engine executes something. Certificates are of the state before, and of no
+        later time than `before`, until it is over; those who must not miss it wait for it."""
+        if before is not None:
+            self._tree.hold(before)
+        over: Future[None] = Future()
+        over.set_running_or_notify_cancel()  # one who no longer waits must not cancel it
+        self._executing = over
+        try:
+            yield
+        except StateNotWritten:
+            self._refresh()  # nothing has changed
+            raise
+        else:
+            self._refresh()
+        finally:
+            self._executing = None
+            over.set_result(None)
+
+    def _refresh(self) -> None:
+        """Certify the engine's present state. Called in the engine thread, between rounds."""
         self._time = max(self._time, self.engine.now())
-        finished = self._tree.refresh(self.engine, canisters=canisters)
+        finished = self._tree.refresh(self.engine)
         for request_id in finished:
             for waiter in self._waiters.pop(request_id, ()):
                 _wake(waiter)
@@ -193,9 +224,23 @@ class Node:
         """The certified state after the last round, at the present time."""
         return self._tree.at(self.now())
 
-    def certificate(self, paths: Sequence[Sequence[bytes]]) -> bytes:
-        """Certificate that reveals `paths` and the time."""
-        return self.certifier.certificate(self.state().root, [*paths, (b"time",)])
+    async def settled_state(self) -> CertifiedState:
+        """The certified state after the round in progress, if there is one.
+
+        It shows all that any answer until now showed: a query may see what a message of the round
+        in progress has committed, which `state` does not show yet.
+        """
+        executing = self._executing
+        if executing is not None:
+            await asyncio.wrap_future(executing)
+        return self.state()
+
+    def certificate(
+        self, paths: Sequence[Sequence[bytes]], state: CertifiedState | None = None
+    ) -> bytes:
+        """Certificate that reveals `paths` and the time; of `state` (None: the last)."""
+        root = (state or self.state()).root
+        return self.certifier.certificate(root, [*paths, (b"time",)])
 
     def data_certificate(self, canister_id: bytes) -> bytes:
         """Certificate over a canister's certified data, for use in its queries."""
@@ -213,23 +258,45 @@ class Node:
 
     # -- messages ----------------------------------------------------------------------------
 
-    def submit_now(self, message: Ingress, answered: Callable[[], bool] = bool) -> Reject | None:
-        """Check and queue a message; returns why not, or None. Runs in the engine thread.
-
-        When `answered` says that the sender has been told "accepted" already, because the check
-        took too long to wait for, a refusal is kept where the sender will look: as the status.
-        """
-        refusal = self.engine.submit(message)
+    def submit_now(self, message: Ingress, *, inspected: bool = False) -> Reject | None:
+        """Check and queue a message; returns why not, or None. Runs in the engine thread."""
+        with self._execution():
+            refusal = self.engine.submit(message, inspected=inspected)
         if refusal is None:
             self._messages = True
-        elif answered():
-            self._tree.reject(message, refusal)
-        self._refresh(canisters=False)
         return refusal
 
-    async def submit(self, message: Ingress) -> Reject | None:
-        """`submit_now` for coroutines."""
-        return await self.ajob(lambda: self.submit_now(message))
+    async def submit(self, message: Ingress, answered: Callable[[], bool] = bool) -> Reject | None:
+        """Check and queue a message; returns why not, or None.
+
+        The canister's own check may take long, and others do not wait for it. When `answered` says
+        that the sender has been told "accepted" by then, a refusal is kept where the sender will
+        look: as the status.
+        """
+        with self._taking_work():
+            inspection = self.engine.start_inspection(message)
+        refusal = None if inspection is None else await asyncio.wrap_future(inspection)
+
+        def queue_up() -> Reject | None:
+            found = refusal or self.submit_now(message, inspected=True)
+            if found is not None and answered():
+                self._tree.reject(message, found)
+                self._refresh()
+            return found
+
+        if refusal is not None and not answered():
+            return refusal
+        return await self.ajob(queue_up)
+
+    @contextlib.contextmanager
+    def _taking_work(self) -> Iterator[None]:
+        """Around the start of what runs outside of the engine thread. Raises NodeStopped."""
+        if self._stopping or self._failure is not None:
+            raise self._stopped()
+        try:
+            yield
+        except RuntimeError as error:
+            raise NodeStopped(f"the replica takes no more work: {error}") from error
 
     def query_now(
         self, sender: bytes, canister_id: bytes, method: str, arg: bytes
@@ -241,14 +308,10 @@ class Node:
         self, sender: bytes, canister_id: bytes, method: str, arg: bytes
     ) -> Reply | Reject:
         """Run a query beside rounds and other queries. Raises NodeStopped."""
-        if self._stopping or self._failure is not None:
-            raise NodeStopped("the replica takes no more work")
-        try:
+        with self._taking_work():
             started = self.engine.start_query(
                 sender, canister_id, method, arg, self.data_certificate
             )
-        except RuntimeError as error:
-            raise NodeStopped(f"the replica takes no more work: {error}") from error
         return await asyncio.wrap_future(started)
 
     def request_status(self, request_id: bytes) -> RequestStatus | None:
@@ -284,19 +347,20 @@ class Node:
     def round(self, time_ns: int | None = None) -> None:
         """Run one round at a time (None: the next nanosecond). Runs in the engine thread."""
         try:
-            self.engine.execute_round(time_ns)
+            with self._execution():
+                self.engine.execute_round(time_ns)
         except StateNotWritten:
             raise  # nothing has changed
         except Exception as error:
             self._failure = error
             raise
-        self._refresh()
 
     def answer_outcall(self, request_id: int, answer: Reply | Reject) -> None:
         """Answer an HTTP outcall. Raises KeyError when it is not pending (any more)."""
 
         def give() -> None:
-            self.engine.answer_http_outcall(request_id, answer)
+            with self._execution():
+                self.engine.answer_http_outcall(request_id, answer)
             self._messages = True
 
         self.job(give).result()
@@ -316,7 +380,12 @@ class Node:
 
     def checkpoint(self) -> None:
         """Write the engine's state to disk."""
-        self.job(self.engine.checkpoint).result()
+
+        def write() -> None:
+            with self._execution():
+                self.engine.checkpoint()
+
+        self.job(write).result()
 
     def stop(self) -> None:
         """Finish the jobs taken so far, then close the engine (unless it failed). Idempotent."""
@@ -335,10 +404,3 @@ def _wake(waiter: Future[None]) -> None:
     # The one who waits may give up at this very moment.
     with contextlib.suppress(InvalidStateError):
         waiter.set_result(None)
-
-
-def _nothing() -> None:
-    return None
-
-
-_NOTHING: Callable[[], None] = _nothing

@@ -54,6 +54,7 @@ class MemoryEngine:
         self.last_certificate: bytes | None = None
         self.broken = False
         self.closed = 0
+        self.looks = 0
 
     def now(self) -> int:
         return self.time
@@ -63,15 +64,24 @@ class MemoryEngine:
             raise ValueError("time would go back")
         self.time = time_ns
 
-    def submit(self, message: Ingress) -> Reject | None:
+    def start_inspection(self, message: Ingress) -> Future[Reject | None] | None:
+        if message.method != "slow_check":
+            return None
+        refused: Future[Reject | None] = Future()
+
+        def inspect() -> None:
+            self.release.wait(30)
+            refused.set_result(Reject(4, "refused after a long check", "IC0406"))
+
+        threading.Thread(target=inspect, daemon=True).start()
+        return refused
+
+    def submit(self, message: Ingress, *, inspected: bool = False) -> Reject | None:
         if message.request_id in self.requests:
             return None
         canister = self.canisters.get(message.canister_id)
         if canister is None:
             return Reject(3, "no such canister", "IC0301")
-        if message.method == "slow_check":
-            self.release.wait(30)
-            return Reject(4, "refused after a long check", "IC0406")
         if message.method == "refused":
             return Reject(4, "the canister refused the message", "IC0406")
         self.requests[message.request_id] = RequestStatus(
@@ -105,6 +115,10 @@ class MemoryEngine:
 
     def request_ids(self) -> Sequence[bytes]:
         return list(self.requests)
+
+    def canister_changes(self) -> int:
+        self.looks += 1  # tests change canisters without telling
+        return self.looks
 
     def mark_certified(self) -> None:
         pass  # its canisters certify nothing

@@ -38,7 +38,6 @@ from dcanary.wasm import ensure_template, template_is_ready
 OPERATORS = ("alice", "bob", "carol")
 RUN_SECONDS = 600.0
 RELEASE_SECONDS = 180.0
-CERTIFIED_SECONDS = 10.0
 RUNTIMES = ("shell", "python", "motoko")
 
 
@@ -306,21 +305,14 @@ class MainJob:
         )
 
     def _certified(self, canister: str, wanted: str) -> str:
-        """The module hash that the network certifies, which must be the approved one.
-
-        Waits a little: a query may be answered by a state that is not certified yet.
-        """
-        deadline = time.monotonic() + CERTIFIED_SECONDS
-        while True:
-            module = self.system.connection.module_hash(from_text(canister))
-            shown = "no module" if module is None else module.hex()
-            if shown == wanted:
-                return shown
-            if time.monotonic() > deadline:
-                raise ClientError(
-                    f"the network certifies {shown} for {canister}, and {wanted} was approved"
-                )
-            time.sleep(0.1)
+        """The module hash that the network certifies, which must be the approved one."""
+        module = self.system.connection.module_hash(from_text(canister))
+        shown = "no module" if module is None else module.hex()
+        if shown != wanted:
+            raise ClientError(
+                f"the network certifies {shown} for {canister}, and {wanted} was approved"
+            )
+        return shown
 
     def _call(self, example: Example, *methods: str) -> None:
         target = self.system.deployment.get_target(example.name)

@@ -6,7 +6,8 @@ replaces only those subtrees; `at` puts a time on top. A version once made never
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from ..api import CanisterView, Engine, Ingress, Reject, Reply, RequestState, RequestStatus
 from ..wire.request_id import uleb128
@@ -49,6 +50,8 @@ class CertifiedState:
 
     time: int
     root: Node
+    views: Mapping[bytes, CanisterView] = field(default_factory=dict)
+    """The same canisters, with what not everybody may read marked as private."""
 
     def value(self, *path: bytes) -> bytes | None:
         """Value at a leaf, or None."""
@@ -56,8 +59,22 @@ class CertifiedState:
         return node.value if isinstance(node, Leaf) else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What certificates are made of: all parts of one state, and the times at which it was."""
+
+    top: Mapping[bytes, Node]
+    views: Mapping[bytes, CanisterView]
+    since: int
+    until: int | None = None
+
+
 class StateTree:
-    """Keeps the hash tree of an engine's state. Not thread-safe."""
+    """Keeps the hash tree of an engine's state.
+
+    One thread calls `refresh`, `hold` and `reject`, at moments when the engine executes nothing;
+    any thread may call the others.
+    """
 
     def __init__(self, keys: SubnetKeys, subnet_type: str = "application") -> None:
         self._keys = keys
@@ -71,15 +88,19 @@ class StateTree:
         self.ranges: list[list[bytes]] = []
         """Inclusive ranges of canister ids, as of the last `refresh`."""
         self._static: dict[bytes, Node] = {}
-        self._top: dict[bytes, Node] = {}
+        self._changes = -1
+        """Of canisters, up to which the views were read."""
+        self._shown = _Shown({}, {}, 0)
 
-    def refresh(self, engine: Engine, *, canisters: bool = True) -> list[bytes]:
+    def refresh(self, engine: Engine) -> list[bytes]:
         """Follow the engine; returns the ids of requests that have now come to their end.
 
-        `canisters` False leaves out what only a round or a management call can change.
+        All of it, always: a certificate that shows an answer must show the effects too.
         """
         finished = self._refresh_requests(engine)
-        if canisters or not self._static:
+        changes = engine.canister_changes()
+        if changes != self._changes:
+            self._changes = changes
             self._refresh_canisters(engine)
         self._assemble(engine)
         return finished
@@ -89,15 +110,26 @@ class StateTree:
         if ranges != self.ranges or not self._static:
             self.ranges = ranges
             self._static = self._subnet(ranges)
-        self._top = {
+        top = {
             **self._static,
             b"request_status": self._requests,
             b"canister": self._canisters,
         }
+        self._shown = _Shown(top, self._views, engine.now())
+
+    def hold(self, time_ns: int) -> None:
+        """Certify no later time than this until the next `refresh`: a round after it begins."""
+        self._shown = replace(self._shown, until=time_ns)
 
     def at(self, time_ns: int) -> CertifiedState:
-        """The state as of the last `refresh`, certified at `time_ns`."""
-        return CertifiedState(time_ns, labeled_map({**self._top, b"time": Leaf(uleb128(time_ns))}))
+        """The state as of the last `refresh`, certified at `time_ns`, or at the nearest time at
+        which the subnet had that state."""
+        shown = self._shown  # read once: another thread may replace it
+        time = max(time_ns, shown.since)
+        if shown.until is not None:
+            time = min(time, shown.until)
+        root = labeled_map({**shown.top, b"time": Leaf(uleb128(time))})
+        return CertifiedState(time, root, shown.views)
 
     def status(self, request_id: bytes) -> RequestStatus | None:
         """Status of a request as of the last `refresh`."""

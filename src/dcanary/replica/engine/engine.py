@@ -61,9 +61,11 @@ class ReplicaEngine:
     ) -> None:
         self._lock = threading.RLock()
         self._closed = False
+        self._canister_changes = 0
         self._options = options
         self._workers = Workers()
-        self._queries = QueryPool(self._workers)
+        self._queries: QueryPool[Reply | Reject] = QueryPool(self._workers)
+        self._inspections: QueryPool[Reject | None] = QueryPool(self._workers)
         self._journal = journal
         try:
             self._open(seed, start_time_ns, cache_dir)
@@ -119,6 +121,8 @@ class ReplicaEngine:
         if self._closed:
             raise RuntimeError("the engine is closed")
         self._append(entry)
+        if entry[0] != "ingress":
+            self._canister_changes += 1
         begun = time.monotonic()
         result = self._apply(entry, (), patience)
         self._pending_seconds += time.monotonic() - begun
@@ -127,10 +131,10 @@ class ReplicaEngine:
             self._pending_seconds > self._options.replay_seconds
             or journal.log_size > self._options.log_bytes
         ):
-            if journal.log_size > _PATIENT_LOGS * self._options.log_bytes:
-                self._finish_runs()
             # The input has taken effect and is in the log: a full disk must not make it fail.
-            with contextlib.suppress(EngineFault):
+            with contextlib.suppress(EngineFault, StateNotWritten):
+                if journal.log_size > _PATIENT_LOGS * self._options.log_bytes:
+                    self._finish_runs()
                 self._checkpoint()
         return result
 
@@ -183,11 +187,34 @@ class ReplicaEngine:
 
     # Messages ------------------------------------------------------------------------------
 
-    def submit(self, message: Ingress) -> Reject | None:
+    def start_inspection(self, message: Ingress) -> Future[Reject | None] | None:
+        body = self._core.bodies.get(message.canister_id)
+        module = None if body is None else body.module
+        if module is None or not module.exports(INSPECT_MESSAGE):
+            return None
+        if message.request_id in self._subnet.results:
+            return None
+        return self._inspections.start(message.canister_id, lambda: self._inspect(message))
+
+    def _inspect(self, message: Ingress) -> Reject | None:
+        try:
+            self._check(message)
+            self._inputs.management.queries.inspect(
+                message.sender, message.canister_id, message.method, message.arg
+            )
+        except CallError as error:
+            return error.reject()
+        return None
+
+    def submit(self, message: Ingress, *, inspected: bool = False) -> Reject | None:
         if message.request_id in self._subnet.results:
             return None
         try:
-            target = self._accept(message)
+            target, inspects = self._check(message)
+            if inspects and not inspected:
+                refused = self._workers.run(lambda: self._inspect(message))
+                if refused is not None:
+                    return refused
             with self._exclusively():
                 if message.request_id not in self._subnet.results:
                     self._input(self._inputs.ingress(message, target))
@@ -199,8 +226,11 @@ class ReplicaEngine:
             return CallError(ErrorCode.QUEUE_FULL, text).reject()
         return None
 
-    def _accept(self, message: Ingress) -> bytes:
-        """Check an ingress message; returns the canister it is about. Raises `CallError`."""
+    def _check(self, message: Ingress) -> tuple[bytes, bool]:
+        """Check an ingress message without running code.
+
+        Returns the canister it is about, and whether that wants to inspect it. Raises `CallError`.
+        """
         core = self._core
         most = self._options.max_ingress_payload
         if len(message.arg) > most:
@@ -214,25 +244,17 @@ class ReplicaEngine:
         with core.runs.lock:
             if message.canister_id == MANAGEMENT:
                 about = self._inputs.management.inspect(message.sender, message.method, message.arg)
-                return b"" if about is None else about.id
+                return b"" if about is None else about.id, False
             if message.canister_id in self._inputs.natives:
                 self._inputs.natives.check(message.canister_id, message.method)
-                return message.canister_id
+                return message.canister_id, False
             canister = core.canister(message.canister_id)
             core.check_running(canister)
             body = core.body(canister)
             size = len(message.method.encode()) + len(message.arg)
             core.require(canister, core.costs.ingress(size))
             assert body.module is not None
-            inspected = body.module.exports(INSPECT_MESSAGE)
-        if inspected:
-            queries = self._inputs.management.queries
-            self._workers.run(
-                lambda: queries.inspect(
-                    message.sender, message.canister_id, message.method, message.arg
-                )
-            )
-        return canister.id
+            return canister.id, body.module.exports(INSPECT_MESSAGE)
 
     def request_status(self, request_id: bytes) -> RequestStatus | None:
         found = self._subnet.results.get(request_id)
@@ -278,6 +300,9 @@ class ReplicaEngine:
                 core.certified.notify_all()
 
     # Canisters -----------------------------------------------------------------------------
+
+    def canister_changes(self) -> int:
+        return self._canister_changes
 
     def canister_ids(self) -> Sequence[bytes]:
         return sorted([*self._subnet.canisters, *self._inputs.natives.ids])
@@ -379,7 +404,7 @@ class ReplicaEngine:
                 self._checkpoint()
             finally:
                 self._closed = True
-                if self._core.runs.beside or self._queries.busy:
+                if self._core.runs.beside or self._queries.busy or self._inspections.busy:
                     self._runtime.compiler.close()
                     self._runtime.interrupt()
                 self._core.runs.abandon()

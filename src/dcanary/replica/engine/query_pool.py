@@ -1,4 +1,8 @@
-"""Runs queries on worker threads, so many at a time per canister that none can take them all."""
+"""Runs queries on worker threads, so many at a time per canister that none can take them all.
+
+Inspections of messages, which are queries too, have a pool of their own: queries cannot keep
+messages out.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Generic, TypeVar
 
-from dcanary.replica.api import Reject, Reply
+from dcanary.replica.api import Reject
 from dcanary.replica.engine.workers import Workers
 from dcanary.replica.state.errors import CallError, ErrorCode
 
@@ -16,30 +21,29 @@ PER_CANISTER = 4
 MAX_WAITING = 500
 """Queries of one canister that wait for their turn."""
 
-Answer = Reply | Reject
-Work = Callable[[], Answer]
+Answer = TypeVar("Answer")
 
 
-class QueryPool:
+class QueryPool(Generic[Answer]):
     """The queries of one subnet."""
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._guard = threading.Lock()
         self._running: dict[bytes, int] = {}
-        self._waiting: dict[bytes, deque[tuple[Work, Future[Answer]]]] = {}
+        self._waiting: dict[bytes, deque[tuple[Callable[[], Answer], Future[Answer | Reject]]]] = {}
 
     @property
     def busy(self) -> bool:
         """Whether queries run."""
         return bool(self._running)
 
-    def start(self, canister: bytes, work: Work) -> Future[Answer]:
+    def start(self, canister: bytes, work: Callable[[], Answer]) -> Future[Answer | Reject]:
         """Run a query of a canister as soon as it is its turn.
 
         Raises RuntimeError when the workers are closed.
         """
-        future: Future[Answer] = Future()
+        future: Future[Answer | Reject] = Future()
         with self._guard:
             running = self._running.get(canister, 0)
             if running >= PER_CANISTER:
@@ -58,13 +62,15 @@ class QueryPool:
             raise
         return future
 
-    def _run(self, canister: bytes, work: Work, future: Future[Answer]) -> None:
-        item: tuple[Work, Future[Answer]] | None = (work, future)
+    def _run(
+        self, canister: bytes, work: Callable[[], Answer], future: Future[Answer | Reject]
+    ) -> None:
+        item: tuple[Callable[[], Answer], Future[Answer | Reject]] | None = (work, future)
         while item is not None:
             work, future = item
             if future.set_running_or_notify_cancel():
                 try:
-                    answer = work()
+                    answer: Answer | Reject = work()
                 except BaseException as error:
                     item = self._next(canister)
                     future.set_exception(error)
@@ -74,7 +80,7 @@ class QueryPool:
             else:
                 item = self._next(canister)
 
-    def _next(self, canister: bytes) -> tuple[Work, Future[Answer]] | None:
+    def _next(self, canister: bytes) -> tuple[Callable[[], Answer], Future[Answer | Reject]] | None:
         with self._guard:
             waiting = self._waiting.get(canister)
             if waiting:

@@ -39,6 +39,9 @@ class Api:
     def __init__(self, node: Node, version: str) -> None:
         self._node = node
         self._version = version
+        self._submitting: set[asyncio.Future[Reject | None]] = set()
+        """Messages still to be checked, whose senders were told "accepted": the event loop itself
+        keeps no task alive."""
 
     async def status(self, request: Request) -> Response:
         """GET /api/v2/status."""
@@ -109,13 +112,14 @@ class Api:
         """POST /api/v2/canister/<id>/call: 202 at once, or why the call is not taken."""
         message = await self._ingress(request)
         answered = False
-        node = self._node
-        future = node.job(lambda: node.submit_now(message, lambda: answered))
-        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=ASYNC_CALL_SECONDS)
+        submitting = asyncio.ensure_future(self._node.submit(message, lambda: answered))
+        done, _ = await asyncio.wait([submitting], timeout=ASYNC_CALL_SECONDS)
         if not done:
             answered = True
+            self._submitting.add(submitting)
+            submitting.add_done_callback(self._submitting.discard)
             return Response(status_code=202)
-        refusal = future.result()
+        refusal = submitting.result()
         return (
             Response(status_code=202) if refusal is None else cbor_response(reject_fields(refusal))
         )
@@ -148,8 +152,9 @@ class Api:
         """POST /api/v2 and /api/v3/canister/<id>/read_state."""
         effective = self._effective(request, may_be_management=True)
         read = await self._read_request(request)
-        check_canister_paths(self._node, read, effective)
-        return cbor_response({"certificate": self._node.certificate(read.paths)})
+        state = await self._node.settled_state()
+        check_canister_paths(self._node, state, read, effective)
+        return cbor_response({"certificate": self._node.certificate(read.paths, state)})
 
     async def read_subnet_state(self, request: Request) -> Response:
         """POST /api/v2 and /api/v3/subnet/<id>/read_state."""
@@ -158,7 +163,8 @@ class Api:
             raise bad_request(f"subnet_not_found: {principal.to_text(subnet)}")
         read = await self._read_request(request)
         check_subnet_paths(read)
-        return cbor_response({"certificate": self._node.certificate(read.paths)})
+        state = await self._node.settled_state()
+        return cbor_response({"certificate": self._node.certificate(read.paths, state)})
 
     async def not_supported(self, request: Request) -> Response:
         """Parts of the interface that only clients of cloud engines use."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..certification.state_tree import CertifiedState
 from ..node import Node
 from ..wire.envelope import ReadStateRequest
 from ..wire.errors import RequestRefused, bad_request
@@ -24,14 +25,14 @@ def _check_request_status(node: Node, path: Path, sender: bytes) -> None:
         raise RequestRefused(403, "The user tries to access Request ID not signed by the caller.")
 
 
-def _check_canister(node: Node, path: Path, sender: bytes, effective: bytes) -> None:
+def _check_canister(state: CertifiedState, path: Path, sender: bytes, effective: bytes) -> None:
     if len(path) < 3 or path[1] != effective:
         raise _invalid()
     if path[2] in (b"module_hash", b"controllers") and len(path) == 3:
         return
     if path[2] != b"metadata" or len(path) != 4:
         raise _invalid()
-    view = node.canister(effective)
+    view = state.views.get(effective)
     name = path[3].decode(errors="replace")
     if view is not None and name in view.private_metadata and sender not in view.controllers:
         raise RequestRefused(
@@ -41,8 +42,10 @@ def _check_canister(node: Node, path: Path, sender: bytes, effective: bytes) -> 
         )
 
 
-def check_canister_paths(node: Node, request: ReadStateRequest, effective: bytes) -> None:
-    """Paths of /canister/<id>/read_state.
+def check_canister_paths(
+    node: Node, state: CertifiedState, request: ReadStateRequest, effective: bytes
+) -> None:
+    """Paths of /canister/<id>/read_state, to be read from `state`.
 
     Raises RequestRefused: 404 for paths that do not exist there, 403 for what the sender may not
     read, 400 when several request statuses are asked for.
@@ -56,7 +59,7 @@ def check_canister_paths(node: Node, request: ReadStateRequest, effective: bytes
                 _check_request_status(node, path, request.sender)
                 ids.add(path[1])
             case b"canister":
-                _check_canister(node, path, request.sender, effective)
+                _check_canister(state, path, request.sender, effective)
             case _:
                 raise _invalid()
     if len(ids) > 1:
