@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dcanary.cli.operations.watch import wait_for_run
+from dcanary.cli.operations.watch import Ended, wait_for_cancel, wait_for_run
 from dcanary.cli.paging import newest_first
 from dcanary.cli.run import line_of_job, line_of_list, summary
 from dcanary.cli.times import duration
@@ -166,6 +166,34 @@ def test_watching_goes_on_while_a_release_is_under_way(monkeypatch: pytest.Monke
     monkeypatch.setattr(time, "sleep", lambda _: None)
     found, _ = watched(run("Releasing"), run("Releasing"), run("Succeeded"))
     assert found["state"] == {"Succeeded": None}
+
+
+def cancelled(*runs: Any, timeout: float = 60.0) -> tuple[Any, list[str]]:
+    told: list[str] = []
+    system: Any = Installed(Answers(list(runs)))
+    return wait_for_cancel(system, "run-7", timeout, told.append), told
+
+
+def test_cancelling_waits_until_the_request_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    assert cancelled(run("Cancelled")) == (run("Cancelled"), [])
+    found, told = cancelled(run("Approving"), run("Approving"), run("Cancelled"))
+    assert found["state"] == {"Cancelled": None}
+    assert told == ["run-7: its approval request is withdrawn first"]
+
+
+@pytest.mark.parametrize("state", ["Releasing", "Succeeded", "Rejected", "Failed"])
+def test_cancelling_too_late_says_what_became_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    with pytest.raises(Ended, match=f"decided before it could be cancelled: {state}"):
+        cancelled(run("Approving"), run(state))
+
+
+def test_cancelling_does_not_wait_for_ever() -> None:
+    with pytest.raises(ClientError, match="not cancelled within"):
+        cancelled(run("Approving"), timeout=-1.0)
 
 
 def test_a_time_limit_says_what_the_run_waits_for() -> None:

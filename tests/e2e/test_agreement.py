@@ -101,8 +101,8 @@ def test_bytes_that_one_executor_changed_are_named_and_the_agreed_ones_are_relea
         world.start_executor(name)
     world.start_dishonest(EXECUTORS[2], "tampering")
     run = world.push(repository)
-    found = world.end_of_run(run)
-    assert state_of(found) == "Succeeded", found["state"]
+    found = world.end_of_build(run)
+    assert state_of(found) == "Approving", found["state"]
     voted = world.round(run)
     verdict = voted["verdict"]
     assert state_of({"state": verdict["kind"]}) == "Agreed"
@@ -168,7 +168,7 @@ def test_reports_without_the_lease_and_late_reports_are_refused_and_change_nothi
 ) -> None:
     repository = world.add_repository("reports", counter_files("reports", commands=[DECODE]))
     run = world.push(repository)
-    assert state_of(world.end_of_run(run)) == "Succeeded"
+    assert state_of(world.end_of_build(run)) == "Approving"
     before = world.round(run)
     job = before["votes"][0]["job"]
     commitment = {

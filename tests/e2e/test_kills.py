@@ -34,12 +34,14 @@ def assert_nothing_is_doubled(world: World, repository: str, run: str, release: 
     assert [each["request"]["run"] for each in approvals].count(run) == 1
     releases = world.system.deployment.ask("list_releases", repository, page)["items"]
     assert [each["release"] for each in releases] == [release]
+    ended = world.end_of_run(run)
+    assert (state_of(ended), ended["release"]) == ("Succeeded", release)
 
 
 def finish(world: World, repository: str, run: str) -> dict[str, Any]:
     """From the run to a canister that answers; the release."""
-    found = world.end_of_run(run, 90)
-    assert state_of(found) == "Succeeded", found["state"]
+    found = world.end_of_build(run, 90)
+    assert state_of(found) == "Approving", found["state"]
     released = world.end_of_release(world.approve(run))
     assert state_of(released) == "Succeeded", released["state"]
     assert world.module_hash(released["canister"]) == released["order"]["sha256"]
@@ -91,7 +93,7 @@ def test_a_network_that_is_killed_and_started_again_loses_and_doubles_nothing(
         lambda: [job for job in world.jobs(run) if state_of(job) == "Committed"], "a commitment"
     )
     world.start_network(world.kill_network())
-    assert state_of(world.end_of_run(run, 90)) == "Succeeded"
+    assert state_of(world.end_of_build(run, 90)) == "Approving"
     # … and once in the middle of the release.
     approval = world.approval_of(run)
     world.decide(world.approver, approval)
@@ -129,8 +131,8 @@ def test_an_upgrade_of_a_canister_in_the_middle_of_a_run_changes_nothing(
     run = world.push(repository)
     wait_until(lambda: leased(world, run), "a lease")
     world.upgrade(canister)
-    found = world.end_of_run(run, 90)
-    assert state_of(found) == "Succeeded", found["state"]
+    found = world.end_of_build(run, 90)
+    assert state_of(found) == "Approving", found["state"]
     approval = world.approval_of(run)
     world.decide(world.approver, approval)
     world.upgrade(canister)

@@ -59,7 +59,8 @@ def test_only_the_approver_decides_once_and_on_the_hash_that_is_asked_about(worl
 
 def test_a_rejected_request_deploys_nothing(world: World) -> None:
     repository = world.add_repository("rejected", counter_files("rejected"))
-    approval = world.approval_of(world.push(repository))
+    run = world.push(repository)
+    approval = world.approval_of(run)
     done = world.run("--identity", "approver", "approval", "reject", approval["approval"], "--yes")
     assert done.returncode == 0, done.stderr
     found = world.system.verification.ask("get_approval", approval["approval"])
@@ -67,6 +68,39 @@ def test_a_rejected_request_deploys_nothing(world: World) -> None:
     with pytest.raises(RefusedError):
         world.decide(world.approver, approval)
     assert world.system.deployment.ask("get_target", "rejected")["canister"] is None
+    assert state_of(world.end_of_run(run)) == "Rejected"
+
+
+def test_a_run_that_waits_for_approval_is_cancelled_and_its_request_withdrawn(
+    world: World,
+) -> None:
+    repository = world.add_repository("withdrawn", counter_files("withdrawn"))
+    run = world.push(repository)
+    assert state_of(world.end_of_build(run)) == "Approving"
+    approval = world.approval_of(run)
+    done = world.run("run", "cancel", run)
+    assert done.returncode == 0, done.stderr
+    assert f"{run} is cancelled" in done.stdout
+    assert world.get_run(run)["state"] == {"Cancelled": f"cancelled by {world.owner.principal}"}
+    with pytest.raises(RefusedError) as refused:
+        world.decide(world.approver, approval)
+    assert refused.value.kind == "Conflict"
+    found = world.system.verification.ask("get_approval", approval["approval"])
+    assert "withdrawn" in found["state"]["Blocked"]
+
+
+def test_a_run_is_followed_from_the_push_to_its_release(world: World) -> None:
+    repository = world.add_repository("followed", counter_files("followed"))
+    run = world.push(repository)
+    release = world.approve(run)
+    found = world.end_of_run(run)
+    assert (state_of(found), found["release"]) == ("Succeeded", release)
+    released = world.end_of_release(release)
+    # What a run took covers its release.
+    assert found["updated_ns"] >= released["updated_ns"]
+    done = world.run("run", "cancel", run)
+    assert done.returncode == 1
+    assert "has ended already" in done.stderr
 
 
 def test_an_upgrade_keeps_the_value_and_a_rollback_brings_module_and_value_back(
@@ -99,6 +133,8 @@ def test_a_module_that_traps_after_the_upgrade_leaves_module_and_state_as_before
     repository.commit({"counter.b64": as_text(counter(10, traps_after_upgrade=True))})
     failed = world.end_of_release(world.approve(world.push(repository)))
     assert state_of(failed) == "Failed"
+    run = world.end_of_run(failed["order"]["run"])
+    assert "this version cannot take over" in run["state"]["Failed"]
     assert "this version cannot take over" in failed["state"]["Failed"]
     assert world.module_hash(before["canister"]) == old
     assert world.target("trapping").call("get") == 1

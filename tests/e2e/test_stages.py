@@ -67,7 +67,7 @@ def test_a_stage_that_fails_fails_the_run_with_the_reason_and_nothing_is_asked(
     folder = str(repository.folder)
     done = world.run("pipeline", "update", folder, "--repository", "failing", *approver)
     assert done.returncode == 0, done.stderr
-    assert state_of(world.end_of_run(world.push(repository))) == "Succeeded"
+    assert state_of(world.end_of_build(world.push(repository))) == "Approving"
 
 
 @pytest.mark.parametrize("kind", list(HOSTILE))
@@ -97,14 +97,14 @@ def test_a_stage_finds_no_network_and_no_link_out_of_its_checkout(world: World) 
         pytest.skip("builds are not sandboxed on this machine")
     commands[1] = f"bash -c '{commands[1]}'"
     run = world.push(world.add_repository("inside", counter_files("inside", commands=commands)))
-    found = world.end_of_run(run)
-    assert state_of(found) == "Succeeded", world.run("run", "log", f"{run}/build/0").stdout
+    found = world.end_of_build(run)
+    assert state_of(found) == "Approving", world.run("run", "log", f"{run}/build/0").stdout
 
 
 def test_executors_work_on_after_all_of_that(world: World) -> None:
     for name in EXECUTORS[:3]:
         assert world.processes[name].poll() is None, world.log(name)
     run = world.push(world.add_repository("after", counter_files("after")))
-    found = world.end_of_run(run)
-    assert state_of(found) == "Succeeded", found["state"]
+    found = world.end_of_build(run)
+    assert state_of(found) == "Approving", found["state"]
     assert len(world.round(run)["votes"]) >= 2

@@ -30,7 +30,7 @@ from dcanary.cli.operations import network as network_operations
 from dcanary.cli.operations import pipeline as pipeline_operations
 from dcanary.cli.operations import system as system_operations
 from dcanary.cli.operations.build import build_system
-from dcanary.cli.operations.watch import ENDED_RELEASE, ENDED_RUN, state_of
+from dcanary.cli.operations.watch import BUILT_RUN, ENDED_RELEASE, ENDED_RUN, state_of
 from dcanary.client.actor import Actor
 from dcanary.client.errors import RefusedError
 from dcanary.client.identity import Anonymous, Identity, create_identity, load_identity
@@ -308,19 +308,25 @@ class World:
         return list(self.system.build_executor.ask("list_jobs", run, FIRST_PAGE)["items"])
 
     def end_of_run(self, run: str, seconds: float = 60.0) -> dict[str, Any]:
-        """The run when it has ended, however."""
+        """The run when it has ended, however; one that deploys ends after its release."""
+        return self._run_in(run, ENDED_RUN, seconds)
 
-        def ended() -> dict[str, Any] | None:
+    def end_of_build(self, run: str, seconds: float = 60.0) -> dict[str, Any]:
+        """The run when there is nothing left to build: it has ended, or people are asked."""
+        return self._run_in(run, (*ENDED_RUN, *BUILT_RUN), seconds)
+
+    def _run_in(self, run: str, states: Sequence[str], seconds: float) -> dict[str, Any]:
+        def reached() -> dict[str, Any] | None:
             found = self.get_run(run)
-            return found if found is not None and state_of(found) in ENDED_RUN else None
+            return found if found is not None and state_of(found) in states else None
 
-        return wait_until(ended, f"the end of {run}", seconds)
+        return wait_until(reached, f"the end of {run}", seconds)
 
     def round(self, run: str, stage: str = "build") -> dict[str, Any]:
         return dict(self.system.verification.ask("get_round", run, stage))
 
     def approval_of(self, run: str) -> dict[str, Any]:
-        """The approval request of a run that succeeded."""
+        """The approval request of a run that built well."""
 
         def asked() -> str | None:
             found = self.get_run(run)

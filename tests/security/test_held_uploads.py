@@ -44,7 +44,7 @@ def test_a_chunk_sent_again_and_again_does_not_hold_the_upload(
         assert held <= PATIENCE_SECONDS
     assert system.lease(EXECUTORS[0], jobs[0]) is None
     system.upload(jobs[1])
-    assert state(system) == "Succeeded"
+    assert state(system) == "Approving"
 
 
 def test_one_that_never_sends_waits_longer_each_time(system: System) -> None:
@@ -55,7 +55,7 @@ def test_one_that_never_sends_waits_longer_each_time(system: System) -> None:
     assert system.lease(EXECUTORS[0], jobs[0]) is None
     error(send(system, 0), "Conflict")
     system.upload(jobs[2])
-    assert state(system) == "Succeeded"
+    assert state(system) == "Approving"
 
 
 def test_uploads_that_all_ran_out_are_asked_for_again(system: System) -> None:
@@ -66,7 +66,7 @@ def test_uploads_that_all_ran_out_are_asked_for_again(system: System) -> None:
             system.network.advance(45)
     assert state(system) == "Running"
     system.upload(jobs[1])
-    assert state(system) == "Succeeded"
+    assert state(system) == "Approving"
 
 
 def test_an_executor_restarted_in_its_upload_brings_the_bytes_itself(system: System) -> None:
@@ -75,7 +75,7 @@ def test_an_executor_restarted_in_its_upload_brings_the_bytes_itself(system: Sys
     ok(send(system, 0))
     system.network.advance(45)
     system.upload(jobs[0])
-    assert state(system) == "Succeeded"
+    assert state(system) == "Approving"
 
 
 def test_a_canister_upgrade_does_not_give_the_holder_more_time(system: System) -> None:
@@ -88,4 +88,4 @@ def test_a_canister_upgrade_does_not_give_the_holder_more_time(system: System) -
         held += 5
         assert held <= PATIENCE_SECONDS
     system.upload(jobs[1])
-    assert state(system) == "Succeeded"
+    assert state(system) == "Approving"

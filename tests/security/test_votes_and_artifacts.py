@@ -50,7 +50,7 @@ def asked(system: System, delivery: str = "d-1") -> str:
     jobs = system.vote()
     if not system.run(run)["approval"]:
         system.upload(jobs[0])
-    assert state(system, run) == "Succeeded"
+    assert state(system, run) == "Approving"
     return run
 
 
@@ -96,7 +96,7 @@ def test_a_disabled_executor_keeps_the_vote_it_committed_and_gets_nothing_more(
     refused = system.canisters["build_executor"].update("lease_work", request, caller=EXECUTORS[0])
     error(refused, "Denied")
     system.upload(jobs[1])
-    assert state(system) == "Succeeded"
+    assert state(system) == "Approving"
 
 
 def test_a_disabled_executor_cannot_commit_what_it_had_leased(system: System) -> None:
@@ -307,7 +307,7 @@ def test_a_target_given_to_another_repository_is_not_released_to(system: System)
 
 
 @pytest.mark.parametrize("steps", range(12))
-def test_a_cancelled_run_has_no_question_that_could_still_be_approved(
+def test_a_cancelled_run_has_no_request_that_could_still_be_approved(
     system: System, steps: int
 ) -> None:
     """Whenever the cancellation arrives between the last stored byte and the answer."""
@@ -324,13 +324,42 @@ def test_a_cancelled_run_has_no_question_that_could_still_be_approved(
             canister.fire_timer()
     cancelling = canister.submit("cancel_run", "run-1", caller=OWNER)
     system.network.messages.rotate(1)
-    cancelled = cancelling.result()
+    ok(cancelling.result())
     finishing.result()
     system.network.advance(130)
-    questions = ok(system.canisters["verification"].query("list_approvals", ZERO_PAGE))["items"]
-    if "Ok" in cancelled:
-        assert (state(system), questions) == ("Cancelled", [])
+    asked = ok(system.canisters["verification"].query("list_approvals", ZERO_PAGE))["items"]
+    assert state(system) == "Cancelled"
+    assert all("withdrawn" in each["state"]["Blocked"] for each in asked)
+    if asked:
+        error(decide(system), "Conflict")
+    assert ok(system.canisters["deployment"].query("list_releases", None, ZERO_PAGE))["items"] == []
+
+
+@pytest.mark.parametrize("steps", range(12))
+def test_a_run_is_either_cancelled_or_released_when_both_are_asked_for_at_once(
+    system: System, steps: int
+) -> None:
+    """The approval and the cancellation are under way together, in both orders."""
+    run = asked(system)
+    deciding = system.canisters["verification"].submit(
+        "decide_approval",
+        {"approval": "approval-1", "digest": system.digest(), "approve": True, "comment": ""},
+        caller=APPROVER,
+    )
+    cancelling = system.canisters["build_executor"].submit("cancel_run", run, caller=OWNER)
+    for _ in range(steps % 6):
+        if steps < 6:
+            system.canisters["build_executor"].fire_timer()
+        else:
+            system.canisters["verification"].fire_timer()
+        system.network.step()
+    decided, cancelled = deciding.result(), cancelling.result()
+    system.network.advance(130)
+    releases = ok(system.canisters["deployment"].query("list_releases", None, ZERO_PAGE))["items"]
+    if "Ok" in decided:
+        assert len(releases) == 1
+        assert state(system, run) not in ("Cancelled", "Approving"), cancelled
     else:
-        error(cancelled, "Conflict")
-        assert state(system) == "Succeeded"
-        assert len(questions) == 1
+        error(decided, "Conflict")
+        ok(cancelled)
+        assert (state(system, run), releases) == ("Cancelled", [])

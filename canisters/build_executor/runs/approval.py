@@ -10,12 +10,14 @@ from shared.types.release import ApprovalInput
 def request_of(book: Book, run: str, now: int) -> "ApprovalInput | None":
     """What to ask `verification`; None when nothing is to be asked (any more).
 
-    A run whose artifact is not there, or whose request found no answer in time, has failed.
+    A run whose artifact is not there, or whose request found no answer in time, has failed. One
+    that is to be cancelled goes on asking beyond that time: an earlier message may have made a
+    request, which only its name lets withdraw.
     """
     record = book.runs.get(run)
     if record is None or not book.open_runs.contains_key(run) or record["approval_by_ns"] == 0:
         return None
-    if now >= record["approval_by_ns"]:
+    if now >= record["approval_by_ns"] and record["cancelled_by"] is None:
         reason = "the approval could not be asked for in time (APPROVAL_WAIT_NS)"
         service.approval_failed(book, run, reason, now)
         return None

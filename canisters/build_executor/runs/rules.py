@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from shared.types.pipeline import PipelineInput
     from shared.types.run import RunSpec, RunState
 
-# Where a run is once its artifact is agreed; a later notice never leads back.
-PROGRESS = ("Approving", "Releasing", "Released", "Rejected", "Failed")
-
 
 def check_spec(spec: "RunSpec") -> None:
     """Raise Refused for a run that cannot be executed."""
@@ -49,6 +46,11 @@ def queue_ns(pipeline: "PipelineInput") -> int:
 def is_building(record: "RunRecord") -> bool:
     """Whether stages of the run may still be at work."""
     return "Queued" in record["state"] or "Running" in record["state"]
+
+
+def is_asking(record: "RunRecord") -> bool:
+    """Whether the run's approval request stands undecided, or is about to be made."""
+    return "Approving" in record["state"] or (is_building(record) and record["approval_by_ns"] > 0)
 
 
 def after_notice(record: "RunRecord", approval: str, word: str, why: str) -> "RunState | None":

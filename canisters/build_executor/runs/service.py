@@ -210,12 +210,15 @@ def _end_stage(book: Book, stage: StageRecord, state: StageState, reason: str, n
 
 
 def approval_made(book: Book, run: str, approval: str, now: int) -> None:
-    """`verification` has the approval request: the run has done its part."""
+    """`verification` has the approval request: people are asked, nothing is left to build.
+
+    A wish to cancel the run stays: the request is withdrawn next.
+    """
     record = book.runs.get(run)
     if record is not None and book.open_runs.contains_key(run):
         record["approval"] = approval
         record["release_error"] = None
-        _end(book, run, record, {"Succeeded": None}, now)
+        _end(book, run, record, {"Approving": None}, now)
 
 
 def approval_failed(book: Book, run: str, reason: str, now: int) -> None:
@@ -226,7 +229,7 @@ def approval_failed(book: Book, run: str, reason: str, now: int) -> None:
         record["release_error"] = reason
         record["approval_by_ns"] = 0
         if record["cancelled_by"] is not None:
-            _end(book, run, record, {"Cancelled": f"cancelled by {record['cancelled_by']}"}, now)
+            _cancel(book, run, record, record["cancelled_by"], now)
             return
         _end(book, run, record, {"Failed": reason}, now)
 
@@ -249,6 +252,10 @@ def record_release(book: Book, notice: ReleaseNotice, now: int) -> None:
     state = rules.after_notice(record, notice["approval"], word, why)
     if state is None:
         return
+    if "Rejected" in state and record["cancelled_by"] is not None:
+        # No request stands any more, for whatever reason: that was what cancelling waited for.
+        _cancel(book, run, record, record["cancelled_by"], now)
+        return
     if notice["release"] is not None:
         record["release"] = notice["release"]
     record["release_error"] = why[:MAX_TEXT_CHARS] if word == "Failed" else None
@@ -260,7 +267,8 @@ def record_release(book: Book, notice: ReleaseNotice, now: int) -> None:
 def cancel(book: Book, run: str, caller: str, now: int) -> None:
     """Stop a run; its executors learn of it by their next heartbeat.
 
-    While people are asked the request is withdrawn first: it might be approved meanwhile.
+    While people are asked, or about to be, the request is withdrawn first, for it might be approved
+    meanwhile: the run is Cancelled once `verification` has confirmed that no request stands.
     """
     record = book.run(run)
     if record is None:
@@ -270,24 +278,30 @@ def cancel(book: Book, run: str, caller: str, now: int) -> None:
     if "Releasing" in record["state"]:
         release = record["release"] or record["approval"] or "the release"
         raise conflict(
-            f"{run} is being released ({release}): cancel or roll back that release instead"
+            f"{run} is approved and being released ({release}): cancel that release while it is "
+            "Queued (`release cancel`), or roll it back (`release rollback`)"
         )
-    if rules.is_building(record) and record["approval_by_ns"] > 0:
-        # The request may have been taken already: it could be approved under a cancelled run.
-        raise conflict(f"{run} is asking for its approval: reject that instead of the run")
+    if rules.is_asking(record):
+        record["cancelled_by"] = record["cancelled_by"] or caller
+        record["updated_ns"] = now
+        book.runs.insert(run, record)
+        book.ask_approval(run)
+        return
     if not rules.is_building(record):
         raise conflict(f"{run} has ended already: it cannot be cancelled")
+    _cancel(book, run, record, caller, now)
+
+
+def _cancel(book: Book, run: str, record: RunRecord, caller: str, now: int) -> None:
+    record["cancelled_by"] = None
     _end(book, run, record, {"Cancelled": f"cancelled by {caller}"}, now)
 
 
 def cancelled(book: Book, run: str, now: int) -> None:
     """No approval request of the run stands any more: what was asked for is done."""
     record = book.runs.get(run)
-    if record is None or record["cancelled_by"] is None:
-        return
-    caller = record["cancelled_by"]
-    record["cancelled_by"] = None
-    _end(book, run, record, {"Cancelled": f"cancelled by {caller}"}, now)
+    if record is not None and record["cancelled_by"] is not None:
+        _cancel(book, run, record, record["cancelled_by"], now)
 
 
 def cancel_refused(book: Book, run: str, now: int) -> None:

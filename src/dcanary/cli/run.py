@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.operations.watch import BUILT_RUN, Ended, describe, state_of, wait_for_run
+from dcanary.cli.operations.watch import (
+    BUILT_RUN,
+    Ended,
+    describe,
+    state_of,
+    wait_for_cancel,
+    wait_for_run,
+)
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
 from dcanary.cli.tables import short
 from dcanary.cli.times import moment
@@ -147,10 +154,15 @@ def retry(context: Context, run_id: str) -> None:
 
 @run.command()
 @click.argument("run_id")
+@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait.")
 @pass_context
-def cancel(context: Context, run_id: str) -> None:
-    """Cancel a run that has not ended."""
+def cancel(context: Context, run_id: str, timeout: float) -> None:
+    """Cancel a run that is built or waits for approval: its approval request is withdrawn.
+
+    A run that is being released cannot be cancelled: see release cancel and release rollback.
+    """
     context.system.build_executor.cancel_run(run_id)
+    wait_for_cancel(context.system, run_id, timeout, context.output.progress)
     context.output.say(f"{run_id} is cancelled")
 
 

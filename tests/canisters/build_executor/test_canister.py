@@ -64,7 +64,7 @@ def test_a_run_goes_from_its_spec_to_its_approval(it: Installed) -> None:
     assert it.decide("Agreed", [OUT], jobs[:2]) == OK
     upload_all(it, B, jobs[1])
     run = it.run()
-    assert run["state"] == {"Succeeded": None}
+    assert run["state"] == {"Approving": None}
     assert run["approval"] == "approval-1"
     assert run["stages"][0]["stored"] == ["out.wasm"]
     question = it.verification.query("question")
@@ -109,7 +109,7 @@ def test_the_canister_may_be_upgraded_between_any_two_calls(it: Installed) -> No
     assert finished == OK
     it.canister.upgrade()
     it.network.advance(2)
-    assert it.run()["state"] == {"Succeeded": None}
+    assert it.run()["state"] == {"Approving": None}
     assert it.run()["approval"] == "approval-1"
 
 
@@ -145,7 +145,7 @@ def test_an_approval_is_asked_for_until_verification_takes_it(it: Installed) -> 
     assert it.run()["state"] == {"Running": None}
     it.answer_with("request_approval", "Ok")
     it.network.advance(90)
-    assert it.run()["state"] == {"Succeeded": None}
+    assert it.run()["state"] == {"Approving": None}
 
 
 def test_a_refused_approval_fails_the_run_with_the_reason(it: Installed) -> None:
@@ -229,6 +229,54 @@ def test_a_cancelled_run_closes_its_round(it: Installed) -> None:
     assert it.beat(A, job)["Ok"]["cancelled"] is True
     assert it.decide("Inconclusive") == OK
     assert "Cancelled" in it.run()["state"]
+
+
+def approving(it: Installed) -> None:
+    it.enqueue(spec(deploy=deploy()))
+    jobs = it.all_commit()
+    it.decide("Agreed", [OUT], jobs)
+    upload_all(it, A, jobs[0])
+    assert it.run()["state"] == {"Approving": None}
+
+
+def test_a_run_that_waits_for_approval_is_cancelled_with_its_request(it: Installed) -> None:
+    approving(it)
+    it.answer_with("withdraw_approval", "Unavailable")
+    assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
+    it.settle()
+    (waiting,) = it.run()["waiting_for"]
+    assert "withdraws the approval request" in waiting["reason"]
+    assert "withdraw_approval was told to refuse" in waiting["reason"]
+    it.canister.upgrade()
+    it.answer_with("withdraw_approval", "Ok")
+    it.network.advance(5)
+    by = OWNER.to_str()
+    assert it.run()["state"] == {"Cancelled": f"cancelled by {by}"}
+    assert it.noted()[-1] == f"withdraw_approval approval-1 run-1 was cancelled by {by}: Ok"
+
+
+def test_a_run_whose_request_was_decided_before_goes_on(it: Installed) -> None:
+    approving(it)
+    it.answer_with("withdraw_approval", "Conflict")
+    assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
+    it.settle()
+    assert it.run()["state"] == {"Approving": None}
+    assert it.run()["waiting_for"][0]["reason"] == "approvers decide approval-1"
+
+
+def test_a_run_that_asks_for_its_approval_is_cancelled(it: Installed) -> None:
+    it.answer_with("request_approval", "trap")
+    it.enqueue(spec(deploy=deploy()))
+    jobs = it.all_commit()
+    it.decide("Agreed", [OUT], jobs)
+    upload_all(it, A, jobs[0])
+    assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
+    it.settle()
+    assert it.run()["state"] == {"Running": None}
+    it.answer_with("request_approval", "Ok")
+    it.network.advance(90)
+    assert "Cancelled" in it.run()["state"]
+    assert it.noted()[-1].startswith("withdraw_approval approval-1")
 
 
 def test_logs_are_read_by_anyone(it: Installed) -> None:

@@ -358,8 +358,10 @@ def test_a_run_to_deploy_asks_people_when_it_is_built() -> None:
     assert question["target"] == "counter"
     runs.approval_made(world.book, "run-1", "approval-1", world.now)
     runs.approval_made(world.book, "run-1", "approval-2", world.now)
-    assert world.run()["state"] == {"Succeeded": None}
+    assert world.run()["state"] == {"Approving": None}
     assert world.run()["approval"] == "approval-1"
+    assert world.waits() == ["approvers decide approval-1"]
+    assert world.book.open_runs.len() == 0
     assert approvals.request_of(world.book, "run-1", world.now) is None
 
 

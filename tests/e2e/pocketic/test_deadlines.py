@@ -120,7 +120,7 @@ def test_an_approval_after_its_time_is_refused_and_deploys_nothing(installed: In
     installed.upload(0, reveals[0], content)
     installed.pocket.run(2)
     found = installed.query("build_executor", "get_run", run)
-    assert found["state"] == {"Succeeded": None}
+    assert found["state"] == {"Approving": None}
     approval = installed.query("verification", "get_approval", found["approval"])
     assert approval["request"]["artifact"] == PATH
     assert approval["state"] == {"Pending": None}
@@ -137,5 +137,8 @@ def test_an_approval_after_its_time_is_refused_and_deploys_nothing(installed: In
     shown = installed.query("verification", "get_approval", approval["approval"])
     assert shown["state"] == {"Expired": None}
     assert shown["votes"] == []
+    installed.pocket.run(2)
+    ended = installed.query("build_executor", "get_run", run)["state"]
+    assert "expired" in ended["Rejected"]
     releases = installed.query("deployment", "list_releases", None, FIRST_PAGE)["items"]
     assert run not in [each["order"]["run"] for each in releases]

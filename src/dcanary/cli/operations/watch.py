@@ -61,6 +61,28 @@ def wait_for_run(system: System, run: str, timeout: float, progress: Progress) -
         time.sleep(POLL_SECONDS)
 
 
+def wait_for_cancel(system: System, run: str, timeout: float, progress: Progress) -> Run:
+    """The run when it is Cancelled, which waits until its approval request is withdrawn.
+
+    Raises Ended when the request was decided before, and ClientError after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    told = False
+    while True:
+        found = system.build_executor.get_run(run)
+        state = state_of(found)
+        if state == "Cancelled":
+            return found
+        if state == "Releasing" or state in ENDED_RUN:
+            raise Ended(f"{run} was decided before it could be cancelled: {_now(found)}")
+        if time.monotonic() > deadline:
+            raise ClientError(f"{run} is not cancelled within {timeout:.0f} s: it is {_now(found)}")
+        if not told:
+            progress(f"{run}: its approval request is withdrawn first")
+            told = True
+        time.sleep(POLL_SECONDS)
+
+
 def _now(found: Run) -> str:
     """State, stages and reasons of waiting, without times: it differs when something changed."""
     parts = [describe(found["state"])]

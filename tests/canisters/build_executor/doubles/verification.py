@@ -79,6 +79,12 @@ def request_approval(request: ApprovalInput) -> TextResult:
     return {"Ok": "approval-1"}
 
 
+@update
+def withdraw_approval(approval: text, reason: text) -> Done:
+    error = told("withdraw_approval", f"{approval} {reason}")
+    return {"Ok": None} if error is None else {"Err": error}
+
+
 @query
 def noted() -> Vec[text]:
     return notes.values()
