@@ -313,7 +313,7 @@ class NativeCanister:
 
     def _snapshot(self) -> tuple[HeapSnapshot, Any]:
         self.stable.begin()
-        return HeapSnapshot(self._modules.canister_modules()), (
+        return self._modules.heap().snapshot(), (
             self._runtime.capture(),
             self.cycles,
             self.timer_ns,
