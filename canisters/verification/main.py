@@ -10,12 +10,11 @@ from kybra import (
     void,
 )
 
-from canisters.verification import voting
 from canisters.verification.approvals import service as approval_service
 from canisters.verification.approvals.expiry import expiry
 from canisters.verification.outbox import outbox
+from canisters.verification.rounds import service as round_service
 from canisters.verification.store import approvals, grants, open_rounds, rounds, totals, wiring
-from shared.base import access as access
 from shared.base.canister import Canister, serve
 from shared.base.endpoints import (
     grant_role,
@@ -28,10 +27,9 @@ from shared.base.endpoints import (
     siblings,
     wire,
 )
-from shared.base.metering import counted
 from shared.base.results import answer, answer_async, answer_query
 from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
-from shared.types.errors import Done, Error
+from shared.types.errors import Done
 from shared.types.paging import PageRequest
 from shared.types.pipeline import ApprovalPolicy
 from shared.types.release import (
@@ -70,47 +68,33 @@ serve(
 
 @post_upgrade
 def post_upgrade_() -> void:
-    voting.rearm()
+    round_service.rearm()
     expiry.rearm()
-
-
-def _caller() -> str:
-    return ic.caller().to_str()
-
-
-def _refusal(sibling: str) -> "Error | None":
-    return access.refuse_unless_sibling(wiring, _caller(), sibling)
 
 
 @update
 def open_round(round: RoundInput) -> Done:
-    error = _refusal("build_executor")
-    result: Done = voting.open_round(round) if error is None else {"Err": error}
-    return counted(totals, "open_round", result)
+    return answer("open_round", lambda: round_service.open_round(round))
 
 
 @update
 def record_commitment(record: CommitmentRecord) -> Done:
-    error = _refusal("build_executor")
-    result: Done = voting.record_commitment(record) if error is None else {"Err": error}
-    return counted(totals, "record_commitment", result)
+    return answer("record_commitment", lambda: round_service.record_commitment(record))
 
 
 @update
 def close_commits(run: text, stage: text) -> Done:
-    error = _refusal("build_executor")
-    result: Done = voting.close_commits(run, stage) if error is None else {"Err": error}
-    return counted(totals, "close_commits", result)
+    return answer("close_commits", lambda: round_service.close_commits(run, stage))
 
 
 @update
 def reveal(reveal: RevealInput) -> Done:
-    return counted(totals, "reveal", voting.reveal(reveal, _caller()))
+    return answer("reveal", lambda: round_service.reveal(reveal, ic.caller().to_str()))
 
 
 @query
 def get_round(run: text, stage: text) -> RoundResult:
-    return voting.get_round(run, stage)
+    return answer_query(lambda: round_service.get_round(run, stage))
 
 
 @update

@@ -18,6 +18,7 @@ from canisters.verification.approvals.rules import (
 )
 from canisters.verification.approvals.verdict import verdict_behind
 from canisters.verification.gates.rules import first_failure
+from canisters.verification.rounds.views import verdict_of
 from canisters.verification.store import (
     approval_orders,
     approvals,
@@ -27,7 +28,6 @@ from canisters.verification.store import (
     totals,
     wiring,
 )
-from canisters.verification.views import verdict_of
 from shared.base.access import siblings_of
 from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, error_sentence, is_passing, refusal_of

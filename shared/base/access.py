@@ -11,9 +11,7 @@ from shared.rules.limits import MAX_GRANTS
 from shared.rules.paging import next_cursor, page_bounds
 from shared.rules.refused import conflict, denied, exhausted, invalid, unavailable
 from shared.rules.roles import grant, refusal, revoke
-from shared.types import errors
 from shared.types.access import Grant, GrantPage, Role, Siblings
-from shared.types.errors import Error
 from shared.types.paging import PageRequest
 
 OWNER_ONLY_ROLES = ("Owner", "Admin")
@@ -45,16 +43,6 @@ def require_sibling(wiring: "Lookup[int, Wiring]", caller: str, name: str) -> No
     """Raise Denied for a caller that is not the sibling `name`; Unavailable before `wire`."""
     if sibling(wired_siblings(wiring), name).to_str() != caller:
         raise denied(f"only the sibling canister {name} may call this, not {caller}")
-
-
-def refuse_unless_sibling(wiring: "Lookup[int, Wiring]", caller: str, name: str) -> "Error | None":
-    """`require_sibling` for entry points that do not use `shared.base.results` yet."""
-    wired = siblings_of(wiring)
-    if wired is None:
-        return errors.unavailable("this canister is not wired yet: an owner must call wire first")
-    if sibling(wired, name).to_str() != caller:
-        return errors.denied(f"only the sibling canister {name} may call this, not {caller}")
-    return None
 
 
 def siblings_of(wiring: "Lookup[int, Wiring]") -> "Siblings | None":

@@ -20,31 +20,3 @@ class Done(Variant, total=False):
 
     Ok: null
     Err: Error
-
-
-def not_found(sentence: str) -> Error:
-    return {"NotFound": sentence}
-
-
-def denied(sentence: str) -> Error:
-    return {"Denied": sentence}
-
-
-def invalid(sentence: str) -> Error:
-    return {"Invalid": sentence}
-
-
-def conflict(sentence: str) -> Error:
-    return {"Conflict": sentence}
-
-
-def too_large(sentence: str) -> Error:
-    return {"TooLarge": sentence}
-
-
-def exhausted(sentence: str) -> Error:
-    return {"Exhausted": sentence}
-
-
-def unavailable(sentence: str) -> Error:
-    return {"Unavailable": sentence}

@@ -61,8 +61,8 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
     ("canisters/verification/approvals/expiry.py", "_wake", "open_approvals"): (
         "MAX_OPEN_APPROVALS",
     ),
-    ("canisters/verification/voting.py", "rearm", "open_rounds"): ("MAX_OPEN_ROUNDS",),
-    ("canisters/verification/voting.py", "rearm", "outgoing"): ("MAX_OPEN_ROUNDS",),
+    ("canisters/verification/rounds/service.py", "rearm", "open_rounds"): ("MAX_OPEN_ROUNDS",),
+    ("canisters/verification/rounds/service.py", "rearm", "outgoing"): ("MAX_OPEN_ROUNDS",),
 }
 # The same words on what is a dict, though its type does not stand beside it.
 DICTS: dict[tuple[str, str, str], str] = {

@@ -14,12 +14,12 @@ from kybra import Principal
 
 from canisters.build_executor.rounds import rules as messages
 from canisters.build_executor.rounds import service as rounds
-from canisters.verification import rounds as round_rules
-from canisters.verification.verdicts import outcome_text
+from canisters.verification.rounds import rules as round_rules
+from canisters.verification.rounds.verdicts import outcome_text
 from shared.rules.digests import commitment, manifest_digest
 from shared.rules.limits import BUILD_MARGIN_NS, MIN_GRACE_NS, REOPEN_NS, REVEAL_GRACE_NS
 from tests.canisters.build_executor.helpers.specs import file, spec, stage
-from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, World
+from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, World, answer
 
 OUT = file("out.wasm", b"module")
 WRONG = file("out.wasm", b"backdoor")
@@ -126,7 +126,7 @@ class Play:
     def reveal(self, who: Operator, reveal: Any) -> None:
         record = self.rounds.get("run-1/build")
         if record is not None:
-            round_rules.reveal(record, reveal, who.key, self.world.now)
+            answer(lambda: round_rules.reveal(record, reveal, who.key, self.world.now))
             round_rules.advance(record, self.world.now)
 
     def deliver(self) -> None:
@@ -150,7 +150,7 @@ class Play:
                     "operator": operator,
                     "commitment": given,
                 }
-                refusal = round_rules.commit(self.rounds["run-1/build"], record, now)
+                refusal = self.refusal(record)
                 if refusal is not None and "Unavailable" in refusal:
                     return
                 row = found["jobs"][message]
@@ -159,6 +159,11 @@ class Play:
             else:
                 round_rules.advance(self.rounds["run-1/build"], now, commits_closed=True)
                 rounds.closed(book, found, None, "", now)
+
+    def refusal(self, record: Any) -> Any:
+        """What verification answers to a commitment: an error, or None."""
+        told = self.rounds["run-1/build"]
+        return answer(lambda: round_rules.commit(told, record, self.world.now)).get("Err")
 
     def tell_verdict(self, key: str, record: Any) -> None:
         verdict = record["verdict"]

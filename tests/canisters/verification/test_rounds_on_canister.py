@@ -9,6 +9,7 @@ import pytest
 from dcanary.testing.native import CanisterReject, user_principal
 from tests.canisters.verification.verification_installation import OWNER, Installation
 from tests.canisters.verification.verification_samples import (
+    SECOND,
     commitment_record,
     file,
     manifest,
@@ -269,3 +270,12 @@ def test_instructions_are_counted_by_method(canary: Installation) -> None:
     counted = dict(canary.verification.query("instructions"))
     assert {"open_round", "record_commitment", "reveal", "send verdict"} <= set(counted)
     assert all(total > 0 for total in counted.values())
+
+
+def test_a_refused_commitment_moves_a_round_on_whose_time_has_come(canary: Installation) -> None:
+    canary.open()
+    # No timer has fired yet: the call itself finds that the time for commitments is over.
+    canary.network.time_ns += 601 * SECOND
+    answer = canary.commit(reveal_input(1), 1)
+    assert "late" in answer["Err"]["Conflict"]
+    assert canary.round()["verdict"]["kind"] == {"Inconclusive": None}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.verification.verdicts import compare_files, decide, disputes
+from canisters.verification.rounds.verdicts import compare_files, decide, disputes
 from tests.canisters.verification import verification_samples as samples
 from tests.canisters.verification.verification_samples import NOW, file, manifest, vote
 

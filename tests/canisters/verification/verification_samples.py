@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from kybra import Principal
 
-from canisters.verification import rounds
-from canisters.verification.verdicts import commit_of, outcome_text
+from canisters.verification.rounds import rules
+from canisters.verification.rounds.verdicts import commit_of, outcome_text
 from shared.rules.digests import commitment, manifest_digest, sha256_hex
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def round_input(replicas: int = 3, quorum: int = 2, run: str = RUN) -> RoundInpu
 
 
 def open_round(replicas: int = 3, quorum: int = 2) -> RoundRecord:
-    return rounds.opened(round_input(replicas, quorum))
+    return rules.opened(round_input(replicas, quorum))
 
 
 def reveal_input(

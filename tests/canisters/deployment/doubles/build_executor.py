@@ -3,7 +3,7 @@
 from kybra import StableBTreeMap, blob, ic, query, text, update, void
 
 from shared.types.attestation import VerdictNotice
-from shared.types.errors import Done, not_found, unavailable
+from shared.types.errors import Done
 from shared.types.release import ReleaseNotice
 from shared.types.run import ChunkRequest, ChunkResult
 
@@ -37,8 +37,8 @@ def read_chunk(request: ChunkRequest) -> ChunkResult:
     if how == "trap":
         ic.trap("told to trap")
     if how == "unavailable":
-        return {"Err": unavailable("told to be unavailable")}
+        return {"Err": {"Unavailable": "told to be unavailable"}}
     content = chunks.get(f"{request['run']}/{request['path']}/{request['index']}")
     if content is None:
-        return {"Err": not_found("there is no such chunk")}
+        return {"Err": {"NotFound": "there is no such chunk"}}
     return {"Ok": content}

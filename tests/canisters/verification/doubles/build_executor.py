@@ -3,7 +3,7 @@
 from kybra import StableBTreeMap, Vec, ic, nat64, query, text, update, void
 
 from shared.types.attestation import VerdictNotice
-from shared.types.errors import Done, conflict, unavailable
+from shared.types.errors import Done
 from shared.types.release import ReleaseNotice
 
 notices = StableBTreeMap[nat64, VerdictNotice](
@@ -24,10 +24,10 @@ def record_verdict(notice: VerdictNotice) -> Done:
     if how == "trap":
         ic.trap("told to trap")
     if how == "unavailable":
-        return {"Err": unavailable("told to be unavailable")}
+        return {"Err": {"Unavailable": "told to be unavailable"}}
     notices.insert(notices.len(), notice)
     if how == "refuse":
-        return {"Err": conflict("told to refuse")}
+        return {"Err": {"Conflict": "told to refuse"}}
     return {"Ok": None}
 
 

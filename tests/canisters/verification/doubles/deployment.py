@@ -2,7 +2,6 @@
 
 from kybra import StableBTreeMap, Vec, ic, nat64, query, text, update, void
 
-from shared.types.errors import conflict, not_found, unavailable
 from shared.types.release import PlanRequest, PlanResult, ReleaseOrder, TextResult
 
 orders = StableBTreeMap[nat64, ReleaseOrder](memory_id=0, max_key_size=16, max_value_size=100_000)
@@ -21,9 +20,9 @@ def plan_release(request: PlanRequest) -> PlanResult:
     if how == "trap":
         ic.trap("told to trap")
     if how == "unknown":
-        return {"Err": not_found(f"there is no target {target} of {repository}")}
+        return {"Err": {"NotFound": f"there is no target {target} of {repository}"}}
     if how == "busy":
-        return {"Err": conflict("the target has no module to upgrade or reinstall")}
+        return {"Err": {"Conflict": "the target has no module to upgrade or reinstall"}}
     return {
         "Ok": {
             "canister": None,
@@ -49,9 +48,9 @@ def start_release(order: ReleaseOrder) -> TextResult:
     if how == "trap":
         ic.trap("told to trap")
     if how == "unavailable":
-        return {"Err": unavailable("told to be unavailable")}
+        return {"Err": {"Unavailable": "told to be unavailable"}}
     if how == "refuse":
-        return {"Err": conflict("told to refuse")}
+        return {"Err": {"Conflict": "told to refuse"}}
     for number, known in orders.items():
         same = known["approval"] == order["approval"]
         if same and known["attempt"] == order["attempt"]:

@@ -1,8 +1,8 @@
 """Public forms of stored rounds: the files and disputes of a verdict follow from its votes."""
 
 from canisters.verification.records import RoundRecord, VoteRecord
+from canisters.verification.rounds.verdicts import commit_of, disputes
 from canisters.verification.store import manifests
-from canisters.verification.verdicts import commit_of, disputes
 from shared.types.attestation import Dispute, Round, Verdict, Vote
 from shared.types.run import File
 

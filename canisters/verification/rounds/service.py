@@ -4,21 +4,29 @@ from heapq import heapify, heappop, heappush
 
 from kybra import ic
 
-from canisters.verification import rounds as rules
 from canisters.verification.outbox import outbox, verdict_message
 from canisters.verification.records import RoundRecord
+from canisters.verification.rounds import rules
+from canisters.verification.rounds.views import shown
 from canisters.verification.store import manifests, open_rounds, outgoing, rounds
-from canisters.verification.views import shown
 from shared.base.clock import WakeUp
 from shared.rules.limits import MAX_OPEN_ROUNDS
-from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
-from shared.types.errors import Done, conflict, exhausted, not_found
+from shared.rules.refused import conflict, exhausted, not_found
+from shared.types.attestation import CommitmentRecord, RevealInput, Round, RoundInput
 
 MANIFEST_VERSION = 1
 
+_deadlines: "list[tuple[int, str]]" = []
+"""Heap of (deadline, round) of the open rounds. What was superseded stays until it is on top."""
 
-def _missing(run: str, stage: str) -> Done:
-    return {"Err": not_found(f"there is no round for stage {stage} of {run}")}
+
+def _find(run: str, stage: str) -> "tuple[str, RoundRecord]":
+    """The key and the record of a round; raises NotFound."""
+    key = rules.round_key(run, stage)
+    round = rounds.get(key)
+    if round is None:
+        raise not_found(f"there is no round for stage {stage} of {run}")
+    return key, round
 
 
 def _keep(key: str, round: RoundRecord) -> None:
@@ -33,8 +41,7 @@ def _keep(key: str, round: RoundRecord) -> None:
         outbox.put(verdict_message(key))
 
 
-_deadlines: "list[tuple[int, str]]" = []
-"""Heap of (deadline, round) of the open rounds. What was superseded stays until it is on top."""
+# Deadlines
 
 
 def _next_ns() -> int:
@@ -73,70 +80,66 @@ def rearm() -> None:
         outbox.retry_now(message)
 
 
-def open_round(request: RoundInput) -> Done:
+# What build_executor and executors say
+
+
+def open_round(request: RoundInput) -> None:
+    """Open the round of a stage. The same opening again changes nothing, another is Conflict."""
     key = rules.round_key(request["run"], request["stage"])
     known = rounds.get(key)
     if known is not None:
         if rules.same_opening(known, request):
-            return {"Ok": None}
-        return {"Err": conflict(f"the round {key} was opened with other terms: they are final")}
-    error = rules.check_opening(request, ic.time())
-    if error is not None:
-        return {"Err": error}
+            return
+        raise conflict(f"the round {key} was opened with other terms: they are final")
+    rules.check_opening(request, ic.time())
     if open_rounds.len() >= MAX_OPEN_ROUNDS:
-        return {"Err": exhausted(f"{MAX_OPEN_ROUNDS} rounds are open (MAX_OPEN_ROUNDS): try later")}
+        raise exhausted(f"{MAX_OPEN_ROUNDS} rounds are open (MAX_OPEN_ROUNDS): try later")
     _keep(key, rules.opened(request))
-    return {"Ok": None}
 
 
-def record_commitment(record: CommitmentRecord) -> Done:
-    key = rules.round_key(record["run"], record["stage"])
-    round = rounds.get(key)
-    if round is None:
-        return _missing(record["run"], record["stage"])
+def record_commitment(record: CommitmentRecord) -> None:
+    """Take a commitment that build_executor passes on; raises Refused for one that is no vote."""
+    key, round = _find(record["run"], record["stage"])
     now_ns = ic.time()
     votes = len(round["votes"])
-    error = rules.commit(round, record, now_ns)
-    if rules.advance(round, now_ns) or len(round["votes"]) != votes:
-        _keep(key, round)
-    return {"Ok": None} if error is None else {"Err": error}
+    try:
+        rules.commit(round, record, now_ns)
+    finally:
+        # The time may have come to move on, whether or not the commitment counts.
+        if rules.advance(round, now_ns) or len(round["votes"]) != votes:
+            _keep(key, round)
 
 
-def close_commits(run: str, stage: str) -> Done:
-    """No further commitment will come. Said again, or after all have committed: Ok."""
-    key = rules.round_key(run, stage)
-    round = rounds.get(key)
-    if round is None:
-        return _missing(run, stage)
+def close_commits(run: str, stage: str) -> None:
+    """No further commitment will come. Said again, or after all have committed: no effect."""
+    key, round = _find(run, stage)
     if rules.advance(round, ic.time(), commits_closed=True):
         _keep(key, round)
-    return {"Ok": None}
 
 
-def reveal(given: RevealInput, caller: str) -> Done:
-    key = rules.round_key(given["run"], given["stage"])
-    round = rounds.get(key)
-    if round is None:
-        return _missing(given["run"], given["stage"])
+def reveal(given: RevealInput, caller: str) -> None:
+    """Open the caller's commitment; raises Refused for a reveal that is late or does not match."""
+    key, round = _find(given["run"], given["stage"])
     now_ns = ic.time()
     changed = rules.advance(round, now_ns)
     vote = rules.vote_of_job(round, given["job"])
-    revealed = vote is not None and vote["outcome"] is not None
-    error = rules.reveal(round, given, caller, now_ns)
-    if error is None and vote is not None and not revealed:
-        changed = True
-        if not manifests.contains_key(vote["manifest"]):
-            manifests.insert(
-                vote["manifest"], {"version": MANIFEST_VERSION, "files": given["files"]}
-            )
-        rules.advance(round, now_ns)
-    if changed:
-        _keep(key, round)
-    return {"Ok": None} if error is None else {"Err": error}
+    was_revealed = vote is not None and vote["outcome"] is not None
+    try:
+        rules.reveal(round, given, caller, now_ns)
+        if vote is not None and not was_revealed:
+            changed = True
+            _keep_manifest(vote["manifest"], given)
+            rules.advance(round, now_ns)
+    finally:
+        if changed:
+            _keep(key, round)
 
 
-def get_round(run: str, stage: str) -> RoundResult:
-    round = rounds.get(rules.round_key(run, stage))
-    if round is None:
-        return {"Err": not_found(f"there is no round for stage {stage} of {run}")}
-    return {"Ok": shown(round)}
+def _keep_manifest(digest: str, given: RevealInput) -> None:
+    if not manifests.contains_key(digest):
+        manifests.insert(digest, {"version": MANIFEST_VERSION, "files": given["files"]})
+
+
+def get_round(run: str, stage: str) -> Round:
+    """The round as callers see it."""
+    return shown(_find(run, stage)[1])

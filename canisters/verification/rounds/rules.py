@@ -1,11 +1,11 @@
 """The life of a round: commitments, then reveals, then a verdict. Pure rules.
 
-A refused change leaves the record as it was, and says why. Times are nanoseconds since 1970.
+A refused change is raised and leaves the record as it was. Times are nanoseconds since 1970.
 """
 
 from typing import TYPE_CHECKING
 
-from canisters.verification.verdicts import (
+from canisters.verification.rounds.verdicts import (
     commit_of,
     counted,
     decide,
@@ -13,7 +13,7 @@ from canisters.verification.verdicts import (
     groups,
     outcome_text,
 )
-from shared.rules.digests import commitment, manifest_digest
+from shared.rules.digests import commitment, is_digest, manifest_digest
 from shared.rules.limits import (
     MAX_ARTIFACT_BYTES,
     MAX_FAILURE_REASON_BYTES,
@@ -28,7 +28,7 @@ from shared.rules.limits import (
     REVEAL_GRACE_NS,
     REVEAL_WINDOW_NS,
 )
-from shared.types.errors import Error, conflict, denied, invalid, unavailable
+from shared.rules.refused import conflict, denied, invalid, unavailable
 
 if TYPE_CHECKING:
     from canisters.verification.records import RoundRecord, VoteRecord
@@ -38,17 +38,11 @@ if TYPE_CHECKING:
 RECORD_VERSION = 1
 COMMITMENT_BYTES = 32
 MAX_JOB_CHARS = 200
-DIGEST_CHARS = 64
 
 
 def round_key(run: str, stage: str) -> str:
     """Rounds are named by run and stage; neither may contain a slash (checked when opened)."""
     return f"{run}/{stage}"
-
-
-def is_digest(value: str) -> bool:
-    """Whether the text is a sha256 digest in lower-case hexadecimal."""
-    return len(value) == DIGEST_CHARS and all(char in "0123456789abcdef" for char in value)
 
 
 def _bad_name(field: str, value: str, longest: int = MAX_NAME_CHARS) -> "str | None":
@@ -57,8 +51,8 @@ def _bad_name(field: str, value: str, longest: int = MAX_NAME_CHARS) -> "str | N
     return None
 
 
-def check_opening(request: "RoundInput", now_ns: int) -> "Error | None":
-    """Why a round cannot be opened like this, or None."""
+def check_opening(request: "RoundInput", now_ns: int) -> None:
+    """Raise Refused for a round that cannot be opened like this."""
     for field, value in (
         ("run", request["run"]),
         ("stage", request["stage"]),
@@ -66,19 +60,18 @@ def check_opening(request: "RoundInput", now_ns: int) -> "Error | None":
     ):
         why = _bad_name(field, value)
         if why is not None:
-            return invalid(why)
+            raise invalid(why)
         if "/" in value and field != "repository":
-            return invalid(f"{field} {value!r} contains a slash: names of rounds cannot")
+            raise invalid(f"{field} {value!r} contains a slash: names of rounds cannot")
     replicas, quorum = request["replicas"], request["quorum"]
     if not 1 <= replicas <= MAX_REPLICAS:
-        return invalid(f"replicas is {replicas}: use 1 to {MAX_REPLICAS} (MAX_REPLICAS)")
+        raise invalid(f"replicas is {replicas}: use 1 to {MAX_REPLICAS} (MAX_REPLICAS)")
     if not 1 <= quorum <= replicas:
-        return invalid(f"quorum is {quorum}: use 1 to replicas, which is {replicas}")
+        raise invalid(f"quorum is {quorum}: use 1 to replicas, which is {replicas}")
     if 2 * quorum <= replicas:
-        return invalid(f"quorum {quorum} is no majority of {replicas}: two results could reach it")
+        raise invalid(f"quorum {quorum} is no majority of {replicas}: two results could reach it")
     if request["commit_until_ns"] <= now_ns:
-        return invalid("commit_until_ns is in the past: no executor could commit in time")
-    return None
+        raise invalid("commit_until_ns is in the past: no executor could commit in time")
 
 
 def opened(request: "RoundInput") -> "RoundRecord":
@@ -217,41 +210,41 @@ def vote_of_job(round: "RoundRecord", job: str) -> "VoteRecord | None":
     return None
 
 
-def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> "Error | None":
-    """Take a commitment, or say why not. The same one again is taken silently."""
+def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> None:
+    """Take a commitment, or raise Refused. The same one again changes nothing."""
     job, operator = record["job"], record["operator"]
     known = vote_of_job(round, job)
     if known is not None:
         same_executor = known["executor"].to_str() == record["executor"].to_str()
         if same_executor and known["commitment"] == record["commitment"]:
-            return None
-        return conflict(f"job {job} has committed to another result: a commitment is final")
+            return
+        raise conflict(f"job {job} has committed to another result: a commitment is final")
     why = _bad_name("operator", operator) or _bad_name("job", job, MAX_JOB_CHARS)
     if why is not None:
-        return invalid(why)
+        raise invalid(why)
     if not job.startswith(round_key(round["run"], round["stage"]) + "/"):
-        return invalid(f"job {job} is not one of stage {round['stage']} of {round['run']}")
+        raise invalid(f"job {job} is not one of stage {round['stage']} of {round['run']}")
     if len(record["commitment"]) != COMMITMENT_BYTES:
-        return invalid(
+        raise invalid(
             f"the commitment has {len(record['commitment'])} bytes: a sha256 has {COMMITMENT_BYTES}"
         )
     if not takes_commitments(round, now_ns):
         is_full = len(round["votes"]) >= round["replicas"]
         if "Reveal" in round["phase"] and not is_full and now_ns < outer_bound_ns(round):
-            return unavailable(
+            raise unavailable(
                 f"stage {round['stage']} of {round['run']} is being revealed: if that gives no "
                 "result, further commitments are taken"
             )
-        return conflict(f"late: stage {round['stage']} of {round['run']} takes no more commitments")
+        raise conflict(f"late: stage {round['stage']} of {round['run']} takes no more commitments")
     for vote in round["votes"]:
         if vote["operator"] == operator:
-            return conflict(
+            raise conflict(
                 f"operator {operator} has committed by job {vote['job']}: an operator has one vote"
             )
         if vote["executor"].to_str() == record["executor"].to_str():
-            return conflict(f"this executor has committed by job {vote['job']} already")
+            raise conflict(f"this executor has committed by job {vote['job']} already")
     if len(round["votes"]) >= round["replicas"]:
-        return conflict(f"late: all {round['replicas']} replicas have committed")
+        raise conflict(f"late: all {round['replicas']} replicas have committed")
     round["votes"].append(
         {
             "operator": operator,
@@ -270,10 +263,9 @@ def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> "Er
         # The last vote that can come has the whole window for its reveal.
         round["reopened"] = None
         round["reveal_until_ns"] = now_ns + REVEAL_WINDOW_NS
-    return None
 
 
-def check_files(files: "list[File]") -> "str | None":
+def files_problem(files: "list[File]") -> "str | None":
     """Why this cannot be a manifest, or None."""
     if len(files) > MAX_MANIFEST_FILES:
         return f"{len(files)} files: at most {MAX_MANIFEST_FILES} (MAX_MANIFEST_FILES)"
@@ -299,21 +291,21 @@ def manifest_of(files: "list[File]") -> str:
     return manifest_digest([(file["path"], file["size"], file["sha256"]) for file in files])
 
 
-def check_reveal(reveal: "RevealInput") -> "Error | None":
-    """What can be said against a reveal without knowing its round."""
+def check_reveal(reveal: "RevealInput") -> None:
+    """Raise Refused for what can be said against a reveal without knowing its round."""
     failure = reveal["outcome"].get("Failed")
     if failure is not None and (
         not failure or len(failure.encode()) > MAX_FAILURE_REASON_BYTES or "\n" in failure
     ):
-        return invalid(
+        raise invalid(
             f"the reason of a failure is one line of 1 to {MAX_FAILURE_REASON_BYTES} bytes"
         )
     if failure is not None and reveal["files"]:
-        return invalid("a failed stage has no artifacts: reveal it with an empty list of files")
+        raise invalid("a failed stage has no artifacts: reveal it with an empty list of files")
     if not is_digest(reveal["environment"]):
-        return invalid("environment is not a sha256 digest in lower-case hexadecimal")
+        raise invalid("environment is not a sha256 digest in lower-case hexadecimal")
     if not MIN_NONCE_BYTES <= len(reveal["nonce"]) <= MAX_NONCE_BYTES:
-        return invalid(
+        raise invalid(
             f"the nonce has {len(reveal['nonce'])} bytes: "
             f"use {MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} random ones"
         )
@@ -321,24 +313,23 @@ def check_reveal(reveal: "RevealInput") -> "Error | None":
     if described is not None and (
         len(described["author"]) > MAX_TEXT_CHARS or len(described["message"]) > MAX_TEXT_CHARS
     ):
-        return invalid(
+        raise invalid(
             f"commit: author and message have at most {MAX_TEXT_CHARS} characters (MAX_TEXT_CHARS)"
         )
-    why = check_files(reveal["files"])
-    return None if why is None else invalid(f"files: {why}")
+    why = files_problem(reveal["files"])
+    if why is not None:
+        raise invalid(f"files: {why}")
 
 
-def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int) -> "Error | None":
-    """Open a commitment, or say why not. The caller advances the round first and afterwards."""
+def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int) -> None:
+    """Open a commitment, or raise Refused. The caller advances the round first and afterwards."""
     job = given["job"]
     vote = vote_of_job(round, job)
     if vote is None:
-        return conflict(f"job {job} has no commitment here: commit before you reveal")
+        raise conflict(f"job {job} has no commitment here: commit before you reveal")
     if vote["executor"].to_str() != caller:
-        return denied(f"job {job} was committed by another executor: only it may reveal")
-    error = check_reveal(given)
-    if error is not None:
-        return error
+        raise denied(f"job {job} was committed by another executor: only it may reveal")
+    check_reveal(given)
     manifest = manifest_of(given["files"])
     expected = commitment(
         job,
@@ -351,14 +342,14 @@ def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int)
     matches = expected == vote["commitment"]
     if vote["outcome"] is not None:
         if matches:
-            return None
-        return conflict(f"job {job} has been revealed already: a reveal is final")
+            return
+        raise conflict(f"job {job} has been revealed already: a reveal is final")
     if is_closed(round):
-        return conflict(f"late: stage {round['stage']} of {round['run']} has its verdict already")
+        raise conflict(f"late: stage {round['stage']} of {round['run']} has its verdict already")
     if "Commit" in round["phase"]:
-        return conflict("other executors may still commit: reveal when the round asks for it")
+        raise conflict("other executors may still commit: reveal when the round asks for it")
     if not matches:
-        return invalid(
+        raise invalid(
             f"the reveal of job {job} does not match its commitment "
             f"{vote['commitment'].hex()}: it recomputes to {expected.hex()}"
         )
@@ -367,4 +358,3 @@ def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int)
     vote["environment"] = given["environment"]
     vote["manifest"] = manifest
     vote["commit"] = given["commit"]
-    return None
