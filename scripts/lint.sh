@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
+.venv/bin/vulture
 export PYTHONPATH=.
 .venv/bin/lint-imports --no-cache --no-logo .importlinter
 .venv/bin/lint-imports --no-cache --no-logo .importlinter-rules

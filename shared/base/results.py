@@ -18,7 +18,6 @@ from shared.rules.refused import Refused, denied
 from shared.rules.roles import ROLES
 from shared.types.errors import Error
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -86,8 +85,3 @@ def answer_query(work: "Callable[[], object]") -> R:  # type: ignore[type-var] #
         return {"Ok": work()}  # type: ignore[return-value] # as `answer`
     except Refused as refused:
         return {"Err": error_of(refused)}  # type: ignore[return-value] # as `answer`
-
-
-def metered(method: str, work: "Callable[[], T]") -> T:
-    """Do the work of an update whose result is not `Ok | Err`, and count it."""
-    return counted(served().totals, method, work())

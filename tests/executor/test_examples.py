@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from dcanary import folders
 from dcanary.executor.sandbox import BubblewrapSandbox
-from dcanary.wasm._template import default_cache
 from tests.executor.repositories import git, make_repository
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ print(json.dumps({**said, "log": log.peek(1 << 20).decode(), "report": str(build
 
 def build(repository: Path, sha: str, folder: Path, other: bool) -> dict[str, Any]:
     """Build in a process of its own; `other` with another user's settings, and as no root."""
-    arguments = [str(repository), sha, str(folder), str(default_cache())]
+    arguments = [str(repository), sha, str(folder), str(folders.cache())]
     command = [sys.executable, "-c", _BUILD, *arguments]
     environment = dict(os.environ)
     if other:

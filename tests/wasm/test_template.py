@@ -61,14 +61,6 @@ def test_the_key_follows_the_glue_and_the_pins(monkeypatch: pytest.MonkeyPatch) 
     assert len({key, changed, _template.template_key()}) == 3
 
 
-def test_the_cache_folder_follows_xdg_and_else_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache/me")
-    assert _template.default_cache() == Path("/var/cache/me/dcanary")
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
-    monkeypatch.setenv("HOME", "/home/me")
-    assert _template.default_cache() == Path("/home/me/.cache/dcanary")
-
-
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BuildError, match=r"cannot be kept in .* \(Not a directory\); make the"):

@@ -101,11 +101,6 @@ class Management:
         reply = self._call("provisional_create_canister_with_cycles", record, effective)
         return str(reply["canister_id"])
 
-    def top_up(self, canister: str, amount: int) -> None:
-        """Add cycles on a local network."""
-        record = {"canister_id": canister, "amount": amount}
-        self._call("provisional_top_up_canister", record, principal.from_text(canister))
-
     def install(
         self,
         canister: str,

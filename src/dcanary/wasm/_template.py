@@ -7,7 +7,6 @@ import hashlib
 import importlib.metadata
 import io
 import json
-import os
 import shutil
 import tempfile
 import zipfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import wasmtime
 
+from dcanary import folders
 from dcanary.wasm import (
     _component,
     _files,
@@ -98,12 +98,6 @@ class Template:
         return _interpreter.Interpreter(self.engine, self.module_a, tree, output=output)
 
 
-def default_cache() -> Path:
-    """Return the user's cache folder of DCanary: $XDG_CACHE_HOME/dcanary or ~/.cache/dcanary."""
-    base = os.environ.get("XDG_CACHE_HOME") or ""
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "dcanary"
-
-
 def template_key() -> str:
     """Return the hexadecimal SHA-256 that names the template which these sources make."""
     parts = {
@@ -133,7 +127,7 @@ def ensure_template(
     cannot be written.
     """
     say = progress or (lambda line: None)
-    root = (cache or default_cache()) / "templates"
+    root = (cache or folders.cache()) / "templates"
     key = template_key()
     folder = root / key[:32]
     if _complete(folder):
@@ -154,7 +148,7 @@ def ensure_template(
 
 def template_is_ready(cache: Path | None = None) -> bool:
     """Whether `ensure_template` has nothing to build."""
-    return _complete((cache or default_cache()) / "templates" / template_key()[:32])
+    return _complete((cache or folders.cache()) / "templates" / template_key()[:32])
 
 
 def _complete(folder: Path) -> bool:

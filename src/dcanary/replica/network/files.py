@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,12 +30,6 @@ class RunningNetwork:
     url: str
     started: int
     """Seconds since the Unix epoch."""
-
-
-def default_cache_dir() -> Path:
-    """The user's cache folder for compiled modules."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "dcanary" / "replica"
 
 
 def try_lock(state_dir: Path) -> IO[str] | None:

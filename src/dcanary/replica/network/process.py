@@ -23,7 +23,6 @@ from .files import (
     ENGINE_FOLDER,
     NetworkError,
     RunningNetwork,
-    default_cache_dir,
     lock_soon,
     remove_info,
     write_info,
@@ -35,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 def open_state(
-    state_dir: Path, keys: SubnetKeys, cache_dir: Path, accept_loss: bool = False
+    state_dir: Path, keys: SubnetKeys, cache_dir: Path | None, accept_loss: bool = False
 ) -> Engine:
     """The engine with the state of a folder. Raises `EngineFault` when it is damaged."""
     options = Options(
@@ -111,7 +110,7 @@ def run(
         remove_info(state_dir)
         keys = SubnetKeys(load_or_create_seed(state_dir))
         sock = _bind(host, port)
-        engine = open_state(state_dir, keys, cache_dir or default_cache_dir(), accept_loss)
+        engine = open_state(state_dir, keys, cache_dir, accept_loss)
         node = Node(engine, keys, live=True, subnet_type="application")
         outcalls = Outcalls(node, allow_http_loopback=allow_http_loopback)
         bound = sock.getsockname()[1]

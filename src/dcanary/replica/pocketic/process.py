@@ -8,7 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
-from ..network.files import default_cache_dir
+from dcanary import folders
+
 from ..network.web import WebServer, bind
 from .server import PocketIcServer
 
@@ -53,5 +54,5 @@ def run(host: str, port: int, port_file: Path | None, ttl: float, cache_dir: Pat
         print(f"error: cannot listen on {host}:{port}: {error.strerror}", file=sys.stderr)
         return 1
     with sock:
-        asyncio.run(_serve(sock, port_file, ttl, cache_dir or default_cache_dir()))
+        asyncio.run(_serve(sock, port_file, ttl, cache_dir or folders.compiled_modules()))
     return 0

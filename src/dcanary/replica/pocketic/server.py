@@ -35,7 +35,6 @@ from .instance import Instance
 log = logging.getLogger(__name__)
 MAX_JSON = 512 * 1024 * 1024
 MAX_BLOB = 8 * 1024 * 1024 * 1024
-MAX_UNPACKED = 8 * 1024 * 1024 * 1024
 
 
 class _Gateway:

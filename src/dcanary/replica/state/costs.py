@@ -35,7 +35,6 @@ class CostTable:
     """Instructions (not cycles) charged per WebAssembly instruction compiled."""
     upload_chunk_instructions: int = 200_000_000
     snapshot_instructions: int = 2_000_000_000
-    snapshot_data_instructions: int = 5_000_000
     nodes: int = 13
 
     def execution(self, instructions: int, memory_64: bool) -> int:
@@ -81,22 +80,3 @@ class CostTable:
 
 
 APPLICATION = CostTable()
-FREE = CostTable(
-    create_canister=0,
-    message=0,
-    instruction=0,
-    instruction_64=0,
-    ingress_message=0,
-    ingress_byte=0,
-    call=0,
-    call_byte=0,
-    compute_percent_second=0,
-    memory_gib_second=0,
-    canister_second=0,
-    signature=0,
-    http_base=0,
-    http_per_node=0,
-    http_request_byte=0,
-    http_response_byte=0,
-)
-"""System subnets and free-of-charge test networks."""

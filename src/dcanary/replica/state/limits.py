@@ -53,8 +53,6 @@ MAX_CALLS_PER_PAIR = 500
 MAX_CALL_TIMEOUT_SECONDS = 300
 """Longest wait of a bounded-wait call; longer ones are cut to it."""
 MAX_INGRESS_QUEUE = 5_000
-MAX_INGRESS_TTL = 5 * MINUTE
-INGRESS_TTL_SLACK = 30 * SECOND
 STATUS_RETENTION = 5 * MINUTE
 """How long after its expiry the result of an ingress message stays readable."""
 MAX_KEPT_REPLIES = 128 * MIB

@@ -24,7 +24,6 @@ _FRAME = struct.Struct("<QIII")
 """Number, length of the payload, chain, CRC-32 of all before."""
 MARKS_AT = (_HEAD.size, _HEAD.size + _MARK.size)
 HEAD_SIZE = _HEAD.size + 2 * _MARK.size
-FRAME_SIZE = _FRAME.size
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from typing import Any
 
 import wasmtime
 
+from dcanary import folders
 from dcanary.replica.state import limits
 from dcanary.replica.state.errors import (
     CallError,
@@ -60,17 +61,12 @@ class CompiledModule:
         return "enhanced-orthogonal-persistence" in self.private_metadata
 
 
-def default_cache_dir() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "dcanary" / "modules"
-
-
 class Compiler:
     """Compiles modules, or finds them in the cache. May be used by many threads."""
 
     def __init__(self, engine: wasmtime.Engine, cache_dir: Path | None) -> None:
         self._engine = engine
-        self._dir = cache_dir or default_cache_dir()
+        self._dir = cache_dir or folders.compiled_modules()
         self._prepare_directory()
         self._loaded: dict[bytes, CompiledModule] = {}
         self._artifacts: dict[str, tuple[wasmtime.Module, dict[str, Any]]] = {}
@@ -251,18 +247,12 @@ class Compiler:
 @contextlib.contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
     """Hold a lock file, so that a module is compiled once."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
+    # Here and not above: most modules are found in the cache.
+    import filelock
 
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+    with filelock.FileLock(path, mode=0o600):
         yield
         path.unlink(missing_ok=True)
-    finally:
-        os.close(fd)
 
 
 def _key(wasm: bytes) -> str:
