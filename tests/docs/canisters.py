@@ -64,6 +64,12 @@ def _all(canister: str) -> list[Method]:
     return sorted(found, key=lambda method: method.name)
 
 
+def error_cases() -> list[str]:
+    """The kinds of `Err`, the same for all canisters."""
+    installed = NativeNetwork().install(ROOT / "canisters" / "webhook" / "main.py")
+    return list(installed.module("shared.types.errors").Error.__annotations__)
+
+
 def _described(who: str) -> str:
     """An entry of a canister's table of callers, in words."""
     if who in ROLES:

@@ -7,6 +7,7 @@ signature is valid, and nothing but a counter changes.
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
+from canisters.webhook.deliveries.answers import ANSWERS
 from canisters.webhook.deliveries.payload import PayloadError, parse_object
 from canisters.webhook.deliveries.routing import route_of
 from canisters.webhook.providers.push import Push
@@ -80,6 +81,8 @@ class Decision:
     )
 
     def __init__(self, status: int, content: "dict[str, str | None]") -> None:
+        if content["status"] not in ANSWERS[status]:
+            raise ValueError(f"{status} {content['status']} is not among ANSWERS")
         self.status = status
         self.content = content
         self.repository = ""
