@@ -10,12 +10,9 @@
 
 from kybra import Async, CallResult, ic
 
-from canisters.verification.approvals.rules import (
-    make_order,
-    notice_of,
-    release_order,
-    state_at,
-)
+from canisters.verification.approvals.orders import make_order, release_order
+from canisters.verification.approvals.progress import notice_of
+from canisters.verification.approvals.rules import state_at
 from canisters.verification.approvals.verdict import verdict_behind
 from canisters.verification.gates.rules import first_failure
 from canisters.verification.rounds.views import verdict_of

@@ -97,7 +97,7 @@ class Gate(Variant, total=False):
 
 
 class ApprovalPolicy(Record):
-    """Who may approve, how many of them must, and how long (seconds) the question stands."""
+    """Who may approve, how many of them must, and how long (seconds) the request stands."""
 
     approvers: Vec[Principal]
     threshold: nat16

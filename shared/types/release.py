@@ -75,7 +75,7 @@ class Order(Record):
 
 
 class ApprovalState(Variant, total=False):
-    """From question to release; a text names the release or says why not.
+    """From request to release; a text names the release or says why not.
 
     `Blocked`: a gate failed or the order was refused. `Superseded`: a newer run was released to
     the target. `Releasing` and `Released` name the release. `ReleaseFailed` can be retried.
@@ -100,7 +100,7 @@ class ApprovalVote(Record):
 
 
 class Approval(Record):
-    """An immutable question and the votes on it. `mode` is never `Auto`.
+    """An immutable request and the votes on it. `mode` is never `Auto`.
 
     `digest` is what a decision binds: the sha256 of the whole `order`, in hexadecimal. Both are
     absent for a moment after an upgrade from a version that made none. `policy` is the one in

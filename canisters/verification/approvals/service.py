@@ -2,7 +2,7 @@
 
 from kybra import Async, CallResult, Principal, ic
 
-from canisters.verification.approvals import rules
+from canisters.verification.approvals import orders, progress, requests, rules
 from canisters.verification.approvals.expiry import expiry
 from canisters.verification.approvals.verdict import verdict_behind
 from canisters.verification.approvals.views import shown
@@ -51,7 +51,7 @@ TYPICAL_APPROVAL_BYTES = 8_000
 
 def sync_policy(repository: str, policy: ApprovalPolicy) -> None:
     """Take the approval policy that is in force for a repository from now on."""
-    rules.check_policy(policy)
+    requests.check_policy(policy)
     policies.insert(repository, {"version": 1, "policy": policy})
 
 
@@ -74,14 +74,14 @@ def _shown(number: int, record: ApprovalRecord) -> Approval:
 
 def _known(request: ApprovalInput) -> "str | None":
     """The request that asked this before; None to ask (anew). Raises Conflict for another one."""
-    number = approval_index.get(rules.index_key(request["run"], request["target"]))
+    number = approval_index.get(requests.index_key(request["run"], request["target"]))
     record = None if number is None else approvals.get(number)
     if number is None or record is None:
         return None
     name = record["approval"]
-    if rules.same_request(record["request"], request):
+    if requests.same_request(record["request"], request):
         return name
-    if rules.attempt_of(request) > rules.attempt_of(record["request"]):
+    if requests.attempt_of(request) > requests.attempt_of(record["request"]):
         state = rules.state_at(record, ic.time(), latest.get(request["target"]))
         if rules.ended_without_release(state):
             return None
@@ -94,7 +94,7 @@ def _known(request: ApprovalInput) -> "str | None":
 
 def request_approval(request: ApprovalInput) -> "Async[str]":
     """Ask, once per attempt; deployment says what the release would do to the target now."""
-    rules.check_request(request)
+    requests.check_request(request)
     known = _known(request)
     if known is not None:
         return known
@@ -112,12 +112,12 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
             f"{MAX_OPEN_APPROVALS} requests wait for approvers (MAX_OPEN_APPROVALS): decide some"
         )
     number = approvals.len()
-    order = rules.make_order(request, plan, verdict)
-    record = rules.asked(number, request, order, ic.time())
+    order = orders.make_order(request, plan, verdict)
+    record = requests.asked(number, request, order, ic.time())
     record["state"] = rules.state_at(record, ic.time(), latest.get(request["target"]))
     approvals.insert(number, record)
     approval_orders.insert(number, {"version": 1, "order": order})
-    approval_index.insert(rules.index_key(request["run"], request["target"]), number)
+    approval_index.insert(requests.index_key(request["run"], request["target"]), number)
     if "Pending" in record["state"]:
         open_approvals.insert(
             number,
@@ -148,7 +148,7 @@ def _planned(request: ApprovalInput) -> "Async[Plan]":
 
 
 def _find(approval: str) -> "tuple[int, ApprovalRecord]":
-    number = rules.number_of(approval)
+    number = requests.number_of(approval)
     record = None if number is None else approvals.get(number)
     if number is None or record is None:
         raise not_found(f"there is no approval request {approval[:80]}")
@@ -279,7 +279,7 @@ def _refuse_changed(number: int, plan: Plan) -> None:
     stored = approval_orders.get(number)
     if stored is None:
         raise conflict("the request was made by an earlier version: start the run again")
-    changed = rules.changed_since(stored["order"], plan)
+    changed = orders.changed_since(stored["order"], plan)
     if changed:
         raise conflict(
             f"what was approved does not hold any more: {'; '.join(changed)}. Start the run again "
@@ -290,7 +290,7 @@ def _refuse_changed(number: int, plan: Plan) -> None:
 def record_release(report: ReleaseReport) -> None:
     """Take deployment's word on how far a release is."""
     number, record = _find(report["approval"])
-    if rules.reported(record, report["release"], report["state"]):
+    if progress.reported(record, report["release"], report["state"]):
         approvals.insert(number, record)
         _note_latest(record)
         outbox.put(notice_message(number))

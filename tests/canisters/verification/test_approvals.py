@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.verification.approvals import rules as approvals
-from canisters.verification.approvals import views
+from canisters.verification.approvals import orders, requests, rules, views
 from canisters.verification.gates import rules as gates
 from shared.rules.limits import DEFAULT_APPROVAL_TTL_NS
 from shared.rules.orders import order_digest
@@ -53,12 +52,12 @@ def plan(**changes: Any) -> Plan:
 
 
 def order_for(request: ApprovalInput, **changes: Any) -> Order:
-    return approvals.make_order(request, plan(**changes), VERDICT)
+    return orders.make_order(request, plan(**changes), VERDICT)
 
 
 def pending(**changes: Any) -> ApprovalRecord:
     request = approval_input(**changes)
-    return approvals.asked(0, request, order_for(request), NOW)
+    return requests.asked(0, request, order_for(request), NOW)
 
 
 DIGEST = "d" * 64
@@ -76,7 +75,7 @@ def decide(
     **changes: Any,
 ) -> tuple[str, str] | None:
     return refused(
-        lambda: approvals.decide(
+        lambda: rules.decide(
             record,
             decision(**changes),
             DIGEST,
@@ -89,7 +88,7 @@ def decide(
 
 def decide_as(record: ApprovalRecord, caller: str) -> tuple[str, str] | None:
     policy = record["request"]["policy"]
-    return refused(lambda: approvals.decide(record, decision(), DIGEST, caller, NOW, policy))
+    return refused(lambda: rules.decide(record, decision(), DIGEST, caller, NOW, policy))
 
 
 def refused(work: Callable[[], None]) -> tuple[str, str] | None:
@@ -150,8 +149,8 @@ def test_anonymous_is_denied_even_by_a_policy_that_names_it() -> None:
 def test_an_expired_question_cannot_be_decided_and_shows_as_expired() -> None:
     record = two_of_two()
     late = NOW + 60 * SECOND
-    assert approvals.state_at(record, late - 1) == {"Pending": None}
-    assert approvals.state_at(record, late) == {"Expired": None}
+    assert rules.state_at(record, late - 1) == {"Pending": None}
+    assert rules.state_at(record, late) == {"Expired": None}
     kind, sentence = decide(record, 1, now=late) or ("", "")
     assert kind == "Conflict"
     assert "expired" in sentence
@@ -168,7 +167,7 @@ def test_a_vote_in_the_last_nanosecond_counts() -> None:
 def test_an_approved_question_does_not_expire() -> None:
     record = pending()
     assert decide(record, 1) is None
-    assert approvals.state_at(record, record["expires_ns"] + 1) == {"Approved": None}
+    assert rules.state_at(record, record["expires_ns"] + 1) == {"Approved": None}
 
 
 def test_a_vote_for_an_order_that_changed_is_refused() -> None:
@@ -228,15 +227,15 @@ def test_a_gate_that_is_not_known_fails() -> None:
     ],
 )
 def test_a_request_that_makes_no_sense_is_invalid(changes: dict[str, Any]) -> None:
-    approvals.check_request(approval_input())
-    kind, _ = refused(lambda: approvals.check_request(approval_input(**changes))) or ("", "")
+    requests.check_request(approval_input())
+    kind, _ = refused(lambda: requests.check_request(approval_input(**changes))) or ("", "")
     assert kind == "Invalid"
 
 
 def test_a_policy_that_names_anonymous_is_invalid() -> None:
     anonymous = type(approver(1)).from_str(ANONYMOUS)
     policy = {"approvers": [anonymous], "threshold": 1, "ttl_seconds": 1}
-    kind, _ = refused(lambda: approvals.check_request(approval_input(policy=policy))) or ("", "")
+    kind, _ = refused(lambda: requests.check_request(approval_input(policy=policy))) or ("", "")
     assert kind == "Invalid"
 
 
@@ -245,8 +244,8 @@ def test_the_order_says_all_that_is_done_with_the_argument_of_its_mode() -> None
     upgrade = order_for(request, mode={"Upgrade": None}, replaces=b"old")
     assert (upgrade["argument"], upgrade["replaces"]) == (b"up", b"old")
     assert order_for(request)["argument"] == b"in"
-    record = approvals.asked(0, request, upgrade, NOW)
-    message = approvals.release_order(record, upgrade, DIGEST)
+    record = requests.asked(0, request, upgrade, NOW)
+    message = orders.release_order(record, upgrade, DIGEST)
     assert (message["order"], message["digest"]) == (upgrade, DIGEST)
     assert message["mode"] == {"Upgrade": None}
     assert message["repository"] == "demo"
@@ -256,7 +255,7 @@ def test_the_order_says_all_that_is_done_with_the_argument_of_its_mode() -> None
 def test_the_public_view_carries_the_order_and_its_digest() -> None:
     request = approval_input()
     order = order_for(request)
-    record = approvals.asked(0, request, order, NOW)
+    record = requests.asked(0, request, order, NOW)
     shown = views.shown(record, NOW, order, request["policy"], None)
     assert shown["order"] == order
     assert shown["digest"] == order_digest(order)
@@ -285,7 +284,7 @@ def test_an_earlier_vote_of_somebody_removed_since_counts_no_more() -> None:
     now = policy_of(2, 3, threshold=2)
     assert decide(record, 2, policy=now) is None
     assert record["state"] == {"Pending": None}
-    assert [vote["approver"].bytes for vote in approvals.counted_votes(record["votes"], now)] == [
+    assert [vote["approver"].bytes for vote in rules.counted_votes(record["votes"], now)] == [
         approver(2).bytes
     ]
     assert decide(record, 3, policy=now) is None
@@ -310,7 +309,7 @@ def test_a_request_of_an_older_run_than_the_released_one_cannot_be_approved() ->
     caller = approver(1).to_str()
     newer = latest("run-10")
     kind, sentence = refused(
-        lambda: approvals.decide(record, decision(), DIGEST, caller, NOW, policy, None, newer)
+        lambda: rules.decide(record, decision(), DIGEST, caller, NOW, policy, None, newer)
     ) or ("", "")
     assert kind == "Conflict"
     assert "release-4" in sentence
@@ -318,35 +317,35 @@ def test_a_request_of_an_older_run_than_the_released_one_cannot_be_approved() ->
     assert "Superseded" in record["state"]
     assert record["votes"] == []
     for same_or_older in ("run-1", "run-0"):
-        assert approvals.superseded_by(pending(), latest(same_or_older)) is None
+        assert rules.superseded_by(pending(), latest(same_or_older)) is None
 
 
 def test_what_changed_since_an_approval_is_named() -> None:
     order = order_for(approval_input(), mode={"Upgrade": None}, replaces=b"old")
     same = plan(mode={"Upgrade": None}, replaces=b"old")
-    assert approvals.changed_since(order, same) == []
+    assert orders.changed_since(order, same) == []
     failed = {"gate": {"ModuleKind": None}, "passed": False, "detail": "no module"}
     changed = plan(replaces=b"new", network="mainnet", canister=approver(9), gates=[failed])
-    assert len(approvals.changed_since(order, changed)) == 4
+    assert len(orders.changed_since(order, changed)) == 4
 
 
 def test_a_failed_gate_of_the_plan_blocks() -> None:
     request = approval_input(gates=[{"MaxArtifactBytes": 100}, {"ModuleKind": None}])
     failed = {"gate": {"ModuleKind": None}, "passed": False, "detail": "it is HTML"}
     order = order_for(request, gates=[failed])
-    record = approvals.asked(0, request, order, NOW)
+    record = requests.asked(0, request, order, NOW)
     assert "it is HTML" in record["state"]["Blocked"]
     assert len(order["gates"]) == 2
 
 
 @pytest.mark.parametrize("name", ["", "approval-", "approval-0", "approval-01", "approval-x", "1"])
 def test_a_text_that_names_no_approval_is_not_read_as_one(name: str) -> None:
-    assert approvals.number_of(name) is None
+    assert requests.number_of(name) is None
 
 
 @given(st.integers(0, 10**12))
 def test_a_name_leads_back_to_its_number(number: int) -> None:
-    assert approvals.number_of(approvals.name_of(number)) == number
+    assert requests.number_of(requests.name_of(number)) == number
 
 
 VOTES = st.lists(
@@ -377,6 +376,6 @@ def test_only_a_threshold_of_matching_approvals_in_time_approves(
 
 
 def test_the_same_request_is_known_by_its_terms_not_by_its_objects() -> None:
-    assert approvals.same_request(approval_input(), approval_input())
+    assert requests.same_request(approval_input(), approval_input())
     other: ApprovalInput = approval_input(sha256="0" * 64)
-    assert not approvals.same_request(approval_input(), other)
+    assert not requests.same_request(approval_input(), other)
