@@ -24,7 +24,7 @@ lint: setup ## ruff and mypy --strict
 	@scripts/lint.sh
 
 unit: setup ## the fast tests only
-	@$(BIN)/pytest -q -m "not replica and not e2e and not nightly"
+	@$(BIN)/pytest -q -n auto --dist loadfile -m "not replica and not e2e and not nightly"
 
 replica: setup ## tests of real Wasm on the embedded replica
 	@$(BIN)/pytest -q -m replica
@@ -34,6 +34,7 @@ e2e: setup ## tests of the whole system
 
 nightly: setup ## long soak and fuzz runs of the whole system
 	@$(BIN)/pytest -q -s -m nightly
+	@$(BIN)/pytest -q -m "hypothesis and not nightly" --hypothesis-profile explore --timeout 14400
 
 bench: setup ## figures as ratios, in one run
 	@$(BIN)/python -m bench

@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/lint.sh
-.venv/bin/pytest -q -m "not replica and not e2e and not nightly"
+# One file stays in one process: its fixtures are made once. What measures or starts networks is not
+# shared out, it would be in the way of its like.
+.venv/bin/pytest -q -n auto --dist loadfile -m "not replica and not e2e and not nightly"
 .venv/bin/pytest -q -m "replica and not e2e"
 .venv/bin/pytest -q -m e2e

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
@@ -22,6 +22,15 @@ _LOCAL = "127.0.0.1,localhost,.localhost,::1"
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), _LOCAL]))
 
-# How long an example takes depends on what else the machine does.
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
+# How long an example takes depends on what else the machine does. A failing example is not made
+# smaller: that alone may take five minutes for a test of whole canisters. To get a small one, run
+# the test again with `--hypothesis-profile explore`, which also tries ten times as many.
+settings.register_profile(
+    "quick",
+    deadline=None,
+    max_examples=100,
+    print_blob=True,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target),
+)
+settings.register_profile("explore", deadline=None, max_examples=1_000)
+settings.load_profile("quick")

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dcanary.executor.source import Entry, Held, SourceError, write_source
+from tests.examples import examples
 
 ENTRIES = [
     Entry("b/run", "100755", Held(b"#!/bin/sh\n")),
@@ -48,7 +49,7 @@ def test_a_path_that_is_not_plain_or_lies_behind_a_link_is_refused(
         write_source([*ENTRIES, Entry(path, "100644", Held(b""))], 0, tmp_path / "one.tar")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 @given(
     st.dictionaries(
         st.from_regex(r"[a-zéü\udc80-\udcff ]{1,150}", fullmatch=True),

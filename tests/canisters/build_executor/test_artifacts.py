@@ -19,6 +19,7 @@ from shared.rules.limits import (
 )
 from tests.canisters.build_executor.helpers.specs import file, spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
+from tests.examples import examples
 
 SMALL = b"\x00asm small"
 BIG = bytes(range(256)) * 5_000  # 1,280,000 bytes: two chunks
@@ -346,7 +347,7 @@ def test_the_manifests_of_a_run_are_bounded_together() -> None:
     assert "MAX_RUN_MANIFEST_BYTES" in world.run()["state"]["Failed"]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     size=st.integers(0, 3).map(lambda n: n * 700_001),
     calls=st.lists(

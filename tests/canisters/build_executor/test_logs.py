@@ -9,6 +9,7 @@ from canisters.build_executor.logs import service as logs
 from shared.rules.limits import LEASE_NS, MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
 from tests.canisters.build_executor.helpers.specs import spec
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, World
+from tests.examples import examples
 
 JOB = "run-1/build/0"
 
@@ -91,7 +92,7 @@ def test_reading_past_the_end_is_refused() -> None:
     assert "NotFound" in world.log("run-1/build/7")["Err"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 3)), max_size=12))
 def test_whatever_the_pieces_the_log_is_what_was_sent(pieces: list[tuple[int, int]]) -> None:
     world = leased()

@@ -20,6 +20,7 @@ from shared.rules.digests import commitment, manifest_digest
 from shared.rules.limits import BUILD_MARGIN_NS, MIN_GRACE_NS, REOPEN_NS, REVEAL_GRACE_NS
 from tests.canisters.build_executor.helpers.specs import file, spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, World, answer
+from tests.examples import examples
 
 OUT = file("out.wasm", b"module")
 WRONG = file("out.wasm", b"backdoor")
@@ -189,7 +190,7 @@ def sealed(reveal: Any) -> bytes:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     paces=st.tuples(st.integers(1, 50), st.integers(1, 50)),
@@ -217,7 +218,7 @@ def test_a_run_of_the_honest_two_succeeds_in_bounded_time(
     assert play.world.read("out.wasm") == {"Ok": b"module"}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(kind=st.sampled_from(KINDS), paces=st.tuples(st.integers(1, 50), st.integers(1, 50)))
 def test_with_both_honest_ones_free_it_costs_the_grace_at_most(
     kind: str, paces: tuple[int, int]

@@ -21,6 +21,7 @@ from canisters.build_executor.runs import service as runs
 from shared.rules.limits import MAX_ATTEMPT
 from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
 from tests.canisters.build_executor.helpers.world import A, B, C, D, World
+from tests.examples import examples
 
 EXECUTORS = st.sampled_from([A, B, C, D])
 NAMES = ("one", "two", "three")
@@ -324,5 +325,7 @@ class BuildExecutor(RuleBasedStateMachine):
         assert left <= known
 
 
-BuildExecutor.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+BuildExecutor.TestCase.settings = settings(
+    max_examples=examples(60), stateful_step_count=40, deadline=None
+)
 TestAnyOrderOfCalls = BuildExecutor.TestCase

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dcanary.testing.native import CanisterReject
 from tests.canisters.deployment.deployment_installation import NEW, OLD, Installation
 from tests.canisters.deployment.doubles.management import Management
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from tests.canisters.deployment.doubles.management import Canister
@@ -206,7 +207,7 @@ def test_a_fault_at_the_look_before_a_rollback_begins_none_and_it_can_be_asked_f
     assert canary.shown()["busy"] is None
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANS, st.booleans())
 @example(faults={"canister_status": ["never"]}, roll_back=True)
 def test_any_faults_leave_the_target_old_or_new_running_and_free(
@@ -236,7 +237,7 @@ def test_any_faults_leave_the_target_old_or_new_running_and_free(
             assert canister.module == (OLD if rolled else NEW)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=list(HealthCheck))
 @given(PLANS)
 def test_any_faults_of_a_first_release_create_at_most_one_recorded_canister(
     faults: dict[str, list[str]],

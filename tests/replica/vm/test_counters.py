@@ -14,6 +14,7 @@ from dcanary.replica.api import Reject, Reply
 from dcanary.replica.opening import open_engine
 from dcanary.replica.state.errors import EngineFault
 from dcanary.replica.vm import instance, raw
+from tests.examples import examples
 from tests.replica.helpers.subnet import USER, Harness
 
 MODULE = """
@@ -83,7 +84,7 @@ def expected(net: Any) -> dict[str, tuple[object, int]]:
 
 
 @given(st.lists(st.sampled_from(STEPS), min_size=1, max_size=7))
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_message_costs_what_it_costs_alone(
     net: Any, expected: dict[str, tuple[object, int]], steps: list[str]
 ) -> None:

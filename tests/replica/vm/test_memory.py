@@ -17,6 +17,7 @@ from dcanary.replica.vm.memory.mapped import (
     PageScanner,
 )
 from dcanary.replica.vm.memory.stable import StableMemory
+from tests.examples import examples
 
 PAGES = 12
 
@@ -45,7 +46,7 @@ def factory(request: pytest.FixtureRequest) -> Iterator[MemoryFactory]:
     made.close()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(steps=STEPS)
 def test_a_linear_memory_behaves_like_two_byte_strings(
     factory: MemoryFactory, steps: list[tuple[str, int, bytes]]
@@ -118,7 +119,7 @@ def test_a_view_with_ever_more_dirty_pages_is_dropped_and_stays_right() -> None:
     factory.close()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(steps=STEPS)
 def test_stable_memory_behaves_like_two_byte_strings(steps: list[tuple[str, int, bytes]]) -> None:
     memory = StableMemory()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ic.candid import Types, decode, encode
 
 from dcanary.testing.guest import Guest
+from tests.examples import examples
 
 GUEST = Guest()
 KYBRA = GUEST.kybra
@@ -159,7 +160,7 @@ def compound_cases(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
 
 
 CASES = st.recursive(primitive_cases(), compound_cases, max_leaves=8)
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @given(st.lists(CASES, max_size=3))
@@ -210,7 +211,7 @@ def test_a_damaged_message_is_refused_or_read_but_never_breaks(
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_bytes_after_the_magic_are_refused_or_read(tail: bytes) -> None:
     for read in (decoder(KYBRA.nat, str), decoder(KYBRA.Opt[KYBRA.blob])):
         with contextlib.suppress(CandidError):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ic.candid import Types, encode
 
 from dcanary.testing.guest import Guest
+from tests.examples import examples
 
 GUEST = Guest()
 IC = GUEST.kybra.ic
@@ -109,7 +110,7 @@ def test_wrong_texts_are_refused_with_the_reason(text: str, message: str) -> Non
 
 
 @given(st.text(alphabet='(){};:=,."\\ 019-+eopt vec record blob nat8\n', max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_text_is_encoded_or_refused(text: str) -> None:
     try:
         data = IC.candid_encode(text)

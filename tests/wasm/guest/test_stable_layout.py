@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcanary.testing.guest import Guest, TrapSignal
+from tests.examples import examples
 
 GUEST = Guest()
 KYBRA = GUEST.kybra
-QUICK = settings(max_examples=100, deadline=None)
+QUICK = settings(max_examples=examples(100), deadline=None)
 
 integers = st.integers(-(1 << 200), 1 << 200)
 naturals = st.integers(0, 1 << 200)

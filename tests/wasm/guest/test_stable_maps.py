@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dcanary.testing.guest import Guest
+from tests.examples import examples
 
 
 class MapAgainstDict(RuleBasedStateMachine):
@@ -92,4 +93,6 @@ class MapAgainstDict(RuleBasedStateMachine):
 
 
 TestMapAgainstDict = MapAgainstDict.TestCase
-TestMapAgainstDict.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestMapAgainstDict.settings = settings(
+    max_examples=examples(40), stateful_step_count=25, deadline=None
+)
