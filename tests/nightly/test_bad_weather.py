@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
-import subprocess
+import signal
+import statistics
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dcanary.cli.operations.watch import state_of
+from dcanary.client.errors import ClientError
+from dcanary.client.system import System
 from tests.e2e.pipelines import pipeline
 from tests.e2e.world import PATIENCE, Repository, World, open_world, wait_until
 
@@ -21,113 +27,213 @@ SEED = int(os.environ.get("DCANARY_SOAK_SEED", "0")) or random.SystemRandom().ra
 EXECUTOR = "alice-1"
 PAUSES = (2.0, 12.0)
 """Seconds between two kills, and how long a killed process stays away."""
+VICTIMS = ("forge", "forge and git", "executor", "network")
+OPEN = ("Queued", "Running")
 
 
 class Storm:
-    """Kills one of the three at a time, and brings it back after a pause."""
+    """Kills one of the victims at a time, and brings it back after a pause."""
 
     def __init__(self, world: World, seed: int) -> None:
         self._world, self._random = world, random.Random(seed)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._blow, args=(STORM_SECONDS,))
+        self._trouble: BaseException | None = None
         self.kills: Counter[str] = Counter()
-        self.lock = threading.Lock()
-        """Held while the network changes its process: clients are made anew then."""
 
-    def blow(self, until: float) -> None:
-        while time.monotonic() < until:
-            time.sleep(self._random.uniform(*PAUSES))
-            victim = self._random.choice(["forge", "executor", "network"])
-            getattr(self, f"_{victim}")(self._random.uniform(*PAUSES))
-            self.kills[victim] += 1
+    @contextlib.contextmanager
+    def blowing(self) -> Iterator[None]:
+        """A storm of STORM_SECONDS, cut short when the block raises."""
+        self._thread.start()
+        try:
+            yield
+        except BaseException:
+            self._ending.set()
+            raise
+        finally:
+            self._thread.join()
+        if self._trouble is not None:
+            raise self._trouble
 
-    def _forge(self, away: float) -> None:
-        self._world.kill("forge")
-        time.sleep(away)
-        self._world.start_forge()
+    def check(self) -> None:
+        """Raise what went wrong in the storm's thread, instead of pushing for ever."""
+        if self._trouble is not None:
+            raise self._trouble
 
-    def _executor(self, away: float) -> None:
-        self._world.kill(EXECUTOR)
-        time.sleep(away)
-        self._world.start_executor(EXECUTOR)
+    def _blow(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        try:
+            while time.monotonic() < until and not self._pause():
+                victim = self._random.choice(VICTIMS)
+                self._strike(victim)
+                self.kills[victim] += 1
+        except BaseException as error:
+            self._trouble = error
 
-    def _network(self, away: float) -> None:
-        with self.lock:
-            port = self._world.kill_network()
-            time.sleep(away)
-            self._world.start_network(port)
+    def _pause(self) -> bool:
+        return self._ending.wait(self._random.uniform(*PAUSES))
+
+    def _strike(self, victim: str) -> None:
+        world = self._world
+        if victim == "network":
+            port = world.kill_network()
+            self._pause()
+            world.start_network(port)
+        elif victim == "executor":
+            world.kill(EXECUTOR)
+            self._pause()
+            world.start_executor(EXECUTOR)
+        else:
+            forge = world.processes["forge"]
+            world.kill("forge")
+            if victim == "forge and git":
+                # The processes of git that served a push or a clone, killed in the middle of it.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(forge.pid, signal.SIGKILL)
+            self._pause()
+            world.start_forge()
+
+
+class Watch:
+    """Notes every few seconds what open runs wait for, with a client of its own."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self.waits: Counter[str] = Counter()
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ending.wait(2.0):
+            # The network is away now and then: that is the storm.
+            with contextlib.suppress(ClientError, OSError):
+                system = System(self._world.config, self._world.owner)
+                try:
+                    self._note(system)
+                finally:
+                    system.close()
+
+    def _note(self, system: System) -> None:
+        for number in range(REPOSITORIES):
+            page: Any = {"cursor": None, "limit": 100}
+            for run in system.build_executor.ask("list_runs", repository_name(number), page)[
+                "items"
+            ]:
+                if state_of(run) in OPEN:
+                    self.waits.update(wait["reason"].split(":")[0] for wait in run["waiting_for"])
+
+
+def repository_name(number: int) -> str:
+    return f"storm-{number}"
+
+
+def add_repositories(world: World) -> list[Repository]:
+    made = []
+    for number in range(REPOSITORIES):
+        name = repository_name(number)
+        text = pipeline(
+            name,
+            ["mkdir -p out", "cp version out/version"],
+            artifacts=["out/version"],
+            replicas=1,
+            quorum=1,
+            deploy=False,
+        )
+        made.append(
+            world.add_repository(name, {"dcanary.yml": text, "version": "0\n"}, target=False)
+        )
+    return made
 
 
 def push_until_taken(repository: Repository, storm: Storm) -> str:
     """As a person would: `git push` again until the forge answers; the commit's id."""
     while True:
-        with storm.lock:
-            pass
+        storm.check()
         try:
             return repository.push()
-        except (subprocess.CalledProcessError, RuntimeError, OSError):
+        except ClientError:
             time.sleep(1)
 
 
 def test_every_accepted_delivery_ends_succeeded_exactly_once(
     template: Path, tmp_path: Path
 ) -> None:
-    print(f"seed {SEED} (DCANARY_SOAK_SEED)")
+    print(f"\nseed {SEED} (DCANARY_SOAK_SEED)")
     with open_world(template, tmp_path / "home", [EXECUTOR]) as world:
-        repositories = []
-        for number in range(REPOSITORIES):
-            name = f"storm-{number}"
-            text = pipeline(
-                name,
-                ["mkdir -p out", "cp version out/version"],
-                artifacts=["out/version"],
-                replicas=1,
-                quorum=1,
-                deploy=False,
-            )
-            files = {"dcanary.yml": text, "version": "0\n"}
-            repositories.append(world.add_repository(name, files, target=False))
+        repositories = add_repositories(world)
         storm = Storm(world, SEED)
+        pushed: dict[str, tuple[str, float]] = {}
         until = time.monotonic() + STORM_SECONDS
-        blowing = threading.Thread(target=storm.blow, args=(until,))
-        blowing.start()
-        pushed: dict[str, str] = {}
-        for number in range(DELIVERIES):
-            repository = repositories[number % REPOSITORIES]
-            repository.commit({"version": f"{number}\n"}, f"Change {number}")
-            pushed[push_until_taken(repository, storm)] = repository.name
-            rest = DELIVERIES - number - 1
-            time.sleep(max(0.0, until - time.monotonic()) / (rest + 1) * 0.8)
-        blowing.join()
-        report = settle(world, pushed)
-    print(f"kills: {dict(storm.kills)}; {report}")
-    assert sum(storm.kills.values()) >= min(10, STORM_SECONDS / 20)
+        with Watch(world) as watch:
+            with storm.blowing():
+                for number in range(DELIVERIES):
+                    repository = repositories[number % REPOSITORIES]
+                    repository.commit({"version": f"{number}\n"}, f"Change {number}")
+                    sha = push_until_taken(repository, storm)
+                    pushed[sha] = (repository.name, time.time())
+                    rest = until - time.monotonic()
+                    time.sleep(max(0.0, rest) / (DELIVERIES - number) * 0.8)
+            calm = time.time()
+            runs = settle(world, pushed)
+        print(report(storm, watch, runs, pushed, calm))
+    assert sum(storm.kills.values()) >= STORM_SECONDS / 20
 
 
-def settle(world: World, pushed: dict[str, str]) -> str:
-    """Wait until every pushed commit has one run, and it has Succeeded; what was waited for."""
-    waits: Counter[str] = Counter()
-    runs: dict[str, list[str]] = {}
+def settle(world: World, pushed: dict[str, tuple[str, float]]) -> dict[str, list[dict[str, Any]]]:
+    """Wait until every pushed commit has one run, which has Succeeded; commit -> its runs."""
+    runs: dict[str, list[dict[str, Any]]] = {}
 
     def ended() -> bool:
         runs.clear()
-        open_runs = 0
-        for repository in sorted(set(pushed.values())):
+        for repository in sorted({name for name, _ in pushed.values()}):
             for run in every_run(world, repository):
-                runs.setdefault(run["source"]["sha"], []).append(state_of(run))
-                if state_of(run) in ("Queued", "Running"):
-                    open_runs += 1
-                    waits.update(wait["reason"].split(":")[0] for wait in run["waiting_for"])
-        return not open_runs and set(pushed) <= set(runs)
+                runs.setdefault(run["source"]["sha"], []).append(run)
+        is_open = any(state_of(run) in OPEN for found in runs.values() for run in found)
+        return not is_open and set(pushed) <= set(runs)
 
     wait_until(ended, "the end of every run", 1_800 / PATIENCE)
-    wrong = {sha: states for sha, states in runs.items() if states != ["Succeeded"]}
+    states = {sha: [state_of(run) for run in found] for sha, found in runs.items()}
+    wrong = {sha: found for sha, found in states.items() if found != ["Succeeded"]}
     assert not wrong, wrong
     assert set(runs) == set(pushed)
-    return f"{len(runs)} runs Succeeded; waits seen: {dict(waits)}"
+    return runs
 
 
-def every_run(world: World, repository: str) -> list[dict[str, object]]:
+def report(
+    storm: Storm,
+    watch: Watch,
+    runs: dict[str, list[dict[str, Any]]],
+    pushed: dict[str, tuple[str, float]],
+    calm: float,
+) -> str:
+    """What was killed, how long runs took from `git push` to their end, and what they awaited."""
+    ends = {sha: found[0]["updated_ns"] / 1e9 for sha, found in runs.items()}
+    took = sorted(max(0.0, ends[sha] - when) for sha, (_, when) in pushed.items())
+    kills = ", ".join(f"{victim} {count}" for victim, count in sorted(storm.kills.items()))
+    lines = [
+        f"{len(runs)} deliveries, each Succeeded once; {sum(storm.kills.values())} kills in "
+        f"{STORM_SECONDS:.0f} s ({kills})",
+        f"from push to end: median {statistics.median(took):.1f} s, "
+        f"9 of 10 within {took[len(took) * 9 // 10]:.1f} s, longest {took[-1]:.1f} s",
+        f"the last run ended {max(0.0, max(ends.values()) - calm):.1f} s after the storm",
+        "what open runs waited for, looked at every 2 s:",
+    ]
+    for reason, count in watch.waits.most_common():
+        lines.append(f"  {count:5} times  {reason}")
+    return "\n".join(lines)
+
+
+def every_run(world: World, repository: str) -> list[dict[str, Any]]:
     """All runs of a repository, page by page."""
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
         page = {"cursor": cursor, "limit": 100}
