@@ -58,8 +58,6 @@ MAX_LOG_BYTES_PER_JOB = MIB
 LEASE_NS = 30 * SECOND_NS
 COMMIT_WINDOW_NS = 30 * 60 * SECOND_NS
 REVEAL_WINDOW_NS = 5 * 60 * SECOND_NS
-# A closed round without a verdict is taken to want further votes after this.
-REOPEN_NS = REVEAL_WINDOW_NS + 30 * SECOND_NS
 VERDICT_WAIT_NS = 3_600 * SECOND_NS
 STORE_WINDOW_NS = 30 * 60 * SECOND_NS
 UPLOAD_PIECE_NS = 10 * SECOND_NS
@@ -70,6 +68,9 @@ MAX_EXECUTORS = 500
 MAX_QUEUE_NS = 7 * 24 * 3_600 * SECOND_NS
 MIN_GRACE_NS = 60 * SECOND_NS
 REVEAL_GRACE_NS = 30 * SECOND_NS
+# A closed round without a verdict is taken to want further votes after this: equal reveals bring
+# the verdict a REVEAL_GRACE_NS after the last of them.
+REOPEN_NS = REVEAL_GRACE_NS + 15 * SECOND_NS
 REVEAL_ABSENCE_NS = 24 * 3_600 * SECOND_NS
 BUILD_MARGIN_NS = 10 * 60 * SECOND_NS
 WEATHER_PAUSE_NS = 5 * SECOND_NS

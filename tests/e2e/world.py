@@ -37,6 +37,7 @@ from dcanary.client.identity import Anonymous, Identity, create_identity, load_i
 from dcanary.client.management import Management
 from dcanary.client.principal import from_text
 from dcanary.client.system import System, SystemConfig
+from dcanary.client.types.pipeline_config import PipelineInput
 from dcanary.executor.sandbox import probe_sandbox
 from dcanary.replica.network import control
 
@@ -211,14 +212,26 @@ class World:
         self.spawn("forge", self.command("forge", "start"))
         wait_until(lambda: forge_operations.running_url(self.home / "forge"), "the forge")
 
-    def start_executor(self, name: str, **more: Any) -> None:
+    def start_executor(self, name: str, *options: str, **more: Any) -> None:
         """`dcanary executor start`; `more` are Popen's (environment, umask, …)."""
-        self.spawn(name, self.command("executor", "start", name, *unsandboxed()), **more)
+        command = self.command("executor", "start", name, *options, *unsandboxed())
+        self.spawn(name, command, **more)
 
-    def start_dishonest(self, name: str, kind: str) -> None:
-        """The executor `name`, run by a class of `dcanary.testing.dishonest`."""
+    def start_dishonest(self, name: str, kind: str, label: str = "", *others: str) -> None:
+        """The executor `name`, run by a class of `dcanary.testing.dishonest`, offering a label.
+
+        `others` are names, kinds and labels of further ones in the same process.
+        """
         script = Path(__file__).with_name("dishonest_executor.py")
-        self.spawn(name, [sys.executable, str(script), str(self.home), name, kind])
+        command = [sys.executable, str(script), str(self.home), name, kind, label, *others]
+        self.spawn(name, command)
+
+    def add_executor(self, name: str, operator: str) -> Identity:
+        """Register one more executor; its key."""
+        key = executor_operations.executor_identity(self.home / "executors", name)
+        value = {"executor": key.principal, "operator": operator, "runtimes": RUNTIMES}
+        self.system.build_executor.ask("register_executor", value)
+        return key
 
     def executor(self, name: str) -> Identity:
         return load_identity(self.home / "executors" / name / "key.pem")
@@ -245,9 +258,17 @@ class World:
         return f"{self.running.url}/webhook/github/{repository}"
 
     def add_repository(
-        self, name: str, files: Mapping[str, str], *, target: bool = True
+        self,
+        name: str,
+        files: Mapping[str, str],
+        *,
+        target: bool = True,
+        adapt: Callable[[PipelineInput], None] = lambda _: None,
     ) -> Repository:
-        """A repository with these files (one is dcanary.yml), wired to everything, not pushed."""
+        """A repository with these files (one is dcanary.yml), wired to everything, not pushed.
+
+        `adapt` changes the pipeline where a dcanary.yml has no word for it.
+        """
         secret = hashlib.sha256(name.encode()).hexdigest().encode()
         clone_url = forge_operations.create_repository(self.home / "forge", name)
         value = {"repository": name, "provider": {"GitHub": None}, "clone_url": clone_url}
@@ -261,6 +282,7 @@ class World:
         git(made.folder, "remote", "add", "origin", clone_url)
         made.commit(files, "First")
         definition = pipeline_operations.definition(made.folder, name, [self.approver.principal])
+        adapt(definition)
         self.system.pipeline_config.ask("register_pipeline", definition)
         if target:
             place = {

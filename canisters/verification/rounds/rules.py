@@ -117,10 +117,19 @@ def deadline_ns(round: "RoundRecord") -> int:
         return round["commit_until_ns"]
     if round["agreed_ns"] is not None:
         return round["agreed_ns"] + REVEAL_GRACE_NS
-    if not round["reopened"]:
-        return round["reveal_until_ns"]
     is_full = len(round["votes"]) >= round["replicas"]
+    if not round["reopened"]:
+        return round["reveal_until_ns"] if is_full else _reopens_ns(round)
     return _absence_ns(round) if is_full else outer_bound_ns(round)
+
+
+def _reopens_ns(round: "RoundRecord") -> int:
+    """When operators that were cut off are asked after all, if reveals of the first are missing.
+
+    Not at the end of the reveals' window: one operator that commits early and never reveals would
+    delay every run by it. Who is only late may still reveal while others commit.
+    """
+    return round["reveal_until_ns"] - REVEAL_WINDOW_NS + REVEAL_GRACE_NS
 
 
 def _absence_ns(round: "RoundRecord") -> int:
@@ -192,7 +201,8 @@ def _advance_reveals(round: "RoundRecord", now_ns: int) -> bool:
     if now_ns >= outer_bound_ns(round):
         _close(round, now_ns)
         return True
-    if not round["reopened"] and (unrevealed == 0 or is_late):
+    reopens_ns = round["reveal_until_ns"] if missing == 0 else _reopens_ns(round)
+    if not round["reopened"] and (unrevealed == 0 or now_ns >= reopens_ns):
         round["reopened"] = True
         return True
     return False

@@ -17,6 +17,7 @@ from dcanary.client.types.build_executor import (
     ExecutorOffer,
     GiveBackCause,
     LeaseRequest,
+    UploadWork,
     Work,
 )
 from dcanary.executor.attestation import Attestation
@@ -275,8 +276,7 @@ class Executor(Voter):
 
     def _slot_for(self, work: Work) -> "BuildSlot | UploadSlot | None":
         if "Upload" in work:
-            upload = work["Upload"]
-            return UploadSlot(self._chain, upload, self._state, self._config, self._news.set)
+            return self.upload_slot(work["Upload"])
         build = work["Build"]
         refusal = self.refusal(build)
         if refusal is not None:
@@ -294,6 +294,10 @@ class Executor(Voter):
             return None
         return BuildSlot(self._chain, build, runtime, self._config, folder, self._news.set)
 
+    def upload_slot(self, work: UploadWork) -> UploadSlot:
+        """What performs a leased upload."""
+        return UploadSlot(self._chain, work, self._state, self._config, self._news.set)
+
     def offer(self) -> ExecutorOffer:
         """What is announced."""
         return make_offer(self._config, self._runtimes)
@@ -301,7 +305,7 @@ class Executor(Voter):
     def refusal(self, work: BuildWork) -> tuple[Cause, str] | None:
         """Why a leased job is given back before anything is done for it; None to perform it."""
         fits = make_offer(self._config, self._runtimes)
-        why = unfit(work["stage"], fits, files_in_memory=not self._unsandboxed)
+        why = unfit(work["stage"], fits)
         return None if why is None else ("Unable", why)
 
     def weather_pause(self) -> float:

@@ -2,16 +2,16 @@
 
 import contextlib
 import hashlib
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from dcanary.client.errors import RefusedError
-from dcanary.client.types.build_executor import BuildWork, ExecutorOffer, Runtime
+from dcanary.client.types.build_executor import BuildWork, ExecutorOffer, Runtime, UploadWork
 from dcanary.client.types.verification import RevealInput
 from dcanary.executor.causes import Cause
 from dcanary.executor.executor import Executor
 from dcanary.executor.manifest import ManifestFile
+from dcanary.executor.performing import UploadSlot
 from dcanary.executor.state import HeldJob
 
 
@@ -70,6 +70,17 @@ class OfferLyingExecutor(Executor):
         return {**honest, "runtimes": runtimes, "memory_bytes": 1 << 50, "network": True}
 
 
+class FailingExecutor(Executor):
+    """Attests that a stage failed, whatever came of it."""
+
+    def send_commitment(self, held: HeldJob) -> None:
+        """Commit to a failure instead of what was built."""
+        failed = replace(held, attestation=replace(held.attestation, reason="command 1", files=()))
+        self._state.forget(held.job)
+        self._state.keep(failed, self._state.work / "no files")
+        super().send_commitment(failed)
+
+
 class SlowExecutor(Executor):
     """Waits before it commits, with its lease kept by heartbeats."""
 
@@ -78,8 +89,8 @@ class SlowExecutor(Executor):
     def files_to_attest(
         self, files: tuple[ManifestFile, ...], folder: Path
     ) -> tuple[ManifestFile, ...]:
-        """The built files, after the delay."""
-        time.sleep(self.DELAY_SECONDS)
+        """The built files, after the delay, or when this executor is stopped."""
+        self._stopping.wait(self.DELAY_SECONDS)
         return files
 
 
@@ -119,3 +130,42 @@ class LyingExecutor(Executor):
             file["sha256"] = "0" * 64
         honest["environment"] = "0" * 64
         return honest
+
+
+class HoardingExecutor(Executor):
+    """Agrees with the others, takes the upload of what was agreed on, and sends nothing."""
+
+    class _Slot(UploadSlot):
+        def perform(self) -> None:
+            """Send nothing, ever."""
+
+    def upload_slot(self, work: UploadWork) -> UploadSlot:
+        """A slot that keeps the lease of the upload until it runs out."""
+        return self._Slot(self._chain, work, self._state, self._config, self._news.set)
+
+
+class CorruptingExecutor(Executor):
+    """Agrees with the others, then uploads other bytes than what was agreed on."""
+
+    def upload_slot(self, work: UploadWork) -> UploadSlot:
+        """The honest slot, with other bytes of the same size behind each file."""
+        for file in work["files"]:
+            self._state.file(work["job"], file["sha256"]).write_bytes(b"\0" * file["size"])
+        return super().upload_slot(work)
+
+
+KINDS: dict[str, type[Executor]] = {
+    "tampering": TamperingExecutor,
+    "uncommitting": UncommittingExecutor,
+    "holding": HoldingExecutor,
+    "lease-burning": LeaseBurningExecutor,
+    "offer-lying": OfferLyingExecutor,
+    "failing": FailingExecutor,
+    "slow": SlowExecutor,
+    "equivocating": EquivocatingExecutor,
+    "unrevealing": UnrevealingExecutor,
+    "lying": LyingExecutor,
+    "hoarding": HoardingExecutor,
+    "corrupting": CorruptingExecutor,
+}
+"""Every kind by the name that tests call it by."""

@@ -136,7 +136,10 @@ def test_one_who_commits_and_never_reveals_leaves_room_for_the_third() -> None:
     round = committed(reveal_input(1), reveal_input(2))
     rules.advance(round, NOW, commits_closed=True)
     assert reveal(round, reveal_input(2), 2) is None
-    assert rules.advance(round, round["reveal_until_ns"])
+    # Not after the whole window for reveals: one operator would delay every run by it.
+    assert rules.deadline_ns(round) == NOW + REVEAL_GRACE_NS
+    assert not rules.advance(round, NOW + REVEAL_GRACE_NS - 1)
+    assert rules.advance(round, NOW + REVEAL_GRACE_NS)
     assert not rules.is_closed(round)
     assert commit(round, commitment_record(reveal_input(3), 3), SOON) is None
     assert reveal(round, reveal_input(3), 3, SOON) is None
