@@ -1,7 +1,8 @@
 """Whether an executor offers what a stage needs, and how to say what nobody offers. Plain Python.
 
 A requirement is a phrase that completes "no executor offers …". An executor that has announced no
-offer (`None`) counts as offering every size, but nothing that has a name.
+offer (`None`) gets no work; when it is asked what could be built, it counts as offering every size,
+but nothing that has a name.
 """
 
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ def requirements(
         memory, storage = resources["memory_bytes"], resources["storage_bytes"]
         wanted.append((f"{size_text(memory)} of memory", "memory_bytes", memory))
         wanted.append((f"{size_text(storage)} of storage", "storage_bytes", storage))
+        both = f"{size_text(memory + storage)} of memory and storage together"
+        wanted.append((both, "memory_and_storage_bytes", memory + storage))
         if resources["network"]:
             wanted.append(("the network", "network", True))
     if needs is not None:
@@ -61,6 +64,8 @@ def offers(
         return int(value) <= offer["memory_bytes"]
     if field == "storage_bytes":
         return int(value) <= offer["storage_bytes"]
+    if field == "memory_and_storage_bytes":
+        return not offer["files_in_memory"] or int(value) <= offer["memory_bytes"]
     if field == "cpus":
         return int(value) <= offer["cpus"]
     if field == "network":

@@ -221,7 +221,7 @@ class ExecutorOffer(Record):
 
     `images` are digests of lock files. `slots` is how many jobs it performs at a time; memory,
     storage and CPUs are those of one slot. `network`: its stages may use the network. `region`
-    may be empty.
+    may be empty. `files_in_memory`: the storage of a stage is part of its memory.
     """
 
     runtimes: Vec[Runtime]
@@ -233,6 +233,7 @@ class ExecutorOffer(Record):
     network: bool
     region: text
     labels: Vec[text]
+    files_in_memory: Opt[bool]
 
 
 class StageProblem(Record):

@@ -13,10 +13,10 @@ import pytest
 
 from dcanary.cli.operations.watch import state_of
 from dcanary.client.errors import RefusedError
-from dcanary.client.identity import create_identity
+from tests.canisters.build_executor.helpers.specs import offer
 from tests.e2e.modules import counter
 from tests.e2e.pipelines import ARTIFACT, DECODE, counter_files, pipeline
-from tests.e2e.world import EXECUTORS, ROOT, RUNTIMES, World, wait_until
+from tests.e2e.world import EXECUTORS, ROOT, World, wait_until
 
 
 def agreed_hashes(world: World, run: str) -> dict[str, str]:
@@ -147,9 +147,9 @@ def test_a_lie_at_the_reveal_is_refused_and_changes_no_verdict(empty_world: Worl
 def test_a_second_executor_of_an_operator_gets_no_second_replica(empty_world: World) -> None:
     """And so no second vote; that `verification` refuses one too is shown in its own tests."""
     world = empty_world
-    second = create_identity(world.home / "identities" / "alice-2.pem")
-    value = {"executor": second.principal, "operator": "alice", "runtimes": RUNTIMES}
-    world.system.build_executor.ask("register_executor", value)
+    second, bob = world.add_executor("alice-2", "alice"), world.executor("bob-1")
+    for key in (second, bob):
+        world.as_(key).build_executor.ask("announce_offer", offer())
     repository = world.add_repository("single", counter_files("single"))
     world.start_executor("alice-1")
     run = world.push(repository)
@@ -159,8 +159,7 @@ def test_a_second_executor_of_an_operator_gets_no_second_replica(empty_world: Wo
     wanted: dict[str, list[str]] = {"holds": []}
     assert world.as_(second).build_executor.call("has_work", wanted) is False
     assert world.as_(second).build_executor.ask("lease_work", wanted) is None
-    bob = world.as_(world.executor("bob-1"))
-    assert bob.build_executor.call("has_work", wanted) is True
+    assert world.as_(bob).build_executor.call("has_work", wanted) is True
 
 
 def test_reports_without_the_lease_and_late_reports_are_refused_and_change_nothing(

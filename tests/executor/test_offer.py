@@ -24,6 +24,7 @@ OFFER: ExecutorOffer = {
     "network": False,
     "region": "eu",
     "labels": ["fast", "arm"],
+    "files_in_memory": True,
 }
 
 
@@ -53,13 +54,13 @@ def stage(needs: dict[str, Any] | None = None, runtime: str = "Shell", **resourc
     ],
 )
 def test_a_stage_that_does_not_fit_is_told_in_one_sentence(asked: Stage, words: str | None) -> None:
-    why = unfit(asked, OFFER, files_in_memory=True)
+    why = unfit(asked, OFFER)
     assert why is None if words is None else words in (why or "")
 
 
 def test_files_on_disk_take_no_memory() -> None:
     asked = stage(memory_bytes=3 * GIB, storage_bytes=2 * GIB)
-    assert unfit(asked, OFFER, files_in_memory=False) is None
+    assert unfit(asked, {**OFFER, "files_in_memory": False}) is None
 
 
 def test_an_offer_is_no_more_than_the_machine_and_the_settings_have(tmp_path: Path) -> None:

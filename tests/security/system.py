@@ -11,6 +11,7 @@ from dcanary.candid._codec import types
 from dcanary.candid._parser import parse
 from dcanary.client.system import CANISTERS
 from dcanary.testing.native import NativeCanister, NativeNetwork, user_principal
+from tests.canisters.build_executor.helpers.specs import offer
 from tests.canisters.installation import SECRET, delivery_headers, ok, push_payload
 from tests.canisters.pipeline_config.pipelines import pipeline
 
@@ -110,6 +111,7 @@ class System:
                 "runtimes": [{"Shell": None}],
             }
             ok(self.own("build_executor", "register_executor", value))
+            ok(self.canisters["build_executor"].update("announce_offer", offer(), caller=executor))
         self.settle()
 
     def push(self, delivery: str = "d-1") -> str:

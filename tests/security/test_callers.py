@@ -115,6 +115,7 @@ OFFER = {
     "network": False,
     "region": "",
     "labels": [],
+    "files_in_memory": None,
 }
 # Who may call these shows only on a run that is further: see the last test but one.
 LATER = ("reveal", "upload_chunk", "finish_upload", "decide_approval")

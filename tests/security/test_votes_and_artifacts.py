@@ -9,6 +9,7 @@ import pytest
 
 from dcanary.testing.native import CanisterReject, NativeCanister, user_principal
 from shared.rules.limits import REVEAL_ABSENCE_NS, REVEAL_WINDOW_NS
+from tests.canisters.build_executor.helpers.specs import offer
 from tests.canisters.installation import error, ok
 from tests.security.system import APPROVER, CONTENT, EXECUTORS, FILE, OWNER, System
 
@@ -122,6 +123,7 @@ def test_a_key_keeps_its_operator_and_an_operator_has_one_vote_however_many_keys
     keys = [user_principal(60 + number) for number in range(3)]
     for key in keys:
         ok(system.own("build_executor", "register_executor", {**again, "executor": key}))
+        ok(system.canisters["build_executor"].update("announce_offer", offer(), caller=key))
     listed = ok(system.canisters["build_executor"].query("list_executors", ZERO_PAGE))["items"]
     assert len(listed) == 6
     system.push()

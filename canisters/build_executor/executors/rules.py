@@ -52,12 +52,16 @@ def check_offer(offer: "ExecutorOffer") -> None:
 def runtimes_of(record: "ExecutorRecord", offer: "ExecutorOffer | None") -> "set[str]":
     """What an executor may be asked for: what it offers, as far as it is registered for it.
 
-    One that has announced no offer counts as offering all that it is registered for.
+    One that has announced no offer may come to offer all that it is registered for.
     """
     registered = names(record["runtimes"])
     return registered if offer is None else registered & names(offer["runtimes"])
 
 
 def slots_of(offer: "ExecutorOffer | None") -> int:
-    """How many jobs an executor holds at a time."""
-    return MAX_LEASES_PER_EXECUTOR if offer is None else offer["slots"]
+    """How many jobs an executor builds at a time: none before it has said what it can do.
+
+    Rejected: to let it take what it is registered for. It would be given stages that its machine
+    has no room for, and one that wants more than its slots need only announce nothing.
+    """
+    return 0 if offer is None else offer["slots"]

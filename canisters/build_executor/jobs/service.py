@@ -31,12 +31,17 @@ MAX_PHASE_CHARS = 32
 
 
 def has_work(book: Book, caller: str, request: LeaseRequest, now: int) -> bool:
-    """True exactly when `lease_work` would now give this caller something to do."""
+    """Whether `lease_work` would now give this caller something to do.
+
+    Also true while there is work and the caller has announced no offer: `lease_work` then says so.
+    """
     if len(request["holds"]) > MAX_HELD_JOBS or not book.open_stages():
         return False
     known = book.executor(caller)
     if known is None or not known[0]["enabled"]:
         return False
+    if known[1] is None:
+        return True
     return choose(book, caller, known[0], known[1], request, now) is not None
 
 
@@ -48,7 +53,10 @@ def choose(
     request: LeaseRequest,
     now: int,
 ) -> "tuple[StageRecord, int] | None":
-    """The stage and replica to lease. Uploads come first: a run is waiting for them."""
+    """The stage and replica to lease. Uploads come first: a run is waiting for them.
+
+    Without an offer there are only uploads: whether a stage fits is not known.
+    """
     runtimes = executor_rules.runtimes_of(record, offer)
     holds = set(request["holds"])
     has_room = book.slots_taken(caller, now) < executor_rules.slots_of(offer)
@@ -86,6 +94,8 @@ def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Wor
     record, offer = executors.active(book, caller)
     chosen = choose(book, caller, record, offer, request, now)
     record["last_seen_ns"] = now
+    if chosen is None and offer is None:
+        raise conflict(f"{caller} has announced no offer: announce your offer first")
     if chosen is None:
         book.save_executor(caller, record)
         return None

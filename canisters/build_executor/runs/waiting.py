@@ -192,9 +192,9 @@ class Waiting:
     def _is_present(
         self, principal: str, record: "ExecutorRecord", offer: "ExecutorOffer | None"
     ) -> bool:
-        """Whether the executor was heard of lately. One without an offer announces nothing."""
+        """Whether the executor was heard of lately, and has said what it can do."""
         seen_ns = max(record["last_seen_ns"], self._book.last_beat_ns(principal))
-        return offer is None or self._now - seen_ns < executor_rules.PRESENT_NS
+        return offer is not None and self._now - seen_ns < executor_rules.PRESENT_NS
 
 
 def _entry(

@@ -20,7 +20,8 @@ def make_offer(config: ExecutorConfig, runtimes: Iterable[str]) -> ExecutorOffer
     """The offer of an executor on this machine. Memory, storage and CPUs are those of one slot."""
     memory = _lowest(psutil.virtual_memory().total, memory_limit(), config.memory_bytes)
     # The sandbox keeps files in memory.
-    room = _free_disk(config) if isinstance(config.sandbox, UnsandboxedRunner) else memory
+    in_memory = not isinstance(config.sandbox, UnsandboxedRunner)
+    room = memory if in_memory else _free_disk(config)
     named: Any = [{name.capitalize(): None} for name in runtimes]
     return {
         "runtimes": named,
@@ -32,10 +33,11 @@ def make_offer(config: ExecutorConfig, runtimes: Iterable[str]) -> ExecutorOffer
         "network": config.allow_network,
         "region": config.region,
         "labels": list(config.labels),
+        "files_in_memory": in_memory,
     }
 
 
-def unfit(stage: Stage, offer: ExecutorOffer, files_in_memory: bool) -> str | None:
+def unfit(stage: Stage, offer: ExecutorOffer) -> str | None:
     """Why a stage cannot be performed under an offer, in one sentence; None when it can.
 
     The canister matches offers, too; an offer that has changed since, or one that it did not know,
@@ -54,7 +56,7 @@ def unfit(stage: Stage, offer: ExecutorOffer, files_in_memory: bool) -> str | No
         ("storage", storage, offer["storage_bytes"]),
         ("memory and storage together", memory + storage, offer["memory_bytes"]),
     ):
-        if asked > given and (files_in_memory or "together" not in what):
+        if asked > given and (offer["files_in_memory"] or "together" not in what):
             return f"the stage asks for {asked} bytes of {what}, this executor has {given} a slot"
     if needs is None:
         return None

@@ -84,6 +84,7 @@ def test_one_key_that_stops_leaves_the_job_to_the_operators_other_key_at_once(
     world: World,
 ) -> None:
     world.register(D, "operator-0")
+    world.announce(D)
     world.enqueue(spec("run-1", stage("build", replicas=1, quorum=1)))
     world.release(A, world.build(A)["job"], cause="Stopping", reason="the executor is stopping")
     assert not world.has_work(A)

@@ -13,6 +13,7 @@ from tests.canisters.build_executor.helpers.specs import spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
 
 LEASE_SECONDS = LEASE_NS / SECOND
+GIB = 1 << 30
 
 
 def test_each_operator_gets_one_replica_of_a_stage(world: World) -> None:
@@ -24,6 +25,7 @@ def test_each_operator_gets_one_replica_of_a_stage(world: World) -> None:
 
 def test_a_second_executor_of_an_operator_gets_no_other_replica(world: World) -> None:
     world.register(D, "operator-0")
+    world.announce(D)
     world.enqueue()
     job = world.build(A)["job"]
     assert world.lease(D) is None
@@ -34,6 +36,7 @@ def test_a_second_executor_of_an_operator_gets_no_other_replica(world: World) ->
 
 def test_another_operator_takes_over_an_expired_lease(world: World) -> None:
     world.register(D, "operator-0")
+    world.announce(D)
     world.enqueue()
     world.build(A)
     world.pass_time(LEASE_SECONDS, tick=False)
@@ -65,6 +68,34 @@ def test_an_executor_gets_only_what_it_can_run(world: World) -> None:
     assert not world.has_work(A)
     world.announce(A, runtimes=["Shell", "Rust"])
     assert world.has_work(A)
+
+
+def test_who_has_announced_no_offer_is_told_to_and_gets_no_build(world: World) -> None:
+    world.register(D, "operator-3")
+    assert not world.has_work(D)
+    world.enqueue()
+    # It asks, so that a canister which has lost the offer soon has it again.
+    assert world.has_work(D)
+    assert "announce your offer first" in world.lease(D)["Conflict"]
+    world.announce(D, runtimes=["Shell"])
+    assert world.build(D)["run"] == "run-1"
+
+
+def test_stages_of_one_executor_together_fit_its_machine(world: World) -> None:
+    # Each asks for 1 GiB of memory and 1 GiB of storage. The machine has 4 GiB, divided among two
+    # slots: what is offered is the part of one.
+    world.announce(A, memory_bytes=2 * GIB, storage_bytes=2 * GIB, slots=2, files_in_memory=True)
+    for number in range(10):
+        world.enqueue(spec(f"run-{number}"))
+    assert {world.build(A)["run"] for _ in range(2)} == {"run-0", "run-1"}
+    assert world.lease(A) is None
+
+
+def test_files_in_memory_count_as_memory(world: World) -> None:
+    world.enqueue()
+    for in_memory in (True, None, False):
+        world.announce(A, memory_bytes=GIB + 1, storage_bytes=GIB, files_in_memory=in_memory)
+        assert world.has_work(A) == (not in_memory)
 
 
 def test_older_runs_come_first(world: World) -> None:
@@ -167,6 +198,7 @@ def test_disabling_an_executor_takes_its_leases_back_but_not_its_commitments(
 
 
 def test_leases_of_one_executor_are_bounded(world: World) -> None:
+    world.announce(A, slots=MAX_LEASES_PER_EXECUTOR)
     for number in range(MAX_LEASES_PER_EXECUTOR + 1):
         world.enqueue(spec(f"run-{number}"))
     for _ in range(MAX_LEASES_PER_EXECUTOR):

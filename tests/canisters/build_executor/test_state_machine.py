@@ -41,6 +41,7 @@ class BuildExecutor(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
         self.world.register(D, "operator-0")
+        self.world.announce(D)
         self.pending: dict[str, None] = {}
         self.rounds: dict[str, Any] = {}
         self.ended: dict[str, str] = {}

@@ -11,6 +11,7 @@ import pytest
 
 from dcanary.client.system import CANISTERS
 from dcanary.testing.native import Principal
+from tests.canisters.build_executor.helpers.specs import offer
 from tests.canisters.deployment.deployment_installation import LossyNetwork
 from tests.canisters.deployment.doubles.management import Canister, Management
 from tests.canisters.installation import ok
@@ -79,6 +80,12 @@ def test_runs_releases_and_messages_that_were_in_flight_go_on(version: str) -> N
     tested = [file_of(content_of(12), "out/test.wasm")]
     jobs = [f"{world.run_for(12)['run']}/test/{replica}" for replica in range(3)]
     ok(world.commit(EXECUTORS[1], jobs[1], world.commitment(jobs[1], tested)))
+    # An executor of today announces what it offers before it leases.
+    for executor in EXECUTORS:
+        answer = world.canisters["build_executor"].update(
+            "announce_offer", offer(), caller=executor
+        )
+        ok(answer)
     assert world.work(EXECUTORS[2])["job"] == jobs[2]
     ok(world.commit(EXECUTORS[2], jobs[2], world.commitment(jobs[2], tested)))
     for executor, job in zip(EXECUTORS, jobs, strict=True):

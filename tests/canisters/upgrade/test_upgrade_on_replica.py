@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.canisters.build_executor.helpers.specs import offer
 from tests.canisters.deployment.replica_subnet import Subnet, open_subnet
 from tests.canisters.installation import ok
 from tests.canisters.upgrade.on_replica import OnReplica
@@ -43,6 +44,9 @@ def test_all_records_are_readable_and_a_run_in_flight_goes_on(subnet: Subnet, ve
     (run,) = [one["run"] for one in runs if one["source"]["sha"] == f"{12:040x}"]
     jobs = [f"{run}/test/{replica}" for replica in range(3)]
     ok(world.commit(EXECUTORS[1], jobs[1], world.commitment(jobs[1], tested)))
+    # An executor of today announces what it offers before it leases.
+    build_executor = world.canisters["build_executor"]
+    ok(build_executor.update("announce_offer", offer(), caller=EXECUTORS[2]))
     assert world.work(EXECUTORS[2])["job"] == jobs[2]
     ok(world.commit(EXECUTORS[2], jobs[2], world.commitment(jobs[2], tested)))
     world.settle()

@@ -12,6 +12,7 @@ from ic.principal import Principal
 from dcanary.client.system import CANISTERS
 from dcanary.testing.native import NativeNetwork, user_principal
 from shared.rules.digests import commitment, manifest_digest
+from tests.canisters.build_executor.helpers.specs import offer
 from tests.canisters.installation import (
     CANISTERS as SOURCES,
 )
@@ -28,7 +29,7 @@ APPROVER = user_principal(60)
 APPROVAL_SECONDS = 3_600
 ENVIRONMENT = "e" * 64
 PATH = "build/app.wasm"
-ALL_RUNTIMES = {"holds": []}
+ALL_RUNTIMES: dict[str, list[str]] = {"holds": []}
 QUEUE_SECONDS = 1_800
 
 
@@ -119,6 +120,7 @@ class Installed:
             self.ask(
                 "build_executor", "register_executor", {**value, "runtimes": [{"Shell": None}]}
             )
+            self.ask("build_executor", "announce_offer", offer(), caller=executor(number))
         self.pocket.run(2)
 
     def ask(self, canister: str, method: str, *args: Any, caller: Any = OWNER) -> Any:

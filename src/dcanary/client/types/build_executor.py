@@ -92,6 +92,7 @@ class ExecutorInput(TypedDict):
 
 class ExecutorOffer(TypedDict):
     cpus: int
+    files_in_memory: bool | None
     images: list[str]
     labels: list[str]
     memory_bytes: int

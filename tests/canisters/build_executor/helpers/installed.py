@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dcanary.testing.native import NativeNetwork, user_principal
-from tests.canisters.build_executor.helpers.specs import verdict
+from tests.canisters.build_executor.helpers.specs import offer, verdict
 
 ROOT = Path(__file__).resolve().parents[4]
 CANISTERS = ROOT / "canisters"
@@ -46,8 +46,11 @@ class Installed:
                 self.register(executor, f"operator-{number}")
 
     def register(self, executor: Any, operator: str) -> Any:
+        """Register an executor, which then announces its offer."""
         value = {"executor": executor, "operator": operator, "runtimes": [{"Shell": None}]}
-        return self.canister.update("register_executor", value, caller=OWNER)
+        answer = self.canister.update("register_executor", value, caller=OWNER)
+        assert self.canister.update("announce_offer", offer(), caller=executor) == OK
+        return answer
 
     def enqueue(self, wanted: Any) -> None:
         assert self.canister.update("enqueue_run", wanted, caller=PIPELINES) == OK

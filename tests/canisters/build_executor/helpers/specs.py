@@ -54,6 +54,7 @@ def offer(**changes: Any) -> Any:
         "network": True,
         "region": "",
         "labels": [],
+        "files_in_memory": False,
     }
     made.update(changes)
     return made

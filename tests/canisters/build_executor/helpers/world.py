@@ -58,6 +58,7 @@ class World:
         self.upgrade()
         for number, executor in enumerate((A, B, C)):
             self.register(executor, f"operator-{number}")
+            self.announce(executor)
 
     def upgrade(self) -> None:
         """Memory is empty, the maps stay."""
@@ -94,13 +95,15 @@ class World:
         return jobs.has_work(self.book, executor, self.request(*holds), self.now)
 
     def lease(self, executor: str, *holds: str) -> Any:
-        """The work, None, or the error; has_work must have said the same."""
+        """The work, None, or the error; has_work must have said the same of work."""
         expected = self.has_work(executor, *holds)
         result = answer(
             lambda: jobs.lease_work(self.book, executor, self.request(*holds), self.now)
         )
-        assert expected == (result.get("Ok") is not None)
-        return result["Err"] if "Err" in result else result["Ok"]
+        if "Err" in result:
+            return result["Err"]
+        assert expected == (result["Ok"] is not None)
+        return result["Ok"]
 
     def build(self, executor: str) -> Any:
         """Lease a build that must be there."""
