@@ -22,7 +22,7 @@ from dcanary.wasm_binary.leb128 import (
 from dcanary.wasm_binary.module import FunctionType, ParsedModule
 from dcanary.wasm_binary.sections import HEADER, I32, I64, KIND_FUNCTION
 
-REWRITER_VERSION = 4
+REWRITER_VERSION = 5
 """Part of the compile cache's key: raise it when the rewritten module changes."""
 
 GET_GLOBALS = "#get_globals"
@@ -89,12 +89,11 @@ def _add_helpers(module: ParsedModule, additions: _Additions) -> Targets:
         additions.function(kinds, b"", write, SET_GLOBALS)
     counter_index = len(module.globals)
     counter = encode_unsigned(counter_index)
-    out = additions.function(b"", b"", b"\x00", None)
     charge = additions.function(
         bytes((I64,)),
         bytes((I64,)),
         b"\x23" + counter + b"\x20\x00\x7d\x24" + counter
-        + b"\x23" + counter + b"\x42\x00\x53\x04\x40\x10" + encode_unsigned(out) + b"\x0b\x20\x00",
+        + b"\x23" + counter + b"\x42\x00\x53\x04\x40\x00\x0b\x20\x00",
         None,
     )  # fmt: skip
     additions.exports.append(encode_name(COUNTER) + b"\x03" + counter)
@@ -122,7 +121,7 @@ def _add_helpers(module: ParsedModule, additions: _Additions) -> Targets:
             b"\x20\x02\x20\x01\x11" + encode_unsigned(callback_type) + b"\x00",
             CALLBACK,
         )
-    return Targets(counter_index, charge, out)
+    return Targets(counter_index, charge)
 
 
 def _block_type(results: bytes, additions: _Additions) -> bytes:
