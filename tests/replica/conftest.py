@@ -17,7 +17,8 @@ if str(ROOT) not in sys.path:
 
 from dcanary.replica.engine import Options  # noqa: E402  # needs the path
 from dcanary.replica.opening import open_engine  # noqa: E402  # needs the path
-from tests.replica.helpers.subnet import CACHE, Harness, compile_motoko  # noqa: E402  # needs the path
+from tests.replica.helpers.motoko import CACHE, compile_motoko  # noqa: E402  # needs the path
+from tests.replica.helpers.subnet import Harness  # noqa: E402  # needs the path
 
 
 @pytest.fixture(scope="session")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-_SCRIPT = """
-const mo = require('motoko');
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dcanary"
+_COMPILE = """
+const motoko = require('motoko').default || require('motoko');
 const fs = require('fs');
-mo.write('Main.mo', fs.readFileSync(0, 'utf8'));
-mo.setPublicMetadata(['candid:service']);
-fs.writeFileSync(process.argv[1], mo.wasm('Main.mo', 'ic').wasm);
+motoko.loadPackage(require('motoko/packages/latest/core.json'));
+motoko.setPublicMetadata(['candid:service']);
+motoko.write('Main.mo', fs.readFileSync(0, 'utf8'));
+const out = motoko.wasm('Main.mo', 'ic');
+fs.writeFileSync(process.argv[1], out.wasm);
 """
 
 COUNTER = """
@@ -73,18 +76,22 @@ service : {
 
 
 def compile_motoko(source: str) -> bytes:
-    """The module, kept in the temporary folder as the compiler takes seconds to start."""
-    name = hashlib.sha256((_SCRIPT + source).encode()).hexdigest()[:32]
-    cached = Path(tempfile.gettempdir()) / "dcanary-test-motoko" / f"{name}.wasm"
-    if not cached.exists():
-        cached.parent.mkdir(exist_ok=True)
-        new = cached.with_suffix(".new")
-        subprocess.run(
-            ["node", "-e", _SCRIPT, str(new)],
+    """Compile an actor with the npm package `motoko`. Modules are kept in the user's cache by
+    content, as the compiler takes seconds to start."""
+    lock = (ROOT / "node_modules" / "motoko" / "package.json").read_bytes()
+    key = hashlib.sha256(lock + _COMPILE.encode() + source.encode()).hexdigest()
+    target = CACHE / "test-motoko" / f"{key}.wasm"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(f".{os.getpid()}")
+        done = subprocess.run(
+            ["node", "-e", _COMPILE, str(partial)],
             input=source.encode(),
             cwd=ROOT,
-            check=True,
-            timeout=120,
+            capture_output=True,
+            timeout=300,
+            check=False,
         )
-        new.rename(cached)
-    return cached.read_bytes()
+        assert done.returncode == 0, done.stderr.decode()
+        partial.replace(target)
+    return target.read_bytes()

@@ -1,12 +1,9 @@
-"""A subnet to send messages to, and a Motoko compiler with a cache (fixtures: conftest)."""
+"""A subnet to send messages to (fixtures: conftest)."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from dcanary.candid import Codec
@@ -15,40 +12,7 @@ from dcanary.replica.engine import ReplicaEngine
 from dcanary.replica.engine.management import types
 from tests.replica.helpers.candid import decode, encode
 
-ROOT = Path(__file__).resolve().parents[3]
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dcanary"
 USER = b"\x04"
-
-_COMPILE = """
-const motoko = require('motoko').default || require('motoko');
-const fs = require('fs');
-motoko.loadPackage(require('motoko/packages/latest/core.json'));
-motoko.setPublicMetadata(['candid:service']);
-motoko.write('Main.mo', fs.readFileSync(0, 'utf8'));
-const out = motoko.wasm('Main.mo', 'ic');
-fs.writeFileSync(process.argv[1], out.wasm);
-"""
-
-
-def compile_motoko(source: str) -> bytes:
-    """Compile an actor with the npm package `motoko`, cached by content."""
-    lock = (ROOT / "node_modules" / "motoko" / "package.json").read_bytes()
-    key = hashlib.sha256(lock + _COMPILE.encode() + source.encode()).hexdigest()
-    target = CACHE / "test-motoko" / f"{key}.wasm"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(f".{os.getpid()}")
-        done = subprocess.run(
-            ["node", "-e", _COMPILE, str(partial)],
-            input=source.encode(),
-            cwd=ROOT,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        partial.replace(target)
-    return target.read_bytes()
 
 
 class Harness:
