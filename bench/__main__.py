@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import building, delivering, timers, whole_run
+from bench import building, delivering, engine, timers, waiting, whole_run
 from bench.installation import Installation
 from bench.report import Report
 from dcanary.cli.errors import translated
@@ -52,6 +52,7 @@ def _measure() -> Report:
         print(f"bench {time.monotonic() - begun:5.0f} s: {text}", file=sys.stderr, flush=True)
 
     bursts = timers.measure(progress)
+    network = [*engine.measure(progress), *waiting.measure(progress)]
     built = building.measure(progress)
     with (
         tempfile.TemporaryDirectory(prefix="dcanary-bench-") as home,
@@ -60,7 +61,7 @@ def _measure() -> Report:
         delivered = delivering.measure(installation)
         ran = whole_run.measure(installation)
     seconds = time.monotonic() - begun
-    return Report(built, delivered, ran, os.cpu_count() or 1, load, seconds, bursts)
+    return Report(built, delivered, ran, os.cpu_count() or 1, load, seconds, bursts, network)
 
 
 if __name__ == "__main__":

@@ -40,14 +40,17 @@ class Report:
     seconds: float
     bursts: Sequence[Burst]
     """By the number of pending timers, the fewest first."""
+    network: Sequence[Ratio] = ()
+    """Of the embedded network: its engine, and how long others wait."""
 
     def ratios(self) -> list[Ratio]:
-        """In the order of a run: build, deliver, run; then bursts."""
+        """In the order of a run: build, deliver, run; then bursts and the network."""
         return [
             *building_ratios(self.building),
             *delivering_ratios(self.delivering),
             *run_ratios(self.run),
             *burst_ratios(self.bursts),
+            *self.network,
         ]
 
     def text(self) -> str:

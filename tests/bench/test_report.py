@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import figures, timers
+from bench import figures, timers, waiting
 from bench.figures import Building, Burst, Delivering, Ratio, WholeRun
 from bench.report import Report, number
 from bench.whole_run import phases_of
@@ -68,6 +68,7 @@ def recorded_report() -> Report:
         load=0.5,
         seconds=90.0,
         bursts=[Burst(10, 2e-6, 1e-6, 9e-6), Burst(10_000, 3e-6, 1e-6, 9e-6)],
+        network=waiting.ratios("updates", [0.04] * 99 + [0.08], [0.02] * 100, 1.5),
     )
 
 
@@ -94,6 +95,12 @@ def test_a_timer_in_a_burst_is_compared_with_one_that_is_nearly_alone() -> None:
     assert ratio("timer_set_burst").value == pytest.approx(1.5)
     assert ratio("timer_set_burst").name == "set a timer while 10,000 are pending"
     assert ratio("timer_fire_burst").measured == "9.00 us to 9.00 us"
+
+
+def test_the_99th_of_100_who_wait_is_compared_with_the_limit_and_with_an_idle_network() -> None:
+    assert ratio("waiting_updates_p99").value == pytest.approx(0.796)
+    assert ratio("waiting_updates_to_alone").value == pytest.approx(3.98)
+    assert ratio("waiting_updates_p99").measured.endswith("beside updates of 1.5 s")
 
 
 def test_timers_are_measured_over_the_canisters_own_code() -> None:
@@ -207,6 +214,8 @@ def test_the_json_form_holds_every_figure_and_the_samples() -> None:
         "timer_set_burst",
         "timer_clear_burst",
         "timer_fire_burst",
+        "waiting_updates_p99",
+        "waiting_updates_to_alone",
     }
     assert sum(one["instructions"] for one in record["instructions"]) == 100_000_000
     assert record["samples"]["noop_updates"] == [0.010, 0.020, 0.400]
