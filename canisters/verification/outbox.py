@@ -157,6 +157,7 @@ def _plan(number: int) -> "Async[str | None]":
     now = state_at(record, ic.time(), latest.get(request["target"]))
     if problem is not None and "Pending" in now:
         record["state"] = {"Blocked": problem}
+        outbox.put(notice_message(number))
     approvals.insert(number, record)
     # An approval that an earlier version gave is ordered now.
     if "Approved" in record["state"]:

@@ -37,10 +37,10 @@ def changed_since(order: "Order", plan: "Plan") -> "list[str]":
     """What of an order no longer holds, as sentences; empty when it can be carried out again."""
     found = []
     ordered, planned = order["canister"], plan["canister"]
-    if (None if ordered is None else ordered.to_str()) != (
-        None if planned is None else planned.to_str()
-    ):
-        found.append("the target is another canister")
+    before = "none" if ordered is None else ordered.to_str()
+    now = "none" if planned is None else planned.to_str()
+    if before != now:
+        found.append(f"the target's canister is {now}, it was {before} when people were asked")
     if order["network"] != plan["network"]:
         found.append(f"the target is on network {plan['network']}")
     if order["replaces"] != plan["replaces"]:

@@ -112,7 +112,9 @@ def decide(
         raise conflict(f"{name} is superseded: {superseded}")
     if "Pending" not in record["state"]:
         word = state_word(record["state"])
-        raise conflict(f"{name} is {word}: only a Pending request can be decided")
+        why = record["state"].get("Blocked")
+        told = word if why is None else f"{word} ({why})"
+        raise conflict(f"{name} is {told}: only a Pending request can be decided")
     if decision["digest"] != digest:
         raise conflict(
             f"{name} is about the order with digest {digest} (artifact "

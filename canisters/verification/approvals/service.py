@@ -220,8 +220,8 @@ def withdraw_approval(approval: str, reason: str) -> None:
     open_approvals.remove(number)
 
 
-def _supersede_older(record: ApprovalRecord) -> None:
-    """An approval for a target voids the undecided requests of older runs for it."""
+def _set_latest(record: ApprovalRecord) -> None:
+    """Note that this run is the newest that was approved for its target."""
     target = record["request"]["target"]
     before = latest.get(target)
     latest.insert(
@@ -236,6 +236,12 @@ def _supersede_older(record: ApprovalRecord) -> None:
             "before_release": None if before is None else before["release"],
         },
     )
+
+
+def _supersede_older(record: ApprovalRecord) -> None:
+    """An approval for a target voids the undecided requests of older runs for it."""
+    target = record["request"]["target"]
+    _set_latest(record)
     now = latest.get(target)
     for number, row in open_approvals.items():
         if row["target"] != target or not rules.is_older(row["run"], record["request"]["run"]):
@@ -294,12 +300,19 @@ def record_release(report: ReleaseReport) -> None:
         approvals.insert(number, record)
         _note_latest(record)
         outbox.put(notice_message(number))
+    elif "Released" in record["state"] and "Released" in report["state"]:
+        # Version 0.1.0 said Released as soon as the release was ordered.
+        _note_latest(record)
 
 
 def _note_latest(record: ApprovalRecord) -> None:
     """The latest release of a target is the one that succeeded last."""
     target = record["request"]["target"]
     row = latest.get(target)
+    if row is None and "Released" in record["state"]:
+        # Approved by version 0.1.0, which noted no latest run: older requests are void from now on.
+        _set_latest(record)
+        row = latest.get(target)
     if row is None or row["approval"] != record["approval"]:
         return
     if "Released" in record["state"]:

@@ -1,0 +1,226 @@
+"""A run from the push to its release in the five real canisters, and what is tried again of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dcanary.client.system import CANISTERS
+from dcanary.testing.native import user_principal
+from shared.rules.digests import commit_digest, commitment, manifest_digest
+from tests.canisters.deployment.deployment_installation import LossyNetwork
+from tests.canisters.deployment.doubles.management import Management
+from tests.canisters.installation import STRANGER, error, ok
+from tests.security.system import (
+    APPROVER,
+    CONTENT,
+    ENVIRONMENT,
+    EXECUTORS,
+    FILE,
+    OWNER,
+    SOURCES,
+    System,
+)
+
+PAGE = {"cursor": None, "limit": 0}
+
+
+class Deploying(System):
+    """A system whose deployment canister has a management canister to work with."""
+
+    def __init__(self) -> None:
+        self.network = LossyNetwork()
+        self.management = Management(self.network)
+        self.canisters = {
+            name: self.network.install(SOURCES / name / "main.py", caller=OWNER)
+            for name in CANISTERS
+        }
+        ids = {name: canister.id for name, canister in self.canisters.items()}
+        for name in CANISTERS:
+            ok(self.own(name, "wire", ids))
+        self.prepare()
+
+    def built(self) -> str:
+        """A run whose files are agreed and stored."""
+        run = self.push()
+        self.upload(self.vote()[0])
+        return run
+
+    def state(self, run: str) -> str:
+        return str(next(iter(self.run(run)["state"])))
+
+    def approval(self, number: int = 1) -> Any:
+        return ok(self.canisters["verification"].query("get_approval", f"approval-{number}"))
+
+    def decide(self, number: int = 1, approve: bool = True) -> Any:
+        name = f"approval-{number}"
+        decision = {
+            "approval": name,
+            "digest": self.digest(name),
+            "approve": approve,
+            "comment": "",
+        }
+        answer = self.canisters["verification"].update("decide_approval", decision, caller=APPROVER)
+        self.settle()
+        return answer
+
+    def retry_run(self, run: str) -> Any:
+        answer = self.own("build_executor", "retry_run", run)
+        self.settle()
+        return answer
+
+    def attempts(self, run: str) -> list[int]:
+        jobs = ok(self.canisters["build_executor"].query("list_jobs", run, PAGE))["items"]
+        return [job["attempt"] for job in jobs]
+
+    def move_target(self, repository: str) -> None:
+        """Give the target to another repository, or back."""
+        target = {
+            "target": "demo",
+            "repository": repository,
+            "network": "local",
+            "canister": None,
+            "controllers": [],
+            "cycles": 0,
+        }
+        ok(self.own("deployment", "update_target", target))
+
+
+@pytest.fixture
+def system() -> Deploying:
+    return Deploying()
+
+
+def test_the_run_tells_every_step_from_the_push_to_the_release(system: Deploying) -> None:
+    run = system.built()
+    assert system.state(run) == "Approving"
+    (waiting,) = system.run(run)["waiting_for"]
+    assert waiting["reason"] == "approvers decide approval-1"
+    ok(system.decide())
+    system.network.advance(1_200)
+    found = system.run(run)
+    assert found["state"] == {"Succeeded": None}
+    assert found["waiting_for"] == []
+    release = ok(system.canisters["deployment"].query("get_release", found["release"]))
+    assert "Succeeded" in release["state"]
+    # The time that the run took covers its release.
+    assert found["updated_ns"] >= release["updated_ns"]
+
+
+def test_a_request_that_could_not_be_made_is_made_when_it_can_be(system: Deploying) -> None:
+    system.move_target("other")
+    run = system.built()
+    why = system.run(run)["state"]["Failed"]
+    assert "the approval request was refused" in why
+    before = system.attempts(run)
+    system.move_target("demo")
+    error(system.canisters["build_executor"].update("retry_run", run, caller=STRANGER), "Denied")
+    ok(system.retry_run(run))
+    assert system.state(run) == "Approving"
+    # Nobody has built anything again: the same bytes are asked about.
+    assert system.attempts(run) == before
+    assert system.approval()["request"]["sha256"] == FILE["sha256"]
+    ok(system.decide())
+    system.network.advance(1_200)
+    assert system.state(run) == "Succeeded"
+
+
+def test_a_rejected_request_is_made_anew_and_can_be_approved(system: Deploying) -> None:
+    run = system.built()
+    ok(system.decide(approve=False))
+    assert "was rejected by" in system.run(run)["state"]["Rejected"]
+    ok(system.retry_run(run))
+    assert (system.state(run), system.run(run)["approval"]) == ("Approving", "approval-2")
+    assert system.approval(2)["votes"] == []
+    assert "Conflict" in system.retry_run(run)["Err"]
+    ok(system.decide(2))
+    system.network.advance(1_200)
+    assert system.state(run) == "Succeeded"
+    assert "Rejected" in system.approval(1)["state"]
+
+
+def test_a_failed_release_is_carried_out_again_under_the_approval_that_it_has(
+    system: Deploying,
+) -> None:
+    run = system.built()
+    system.management.faults["create_canister"] = ["reject"]
+    ok(system.decide())
+    system.network.advance(1_200)
+    assert "create_canister was told to fail" in system.run(run)["state"]["Failed"]
+    assert "ReleaseFailed" in system.approval()["state"]
+    sentence = error(system.retry_run(run), "Conflict")
+    assert "retry_release" in sentence
+    votes, digest = system.approval()["votes"], system.digest()
+    ok(system.own("verification", "retry_release", "approval-1"))
+    system.network.advance(1_200)
+    found = system.run(run)
+    assert found["state"] == {"Succeeded": None}
+    assert (system.approval()["votes"], system.digest()) == (votes, digest)
+    assert system.approval()["state"] == {"Released": found["release"]}
+    assert len(system.attempts(run)) == len(EXECUTORS)
+
+
+DESCRIBED = {"author": "Grace <grace@example.org>", "message": "Count in steps of three"}
+
+
+def test_what_was_claimed_of_a_commit_by_hand_is_replaced_by_what_the_commit_says(
+    system: Deploying,
+) -> None:
+    """Fault B3: a message that was invented showed in the run and in the approval request."""
+    started = {
+        "repository": "demo",
+        "ref": "refs/heads/main",
+        "sha": "c" * 40,
+        "message": "harmless, approve me",
+    }
+    run = ok(system.own("webhook", "trigger_run", started))
+    system.settle()
+    assert system.run(run)["source"]["message"] == "harmless, approve me"
+    assert system.run(run)["started_by"].to_str() == OWNER.to_str()
+    reveals = []
+    for executor in EXECUTORS:
+        job = system.lease(executor)["Build"]["job"]
+        reveal = system.revelation(job)
+        reveal["commit"] = DESCRIBED
+        sealed = commitment(
+            job,
+            "succeeded",
+            ENVIRONMENT,
+            manifest_digest([(str(FILE["path"]), len(CONTENT), str(FILE["sha256"]))]),
+            commit_digest(DESCRIBED["author"], DESCRIBED["message"]),
+            reveal["nonce"],
+        )
+        ok(system.commit(executor, job, sealed))
+        reveals.append((executor, job, reveal))
+    for executor, _, reveal in reveals:
+        ok(system.canisters["verification"].update("reveal", reveal, caller=executor))
+        system.settle()
+    system.upload(reveals[0][1], CONTENT)
+    for source in (
+        system.run(run)["source"],
+        system.approval()["request"]["source"],
+        system.approval()["order"]["source"],
+    ):
+        assert (source["author"], source["message"]) == (DESCRIBED["author"], DESCRIBED["message"])
+        assert source["sha"] == "c" * 40
+
+
+def test_an_approver_that_was_removed_before_people_were_asked_cannot_approve(
+    system: Deploying,
+) -> None:
+    """Fault A3: the run keeps the pipeline version, and with it a policy that is out of force."""
+    run = system.push()
+    jobs = system.vote()
+    definition = ok(system.canisters["pipeline_config"].query("get_pipeline_config", "demo"))[
+        "definition"
+    ]
+    now = user_principal(9)
+    definition["approval"]["approvers"] = [now]
+    ok(system.own("pipeline_config", "update_pipeline", definition))
+    system.settle()
+    system.upload(jobs[0])
+    asked = system.approval()
+    assert [one.to_str() for one in asked["request"]["policy"]["approvers"]] == [APPROVER.to_str()]
+    error(system.decide(), "Denied")
+    assert system.state(run) == "Approving"
