@@ -105,15 +105,13 @@ class Race:
         return made
 
     def ask(self, number: int, module: bytes | None = None) -> None:
-        """The question of run `number`, whose bytes build_executor holds."""
+        """The request of run `number`, whose bytes build_executor holds."""
         content = module or MODULES[number]
         self.build_executor.update("hold", f"run-{number}", "app.wasm", "0", content, caller=OWNER)
         changes = {"sha256": sha256(content).hex(), "size": len(content)}
         self.agree(f"run-{number}", file("app.wasm", content))
-        question = approval_input(f"run-{number}", **changes)
-        name = ok(
-            self.verification.update("request_approval", question, caller=self.build_executor)
-        )
+        request = approval_input(f"run-{number}", **changes)
+        name = ok(self.verification.update("request_approval", request, caller=self.build_executor))
         assert name == f"approval-{number}"
 
     def agree(self, run: str, made: File) -> None:

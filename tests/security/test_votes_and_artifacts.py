@@ -275,7 +275,7 @@ def test_the_policy_in_force_when_a_vote_is_cast_decides(system: System) -> None
     assert approval(system)["request"]["pipeline_version"] == 1
 
 
-def test_an_admin_rejects_a_question_whose_approver_is_trusted_no_more(system: System) -> None:
+def test_an_admin_rejects_a_request_whose_approver_is_trusted_no_more(system: System) -> None:
     asked(system)
     error(decide(system, caller=OWNER), "Denied")
     rejected = ok(decide(system, approve=False, caller=OWNER))

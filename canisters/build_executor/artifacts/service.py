@@ -99,7 +99,7 @@ def _keep(book: Book, stage: StageRecord, row: FileRow, place: str, now: int) ->
     if digest != row["sha256"]:
         # What is written here stays though the call is refused: wrong bytes must not.
         contents.drop_chunks(book, place, row["size"])
-        _count_fault(book, stage, 1, now)
+        _count_bad_upload(book, stage, 1, now)
         raise invalid(
             f"the bytes of {row['path']} have sha256 {digest}, agreed was {row['sha256']}: "
             "they were dropped"
@@ -107,8 +107,8 @@ def _keep(book: Book, stage: StageRecord, row: FileRow, place: str, now: int) ->
     book.contents.insert(row["sha256"], {"version": 1, "size": row["size"], "location": place})
 
 
-def _count_fault(book: Book, stage: StageRecord, weight: int, now: int) -> None:
-    uploads.count_fault(stage, weight)
+def _count_bad_upload(book: Book, stage: StageRecord, weight: int, now: int) -> None:
+    uploads.count_bad_upload(stage, weight)
     if uploads.nobody_is_left(stage):
         reason = "no executor that agreed could deliver the agreed bytes"
         runs.stage_failed(book, stage, "Failed", reason, now)
@@ -125,7 +125,7 @@ def release(
     if stage["upload_until_ns"] <= now:
         raise conflict(f"the upload lease of stage {stage['name']} is over")
     if is_unable:
-        _count_fault(book, stage, uploads.MAX_FAULTS, now)
+        _count_bad_upload(book, stage, uploads.MAX_BAD_UPLOADS, now)
         return
     uploads.end(stage, "its upload was given back", now)
     book.save(stage)

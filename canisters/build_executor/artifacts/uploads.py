@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # The cause of a job's failure that is one of its upload.
 UPLOAD = "Upload"
 # Two, so that bytes that were damaged on their way are sent once more.
-MAX_FAULTS = 2
+MAX_BAD_UPLOADS = 2
 # However large the files are, one executor leaves half of the window to the others.
 MAX_LEASE_NS = STORE_WINDOW_NS // 2
 # A lease extends itself, but is not written down for every chunk.
@@ -41,7 +41,7 @@ def choose(stage: "StageRecord", caller: str, holds: "set[str]", now: int) -> "i
         ask_again_ns = job["ask_again_ns"]
         if 0 < until_ns <= now and stage["uploader"] == replica:
             ask_again_ns = until_ns + pause_after(stage, replica, ended_uploads(job) + 1)
-        if stage["faults"].count(replica) < MAX_FAULTS and now >= ask_again_ns:
+        if stage["faults"].count(replica) < MAX_BAD_UPLOADS and now >= ask_again_ns:
             return replica
     return None
 
@@ -119,19 +119,22 @@ def end(stage: "StageRecord", reason: str, now: int) -> "str | None":
     return job["executor"]
 
 
-def count_fault(stage: "StageRecord", weight: int) -> None:
-    """The uploader brought wrong bytes, or has lost them: at MAX_FAULTS it is not asked again."""
+def count_bad_upload(stage: "StageRecord", weight: int) -> None:
+    """Note that the uploader brought wrong bytes, or has lost the right ones.
+
+    At MAX_BAD_UPLOADS it is not asked again.
+    """
     replica = stage["uploader"]
     if replica is None:
         return
     stage["faults"].extend([replica] * weight)
-    if stage["faults"].count(replica) >= MAX_FAULTS:
+    if stage["faults"].count(replica) >= MAX_BAD_UPLOADS:
         stage["upload_until_ns"] = 0
 
 
 def nobody_is_left(stage: "StageRecord") -> bool:
     """Whether no executor that agreed can bring the agreed bytes any more."""
-    return all(stage["faults"].count(each) >= MAX_FAULTS for each in stage["agreeing"])
+    return all(stage["faults"].count(each) >= MAX_BAD_UPLOADS for each in stage["agreeing"])
 
 
 def due_ns(stage: "StageRecord") -> int:

@@ -206,7 +206,7 @@ def heartbeat(book: Book, caller: str, beat: Heartbeat, now: int) -> Lease:
 
 
 def _is_unwanted(job: JobRow, caller: str, attempt: int) -> bool:
-    """True when the caller's own work was dropped, which is not its fault."""
+    """True when the caller's own work was dropped, for a reason that lies elsewhere."""
     return "Lost" in job["state"] and job["executor"] == caller and job["attempt"] == attempt
 
 

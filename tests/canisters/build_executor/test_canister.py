@@ -67,9 +67,9 @@ def test_a_run_goes_from_its_spec_to_its_approval(it: Installed) -> None:
     assert run["state"] == {"Approving": None}
     assert run["approval"] == "approval-1"
     assert run["stages"][0]["stored"] == ["out.wasm"]
-    question = it.verification.query("question")
-    assert (question["sha256"], question["size"]) == (OUT["sha256"], OUT["size"])
-    assert question["mode"] == {"Auto": None}
+    request = it.verification.query("request")
+    assert (request["sha256"], request["size"]) == (OUT["sha256"], OUT["size"])
+    assert request["mode"] == {"Auto": None}
     chunk = {"run": "run-1", "stage": "build", "path": "out.wasm", "index": 1}
     assert it.canister.query("read_chunk", chunk) == {"Ok": CONTENT[MAX_CHUNK_BYTES:]}
     health = it.canister.query("health")

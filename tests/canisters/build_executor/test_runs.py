@@ -41,7 +41,7 @@ def three_stages() -> Any:
     )
 
 
-def settle_stage(world: World, name: str, *files: Any) -> None:
+def agree_on_stage(world: World, name: str, *files: Any) -> None:
     """The first three executors agree on a stage and one uploads its (empty) files."""
     jobs = world.all_commit(stage=name)
     assert world.decide("Agreed", list(files), jobs, stage=name) == OK
@@ -121,7 +121,7 @@ def test_open_runs_are_bounded_and_make_room_when_they_end() -> None:
 def test_stages_open_in_dependency_order_and_get_the_files_of_earlier_ones() -> None:
     world = World()
     world.enqueue(three_stages())
-    settle_stage(world, "lib", file("lib.a", b""))
+    agree_on_stage(world, "lib", file("lib.a", b""))
     assert states(world) == {"lib": "Succeeded", "app": "Building", "docs": "Building"}
     work = world.build(A)
     assert work["stage"]["name"] == "app"
@@ -133,7 +133,7 @@ def test_stages_open_in_dependency_order_and_get_the_files_of_earlier_ones() -> 
         world.commit(executor, job["job"], job["attempt"])
     world.decide("Agreed", [], ["run-1/app/1"], stage="app")
     assert world.run()["state"] == {"Running": None}
-    settle_stage(world, "docs")
+    agree_on_stage(world, "docs")
     assert world.run()["state"] == {"Succeeded": None}
     assert world.book.open_runs.len() == 0
 
@@ -146,8 +146,8 @@ def test_a_later_stage_wins_where_two_wrote_the_same_path() -> None:
         stage("three", depends_on=["two"]),
     )
     world.enqueue(spec("run-1", *stages))
-    settle_stage(world, "one", file("x", b""), file("y", b""))
-    settle_stage(world, "two", file("x", b""))
+    agree_on_stage(world, "one", file("x", b""), file("y", b""))
+    agree_on_stage(world, "two", file("x", b""))
     inputs = world.build(A)["inputs"]
     assert {each["file"]["path"]: each["stage"] for each in inputs} == {"x": "two", "y": "one"}
 
@@ -342,7 +342,7 @@ def test_an_answer_that_comes_after_the_verdict_changes_nothing() -> None:
 def deploying(artifact: str = "out.wasm") -> World:
     world = World()
     world.enqueue(spec(deploy=deploy(artifact=artifact)))
-    settle_stage(world, "build", file("out.wasm", b""))
+    agree_on_stage(world, "build", file("out.wasm", b""))
     return world
 
 
@@ -351,11 +351,11 @@ def test_a_run_to_deploy_asks_people_when_it_is_built() -> None:
     assert world.run()["state"] == {"Running": None}
     assert "approval:run-1" in world.book.take_outgoing()
     world.upgrade()
-    question: Any = approvals.request_of(world.book, "run-1", world.now)
-    assert question["artifact"] == "out.wasm"
-    assert question["sha256"] == file("out.wasm", b"")["sha256"]
-    assert question["size"] == 0
-    assert question["target"] == "counter"
+    request: Any = approvals.request_of(world.book, "run-1", world.now)
+    assert request["artifact"] == "out.wasm"
+    assert request["sha256"] == file("out.wasm", b"")["sha256"]
+    assert request["size"] == 0
+    assert request["target"] == "counter"
     runs.approval_made(world.book, "run-1", "approval-1", world.now)
     runs.approval_made(world.book, "run-1", "approval-2", world.now)
     assert world.run()["state"] == {"Approving": None}
@@ -381,7 +381,7 @@ def test_an_approval_that_cannot_be_asked_for_in_time_fails_the_run() -> None:
 def test_no_approval_is_asked_for_before_all_stages_succeeded() -> None:
     world = World()
     world.enqueue(spec("run-1", stage("build"), stage("test"), deploy=deploy()))
-    settle_stage(world, "build", file("out.wasm", b""))
+    agree_on_stage(world, "build", file("out.wasm", b""))
     assert approvals.request_of(world.book, "run-1", world.now) is None
     assert "approval:run-1" not in world.book.take_outgoing()
     assert "Running" in world.run()["state"]

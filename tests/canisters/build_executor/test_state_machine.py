@@ -184,9 +184,9 @@ class BuildExecutor(RuleBasedStateMachine):
         kind, _, name = key.partition(":")
         book, now = self.world.book, self.world.now
         if kind == "approval":
-            question = approvals.request_of(book, name, now)
-            if question is not None:
-                assert question["artifact"] == "out.wasm"
+            request = approvals.request_of(book, name, now)
+            if request is not None:
+                assert request["artifact"] == "out.wasm"
                 if lost:
                     return
                 runs.approval_made(book, name, f"approval of {name}", now)

@@ -146,7 +146,7 @@ def test_anonymous_is_denied_even_by_a_policy_that_names_it() -> None:
     assert kind == "Denied"
 
 
-def test_an_expired_question_cannot_be_decided_and_shows_as_expired() -> None:
+def test_an_expired_request_cannot_be_decided_and_shows_as_expired() -> None:
     record = two_of_two()
     late = NOW + 60 * SECOND
     assert rules.state_at(record, late - 1) == {"Pending": None}
@@ -164,7 +164,7 @@ def test_a_vote_in_the_last_nanosecond_counts() -> None:
     assert decide(record, 1, now=record["expires_ns"] - 1) is None
 
 
-def test_an_approved_question_does_not_expire() -> None:
+def test_an_approved_request_does_not_expire() -> None:
     record = pending()
     assert decide(record, 1) is None
     assert rules.state_at(record, record["expires_ns"] + 1) == {"Approved": None}
@@ -178,7 +178,7 @@ def test_a_vote_for_an_order_that_changed_is_refused() -> None:
     assert record["votes"] == []
 
 
-def test_a_decided_question_takes_no_more_votes() -> None:
+def test_a_decided_request_takes_no_more_votes() -> None:
     record = pending()
     assert decide(record, 1) is None
     kind, sentence = decide(record, 2) or ("", "")
@@ -266,13 +266,13 @@ def policy_of(*numbers: int, threshold: int = 1) -> ApprovalPolicy:
     return {"approvers": named, "threshold": threshold, "ttl_seconds": 0}
 
 
-def test_an_approver_who_was_removed_since_the_question_cannot_vote() -> None:
+def test_an_approver_who_was_removed_since_the_request_cannot_vote() -> None:
     record = pending()
     kind, _ = decide(record, 1, policy=policy_of(2)) or ("", "")
     assert (kind, record["votes"]) == ("Denied", [])
 
 
-def test_an_approver_who_was_added_since_the_question_can_vote() -> None:
+def test_an_approver_who_was_added_since_the_request_can_vote() -> None:
     record = pending()
     assert decide(record, 3, policy=policy_of(3)) is None
     assert record["state"] == {"Approved": None}

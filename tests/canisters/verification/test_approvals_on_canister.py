@@ -77,7 +77,7 @@ def test_auto_means_upgrade_for_a_target_that_has_a_module(canary: Installation)
     assert request["mode"] == {"Upgrade": None}
 
 
-def test_the_same_question_is_asked_once(canary: Installation) -> None:
+def test_the_same_request_is_asked_once(canary: Installation) -> None:
     assert ask(canary) == {"Ok": "approval-1"}
     assert ask(canary) == {"Ok": "approval-1"}
     assert "Conflict" in ask(canary, sha256="0" * 64)["Err"]
@@ -85,7 +85,7 @@ def test_the_same_question_is_asked_once(canary: Installation) -> None:
     assert ask(canary, "run-2") == {"Ok": "approval-2"}
 
 
-def test_the_same_question_asked_twice_at_once_is_one(canary: Installation) -> None:
+def test_the_same_request_asked_twice_at_once_is_one(canary: Installation) -> None:
     pending = [
         canary.verification.submit(
             "request_approval", approval_input(), caller=canary.build_executor

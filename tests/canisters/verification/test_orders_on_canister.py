@@ -28,7 +28,7 @@ def canary(tmp_path: Path) -> Installation:
 
 
 def ask(canary: Installation, run: str = "run-1", **changes: Any) -> Any:
-    """The question of a run whose executors have agreed."""
+    """The request of a run whose executors have agreed."""
     if "Err" in canary.verification.query("get_round", run, "build"):
         canary.agree(run)
     return canary.told("request_approval", approval_input(run, **changes))
@@ -118,7 +118,7 @@ def test_only_pipeline_config_sets_a_policy_and_only_one_that_can_be_met(
     assert "Invalid" in sync(canary, threshold=0)["Err"]
 
 
-def test_an_approval_voids_older_questions_for_the_target(canary: Installation) -> None:
+def test_an_approval_voids_older_requests_for_the_target(canary: Installation) -> None:
     for number in (1, 2, 3):
         ask(canary, f"run-{number}")
     assert "Approved" in decide(canary, 1, "approval-2")["Ok"]["state"]
@@ -131,7 +131,7 @@ def test_an_approval_voids_older_questions_for_the_target(canary: Installation) 
     assert "Approved" in decide(canary, 1, "approval-3")["Ok"]["state"]
 
 
-def test_a_question_of_an_older_run_that_comes_late_is_superseded_at_once(
+def test_a_request_of_an_older_run_that_comes_late_is_superseded_at_once(
     canary: Installation,
 ) -> None:
     ask(canary, "run-2")
@@ -153,7 +153,7 @@ def test_when_the_newer_release_failed_the_older_run_can_be_asked_about(
     assert state(canary, "approval-2") == {"Pending": None}
 
 
-def test_the_run_is_told_each_step_from_question_to_release(canary: Installation) -> None:
+def test_the_run_is_told_each_step_from_request_to_release(canary: Installation) -> None:
     ask(canary)
     assert canary.notice_states() == ["Approving"]
     decide(canary)
@@ -171,7 +171,7 @@ def test_the_run_is_told_each_step_from_question_to_release(canary: Installation
     assert state(canary) == {"Released": "release-1"}
 
 
-def test_an_expired_question_is_told_without_a_call(canary: Installation) -> None:
+def test_an_expired_request_is_told_without_a_call(canary: Installation) -> None:
     policy = {"approvers": [approver(1)], "threshold": 1, "ttl_seconds": 60}
     ask(canary, policy=policy)
     canary.upgrade()
@@ -230,7 +230,7 @@ def test_an_order_that_deployment_refuses_can_be_retried(canary: Installation) -
     assert len(canary.orders()) == 1
 
 
-def test_a_question_is_asked_anew_only_when_the_first_has_ended(canary: Installation) -> None:
+def test_a_request_is_asked_anew_only_when_the_first_has_ended(canary: Installation) -> None:
     assert ask(canary) == {"Ok": "approval-1"}
     assert "need not" in ask(canary, attempt=2)["Err"]["Conflict"]
     decide(canary, approve=False)

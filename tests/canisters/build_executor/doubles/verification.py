@@ -15,9 +15,7 @@ rounds = StableBTreeMap[text, RoundInput](memory_id=2, max_key_size=200, max_val
 commitments = StableBTreeMap[text, CommitmentRecord](
     memory_id=3, max_key_size=200, max_value_size=1_000
 )
-questions = StableBTreeMap[nat8, ApprovalInput](
-    memory_id=4, max_key_size=20, max_value_size=100_000
-)
+requests = StableBTreeMap[nat8, ApprovalInput](memory_id=4, max_key_size=20, max_value_size=100_000)
 
 
 @update
@@ -75,7 +73,7 @@ def request_approval(request: ApprovalInput) -> TextResult:
     error = told("request_approval", f"{request['run']} {request['target']}")
     if error is not None:
         return {"Err": error}
-    questions.insert(0, request)
+    requests.insert(0, request)
     return {"Ok": "approval-1"}
 
 
@@ -101,5 +99,5 @@ def commitment_of(job: text) -> Opt[CommitmentRecord]:
 
 
 @query
-def question() -> Opt[ApprovalInput]:
-    return questions.get(0)
+def request() -> Opt[ApprovalInput]:
+    return requests.get(0)
