@@ -140,17 +140,19 @@ def test_a_rejected_request_is_made_anew_and_can_be_approved(system: Deploying) 
     assert "Rejected" in system.approval(1)["state"]
 
 
+@pytest.mark.parametrize("step", ["create_canister", "install_chunked_code"])
 def test_a_failed_release_is_carried_out_again_under_the_approval_that_it_has(
-    system: Deploying,
+    system: Deploying, step: str
 ) -> None:
+    """Also when the canister is there by now because the failed release created it."""
     run = system.built()
-    system.management.faults["create_canister"] = ["reject"]
+    system.management.faults[step] = ["reject"]
     ok(system.decide())
     system.network.advance(1_200)
-    assert "create_canister was told to fail" in system.run(run)["state"]["Failed"]
+    assert f"{step} was told to fail" in system.run(run)["state"]["Failed"]
     assert "ReleaseFailed" in system.approval()["state"]
     sentence = error(system.retry_run(run), "Conflict")
-    assert "retry_release" in sentence
+    assert "dcanary release retry approval-1" in sentence
     votes, digest = system.approval()["votes"], system.digest()
     ok(system.own("verification", "retry_release", "approval-1"))
     system.network.advance(1_200)
@@ -158,6 +160,7 @@ def test_a_failed_release_is_carried_out_again_under_the_approval_that_it_has(
     assert found["state"] == {"Succeeded": None}
     assert (system.approval()["votes"], system.digest()) == (votes, digest)
     assert system.approval()["state"] == {"Released": found["release"]}
+    assert system.management.calls.count("create_canister") == (2 if "create" in step else 1)
     assert len(system.attempts(run)) == len(EXECUTORS)
 
 

@@ -330,7 +330,7 @@ def retry(book: Book, run: str, now: int) -> None:
     if failed and record["approval"] is not None:
         raise conflict(
             f"{run} is approved by {record['approval']} and its release failed: "
-            "try that again with retry_release of verification"
+            f"try that again with `dcanary release retry {record['approval']}`"
         )
     if book.open_runs.len() >= MAX_OPEN_RUNS:
         raise exhausted(f"{MAX_OPEN_RUNS} runs are open (MAX_OPEN_RUNS): try later")

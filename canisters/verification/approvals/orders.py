@@ -37,10 +37,11 @@ def changed_since(order: "Order", plan: "Plan") -> "list[str]":
     """What of an order no longer holds, as sentences; empty when it can be carried out again."""
     found = []
     ordered, planned = order["canister"], plan["canister"]
-    before = "none" if ordered is None else ordered.to_str()
     now = "none" if planned is None else planned.to_str()
-    if before != now:
-        found.append(f"the target's canister is {now}, it was {before} when people were asked")
+    # One that was to be created may be there from the attempt that failed: deployment, which knows
+    # what it created, refuses any other.
+    if ordered is not None and ordered.to_str() != now:
+        found.append(f"the target's canister is {now}, people were asked about {ordered.to_str()}")
     if order["network"] != plan["network"]:
         found.append(f"the target is on network {plan['network']}")
     if order["replaces"] != plan["replaces"]:

@@ -210,7 +210,7 @@ def test_a_failed_release_is_retried_where_it_failed() -> None:
     world = asked()
     notice(world, "Failed", "release-1: it traps", "release-1")
     refused = retry(world)["Err"]["Conflict"]
-    assert "retry_release" in refused
+    assert "dcanary release retry approval-1" in refused
     notice(world, "Releasing", release="release-2")
     notice(world, "Released", release="release-2")
     assert (case(world), world.run()["release"]) == ("Succeeded", "release-2")
