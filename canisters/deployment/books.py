@@ -4,18 +4,21 @@ They follow what is installed, not how the release ends: a canister that has the
 could not be started is in the books with the new module.
 """
 
+from kybra import ic
+
 from canisters.deployment import store
 from canisters.deployment.records import ProgressRecord, TargetRecord
 from canisters.deployment.releases.rules import name_of, number_of
 from canisters.deployment.steps.answer import Look
 from canisters.deployment.steps.machine import hash_text
-from canisters.deployment.targets.rules import unlock
+from canisters.deployment.targets.rules import besides, unlock
 
 
 def look_taken(target: TargetRecord, look: Look) -> None:
-    """Enter what a look at the canister found."""
+    """Enter what a look at the canister found. What deployment left there is another entry."""
     target["module_hash"] = look.module_hash
-    target["changes"] = look.changes
+    if look.controllers is not None:
+        target["controllers"] = besides(ic.id().to_str(), look.controllers)
 
 
 def books_after(number: int, record: ProgressRecord, target: TargetRecord) -> None:
@@ -31,10 +34,10 @@ def books_after(number: int, record: ProgressRecord, target: TargetRecord) -> No
         stored = store.orders.get(number)
         target["last_release"] = name
         if stored is not None:
-            target["module_hash"] = bytes.fromhex(stored["order"]["sha256"])
+            _left(target, bytes.fromhex(stored["order"]["sha256"]))
         return
     if detail is not None and detail["rollback"] is not None:
-        target["module_hash"] = detail["rollback"]["returns_to"]
+        _left(target, detail["rollback"]["returns_to"])
     undone_number = number_of(undone)
     taken_back = None if undone_number is None else store.progress.get(undone_number)
     if undone_number is None or taken_back is None:
@@ -42,6 +45,11 @@ def books_after(number: int, record: ProgressRecord, target: TargetRecord) -> No
     target["last_release"] = taken_back["previous_release"]
     store.progress.insert(undone_number, _taken_back(taken_back, name))
     _redone(taken_back["rollback_of"])
+
+
+def _left(target: TargetRecord, module_hash: bytes) -> None:
+    target["module_hash"] = module_hash
+    target["left_hash"] = module_hash
 
 
 def _taken_back(record: ProgressRecord, by: str) -> ProgressRecord:

@@ -2,6 +2,7 @@
 
 from kybra import Async, Opt, ic, post_upgrade, query, text, update, void
 
+from canisters.deployment import settings
 from canisters.deployment.outbox import outbox
 from canisters.deployment.releases import planning
 from canisters.deployment.releases import service as releases
@@ -77,12 +78,12 @@ def resume() -> void:
 
 @update
 def set_network(network: text) -> Done:
-    return answer("set_network", lambda: target_service.set_network(network))
+    return answer("set_network", lambda: settings.set_network(network))
 
 
 @query
 def network() -> text:
-    return target_service.network()
+    return settings.network()
 
 
 @update

@@ -19,7 +19,9 @@ class TargetRecord(Record):
     `created`: deployment made the canister. `busy_until_ns` is 0 for a lock held by a release,
     which is given back when that ends; a lock of an administrator's call passes by itself.
     `last_release` made what the canister runs now, `last_change` was the last to change it (they
-    differ after a rollback). `changes` is the canister's `total_num_changes` as last read.
+    differ after a rollback). `module_hash` and `controllers` (besides deployment) are what the
+    canister had when deployment last looked; `left_hash` and `changes` (its `total_num_changes`)
+    are as deployment left them: what differs is of others.
     """
 
     version: nat16
@@ -39,6 +41,7 @@ class TargetRecord(Record):
     snapshots: Vec[SnapshotRecord]
     last_change: Opt[text]
     changes: Opt[nat64]
+    left_hash: Opt[blob]
 
 
 class OrderRecord(Record):
@@ -104,7 +107,7 @@ class SettingsRecord(Record):
 
 SETTINGS_KEY: nat8 = 0
 
-TARGET: "Versions[TargetRecord]" = Versions("TargetRecord", current=2)
+TARGET: "Versions[TargetRecord]" = Versions("TargetRecord", current=3)
 ORDER: "Versions[OrderRecord]" = Versions("OrderRecord", current=1)
 DETAIL: "Versions[DetailRecord]" = Versions("DetailRecord", current=1)
 PROGRESS: "Versions[ProgressRecord]" = Versions("ProgressRecord", current=2)
@@ -115,6 +118,13 @@ SETTINGS: "Versions[SettingsRecord]" = Versions("SettingsRecord", current=1)
 def add_last_change(target: TargetRecord) -> TargetRecord:
     """Until now only releases changed a target; a rollback left none behind."""
     target["last_change"] = target["last_release"]
+    return target
+
+
+@TARGET.since(2)
+def add_left_hash(target: TargetRecord) -> TargetRecord:
+    """Until now what was seen passed for what was left."""
+    target["left_hash"] = target["module_hash"]
     return target
 
 

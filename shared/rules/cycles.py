@@ -4,17 +4,39 @@ Prices of a 13-node application subnet ("Cycles costs" of the IC docs). The inst
 install are paid in advance, whatever it then uses: a canister that cannot is refused.
 """
 
+from shared.rules.limits import MAX_CHUNK_BYTES
+
 INSTALL_CYCLES = 300_005_000_000
+# Instructions of a module with a 64-bit memory cost twice as much.
+INSTALL_64_CYCLES = 600_005_000_000
 UPLOAD_CHUNK_CYCLES = 200_000_000
 SNAPSHOT_CYCLES = 2_000_000_000
+GIB = 1_024 * 1_024 * 1_024
+MEMORY_GIB_SECOND_CYCLES = 127_000
 
 
-def cycles_to_release(chunks: int, snapshot: bool, memory_bytes: int) -> int:
-    """Estimate what an upload of `chunks`, a snapshot of `memory_bytes` and an install cost.
+def cycles_to_release(size: int, snapshot: bool, memory_bytes: int, wide: bool) -> int:
+    """Estimate what a release costs its canister, which uses `memory_bytes`.
 
-    Without chunks it is a rollback, whose load costs about as much as a snapshot. A 64-bit module
-    may cost twice the instructions: what is missing then is told by the install itself.
+    `size` is that of the module; 0 for a rollback, whose load costs about as much as a snapshot.
+    `wide`: the module is known to have a 64-bit memory. What others need more is told by the
+    install itself.
     """
-    install = INSTALL_CYCLES if chunks else SNAPSHOT_CYCLES + memory_bytes
-    taken = SNAPSHOT_CYCLES + memory_bytes if snapshot else 0
-    return install + chunks * UPLOAD_CHUNK_CYCLES + taken
+    taken = SNAPSHOT_CYCLES + memory_bytes
+    if size == 0:
+        return 2 * taken
+    chunks = (size + MAX_CHUNK_BYTES - 1) // MAX_CHUNK_BYTES
+    install = INSTALL_64_CYCLES if wide else INSTALL_CYCLES
+    return install + chunks * UPLOAD_CHUNK_CYCLES + (taken if snapshot else 0)
+
+
+def frozen_by_growth(
+    size: int, snapshot: bool, memory_bytes: int, allocated_bytes: int, freezing_seconds: int
+) -> int:
+    """By how much a release raises the balance at which its canister freezes.
+
+    The uploaded module and the snapshot count as memory, beyond what is allocated in advance.
+    """
+    grown = memory_bytes + size + (memory_bytes if snapshot else 0)
+    more = max(grown, allocated_bytes) - max(memory_bytes, allocated_bytes)
+    return more * MEMORY_GIB_SECOND_CYCLES * freezing_seconds // GIB

@@ -42,10 +42,11 @@ class CanisterStatusWord(Variant, total=False):
 
 
 class StatusSettings(Record):
-    """`freezing_threshold` is in seconds."""
+    """`freezing_threshold` is in seconds, `memory_allocation` in bytes."""
 
     controllers: Vec[Principal]
     freezing_threshold: nat
+    memory_allocation: nat
 
 
 class CanisterStatusReply(Record):

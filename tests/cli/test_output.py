@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from dcanary.cli.output import Output
+from dcanary.cli.output import Lines, Output
+from dcanary.cli.tables import cell_width
 
 HOSTILE = "evil\x1b[2J\u202e\x9b\ud800"
 SHOWN = r"evil\x1b[2J\u202e\x9b\ud800"
@@ -94,6 +95,55 @@ def test_a_list_that_does_not_fit_has_a_line_per_item(capsys: pytest.CaptureFixt
         f"gates  {'a' * 50}",
         f"       {'b' * 50}",
     ]
+
+
+def test_a_hash_that_does_not_fit_beside_its_name_has_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Output().record({"id": "x", "certified_module_hash": "0" * 64, "arguments": "z" * 90}, "id")
+    assert capsys.readouterr().out.splitlines() == [
+        "id                     x",
+        "certified_module_hash",
+        f"  {'0' * 64}",
+        "arguments",
+        f"  {'z' * 78}",
+        f"  {'z' * 12}",
+    ]
+
+
+@pytest.mark.parametrize("width", ["20", "40", "80", "132"])
+def test_no_value_of_a_record_goes_beyond_the_terminal(
+    width: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    record = {
+        "id": "x" * 200,
+        "text": "word " * 60,
+        "wide": "\u6f22" * 120,
+        "hash": bytes(32),
+        "list": ["y" * 150, "z " * 100, "short"],
+        "lines": Lines(["  (record {", f'    a = "{"q" * 150}";']),
+        "case": {"Failed": "reason " * 40},
+        "nested": {"a": ["b" * 70], "c": "d" * 70},
+    }
+    output = Output()
+    output.record(record, "id")
+    output.say("  " + "sentence " * 40 + "\nmore " + "w" * 300)
+    printed = capsys.readouterr().out
+    assert max(map(cell_width, printed.splitlines())) <= int(width)
+    bare = "".join(printed.split())
+    for value in ("x" * 200, "\u6f22" * 120, "0" * 64, "y" * 150, "q" * 150, "w" * 300):
+        assert value in bare
+    Output(as_json=True).record({"id": "x" * 200}, "id")
+    assert json.loads(capsys.readouterr().out) == {"id": "x" * 200}
+
+
+def test_a_value_in_a_pipe_stays_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    Output().record({"id": "x", "list": ["y" * 90, "z" * 90]}, "id")
+    assert capsys.readouterr().out.splitlines()[1] == f"list  {'y' * 90}, {'z' * 90}"
 
 
 def test_a_narrow_encoding_gets_question_marks_and_no_traceback() -> None:

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dcanary.cli.operations.pipeline_checks import problems
 from dcanary.client.errors import RefusedError
+from dcanary.client.system import SystemConfig
+from dcanary.client.transport import NetworkAddress
+
+CANISTER = "rwlgt-iiaaa-aaaaa-aaaaa-cai"
 
 
 @dataclass
 class Installed:
-    """The targets of an installation: name -> repository."""
+    """The targets of an installation: name -> repository; all alike in the rest."""
 
     targets: dict[str, str] = field(default_factory=dict)
     refusal: str = "NotFound"
 
     offered: bool = True
+    place: str = "local"
+    canister: str | None = None
+    controllers: tuple[str, ...] = (CANISTER,)
+
+    @property
+    def config(self) -> SystemConfig:
+        return SystemConfig(NetworkAddress("http://x", b""), {"deployment": CANISTER})
+
+    @property
+    def connection(self) -> Any:
+        return SimpleNamespace(controllers=lambda raw: list(self.controllers))
+
+    def network(self) -> str:
+        return "local"
 
     @property
     def build_executor(self) -> Installed:
@@ -35,7 +54,12 @@ class Installed:
     def get_target(self, name: str) -> dict[str, Any]:
         if name not in self.targets:
             raise RefusedError(self.refusal, f"there is no target {name}", "get_target")
-        return {"target": name, "repository": self.targets[name]}
+        return {
+            "target": name,
+            "repository": self.targets[name],
+            "network": self.place,
+            "canister": self.canister,
+        }
 
 
 def definition(target: str | None) -> Any:
@@ -60,6 +84,19 @@ def test_a_target_that_is_not_registered_is_named_with_the_command_that_adds_it(
 def test_a_target_of_another_repository_is_named() -> None:
     (told,) = found(Installed({"shop": "shop"}), "shop")
     assert "belongs to the repository shop" in told
+
+
+def test_a_target_on_another_network_is_named() -> None:
+    (told,) = found(Installed({"shop": "counter"}, place="mainnet"), "shop")
+    assert "is on the network mainnet, this installation on local" in told
+
+
+def test_a_canister_that_deployment_does_not_control_is_named_with_what_to_do() -> None:
+    controlled = Installed({"shop": "counter"}, canister="aaaaa-aa")
+    assert found(controlled, "shop") == []
+    controlled.controllers = ("2vxsx-fae",)
+    (told,) = found(controlled, "shop")
+    assert f"--add-controller {CANISTER}" in told
 
 
 def test_other_refusals_are_failures() -> None:

@@ -15,7 +15,7 @@ from dcanary.cli import release
 from dcanary.cli.context import Context
 from dcanary.cli.orders.digest import rollback_digest
 from dcanary.cli.output import Output
-from dcanary.client.errors import ClientError
+from dcanary.client.errors import ClientError, RejectedError
 from tests.cli.test_orders import order, rollback_order
 
 
@@ -46,6 +46,8 @@ class Installed:
 
     digest: str = rollback_digest(rollback_order())
     asked: list[Any] = field(default_factory=list)
+    rejects: str = ""
+    """The method that the network rejects."""
 
     @property
     def deployment(self) -> Installed:
@@ -55,10 +57,16 @@ class Installed:
     def verification(self) -> Installed:
         return self
 
+    def _rejected(self, method: str) -> None:
+        if self.rejects == method:
+            raise RejectedError(5, "canister did not reply to the call", "IC0506", method)
+
     def plan_rollback(self, name: str) -> Any:
+        self._rejected("plan_rollback")
         return {"order": rollback_order(), "digest": self.digest}
 
     def rollback_release(self, name: str, digest: str | None) -> Any:
+        self._rejected("rollback_release")
         self.asked.append(("rollback", name, digest))
         return made(state={"Queued": None})
 
@@ -84,7 +92,7 @@ def test_a_rollback_shows_what_it_undoes_and_binds_its_digest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     installed = Installed()
-    run(installed, release.rollback, "release-3", True, 5.0)
+    run(installed, release.rollback, "release-3", False, True, 5.0)
     assert installed.asked == [("rollback", "release-3", rollback_digest(rollback_order()))]
     printed = capsys.readouterr()
     assert "takes back  release-3" in printed.out
@@ -96,21 +104,21 @@ def test_a_rollback_that_nobody_confirms_is_not_begun(monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     installed = Installed()
     with pytest.raises(click.Abort):
-        run(installed, release.rollback, "release-3", False, 5.0)
+        run(installed, release.rollback, "release-3", False, False, 5.0)
     assert installed.asked == []
 
 
 def test_a_plan_that_is_not_what_is_shown_is_not_carried_out() -> None:
     installed = Installed(digest="0" * 64)
     with pytest.raises(ClientError, match="the canister says"):
-        run(installed, release.rollback, "release-3", True, 5.0)
+        run(installed, release.rollback, "release-3", False, True, 5.0)
     assert installed.asked == []
 
 
 def test_json_of_a_rollback_is_the_release_that_it_made(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run(Installed(), release.rollback, "release-3", True, 5.0, as_json=True)
+    run(Installed(), release.rollback, "release-3", False, True, 5.0, as_json=True)
     assert json.loads(capsys.readouterr().out)["release"] == "release-4"
 
 
@@ -129,3 +137,29 @@ def test_a_failed_release_is_tried_again_by_either_name(
     run(installed, release.retry, name)
     assert installed.asked == [("retry", "approval-3")]
     assert "release-9" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("method", ["plan_rollback", "rollback_release"])
+def test_a_rejection_of_a_rollback_says_that_nothing_was_begun(method: str) -> None:
+    installed = Installed(rejects=method)
+    with pytest.raises(RejectedError, match="no rollback was begun: ask again") as raised:
+        run(installed, release.rollback, "release-3", False, True, 5.0)
+    assert raised.value.exit_code == 1
+    assert "IC0506" in str(raised.value)
+    assert installed.asked == []
+
+
+@pytest.mark.parametrize("yes", [False, True])
+def test_a_plan_of_a_rollback_shows_what_it_would_do_and_begins_nothing(
+    yes: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed = Installed()
+    run(installed, release.rollback, "release-3", True, yes, 5.0)
+    printed = capsys.readouterr()
+    assert "returns to" in printed.out
+    assert "warning: " in printed.err
+    assert installed.asked == []
+    run(installed, release.rollback, "release-3", True, yes, 5.0, as_json=True)
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["digest"] == rollback_digest(rollback_order())
+    assert installed.asked == []

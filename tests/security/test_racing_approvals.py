@@ -38,8 +38,14 @@ if TYPE_CHECKING:
 
     from shared.types.run import File
 
-WASM = b"\0asm\1\0\0\0\0\x20"
-MODULES = {number: WASM + b"module of run %d" % number for number in (1, 2, 3)}
+
+def module(content: bytes) -> bytes:
+    """A module that is one custom section."""
+    return b"\0asm\1\0\0\0" + bytes([0, len(content)]) + content
+
+
+MODULES = {number: module(b"module of run %d" % number) for number in (1, 2, 3)}
+TRAPPING_MODULE = module(TRAPPING)
 LOOK = ["canister_info", "canister_status"]
 UPGRADE = [
     *LOOK,
@@ -93,7 +99,7 @@ class Race:
             "repository": "demo",
             "network": "local",
             "canister": None if canister is None else type(OWNER)(canister.id),
-            "controllers": [OWNER],
+            "controllers": [OWNER] if canister is None else [],
             "cycles": 0,
         }
         ok(self.deployment.update("register_target", value, caller=OWNER))
@@ -247,7 +253,7 @@ def test_a_second_install_finds_a_module_and_touches_nothing(
 
 def test_a_second_install_goes_on_when_the_first_failed(race: Race) -> None:
     race.target(None)
-    race.ask(1, WASM + TRAPPING)
+    race.ask(1, TRAPPING_MODULE)
     race.ask(2)
     race.approve(1, 2)
     first, second = race.states(1, 2)
@@ -259,7 +265,7 @@ def test_a_second_install_goes_on_when_the_first_failed(race: Race) -> None:
 
 def test_an_upgrade_behind_one_that_failed_goes_on_from_the_old_module(race: Race) -> None:
     canister = race.canister(OLD)
-    race.ask(1, WASM + TRAPPING)
+    race.ask(1, TRAPPING_MODULE)
     race.ask(2)
     race.approve(1, 2)
     assert "Failed" in race.states(1)[0]
@@ -293,3 +299,25 @@ def test_the_same_decision_twice_at_once_is_one_release(race: Race) -> None:
     race.network.advance(3_600)
     assert [next(iter(answer)) for answer in answers] == ["Ok", "Err"]
     assert race.count() == 1
+
+
+def test_a_cancelled_release_says_so_at_its_approval_and_can_be_retried(race: Race) -> None:
+    canister = race.canister(OLD)
+    race.ask(1)
+    race.ask(2)
+    decided = [race.submit(1), race.submit(2)]
+    while race.count() < 2:
+        if not race.network.step():
+            race.verification.fire_timer()
+            race.deployment.fire_timer()
+    cancelled = ok(race.deployment.update("cancel_release", "release-2", caller=OWNER))
+    assert "Cancelled" in cancelled["state"]
+    race.network.advance(3_600)
+    assert all("Ok" in each.result() for each in decided)
+    state = ok(race.verification.query("get_approval", "approval-2"))["state"]
+    assert state == {"ReleaseFailed": f"Cancelled: by {OWNER.to_str()}, before it began"}
+    assert canister.module == MODULES[1]
+    # What was approved stays valid only while the target is as it was then.
+    answer = race.verification.update("retry_release", "approval-2", caller=OWNER)
+    refused = error(answer, "Conflict")
+    assert "it ran" in refused

@@ -8,18 +8,16 @@ if TYPE_CHECKING:
     from shared.types.release import GateResult
 
 
-def check_kind(walk: "SectionWalk", packed: bool) -> "GateResult":
+def check_kind(walk: "SectionWalk", path: str, packed: bool) -> "GateResult":
     """Whether the artifact is a module that a canister can run. `packed`: it is gzip."""
     problem = walk.problem
-    if problem is None and walk.wanted == 0:
-        problem = "it is shorter than the header of a module"
-    how = " in gzip" if packed else ""
+    what = "a WebAssembly module for canisters" + (" in gzip" if packed else "")
     return {
         "gate": {"ModuleKind": None},
         "passed": problem is None,
-        "detail": f"the artifact is a WebAssembly module{how}"
+        "detail": f"the artifact is {what}"
         if problem is None
-        else f"the artifact is not a WebAssembly module{how}: {problem}",
+        else f"the artifact {path} is not {what}: {problem}",
     }
 
 

@@ -5,12 +5,13 @@ import zlib
 from kybra import Async
 
 from canisters.deployment import store
+from canisters.deployment.books import look_taken
 from canisters.deployment.releases.gates import check_kind, check_memory
+from canisters.deployment.settings import network
 from canisters.deployment.steps.looking import look_at
 from canisters.deployment.steps.machine import chunk_count
 from canisters.deployment.steps.performing import read_artifact
 from canisters.deployment.targets import rules as target_rules
-from canisters.deployment.targets.service import network
 from shared.rules.limits import MAX_CHUNK_BYTES, MAX_MODULE_BYTES, MIB
 from shared.rules.refused import conflict, unavailable
 from shared.rules.wasm import GZIP_MAGIC, SectionWalk
@@ -22,11 +23,7 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
     """Read what the target runs now, resolve mode Auto, and check the artifact's bytes."""
     name = request["target"]
     target = target_rules.of_repository(store.targets.get(name), name, request["repository"])
-    if target["network"] != network():
-        raise conflict(
-            f"target {name} is on network {target['network']}, this installation on {network()}: "
-            "targets of another network are not supported until it has an outpost there"
-        )
+    target_rules.refuse_network(name, target["network"], network())
     canister = target["canister"]
     replaces = None
     if canister is not None:
@@ -37,6 +34,11 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
                 f"{answer.error}: the deployment canister must be one of its controllers"
             )
         replaces = answer.look.module_hash
+        target = target_rules.of_repository(store.targets.get(name), name, request["repository"])
+        if target_rules.text_of(target["canister"]) != canister.to_str():
+            raise unavailable(f"target {name} is another canister by now: ask again")
+        look_taken(target, answer.look)
+        store.targets.insert(name, target)
     mode = resolve_mode(request["mode"], replaces is not None)
     if isinstance(mode, str):
         raise conflict(f"{name}: {mode}")
@@ -64,31 +66,32 @@ def resolve_mode(asked: Mode, has_module: bool) -> "Mode | str":
 
 
 def _gates(request: PlanRequest, mode: Mode) -> "Async[list[GateResult] | str]":
-    """Results of the built-in gates. Only an upgrade needs more of the module than its start."""
+    """Results of the built-in gates, or why the artifact could not be read."""
     walk = SectionWalk()
-    unpacked = Unpacked(walk)
-    upgrades = "Upgrade" in mode
-    packed = False
-    count = chunk_count(request["size"])
+    unpacked: Unpacked | None = None
+    size = request["size"]
     index = 0
-    while index < count and walk.problem is None:
+    while index < chunk_count(size) and walk.problem is None:
         answer = yield from read_artifact(
-            request["run"], request["stage"], request["artifact"], request["size"], index
+            request["run"], request["stage"], request["artifact"], size, index
         )
         if answer.error is not None:
             return answer.error
         content = answer.value or b""
-        if index == 0:
-            packed = content[:2] == GZIP_MAGIC
-        if packed:
+        if index == 0 and content[:2] == GZIP_MAGIC:
+            unpacked = Unpacked(walk)
+        if unpacked is not None:
             unpacked.feed(content)
+            index += 1
         else:
             walk.feed(index * MAX_CHUNK_BYTES, content)
-        if not upgrades:
-            break
-        # Sections of a plain module are skipped without being read.
-        index = index + 1 if packed else max(index + 1, walk.wanted // MAX_CHUNK_BYTES)
-    kind = check_kind(walk, packed)
+            # Sections of a plain module are skipped without being read.
+            index = max(index + 1, walk.wanted // MAX_CHUNK_BYTES)
+    if unpacked is None:
+        walk.finish(size)
+    else:
+        unpacked.finish()
+    kind = check_kind(walk, request["artifact"], unpacked is not None)
     if not kind["passed"]:
         return [kind]
     return [kind, check_memory(walk, mode, request["memory"])]
@@ -103,6 +106,7 @@ class Unpacked:
         self._size = 0
 
     def feed(self, packed: bytes) -> None:
+        """Take the next bytes of the stream."""
         while packed and self._walk.problem is None:
             try:
                 content = self._stream.decompress(packed, MIB)
@@ -110,9 +114,26 @@ class Unpacked:
                 self._walk.problem = f"its gzip stream is damaged: {error}"
                 return
             packed = self._stream.unconsumed_tail
-            self._walk.feed(self._size, content)
-            self._size += len(content)
-            if self._size > MAX_MODULE_BYTES:
-                self._walk.problem = (
-                    f"it unpacks to more than {MAX_MODULE_BYTES} bytes (MAX_MODULE_BYTES)"
-                )
+            self._take(content)
+
+    def _take(self, content: bytes) -> None:
+        self._walk.feed(self._size, content)
+        self._size += len(content)
+        if self._size > MAX_MODULE_BYTES:
+            self._walk.problem = (
+                f"it unpacks to more than {MAX_MODULE_BYTES} bytes (MAX_MODULE_BYTES)"
+            )
+
+    def finish(self) -> None:
+        """Take the end of the stream."""
+        if self._walk.problem is not None:
+            return
+        # The stream may have read all, and still hold a little of what it read.
+        self._take(self._stream.flush())
+        if not self._stream.eof:
+            self._walk.problem = "its gzip stream is cut off"
+        elif self._stream.unused_data:
+            extra = len(self._stream.unused_data)
+            self._walk.problem = f"{extra} bytes follow the end of its gzip stream"
+        else:
+            self._walk.finish(self._size)

@@ -179,11 +179,11 @@ def rollback_order(
 
 def difference(record: "TargetRecord", look: "Look") -> "str | None":
     """Say how the canister differs from what deployment left there; None when it does not."""
-    if look.module_hash != record["module_hash"]:
+    if look.module_hash != record["left_hash"]:
         blame = "" if look.by_others is None else f", {look.by_others}"
         return (
             f"the canister has {hash_text(look.module_hash)}; deployment left "
-            f"{hash_text(record['module_hash'])} there{blame}"
+            f"{hash_text(record['left_hash'])} there{blame}"
         )
     if record["changes"] not in (None, look.changes):
         return f"the canister was changed by hand: {look.by_others or 'who is not known any more'}"

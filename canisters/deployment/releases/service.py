@@ -7,12 +7,13 @@ from canisters.deployment.outbox import report
 from canisters.deployment.records import DetailRecord, ProgressRecord, TargetRecord
 from canisters.deployment.releases import rules
 from canisters.deployment.releases.views import shown
+from canisters.deployment.settings import network
 from canisters.deployment.steps import machine, table
 from canisters.deployment.steps.answer import Look
 from canisters.deployment.steps.driving import begin, schedule
 from canisters.deployment.steps.looking import look_at
 from canisters.deployment.targets import rules as target_rules
-from canisters.deployment.targets.service import find, network
+from canisters.deployment.targets.service import find
 from shared.rules.limits import MAX_OPEN_RELEASES
 from shared.rules.orders import rollback_digest
 from shared.rules.paging import page_bounds

@@ -3,31 +3,58 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kybra import Principal
+
     from shared.types.management import Snapshot
 
 
 class Look:
     """What `canister_status` and `canister_info` say of a canister. Amounts in cycles and bytes.
 
-    `by_others` describes the newest change that somebody else made, None when none is listed.
+    `running`: it takes calls. `charged`: it pays for its memory, as it does wherever anything costs
+    cycles. `frozen_below` is the balance at which it freezes; a negative one is what its reserved
+    cycles cover beyond that. `freezing_seconds` is what that is reckoned for. `by_others` describes
+    the newest change that somebody else made, None when none is listed.
     """
 
-    __slots__ = ("balance", "by_others", "changes", "frozen_below", "memory_bytes", "module_hash")
+    __slots__ = (
+        "balance",
+        "by_others",
+        "changes",
+        "charged",
+        "controllers",
+        "freezing_seconds",
+        "frozen_below",
+        "memory_allocation",
+        "memory_bytes",
+        "module_hash",
+        "running",
+    )
 
     def __init__(
         self,
         module_hash: "bytes | None",
         changes: int = 0,
+        running: bool = False,
+        charged: bool = False,
         balance: int = 0,
         frozen_below: int = 0,
+        freezing_seconds: int = 0,
         memory_bytes: int = 0,
+        memory_allocation: int = 0,
+        controllers: "list[Principal] | None" = None,
         by_others: "str | None" = None,
     ) -> None:
         self.module_hash = module_hash
         self.changes = changes
+        self.running = running
+        self.charged = charged
         self.balance = balance
         self.frozen_below = frozen_below
+        self.freezing_seconds = freezing_seconds
         self.memory_bytes = memory_bytes
+        self.memory_allocation = memory_allocation
+        self.controllers = controllers
         self.by_others = by_others
 
 

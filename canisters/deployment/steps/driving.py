@@ -10,11 +10,12 @@ from canisters.deployment.books import books_after, conclude, look_taken
 from canisters.deployment.outbox import report
 from canisters.deployment.records import ProgressRecord, TargetRecord
 from canisters.deployment.releases import rules
-from canisters.deployment.steps import machine, table
+from canisters.deployment.settings import network
+from canisters.deployment.steps import machine, phases, table
 from canisters.deployment.steps.answer import Answer
 from canisters.deployment.steps.machine import Goal
 from canisters.deployment.steps.performing import Task, drop_staged, perform
-from canisters.deployment.steps.table import Step
+from canisters.deployment.steps.step import Step
 from canisters.deployment.targets import rules as target_rules
 from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, timer_delay_seconds
@@ -121,13 +122,13 @@ def _note_facts(
     """Enter what the step made at its target: its canister or its snapshot."""
     if answer.error is not None or answer.value is None:
         return
-    if step.name == table.CREATE:
+    if step.phase is phases.CREATE:
         created = Principal(answer.value)
         target["canister"] = created
         target["created"] = True
         record["canister"] = created
         store.canister_targets.insert(created.to_str(), target["target"])
-    elif step.name == table.SNAPSHOT:
+    elif step.phase is phases.SNAPSHOT:
         target["snapshots"], gone = target_rules.with_snapshot(
             target["snapshots"], answer.listed or [], rules.name_of(number), answer.value
         )
@@ -220,7 +221,7 @@ def _refuse_begin(number: int, target: TargetRecord) -> "str | None":
     try:
         target_rules.of_repository(target, order["target"], order["repository"])
         if detail is not None and detail["order"] is not None:
-            rules.check_place(detail["order"], target, target["network"])
+            rules.check_place(detail["order"], target, network())
     except Refused as refused:
         return f"{refused.sentence}."
     return None

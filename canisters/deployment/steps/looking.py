@@ -33,16 +33,23 @@ def look_at(canister: Principal) -> "Async[Answer]":
     if status.Err is not None:
         return rejected(status.Err)
     found = status.Ok
-    burned = found["idle_cycles_burned_per_day"] * found["settings"]["freezing_threshold"]
+    settings = found["settings"]
+    burned = found["idle_cycles_burned_per_day"]
     return Answer(
         found["module_hash"],
         look=Look(
             found["module_hash"],
             info.Ok["total_num_changes"],
-            found["cycles"],
-            max(0, burned // DAY_SECONDS - found["reserved_cycles"]),
-            found["memory_size"],
-            changed_by(info.Ok["recent_changes"], ic.id().to_str()),
+            running="running" in found["status"],
+            charged=burned > 0,
+            balance=found["cycles"],
+            frozen_below=burned * settings["freezing_threshold"] // DAY_SECONDS
+            - found["reserved_cycles"],
+            freezing_seconds=settings["freezing_threshold"],
+            memory_bytes=found["memory_size"],
+            memory_allocation=settings["memory_allocation"],
+            controllers=settings["controllers"],
+            by_others=changed_by(info.Ok["recent_changes"], ic.id().to_str()),
         ),
     )
 

@@ -2,16 +2,17 @@
 
 from typing import TYPE_CHECKING
 
+from canisters.deployment.steps.phases import RECOVER
 from shared.rules.limits import MAX_CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from canisters.deployment.records import ProgressRecord, TargetRecord
+    from canisters.deployment.steps.phases import Phase
     from shared.types.release import Order, ReleaseOrder, ReleaseState, RollbackOrder
 
 WAITING, DONE = "waiting", "done"
-RECOVER, ASSESS = "recover", "assess"
 
 MAX_REASON_CHARS = 600
 
@@ -19,27 +20,18 @@ UNTOUCHED = "Nothing was touched."
 KEPT = "The target keeps its module and state."
 EMPTY = "The canister stays, without a module: the next release uses it."
 CHANGED = "The canister has the new module."
-
-STATES: "dict[str, ReleaseState]" = {
-    "Fetching": {"Fetching": None},
-    "Creating": {"Creating": None},
-    "Stopping": {"Stopping": None},
-    "Snapshotting": {"Snapshotting": None},
-    "Uploading": {"Uploading": None},
-    "Installing": {"Installing": None},
-    "Starting": {"Starting": None},
-    "Checking": {"Checking": None},
-}
+LOADED = "The canister has the snapshot's module and state."
 
 
 class Goal:
     """What a release is to reach, from its order and from the target's books.
 
     `module_hash` is what the canister shall run. With `binds`, it must run `replaces` before, or
-    `known`: what this deployment canister installed last. A rollback accepts `replaces` only.
+    `left`: what this deployment canister installed last. A rollback accepts `replaces` only.
+    `keeps`: the module keeps its heap over the upgrade.
     """
 
-    __slots__ = ("binds", "known", "mode", "module_hash", "replaces", "rollback", "size")
+    __slots__ = ("binds", "keeps", "left", "mode", "module_hash", "replaces", "rollback", "size")
 
     def __init__(
         self,
@@ -52,14 +44,15 @@ class Goal:
         self.size = order["size"]
         self.mode = word_of(order["mode"])
         self.module_hash = bytes.fromhex(order["sha256"])
-        self.known = None if target is None else target["module_hash"]
+        self.keeps = "Keep" in order["memory"]
+        self.left = None if target is None else target["left_hash"]
         self.binds = approved is not None
         self.replaces = None if approved is None else approved["replaces"]
         if rollback is not None:
             self.module_hash = rollback["returns_to"]
             self.replaces = rollback["replaces"]
             self.binds = True
-            self.known = rollback["replaces"]
+            self.left = rollback["replaces"]
 
 
 def word_of(variant: "Mapping[str, object]") -> str:
@@ -112,18 +105,23 @@ def waiting(now_ns: int) -> "ProgressRecord":
     }
 
 
+def effect_of_change(progress: "ProgressRecord") -> str:
+    """What the canister has after an install, or after a rollback's load."""
+    return CHANGED if progress["rollback_of"] is None else LOADED
+
+
 def was_installed(progress: "ProgressRecord") -> bool:
     """Whether the canister ran what the release made."""
     return bool(progress["installed"])
 
 
-def enter(progress: "ProgressRecord", phase: str, word: str) -> None:
-    """Begin a phase, shown as the state `word`: what counted for the one before is over."""
-    progress["phase"] = phase
+def enter(progress: "ProgressRecord", phase: "Phase") -> None:
+    """Begin a phase: what counted for the one before is over."""
+    progress["phase"] = phase.name
     if progress["rollback_of"] is not None:
         progress["state"] = {"RollingBack": None}
     else:
-        progress["state"] = STATES[word]
+        progress["state"] = phase.state
     progress["attempts"] = 0
     progress["sent_ns"] = 0
 
@@ -154,7 +152,7 @@ def fail(progress: "ProgressRecord", reason: str, effect: str = UNTOUCHED) -> No
     word = word_of(progress["state"])
     if progress["touched"]:
         progress["failure"] = f"{word}: {reason}."
-        enter(progress, RECOVER, "Starting")
+        enter(progress, RECOVER)
         return
     end_failed(progress, f"{word}: {reason}. {effect}")
 

@@ -11,7 +11,7 @@ from canisters.deployment.records import ProgressRecord, TargetRecord
 from canisters.deployment.steps.answer import Answer, rejected
 from canisters.deployment.steps.looking import look_at
 from canisters.deployment.steps.machine import chunk_count, chunk_size
-from canisters.deployment.steps.table import Step
+from canisters.deployment.steps.step import Step
 from canisters.deployment.store import staging, wiring
 from canisters.deployment.targets.rules import plan_snapshot
 from shared.base.access import siblings_of

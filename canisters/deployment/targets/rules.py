@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.types.management import Snapshot
     from shared.types.release import TargetInput
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 
@@ -26,13 +26,14 @@ def text_of(principal: "Principal | None") -> "str | None":
     return None if principal is None else principal.to_str()
 
 
-def refuse_network(given: "TargetInput", network: str) -> None:
-    """Refuse a target on a network that this installation cannot reach."""
-    if given["network"] == network:
+def refuse_network(target: str, network: str, here: str) -> None:
+    """Refuse a target of network `network` in an installation on network `here`."""
+    if network == here:
         return
-    raise invalid(
-        f"target {given['target']} is on network {given['network']}, this installation is on "
-        f"{network}: targets of another network are not supported until it has an outpost there"
+    raise conflict(
+        f"target {target} is on network {network}, this installation on {here}: targets of another "
+        f"network are not supported. Register it on {here}, or release to it from an installation "
+        f"on {network}"
     )
 
 
@@ -46,23 +47,36 @@ def refuse_open(target: str, releases: "list[str]") -> None:
     )
 
 
-def must_set_controllers(record: "TargetRecord", given: "TargetInput") -> bool:
-    """Whether the canister's controllers must be set.
+def keeps_canister(record: "TargetRecord", given: "TargetInput") -> bool:
+    """Whether the target has a canister and shall keep it."""
+    return record["canister"] is not None and text_of(record["canister"]) == text_of(
+        given["canister"]
+    )
 
-    Raises Conflict for a canister that deployment did not create: its controllers belong to whoever
-    made it.
+
+def besides(self_id: str, controllers: "list[Principal]") -> "list[Principal]":
+    """The controllers without deployment itself."""
+    return [one for one in controllers if one.to_str() != self_id]
+
+
+def same_controllers(some: "list[Principal]", others: "list[Principal]") -> bool:
+    """Whether both name the same controllers, in any order."""
+    return {one.to_str() for one in some} == {one.to_str() for one in others}
+
+
+def refuse_controllers(given: "TargetInput", known: "list[Principal]", self_id: str) -> None:
+    """Refuse to name controllers of a canister that a release did not create.
+
+    None, or the `known` ones, leave them as they are.
     """
-    now = sorted(controller.to_str() for controller in record["controllers"])
-    wanted = sorted(controller.to_str() for controller in given["controllers"])
-    canister = record["canister"]
-    if now == wanted or canister is None or text_of(canister) != text_of(given["canister"]):
-        return False
-    if not record["created"]:
-        raise conflict(
-            f"canister {canister.to_str()} was not created by a release: its controllers are "
-            "changed by those who control it, not here. Send the registered ones"
-        )
-    return True
+    canister = given["canister"]
+    wanted = besides(self_id, given["controllers"])
+    if canister is None or not wanted or same_controllers(wanted, known):
+        return
+    raise invalid(
+        f"canister {canister.to_str()} was not created by a release: its controllers are set by "
+        "those who control it, not here. Send none"
+    )
 
 
 def check_input(given: "TargetInput", self_id: str) -> None:
@@ -108,17 +122,21 @@ def registered(given: "TargetInput", number: int) -> "TargetRecord":
         "snapshots": [],
         "last_change": None,
         "changes": None,
+        "left_hash": None,
     }
 
 
 def updated(record: "TargetRecord", given: "TargetInput") -> None:
-    """Take new settings. Another canister has no past here: nothing to roll back to."""
-    if text_of(record["canister"]) != text_of(given["canister"]):
+    """Take new settings. Another canister has no past here: nothing to roll back to.
+
+    Controllers of a canister that stays are in the books as the canister has them.
+    """
+    if not keeps_canister(record, given):
         forget_canister(record)
         record["canister"] = given["canister"]
+        record["controllers"] = given["controllers"]
     record["repository"] = given["repository"]
     record["network"] = given["network"]
-    record["controllers"] = given["controllers"]
     record["cycles"] = given["cycles"]
 
 
@@ -126,6 +144,7 @@ def forget_canister(record: "TargetRecord") -> None:
     record["canister"] = None
     record["created"] = False
     record["module_hash"] = None
+    record["left_hash"] = None
     record["last_release"] = None
     record["last_change"] = None
     record["changes"] = None

@@ -1,21 +1,22 @@
 """Targets in the store: registering, changing, starting, stopping, deleting."""
 
-from kybra import Async, CallResult, ic, void
+from kybra import Async, CallResult, Principal, ic, void
 
 from canisters.deployment import store
-from canisters.deployment.records import SETTINGS_KEY, TargetRecord
+from canisters.deployment.books import look_taken
+from canisters.deployment.records import TargetRecord
 from canisters.deployment.releases.rules import name_of
+from canisters.deployment.settings import network
 from canisters.deployment.steps.driving import schedule
+from canisters.deployment.steps.looking import look_at
 from canisters.deployment.steps.performing import management, with_deployment
 from canisters.deployment.targets import rules
 from canisters.deployment.targets.views import shown
-from shared.rules.limits import ADMIN_LOCK_NS, MAX_NAME_CHARS
+from shared.rules.limits import ADMIN_LOCK_NS
 from shared.rules.paging import page_bounds
 from shared.rules.refused import Refused, conflict, invalid, not_found, unavailable
 from shared.types.paging import PageRequest
 from shared.types.release import Target, TargetInput, TargetPage
-
-DEFAULT_NETWORK = "local"
 
 
 def no_target(target: str) -> Refused:
@@ -28,20 +29,6 @@ def find(target: str) -> TargetRecord:
     if record is None:
         raise no_target(target)
     return record
-
-
-def network() -> str:
-    """The network that this installation is on."""
-    settings = store.settings.get(SETTINGS_KEY)
-    return DEFAULT_NETWORK if settings is None else settings["network"]
-
-
-def set_network(name: str) -> None:
-    """Say what network this installation is on. Targets that are registered keep their own."""
-    size = len(name.encode())
-    if not 1 <= size <= MAX_NAME_CHARS:
-        raise invalid(f"network has {size} bytes: use 1 to {MAX_NAME_CHARS}")
-    store.settings.insert(SETTINGS_KEY, {"version": 1, "network": name})
 
 
 def open_releases_of(target: str) -> "list[str]":
@@ -70,9 +57,10 @@ def _note_canister(record: TargetRecord) -> None:
 
 def register_target(given: TargetInput) -> Target:
     rules.check_input(given, ic.id().to_str())
-    rules.refuse_network(given, network())
+    rules.refuse_network(given["target"], given["network"], network())
     if store.targets.contains_key(given["target"]):
         raise conflict(f"target {given['target']} exists: use update_target")
+    rules.refuse_controllers(given, [], ic.id().to_str())
     _refuse_taken(given)
     number = store.target_order.len()
     record = rules.registered(given, number)
@@ -84,33 +72,64 @@ def register_target(given: TargetInput) -> Target:
 
 def update_target(given: TargetInput) -> "Async[Target]":
     """Change a target that nothing approved counts on; its canister's controllers with it."""
+    name = given["target"]
     rules.check_input(given, ic.id().to_str())
-    rules.refuse_network(given, network())
-    record = find(given["target"])
+    rules.refuse_network(name, given["network"], network())
+    record = find(name)
     rules.refuse_if_busy(record, ic.time())
-    rules.refuse_open(given["target"], open_releases_of(given["target"]))
+    rules.refuse_open(name, open_releases_of(name))
     _refuse_taken(given)
     canister = record["canister"]
-    if rules.must_set_controllers(record, given) and canister is not None:
-        held_by = _lock(record, "update_target")
+    if canister is not None and rules.keeps_canister(record, given):
+        yield from _match_controllers(record, canister, given)
+        # The canister has them now, whatever becomes of the other settings.
+        record = find(name)
+        rules.refuse_open(name, open_releases_of(name))
+    else:
+        rules.refuse_controllers(given, [], ic.id().to_str())
+    rules.updated(record, given)
+    store.targets.insert(name, record)
+    _note_canister(record)
+    return shown(record, ic.time())
+
+
+def _match_controllers(
+    record: TargetRecord, canister: Principal, given: TargetInput
+) -> "Async[None]":
+    """Give a canister that a release created the controllers that are wanted, and enter what it has
+    then. Those of another one must be what is wanted already.
+
+    What it has now is read first: somebody else may have changed it.
+    """
+    held_by = _lock(record, "update_target")
+    answer = yield from look_at(canister)
+    look = answer.look
+    wanted = rules.besides(ic.id().to_str(), given["controllers"])
+    has = rules.besides(ic.id().to_str(), look.controllers or []) if look is not None else None
+    sets = record["created"] and has is not None and not rules.same_controllers(has, wanted)
+    error = answer.error if record["created"] else None
+    if sets:
         reply: CallResult[void] = yield management().update_settings(
             {
                 "canister_id": canister,
-                "settings": {"controllers": with_deployment(given["controllers"])},
+                "settings": {"controllers": with_deployment(wanted)},
             }
         )
-        _give_back(given["target"], held_by)
-        if reply.Err is not None:
-            raise unavailable(
-                f"the controllers of {canister.to_str()} were not changed: {reply.Err}"
-            )
-        record = find(given["target"])
-        if record["changes"] is not None:
-            record["changes"] += 1
-    rules.updated(record, given)
-    store.targets.insert(given["target"], record)
-    _note_canister(record)
-    return shown(record, ic.time())
+        error = reply.Err
+    found = store.targets.get(record["target"])
+    if found is not None and look is not None:
+        look_taken(found, look)
+        if sets and error is None:
+            found["controllers"] = wanted
+            if found["changes"] is not None:
+                found["changes"] += 1
+        store.targets.insert(found["target"], found)
+    _give_back(record["target"], held_by)
+    if error is not None:
+        raise unavailable(f"the controllers of {canister.to_str()} were not changed: {error}")
+    if not record["created"]:
+        known = record["controllers"] if has is None else has
+        rules.refuse_controllers(given, known, ic.id().to_str())
 
 
 def get_target(target: str) -> Target:

@@ -18,6 +18,7 @@ import click
 
 from dcanary.cli import tables
 from dcanary.cli.display import harmless, harmless_lines
+from dcanary.cli.folding import folded
 
 
 class Lines(tuple[str, ...]):
@@ -78,6 +79,10 @@ def terminal_width(stream: IO[str]) -> int | None:
     return None
 
 
+def _too_wide(text: str, width: int | None) -> bool:
+    return width is not None and tables.cell_width(text) > width
+
+
 class Output:
     """Prints records. `as_json` prints one JSON value, `quiet` one id per line."""
 
@@ -91,7 +96,10 @@ class Output:
     def say(self, text: str) -> None:
         """A sentence for people only."""
         if not self.as_json and not self.quiet:
-            self._out(text)
+            width = terminal_width(sys.stdout)
+            for line in text.split("\n"):
+                bare = line.lstrip(" ")
+                self._out(folded(line[: len(line) - len(bare)], bare, width))
 
     def progress(self, text: str) -> None:
         """What is happening now; on standard error, so that pipes stay clean."""
@@ -116,14 +124,16 @@ class Output:
 
     def _field(self, head: str, value: object) -> None:
         """A field of a record; a list that does not fit in a line has a line per item."""
-        if isinstance(value, Lines):
-            self._out(head + f"\n{' ' * len(head)}".join(map(harmless, value)))
-            return
+        width = terminal_width(sys.stdout)
         text = cell(value)
-        room = (terminal_width(sys.stdout) or sys.maxsize) - len(head)
-        if isinstance(value, list | tuple) and tables.cell_width(text) > room:
-            text = f"\n{' ' * len(head)}".join(cell(item) for item in value)
-        self._out(head + text)
+        items = [text]
+        if isinstance(value, Lines):
+            items = [harmless(line) for line in value]
+        elif isinstance(value, list | tuple) and _too_wide(head + text, width):
+            items = [cell(item) for item in value]
+        for item in items or [""]:
+            self._out(folded(head, item, width))
+            head = " " * len(head)
 
     def table(
         self, rows: Sequence[Mapping[str, object]], columns: Sequence[str], empty: str

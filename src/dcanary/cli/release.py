@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +12,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import wait_for_release
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
+from dcanary.client.errors import RejectedError
 
 if TYPE_CHECKING:
     from dcanary.client.types.deployment import Release
@@ -81,12 +84,23 @@ def watch(context: Context, release_id: str, timeout: float) -> None:
     _print(context, found)
 
 
+@contextmanager
+def _nothing_begun() -> Iterator[None]:
+    """Say of a rejection that it begins no rollback: one begins in the answer, or not at all."""
+    try:
+        yield
+    except RejectedError as error:
+        error.hint = "no rollback was begun: ask again"
+        raise
+
+
 @release.command()
 @click.argument("release_id")
+@click.option("--plan", "only_plan", is_flag=True, help="Show what it would do, and end.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait.")
 @pass_context
-def rollback(context: Context, release_id: str, yes: bool, timeout: float) -> None:
+def rollback(context: Context, release_id: str, only_plan: bool, yes: bool, timeout: float) -> None:
     """Return the target to the module and state it had before RELEASE_ID.
 
     Shows what that does and asks. It is a release of its own, with a snapshot of what it replaces:
@@ -95,15 +109,21 @@ def rollback(context: Context, release_id: str, yes: bool, timeout: float) -> No
     from dcanary.cli.orders.digest import checked_rollback_digest
     from dcanary.cli.orders.rollback import rollback_fields, rollback_warnings
 
-    plan = context.system.deployment.plan_rollback(release_id)
+    with _nothing_begun():
+        plan = context.system.deployment.plan_rollback(release_id)
     digest = checked_rollback_digest(plan)
-    if not context.output.as_json and not context.output.quiet:
+    if only_plan and context.output.as_json:
+        context.output.json(plan)
+    elif not context.output.as_json and not context.output.quiet:
         context.output.record(rollback_fields(plan["order"], digest), "takes back")
     for warning in rollback_warnings(plan["order"]):
         context.output.warning(warning)
+    if only_plan:
+        return
     if not yes:
         context.output.confirm(f"Roll {release_id} back?")
-    begun = context.system.deployment.rollback_release(release_id, digest)
+    with _nothing_begun():
+        begun = context.system.deployment.rollback_release(release_id, digest)
     _print(
         context,
         wait_for_release(context.system, begun["release"], timeout, context.output.progress),

@@ -111,6 +111,7 @@ def _address(context: Context, url: str | None, root_key: str | None) -> Network
 @click.option("--environment", help="Environment of icp or network of dfx; the only one if none.")
 @click.option("--url", help="Address of the network; the local network if none.")
 @click.option("--root-key", help="Hexadecimal root key; 'fetch' asks the network (own ones only).")
+@click.option("--network", help="What targets call this network (default: as it is called now).")
 @click.option("--webhook", help="A principal. The five, in place of what icp or dfx wrote down.")
 @click.option("--pipeline-config")
 @click.option("--build-executor")
@@ -125,6 +126,7 @@ def connect(
     environment: str | None,
     url: str | None,
     root_key: str | None,
+    network: str | None,
     any_module: bool,
     **principals: str | None,
 ) -> None:
@@ -138,7 +140,7 @@ def connect(
     built = None
     if not any_module:
         built = build_operations.build_system(context.build_dir, context.output.progress)
-    config = connecting.connect(context.system_file, address, canisters, identity)
+    config = connecting.connect(context.system_file, address, canisters, identity, network)
     rows = connecting.proof(config, identity, built)
     context.output.table(rows, ["canister:id", "principal:id", "wired:id", "as_built:id"], "")
     connecting.check(rows)

@@ -20,7 +20,7 @@ def target() -> None:
 @click.option(
     "--repository", required=True, help="Only this repository's pipeline may deploy here."
 )
-@click.option("--network", default="local", show_default=True)
+@click.option("--network", help="The installation's own (default); others are not supported.")
 @click.option("--canister", help="An existing canister (default: the first release creates one).")
 @click.option("--controller", "controllers", multiple=True, help="More controllers of a new one.")
 @click.option("--cycles", type=int, default=operations.DEFAULT_TARGET_CYCLES, show_default=True)
@@ -29,7 +29,7 @@ def add(
     context: Context,
     name: str,
     repository: str,
-    network: str,
+    network: str | None,
     canister: str | None,
     controllers: tuple[str, ...],
     cycles: int,
@@ -45,6 +45,51 @@ def add(
         cycles=cycles,
     )
     context.output.record(made, "target")
+    _warn(context, canister)
+
+
+def _warn(context: Context, canister: str | None) -> None:
+    """Warn of a canister that releases cannot change."""
+    problem = operations.uncontrolled(context.system, canister) if canister else None
+    if problem is not None:
+        context.output.warning(problem)
+
+
+@target.command()
+@click.argument("name")
+@click.option("--repository", help="The repository whose pipeline may deploy here.")
+@click.option("--canister", help="Another canister; '' for one that the next release creates.")
+@click.option(
+    "--controller",
+    "--controllers",
+    "controllers",
+    multiple=True,
+    help="All controllers besides deployment of a canister that a release created.",
+)
+@click.option("--cycles", type=int, help="What a new canister is created with.")
+@pass_context
+def update(
+    context: Context,
+    name: str,
+    repository: str | None,
+    canister: str | None,
+    controllers: tuple[str, ...],
+    cycles: int | None,
+) -> None:
+    """Change the target NAME; what is not given stays.
+
+    Refused while releases to it wait or run.
+    """
+    changed = operations.change_target(
+        context.system,
+        name,
+        repository=repository,
+        canister=canister,
+        controllers=controllers or None,
+        cycles=cycles,
+    )
+    context.output.record(changed, "target")
+    _warn(context, canister)
 
 
 @target.command("list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class Installation:
         id = TARGET_ID if name == "counter" else name.encode().ljust(8, b"\0")[:8] + b"\x01\x01"
         canister = Canister(id, [self.deployment.id.bytes, OWNER.bytes], 10**12, module, "old")
         self.management.add(canister)
-        assert "Ok" in self.target(name, canister=type(OWNER)(id))
+        assert "Ok" in self.target(name, canister=type(OWNER)(id), controllers=[])
         return canister
 
     def order(self, module: bytes = NEW, mode: str = "Upgrade", **changes: Any) -> dict[str, Any]:
@@ -161,6 +162,20 @@ class Installation:
 
     def start(self, order: dict[str, Any]) -> Any:
         return self.deployment.update("start_release", order, caller=self.verification)
+
+    def after(self, method: str, happens: Callable[[], None], times: int = 1) -> None:
+        """Let something happen right after the management canister has performed a method."""
+        handler = self.network.management[method]
+        left = [None] * times
+
+        def interfering(call: Any) -> bytes:
+            answer = handler(call)
+            if left:
+                left.pop()
+                happens()
+            return answer
+
+        self.network.management[method] = interfering
 
     def told(self) -> list[Any]:
         """The reports that verification got, in order."""

@@ -54,41 +54,48 @@ def subnet() -> Iterator[Subnet]:
     opened.engine.close()
 
 
-def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
-    subnet: Subnet, tmp_path: Path
-) -> None:
-    deployment = subnet.deploy(ROOT / "canisters" / "deployment" / "main.py", "deployment")
-    build_executor = subnet.deploy(
-        lay_out(tmp_path / "held", DOUBLES / "build_executor.py"), "build_executor"
-    )
-    principal = type(OWNER)
-    siblings = {
-        "webhook": user_principal(91),
-        "pipeline_config": user_principal(92),
-        "build_executor": principal(build_executor),
-        "verification": VERIFICATION,
-        "deployment": principal(deployment),
-    }
-    assert subnet.call(deployment, "wire", siblings) == {"Ok": None}
-    target = {
-        "target": "counter",
-        "repository": "demo",
-        "network": "local",
-        "canister": None,
-        "controllers": [OWNER],
-        "cycles": 0,
-    }
-    assert "Ok" in subnet.call(deployment, "register_target", target)
+class Deployed:
+    """The deployment canister, wired, and a double of build_executor that serves its bytes."""
 
-    def release(number: int, mode: str, **settings: Any) -> tuple[dict[str, Any], bytes]:
-        main = lay_out(tmp_path / f"counter{number}", DOUBLES / "counter.py", **settings)
+    def __init__(self, subnet: Subnet, folder: Path) -> None:
+        self.subnet = subnet
+        self.folder = folder
+        self.deployment = subnet.deploy(ROOT / "canisters" / "deployment" / "main.py", "deployment")
+        self.build_executor = subnet.deploy(
+            lay_out(folder / "held", DOUBLES / "build_executor.py"), "build_executor"
+        )
+        principal = type(OWNER)
+        siblings = {
+            "webhook": user_principal(91),
+            "pipeline_config": user_principal(92),
+            "build_executor": principal(self.build_executor),
+            "verification": VERIFICATION,
+            "deployment": principal(self.deployment),
+        }
+        assert subnet.call(self.deployment, "wire", siblings) == {"Ok": None}
+
+    def target(self, cycles: int) -> None:
+        given = {
+            "target": "counter",
+            "repository": "demo",
+            "network": "local",
+            "canister": None,
+            "controllers": [OWNER],
+            "cycles": cycles,
+        }
+        assert "Ok" in self.subnet.call(self.deployment, "register_target", given)
+
+    def release(self, number: int, mode: str, **settings: Any) -> tuple[dict[str, Any], bytes]:
+        """Release a counter with these settings; the release as it ended, its module's hash."""
+        subnet, deployment = self.subnet, self.deployment
+        main = lay_out(self.folder / f"counter{number}", DOUBLES / "counter.py", **settings)
         module = build_canister(main, name="counter").wasm_gz
         assert len(module) > 2 * CHUNK
         run = f"run-{number}"
         for index in range(0, len(module), CHUNK):
             content = module[index : index + CHUNK]
             subnet.call(
-                build_executor, "hold", run, "counter.wasm.gz", str(index // CHUNK), content
+                self.build_executor, "hold", run, "counter.wasm.gz", str(index // CHUNK), content
             )
         order = {
             "approval": f"approval-{number}",
@@ -129,7 +136,28 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
         shown = subnet.query(deployment, "get_release", started["Ok"])["Ok"]
         return shown, hashlib.sha256(module).digest()
 
+    def read(self) -> int:
+        """What the counter counts now."""
+        target = self.subnet.query(self.deployment, "get_target", "counter")["Ok"]
+        answer = self.subnet.engine.query(
+            OWNER.bytes, target["canister"].bytes, "read", b"DIDL\0\0"
+        )
+        assert isinstance(answer, Reply), answer
+        (value,) = decode([NAT64], answer.data)
+        return int(value)
+
+
+@pytest.mark.timeout(900)
+def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
+    subnet: Subnet, tmp_path: Path
+) -> None:
+    made = Deployed(subnet, tmp_path)
+    deployment, build_executor = made.deployment, made.build_executor
+    release, read = made.release, made.read
+    made.target(0)
     first, first_hash = release(1, "Install")
+    held = {"run": "run-1", "stage": "build", "path": "counter.wasm.gz", "index": 0}
+    first_chunk = subnet.query(build_executor, "read_chunk", held)["Ok"]
     assert first["state"] == {"Succeeded": None}
     counter = first["canister"].bytes
     view = subnet.engine.canister(counter)
@@ -137,32 +165,27 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
     assert view.module_hash == first_hash
     assert set(view.controllers) == {deployment, OWNER.bytes}
 
-    def read() -> int:
-        answer = subnet.engine.query(OWNER.bytes, counter, "read", b"DIDL\0\0")
-        assert isinstance(answer, Reply), answer
-        (value,) = decode([NAT64], answer.data)
-        return int(value)
-
     subnet.send(counter, "increment", b"DIDL\0\0", OWNER.bytes)
     assert read() == 1
-    plan = subnet.call(
-        deployment,
-        "plan_release",
-        {
-            "target": "counter",
-            "repository": "demo",
-            "run": "run-1",
-            "stage": "build",
-            "artifact": "counter.wasm.gz",
-            "sha256": first["order"]["sha256"],
-            "size": first["order"]["size"],
-            "mode": {"Auto": None},
-            "memory": {"Default": None},
-        },
-        sender=VERIFICATION,
-    )["Ok"]
+    request = {
+        "target": "counter",
+        "repository": "demo",
+        "run": "run-1",
+        "stage": "build",
+        "artifact": "counter.wasm.gz",
+        "sha256": first["order"]["sha256"],
+        "size": first["order"]["size"],
+        "mode": {"Auto": None},
+        "memory": {"Default": None},
+    }
+    plan = subnet.call(deployment, "plan_release", request, sender=VERIFICATION)["Ok"]
     assert (plan["mode"], plan["replaces"]) == ({"Upgrade": None}, first_hash)
     assert [result["passed"] for result in plan["gates"]] == [True, True]
+    subnet.call(build_executor, "hold", "cut", "counter.wasm.gz", "0", first_chunk[:-1])
+    request |= {"run": "cut", "size": len(first_chunk) - 1}
+    (cut,) = subnet.call(deployment, "plan_release", request, sender=VERIFICATION)["Ok"]["gates"]
+    assert not cut["passed"]
+    assert "its gzip stream is cut off" in cut["detail"]
 
     second, second_hash = release(2, "Upgrade", STEP=10)
     assert second["state"] == {"Succeeded": None}
@@ -189,3 +212,19 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
     counted = dict(subnet.query(deployment, "instructions"))
     # Three releases of 4.7 MB and a rollback: each byte is hashed once.
     assert counted["step release"] < 3_000_000_000
+
+
+@pytest.mark.timeout(900)
+def test_a_real_canister_short_of_cycles_is_not_stopped(subnet: Subnet, tmp_path: Path) -> None:
+    made = Deployed(subnet, tmp_path)
+    # 500 G of these pay for the creation; what is left pays for one install, not for two.
+    made.target(820_000_000_000)
+    first, module = made.release(1, "Install")
+    assert first["state"] == {"Succeeded": None}
+    refused, _ = made.release(2, "Upgrade", STEP=10)
+    assert "send it" in refused["state"]["Failed"]
+    assert "Nothing was touched" in refused["state"]["Failed"]
+    view = subnet.engine.canister(first["canister"].bytes)
+    assert view is not None
+    assert view.module_hash == module
+    assert made.read() == 0

@@ -125,6 +125,26 @@ def test_books_follow_what_is_installed_when_the_canister_cannot_be_started(
     assert canary.shown()["last_release"] == first
 
 
+def test_books_follow_what_a_rollback_loaded_when_the_canister_cannot_be_started(
+    canary: Installation,
+) -> None:
+    canister = canary.existing()
+    first, second = canary.release(b"one"), canary.release(b"two")
+    canary.management.faults["start_canister"] = ["reject"] * 100
+    back = roll_back(canary, second)["Ok"]["release"]
+    assert "could not be started" in canary.failure(back)
+    assert "has the snapshot's module and state" in canary.failure(back)
+    target = canary.shown()
+    assert (target["last_release"], target["last_change"]) == (first, back)
+    assert target["module_hash"] == sha256(b"one") == sha256(canister.module or b"")
+    assert canary.state(second) == {"RolledBack": None}
+    assert back in canary.deployment.query("get_release", second)["Ok"]["note"]
+    canary.management.faults.clear()
+    done(canary, back)
+    assert canister.module == b"two"
+    assert canary.shown()["last_release"] == second
+
+
 def test_a_rollback_over_a_change_by_hand_names_it_and_can_be_undone(
     canary: Installation,
 ) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from kybra import Principal
 
 from canisters.deployment.releases import rules as releases
-from canisters.deployment.steps import machine, table
+from canisters.deployment.steps import machine, phases, table
 from canisters.deployment.steps.answer import Answer, Look, rejected
 from canisters.deployment.steps.machine import Goal
+from canisters.deployment.steps.step import Step
 from canisters.deployment.targets import rules as targets
 from shared.rules.limits import MAX_ACTIVE_RELEASES
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from canisters.deployment.records import ProgressRecord, SnapshotRecord
+    from canisters.deployment.steps.phases import Phase
     from shared.types.management import Snapshot
     from shared.types.release import ReleaseOrder
 
@@ -80,8 +82,8 @@ class World:
         self.running = True
         self.performed: list[str] = []
 
-    def perform(self, step: table.Step) -> Answer:
-        self.performed.append(step.name)
+    def perform(self, step: Step) -> Answer:
+        self.performed.append(step.phase.name)
         if step.call == "stop":
             self.running = False
         elif step.call == "start":
@@ -117,7 +119,7 @@ def drive(
             return seen
         if step.blind and progress["sent_ns"] == 0:
             progress["sent_ns"] = NOW
-        kind = fault(step.name)
+        kind = fault(step.phase.name)
         if kind == "reject":
             answer = rejected("Rejection code 5, no")
         elif kind == "transient":
@@ -128,7 +130,7 @@ def drive(
             answer = world.perform(step)
             if kind == "lost":
                 continue
-        if step.name == table.CREATE and answer.error is None:
+        if step.phase is phases.CREATE and answer.error is None:
             progress["canister"] = Principal(b"created")
         table.settle(progress, step, answer, given)
     raise AssertionError(f"the release does not end: {progress}")
@@ -152,23 +154,22 @@ def test_a_first_install_creates_and_does_not_stop() -> None:
     states = drive(fetching(canister=False), world, goal(order("Install")))
     assert states[:2] == ["Fetching", "Creating"]
     assert states[-1] == "Succeeded"
-    assert table.STOP not in world.performed
-    assert table.SNAPSHOT not in world.performed
+    assert phases.STOP.name not in world.performed
+    assert phases.SNAPSHOT.name not in world.performed
 
 
 def test_every_step_leads_to_known_steps() -> None:
     for name, step in table.STEPS.items():
-        assert step.name == name
-        assert step.doubt is None or step.doubt in table.STEPS
-        assert step.state in machine.STATES
+        assert step.phase.name == name
+        assert step.doubt is None or step.doubt.name in table.STEPS
         assert not step.blind or step.doubt is not None or step.doubt_reason
 
 
 def test_chunks_cover_the_artifact_exactly() -> None:
     world = World(OLD_DIGEST)
     drive(fetching(), world, goal(order(size=2_500_000)))
-    assert world.performed.count(table.FETCH) == 3
-    assert world.performed.count(table.UPLOAD) == 3
+    assert world.performed.count(phases.FETCH.name) == 3
+    assert world.performed.count(phases.UPLOAD.name) == 3
 
 
 @given(st.integers(1, 40_000_000))
@@ -179,20 +180,22 @@ def test_the_chunk_sizes_add_up(size: int) -> None:
     assert all(0 < one <= 1_000_000 for one in sizes)
 
 
-def settle(progress: ProgressRecord, step: str, answer: Answer, given: Goal | None = None) -> None:
-    table.settle(progress, table.STEPS[step], answer, given or goal(order()))
+def settle(
+    progress: ProgressRecord, phase: Phase, answer: Answer, given: Goal | None = None
+) -> None:
+    table.settle(progress, table.STEPS[phase.name], answer, given or goal(order()))
 
 
 def next_name(progress: ProgressRecord) -> str | None:
     step = table.next_step(progress)
-    return None if step is None else step.name
+    return None if step is None else step.phase.name
 
 
 def test_other_bytes_fail_before_the_target_is_looked_at() -> None:
     progress = fetching()
     for _ in range(3):
-        settle(progress, table.FETCH, Answer())
-    settle(progress, table.VERIFY, Answer(OLD_DIGEST))
+        settle(progress, phases.FETCH, Answer())
+    settle(progress, phases.VERIFY, Answer(OLD_DIGEST))
     assert OLD_DIGEST.hex() in progress["state"]["Failed"]
     assert machine.UNTOUCHED in progress["state"]["Failed"]
     assert next_name(progress) is None
@@ -200,7 +203,7 @@ def test_other_bytes_fail_before_the_target_is_looked_at() -> None:
 
 def test_a_create_that_is_under_way_after_a_restart_is_not_repeated() -> None:
     progress = fetching(canister=False)
-    table.enter(progress, table.CREATE)
+    machine.enter(progress, phases.CREATE)
     progress["sent_ns"] = NOW
     assert next_name(progress) is None
     assert "may have been created" in progress["state"]["Failed"]
@@ -208,39 +211,39 @@ def test_a_create_that_is_under_way_after_a_restart_is_not_repeated() -> None:
 
 def test_an_install_that_is_under_way_after_a_restart_is_looked_at_first() -> None:
     progress = fetching()
-    table.enter(progress, table.INSTALL)
+    machine.enter(progress, phases.INSTALL)
     progress["previous_hash"] = OLD_DIGEST
     progress["changes"] = 4
     progress["sent_ns"] = NOW
-    assert next_name(progress) == table.RECHECK
-    settle(progress, table.RECHECK, Answer(OLD_DIGEST, look=Look(OLD_DIGEST, 4)))
-    assert next_name(progress) == table.INSTALL
+    assert next_name(progress) == phases.RECHECK.name
+    settle(progress, phases.RECHECK, Answer(OLD_DIGEST, look=Look(OLD_DIGEST, 4)))
+    assert next_name(progress) == phases.INSTALL.name
     progress["sent_ns"] = NOW
-    settle(progress, table.RECHECK, Answer(DIGEST, look=Look(DIGEST, 5)))
-    assert next_name(progress) == table.START
+    settle(progress, phases.RECHECK, Answer(DIGEST, look=Look(DIGEST, 5)))
+    assert next_name(progress) == phases.START.name
 
 
 def test_a_lost_install_of_the_same_module_is_told_by_the_count_of_changes() -> None:
-    for changes, expected in ((4, table.INSTALL), (5, table.START)):
+    for changes, expected in ((4, phases.INSTALL.name), (5, phases.START.name)):
         progress = fetching()
-        table.enter(progress, table.INSTALL)
+        machine.enter(progress, phases.INSTALL)
         progress["previous_hash"] = DIGEST
         progress["changes"] = 4
         progress["sent_ns"] = NOW
-        settle(progress, table.RECHECK, Answer(DIGEST, look=Look(DIGEST, changes)))
+        settle(progress, phases.RECHECK, Answer(DIGEST, look=Look(DIGEST, changes)))
         assert next_name(progress) == expected
 
 
 def test_a_change_by_somebody_else_while_an_install_is_in_doubt_is_concurrent() -> None:
     progress = fetching()
-    table.enter(progress, table.INSTALL)
+    machine.enter(progress, phases.INSTALL)
     progress["previous_hash"] = OLD_DIGEST
     progress["changes"] = 4
     progress["sent_ns"] = NOW
     other = Look(b"o" * 32, 5, by_others="last changed by a")
-    settle(progress, table.RECHECK, Answer(b"o" * 32, look=other))
-    assert next_name(progress) == machine.RECOVER
-    settle(progress, machine.RECOVER, Answer())
+    settle(progress, phases.RECHECK, Answer(b"o" * 32, look=other))
+    assert next_name(progress) == phases.RECOVER.name
+    settle(progress, phases.RECOVER, Answer())
     assert "last changed by a" in progress["state"]["ConcurrentChange"]
 
 
@@ -249,30 +252,30 @@ def test_an_install_that_cannot_be_judged_is_judged_when_the_canister_runs_again
     lost = iter([True])
 
     def fault(step: str) -> str:
-        if step == table.INSTALL:
+        if step == phases.INSTALL.name:
             return "lost" if next(lost, False) else ""
-        return "reject" if step == table.RECHECK else ""
+        return "reject" if step == phases.RECHECK.name else ""
 
     progress = fetching()
     assert drive(progress, world, goal(order()), fault)[-1] == "Succeeded"
-    assert world.performed[-2:] == [machine.RECOVER, machine.ASSESS]
+    assert world.performed[-2:] == [phases.RECOVER.name, phases.ASSESS.name]
 
 
 def test_a_stop_that_is_overdue_fails_and_starts_the_canister_again() -> None:
     progress = fetching()
     progress["touched"] = True
-    table.enter(progress, table.STOP)
+    machine.enter(progress, phases.STOP)
     table.overdue(progress)
-    assert next_name(progress) == machine.RECOVER
-    settle(progress, machine.RECOVER, Answer())
+    assert next_name(progress) == phases.RECOVER.name
+    settle(progress, phases.RECOVER, Answer())
     assert progress["state"]["Failed"].startswith("Stopping: the canister did not stop")
 
 
 def test_a_canister_short_of_cycles_is_not_stopped() -> None:
     progress = fetching()
-    table.enter(progress, table.LOOK)
-    poor = Look(OLD_DIGEST, 1, balance=200_000_000_000, frozen_below=1_000_000_000)
-    settle(progress, table.LOOK, Answer(OLD_DIGEST, look=poor))
+    machine.enter(progress, phases.LOOK)
+    poor = Look(OLD_DIGEST, 1, charged=True, balance=200_000_000_000, frozen_below=1_000_000_000)
+    settle(progress, phases.LOOK, Answer(OLD_DIGEST, look=poor))
     failure = progress["state"]["Failed"]
     assert "send it" in failure
     assert machine.UNTOUCHED in failure
@@ -284,9 +287,9 @@ def test_a_rejection_for_lack_of_cycles_is_not_tried_again() -> None:
     assert answer.final
     progress = fetching()
     progress["touched"] = True
-    table.enter(progress, table.INSTALL)
-    settle(progress, table.INSTALL, answer)
-    assert next_name(progress) == machine.RECOVER
+    machine.enter(progress, phases.INSTALL)
+    settle(progress, phases.INSTALL, answer)
+    assert next_name(progress) == phases.RECOVER.name
 
 
 def test_a_rejection_is_shown_without_its_code_which_tells_what_was_not_performed() -> None:
@@ -313,7 +316,7 @@ def test_a_rollback_of_version_0_1_0_that_was_under_way_ends_with_the_canister_r
     progress["installed"] = None
     world = World(DIGEST)
     drive(progress, world, goal(order()))
-    assert world.performed == [machine.RECOVER, machine.ASSESS]
+    assert world.performed == [phases.RECOVER.name, phases.ASSESS.name]
     assert progress["module_hash"] == DIGEST
 
 
@@ -338,13 +341,13 @@ def test_any_faults_end_old_or_new_and_running(
         assert states[-1] == "Failed"
         installed = DIGEST if progress["installed"] else None if first else OLD_DIGEST
         assert world.module == installed
-    assert world.performed.count(table.CREATE) <= 1
+    assert world.performed.count(phases.CREATE.name) <= 1
     if roll_back and states[-1] == "Succeeded" and not first:
         back = rolling_back()
         pending = list(faults)
         undo = goal(order())
         undo.rollback, undo.binds = True, True
-        undo.module_hash, undo.replaces, undo.known = OLD_DIGEST, DIGEST, DIGEST
+        undo.module_hash, undo.replaces, undo.left = OLD_DIGEST, DIGEST, DIGEST
         states = drive(back, world, undo, lambda step: pending.pop(0) if pending else "")
         assert world.running
         assert world.module == (OLD_DIGEST if back["installed"] else DIGEST)

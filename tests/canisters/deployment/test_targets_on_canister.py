@@ -132,7 +132,7 @@ def test_another_canister_has_no_past_to_roll_back_to(canary: Installation) -> N
         "repository": "demo",
         "network": "local",
         "canister": user_principal(50),
-        "controllers": [OWNER],
+        "controllers": [],
         "cycles": 0,
     }
     shown = canary.admin("update_target", given)["Ok"]

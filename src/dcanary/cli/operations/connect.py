@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from dcanary.cli.operations.system import name_network
 from dcanary.client import principal
 from dcanary.client.errors import ConfigError, RefusedError
 from dcanary.client.identity import Identity
@@ -91,11 +92,16 @@ def deployed(project: Path, environment: str | None) -> dict[str, str]:
 
 
 def connect(
-    file: Path, address: NetworkAddress, canisters: Mapping[str, str], identity: Identity
+    file: Path,
+    address: NetworkAddress,
+    canisters: Mapping[str, str],
+    identity: Identity,
+    network: str | None = None,
 ) -> SystemConfig:
     """Check that five canisters answer, wire them to each other, save the file.
 
-    Raises ConfigError when a canister is another one than named, or belongs to someone else.
+    With `network`, targets name their network so from now on. Raises ConfigError when a canister
+    is another one than named, or belongs to someone else.
     """
     for text in canisters.values():
         principal.from_text(text)
@@ -111,6 +117,8 @@ def connect(
                 )
         for name in CANISTERS:
             _wire(system, name, identity)
+        if network is not None:
+            name_network(system.deployment, network)
     finally:
         system.close()
     config.save(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dcanary.cli.operations.register import uncontrolled
 from dcanary.client.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -31,7 +32,16 @@ def target_problem(system: System, definition: PipelineInput) -> str | None:
             f"the target {name} belongs to the repository {target['repository']}: "
             f"releases of {repository} will be refused"
         )
-    return None
+    here = system.deployment.network()
+    if target["network"] != here:
+        return (
+            f"the target {name} is on the network {target['network']}, this installation on "
+            f"{here}: releases to it will be refused"
+        )
+    if target["canister"] is None:
+        return None
+    problem = uncontrolled(system, target["canister"])
+    return None if problem is None else f"the target {name}: {problem}"
 
 
 def problems(system: System, definition: PipelineInput) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dcanary.client.principal import from_text
+
 if TYPE_CHECKING:
     from dcanary.client.system import System, SystemConfig
     from dcanary.client.types.build_executor import Executor, Runtime
@@ -51,21 +53,68 @@ def target(
     name: str,
     repository: str,
     *,
-    network: str = "local",
+    network: str | None = None,
     canister: str | None = None,
     controllers: Sequence[str] = (),
     cycles: int = DEFAULT_TARGET_CYCLES,
 ) -> Target:
-    """Register a target; without `canister` its first release creates one. Raises RefusedError."""
+    """Register a target; without `canister` its first release creates one. Raises RefusedError.
+
+    Without `network` it is on the installation's own: releases reach no other.
+    """
     record: TargetInput = {
         "target": name,
         "repository": repository,
-        "network": network,
+        "network": network or system.deployment.network(),
         "canister": canister,
         "controllers": list(controllers),
         "cycles": cycles,
     }
     return system.deployment.register_target(record)
+
+
+def change_target(
+    system: System,
+    name: str,
+    *,
+    repository: str | None = None,
+    canister: str | None = None,
+    controllers: Sequence[str] | None = None,
+    cycles: int | None = None,
+) -> Target:
+    """Change what is given of a target. Raises RefusedError.
+
+    `canister` is another one, or empty: then the next release creates one. `controllers` are all of
+    a canister that a release created, besides deployment.
+    """
+    now = system.deployment.get_target(name)
+    place = now["canister"] if canister is None else canister or None
+    wanted = list(controllers or [])
+    if controllers is None and place is not None and place == now["canister"]:
+        # As it has them, which may be otherwise than when deployment looked last.
+        wanted = system.connection.controllers(from_text(place))
+    record: TargetInput = {
+        "target": name,
+        "repository": repository or now["repository"],
+        "network": now["network"],
+        "canister": place,
+        "controllers": wanted,
+        "cycles": now["cycles"] if cycles is None else cycles,
+    }
+    return system.deployment.update_target(record)
+
+
+def uncontrolled(system: System, canister: str) -> str | None:
+    """Why releases to an existing canister would fail, and what to do; None when they can."""
+    deployment = system.config.canisters["deployment"]
+    controllers = system.connection.controllers(from_text(canister))
+    if deployment in controllers:
+        return None
+    return (
+        f"deployment ({deployment}) is not a controller of {canister}, so nothing can be released "
+        "to it: make it one, such as with "
+        f"icp canister settings update {canister} --add-controller {deployment}"
+    )
 
 
 def executor(system: System, principal: str, operator: str, runtimes: Sequence[str]) -> Executor:

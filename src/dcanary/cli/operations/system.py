@@ -17,6 +17,8 @@ from dcanary.wasm import BuiltCanister
 
 NO_ARGUMENTS = b"DIDL\x00\x00"
 CYCLES_PER_CANISTER = 100_000_000_000_000
+LOCAL = "local"
+"""What the network of this machine is called."""
 
 Progress = Callable[[str], None]
 
@@ -56,6 +58,8 @@ def deploy(
                 done[name] = "unchanged"
             progress(f"{name} {canister} {done[name]}")
         wire(connection, config, {name: built[name].did for name in CANISTERS})
+        interface = parse_interface(built["deployment"].did)
+        name_network(Actor(connection, config.canisters["deployment"], interface), LOCAL)
     return config, done
 
 
@@ -65,6 +69,15 @@ def wire(connection: Connection, config: SystemConfig, interfaces: Mapping[str, 
     for name in CANISTERS:
         actor = Actor(connection, config.canisters[name], parse_interface(interfaces[name]))
         actor.ask("wire", siblings)
+
+
+def name_network(deployment: Actor, network: str) -> None:
+    """Tell deployment what network it is on: it refuses targets of another one.
+
+    Raises RefusedError while releases for a network of another name wait or run.
+    """
+    if deployment.call("network") != network:
+        deployment.ask("set_network", network)
 
 
 def _existing(file: Path, address: NetworkAddress) -> SystemConfig | None:

@@ -107,6 +107,9 @@ class Canister:
     changes: list[tuple[int, bytes, bool]] = field(default_factory=list)
     """Who changed it when: nanoseconds, principal, whether that is a canister."""
     burned_per_day: int = 0
+    memory_bytes: int = 0
+    reserved: int = 0
+    freezing_seconds: int = 86_400
 
     def changed_by_hand(self, module: bytes, state: str, who: bytes = b"\x01hand") -> None:
         """Somebody else installs a module."""
@@ -248,7 +251,7 @@ class Management:
             "wasm_memory_threshold",
         ):
             settings[name] = 0
-        settings["freezing_threshold"] = 86_400
+        settings["freezing_threshold"] = canister.freezing_seconds
         return reply(
             STATUS,
             {
@@ -257,9 +260,9 @@ class Management:
                 "version": 1,
                 "settings": settings,
                 "module_hash": digest,
-                "memory_size": 0,
+                "memory_size": canister.memory_bytes,
                 "cycles": canister.cycles,
-                "reserved_cycles": 0,
+                "reserved_cycles": canister.reserved,
                 "idle_cycles_burned_per_day": canister.burned_per_day,
             },
         )

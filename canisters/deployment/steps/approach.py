@@ -1,0 +1,98 @@
+"""What follows the steps that leave the target untouched: bytes, canister, a first look. Rules."""
+
+from typing import TYPE_CHECKING
+
+from canisters.deployment.steps.answer import Answer, Look
+from canisters.deployment.steps.machine import (
+    Goal,
+    chunk_count,
+    enter,
+    fail,
+    fail_concurrent,
+    hash_text,
+)
+from canisters.deployment.steps.phases import CLEAR, CREATE, LOOK, STOP, VERIFY
+from shared.rules.cycles import cycles_to_release, frozen_by_growth
+
+if TYPE_CHECKING:
+    from canisters.deployment.records import ProgressRecord
+
+LOST_CREATE = (
+    "the answer to create_canister was lost, so a canister may have been created that is not "
+    "recorded here. Look for a canister controlled by this deployment canister that was created "
+    "at that time; enter it with update_target or let it be, then start the run again"
+)
+
+
+def fetched(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
+    progress["staged"] += 1
+    if progress["staged"] >= chunk_count(goal.size):
+        enter(progress, VERIFY)
+
+
+def verified(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
+    if answer.value != goal.module_hash:
+        found = (answer.value or b"").hex()
+        approved = goal.module_hash.hex()
+        fail(progress, f"the artifact's bytes have sha256 {found}, approved is {approved}")
+    elif progress["canister"] is not None:
+        enter(progress, LOOK)
+    elif goal.mode == "Install":
+        enter(progress, CREATE)
+    else:
+        fail(progress, f"approved is mode {goal.mode}, but the target has no canister yet")
+
+
+def created(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
+    enter(progress, LOOK)
+
+
+def looked(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
+    look = answer.look or Look(None)
+    found = look.module_hash
+    expected_changes = progress["changes"]
+    progress["previous_hash"] = found
+    progress["changes"] = look.changes
+    if goal.rollback and expected_changes not in (None, look.changes):
+        fail_concurrent(progress, "the canister was changed since the plan", look.by_others)
+    elif goal.binds and found != goal.replaces and (found is None or found != goal.left):
+        fail_concurrent(
+            progress,
+            f"the canister has {hash_text(found)}; it had {hash_text(goal.replaces)} when the "
+            "order was made, and this deployment canister installed no other since",
+            look.by_others,
+        )
+    elif found is None and goal.mode != "Install" and not goal.rollback:
+        fail(progress, f"approved is mode {goal.mode}, but the target's canister has no module")
+    elif found is not None and goal.mode == "Install" and not goal.rollback:
+        fail(
+            progress,
+            f"approved is mode Install, but the target's canister has {hash_text(found)} "
+            "by now: start the run again to ask for an upgrade",
+        )
+    else:
+        _afford(progress, look, goal)
+
+
+def _afford(progress: "ProgressRecord", look: Look, goal: Goal) -> None:
+    """Go on when the canister can pay for the release; nothing is stopped before."""
+    size = 0 if goal.rollback else goal.size
+    snapshot = look.module_hash is not None
+    needed = cycles_to_release(size, snapshot, look.memory_bytes, goal.keeps)
+    growth = frozen_by_growth(
+        size, snapshot, look.memory_bytes, look.memory_allocation, look.freezing_seconds
+    )
+    frozen = max(0, look.frozen_below + growth)
+    missing = needed + frozen - look.balance
+    if look.charged and missing > 0:
+        fail(
+            progress,
+            f"the canister has {look.balance} cycles; this release needs about {needed}, and "
+            f"{frozen} must stay above which it is not frozen: send it {missing} more, then retry",
+        )
+    elif look.module_hash is None and not goal.rollback:
+        enter(progress, CLEAR)
+    else:
+        # Stopping is the first change to a target: whatever goes wrong from here is recovered.
+        progress["touched"] = True
+        enter(progress, STOP)

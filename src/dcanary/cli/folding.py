@@ -1,0 +1,60 @@
+"""Long values of records in lines that fit the terminal, with hashes whole where they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dcanary.cli.tables import cell_width
+
+INDENT = 2
+LEAST_ROOM = 8
+"""Cells that a value gets at least, however narrow the terminal is."""
+
+
+def folded(head: str, text: str, width: int | None) -> str:
+    """`head` and `text` in lines of at most `width` cells (None: any width).
+
+    What follows the first line stands below the text. Where a word has no room there, such as a
+    hash, the text begins a line of its own, further left; a word longer than that is cut.
+    """
+    if width is None or cell_width(head) + cell_width(text) <= width:
+        return head + text
+    words = text.split(" ")
+    room = width - cell_width(head)
+    if max(map(cell_width, words)) <= room:
+        return head + f"\n{' ' * cell_width(head)}".join(_lines(words, room))
+    indent = len(head) - len(head.lstrip(" ")) + INDENT
+    lines = _lines(words, max(LEAST_ROOM, width - indent))
+    first = [head.rstrip()] if head.strip() else []
+    return "\n".join([*first, *(" " * indent + line for line in lines)])
+
+
+def _lines(words: list[str], room: int) -> Iterator[str]:
+    """Lines of at most `room` cells; spaces between words stay, but where a line breaks."""
+    line = ""
+    empty = True
+    for word in words:
+        longer = word if empty else f"{line} {word}"
+        if cell_width(longer) <= room:
+            line, empty = longer, False
+            continue
+        if not empty:
+            yield line
+        *whole, line = _pieces(word, room)
+        empty = False
+        yield from whole
+    yield line
+
+
+def _pieces(word: str, room: int) -> list[str]:
+    """A word in pieces of at most `room` cells."""
+    pieces = [""]
+    used = 0
+    for character in word:
+        cells = cell_width(character)
+        if used + cells > room:
+            pieces.append("")
+            used = 0
+        pieces[-1] += character
+        used += cells
+    return pieces

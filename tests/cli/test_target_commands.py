@@ -1,0 +1,130 @@
+"""`target add` and `update`, and the network that an installation is on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import click
+import pytest
+
+from dcanary.cli import target
+from dcanary.cli.context import Context
+from dcanary.cli.operations.system import LOCAL, name_network
+from dcanary.cli.output import Output
+
+DEPLOYMENT = "rwlgt-iiaaa-aaaaa-aaaaa-cai"
+CANISTER, FRIEND, HAND = "rrkah-fqaaa-aaaaa-aaaaq-cai", "2vxsx-fae", "aaaaa-aa"
+
+
+@dataclass
+class Installed:
+    """An installation with one target; what deployment is told is kept."""
+
+    name: str = "staging"
+    canister: str | None = CANISTER
+    controllers: list[str] = field(default_factory=lambda: [DEPLOYMENT, HAND])
+    told: list[Any] = field(default_factory=list)
+
+    @property
+    def deployment(self) -> Installed:
+        return self
+
+    @property
+    def config(self) -> Any:
+        return SimpleNamespace(canisters={"deployment": DEPLOYMENT})
+
+    @property
+    def connection(self) -> Any:
+        return SimpleNamespace(controllers=lambda raw: list(self.controllers))
+
+    def network(self) -> str:
+        return self.name
+
+    def get_target(self, name: str) -> Any:
+        return {
+            "target": name,
+            "repository": "demo",
+            "network": self.name,
+            "canister": self.canister,
+            "controllers": [FRIEND],
+            "cycles": 7,
+        }
+
+    def register_target(self, given: Any) -> Any:
+        self.told.append(given)
+        return given
+
+    update_target = register_target
+
+    def call(self, method: str) -> Any:
+        assert method == "network"
+        return self.name
+
+    def ask(self, method: str, *arguments: Any) -> None:
+        self.told.append((method, *arguments))
+
+
+def run(installed: Installed, command: click.Command, *arguments: Any) -> Any:
+    """What deployment is told."""
+    context = Context(Path(), "default", Output())
+    context.__dict__["system"] = installed
+    command.callback.__wrapped__(context, *arguments)  # type: ignore[union-attr]
+    return installed.told[-1]
+
+
+def test_a_target_is_on_the_network_of_its_installation_unless_another_is_named() -> None:
+    add = target.target.commands["add"]
+    for given, expected in ((None, "staging"), ("mainnet", "mainnet")):
+        told = run(Installed(), add, "counter", "demo", given, None, (), 5)
+        assert told["network"] == expected
+
+
+def test_what_an_update_does_not_name_stays() -> None:
+    update = target.target.commands["update"]
+    told = run(Installed(), update, "counter", "other", None, (), None)
+    assert told == {
+        "target": "counter",
+        "repository": "other",
+        "network": "staging",
+        "canister": CANISTER,
+        "controllers": [DEPLOYMENT, HAND],
+        "cycles": 7,
+    }
+
+
+@pytest.mark.parametrize(("given", "expected"), [(HAND, HAND), ("", None)])
+def test_another_canister_brings_its_own_controllers(given: str, expected: str | None) -> None:
+    update = target.target.commands["update"]
+    told = run(Installed(), update, "counter", None, given, (), None)
+    assert (told["canister"], told["controllers"]) == (expected, [])
+
+
+def test_controllers_are_all_that_are_given() -> None:
+    update = target.target.commands["update"]
+    told = run(Installed(), update, "counter", None, None, (FRIEND, HAND), 0)
+    assert (told["controllers"], told["cycles"]) == ([FRIEND, HAND], 0)
+
+
+@pytest.mark.parametrize("command", ["add", "update"])
+def test_a_canister_that_deployment_does_not_control_is_warned_of(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments: dict[str, tuple[Any, ...]] = {
+        "add": ("counter", "demo", None, CANISTER, (), 5),
+        "update": ("counter", None, CANISTER, (), None),
+    }
+    run(Installed(), target.target.commands[command], *arguments[command])
+    assert capsys.readouterr().err == ""
+    run(Installed(controllers=[HAND]), target.target.commands[command], *arguments[command])
+    assert f"--add-controller {DEPLOYMENT}" in capsys.readouterr().err
+
+
+def test_deployment_is_told_its_network_once() -> None:
+    installed = Installed()
+    name_network(cast("Any", installed), LOCAL)
+    assert installed.told == [("set_network", "local")]
+    name_network(cast("Any", Installed(name=LOCAL, told=installed.told)), LOCAL)
+    assert len(installed.told) == 1
