@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import building, delivering, engine, timers, waiting, whole_run
+from bench import building, delivering, engine, runs, timers, waiting, whole_run
 from bench.installation import Installation
 from bench.report import Report
 from dcanary.cli.errors import translated
@@ -53,6 +53,7 @@ def _measure() -> Report:
 
     bursts = timers.measure(progress)
     network = [*engine.measure(progress), *waiting.measure(progress)]
+    burst = runs.measure(progress)
     built = building.measure(progress)
     with (
         tempfile.TemporaryDirectory(prefix="dcanary-bench-") as home,
@@ -61,7 +62,7 @@ def _measure() -> Report:
         delivered = delivering.measure(installation)
         ran = whole_run.measure(installation)
     seconds = time.monotonic() - begun
-    return Report(built, delivered, ran, os.cpu_count() or 1, load, seconds, bursts, network)
+    return Report(built, delivered, ran, os.cpu_count() or 1, load, seconds, bursts, network, burst)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ class Report:
     """By the number of pending timers, the fewest first."""
     network: Sequence[Ratio] = ()
     """Of the embedded network: its engine, and how long others wait."""
+    runs: Sequence[Ratio] = ()
+    """Of a burst of runs."""
 
     def ratios(self) -> list[Ratio]:
         """In the order of a run: build, deliver, run; then bursts and the network."""
@@ -49,6 +51,7 @@ class Report:
             *building_ratios(self.building),
             *delivering_ratios(self.delivering),
             *run_ratios(self.run),
+            *self.runs,
             *burst_ratios(self.bursts),
             *self.network,
         ]

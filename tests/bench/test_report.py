@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import figures, timers, waiting
+from bench import figures, runs, timers, waiting
 from bench.figures import Building, Burst, Delivering, Ratio, WholeRun
 from bench.report import Report, number
 from bench.whole_run import phases_of
@@ -69,6 +69,7 @@ def recorded_report() -> Report:
         seconds=90.0,
         bursts=[Burst(10, 2e-6, 1e-6, 9e-6), Burst(10_000, 3e-6, 1e-6, 9e-6)],
         network=waiting.ratios("updates", [0.04] * 99 + [0.08], [0.02] * 100, 1.5),
+        runs=[runs.ratio([0.04] * 10 + [0.05] * 80 + [0.06] * 10, batch=10)],
     )
 
 
@@ -101,6 +102,17 @@ def test_the_99th_of_100_who_wait_is_compared_with_the_limit_and_with_an_idle_ne
     assert ratio("waiting_updates_p99").value == pytest.approx(0.796)
     assert ratio("waiting_updates_to_alone").value == pytest.approx(3.98)
     assert ratio("waiting_updates_p99").measured.endswith("beside updates of 1.5 s")
+
+
+def test_the_last_runs_of_a_burst_are_compared_with_the_first() -> None:
+    assert ratio("run_in_burst").value == pytest.approx(1.5)
+    assert ratio("run_in_burst").name == "a run after 90 others within one commit window"
+
+
+def test_runs_are_measured_over_the_real_canisters() -> None:
+    seconds = runs.seconds_of_runs(3)
+    assert len(seconds) == 3
+    assert all(0 < each < 10 for each in seconds)
 
 
 def test_timers_are_measured_over_the_canisters_own_code() -> None:
@@ -214,6 +226,7 @@ def test_the_json_form_holds_every_figure_and_the_samples() -> None:
         "timer_set_burst",
         "timer_clear_burst",
         "timer_fire_burst",
+        "run_in_burst",
         "waiting_updates_p99",
         "waiting_updates_to_alone",
     }

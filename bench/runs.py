@@ -1,0 +1,195 @@
+"""Measures what a run costs while many others are within the same commit window.
+
+Usage: python -m bench.runs. The real `build_executor` and `verification` run natively. Each run is
+enqueued, leased by three executors, committed to by all of them, then cancelled; the clock stands
+still, so that the time limits of all rounds lie ahead. Processor time; medians of batches.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Ratio, ratio_of
+from bench.report import ratio_lines
+from dcanary.testing.native import NativeCanister, NativeNetwork, user_principal
+
+CANISTERS = Path(__file__).resolve().parents[1] / "canisters"
+RUNS = 900
+"""A cost that grows with the runs of the window, as it once did, doubles within so many."""
+BATCH = 150
+"""Runs at the beginning and at the end that are compared."""
+OWNER, PIPELINES = user_principal(1), user_principal(2)
+EXECUTORS = [user_principal(10 + number) for number in range(3)]
+GIB = 1 << 30
+
+
+class Burst:
+    """A wired installation with three executors of three operators."""
+
+    def __init__(self) -> None:
+        self._network = NativeNetwork()
+        self._runs = self._install("build_executor")
+        self._rounds = self._install("verification")
+        siblings = {
+            "webhook": user_principal(3),
+            "pipeline_config": PIPELINES,
+            "build_executor": self._runs.id,
+            "verification": self._rounds.id,
+            "deployment": user_principal(4),
+        }
+        for canister in (self._runs, self._rounds):
+            _ok(canister.update("wire", siblings, caller=OWNER))
+        for number, executor in enumerate(EXECUTORS):
+            record = {
+                "executor": executor,
+                "operator": f"operator-{number}",
+                "runtimes": [{"Shell": None}],
+            }
+            _ok(self._runs.update("register_executor", record, caller=OWNER))
+            _ok(self._runs.update("announce_offer", _offer(), caller=executor))
+
+    def _install(self, name: str) -> NativeCanister:
+        return self._network.install(CANISTERS / name / "main.py", caller=OWNER)
+
+    def run(self, number: int) -> None:
+        """Begin a run, let all executors commit, and cancel it."""
+        name = f"run-{number}"
+        _ok(self._runs.update("enqueue_run", _spec(name), caller=PIPELINES))
+        self._network.advance(0)
+        for executor in EXECUTORS:
+            work = _ok(self._runs.update("lease_work", {"holds": []}, caller=executor))["Build"]
+            commitment = {
+                "job": work["job"],
+                "attempt": work["attempt"],
+                "commitment": bytes(32),
+                "wall_ns": 1,
+                "peak_memory_bytes": 1,
+            }
+            _ok(self._runs.update("submit_commitment", commitment, caller=executor))
+        self._network.advance(0)
+        _ok(self._runs.update("cancel_run", name, caller=OWNER))
+        self._network.advance(0)
+
+    def check(self, runs: int) -> None:
+        """Raises AssertionError unless verification had a round with commitments for each run."""
+        found = _ok(self._rounds.query("get_round", f"run-{runs - 1}", "build"))
+        if len(found["votes"]) != len(EXECUTORS):
+            raise AssertionError(f"the last round has the votes {found['votes']}")
+
+
+def _ok(answer: Any) -> Any:
+    if "Ok" not in answer:
+        raise AssertionError(answer)
+    return answer["Ok"]
+
+
+def _offer() -> dict[str, Any]:
+    return {
+        "runtimes": [{"Shell": None}],
+        "images": [],
+        "memory_bytes": 64 * GIB,
+        "storage_bytes": 64 * GIB,
+        "cpus": 8,
+        "slots": 4,
+        "network": False,
+        "region": "",
+        "labels": [],
+        "files_in_memory": False,
+    }
+
+
+def _spec(run: str) -> dict[str, Any]:
+    stage = {
+        "name": "build",
+        "runtime": {"Shell": None},
+        "commands": ["make"],
+        "depends_on": [],
+        "environment": [],
+        "resources": {
+            "memory_bytes": GIB,
+            "storage_bytes": GIB,
+            "output_bytes": 1 << 20,
+            "processes": 64,
+            "timeout_seconds": 600,
+            "network": False,
+        },
+        "artifacts": ["out.wasm"],
+        "replicas": 3,
+        "quorum": 2,
+        "retries": 0,
+        "needs": None,
+        "grace_seconds": None,
+    }
+    pipeline = {
+        "name": "main",
+        "repository": "bench",
+        "triggers": [],
+        "environment": [],
+        "stages": [stage],
+        "gates": [],
+        "approval": {"approvers": [], "threshold": 1, "ttl_seconds": 3_600},
+        "deploy": None,
+        "queue_seconds": None,
+    }
+    source = {
+        "repository": "bench",
+        "clone_url": "https://example.org/bench.git",
+        "ref": "refs/heads/main",
+        "sha": "a" * 40,
+        "message": "Measure",
+        "author": "bench",
+    }
+    return {
+        "run": run,
+        "delivery": f"delivery of {run}",
+        "source": source,
+        "pipeline_version": 1,
+        "pipeline": pipeline,
+        "started_by": None,
+    }
+
+
+def seconds_of_runs(runs: int) -> list[float]:
+    """Processor seconds of each of so many runs within one commit window."""
+    burst = Burst()
+    seconds = []
+    for number in range(runs):
+        begun = time.process_time()
+        burst.run(number)
+        seconds.append(time.process_time() - begun)
+    burst.check(runs)
+    return seconds
+
+
+def ratio(seconds: list[float], batch: int) -> Ratio:
+    """The last runs of a burst against the first."""
+    first, last = statistics.median(seconds[:batch]), statistics.median(seconds[-batch:])
+    return Ratio(
+        "run_in_burst",
+        f"a run after {len(seconds) - batch:,} others within one commit window",
+        ratio_of(last, first, "the first runs"),
+        "the first ones",
+        f"{last * 1000:.1f} ms to {first * 1000:.1f} ms",
+    )
+
+
+def measure(progress: Callable[[str], None]) -> list[Ratio]:
+    """The ratio of a burst of RUNS."""
+    progress(f"{RUNS:,} runs within one commit window")
+    return [ratio(seconds_of_runs(RUNS), BATCH)]
+
+
+def main() -> int:
+    """Measure and print."""
+    measured = measure(lambda text: print(f"bench: {text}", file=sys.stderr, flush=True))
+    print("\n".join(ratio_lines(measured)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
