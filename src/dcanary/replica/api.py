@@ -10,7 +10,7 @@ interactions", "HTTPS interface" and "The IC management canister".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
@@ -141,8 +141,9 @@ class Engine(Protocol):
 
     def request_status(self, request_id: bytes) -> RequestStatus | None: ...
 
-    def request_ids(self) -> Sequence[bytes]:
-        """Ingress messages not yet pruned, for the state tree."""
+    def take_changed_requests(self) -> Collection[bytes]:
+        """Ingress messages whose status may have changed since the last call, also those that are
+        gone; at first all. For the state tree, whose cost must not grow with ended requests."""
         ...
 
     def query(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import time
+import pytest
 
 from dcanary.replica.api import Ingress, Reject, Reply, RequestState, RequestStatus
 from dcanary.replica.certification.hash_tree import full
 from dcanary.replica.certification.keys import SubnetKeys
 from dcanary.replica.certification.state_tree import StateTree
+from dcanary.replica.state import limits
 from tests.replica.helpers import certificates
 from tests.replica.helpers.memory_engine import MemoryCanister, MemoryEngine, canister_id
+from tests.replica.helpers.subnet import Harness
 
 KEYS = SubnetKeys(bytes(32))
 A, B = canister_id(0), canister_id(1)
@@ -71,17 +73,28 @@ def test_a_late_refusal_is_shown_until_the_message_expires() -> None:
     assert tree.status(ID) is None
 
 
-def test_a_refresh_and_a_state_cost_little_with_many_requests() -> None:
-    engine, tree = MemoryEngine(), StateTree(KEYS)
-    for number in range(5000):
-        request_id = number.to_bytes(2, "big") * 16
-        engine.requests[request_id] = RequestStatus(RequestState.REPLIED, Reply(b"x"), b"", A)
+def test_a_refresh_looks_only_at_requests_that_changed(subnet: Harness) -> None:
+    engine, tree = subnet.engine, StateTree(KEYS)
+    for _ in range(200):
+        subnet.create()
     tree.refresh(engine)
-    start = time.perf_counter()
-    for number in range(20):
-        request_id = number.to_bytes(4, "big") * 8
-        engine.requests[request_id] = RequestStatus(RequestState.REPLIED, Reply(b"x"), b"", A)
+    asked: list[bytes] = []
+    looked = engine.request_status
+
+    def look(request_id: bytes) -> RequestStatus | None:
+        asked.append(request_id)
+        return looked(request_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "request_status", look)
+        assert tree.refresh(engine) == []
+        assert asked == []
+        subnet.create()
+        del asked[:]
+        (finished,) = tree.refresh(engine)
+        assert asked == [finished]
+        engine.execute_round(engine.now() + 10 * limits.MINUTE)
         tree.refresh(engine)
-        tree.at(number)
-    # Rebuilding all 5000 would take over a second; this is a few milliseconds each.
-    assert time.perf_counter() - start < 0.6
+    state = full(tree.at(1).root)
+    gone = certificates.lookup(state, b"request_status", finished, b"status")
+    assert gone is certificates.Absent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -55,6 +55,7 @@ class MemoryEngine:
         self.broken = False
         self.closed = 0
         self.looks = 0
+        self.shown: set[bytes] = set()
 
     def now(self) -> int:
         return self.time
@@ -113,8 +114,10 @@ class MemoryEngine:
     def request_status(self, request_id: bytes) -> RequestStatus | None:
         return self.requests.get(request_id)
 
-    def request_ids(self) -> Sequence[bytes]:
-        return list(self.requests)
+    def take_changed_requests(self) -> Collection[bytes]:
+        # Tests change requests without telling.
+        changed, self.shown = {*self.requests, *self.shown}, set(self.requests)
+        return changed
 
     def canister_changes(self) -> int:
         self.looks += 1  # tests change canisters without telling

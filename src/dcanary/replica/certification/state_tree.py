@@ -81,7 +81,6 @@ class StateTree:
         self._type = subnet_type
         self._requests: Node = EMPTY
         self._known: dict[bytes, RequestStatus] = {}
-        self._open: set[bytes] = set()
         self._canisters: Node = EMPTY
         self._views: dict[bytes, CanisterView] = {}
         self._refused: dict[bytes, tuple[int, RequestStatus]] = {}
@@ -146,27 +145,26 @@ class StateTree:
 
     def _refresh_requests(self, engine: Engine) -> list[bytes]:
         now = engine.now()
-        for old in [key for key, (until, _) in self._refused.items() if until < now]:
+        expired = [key for key, (until, _) in self._refused.items() if until < now]
+        for old in expired:
             del self._refused[old]
-        present = {*engine.request_ids(), *self._refused}
-        for gone in self._known.keys() - present:
-            del self._known[gone]
-            self._open.discard(gone)
-            self._requests = delete(self._requests, gone)
+        changed = {*engine.take_changed_requests(), *expired, *self._refused}
         finished = []
-        for request_id in sorted(self._open | (present - self._known.keys())):
+        for request_id in sorted(changed):
             status = engine.request_status(request_id)
             if status is None and request_id in self._refused:
                 status = self._refused[request_id][1]
-            if status is None or status == self._known.get(request_id):
+            before = self._known.get(request_id)
+            if status == before:
+                continue
+            if status is None:
+                del self._known[request_id]
+                self._requests = delete(self._requests, request_id)
                 continue
             self._known[request_id] = status
             self._requests = insert(self._requests, request_id, request_status_node(status))
-            if status.state in _FINAL:
-                self._open.discard(request_id)
+            if status.state in _FINAL and (before is None or before.state not in _FINAL):
                 finished.append(request_id)
-            else:
-                self._open.add(request_id)
         return finished
 
     def _refresh_canisters(self, engine: Engine) -> None:

@@ -49,6 +49,9 @@ class Core:
         """What `threshold` computed last, and from what: it is asked for with each message."""
         self.uncertified: set[bytes] = set()
         """Canisters whose certified data changed since the last `mark_certified`."""
+        self.changed_requests: set[bytes] = set()
+        """Ingress messages whose result changed or was forgotten since the state tree's last look.
+        """
         self.certified = threading.Condition(self.runs.lock)
         self.timers: set[bytes] = set()
         """Canisters whose global timer is set."""
@@ -230,6 +233,7 @@ class Core:
             result = self.subnet.results.get(caller.request_id)
             if result is not None:
                 result.state = "processing"
+                self.changed_requests.add(caller.request_id)
 
     def respond(self, caller: Caller, answer: Reply | Reject, refund: int) -> None:
         """Send an answer to where the call came from."""
@@ -240,6 +244,7 @@ class Core:
             result = self.subnet.results.get(caller.request_id)
             if result is None:
                 return
+            self.changed_requests.add(caller.request_id)
             if isinstance(answer, Reply):
                 result.reply = answer.data
                 result.state = "replied"  # last: other threads look at the state first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,7 @@ class ReplicaEngine:
                     self._apply(entry, notes, None)
             self._pending_seconds = time.monotonic() - begun
             journal.begin_appending(core)
+        core.changed_requests = set(core.subnet.results)
 
     # Access --------------------------------------------------------------------------------
 
@@ -260,8 +261,10 @@ class ReplicaEngine:
         found = self._subnet.results.get(request_id)
         return None if found is None else _status(found)
 
-    def request_ids(self) -> Sequence[bytes]:
-        return list(self._subnet.results)
+    def take_changed_requests(self) -> Collection[bytes]:
+        core = self._core
+        changed, core.changed_requests = core.changed_requests, set()
+        return changed
 
     def query(
         self,

@@ -85,6 +85,7 @@ class Inputs:
         if payer is not None:
             self.core.consume(payer, self.core.costs.ingress(len(method.encode()) + len(arg)))
         subnet.results[request_id] = Result(sender, target, expiry, "received")
+        self.core.changed_requests.add(request_id)
         caller = Caller(Origin.INGRESS, sender, request_id=request_id)
         subnet.queue.append(Request(receiver, method, arg, caller, 0))
 

@@ -258,10 +258,12 @@ class Scheduler:
         ]
         for request_id in old:
             del subnet.results[request_id]
+        self._core.changed_requests.update(old)
         kept = sum(len(result.reply or b"") for result in subnet.results.values())
-        for result in subnet.results.values():
+        for request_id, result in subnet.results.items():
             if kept <= limits.MAX_KEPT_REPLIES:
                 return
             if result.state == "replied" and result.expiry < subnet.now:
                 kept -= len(result.reply or b"")
                 result.state, result.reply = "done", None
+                self._core.changed_requests.add(request_id)
