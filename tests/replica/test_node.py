@@ -103,6 +103,17 @@ def test_certified_time_is_not_behind_an_engine_that_is_ahead(engine: MemoryEngi
         node.stop()
 
 
+def test_queries_follow_the_wall_clock_of_a_live_node_only(
+    live: Node, engine: MemoryEngine
+) -> None:
+    assert engine.clock is not None
+    assert abs(engine.clock() - time.time_ns()) < 10**9
+    live.set_live(False)
+    assert engine.clock is None
+    live.set_live(True)
+    assert engine.clock is not None
+
+
 def test_jobs_run_one_at_a_time_in_order_of_arrival(live: Node) -> None:
     seen: list[int] = []
     threads = set()

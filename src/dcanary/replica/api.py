@@ -110,6 +110,14 @@ class Engine(Protocol):
         """* Move time forward. Raises ValueError when it would go back."""
         ...
 
+    def follow_clock(self, clock: Callable[[], int] | None) -> None:
+        """Let queries and inspections see the time of this clock, where it is later than that of
+        the last round; None: that of the last round.
+
+        There are no rounds while there is nothing to do, but a query must not see time stand still.
+        """
+        ...
+
     def start_inspection(self, message: Ingress) -> Future[Reject | None] | None:
         """Let the canister look at a message (`canister_inspect_message`), beside rounds and
         queries; the result is why it refuses, or None. None at once when there is nothing to ask.

@@ -74,6 +74,7 @@ class Node:
         self._executing: Future[None] | None = None
         """Done when what the engine executes is over and certified."""
         self._guard = threading.Lock()
+        self._follow_clock()
         self._refresh()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -213,8 +214,12 @@ class Node:
         def switch() -> None:
             self._live = live
             self._messages = live
+            self._follow_clock()
 
         self.job(switch).result()
+
+    def _follow_clock(self) -> None:
+        self.engine.follow_clock(self.now if self._live else None)
 
     def now(self) -> int:
         """Time that the subnet certifies, nanoseconds since the Unix epoch."""

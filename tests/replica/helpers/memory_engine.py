@@ -56,6 +56,7 @@ class MemoryEngine:
         self.closed = 0
         self.looks = 0
         self.shown: set[bytes] = set()
+        self.clock: Callable[[], int] | None = None
 
     def now(self) -> int:
         return self.time
@@ -64,6 +65,9 @@ class MemoryEngine:
         if time_ns < self.time:
             raise ValueError("time would go back")
         self.time = time_ns
+
+    def follow_clock(self, clock: Callable[[], int] | None) -> None:
+        self.clock = clock
 
     def start_inspection(self, message: Ingress) -> Future[Reject | None] | None:
         if message.method != "slow_check":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 
 from dcanary.candid.principal import to_text
 from dcanary.replica.api import Reject, Reply
@@ -61,6 +62,8 @@ class Core:
         """Canisters with unanswered stop requests."""
         self.deadlines = Deadlines()
         """Of the open bounded-wait calls."""
+        self.clock: Callable[[], int] = lambda: self.subnet.now
+        """The present time for what is not replicated, in nanoseconds since the Unix epoch."""
 
     def load(self, subnet: Subnet) -> None:
         """Take over a state from the storage, with what is computed from it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,9 @@ class ReplicaEngine:
         with self._exclusively():
             self._check_time(time_ns)
             self._input(["time", time_ns])
+
+    def follow_clock(self, clock: Callable[[], int] | None) -> None:
+        self._core.clock = self.now if clock is None else clock
 
     def _check_time(self, time_ns: int) -> None:
         if time_ns < self._subnet.now:

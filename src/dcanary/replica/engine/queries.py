@@ -33,8 +33,9 @@ _CERTIFIED_SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Chain:
-    """Budget and canisters of one query and the queries it calls."""
+    """Time, budget and canisters of one query and the queries it calls."""
 
+    now: int
     instructions: int = field(default_factory=lambda: limits.COMPOSITE_INSTRUCTIONS)
     canisters: list[bytes] = field(default_factory=list)
 
@@ -58,7 +59,7 @@ class Queries:
         if canister_id == MANAGEMENT:
             with self._core.runs.lock:
                 return self._management(sender, method, arg)
-        return self._evaluate(sender, canister_id, method, arg, data_certificate, _Chain())
+        return self._evaluate(sender, canister_id, method, arg, data_certificate, self._chain())
 
     def transform(self, key: bytes, canister_id: bytes, method: str, arg: bytes) -> Reply | Reject:
         """Run the transform function of an HTTPS outcall, as a run named `key` of a round.
@@ -67,11 +68,13 @@ class Queries:
         """
         runs = self._core.runs
         try:
-            canister, body, entry, _ = self._find(canister_id, method, _Chain())
+            canister, body, entry, _ = self._find(canister_id, method, self._chain())
             reader = body.open_reader()
         except CallError as error:
             return error.reject()
-        execution = self._execution(ctx.TRANSFORM, canister, reader, MANAGEMENT)
+        # Part of a round, so at its time, not at the clock's.
+        now = self._core.subnet.now
+        execution = self._execution(ctx.TRANSFORM, canister, reader, MANAGEMENT, now)
         execution.arg, execution.method = arg, method
         run = runs.begin(key)
         try:
@@ -95,7 +98,7 @@ class Queries:
             canister = self._core.canister(canister_id)
             body = self._core.body(canister)
             reader = body.open_reader()
-            execution = self._execution(ctx.INSPECT, canister, reader, sender)
+            execution = self._execution(ctx.INSPECT, canister, reader, sender, self._core.clock())
         execution.limit = limits.INSPECT_INSTRUCTIONS
         execution.arg, execution.method = arg, method
         try:
@@ -114,8 +117,11 @@ class Queries:
 
     # Inside --------------------------------------------------------------------------------
 
+    def _chain(self) -> _Chain:
+        return _Chain(self._core.clock())
+
     def _execution(
-        self, context: int, canister: Canister, reader: Reader, sender: bytes
+        self, context: int, canister: Canister, reader: Reader, sender: bytes, now: int
     ) -> Execution:
         assert reader.stable is not None
         made = Execution(
@@ -123,7 +129,7 @@ class Queries:
             canister=canister,
             memory=reader.memory,
             stable=reader.stable,
-            now=self._core.subnet.now,
+            now=max(now, self._core.subnet.now),
             limit=limits.QUERY_INSTRUCTIONS,
             surroundings=self._core.surroundings,
             balance=canister.balance,
@@ -170,7 +176,7 @@ class Queries:
                     )
                 canister, body, entry, context = self._find(canister_id, method, chain)
                 reader = body.open_reader()
-                execution = self._execution(context, canister, reader, sender)
+                execution = self._execution(context, canister, reader, sender, chain.now)
         except CallError as error:
             return error.reject()
         execution.arg, execution.method = arg, method
@@ -205,7 +211,7 @@ class Queries:
             replied = isinstance(result, Reply)
             context = ctx.COMPOSITE_REPLY if replied else ctx.COMPOSITE_REJECT
             with self._core.runs.lock:
-                callback = self._execution(context, canister, reader, execution.caller)
+                callback = self._execution(context, canister, reader, execution.caller, chain.now)
             callback.now = execution.now
             if isinstance(result, Reply):
                 callback.arg = result.data
