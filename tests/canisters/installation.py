@@ -11,6 +11,7 @@ from dcanary.testing.native import NativeCanister, NativeNetwork, user_principal
 ROOT = Path(__file__).resolve().parents[2]
 CANISTERS = ROOT / "canisters"
 DOUBLES = Path(__file__).resolve().parent / "doubles"
+"""One double a canister, for all tests. The link `shared` there lets them import what is shared."""
 
 OWNER = user_principal(1)
 STRANGER = user_principal(2)
@@ -49,20 +50,14 @@ def delivery_headers(
 
 
 class Installation:
-    """webhook and pipeline_config wired to each other; build_executor and verification are doubles.
+    """webhook and pipeline_config, wired; build_executor and verification are doubles."""
 
-    `folder` is an empty one, in which the doubles find `shared`.
-    """
-
-    def __init__(self, folder: Path, wired: bool = True) -> None:
+    def __init__(self, wired: bool = True) -> None:
         self.network = NativeNetwork()
-        (folder / "shared").symlink_to(CANISTERS.parent / "shared")
-        for name in ("build_executor", "verification"):
-            (folder / f"{name}.py").write_text((DOUBLES / f"{name}.py").read_text())
         self.webhook = self._install("webhook")
         self.pipelines = self._install("pipeline_config")
-        self.executor = self.network.install(folder / "build_executor.py", caller=OWNER)
-        self.verification = self.network.install(folder / "verification.py", caller=OWNER)
+        self.executor = self.network.install(DOUBLES / "build_executor.py", caller=OWNER)
+        self.verification = self.network.install(DOUBLES / "verification.py", caller=OWNER)
         self.siblings = {
             "webhook": self.webhook.id,
             "pipeline_config": self.pipelines.id,

@@ -37,14 +37,11 @@ pytestmark = [
 class World:
     """webhook, pipeline_config and the double of build_executor, compiled and wired."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.pocket = Pocket(OWNER)
-        (folder / "shared").symlink_to(CANISTERS.parent / "shared")
-        double = folder / "build_executor.py"
-        double.write_text((DOUBLES / "build_executor.py").read_text())
         self.webhook = self._install(CANISTERS / "webhook" / "main.py", "webhook")
         self.pipelines = self._install(CANISTERS / "pipeline_config" / "main.py", "pipeline_config")
-        self.executor = self._install(double, "build_executor")
+        self.executor = self._install(DOUBLES / "build_executor.py", "build_executor")
         siblings = {
             "webhook": self.webhook.id,
             "pipeline_config": self.pipelines.id,
@@ -82,8 +79,8 @@ class World:
 
 
 @pytest.fixture
-def world(binary: Path, tmp_path: Path) -> Iterator[World]:  # noqa: F811
-    made = World(tmp_path)
+def world(binary: Path) -> Iterator[World]:  # noqa: F811
+    made = World()
     yield made
     made.pocket.close()
     gc.collect()
@@ -106,11 +103,11 @@ def test_deliveries_from_signature_to_queued_run_with_upgrades_in_between(world:
     assert world.deliver("d-1", push_payload())[1]["status"] == "duplicate"
 
     # Refused while build_executor cannot; taken when it can again.
-    world.executor.update("answer_with", "trap", caller=OWNER)
+    world.executor.update("answer_with", "enqueue_run", "trap", caller=OWNER)
     assert world.deliver("d-2", push_payload(compare="again"))[0] == 202
     world.pocket.run(2)
     world.webhook.put("upgrade")
-    world.executor.update("answer_with", "Ok", caller=OWNER)
+    world.executor.update("answer_with", "enqueue_run", "Ok", caller=OWNER)
     world.pocket.run(70)
     assert world.executor.query("enqueued_runs") == ["run-1", "run-2"]
 

@@ -10,7 +10,7 @@ from dcanary.client.system import CANISTERS
 from dcanary.testing.native import user_principal
 from shared.rules.digests import commit_digest, commitment, manifest_digest
 from tests.canisters.deployment.deployment_installation import LossyNetwork
-from tests.canisters.deployment.doubles.management import Management
+from tests.canisters.deployment.management import Management
 from tests.canisters.installation import STRANGER, error, ok
 from tests.security.system import (
     APPROVER,

@@ -6,22 +6,20 @@ the management canister one in memory.
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dcanary.testing.native import user_principal
 from tests.canisters.deployment.deployment_installation import (
-    DOUBLES,
     OLD,
     OWNER,
     ROOT,
     TARGET_ID,
     LossyNetwork,
 )
-from tests.canisters.deployment.doubles.management import TRAPPING, Canister, Management, sha256
-from tests.canisters.installation import error, ok
+from tests.canisters.deployment.management import TRAPPING, Canister, Management, sha256
+from tests.canisters.installation import DOUBLES, error, ok
 from tests.canisters.verification.verification_samples import (
     SECOND,
     approval_input,
@@ -34,8 +32,6 @@ from tests.canisters.verification.verification_samples import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from shared.types.run import File
 
 
@@ -66,16 +62,14 @@ ANY_STEP = range(0, 24, 2)
 class Race:
     """Wired canisters and a target `counter`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.network = LossyNetwork()
         canisters = ROOT / "canisters"
         self.verification, self.deployment = (
             self.network.install(canisters / name / "main.py", caller=OWNER)
             for name in ("verification", "deployment")
         )
-        (folder / "shared").symlink_to(canisters.parent / "shared")
-        shutil.copyfile(DOUBLES / "build_executor.py", folder / "main.py")
-        self.build_executor = self.network.install(folder / "main.py", caller=OWNER)
+        self.build_executor = self.network.install(DOUBLES / "build_executor.py", caller=OWNER)
         self.management = Management(self.network)
         self.management.on_loss = self.upgrade_deployment
         siblings = {
@@ -175,8 +169,8 @@ class Race:
 
 
 @pytest.fixture
-def race(tmp_path: Path) -> Race:
-    return Race(tmp_path)
+def race() -> Race:
+    return Race()
 
 
 @pytest.mark.parametrize("steps", ANY_STEP)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,8 +40,8 @@ OUT = file("out.wasm", CONTENT)
 
 
 @pytest.fixture
-def it(tmp_path: Path) -> Installed:
-    return Installed(tmp_path)
+def it() -> Installed:
+    return Installed()
 
 
 def upload_all(it: Installed, executor: Any, job: str) -> None:
@@ -310,8 +309,8 @@ def test_only_siblings_start_runs_and_give_verdicts(it: Installed) -> None:
     assert "verification" in refused["Err"]["Denied"]
 
 
-def test_before_wiring_nothing_from_siblings_is_taken(tmp_path: Path) -> None:
-    it = Installed(tmp_path, wired=False)
+def test_before_wiring_nothing_from_siblings_is_taken() -> None:
+    it = Installed(wired=False)
     refused = it.canister.update("enqueue_run", spec(), caller=PIPELINES)
     assert "not wired" in refused["Err"]["Unavailable"]
     assert it.canister.query("siblings") is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from dcanary.testing.native import (
     user_principal,
 )
 from shared.rules.orders import order_digest
-from tests.canisters.deployment.doubles.management import Canister, Management
+from tests.canisters.deployment.management import Canister, Management
+from tests.canisters.installation import DOUBLES
 
 ROOT = Path(__file__).resolve().parents[3]
-DOUBLES = Path(__file__).resolve().parent / "doubles"
 OWNER = user_principal(1)
 CHUNK = 1_000_000
 TARGET_ID = (77).to_bytes(8, "big") + b"\x01\x01"
@@ -40,12 +39,12 @@ class LossyNetwork(NativeNetwork):
 
 
 class Installation:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.network = LossyNetwork()
         main = ROOT / "canisters" / "deployment" / "main.py"
         self.deployment = self.network.install(main, caller=OWNER)
-        self.build_executor = self._double(folder, "build_executor")
-        self.verification = self._double(folder, "verification")
+        self.build_executor = self.network.install(DOUBLES / "build_executor.py", caller=OWNER)
+        self.verification = self.network.install(DOUBLES / "verification.py", caller=OWNER)
         self.management = Management(self.network)
         self.management.on_loss = self._lose
         siblings = {
@@ -57,13 +56,6 @@ class Installation:
         }
         assert self.admin("wire", siblings) == {"Ok": None}
         self._orders = 0
-
-    def _double(self, folder: Path, name: str) -> NativeCanister:
-        home = folder / name
-        home.mkdir()
-        (home / "shared").symlink_to(ROOT / "shared")
-        shutil.copyfile(DOUBLES / f"{name}.py", home / "main.py")
-        return self.network.install(home / "main.py", caller=OWNER)
 
     def _lose(self) -> None:
         self.network.upgrade_now = self.deployment

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.canisters.deployment.deployment_installation import NEW, OLD, Installation
-from tests.canisters.deployment.doubles.management import sha256
+from tests.canisters.deployment.management import sha256
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.canisters.deployment.doubles.management import Canister
+    from tests.canisters.deployment.management import Canister
 
 HAND = b"\x01hand"
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def canary() -> Installation:
+    return Installation()
 
 
 def hot_fix(canister: Canister) -> None:

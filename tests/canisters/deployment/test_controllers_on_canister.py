@@ -10,16 +10,14 @@ from dcanary.testing.native import user_principal
 from tests.canisters.deployment.deployment_installation import OWNER, Installation
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.canisters.deployment.doubles.management import Canister
+    from tests.canisters.deployment.management import Canister
 
 FRIEND, STRANGER = user_principal(41), user_principal(42)
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def canary() -> Installation:
+    return Installation()
 
 
 def made(canary: Installation) -> Canister:

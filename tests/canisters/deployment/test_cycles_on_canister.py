@@ -12,17 +12,15 @@ from shared.rules.limits import MIB
 from tests.canisters.deployment.deployment_installation import NEW, OLD, Installation
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.canisters.deployment.doubles.management import Canister
+    from tests.canisters.deployment.management import Canister
 
 BURNED = 1_000_000
 INSTALL = cycles_to_release(len(NEW), True, 0, False)
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def canary() -> Installation:
+    return Installation()
 
 
 def poor(canary: Installation, cycles: int, module: bytes | None = OLD) -> Canister:

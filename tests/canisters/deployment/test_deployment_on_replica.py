@@ -24,11 +24,12 @@ from tests.canisters.deployment.replica_subnet import (
     lay_out,
     open_subnet,
 )
+from tests.canisters.installation import DOUBLES
 from tests.replica.helpers.candid import NAT64, decode
 
 pytestmark = pytest.mark.replica
 
-DOUBLES = Path(__file__).resolve().parent / "doubles"
+COUNTER = Path(__file__).resolve().parent / "counter.py"
 VERIFICATION = user_principal(94)
 SOURCE = {
     "repository": "demo",
@@ -61,9 +62,7 @@ class Deployed:
         self.subnet = subnet
         self.folder = folder
         self.deployment = subnet.deploy(ROOT / "canisters" / "deployment" / "main.py", "deployment")
-        self.build_executor = subnet.deploy(
-            lay_out(folder / "held", DOUBLES / "build_executor.py"), "build_executor"
-        )
+        self.build_executor = subnet.deploy(DOUBLES / "build_executor.py", "build_executor")
         principal = type(OWNER)
         siblings = {
             "webhook": user_principal(91),
@@ -88,7 +87,7 @@ class Deployed:
     def release(self, number: int, mode: str, **settings: Any) -> tuple[dict[str, Any], bytes]:
         """Release a counter with these settings; the release as it ended, its module's hash."""
         subnet, deployment = self.subnet, self.deployment
-        main = lay_out(self.folder / f"counter{number}", DOUBLES / "counter.py", **settings)
+        main = lay_out(self.folder / f"counter{number}", COUNTER, **settings)
         module = build_canister(main, name="counter").wasm_gz
         assert len(module) > 2 * CHUNK
         run = f"run-{number}"

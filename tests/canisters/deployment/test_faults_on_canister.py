@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,11 +10,11 @@ from hypothesis import strategies as st
 
 from dcanary.testing.native import CanisterReject
 from tests.canisters.deployment.deployment_installation import NEW, OLD, Installation
-from tests.canisters.deployment.doubles.management import Management
+from tests.canisters.deployment.management import Management
 from tests.examples import examples
 
 if TYPE_CHECKING:
-    from tests.canisters.deployment.doubles.management import Canister
+    from tests.canisters.deployment.management import Canister
 
 STEPS = (
     "canister_info",
@@ -52,8 +50,8 @@ def check_whole(canary: Installation, canister: Canister, release: str) -> None:
 
 @pytest.mark.parametrize("fault", ["reject", "transient", "lost", "never"])
 @pytest.mark.parametrize("step", STEPS)
-def test_one_fault_at_a_step_leaves_the_target_whole(tmp_path: Path, step: str, fault: str) -> None:
-    canary = Installation(tmp_path)
+def test_one_fault_at_a_step_leaves_the_target_whole(step: str, fault: str) -> None:
+    canary = Installation()
     canister = canary.existing()
     canary.management.faults[step] = [fault]
     release = canary.release()
@@ -69,8 +67,8 @@ def test_one_fault_at_a_step_leaves_the_target_whole(tmp_path: Path, step: str, 
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_step_that_always_fails_leaves_the_old_module_running(tmp_path: Path, step: str) -> None:
-    canary = Installation(tmp_path)
+def test_a_step_that_always_fails_leaves_the_old_module_running(step: str) -> None:
+    canary = Installation()
     canister = canary.existing()
     attempts = 4 if step == "start_canister" else 50
     canary.management.faults[step] = ["reject"] * attempts
@@ -84,10 +82,8 @@ def test_a_step_that_always_fails_leaves_the_old_module_running(tmp_path: Path, 
         assert (canister.module, canister.state) == (OLD, "old")
 
 
-def test_a_canister_that_cannot_be_started_is_reported_and_the_lock_released(
-    tmp_path: Path,
-) -> None:
-    canary = Installation(tmp_path)
+def test_a_canister_that_cannot_be_started_is_reported_and_the_lock_released() -> None:
+    canary = Installation()
     canister = canary.existing()
     canary.management.faults["start_canister"] = ["reject"] * 100
     release = canary.release()
@@ -99,10 +95,8 @@ def test_a_canister_that_cannot_be_started_is_reported_and_the_lock_released(
 
 
 @pytest.mark.parametrize("stop_at", range(1, 12))
-def test_an_upgrade_of_deployment_after_any_call_lets_the_release_end(
-    tmp_path: Path, stop_at: int
-) -> None:
-    canary = Installation(tmp_path)
+def test_an_upgrade_of_deployment_after_any_call_lets_the_release_end(stop_at: int) -> None:
+    canary = Installation()
     canister = canary.existing()
     release = canary.start(canary.order())["Ok"]
     network = canary.network
@@ -137,8 +131,8 @@ def trap_in_settling(canary: Installation, at: int) -> list[int]:
 
 
 @pytest.mark.parametrize("at", range(1, 11))
-def test_a_trap_after_any_answer_lets_the_release_end(tmp_path: Path, at: int) -> None:
-    canary = Installation(tmp_path)
+def test_a_trap_after_any_answer_lets_the_release_end(at: int) -> None:
+    canary = Installation()
     canister = canary.existing()
     calls = trap_in_settling(canary, at)
     release = canary.release()
@@ -149,10 +143,8 @@ def test_a_trap_after_any_answer_lets_the_release_end(tmp_path: Path, at: int) -
 
 
 @pytest.mark.parametrize("at", range(1, 8))
-def test_a_trap_after_any_answer_of_a_first_release_creates_no_second_canister(
-    tmp_path: Path, at: int
-) -> None:
-    canary = Installation(tmp_path)
+def test_a_trap_after_any_answer_of_a_first_release_creates_no_second_canister(at: int) -> None:
+    canary = Installation()
     canary.target()
     calls = trap_in_settling(canary, at)
     release = canary.start(canary.order(mode="Install"))["Ok"]
@@ -192,9 +184,9 @@ def roll_back_once(canary: Installation, release: str) -> bool:
 @pytest.mark.parametrize("fault", ["reject", "transient", "lost", "never"])
 @pytest.mark.parametrize("step", ["canister_info", "canister_status"])
 def test_a_fault_at_the_look_before_a_rollback_begins_none_and_it_can_be_asked_for_again(
-    tmp_path: Path, step: str, fault: str
+    step: str, fault: str
 ) -> None:
-    canary = Installation(tmp_path)
+    canary = Installation()
     canister = canary.existing()
     release = canary.release()
     canary.management.faults[step] = [fault]
@@ -213,28 +205,27 @@ def test_a_fault_at_the_look_before_a_rollback_begins_none_and_it_can_be_asked_f
 def test_any_faults_leave_the_target_old_or_new_running_and_free(
     faults: dict[str, list[str]], roll_back: bool
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        canary = Installation(Path(folder))
-        canister = canary.existing()
+    canary = Installation()
+    canister = canary.existing()
+    canary.management.faults = {name: list(plan) for name, plan in faults.items()}
+    release = canary.release()
+    assert canister.status == "running"
+    assert canary.shown()["busy"] is None
+    assert canary.deployment.query("health")["open"] == 0
+    if "Succeeded" in canary.state(release):
+        assert canister.module == NEW
+    else:
+        assert canister.module == OLD
+        assert canister.state == "old"
+    if roll_back and "Succeeded" in canary.state(release):
         canary.management.faults = {name: list(plan) for name, plan in faults.items()}
-        release = canary.release()
+        begun = roll_back_once(canary, release)
         assert canister.status == "running"
         assert canary.shown()["busy"] is None
         assert canary.deployment.query("health")["open"] == 0
-        if "Succeeded" in canary.state(release):
-            assert canister.module == NEW
-        else:
-            assert canister.module == OLD
-            assert canister.state == "old"
-        if roll_back and "Succeeded" in canary.state(release):
-            canary.management.faults = {name: list(plan) for name, plan in faults.items()}
-            begun = roll_back_once(canary, release)
-            assert canister.status == "running"
-            assert canary.shown()["busy"] is None
-            assert canary.deployment.query("health")["open"] == 0
-            rolled = "RolledBack" in canary.state(release)
-            assert begun or not rolled
-            assert canister.module == (OLD if rolled else NEW)
+        rolled = "RolledBack" in canary.state(release)
+        assert begun or not rolled
+        assert canister.module == (OLD if rolled else NEW)
 
 
 @settings(max_examples=examples(10), deadline=None, suppress_health_check=list(HealthCheck))
@@ -242,17 +233,16 @@ def test_any_faults_leave_the_target_old_or_new_running_and_free(
 def test_any_faults_of_a_first_release_create_at_most_one_recorded_canister(
     faults: dict[str, list[str]],
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        canary = Installation(Path(folder))
-        canary.target()
-        canary.management.faults = {name: list(plan) for name, plan in faults.items()}
-        release = canary.release(mode="Install")
-        world = canary.management.canisters
-        assert len(world) <= 1
-        assert canary.shown()["busy"] is None
-        recorded = canary.shown()["canister"]
-        if "Succeeded" in canary.state(release):
-            assert recorded is not None
-            assert world[recorded.bytes].module == NEW
-        elif recorded is None and world:
-            assert "may have been created" in canary.failure(release)
+    canary = Installation()
+    canary.target()
+    canary.management.faults = {name: list(plan) for name, plan in faults.items()}
+    release = canary.release(mode="Install")
+    world = canary.management.canisters
+    assert len(world) <= 1
+    assert canary.shown()["busy"] is None
+    recorded = canary.shown()["canister"]
+    if "Succeeded" in canary.state(release):
+        assert recorded is not None
+        assert world[recorded.bytes].module == NEW
+    elif recorded is None and world:
+        assert "may have been created" in canary.failure(release)

@@ -9,12 +9,12 @@ import pytest
 from tests.canisters.deployment.deployment_installation import Installation
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def canary() -> Installation:
+    return Installation()
 
 
 @pytest.mark.parametrize("network", ["mainnet", "ic", "Local", "local ", "testnet"])

@@ -8,21 +8,21 @@ import pytest
 
 from dcanary.testing.native import user_principal
 from tests.canisters.deployment.deployment_installation import NEW, OLD, OWNER, Installation
-from tests.canisters.deployment.doubles.management import Canister
+from tests.canisters.deployment.management import Canister
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def canary() -> Installation:
+    return Installation()
 
 
 @pytest.fixture(scope="module")
-def refusing(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def refusing() -> Installation:
     """One for all messages that are refused: they change nothing."""
-    made = Installation(tmp_path_factory.mktemp("refusing"))
+    made = Installation()
     made.existing()
     made.existing(name="other")
     return made

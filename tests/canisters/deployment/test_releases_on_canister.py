@@ -15,15 +15,15 @@ from tests.canisters.deployment.deployment_installation import (
     TARGET_ID,
     Installation,
 )
-from tests.canisters.deployment.doubles.management import TRAPPING, sha256
+from tests.canisters.deployment.management import TRAPPING, sha256
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def canary() -> Installation:
+    return Installation()
 
 
 def touching(calls: list[str]) -> list[str]:
@@ -148,14 +148,14 @@ def test_an_artifact_that_is_gone_fails_and_touches_nothing(canary: Installation
 
 def test_fetching_is_tried_again_and_then_given_up(canary: Installation) -> None:
     canary.existing()
-    canary.build_executor.update("behave", "unavailable", caller=OWNER)
+    canary.build_executor.update("answer_with", "read_chunk", "Unavailable", caller=OWNER)
     release = canary.start(canary.order())["Ok"]
     canary.network.advance(2)
     assert canary.state(release) == {"Fetching": None}
-    canary.build_executor.update("behave", "", caller=OWNER)
+    canary.build_executor.update("answer_with", "read_chunk", "Ok", caller=OWNER)
     canary.settle()
     assert canary.state(release) == {"Succeeded": None}
-    canary.build_executor.update("behave", "trap", caller=OWNER)
+    canary.build_executor.update("answer_with", "read_chunk", "trap", caller=OWNER)
     assert "Fetching" in canary.failure(canary.release(b"third"))
 
 

@@ -8,17 +8,17 @@ import pytest
 
 from dcanary.testing.native import CanisterReject, user_principal
 from tests.canisters.deployment.deployment_installation import NEW, OLD, OWNER, Installation
-from tests.canisters.deployment.doubles.management import sha256
+from tests.canisters.deployment.management import sha256
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 HAND = b"\x01hand"
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def canary() -> Installation:
+    return Installation()
 
 
 def roll_back(canary: Installation, release: str, digest: str | None = None) -> Any:

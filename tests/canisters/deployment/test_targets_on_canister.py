@@ -11,18 +11,18 @@ from tests.canisters.deployment.deployment_installation import (
     OWNER,
     Installation,
 )
-from tests.canisters.deployment.doubles.management import Canister
+from tests.canisters.deployment.management import Canister
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 
 MODULE = b"\0asm\1\0\0\0"
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    made = Installation(tmp_path)
+def canary() -> Installation:
+    made = Installation()
     made.build_executor.update("hold", "run-1", "app.wasm", "0", MODULE, caller=OWNER)
     return made
 

@@ -1,6 +1,5 @@
 """The pipeline_config canister from outside: versions, the push of triggers, starting runs."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,8 +169,8 @@ def test_a_change_while_triggers_are_under_way_is_sent_after_them(
     assert installation.pipelines.query("health")["open"] == 0
 
 
-def test_triggers_wait_for_an_unreachable_webhook_and_survive_an_upgrade(tmp_path: Path) -> None:
-    later = Installation(tmp_path, wired=False)
+def test_triggers_wait_for_an_unreachable_webhook_and_survive_an_upgrade() -> None:
+    later = Installation(wired=False)
     register(later)
     later.network.advance(200)
     assert later.pipelines.query("health")["open"] == 2
@@ -209,27 +208,26 @@ def test_a_repeated_request_is_ok_and_sends_nothing_more(installation: Installat
 
 def test_a_run_keeps_the_version_of_its_first_request(installation: Installation) -> None:
     register(installation)
-    installation.executor.update("answer_with", "Exhausted")
+    installation.executor.update("answer_with", "enqueue_run", "Exhausted")
     assert "Exhausted" in start(installation)["Err"]
     ok(installation.pipelines.update("update_pipeline", pipeline(), caller=OWNER))
     installation.pipelines.update("delete_pipeline", "demo", caller=OWNER)
-    installation.executor.update("answer_with", "Ok")
+    installation.executor.update("answer_with", "enqueue_run", "Ok")
     assert start(installation) == {"Ok": None}
     assert installation.executor.query("enqueued", "run-1")["pipeline_version"] == 1
 
 
 def test_an_executor_canister_that_traps_is_unavailable(installation: Installation) -> None:
     register(installation)
-    installation.executor.update("answer_with", "trap")
+    installation.executor.update("answer_with", "enqueue_run", "trap")
     assert "build_executor did not answer" in error(start(installation), "Unavailable")
 
 
 def test_a_run_without_pipeline_is_not_found_and_before_wiring_unavailable(
-    installation: Installation, tmp_path: Path
+    installation: Installation,
 ) -> None:
     error(start(installation, repository="unknown"), "NotFound")
-    (tmp_path / "bare").mkdir()
-    bare = Installation(tmp_path / "bare", wired=False)
+    bare = Installation(wired=False)
     error(start(bare), "Unavailable")
 
 

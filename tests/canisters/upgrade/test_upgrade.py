@@ -14,7 +14,7 @@ from dcanary.client.system import CANISTERS
 from dcanary.testing.native import Principal
 from tests.canisters.build_executor.helpers.specs import offer
 from tests.canisters.deployment.deployment_installation import LossyNetwork
-from tests.canisters.deployment.doubles.management import Canister, Management
+from tests.canisters.deployment.management import Canister, Management
 from tests.canisters.installation import error, ok
 from tests.canisters.upgrade.recorded import Recorded, candid, lost, plain, recorded, versions
 from tests.fixtures.stable.record import PAGE, History, content_of, file_of

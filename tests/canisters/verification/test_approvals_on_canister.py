@@ -16,12 +16,12 @@ from tests.canisters.verification.verification_samples import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    made = Installation(tmp_path)
+def canary() -> Installation:
+    made = Installation()
     made.agree()
     made.notices()
     return made
@@ -71,7 +71,7 @@ def test_an_approval_becomes_a_release_of_exactly_the_approved_bytes(
 
 
 def test_auto_means_upgrade_for_a_target_that_has_a_module(canary: Installation) -> None:
-    canary.deployment.update("behave", "plan", "upgrade")
+    canary.deployment.update("answer_with", "plan_release", "upgrade")
     ask(canary)
     request = canary.verification.query("get_approval", "approval-1")["Ok"]["request"]
     assert request["mode"] == {"Upgrade": None}
@@ -98,17 +98,17 @@ def test_the_same_request_asked_twice_at_once_is_one(canary: Installation) -> No
 
 
 def test_a_lost_plan_leaves_nothing_behind(canary: Installation) -> None:
-    canary.deployment.update("behave", "plan", "trap")
+    canary.deployment.update("answer_with", "plan_release", "trap")
     assert "Unavailable" in ask(canary)["Err"]
-    canary.deployment.update("behave", "plan", "unknown")
+    canary.deployment.update("answer_with", "plan_release", "NotFound")
     assert "NotFound" in ask(canary)["Err"]
     assert canary.verification.query("list_approvals", PAGE)["Ok"]["items"] == []
-    canary.deployment.update("behave", "plan", "")
+    canary.deployment.update("answer_with", "plan_release", "Ok")
     assert ask(canary) == {"Ok": "approval-1"}
 
 
 def test_an_upgrade_of_a_target_without_a_module_cannot_be_asked(canary: Installation) -> None:
-    canary.deployment.update("behave", "plan", "busy")
+    canary.deployment.update("answer_with", "plan_release", "Conflict")
     assert "no module" in ask(canary, mode={"Upgrade": None})["Err"]["Conflict"]
 
 
@@ -154,23 +154,23 @@ def test_a_rejection_orders_nothing(canary: Installation) -> None:
     assert canary.orders() == []
 
 
-@pytest.mark.parametrize("how", ["trap", "unavailable"])
+@pytest.mark.parametrize("how", ["trap", "Unavailable"])
 def test_a_release_is_ordered_again_until_it_is_taken(canary: Installation, how: str) -> None:
-    canary.deployment.update("behave", "release", how)
+    canary.deployment.update("answer_with", "start_release", how)
     ask(canary)
     decide(canary, first())
     assert canary.orders() == []
     assert state(canary) == {"Approved": None}
     canary.upgrade()
     canary.network.advance(3)
-    canary.deployment.update("behave", "release", "")
+    canary.deployment.update("answer_with", "start_release", "Ok")
     canary.network.advance(130)
     assert len(canary.orders()) == 1
     assert state(canary) == {"Releasing": "release-1"}
 
 
 def test_approvals_are_refused_while_too_many_messages_wait(canary: Installation) -> None:
-    canary.deployment.update("behave", "release", "unavailable")
+    canary.deployment.update("answer_with", "start_release", "Unavailable")
     canary.verification.module("canisters.verification.approvals.service").MAX_OPEN_MESSAGES = 2
     for number in range(1, 4):
         ask(canary, f"run-{number}")
@@ -183,7 +183,7 @@ def test_approvals_are_refused_while_too_many_messages_wait(canary: Installation
 
 
 def test_an_order_that_deployment_refuses_is_shown_with_its_reason(canary: Installation) -> None:
-    canary.deployment.update("behave", "release", "refuse")
+    canary.deployment.update("answer_with", "start_release", "Conflict")
     ask(canary)
     decide(canary, first())
     assert canary.orders() == []

@@ -17,14 +17,14 @@ from tests.canisters.verification.verification_samples import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 PIPELINE_CONFIG = user_principal(92)
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def canary() -> Installation:
+    return Installation()
 
 
 def ask(canary: Installation, run: str = "run-1", **changes: Any) -> Any:
@@ -207,7 +207,7 @@ def test_a_retry_says_what_has_changed(canary: Installation) -> None:
     decide(canary)
     canary.orders()
     canary.report({"Failed": "no"})
-    canary.deployment.update("behave", "plan", "upgrade")
+    canary.deployment.update("answer_with", "plan_release", "upgrade")
     assert "runs module" in retried(canary)
     assert len(canary.orders()) == 1
     stranger = canary.verification.update("retry_release", "approval-1", caller=user_principal(7))
@@ -220,12 +220,12 @@ def retried(canary: Installation) -> str:
 
 
 def test_an_order_that_deployment_refuses_can_be_retried(canary: Installation) -> None:
-    canary.deployment.update("behave", "release", "refuse")
+    canary.deployment.update("answer_with", "start_release", "Conflict")
     ask(canary)
     decide(canary)
     assert canary.orders() == []
     assert "told to refuse" in state(canary)["ReleaseFailed"]
-    canary.deployment.update("behave", "release", "")
+    canary.deployment.update("answer_with", "start_release", "Ok")
     assert "Ok" in canary.verification.update("retry_release", "approval-1", caller=OWNER)
     assert len(canary.orders()) == 1
 
@@ -253,7 +253,7 @@ def test_a_request_is_withdrawn_with_its_run_unless_it_is_approved(canary: Insta
 def test_an_artifact_that_is_no_module_blocks_before_people_are_asked(
     canary: Installation,
 ) -> None:
-    canary.deployment.update("behave", "plan", "not wasm")
+    canary.deployment.update("answer_with", "plan_release", "not wasm")
     ask(canary)
     assert "not a WebAssembly module" in state(canary)["Blocked"]
     assert canary.notice_states() == ["Rejected"]

@@ -18,15 +18,15 @@ from tests.canisters.verification.verification_samples import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 COMMIT_SECONDS = 600
 REVEAL_SECONDS = 300
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def canary() -> Installation:
+    return Installation()
 
 
 def reveals(**changes: Any) -> dict[int, Any]:
@@ -190,16 +190,16 @@ def test_deadlines_survive_an_upgrade(canary: Installation) -> None:
     assert notice["verdict"]["kind"] == {"Inconclusive": None}
 
 
-@pytest.mark.parametrize("how", ["trap", "unavailable"])
+@pytest.mark.parametrize("how", ["trap", "Unavailable"])
 def test_a_verdict_is_sent_again_until_it_is_taken(canary: Installation, how: str) -> None:
-    canary.build_executor.update("behave", how)
+    canary.build_executor.update("answer_with", "record_verdict", how)
     canary.agree()
     assert canary.notices() == []
     canary.network.advance(5)
     assert canary.notices() == []
     canary.upgrade()
     assert canary.notices() == []
-    canary.build_executor.update("behave", "")
+    canary.build_executor.update("answer_with", "record_verdict", "Ok")
     canary.network.advance(130)
     assert len(canary.notices()) == 1
     canary.network.advance(3_600)
@@ -224,7 +224,7 @@ def test_a_verdict_whose_answer_was_lost_is_sent_again_with_the_same_content(
 
 
 def test_a_verdict_that_is_refused_for_good_is_not_sent_again(canary: Installation) -> None:
-    canary.build_executor.update("behave", "refuse")
+    canary.build_executor.update("answer_with", "record_verdict", "Conflict")
     canary.agree()
     assert len(canary.notices()) == 1
     canary.network.advance(3_600)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from dcanary.testing.native import user_principal
-from tests.canisters.deployment.replica_subnet import OWNER, ROOT, Subnet, lay_out, open_subnet
+from tests.canisters.deployment.replica_subnet import OWNER, ROOT, Subnet, open_subnet
+from tests.canisters.installation import DOUBLES
 from tests.canisters.verification.verification_samples import (
     APPROVED,
     approval_input,
@@ -22,8 +22,6 @@ from tests.canisters.verification.verification_samples import (
 
 pytestmark = pytest.mark.replica
 
-DOUBLES = Path(__file__).resolve().parent / "doubles"
-
 
 @pytest.fixture
 def subnet() -> Iterator[Subnet]:
@@ -32,18 +30,12 @@ def subnet() -> Iterator[Subnet]:
     opened.engine.close()
 
 
-def test_a_round_with_a_dispute_and_an_approval_on_real_wasm(
-    subnet: Subnet, tmp_path: Path
-) -> None:
+def test_a_round_with_a_dispute_and_an_approval_on_real_wasm(subnet: Subnet) -> None:
     main = ROOT / "canisters" / "verification" / "main.py"
     verification = subnet.deploy(main, "verification")
     # The doubles record what they are told; their callers' roles are played by users.
-    build_executor = subnet.deploy(
-        lay_out(tmp_path / "build_executor", DOUBLES / "build_executor.py"), "build_executor"
-    )
-    deployment = subnet.deploy(
-        lay_out(tmp_path / "deployment", DOUBLES / "deployment.py"), "deployment"
-    )
+    build_executor = subnet.deploy(DOUBLES / "build_executor.py", "build_executor")
+    deployment = subnet.deploy(DOUBLES / "deployment.py", "deployment")
     principal = type(OWNER)
     siblings = {
         "webhook": user_principal(91),

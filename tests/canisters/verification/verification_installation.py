@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
-from dcanary.testing.native import NativeCanister, NativeNetwork, user_principal
+from dcanary.testing.native import NativeNetwork, user_principal
+from tests.canisters.installation import DOUBLES
 from tests.canisters.verification.verification_samples import (
     NOW,
     RUN,
@@ -16,30 +16,19 @@ from tests.canisters.verification.verification_samples import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-DOUBLES = Path(__file__).resolve().parent / "doubles"
 OWNER = user_principal(1)
 REVEALERS = (1, 2, 3)
-
-
-def double(network: NativeNetwork, folder: Path, source: Path) -> NativeCanister:
-    """Install a double: its source next to the real `shared`, so that both import each other."""
-    home = folder / source.stem
-    home.mkdir()
-    (home / "shared").symlink_to(ROOT / "shared")
-    main = home / "main.py"
-    shutil.copyfile(source, main)
-    return network.install(main, caller=OWNER)
 
 
 class Installation:
     """A wired verification canister. Executors are those of `verification_samples`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.network = NativeNetwork(NOW)
         self.main = ROOT / "canisters" / "verification" / "main.py"
         self.verification = self.network.install(self.main, caller=OWNER)
-        self.build_executor = double(self.network, folder, DOUBLES / "build_executor.py")
-        self.deployment = double(self.network, folder, DOUBLES / "deployment.py")
+        self.build_executor = self.network.install(DOUBLES / "build_executor.py", caller=OWNER)
+        self.deployment = self.network.install(DOUBLES / "deployment.py", caller=OWNER)
         self.siblings = {
             "webhook": user_principal(91),
             "pipeline_config": user_principal(92),

@@ -1,7 +1,6 @@
 """The webhook canister from outside: HTTP, administration, and the way to pipeline_config."""
 
 import json
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -287,22 +286,22 @@ def test_lone_surrogates_in_a_payload_do_not_trap(ready: Installation) -> None:
     assert ready.executor.query("enqueued", "run-1")["source"]["message"] == "?"
 
 
-def test_an_unreachable_pipeline_config_gets_the_run_when_it_is_back(tmp_path: Path) -> None:
-    later = Installation(tmp_path)
+def test_an_unreachable_pipeline_config_gets_the_run_when_it_is_back() -> None:
+    later = Installation()
     later.register_repository()
     ok(later.pipelines.update("register_pipeline", pipeline(), caller=OWNER))
     later.settle()
-    later.executor.update("answer_with", "trap")
+    later.executor.update("answer_with", "enqueue_run", "trap")
     assert later.deliver()[0] == 202
     later.settle()
     assert later.delivery()["state"] == {"Dispatching": None}
     later.network.advance(10)
     attempts = later.delivery()["attempts"]
     assert 3 <= attempts <= 6
-    later.executor.update("answer_with", "Unavailable")
+    later.executor.update("answer_with", "enqueue_run", "Unavailable")
     later.network.advance(70)
     assert later.delivery()["attempts"] > attempts
-    later.executor.update("answer_with", "Ok")
+    later.executor.update("answer_with", "enqueue_run", "Ok")
     later.network.advance(70)
     assert later.delivery()["state"] == {"Dispatched": None}
     assert later.executor.query("enqueued_runs") == ["run-1"]
@@ -311,13 +310,13 @@ def test_an_unreachable_pipeline_config_gets_the_run_when_it_is_back(tmp_path: P
 def test_a_final_refusal_is_kept_and_can_be_replayed_under_the_same_run(
     ready: Installation,
 ) -> None:
-    ready.executor.update("answer_with", "Invalid")
+    ready.executor.update("answer_with", "enqueue_run", "Invalid")
     ready.deliver()
     ready.settle()
-    assert ready.delivery()["state"] == {"Refused": "told to refuse"}
+    assert ready.delivery()["state"] == {"Refused": "enqueue_run was told to refuse"}
     assert ready.webhook.query("health")["open"] == 0
     error(ready.webhook.update("replay_delivery", "demo", "d-1", caller=STRANGER), "Denied")
-    ready.executor.update("answer_with", "Ok")
+    ready.executor.update("answer_with", "enqueue_run", "Ok")
     assert ready.webhook.update("replay_delivery", "demo", "d-1", caller=OWNER) == {"Ok": "run-1"}
     ready.settle()
     assert ready.delivery()["state"] == {"Dispatched": None}
@@ -332,10 +331,10 @@ def test_an_ignored_delivery_cannot_be_replayed(ready: Installation) -> None:
 
 
 def test_a_waiting_delivery_can_be_sent_without_waiting_longer(ready: Installation) -> None:
-    ready.executor.update("answer_with", "Unavailable")
+    ready.executor.update("answer_with", "enqueue_run", "Unavailable")
     ready.deliver()
     ready.network.advance(40)
-    ready.executor.update("answer_with", "Ok")
+    ready.executor.update("answer_with", "enqueue_run", "Ok")
     assert ready.webhook.update("replay_delivery", "demo", "d-1", caller=OWNER) == {"Ok": "run-1"}
     ready.settle()
     assert ready.delivery()["state"] == {"Dispatched": None}
@@ -353,10 +352,10 @@ def test_an_upgrade_before_the_run_was_sent_loses_nothing(ready: Installation) -
 def test_an_upgrade_while_the_run_waits_to_be_sent_again_loses_nothing(
     ready: Installation,
 ) -> None:
-    ready.executor.update("answer_with", "Unavailable")
+    ready.executor.update("answer_with", "enqueue_run", "Unavailable")
     ready.deliver()
     ready.network.advance(20)
-    ready.executor.update("answer_with", "Ok")
+    ready.executor.update("answer_with", "enqueue_run", "Ok")
     ready.webhook.upgrade()
     ready.settle()
     assert ready.delivery()["state"] == {"Dispatched": None}
@@ -386,8 +385,8 @@ def test_run_numbers_go_on_after_an_upgrade(ready: Installation) -> None:
     assert ready.deliver("d-2")[1]["run"] == "run-2"
 
 
-def test_deliveries_before_wiring_wait_for_it(tmp_path: Path) -> None:
-    bare = Installation(tmp_path, wired=False)
+def test_deliveries_before_wiring_wait_for_it() -> None:
+    bare = Installation(wired=False)
     bare.register_repository()
     ok(bare.pipelines.update("register_pipeline", pipeline(), caller=OWNER))
     bare.network.advance(100)
@@ -401,13 +400,13 @@ def test_deliveries_before_wiring_wait_for_it(tmp_path: Path) -> None:
 
 
 def test_a_full_outbox_answers_503_and_the_delivery_can_come_again(ready: Installation) -> None:
-    ready.executor.update("answer_with", "Unavailable")
+    ready.executor.update("answer_with", "enqueue_run", "Unavailable")
     for number in range(MAX_OPEN_DELIVERIES):
         assert ready.deliver(f"d-{number}")[0] == 202
     status, content = ready.deliver("late")
     assert status == 503
     assert "MAX_OPEN_DELIVERIES" in content["error"]
-    ready.executor.update("answer_with", "Ok")
+    ready.executor.update("answer_with", "enqueue_run", "Ok")
     ready.network.advance(70)
     assert ready.webhook.query("health")["open"] == 0
     assert ready.deliver("late")[0] == 202

@@ -8,10 +8,10 @@ from typing import Any
 
 from dcanary.testing.native import NativeNetwork, user_principal
 from tests.canisters.build_executor.helpers.specs import offer, verdict
+from tests.canisters.installation import DOUBLES
 
 ROOT = Path(__file__).resolve().parents[4]
 CANISTERS = ROOT / "canisters"
-DOUBLE = Path(__file__).resolve().parents[1] / "doubles" / "verification.py"
 
 OWNER = user_principal(1)
 STRANGER = user_principal(2)
@@ -24,15 +24,12 @@ COMMITMENT = hashlib.sha256(b"an attestation").digest()
 
 class Installed:
     """`canister` is wired; PIPELINES stands for pipeline_config; A, B, C are executors of three
-    operators. `folder` is an empty one, in which the double finds `shared`."""
+    operators."""
 
-    def __init__(self, folder: Path, wired: bool = True) -> None:
+    def __init__(self, wired: bool = True) -> None:
         self.network = NativeNetwork()
-        (folder / "shared").symlink_to(CANISTERS.parent / "shared")
-        double = folder / "verification.py"
-        double.write_text(DOUBLE.read_text())
         self.canister = self.network.install(CANISTERS / "build_executor" / "main.py", caller=OWNER)
-        self.verification = self.network.install(double, caller=OWNER)
+        self.verification = self.network.install(DOUBLES / "verification.py", caller=OWNER)
         self.siblings = {
             "webhook": user_principal(100),
             "pipeline_config": PIPELINES,

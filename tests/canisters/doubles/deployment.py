@@ -5,23 +5,27 @@ from kybra import StableBTreeMap, Vec, ic, nat64, query, text, update, void
 from shared.types.release import PlanRequest, PlanResult, ReleaseOrder, TextResult
 
 orders = StableBTreeMap[nat64, ReleaseOrder](memory_id=0, max_key_size=16, max_value_size=100_000)
-behaviour = StableBTreeMap[text, text](memory_id=1, max_key_size=40, max_value_size=40)
+answers = StableBTreeMap[text, text](memory_id=1, max_key_size=40, max_value_size=40)
 
 
 @update
-def behave(what: text, how: text) -> void:
-    behaviour.insert(what, how)
+def answer_with(method: text, kind: text) -> void:
+    """How `start_release` answers from now on: `Ok`, the name of an error, or `trap`.
+
+    `plan_release`: `Ok` (an install), `trap`, `NotFound`, `Conflict`, `upgrade`, or `not wasm`.
+    """
+    answers.insert(method, kind)
 
 
 @update
 def plan_release(request: PlanRequest) -> PlanResult:
-    how = behaviour.get("plan")
+    how = answers.get("plan_release")
     target, repository = request["target"], request["repository"]
     if how == "trap":
         ic.trap("told to trap")
-    if how == "unknown":
+    if how == "NotFound":
         return {"Err": {"NotFound": f"there is no target {target} of {repository}"}}
-    if how == "busy":
+    if how == "Conflict":
         return {"Err": {"Conflict": "the target has no module to upgrade or reinstall"}}
     return {
         "Ok": {
@@ -44,12 +48,12 @@ def plan_release(request: PlanRequest) -> PlanResult:
 
 @update
 def start_release(order: ReleaseOrder) -> TextResult:
-    how = behaviour.get("release")
+    how = answers.get("start_release")
     if how == "trap":
         ic.trap("told to trap")
-    if how == "unavailable":
+    if how == "Unavailable":
         return {"Err": {"Unavailable": "told to be unavailable"}}
-    if how == "refuse":
+    if how == "Conflict":
         return {"Err": {"Conflict": "told to refuse"}}
     for number, known in orders.items():
         same = known["approval"] == order["approval"]
