@@ -129,6 +129,11 @@ def test_a_queued_release_can_be_cancelled(capsys: pytest.CaptureFixture[str]) -
     assert "Cancelled: by someone" in capsys.readouterr().out
 
 
+def test_a_rollback_is_shown_with_the_module_that_it_puts_back() -> None:
+    shown = release.summary(made(rollback=rollback_order()))
+    assert shown["sha256"] == rollback_order()["returns_to"].hex() != made()["order"]["sha256"]
+
+
 @pytest.mark.parametrize("name", ["release-4", "approval-3"])
 def test_a_failed_release_is_tried_again_by_either_name(
     name: str, capsys: pytest.CaptureFixture[str]

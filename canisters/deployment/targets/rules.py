@@ -9,6 +9,7 @@ from shared.rules.limits import (
     MAX_TARGET_CYCLES,
 )
 from shared.rules.refused import conflict, denied, invalid, not_found
+from shared.rules.roles import ANONYMOUS
 
 if TYPE_CHECKING:
     from kybra import Principal
@@ -95,6 +96,8 @@ def check_input(given: "TargetInput", self_id: str) -> None:
         raise invalid(
             f"{len(controllers)} controllers: at most {MAX_TARGET_CONTROLLERS} besides deployment"
         )
+    if ANONYMOUS in controllers:
+        raise invalid("the anonymous principal cannot be a controller: anybody is it")
     if given["cycles"] > MAX_TARGET_CYCLES:
         raise invalid(f"cycles is {given['cycles']}: at most {MAX_TARGET_CYCLES}")
     canister = given["canister"]

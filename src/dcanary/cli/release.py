@@ -34,7 +34,8 @@ def summary(found: Release) -> dict[str, object]:
         "mode": "Rollback" if rollback else order["mode"],
         "approval": order["approval"],
         "run": order["run"],
-        "sha256": order["sha256"],
+        # A rollback's order is that of the release which it takes back.
+        "sha256": rollback["returns_to"].hex() if rollback else order["sha256"],
         "module_hash": found["module_hash"],
         "previous_hash": found["previous_hash"],
         "snapshot": found["snapshot"],

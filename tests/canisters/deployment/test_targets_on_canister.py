@@ -68,6 +68,7 @@ def names(canary: Installation, limit: int, cursor: str | None = None) -> tuple[
         {"network": ""},
         {"cycles": 10**16},
         {"controllers": [user_principal(number) for number in range(20, 30)]},
+        {"controllers": [OWNER, type(OWNER).from_str("2vxsx-fae")]},
         {"canister": type(OWNER).from_str("aaaaa-aa")},
     ],
 )
