@@ -19,7 +19,8 @@ class GitServer:
     """Serves the repositories below `folder` by `git http-backend`, and LFS files.
 
     `objects` are the LFS files by sha256; `has_lfs` false answers 404 to all of LFS; `status`
-    other than 0 is the answer to everything. `seen` are (method, path, authorization).
+    other than 0 is the answer to everything, with the text `page`. `seen` are (method, path,
+    authorization).
     """
 
     folder: Path
@@ -27,6 +28,7 @@ class GitServer:
     objects: dict[str, bytes] = field(default_factory=dict)
     has_lfs: bool = True
     status: int = 0
+    page: bytes = b""
     seen: list[tuple[str, str, str]] = field(default_factory=list)
 
     def url(self, name: str, who: str = "") -> str:
@@ -79,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         made.seen.append((self.command, parts.path, self.headers.get("Authorization", "")))
         body = self._body()
         if made.status:
-            self._send(made.status, b"")
+            self._send(made.status, made.page, "text/html")
         elif "/info/lfs/" in parts.path or parts.path.startswith("/lfs/"):
             self._lfs(parts.path, body)
         else:

@@ -1,5 +1,7 @@
 """Outages of a few seconds, and kills at any moment: no run ends by them, nothing is done twice."""
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ from dcanary.client.errors import NetworkError, RefusedError
 from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
 from dcanary.executor.sandbox import BubblewrapSandbox
 from dcanary.testing.chain import MemoryChain, MemoryChainView
-from tests.executor.repositories import make_repository, source_record, stage_record
+from tests.executor.repositories import commit, make_repository, source_record, stage_record
 from tests.executor.servers import GitServer, serve
 
 COPY = ["mkdir build", "cp hello.txt build/out"]
@@ -105,6 +107,43 @@ def test_a_git_server_that_stays_away_is_weather_and_the_next_attempt_succeeds(
     place.work_until(come_back, patience_seconds=0)
     assert set(job.causes) == {"Weather"}
     assert len(job.causes) <= 4, "it takes the job again without a pause"
+
+
+@pytest.mark.parametrize("page", [b"", b"<html>Back soon</html>", b"<html>\nBack soon\n</html>"])
+def test_a_page_in_place_of_the_repository_is_weather(place: Place, page: bytes) -> None:
+    place.server.status, place.server.page = 200, page
+    place.add(stage_record(COPY, ["build/out"]))
+    job = place.chain.job("run-1/build/0")
+    place.work_until(lambda: job.causes or job.commitment, patience_seconds=0)
+    assert job.causes[:1] == ["Weather"]
+    assert not job.commitment
+
+
+@pytest.mark.parametrize("verb", ["ls-remote", "fetch", "merge-base", "cat-file"])
+def test_git_that_is_killed_is_weather(
+    place: Place, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel does when memory is short; once, so that the next attempt succeeds."""
+    programs = place.folder / "programs"
+    programs.mkdir()
+    real, done = shutil.which("git"), programs / "done"
+    script = (
+        f'#!/bin/sh\ncase " $* " in *" {verb} "*) [ -e {done} ] || {{ : > {done}; kill -9 $$; }};; '
+        f'esac\nexec {real} "$@"\n'
+    )
+    (programs / "git").write_text(script)
+    (programs / "git").chmod(0o755)
+    # Behind the tip, so that the commit has to be looked for in the history.
+    repository = place.server.folder / "repository"
+    (repository / "hello.txt").write_text("newer")
+    commit(repository)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    place.add(stage_record(COPY, ["build/out"]))
+    place.work_until(place.stored)
+    job = place.chain.job("run-1/build/0")
+    assert done.exists()
+    assert b"SIGKILL" in job.log
+    assert place.stored() == {"build/out": b"hello"}
 
 
 def test_a_host_without_an_address_is_weather(place: Place) -> None:

@@ -224,6 +224,43 @@ def test_a_stage_without_the_filter_could_trace_which_shows_that_the_filter_acts
     assert "code 7" in run_as(user, lambda: stage(folder, trace_me))["detail"]
 
 
+# Counts the memories of other processes that it may write.
+_WRITE_MEMORY = r"""
+my $open = 0;
+for my $folder (glob "/proc/[0-9]*") {
+  next if $folder eq "/proc/$$";
+  $open++ if sysopen(my $memory, "$folder/mem", 1);
+  $open++ if sysopen(my $memory, "$folder/mem", 2);
+}
+print "processes open for writing: $open\n";
+"""
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_no_process_can_write_into_the_memory_of_the_shell_or_of_the_init(
+    folder: Path, user: str
+) -> None:
+    look = f"perl -e '{_WRITE_MEMORY}'"
+    done = run_as(user, lambda: stage(folder, look))
+    assert done["reason"] == "", done
+    assert "\nprocesses open for writing: 0\n" in done["printed"]
+    # Without the protection they are open: the test sees what there is to see.
+    done = run_as(user, lambda: stage(folder, look, disable_userns=False, filter_calls=False))
+    assert "\nprocesses open for writing: 0\n" not in done["printed"], done
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_command_may_open_its_output_again_whoever_the_executor_is(
+    folder: Path, user: str
+) -> None:
+    again = ("/dev/stdout", "/dev/stderr", "/proc/self/fd/1", "/dev/fd/2")
+    commands = [f"echo to {path} > {path}" for path in again]
+    done = run_as(user, lambda: stage(folder, *commands))
+    assert done["reason"] == "", done
+    for path in again:
+        assert f"\nto {path}\n" in done["printed"]
+
+
 @pytest.mark.parametrize("user", USERS)
 def test_a_command_inherits_no_descriptor(folder: Path, user: str) -> None:
     leak = os.open("/etc/hostname", os.O_RDONLY)

@@ -87,8 +87,20 @@ def _tip(git: Git, ref: str) -> str:
     # An annotated tag points to a tag object; what that points to is listed beside it.
     tip = found.get(f"{ref}^{{}}") or found.get(ref)
     if tip is None:
+        if not _lists_any(git):
+            # A page of a proxy or of maintenance looks like this, too; what was pushed was there.
+            raise SourceUnavailable("git ls-remote failed: the server lists no refs at all")
         raise SourceFailure(f"{ref} is not in the repository")
     return tip
+
+
+def _lists_any(git: Git) -> bool:
+    """Whether the server lists any ref."""
+    try:
+        with git.stream("ls-remote", "--", git.url) as chunks:
+            return any(True for _ in chunks)
+    except GitFailed as error:
+        raise SourceUnavailable(str(error)) from error
 
 
 def _is_behind(home: GitHome, url: str, ref: str, sha: str) -> bool:

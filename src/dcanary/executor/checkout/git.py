@@ -72,8 +72,8 @@ class GitFailed(Exception):
 class GitHome:
     """A folder for repositories, with the bounds that all git work below it shares.
 
-    `stop` is asked often. Methods of `Git` raise SourceUnavailable when time is over or `stop`
-    says so, and SourceFailure when a bound of size is passed.
+    `stop` is asked often. Methods of `Git` raise SourceUnavailable when time is over, `stop` says
+    so or git is killed, and SourceFailure when a bound of size is passed.
     """
 
     def __init__(self, folder: Path, limits: CheckoutLimits, stop: Callable[[], bool]) -> None:
@@ -218,6 +218,9 @@ class Git:
             raise too_large(limits)
         if code in (-signal.SIGXCPU, 128 + signal.SIGXCPU):
             raise SourceUnavailable(f"git took more than {limits.timeout_seconds:g} s of CPU")
+        if code < 0:
+            # By the machine, short of memory, or by a person: it says nothing about the commit.
+            raise SourceUnavailable(f"git {verb} was ended by {signal.Signals(-code).name}")
         if _MEMORY.search(text):
             raise SourceFailure(f"git needs more than {limits.memory_bytes} bytes of memory")
         if found := _FSCK.search(text):

@@ -38,11 +38,17 @@ def bubblewrap_arguments(
     binds: Sequence[Bind],
     *,
     disable_userns: bool = True,
+    protect_memory: bool = True,
 ) -> list[str]:
     """Options of `bwrap` for one command of a plan, without the program and the command.
 
     `build` is the folder of the stage that can be written; `binds` are `etc_bind()` and those of
     the plan, where `bwrap` finds them.
+
+    With `protect_memory`, nothing can be written below /proc: a process of the stage could write
+    into the memory of its shell or of the sandbox's init through /proc/PID/mem, and end its command
+    with any exit code. All have one user, and what is executed anew can be looked into again, so
+    that neither another user nor non-dumpable processes are to be had.
     """
     etc, *tools = binds
     arguments = [
@@ -78,6 +84,7 @@ def bubblewrap_arguments(
     arguments += [
         "--proc", "/proc",
         "--ro-bind", "/proc/sys", "/proc/sys",
+        *(("--remount-ro", "/proc") if protect_memory else ()),
         "--dev", "/dev",
         "--perms", "1777", "--size", str(shared), "--tmpfs", "/dev/shm",  # noqa: S108 - inside
         "--remount-ro", "/dev",

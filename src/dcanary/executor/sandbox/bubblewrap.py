@@ -95,7 +95,13 @@ class BubblewrapSandbox:
             raise
         reached, *binds = files.binds
         options = bubblewrap_arguments(
-            plan, limits, files.build, binds, disable_userns=self._disable_userns
+            plan,
+            limits,
+            files.build,
+            binds,
+            disable_userns=self._disable_userns,
+            # Where nested namespaces can be made, they are mapped through /proc.
+            protect_memory=self._disable_userns or self._filter_calls,
         )
         cage = _BubblewrapCage([str(reached.host), *options], limits, files, group, calls)
         return supervise(cage, plan, limits, output, stop, collect)
@@ -124,6 +130,8 @@ class _BubblewrapCage:
         # One line of shell joins the control group before anything else exists in it.
         join = "".join(f'echo $$ > "{file}" && ' for file in self._joined())
         status_read, status_write = os.pipe()
+        printed_read, printed_write = os.pipe()
+        self._files.give(printed_write)
         inherited = [status_write]
         options = ["--json-status-fd", str(status_write)]
         if self._calls:
@@ -148,7 +156,7 @@ class _BubblewrapCage:
                     *program,
                 ],
                 stdin=stdin,
-                stdout=subprocess.PIPE,
+                stdout=printed_write,
                 stderr=subprocess.STDOUT,
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
                 cwd="/",
@@ -157,10 +165,12 @@ class _BubblewrapCage:
             )
         except OSError:
             os.close(status_read)
+            os.close(printed_read)
             raise
         finally:
-            for descriptor in inherited:
+            for descriptor in (*inherited, printed_write):
                 os.close(descriptor)
+        process.stdout = os.fdopen(printed_read, "rb")
         self._tree = _BubblewrapTree(process, status_read, self._group)
         return self._tree
 

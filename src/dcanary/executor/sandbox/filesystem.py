@@ -126,6 +126,15 @@ class StageFileSystem:
             return ["/usr/bin/nsenter", holder, "--mount", "--", "/usr/bin/setpriv", *become, "--"]
         return ["/usr/bin/nsenter", holder, "--user", "--mount", "--preserve-credentials", "--"]
 
+    def give(self, descriptor: int) -> None:
+        """Make what `enter` becomes the owner of a pipe.
+
+        Otherwise `> /dev/stderr` in a stage, which opens it again, would be denied where the
+        executor is root, and allowed elsewhere: operators would disagree about a commit.
+        """
+        if self._as_root:
+            os.fchown(descriptor, POWERLESS_ID, POWERLESS_ID)
+
     def open_folder(self, name: str) -> int:
         """A descriptor of a folder at the top of the tmpfs. A link in its place is never followed.
 
