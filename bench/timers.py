@@ -50,7 +50,15 @@ class SystemApi(ModuleType):
     def canister_version(self) -> int:
         return self.version
 
-    def call_perform(self, callee: bytes, method: str, data: bytes, cycles: int, token: int) -> int:
+    def call_perform(
+        self,
+        callee: bytes,
+        method: str,
+        data: bytes,
+        cycles: int,
+        token: int,
+        timeout: int | None,
+    ) -> int:
         self.sent.append(token)
         return 0
 

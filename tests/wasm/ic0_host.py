@@ -35,6 +35,7 @@ class Call:
     cleanup: tuple[int, int] | None = None
     arg: bytes = b""
     cycles: int = 0
+    timeout: int | None = None
 
 
 @dataclass
@@ -155,6 +156,7 @@ class Host:
             "canister_version": lambda: 42,
             "call_new": self._call_new,
             "call_on_cleanup": self._call_on_cleanup,
+            "call_with_best_effort_response": self._call_timeout,
             "call_data_append": self._call_data,
             "call_cycles_add128": self._call_cycles,
             "call_perform": self._call_perform,
@@ -221,6 +223,10 @@ class Host:
     def _call_on_cleanup(self, function: int, environment: int) -> None:
         assert self._call is not None
         self._call.cleanup = (function, environment)
+
+    def _call_timeout(self, seconds: int) -> None:
+        assert self._call is not None and self._call.timeout is None
+        self._call.timeout = seconds
 
     def _call_data(self, at: int, size: int) -> None:
         assert self._call is not None

@@ -103,7 +103,7 @@ def test_no_certificate_is_none(host: Host) -> None:
 def test_wrong_arguments_are_exceptions_and_never_reach_the_replica(host: Host) -> None:
     errors = json.loads(update(host, "misuse"))
     kinds = {text.partition(":")[0] for text in errors}
-    assert len(errors) == 14
+    assert len(errors) == 16
     assert kinds == {"ValueError", "TypeError", "OverflowError"}
     assert host.outcome.calls == []
 
@@ -112,6 +112,7 @@ def test_a_call_is_described_with_its_callbacks_and_cycles(host: Host) -> None:
     sent, one_way = host.message("canister_update call", b"argument").calls
     assert (sent.callee, sent.method, sent.arg) == (b"\x01\x02", "m\u00e9thod", b"argument")
     assert sent.cycles == (1 << 64) + 5
+    assert (sent.timeout, one_way.timeout) == (60, None)
     assert sent.cleanup is not None
     assert (sent.reply[1], sent.reject[1], sent.cleanup[1]) == (9, 9, 9)
     assert len({sent.reply[0], sent.reject[0], sent.cleanup[0]}) == 3

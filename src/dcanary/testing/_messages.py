@@ -14,7 +14,7 @@ MANAGEMENT = b""
 
 
 class CanisterReject(Exception):
-    """The call was rejected: `code` (1 to 5) and `message` as on the Internet Computer."""
+    """The call was rejected: `code` (1 to 6) and `message` as on the Internet Computer."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(f"reject code {code}: {message}")
@@ -27,6 +27,13 @@ class CanisterTrap(CanisterReject):
 
     def __init__(self, message: str) -> None:
         super().__init__(5, message)
+
+
+class NoAnswer(Exception):
+    """Raised by a handler of the management canister: the caller never gets an answer.
+
+    A call with a timeout ends at its deadline all the same.
+    """
 
 
 class Canister(Protocol):
@@ -119,13 +126,23 @@ class Context:
     open_calls: int = 0
     outcome: bytes | CanisterReject | None = None
 
+    @property
+    def deadline_ns(self) -> int:
+        """When the caller stops waiting; 0 for never, as in queries."""
+        if self.origin is None or self.kind != "update":
+            return 0
+        return self.origin.deadline_ns
+
 
 @dataclass
 class Origin:
-    """Where the answer goes: a continuation of a canister."""
+    """Where the answer goes: a continuation of a canister. Only the first answer is taken."""
 
     context: Context
     token: int
+    deadline_ns: int = 0
+    """Of a bounded-wait call; 0 for none."""
+    answered: bool = False
 
 
 @dataclass

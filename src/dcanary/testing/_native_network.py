@@ -14,6 +14,7 @@ from dcanary.testing._messages import (
     Context,
     ManagementCall,
     Message,
+    NoAnswer,
     Origin,
     QuerySession,
     Request,
@@ -27,6 +28,7 @@ from dcanary.testing._system import Execution, OutgoingCall
 DEFAULT_TIME_NS = 1_700_000_000_000_000_000
 DEFAULT_CYCLES = 100_000_000_000_000
 SECOND = 1_000_000_000
+MAX_CALL_TIMEOUT_SECONDS = 300
 MAX_STEPS = 100_000
 
 
@@ -35,8 +37,8 @@ class NativeNetwork:
 
     `management` maps method names to functions of a ManagementCall; they return the result as a
     Python value (for methods that `kybra.canisters.management` describes) or as Candid bytes, or
-    raise CanisterReject. `raw_rand` is there from the start (deterministic); everything else
-    answers with a reject until a test registers it.
+    raise CanisterReject or NoAnswer. `raw_rand` is there from the start (deterministic); everything
+    else answers with a reject until a test registers it.
     """
 
     def __init__(self, time_ns: int = DEFAULT_TIME_NS) -> None:
@@ -45,6 +47,8 @@ class NativeNetwork:
         self.management: dict[str, Callable[[ManagementCall], Any]] = {"raw_rand": self._raw_rand}
         self.messages: deque[Message] = deque()
         """Those under way, the next one first. Tests may take out, drop and reorder them."""
+        self._bounded: list[Origin] = []
+        """Open bounded-wait calls."""
         self._random_calls = 0
         self._next_id = 0
 
@@ -82,19 +86,32 @@ class NativeNetwork:
                 return candidate
 
     def advance(self, seconds: float) -> None:
-        """Finish what is under way and move the clock; timers that come due on the way run at
-        their time, oldest first."""
+        """Finish what is under way and move the clock; timers and deadlines of calls that come on
+        the way are served at their time, oldest first."""
         self.run()
         target = self.time_ns + round(seconds * SECOND)
         while True:
             due = [c for c in self.canisters.values() if 0 < c.timer_ns <= target]
-            if not due:
+            self._bounded = [origin for origin in self._bounded if not origin.answered]
+            deadlines = [one.deadline_ns for one in self._bounded if one.deadline_ns <= target]
+            if not due and not deadlines:
                 break
-            canister = min(due, key=lambda each: (each.timer_ns, each.id.bytes))
-            self.time_ns = max(self.time_ns, canister.timer_ns)
-            canister.fire_timer()
+            canister = min(due, key=lambda each: (each.timer_ns, each.id.bytes), default=None)
+            if canister is None or (deadlines and min(deadlines) <= canister.timer_ns):
+                self.time_ns = max(self.time_ns, min(deadlines))
+                self._expire_calls()
+            else:
+                self.time_ns = max(self.time_ns, canister.timer_ns)
+                canister.fire_timer()
             self.run()
         self.time_ns = target
+
+    def _expire_calls(self) -> None:
+        """Answer bounded-wait calls whose deadline has come; whoever answers later is not heard."""
+        for origin in [one for one in self._bounded if one.deadline_ns <= self.time_ns]:
+            self._bounded.remove(origin)
+            unknown = CanisterReject(6, "IC0601: No answer came before the deadline of the call")
+            self.messages.append(Response(origin, unknown, 0))
 
     def tick(self) -> None:
         """Run due timers and one round of heartbeats."""
@@ -122,6 +139,8 @@ class NativeNetwork:
     ) -> None:
         if isinstance(message, Request):
             context = message.context
+            if context.origin is not None and context.origin.answered:
+                return  # not begun at its deadline
             execution = Execution(
                 context.kind,
                 context.caller,
@@ -130,11 +149,15 @@ class NativeNetwork:
                 cycles_available=context.cycles,
                 can_reply=True,
                 can_call=context.kind != "query",
+                deadline_ns=context.deadline_ns,
             )
             export = f"canister_{context.kind} {context.method}"
             context.canister._execute(execution, export, context, queue, session)
             return
         origin = message.origin
+        if origin.answered:
+            return
+        origin.answered = True
         context = origin.context
         context.open_calls -= 1
         context.canister.cycles += message.refund
@@ -151,6 +174,7 @@ class NativeNetwork:
             can_reply=context.kind in ("update", "query", "composite_query"),
             replied=context.answered,
             can_call=True,
+            deadline_ns=context.deadline_ns,
         )
         context.canister._resume(execution, origin.token, context, queue, session)
 
@@ -165,8 +189,15 @@ class NativeNetwork:
         origin = Origin(context, call.token) if call.token else None
         if origin is not None:
             context.open_calls += 1
+            if call.timeout is not None and session is None:
+                seconds = min(call.timeout, MAX_CALL_TIMEOUT_SECONDS)
+                origin.deadline_ns = self.time_ns + seconds * SECOND
+                self._bounded.append(origin)
         if call.callee == MANAGEMENT:
-            outcome, refund = self._manage(context.canister, call)
+            try:
+                outcome, refund = self._manage(context.canister, call)
+            except NoAnswer:
+                return
         else:
             found = self._open_context(context, call, origin, session)
             if isinstance(found, Context):

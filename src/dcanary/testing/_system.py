@@ -71,6 +71,8 @@ class OutgoingCall:
     arg: bytes
     cycles: int
     token: int
+    timeout: int | None = None
+    """Seconds, of a bounded-wait call."""
 
 
 @dataclass
@@ -89,6 +91,7 @@ class Execution:
     cycles_refunded: int = 0
     can_reply: bool = False
     can_call: bool = False
+    deadline_ns: int = 0
     replied: bool = False
     accepted: bool = False
     cycles_accepted: int = 0
@@ -153,7 +156,7 @@ class System(ModuleType):
         return self._now.reject_message
 
     def msg_deadline(self) -> int:
-        return 0
+        return self._now.deadline_ns
 
     def msg_reply(self, data: bytes) -> None:
         self._answer("msg_reply")
@@ -215,14 +218,22 @@ class System(ModuleType):
             self.trap("accept_message: the message is already accepted")
         self._now.accepted = True
 
-    def call_perform(self, callee: bytes, method: str, arg: bytes, cycles: int, token: int) -> int:
+    def call_perform(
+        self,
+        callee: bytes,
+        method: str,
+        arg: bytes,
+        cycles: int,
+        token: int,
+        timeout: int | None,
+    ) -> int:
         now = self._now
         if not now.can_call:
             self.trap(f"a call cannot be sent in {now.kind}")
         if cycles > self._canister.cycles:
             return 2
         self._canister.cycles -= cycles
-        now.calls.append(OutgoingCall(callee, method, arg, cycles, token))
+        now.calls.append(OutgoingCall(callee, method, arg, cycles, token, timeout))
         return 0
 
     def stable_size(self) -> int:

@@ -10,7 +10,13 @@ instructions, and what Wasm forbids, shows only on a replica.
     assert counter.update("increment", 2) == 2
 """
 
-from dcanary.testing._messages import CanisterReject, CanisterTrap, ManagementCall, Pending
+from dcanary.testing._messages import (
+    CanisterReject,
+    CanisterTrap,
+    ManagementCall,
+    NoAnswer,
+    Pending,
+)
 from dcanary.testing._native_canister import NativeCanister
 from dcanary.testing._native_network import NativeNetwork
 from dcanary.testing._principals import (
@@ -29,6 +35,7 @@ __all__ = [
     "ManagementCall",
     "NativeCanister",
     "NativeNetwork",
+    "NoAnswer",
     "Pending",
     "Principal",
     "PrincipalLike",

@@ -13,6 +13,7 @@ from dcanary.testing.native import (
     ManagementCall,
     NativeCanister,
     NativeNetwork,
+    NoAnswer,
     Principal,
 )
 
@@ -126,6 +127,74 @@ def test_management_calls_go_to_handlers(network: NativeNetwork, caller: NativeC
 def test_more_cycles_than_there_are_cannot_be_sent(caller: NativeCanister) -> None:
     result = caller.update("pay", 1 << 100)
     assert result.startswith("Rejection code 2, the call could not be sent")
+
+
+def never(call: ManagementCall) -> Any:
+    raise NoAnswer
+
+
+def test_a_call_with_a_timeout_ends_at_its_deadline(
+    network: NativeNetwork, counter: NativeCanister, caller: NativeCanister
+) -> None:
+    assert caller.update("add_in_time", counter.id, 2, 60) == {"Ok": 7}
+    network.management["deposit_cycles"] = never
+    pending = caller.submit("pay_in_time", 7, 60)
+    network.advance(59)
+    assert not pending.done
+    cycles = caller.cycles
+    network.advance(1)
+    assert pending.result().startswith("Rejection code 6, IC0601")
+    assert caller.cycles == cycles, "cycles of a call without an answer are lost"
+
+
+def test_a_timeout_counts_up_to_300_seconds(network: NativeNetwork, caller: NativeCanister) -> None:
+    network.management["deposit_cycles"] = never
+    pending = caller.submit("pay_in_time", 0, 4_000)
+    network.advance(299)
+    assert not pending.done
+    network.advance(1)
+    assert pending.done
+
+
+def test_a_call_without_a_timeout_waits_for_ever(
+    network: NativeNetwork, caller: NativeCanister
+) -> None:
+    network.management["deposit_cycles"] = never
+    pending = caller.submit("pay", 7)
+    network.advance(100_000)
+    assert not pending.done
+
+
+def test_a_late_answer_is_dropped(
+    network: NativeNetwork, counter: NativeCanister, caller: NativeCanister
+) -> None:
+    pending = caller.submit("add_in_time", counter.id, 2, 60)
+    assert network.step() and network.step()
+    late = network.messages.pop()
+    network.advance(60)
+    assert pending.result()["Err"].startswith("Rejection code 6")
+    assert counter.query("read", "main") == 7, "it was executed all the same"
+    network.messages.append(late)
+    network.run()
+    assert len(caller.query("notes")) == 1
+
+
+def test_a_request_that_was_not_begun_at_its_deadline_is_not_executed(
+    network: NativeNetwork, counter: NativeCanister, caller: NativeCanister
+) -> None:
+    pending = caller.submit("add_in_time", counter.id, 2, 60)
+    assert network.step()
+    request = network.messages.pop()
+    network.advance(60)
+    assert pending.done
+    network.messages.append(request)
+    network.run()
+    assert counter.query("read", "main") == 5
+
+
+def test_timeouts_are_numbers_of_seconds(caller: NativeCanister) -> None:
+    with pytest.raises(CanisterTrap, match="the timeout of a call is 0 to"):
+        caller.update("pay_in_time", 0, 1 << 32)
 
 
 def test_an_upgrade_in_the_middle_loses_the_flow_but_not_what_it_wrote(

@@ -70,18 +70,34 @@ class Installed:
         assert isinstance(answer, Reply), answer
         return bytes(answer.data)
 
-    def _send(self, canister: bytes, method: str, arg: bytes) -> Reply | Reject:
+    def _submit(self, canister: bytes, method: str, arg: bytes) -> bytes:
         self._sent += 1
         name = hashlib.sha256(b"%d %d" % (id(self), self._sent)).digest()
         expiry = self.engine.now() + 300 * SECOND
         refused = self.engine.submit(Ingress(name, OWNER.bytes, canister, method, arg, expiry))
         assert refused is None, refused
+        return name
+
+    def answer(self, request: bytes) -> Reply | Reject | None:
+        status = self.engine.request_status(request)
+        return None if status is None else status.result
+
+    def _send(self, canister: bytes, method: str, arg: bytes) -> Reply | Reject:
+        name = self._submit(canister, method, arg)
         for _ in range(200):
             self.engine.execute_round()
-            status = self.engine.request_status(name)
-            if status is not None and status.result is not None:
-                return status.result
+            answer = self.answer(name)
+            if answer is not None:
+                return answer
         raise AssertionError(f"{method} was not answered")
+
+    def submit(self, method: str, *args: Any) -> bytes:
+        """Send an update and run until it waits for something; its request id."""
+        arg = self.twin.encode_arguments(method, args)
+        request = self._submit(self.id.bytes, method, arg)
+        for _ in range(5):
+            self.engine.execute_round()
+        return request
 
     def update(self, method: str, *args: Any) -> Any:
         answer = self._send(self.id.bytes, method, self.twin.encode_arguments(method, args))
@@ -168,6 +184,30 @@ def test_calls_resume_and_traps_keep_what_was_before_the_await(
     assert caller.query("composite", counter.id, "main") == start + 3
     assert len(caller.update("random")) == 32
     assert caller.update("code_after", counter.id) != {"NoError": None}
+
+
+def test_a_call_with_a_timeout_ends_at_its_deadline(
+    engine: ReplicaEngine, counter: Installed, caller: Installed
+) -> None:
+    assert "Ok" in caller.update("add_in_time", counter.id, 1, 60)
+    asked = caller.submit("ask_the_world", 60)
+    engine.set_time(engine.now() + 59 * SECOND)
+    for _ in range(5):
+        engine.execute_round()
+    assert caller.answer(asked) is None
+    (outcall,) = engine.http_outcalls()
+    engine.set_time(engine.now() + SECOND)
+    for _ in range(5):
+        engine.execute_round()
+    answer = caller.answer(asked)
+    assert isinstance(answer, Reply)
+    assert caller.twin.decode_result("ask_the_world", answer.data).startswith("Rejection code 6, ")
+    known = len(caller.query("notes"))
+    late = {"status": 200, "headers": [], "body": b""}
+    engine.answer_http_outcall(outcall.request_id, Reply(encode([types.HTTP_RESULT], [late])))
+    for _ in range(5):
+        engine.execute_round()
+    assert len(caller.query("notes")) == known, "the late answer is dropped"
 
 
 def test_timers_run_and_one_that_traps_harms_no_other(

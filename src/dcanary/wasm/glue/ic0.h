@@ -35,6 +35,8 @@ void ic0_call_new(const void *callee, uint32_t callee_size, const void *name, ui
                   uint32_t reply_fun, uint32_t reply_env, uint32_t reject_fun,
                   uint32_t reject_env);
 IC0("call-on-cleanup") void ic0_call_on_cleanup(uint32_t fun, uint32_t env);
+IC0("call-with-best-effort-response")
+void ic0_call_with_best_effort_response(uint32_t timeout_seconds);
 IC0("call-data-append") void ic0_call_data_append(const void *src, uint32_t size);
 IC0("call-cycles-add128") void ic0_call_cycles_add128(uint64_t high, uint64_t low);
 IC0("call-perform") uint32_t ic0_call_perform(void);

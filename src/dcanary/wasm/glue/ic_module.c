@@ -173,17 +173,19 @@ NOARGS(accept_message) {
   return Py_None;
 }
 
-/* call_perform(callee, method, arg, cycles, token) -> 0 when the call was sent */
+/* call_perform(callee, method, arg, cycles, token, timeout) -> 0 when the call was sent; `timeout` is
+   seconds, or None for a call that waits without a bound */
 MANY(call_perform) {
   char *callee, *argument;
   const char *method;
-  uint32_t callee_size, method_size, argument_size, token, refused;
+  uint32_t callee_size, method_size, argument_size, token, timeout = 0, refused;
   uint64_t cycles[2];
   PyObject *owner;
   RUNNING(call_perform);
-  if (!arity("call_perform", count, 5) || !as_bytes(args[0], &callee, &callee_size) ||
+  if (!arity("call_perform", count, 6) || !as_bytes(args[0], &callee, &callee_size) ||
       !as_bytes(args[2], &argument, &argument_size) || !as_u128(args[3], cycles) ||
-      !as_u32(args[4], &token) || !as_text(args[1], &method, &method_size, &owner))
+      !as_u32(args[4], &token) || (args[5] != Py_None && !as_u32(args[5], &timeout)) ||
+      !as_text(args[1], &method, &method_size, &owner))
     return NULL;
   if (token) {
     ic0_call_new(callee, callee_size, method, method_size, (uint32_t)(uintptr_t)dcanary_on_reply,
@@ -193,6 +195,7 @@ MANY(call_perform) {
     ic0_call_new(callee, callee_size, method, method_size, UINT32_MAX, UINT32_MAX, UINT32_MAX,
                  UINT32_MAX);
   }
+  if (args[5] != Py_None) ic0_call_with_best_effort_response(timeout);
   ic0_call_data_append(argument, argument_size);
   if (cycles[0] | cycles[1]) ic0_call_cycles_add128(cycles[1], cycles[0]);
   refused = ic0_call_perform();

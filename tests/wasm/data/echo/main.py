@@ -173,7 +173,9 @@ def misuse(arg: bytes) -> bytes:
         _outcome(lambda: _ic.is_controller(b"p" * 30)),
         _outcome(lambda: _ic.performance_counter(2)),
         _outcome(lambda: _ic.call_perform(b"", "m", b"", 0)),
-        _outcome(lambda: _ic.call_perform(b"", "m", b"", 0, 1 << 32)),
+        _outcome(lambda: _ic.call_perform(b"", "m", b"", 0, 1 << 32, None)),
+        _outcome(lambda: _ic.call_perform(b"", "m", b"", 0, 1, 1 << 32)),
+        _outcome(lambda: _ic.call_perform(b"", "m", b"", 0, 1, "soon")),
         _outcome(lambda: _ic.global_timer_set("soon")),
         _outcome(lambda: _ic.seed_random(b"short")),
     ]
@@ -182,8 +184,8 @@ def misuse(arg: bytes) -> bytes:
 
 @update
 def call(arg: bytes) -> None:
-    _ic.call_perform(b"\x01\x02", "m\u00e9thod", arg, (1 << 64) + 5, 9)
-    _ic.call_perform(b"\x03", "forget", b"", 0, 0)
+    _ic.call_perform(b"\x01\x02", "m\u00e9thod", arg, (1 << 64) + 5, 9, 60)
+    _ic.call_perform(b"\x03", "forget", b"", 0, 0, None)
 
 
 @update

@@ -32,8 +32,10 @@ REJECTION_CODES = {
     4: "CanisterReject",
     5: "CanisterError",
 }
+"""Kybra 0.7.1 has no name for SYS_UNKNOWN (6), how a call `with_timeout` ends: it is Unknown."""
 MAX_CYCLES = (1 << 128) - 1
 MAX_CYCLES_64 = (1 << 64) - 1
+MAX_TIMEOUT = (1 << 32) - 1
 _FAR = 1 << 20
 """More tokens than one message and those just before it take."""
 _COULD_NOT_SEND = "the call could not be sent: too many calls in flight, or not enough cycles"
@@ -53,10 +55,16 @@ class CallResult(Generic[T]):
 class AsyncInfo:
     """A call that was described but not sent yet: `yield` it, or `.notify()` it."""
 
-    __slots__ = ("cycles", "data", "decode", "method", "principal")
+    __slots__ = ("cycles", "data", "decode", "method", "principal", "timeout")
 
     def __init__(
-        self, principal: Principal, method: str, data: bytes, cycles: int, decode: Any
+        self,
+        principal: Principal,
+        method: str,
+        data: bytes,
+        cycles: int,
+        decode: Any,
+        timeout: Any = None,
     ) -> None:
         if not getattr(principal, "isPrincipal", False):
             raise TypeError(f"a call needs a Principal, not {principal!r}")
@@ -67,6 +75,7 @@ class AsyncInfo:
         self.data = bytes(data)
         self.cycles = cycles
         self.decode = decode
+        self.timeout = timeout
 
     def with_cycles(self, cycles: int) -> AsyncInfo:
         """The same call with cycles attached (at most 2^64 - 1)."""
@@ -76,7 +85,17 @@ class AsyncInfo:
 
     def with_cycles128(self, cycles: int) -> AsyncInfo:
         """The same call with cycles attached."""
-        return AsyncInfo(self.principal, self.method, self.data, cycles, self.decode)
+        return AsyncInfo(self.principal, self.method, self.data, cycles, self.decode, self.timeout)
+
+    def with_timeout(self, seconds: int) -> AsyncInfo:
+        """The same call as a bounded-wait one: after `seconds` (at most 300 count) its result is
+        an Err that begins with "Rejection code 6", and whether it was executed is not known.
+
+        Cycles of the call may be lost then. Not part of Kybra 0.7.1.
+        """
+        if not isinstance(seconds, int) or not 0 <= seconds <= MAX_TIMEOUT:
+            raise ValueError(f"the timeout of a call is 0 to 2^32 - 1 seconds, not {seconds!r}")
+        return AsyncInfo(self.principal, self.method, self.data, self.cycles, self.decode, seconds)
 
     def notify(self) -> dict[str, Any]:
         """Send the call without waiting for an answer; a NotifyResult."""
@@ -84,7 +103,7 @@ class AsyncInfo:
 
     def perform(self, token: int) -> int:
         code: int = _ic.call_perform(
-            self.principal.bytes, self.method, self.data, self.cycles, token
+            self.principal.bytes, self.method, self.data, self.cycles, token, self.timeout
         )
         return code
 

@@ -23,7 +23,7 @@ from kybra import (
     update,
     void,
 )
-from kybra.canisters.management import management_canister
+from kybra.canisters.management import HttpRequestArgs, HttpResponse, management_canister
 
 log = StableBTreeMap[nat64, str](memory_id=0, max_key_size=20, max_value_size=1_000)
 
@@ -130,6 +130,44 @@ def pay(cycles: nat) -> Async[str]:
         {"canister_id": ic.id()}
     ).with_cycles128(cycles)
     return result.Err or "paid"
+
+
+@update
+def add_in_time(counter: Principal, by: nat64, seconds: nat64) -> Async[Outcome]:
+    result: CallResult[nat64] = yield Counter(counter).increment(by).with_timeout(seconds)
+    if result.Err is not None:
+        note(result.Err)
+        return {"Err": result.Err}
+    return {"Ok": result.Ok}
+
+
+@update
+def pay_in_time(cycles: nat, seconds: nat64) -> Async[str]:
+    result: CallResult[void] = (
+        yield management_canister.deposit_cycles({"canister_id": ic.id()})
+        .with_timeout(seconds)
+        .with_cycles128(cycles)
+    )
+    return result.Err or "paid"
+
+
+@update
+def ask_the_world(seconds: nat64) -> Async[str]:
+    request: HttpRequestArgs = {
+        "url": "https://example.org",
+        "max_response_bytes": 1_000,
+        "method": {"get": None},
+        "headers": [],
+        "body": None,
+        "transform": None,
+    }
+    result: CallResult[HttpResponse] = yield (
+        management_canister.http_request(request)
+        .with_cycles128(100_000_000_000)
+        .with_timeout(seconds)
+    )
+    note(result.Err or "answered")
+    return result.Err or "answered"
 
 
 @query
