@@ -111,4 +111,10 @@ MAX_TARGET_CONTROLLERS = 9
 MAX_TARGET_CYCLES = 1_000_000_000_000_000
 RESERVE_CYCLES = 500_000_000_000
 STEP_LIMIT_NS = 120 * SECOND_NS
+# How long an answer about a target is waited for. A step makes at most two calls; and whoever stops
+# the deployment canister waits for 300 s at most.
+CALL_WAIT_SECONDS = 55
+INSTALL_WAIT_SECONDS = 240
+# So long a release goes on within one message, which keeps the canister from being stopped.
+DRIVE_NS = 30 * SECOND_NS
 ADMIN_LOCK_NS = 600 * SECOND_NS

@@ -392,3 +392,31 @@ def test_the_limit_of_a_map_that_is_read_whole_is_enforced(scan: tuple[str, str,
             and re.search(rf"[<>]=? {limit}\b", path.read_text(encoding="utf-8"))
         ]
         assert places, f"nothing is compared with {limit}"
+
+
+def is_sibling_call(node: ast.expr) -> bool:
+    """A call of a method of a Service class other than that of the management canister."""
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    services = {name for name in names if name.endswith("Service")}
+    return bool(services) and "ManagementService" not in services
+
+
+def waits_with_a_bound(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "bounded"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SOURCES / "deployment").rglob("*.py")), ids=lambda path: path.name
+)
+def test_calls_about_targets_wait_for_a_bounded_time(path: Path) -> None:
+    """A target that never answers must not keep `deployment` from being stopped and upgraded."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Yield) or node.value is None:
+            continue
+        sent = node.value
+        creates = ".create_canister(" in ast.unparse(sent)  # about no target yet
+        assert waits_with_a_bound(sent) or is_sibling_call(sent) or creates, (
+            f"{path.relative_to(ROOT)}:{node.lineno} waits for a target without a bound: "
+            "use shared.base.calls.bounded"
+        )

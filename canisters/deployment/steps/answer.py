@@ -61,11 +61,12 @@ class Look:
 class Answer:
     """The outcome of a step. `error` is None on success.
 
-    `final`: trying again cannot help. `transient`: the call was not performed at all. `listed`:
-    the target's snapshots before this one was taken. `look` is what a look at the canister found.
+    `final`: trying again cannot help. `transient`: the call was not performed at all. `unknown`: no
+    answer came in time, and it may have been performed. `listed`: the target's snapshots before
+    this one was taken. `look` is what a look at the canister found.
     """
 
-    __slots__ = ("error", "final", "listed", "look", "transient", "value")
+    __slots__ = ("error", "final", "listed", "look", "transient", "unknown", "value")
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class Answer:
         transient: bool = False,
         listed: "list[Snapshot] | None" = None,
         look: "Look | None" = None,
+        unknown: bool = False,
     ) -> None:
         self.listed = listed
         self.look = look
@@ -82,9 +84,11 @@ class Answer:
         self.error = error
         self.final = final
         self.transient = transient
+        self.unknown = unknown
 
 
 OUT_OF_CYCLES = "IC0207"
+NO_ANSWER = "no answer came in time"
 
 
 def rejected(error: str) -> Answer:
@@ -95,6 +99,8 @@ def rejected(error: str) -> Answer:
     head, _, message = error.partition(", ")
     if not head.startswith("Rejection code "):
         return Answer(error=error)
+    if head == "Rejection code 6":
+        return Answer(error=NO_ANSWER, unknown=True)
     return Answer(
         error=message or error,
         transient=head == "Rejection code 2",

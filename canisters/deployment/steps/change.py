@@ -21,10 +21,12 @@ from canisters.deployment.steps.phases import (
     START,
     UPLOAD,
 )
-from shared.rules.limits import SECOND_NS, STEP_LIMIT_NS
+from shared.rules.limits import CALL_WAIT_SECONDS
 
 if TYPE_CHECKING:
     from canisters.deployment.records import ProgressRecord
+
+STOP_ATTEMPTS = 2
 
 
 def stopped(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
@@ -78,6 +80,7 @@ def installed(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
 def _changed(progress: "ProgressRecord") -> None:
     progress["touched"] = True
     progress["installed"] = True
+    progress["failure"] = None
     enter(progress, START)
 
 
@@ -99,6 +102,9 @@ def rechecked(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
     elif done is None:
         progress["touched"] = True
         _fail_changed(progress, look)
+    elif progress["failure"] is not None:
+        # It is not tried again: it had its time, and may even be under way still.
+        refuse_recheck(progress, f"{progress['failure']}, and it had not been changed then")
     else:
         progress["sent_ns"] = 0
 
@@ -115,5 +121,5 @@ def refuse_recheck(progress: "ProgressRecord", reason: str) -> None:
 
 
 def overdue_stop(progress: "ProgressRecord", reason: str) -> None:
-    seconds = STEP_LIMIT_NS // SECOND_NS
+    seconds = STOP_ATTEMPTS * CALL_WAIT_SECONDS
     fail(progress, f"the canister did not stop within {seconds} s: it is waiting for answers")

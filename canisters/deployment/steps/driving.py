@@ -19,6 +19,7 @@ from canisters.deployment.steps.step import Step
 from canisters.deployment.targets import rules as target_rules
 from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, timer_delay_seconds
+from shared.rules.limits import DRIVE_NS
 from shared.rules.refused import Refused
 
 PREFIX = "release:"
@@ -59,6 +60,7 @@ def _drive(number: int) -> "Async[str | None]":
     detail = store.details.get(number)
     approved = None if detail is None else detail["order"]
     rollback = None if detail is None else detail["rollback"]
+    begun_ns = ic.time()
     while True:
         record = store.progress.get(number)
         if record is None or machine.is_done(record):
@@ -105,6 +107,10 @@ def _drive(number: int) -> "Async[str | None]":
         _keep(number, record, target)
         if again is not None:
             return again
+        if ic.time() - begun_ns > DRIVE_NS and not machine.is_done(record):
+            # A canister stops when its messages have ended; the next one begins after that.
+            active.put(f"{PREFIX}{number}")
+            return None
 
 
 def _attempt(step: Step, task: Task) -> "Async[Answer]":

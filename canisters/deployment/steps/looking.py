@@ -3,6 +3,8 @@
 from kybra import Async, CallResult, Principal, ic
 
 from canisters.deployment.steps.answer import Answer, Look, rejected
+from shared.base.calls import bounded
+from shared.rules.limits import CALL_WAIT_SECONDS
 from shared.types.management import (
     MANAGEMENT,
     CanisterChange,
@@ -22,13 +24,14 @@ def look_at(canister: Principal) -> "Async[Answer]":
     change by the next look, rather than never.
     """
     service = ManagementService(Principal.from_str(MANAGEMENT))
-    info: CallResult[CanisterInfoReply] = yield service.canister_info(
-        {"canister_id": canister, "num_requested_changes": CHANGES_SHOWN}
+    info: CallResult[CanisterInfoReply] = yield bounded(
+        service.canister_info({"canister_id": canister, "num_requested_changes": CHANGES_SHOWN}),
+        CALL_WAIT_SECONDS,
     )
     if info.Err is not None:
         return rejected(info.Err)
-    status: CallResult[CanisterStatusReply] = yield service.canister_status(
-        {"canister_id": canister}
+    status: CallResult[CanisterStatusReply] = yield bounded(
+        service.canister_status({"canister_id": canister}), CALL_WAIT_SECONDS
     )
     if status.Err is not None:
         return rejected(status.Err)

@@ -1,6 +1,9 @@
 """Performs the steps of a release: the only place that calls the management canister for them.
 
-Each function makes the step's calls and returns an `Answer`; nothing is decided here.
+Each function makes the step's calls and returns an `Answer`; nothing is decided here. Calls about a
+target wait for a bounded time, so that no target can keep this canister from being stopped and
+upgraded. `create_canister` alone does not: it is about no target yet, and a bounded-wait call may
+lose the cycles that it carries.
 """
 
 import hashlib
@@ -15,8 +18,14 @@ from canisters.deployment.steps.step import Step
 from canisters.deployment.store import staging, wiring
 from canisters.deployment.targets.rules import plan_snapshot
 from shared.base.access import siblings_of
+from shared.base.calls import bounded
 from shared.base.outbox import error_sentence, is_passing
-from shared.rules.limits import CREATE_CANISTER_CYCLES, RESERVE_CYCLES
+from shared.rules.limits import (
+    CALL_WAIT_SECONDS,
+    CREATE_CANISTER_CYCLES,
+    INSTALL_WAIT_SECONDS,
+    RESERVE_CYCLES,
+)
 from shared.siblings import BuildExecutorService
 from shared.types.management import (
     MANAGEMENT,
@@ -181,18 +190,22 @@ def _look(canister: Principal) -> "Async[Answer]":
 
 
 def _stop(canister: Principal) -> "Async[Answer]":
-    reply: CallResult[void] = yield management().stop_canister({"canister_id": canister})
+    reply: CallResult[void] = yield bounded(
+        management().stop_canister({"canister_id": canister}), CALL_WAIT_SECONDS
+    )
     return Answer() if reply.Err is None else rejected(reply.Err)
 
 
 def _start(canister: Principal) -> "Async[Answer]":
-    reply: CallResult[void] = yield management().start_canister({"canister_id": canister})
+    reply: CallResult[void] = yield bounded(
+        management().start_canister({"canister_id": canister}), CALL_WAIT_SECONDS
+    )
     return Answer() if reply.Err is None else rejected(reply.Err)
 
 
 def _snapshot(canister: Principal, target: TargetRecord, task: Task) -> "Async[Answer]":
-    listing: CallResult[list[Snapshot]] = yield management().list_canister_snapshots(
-        {"canister_id": canister}
+    listing: CallResult[list[Snapshot]] = yield bounded(
+        management().list_canister_snapshots({"canister_id": canister}), CALL_WAIT_SECONDS
     )
     if listing.Err is not None:
         return rejected(listing.Err)
@@ -201,8 +214,11 @@ def _snapshot(canister: Principal, target: TargetRecord, task: Task) -> "Async[A
     adopted, replaced = plan_snapshot(target["snapshots"], listed, task.sent_ns, needed)
     if adopted is not None:
         return Answer(adopted, listed=listed)
-    reply: CallResult[Snapshot] = yield management().take_canister_snapshot(
-        {"canister_id": canister, "replace_snapshot": replaced}
+    reply: CallResult[Snapshot] = yield bounded(
+        management().take_canister_snapshot(
+            {"canister_id": canister, "replace_snapshot": replaced}
+        ),
+        CALL_WAIT_SECONDS,
     )
     if reply.Err is not None:
         return rejected(reply.Err)
@@ -211,14 +227,16 @@ def _snapshot(canister: Principal, target: TargetRecord, task: Task) -> "Async[A
 
 
 def _clear(canister: Principal) -> "Async[Answer]":
-    reply: CallResult[void] = yield management().clear_chunk_store({"canister_id": canister})
+    reply: CallResult[void] = yield bounded(
+        management().clear_chunk_store({"canister_id": canister}), CALL_WAIT_SECONDS
+    )
     return Answer() if reply.Err is None else rejected(reply.Err)
 
 
 def _upload(canister: Principal, key: str) -> "Async[Answer]":
     chunk = staging.get(key) or b""
-    reply: CallResult[ChunkHash] = yield management().upload_chunk(
-        {"canister_id": canister, "chunk": chunk}
+    reply: CallResult[ChunkHash] = yield bounded(
+        management().upload_chunk({"canister_id": canister, "chunk": chunk}), CALL_WAIT_SECONDS
     )
     if reply.Err is not None:
         return rejected(reply.Err)
@@ -246,7 +264,7 @@ def _install(canister: Principal, chunk_hashes: bytes, order: ReleaseOrder) -> "
     for start in range(0, len(chunk_hashes), 32):
         hashes.append({"hash": chunk_hashes[start : start + 32]})
     given = order["upgrade_arg"] if "Upgrade" in order["mode"] else order["install_arg"]
-    reply: CallResult[void] = yield management().install_chunked_code(
+    call = management().install_chunked_code(
         {
             "mode": _mode(order),
             "target_canister": canister,
@@ -256,13 +274,17 @@ def _install(canister: Principal, chunk_hashes: bytes, order: ReleaseOrder) -> "
             "arg": given or NO_ARGUMENTS,
         }
     )
+    reply: CallResult[void] = yield bounded(call, INSTALL_WAIT_SECONDS)
     return Answer() if reply.Err is None else rejected(reply.Err)
 
 
 def _load(canister: Principal, rollback: "RollbackOrder | None") -> "Async[Answer]":
     if rollback is None:
         return Answer(error="the snapshot is gone", final=True)
-    reply: CallResult[void] = yield management().load_canister_snapshot(
-        {"canister_id": canister, "snapshot_id": rollback["snapshot"]}
+    reply: CallResult[void] = yield bounded(
+        management().load_canister_snapshot(
+            {"canister_id": canister, "snapshot_id": rollback["snapshot"]}
+        ),
+        CALL_WAIT_SECONDS,
     )
     return Answer() if reply.Err is None else rejected(reply.Err)

@@ -26,7 +26,8 @@ class Step:
     error that trying again does not help, `doubt` is the phase to perform in place of one whose
     answer was lost (None: fail, with `doubt_reason`); steps that may simply be performed again have
     `blind` False. `overdue` settles an answer that does not come within `limit_ns`; None performs
-    the step again.
+    the step again. `unknown_attempts`: how often it may be tried in all when the network says that
+    no answer came; default `attempts`.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Step:
         "phase",
         "refused",
         "transient_attempts",
+        "unknown_attempts",
     )
 
     def __init__(
@@ -58,6 +60,7 @@ class Step:
         doubt_reason: str = "",
         overdue: "Refuse | None" = None,
         needs_target: bool = False,
+        unknown_attempts: "int | None" = None,
     ) -> None:
         self.phase = phase
         self.call = call
@@ -71,3 +74,4 @@ class Step:
         self.doubt_reason = doubt_reason
         self.overdue = overdue
         self.needs_target = needs_target
+        self.unknown_attempts = attempts if unknown_attempts is None else unknown_attempts

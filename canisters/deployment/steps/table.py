@@ -41,7 +41,8 @@ STEPS = _table(
         needs_target=True,
     ),
     Step(phases.LOOK, "look", approach.looked),
-    # A stop is not tried again: it takes minutes.
+    # A stop that was refused is not tried again: that takes minutes. One without an answer is: the
+    # second request finds the canister stopped, or goes on waiting with the first.
     Step(
         phases.STOP,
         "stop",
@@ -49,6 +50,7 @@ STEPS = _table(
         attempts=1,
         transient_attempts=1,
         overdue=change.overdue_stop,
+        unknown_attempts=change.STOP_ATTEMPTS,
     ),
     Step(
         phases.SNAPSHOT,
@@ -138,12 +140,20 @@ def settle(progress: "ProgressRecord", step: Step, answer: "Answer", goal: "Goal
         progress["attempts"] = 0
         step.done(progress, answer, goal)
         return None
+    if answer.unknown and step.blind and step.doubt is not step.phase:
+        progress["failure"] = error
+        return None
     progress["attempts"] += 1
     allowed = step.transient_attempts if answer.transient else step.attempts
+    if answer.unknown:
+        allowed = step.unknown_attempts
     # A rejection says that nothing was done. A snapshot may still stem from the attempt before.
     if step.blind and step.phase is not phases.SNAPSHOT:
         progress["sent_ns"] = 0
     if not answer.final and progress["attempts"] < allowed:
         return f"{step.phase.name}: {error}"
-    step.refused(progress, error)
+    if answer.unknown and step.overdue is not None:
+        step.overdue(progress, error)
+    else:
+        step.refused(progress, error)
     return None

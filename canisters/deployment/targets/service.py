@@ -7,16 +7,28 @@ from canisters.deployment.books import look_taken
 from canisters.deployment.records import TargetRecord
 from canisters.deployment.releases.rules import name_of
 from canisters.deployment.settings import network
+from canisters.deployment.steps.answer import rejected
 from canisters.deployment.steps.driving import schedule
 from canisters.deployment.steps.looking import look_at
 from canisters.deployment.steps.performing import management, with_deployment
 from canisters.deployment.targets import rules
 from canisters.deployment.targets.views import shown
-from shared.rules.limits import ADMIN_LOCK_NS
+from shared.base.calls import bounded
+from shared.rules.limits import ADMIN_LOCK_NS, CALL_WAIT_SECONDS
 from shared.rules.paging import page_bounds
 from shared.rules.refused import Refused, conflict, invalid, not_found, unavailable
 from shared.types.paging import PageRequest
 from shared.types.release import Target, TargetInput, TargetPage
+
+
+def why_not(error: str) -> str:
+    """Why a call about a target did not succeed, as far as that is known."""
+    if rejected(error).unknown:
+        return (
+            f"no answer came within {CALL_WAIT_SECONDS} s. It may be done, or be done later: "
+            "look at the canister, then try again"
+        )
+    return error
 
 
 def no_target(target: str) -> Refused:
@@ -109,13 +121,14 @@ def _match_controllers(
     sets = record["created"] and has is not None and not rules.same_controllers(has, wanted)
     error = answer.error if record["created"] else None
     if sets:
-        reply: CallResult[void] = yield management().update_settings(
+        call = management().update_settings(
             {
                 "canister_id": canister,
                 "settings": {"controllers": with_deployment(wanted)},
             }
         )
-        error = reply.Err
+        reply: CallResult[void] = yield bounded(call, CALL_WAIT_SECONDS)
+        error = None if reply.Err is None else why_not(reply.Err)
     found = store.targets.get(record["target"])
     if found is not None and look is not None:
         look_taken(found, look)
@@ -184,12 +197,13 @@ def switch(target: str, word: str) -> "Async[None]":
         _give_back(target, locked["busy"])
         raise conflict(f"target {target} has no canister yet: release to it first")
     if word == "start_target":
-        reply: CallResult[void] = yield management().start_canister({"canister_id": canister})
+        call = management().start_canister({"canister_id": canister})
     else:
-        reply = yield management().stop_canister({"canister_id": canister})
+        call = management().stop_canister({"canister_id": canister})
+    reply: CallResult[void] = yield bounded(call, CALL_WAIT_SECONDS)
     _give_back(target, locked["busy"])
     if reply.Err is not None:
-        raise unavailable(f"{word} {target} was rejected: {reply.Err}")
+        raise unavailable(f"{word} {target} was rejected: {why_not(reply.Err)}")
 
 
 def delete_target(target: str) -> "Async[None]":
@@ -199,14 +213,17 @@ def delete_target(target: str) -> "Async[None]":
     locked = _acquire(target, "delete_target")
     canister = locked["canister"]
     if canister is not None and locked["created"]:
-        stopped: CallResult[void] = yield management().stop_canister({"canister_id": canister})
+        stop = management().stop_canister({"canister_id": canister})
+        stopped: CallResult[void] = yield bounded(stop, CALL_WAIT_SECONDS)
         deleted: CallResult[void] = stopped
         if stopped.Err is None:
-            deleted = yield management().delete_canister({"canister_id": canister})
+            delete = management().delete_canister({"canister_id": canister})
+            deleted = yield bounded(delete, CALL_WAIT_SECONDS)
         if deleted.Err is not None:
             _give_back(target, locked["busy"])
+            why = why_not(deleted.Err)
             raise unavailable(
-                f"canister {canister.to_str()} of {target} was not deleted: {deleted.Err}. "
+                f"canister {canister.to_str()} of {target} was not deleted: {why}. "
                 "If it is gone already, remove it with update_target first"
             )
     record = store.targets.get(target)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ic.candid import Types, encode
 
-from dcanary.testing.native import CanisterReject, as_principal
+from dcanary.testing.native import CanisterReject, NoAnswer, as_principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,9 +122,10 @@ class Canister:
 class Management:
     """Register with `attach`; `calls` lists the methods in order; `faults` are used up in order.
 
-    A fault is "reject" (not done, code 5), "transient" (not done, code 2), "lost" (done, but the
-    answer will not arrive) or "never" (not done, and no answer arrives). For the last two,
-    `on_loss` must see to it that the answer is lost.
+    A fault is "reject" (not done, code 5), "transient" (not done, code 2), "silent" (done, but not
+    answered), "ignored" (not done, and not answered), "lost" (done, but the answer will not arrive)
+    or "never" (not done, and no answer arrives). For the last two, `on_loss` must see to it that
+    the answer is lost.
     """
 
     METHODS = (
@@ -170,7 +171,11 @@ class Management:
             if fault == "never":
                 self.on_loss()
                 raise CanisterReject(2, "never seen")
+            if fault == "ignored":
+                raise NoAnswer
             answer: bytes = getattr(self, f"_{method}")(call)
+            if fault == "silent":
+                raise NoAnswer
             if fault == "lost":
                 self.on_loss()
             return answer

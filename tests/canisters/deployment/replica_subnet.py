@@ -54,18 +54,30 @@ class Subnet:
         self._native = NativeNetwork()
         self._sent = 0
 
-    def send(self, canister: bytes, method: str, arg: bytes, sender: bytes) -> bytes:
+    def begin(self, canister: bytes, method: str, arg: bytes, sender: bytes) -> bytes:
+        """Send an update without waiting for its answer; its request id."""
         self._sent += 1
         request = hashlib.sha256(b"%d" % self._sent).digest()
         expiry = self.engine.now() + 300_000_000_000
         refused = self.engine.submit(Ingress(request, sender, canister, method, arg, expiry))
         assert refused is None, refused
+        return request
+
+    def answer(self, request: bytes) -> bytes | None:
+        """The reply, None while there is none; fails the test when the call was rejected."""
+        status = self.engine.request_status(request)
+        if status is None or status.result is None:
+            return None
+        assert isinstance(status.result, Reply), status.result
+        return bytes(status.result.data)
+
+    def send(self, canister: bytes, method: str, arg: bytes, sender: bytes) -> bytes:
+        request = self.begin(canister, method, arg, sender)
         for _ in range(1_000):
             self.engine.execute_round()
-            status = self.engine.request_status(request)
-            if status is not None and status.result is not None:
-                assert isinstance(status.result, Reply), status.result
-                return bytes(status.result.data)
+            answer = self.answer(request)
+            if answer is not None:
+                return answer
         raise AssertionError(f"{method} was not answered")
 
     def management(self, method: str, kind: Any, value: dict[str, Any]) -> bytes:
@@ -78,7 +90,11 @@ class Subnet:
             self.management(CREATE, types.PROVISIONAL_CREATE, {}),
         )
         canister: bytes = record["canister_id"]
-        module = build_canister(main, name=name).wasm_gz
+        self.install(canister, build_canister(main, name=name).wasm_gz, "install")
+        self.twins[canister] = self._native.install(main)
+        return canister
+
+    def install(self, canister: bytes, module: bytes, mode: str) -> None:
         hashes = []
         for start in range(0, len(module), CHUNK):
             chunk = module[start : start + CHUNK]
@@ -89,15 +105,13 @@ class Subnet:
             "install_chunked_code",
             types.INSTALL_CHUNKED,
             {
-                "mode": {"install": None},
+                "mode": {mode: None},
                 "target_canister": canister,
                 "chunk_hashes_list": hashes,
                 "wasm_module_hash": hashlib.sha256(module).digest(),
                 "arg": b"DIDL\0\0",
             },
         )
-        self.twins[canister] = self._native.install(main)
-        return canister
 
     def call(self, canister: bytes, method: str, *args: Any, sender: Any = OWNER) -> Any:
         twin = self.twins[canister]

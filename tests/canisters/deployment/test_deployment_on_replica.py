@@ -13,39 +13,14 @@ from typing import Any
 import pytest
 
 from dcanary.replica.api import Reply
-from dcanary.testing.native import user_principal
 from dcanary.wasm import build_canister
-from shared.rules.orders import order_digest
-from tests.canisters.deployment.replica_subnet import (
-    CHUNK,
-    OWNER,
-    ROOT,
-    Subnet,
-    lay_out,
-    open_subnet,
-)
-from tests.canisters.installation import DOUBLES
+from tests.canisters.deployment.replica_orders import VERIFICATION, Installed
+from tests.canisters.deployment.replica_subnet import CHUNK, OWNER, Subnet, lay_out, open_subnet
 from tests.replica.helpers.candid import NAT64, decode
 
 pytestmark = pytest.mark.replica
 
 COUNTER = Path(__file__).resolve().parent / "counter.py"
-VERIFICATION = user_principal(94)
-SOURCE = {
-    "repository": "demo",
-    "clone_url": "https://forge.example/demo.git",
-    "ref": "refs/heads/main",
-    "sha": "a" * 40,
-    "message": "Count faster",
-    "author": "Ada",
-}
-VERDICT = {
-    "manifest": "b" * 64,
-    "environment": "c" * 64,
-    "operators": ["one", "two"],
-    "quorum": 2,
-    "replicas": 3,
-}
 
 
 @pytest.fixture
@@ -55,85 +30,21 @@ def subnet() -> Iterator[Subnet]:
     opened.engine.close()
 
 
-class Deployed:
-    """The deployment canister, wired, and a double of build_executor that serves its bytes."""
+class Deployed(Installed):
+    """An installation that releases counters."""
 
     def __init__(self, subnet: Subnet, folder: Path) -> None:
-        self.subnet = subnet
+        super().__init__(subnet)
         self.folder = folder
-        self.deployment = subnet.deploy(ROOT / "canisters" / "deployment" / "main.py", "deployment")
-        self.build_executor = subnet.deploy(DOUBLES / "build_executor.py", "build_executor")
-        principal = type(OWNER)
-        siblings = {
-            "webhook": user_principal(91),
-            "pipeline_config": user_principal(92),
-            "build_executor": principal(self.build_executor),
-            "verification": VERIFICATION,
-            "deployment": principal(self.deployment),
-        }
-        assert subnet.call(self.deployment, "wire", siblings) == {"Ok": None}
-
-    def target(self, cycles: int) -> None:
-        given = {
-            "target": "counter",
-            "repository": "demo",
-            "network": "local",
-            "canister": None,
-            "controllers": [OWNER],
-            "cycles": cycles,
-        }
-        assert "Ok" in self.subnet.call(self.deployment, "register_target", given)
 
     def release(self, number: int, mode: str, **settings: Any) -> tuple[dict[str, Any], bytes]:
         """Release a counter with these settings; the release as it ended, its module's hash."""
-        subnet, deployment = self.subnet, self.deployment
         main = lay_out(self.folder / f"counter{number}", COUNTER, **settings)
         module = build_canister(main, name="counter").wasm_gz
         assert len(module) > 2 * CHUNK
-        run = f"run-{number}"
-        for index in range(0, len(module), CHUNK):
-            content = module[index : index + CHUNK]
-            subnet.call(
-                self.build_executor, "hold", run, "counter.wasm.gz", str(index // CHUNK), content
-            )
-        order = {
-            "approval": f"approval-{number}",
-            "run": run,
-            "repository": "demo",
-            "target": "counter",
-            "stage": "build",
-            "artifact": "counter.wasm.gz",
-            "sha256": hashlib.sha256(module).hexdigest(),
-            "size": len(module),
-            "mode": {mode: None},
-            "memory": {"Default": None},
-            "install_arg": b"",
-            "upgrade_arg": b"",
-            "order": None,
-            "digest": None,
-            "attempt": None,
-        }
-        found = subnet.query(deployment, "get_target", "counter")["Ok"]
-        approved: dict[str, Any] = {
-            "canister": found["canister"],
-            "network": "local",
-            "source": SOURCE,
-            "pipeline_version": 1,
-            "argument": b"",
-            "verdict": VERDICT,
-            "gates": [],
-            "replaces": found["module_hash"],
-        }
-        for field in ("target", "repository", "run", "stage", "artifact", "sha256", "size"):
-            approved[field] = order[field]
-        for field in ("mode", "memory"):
-            approved[field] = order[field]
-        order["order"] = approved
-        order["digest"] = order_digest(approved)  # type: ignore[arg-type] # the record as a dict
-        started = subnet.call(deployment, "start_release", order, sender=VERIFICATION)
-        subnet.rounds()
-        shown = subnet.query(deployment, "get_release", started["Ok"])["Ok"]
-        return shown, hashlib.sha256(module).digest()
+        name = self.start(number, mode, module)
+        self.subnet.rounds()
+        return self.shown(name), hashlib.sha256(module).digest()
 
     def read(self) -> int:
         """What the counter counts now."""
@@ -153,7 +64,7 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
     made = Deployed(subnet, tmp_path)
     deployment, build_executor = made.deployment, made.build_executor
     release, read = made.release, made.read
-    made.target(0)
+    made.register()
     first, first_hash = release(1, "Install")
     held = {"run": "run-1", "stage": "build", "path": "counter.wasm.gz", "index": 0}
     first_chunk = subnet.query(build_executor, "read_chunk", held)["Ok"]
@@ -217,7 +128,7 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
 def test_a_real_canister_short_of_cycles_is_not_stopped(subnet: Subnet, tmp_path: Path) -> None:
     made = Deployed(subnet, tmp_path)
     # 500 G of these pay for the creation; what is left pays for one install, not for two.
-    made.target(820_000_000_000)
+    made.register(cycles=820_000_000_000)
     first, module = made.release(1, "Install")
     assert first["state"] == {"Succeeded": None}
     refused, _ = made.release(2, "Upgrade", STEP=10)

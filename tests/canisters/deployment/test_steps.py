@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shared.types.release import ReleaseOrder
 
 NOW = 1_700_000_000_000_000_000
+NO_ANSWER = "Rejection code 6, IC0601: no answer"
 NEW = b"new module"
 DIGEST = hashlib.sha256(NEW).digest()
 OLD_DIGEST = hashlib.sha256(b"old module").digest()
@@ -126,10 +127,14 @@ def drive(
             answer = rejected("Rejection code 2, full")
         elif kind == "never":
             continue
+        elif kind == "ignored":
+            answer = rejected(NO_ANSWER)
         else:
             answer = world.perform(step)
             if kind == "lost":
                 continue
+            if kind == "silent":
+                answer = rejected(NO_ANSWER)
         if step.phase is phases.CREATE and answer.error is None:
             progress["canister"] = Principal(b"created")
         table.settle(progress, step, answer, given)
@@ -261,6 +266,57 @@ def test_an_install_that_cannot_be_judged_is_judged_when_the_canister_runs_again
     assert world.performed[-2:] == [phases.RECOVER.name, phases.ASSESS.name]
 
 
+def in_doubt(phase: Phase) -> ProgressRecord:
+    """A release whose install or load was sent, to a canister with four changes."""
+    progress = fetching()
+    progress["touched"] = True
+    machine.enter(progress, phase)
+    progress["previous_hash"] = OLD_DIGEST
+    progress["changes"] = 4
+    progress["sent_ns"] = NOW
+    return progress
+
+
+@pytest.mark.parametrize("phase", [phases.INSTALL, phases.LOAD], ids=lambda phase: phase.name)
+def test_an_install_or_load_without_an_answer_is_looked_at_and_not_repeated(phase: Phase) -> None:
+    for changes, expected in ((4, phases.RECOVER), (5, phases.START)):
+        progress = in_doubt(phase)
+        settle(progress, phase, rejected(NO_ANSWER))
+        assert next_name(progress) == phases.RECHECK.name
+        found = DIGEST if changes == 5 else OLD_DIGEST
+        settle(progress, phases.RECHECK, Answer(found, look=Look(found, changes)))
+        assert next_name(progress) == expected.name
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_install_without_an_answer_is_looked_at_again_when_the_canister_runs(
+    late: bool,
+) -> None:
+    progress = in_doubt(phases.INSTALL)
+    settle(progress, phases.INSTALL, rejected(NO_ANSWER))
+    settle(progress, phases.RECHECK, Answer(OLD_DIGEST, look=Look(OLD_DIGEST, 4)))
+    settle(progress, phases.RECOVER, Answer())
+    assert next_name(progress) == phases.ASSESS.name
+    look = Look(DIGEST, 5) if late else Look(OLD_DIGEST, 4)
+    settle(progress, phases.ASSESS, Answer(look.module_hash, look=look))
+    if late:
+        assert progress["state"] == {"Succeeded": None}
+    else:
+        assert "no answer came in time" in progress["state"]["Failed"]
+        assert OLD_DIGEST.hex() in progress["state"]["Failed"]
+
+
+def test_a_stop_without_an_answer_is_asked_for_once_more() -> None:
+    progress = fetching()
+    progress["touched"] = True
+    machine.enter(progress, phases.STOP)
+    settle(progress, phases.STOP, rejected(NO_ANSWER))
+    assert next_name(progress) == phases.STOP.name
+    settle(progress, phases.STOP, rejected(NO_ANSWER))
+    assert next_name(progress) == phases.RECOVER.name
+    assert "did not stop within 110 s" in str(progress["failure"])
+
+
 def test_a_stop_that_is_overdue_fails_and_starts_the_canister_again() -> None:
     progress = fetching()
     progress["touched"] = True
@@ -320,7 +376,10 @@ def test_a_rollback_of_version_0_1_0_that_was_under_way_ends_with_the_canister_r
     assert progress["module_hash"] == DIGEST
 
 
-FAULTS = st.lists(st.sampled_from(["", "", "reject", "transient", "lost", "never"]), max_size=40)
+FAULTS = st.lists(
+    st.sampled_from(["", "", "reject", "transient", "lost", "never", "silent", "ignored"]),
+    max_size=40,
+)
 
 
 @given(FAULTS, st.booleans(), st.booleans())
