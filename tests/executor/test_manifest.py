@@ -1,6 +1,7 @@
 """Artifacts are copied without ever following a link."""
 
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +72,34 @@ def test_a_missing_file_a_folder_a_pipe_and_a_large_file_are_refused(
     ):
         with pytest.raises(ArtifactError, match=words):
             collect_artifacts(source[1], [path], tmp_path / "held", 100)
+
+
+@pytest.mark.parametrize(
+    ("place", "mode"),
+    [("build/a.txt", 0), ("build/a.txt", 0o222), ("build", 0), ("build", 0o300), ("build", 0o600)],
+)
+def test_what_its_owner_may_not_read_is_refused_for_root_as_for_everyone(
+    source: tuple[Path, int], tmp_path: Path, place: str, mode: int
+) -> None:
+    (source[0] / place).chmod(mode)
+    try:
+        with pytest.raises(ArtifactError, match=r"^artifact build/a\.txt: Permission denied$"):
+            collect_artifacts(source[1], ["build/a.txt"], tmp_path / "held", 100)
+    finally:
+        (source[0] / place).chmod(0o700)
+
+
+def test_a_machine_without_free_descriptors_is_no_failure_of_the_stage(
+    source: tuple[Path, int], tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    (tmp_path / "held").mkdir()
+    # One is free, for a copy of the descriptor that was given.
+    free = os.dup(source[1])
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            collect_artifacts(source[1], ["build/a.txt"], tmp_path / "held", 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -5,6 +5,7 @@ what is hashed is the copy that is kept, so nothing can change between hash and 
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -18,6 +19,8 @@ _READ_BYTES = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK a named pipe would block the executor.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# What is wrong with this machine, and says nothing about the stage.
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 
 
 @dataclass(frozen=True, order=True)
@@ -34,8 +37,9 @@ def collect_artifacts(
 ) -> list[ManifestFile]:
     """Copy the artifacts at `paths` below the folder `source` (a descriptor) to `into/<sha256>`.
 
-    Returns the manifest, sorted by path. Raises ArtifactError when one is missing, too large, or
-    no regular file reached without links.
+    Returns the manifest, sorted by path. Raises ArtifactError when one is missing, too large, not
+    to be read by its owner, or no regular file reached without links; OSError when this machine
+    cannot.
     """
     into.mkdir(parents=True, exist_ok=True)
     return sorted(_collect(source, path, into, max_file_bytes) for path in dict.fromkeys(paths))
@@ -64,8 +68,10 @@ def _collect(source: int, path: str, into: Path, max_file_bytes: int) -> Manifes
 
 def _open(name: str, flags: int, folder: int, path: str) -> int:
     try:
-        return os.open(name, flags, dir_fd=folder)
+        opened = os.open(name, flags, dir_fd=folder)
     except OSError as error:
+        if error.errno in _OURS:
+            raise
         with contextlib.suppress(OSError):
             if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                 raise ArtifactError(
@@ -73,6 +79,13 @@ def _open(name: str, flags: int, folder: int, path: str) -> int:
                 ) from error
         reason = error.strerror or type(error).__name__
         raise ArtifactError(f"artifact {path}: {reason}") from error
+    # Root is asked for no permission: what its owner may not read must fail there as elsewhere, or
+    # operators would disagree about a commit.
+    needed = stat.S_IRUSR | (stat.S_IXUSR if flags & os.O_DIRECTORY else 0)
+    if os.fstat(opened).st_mode & needed != needed:
+        os.close(opened)
+        raise ArtifactError(f"artifact {path}: {os.strerror(errno.EACCES)}")
+    return opened
 
 
 def _copy(descriptor: int, path: str, into: Path, max_file_bytes: int) -> ManifestFile:

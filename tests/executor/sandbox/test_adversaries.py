@@ -17,6 +17,7 @@ import psutil
 import pyseccomp
 import pytest
 
+from dcanary.executor.manifest import collect_artifacts
 from dcanary.executor.sandbox import BubblewrapSandbox, Limits, Plan, close_process
 from dcanary.executor.sandbox.seccomp import stage_filter
 from tests.executor.conftest import write_source
@@ -259,6 +260,26 @@ def test_a_command_may_open_its_output_again_whoever_the_executor_is(
     assert done["reason"] == "", done
     for path in again:
         assert f"\nto {path}\n" in done["printed"]
+
+
+@pytest.mark.parametrize("mode", ["000", "300", "600"])
+@pytest.mark.parametrize("user", USERS)
+def test_a_closed_source_folder_fails_the_stage_whoever_the_executor_is(
+    folder: Path, user: str, mode: str
+) -> None:
+    def run() -> dict[str, Any]:
+        def collect(source: int) -> None:
+            collect_artifacts(source, ["out/a.txt"], Path(kept), 100)
+
+        with tempfile.TemporaryDirectory() as kept:
+            plan = Plan([f"chmod {mode} /build/source"], folder / "source.tar")
+            runner = BubblewrapSandbox()
+            done = runner.run(plan, LIMITS, lambda _: None, lambda: False, collect)
+            return {"reason": done.reason, "detail": done.detail}
+
+    done = run_as(user, run)
+    assert done["reason"] == "artifact", done
+    assert "Permission denied" in done["detail"]
 
 
 @pytest.mark.parametrize("user", USERS)

@@ -12,8 +12,10 @@ the files to be bound, which only root may reach, are bound where that user reac
 """
 
 import contextlib
+import errno
 import os
 import selectors
+import stat
 import subprocess
 import tempfile
 import time
@@ -29,6 +31,7 @@ _END_SECONDS = 10.0
 _PREFIX = "dcanary-stage-"
 _SHARED_FOLDERS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 (mkdtemp makes the folder there)
 _READY = b"ready\n"
+_OWNER_READS = stat.S_IRUSR | stat.S_IXUSR
 # $1: an empty folder, $2: bytes, $3: inodes; then the files and folders to bind below it.
 _SCRIPT = r"""
 set -eu
@@ -141,7 +144,12 @@ class StageFileSystem:
         Raises OSError.
         """
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(name, flags, dir_fd=self._folder)
+        opened = os.open(name, flags, dir_fd=self._folder)
+        # Root is asked for no permission; the verdict must not depend on who the executor is.
+        if os.fstat(opened).st_mode & _OWNER_READS != _OWNER_READS:
+            os.close(opened)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened
 
     def space(self) -> os.statvfs_result:
         """What is used and free."""
