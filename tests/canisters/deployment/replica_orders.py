@@ -54,7 +54,7 @@ class Installed:
             "repository": "demo",
             "network": "local",
             "canister": None if canister is None else type(OWNER)(canister),
-            "controllers": [OWNER],
+            "controllers": [OWNER] if canister is None else [],
             "cycles": cycles,
         }
         registered = self.subnet.call(self.deployment, "register_target", target)
