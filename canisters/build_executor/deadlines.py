@@ -1,4 +1,4 @@
-"""What happens when a deadline passes: leases run out, commitments close, stages are given up."""
+"""What happens when a deadline passes: leases run out, pauses end, stages are given up."""
 
 from canisters.build_executor.book import Book
 from canisters.build_executor.jobs import rules
@@ -19,6 +19,7 @@ def pass_due(book: Book, now: int) -> int:
 
 
 def _apply(book: Book, stage: StageRecord, now: int) -> None:
+    stage["woken_ns"] = now
     apply_time(book, stage, now)
     if now >= stage["end_by_ns"]:
         if "Storing" in stage["state"]:

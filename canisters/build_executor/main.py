@@ -193,7 +193,7 @@ def retry_run(run: text) -> Done:
 def registered(executor: ExecutorInput) -> Executor:
     principal = executor["executor"].to_str()
     executors.register(book, principal, executor["operator"], executor["runtimes"], ic.time())
-    return executor_views.get(book, principal)
+    return executor_views.get(book, principal, ic.time())
 
 
 @update
@@ -211,7 +211,7 @@ def set_executor_enabled(executor: Principal, enabled: bool) -> Done:
 
 @query
 def list_executors(page: PageRequest) -> ExecutorPageResult:
-    return answer_query(lambda: executor_views.page(book, page))
+    return answer_query(lambda: executor_views.page(book, page, ic.time()))
 
 
 @query
@@ -231,7 +231,7 @@ def list_runs(repository: Opt[text], page: PageRequest) -> RunPageResult:
 
 @query
 def list_jobs(run: text, page: PageRequest) -> JobPageResult:
-    return answer_query(lambda: job_views.page(book, run, page))
+    return answer_query(lambda: job_views.page(book, run, page, ic.time()))
 
 
 @query

@@ -61,13 +61,21 @@ class RunRecord(Record):
     since_ns: Opt[nat64]
 
 
+class LostLease(Record):
+    """Who held the lease that ran out last for want of heartbeats, since nobody took the job."""
+
+    executor: text
+    operator: text
+
+
 class JobRow(Record):
     """One replica of a stage. `log_base` is the length of the log when this attempt began.
 
     A lease begins at `leased_ns` and is not extended beyond `lease_end_ns`, whatever is sent.
     `given_back_by` gave an upload back last, or let it run out, and is not asked again before
     `ask_again_ns`. `recorded` is true once `verification` has answered to the commitment.
-    `failures` are the last MAX_JOB_FAILURES leases that ended without a commitment.
+    `failures` are the last MAX_JOB_FAILURES leases that ended without a commitment. While `lost`
+    is there, the last of them is the lease that it names, which may be restored.
     """
 
     replica: nat16
@@ -89,6 +97,7 @@ class JobRow(Record):
     committed_ns: Opt[nat64]
     phase: Opt[text]
     failures: Opt[Vec[JobFailure]]
+    lost: Opt[LostLease]
 
 
 class Pause(Record):
@@ -124,7 +133,8 @@ class StageRecord(Record):
     the replicas whose executors hold the agreed files, `faults` one entry for each wrong upload of
     theirs, `uploader` the replica that holds (or last held) the upload lease, which is not
     extended beyond `upload_end_ns`. `resources`, `needs` and `grace_seconds` are those of the
-    pipeline; `pauses` are executors and operators that failed here.
+    pipeline; `pauses` are executors and operators that failed here. `woken_ns` is when the timer
+    last looked at the stage: what became free for somebody until then has been seen.
     """
 
     version: nat16
@@ -157,6 +167,7 @@ class StageRecord(Record):
     needs: Opt[Needs]
     grace_seconds: Opt[nat32]
     pauses: Opt[Vec[Pause]]
+    woken_ns: Opt[nat64]
 
 
 class ContentRecord(Record):

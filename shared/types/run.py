@@ -99,8 +99,8 @@ class StageStatus(Record):
 class WaitingFor(Record):
     """What a run waits for now: `reason` says it in one sentence, since when and until when.
 
-    `stage` is absent for what concerns the whole run. `next_try_ns` is when the next thing is
-    tried or given up; absent when nothing but an event outside ends the waiting.
+    `stage` is absent for what concerns the whole run. `next_try_ns` is when it is tried
+    again; absent when nothing but an event outside ends the waiting. Never in the past.
     """
 
     stage: Opt[text]
@@ -156,7 +156,8 @@ class Job(Record):
     """One replica of one stage of one run. `attempt` counts leases, from 1.
 
     `phase` is what the executor said by its last heartbeat that it is doing. `failures` are the
-    last MAX_JOB_FAILURES, oldest first. `next_try_ns` is when the job is offered again.
+    last MAX_JOB_FAILURES, oldest first. `next_try_ns` is when one that failed at
+    the job is asked for it again.
     """
 
     job: text
@@ -335,7 +336,8 @@ class ExecutorInput(Record):
 class Executor(Record):
     """`runtimes` are those that the admin registered: they bound what the executor may offer.
 
-    `offer` is absent until it was announced.
+    `offer` is absent until it was announced. `last_seen_ns` is the last contact: the last update
+    that it sent, as queries leave no trace; `online` says that it is not long ago (PRESENT_NS).
     """
 
     executor: Principal
@@ -345,6 +347,7 @@ class Executor(Record):
     enabled: bool
     registered_ns: nat64
     last_seen_ns: nat64
+    online: bool
     jobs_leased: nat64
     jobs_committed: nat64
     leases_lost: nat64

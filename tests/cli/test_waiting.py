@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dcanary.cli.executor import presence
 from dcanary.cli.operations.watch import Ended, wait_for_cancel, wait_for_run
 from dcanary.cli.paging import newest_first
 from dcanary.cli.run import line_of_job, line_of_list, summary
@@ -199,3 +200,11 @@ def test_cancelling_does_not_wait_for_ever() -> None:
 def test_a_time_limit_says_what_the_run_waits_for() -> None:
     with pytest.raises(ClientError, match="waiting: build: git answered 503"):
         watched(run(waiting_for=[GIT]), timeout=-1.0)
+
+
+@pytest.mark.parametrize(
+    ("enabled", "online", "told"),
+    [(True, True, "online"), (True, False, "away"), (False, True, "disabled")],
+)
+def test_an_executor_is_online_away_or_disabled(enabled: bool, online: bool, told: str) -> None:
+    assert presence({"enabled": enabled, "online": online}) == told  # type: ignore[typeddict-item]

@@ -439,6 +439,33 @@ def test_a_refusal_of_the_lease_is_told_and_tried_again(site: Site) -> None:
     assert any("not registered; trying again in" in line for line in site.lines)
 
 
+def test_an_executor_without_work_shows_now_and_then_that_it_is_there(site: Site) -> None:
+    idle = site.executor("idle", contact_seconds=0.2)
+    usual = site.executor("usual", contact_seconds=3_600.0)
+    for _ in range(3):
+        for executor in (idle, usual):
+            assert not executor.run_once()
+    # Queries only, so soon after the announcement.
+    assert set(site.chain.calls) == {"announce_offer", "has_work"}
+    until(lambda: site.chain.calls.count("lease_work") == 2, idle, usual)
+    assert site.chain.calls.count("has_work") > 4
+    site.close(idle)
+    for _ in range(50):
+        usual.run_once()
+    assert site.chain.calls.count("lease_work") == 2
+
+
+def test_work_that_a_stale_query_hides_is_found_by_the_next_contact(site: Site) -> None:
+    class Stale(MemoryChainView):
+        def has_work(self, request: dict[str, Any]) -> bool:
+            return False
+
+    site.add(stage_record(["true"]))
+    chain = Stale(site.chain, "alice", "alice")
+    executor = site.executor(chain=chain, contact_seconds=0.2)
+    until(lambda: site.chain.job("run-1/build/0").commitment, executor)
+
+
 _PROGRAM = """
 import sys
 from pathlib import Path

@@ -7,7 +7,7 @@ asked again later, after the others. One that brings wrong bytes twice is not as
 from typing import TYPE_CHECKING
 
 from canisters.build_executor.artifacts import contents
-from canisters.build_executor.jobs.rules import STOPPING, pause_ns
+from canisters.build_executor.jobs.rules import STOPPING, pause_ns, unseen
 from canisters.build_executor.keys import job_name
 from shared.rules.limits import LEASE_NS, MAX_JOB_FAILURES, STORE_WINDOW_NS, UPLOAD_PIECE_NS
 
@@ -141,4 +141,5 @@ def due_ns(stage: "StageRecord") -> int:
     """When time alone next changes a stage that is Storing."""
     if stage["upload_until_ns"] > 0:
         return min(stage["end_by_ns"], stage["upload_until_ns"])
-    return stage["end_by_ns"]
+    pauses = [stage["jobs"][replica]["ask_again_ns"] for replica in stage["agreeing"]]
+    return min([stage["end_by_ns"], *unseen(stage, pauses)])

@@ -3,7 +3,12 @@
 from typing import TYPE_CHECKING
 
 from canisters.build_executor.runs.graph import is_name
-from shared.rules.limits import MAX_LEASES_PER_EXECUTOR, MAX_OFFER_CHARS, MAX_OFFER_TEXTS
+from shared.rules.limits import (
+    MAX_LEASES_PER_EXECUTOR,
+    MAX_OFFER_CHARS,
+    MAX_OFFER_TEXTS,
+    SECOND_NS,
+)
 from shared.rules.refused import invalid, too_large
 from shared.rules.roles import ANONYMOUS
 
@@ -13,8 +18,9 @@ if TYPE_CHECKING:
     from shared.types.run import ExecutorOffer
 
 RUNTIMES = ("Shell", "Python", "Motoko", "Node", "Azle", "Rust")
-# An executor announces its offer every 10 minutes: after this it is taken to be away.
-PRESENT_NS = 25 * 60 * 1_000_000_000
+# An executor that has nothing to do asks by an update every 60 s, one that builds sends heartbeats:
+# after three minutes without either it is taken to be away.
+PRESENT_NS = 180 * SECOND_NS
 
 
 def names(runtimes: "list[Runtime]") -> "set[str]":

@@ -5,7 +5,7 @@ from canisters.build_executor.executors import rules
 from canisters.build_executor.jobs import rules as job_rules
 from canisters.build_executor.records import ExecutorRecord, StageRecord
 from shared.rules import matching
-from shared.rules.limits import MAX_EXECUTORS, MAX_STAGES_PER_PIPELINE
+from shared.rules.limits import LEASE_NS, MAX_EXECUTORS, MAX_STAGES_PER_PIPELINE
 from shared.rules.refused import conflict, denied, exhausted, not_found
 from shared.types.pipeline import Runtime, Stage
 from shared.types.run import ExecutorOffer, StageProblem
@@ -88,6 +88,10 @@ def _take_back(book: Book, executor: str) -> None:
             if "Leased" in job["state"] and job["executor"] == executor:
                 job_rules.requeue(job)
                 changed = True
+            lost = job["lost"]
+            if lost is not None and lost["executor"] == executor:
+                job["lost"] = None
+                changed = True
         if stage["upload_until_ns"] > 0 and uploader_of(stage) == executor:
             stage["upload_until_ns"] = 0
             changed = True
@@ -105,11 +109,43 @@ def active(book: Book, caller: str) -> "tuple[ExecutorRecord, ExecutorOffer | No
     return known
 
 
-def count_lost_lease(book: Book, executor: "str | None") -> None:
-    known = None if executor is None else book.executor(executor)
-    if executor is not None and known is not None:
-        known[0]["leases_lost"] += 1
+def count_lost_lease(book: Book, executor: str) -> None:
+    """A lease ran out; its last heartbeat is noted before the lease is forgotten."""
+    known = book.executor(executor)
+    if known is not None:
+        record = known[0]
+        record["leases_lost"] += 1
+        record["last_seen_ns"] = last_contact_ns(book, executor, record)
+        book.save_executor(executor, record)
+
+
+def uncount_lost_lease(book: Book, executor: str) -> None:
+    """A lease that ran out was restored."""
+    known = book.executor(executor)
+    if known is not None and known[0]["leases_lost"] > 0:
+        known[0]["leases_lost"] -= 1
         book.save_executor(executor, known[0])
+
+
+def note_contact(book: Book, executor: str, now: int) -> None:
+    """An update of the executor came."""
+    known = book.executor(executor)
+    if known is not None:
+        known[0]["last_seen_ns"] = now
+        book.save_executor(executor, known[0])
+
+
+def last_contact_ns(book: Book, executor: str, record: ExecutorRecord) -> int:
+    """When the last update of the executor came; 0 when none did.
+
+    Heartbeats are not written to its record: they show in its leases. Queries leave no trace.
+    """
+    return max(record["last_seen_ns"], book.last_beat_ns(executor) - LEASE_NS)
+
+
+def is_present(book: Book, executor: str, record: ExecutorRecord, now: int) -> bool:
+    """Whether the executor was in contact within PRESENT_NS."""
+    return now - last_contact_ns(book, executor, record) < rules.PRESENT_NS
 
 
 def supply(book: Book) -> "list[tuple[str, set[str], ExecutorOffer | None]]":

@@ -64,6 +64,7 @@ def new_row(replica: int) -> "JobRow":
         "committed_ns": None,
         "phase": None,
         "failures": None,
+        "lost": None,
     }
 
 
@@ -85,13 +86,20 @@ def pauses(stage: "StageRecord") -> "list[Pause]":
     return stage["pauses"] or []
 
 
+def pause_of(stage: "StageRecord", operator: str, executor: str) -> "Pause | None":
+    """The pause of this executor at the stage that ends last; None when it has not failed."""
+    own = [
+        pause
+        for pause in pauses(stage)
+        if pause["operator"] == operator and pause["executor"] in ("", executor)
+    ]
+    return max(own, key=lambda pause: pause["until_ns"], default=None)
+
+
 def paused_until(stage: "StageRecord", operator: str, executor: str) -> int:
     """When this executor is asked for the stage's jobs again; 0 when it has not failed."""
-    until_ns = 0
-    for pause in pauses(stage):
-        if pause["operator"] == operator and pause["executor"] in ("", executor):
-            until_ns = max(until_ns, pause["until_ns"])
-    return until_ns
+    pause = pause_of(stage, operator, executor)
+    return 0 if pause is None else pause["until_ns"]
 
 
 def add_pause(
@@ -147,6 +155,11 @@ def forget_unable(stage: "StageRecord", executor: str) -> bool:
 def begin_lease(
     stage: "StageRecord", job: "JobRow", executor: str, operator: str, now: int
 ) -> None:
+    for each in stage["jobs"]:
+        lost = each["lost"]
+        # An operator has one vote: its new lease ends its claim to the one that it lost.
+        if lost is not None and (each is job or lost["operator"] == operator):
+            each["lost"] = None
     job["state"] = {"Leased": None}
     job["executor"] = executor
     job["operator"] = operator
@@ -205,13 +218,16 @@ def expire(stage: "StageRecord", now: int) -> "list[str]":
         return lost
     for job in stage["jobs"]:
         if "Leased" in job["state"] and job["lease_until_ns"] <= now:
+            executor, operator = job["executor"] or "", job["operator"] or ""
             end_ns = job["lease_end_ns"]
+            lost.append(executor)
             if end_ns is not None and end_ns <= now:
                 reason = "the stage's timeout passed and no result came"
+                end_lease(stage, job, LOST, reason, now)
             else:
                 reason = f"no heartbeat came for {LEASE_NS // SECOND_NS} s"
-            lost.append(job["executor"] or "")
-            end_lease(stage, job, LOST, reason, now)
+                end_lease(stage, job, LOST, reason, now)
+                job["lost"] = {"executor": executor, "operator": operator}
     return lost
 
 
@@ -327,7 +343,25 @@ def due_ns(stage: "StageRecord") -> int:
             due = min(due, grace_ns)
         elif not leases:
             due = min(due, stage["commit_until_ns"])
-    return due
+    return min([due, *unseen(stage, openings(stage))])
+
+
+def openings(stage: "StageRecord") -> "list[int]":
+    """When jobs of a stage that is Building become free for those who may not take them yet."""
+    if not any("Queued" in job["state"] for job in stage["jobs"]):
+        return []
+    ends = [pause["until_ns"] for pause in pauses(stage) if pause["until_ns"] < NEVER_NS]
+    return [*ends, reopens_ns(stage)] if stage["closing"] else ends
+
+
+def unseen(stage: "StageRecord", times: "list[int]") -> "list[int]":
+    """Those of `times` that the timer has not come to yet.
+
+    Executors ask by queries, and a query is answered with the time of the last message that was
+    executed: where nothing else happens, only the timer brings them the end of a pause.
+    """
+    woken_ns = stage["woken_ns"] or 0
+    return [each for each in times if each > woken_ns]
 
 
 # Why a stage has no result

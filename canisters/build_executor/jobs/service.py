@@ -5,7 +5,7 @@ from canisters.build_executor.artifacts import uploads
 from canisters.build_executor.book import Book
 from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.executors import service as executors
-from canisters.build_executor.jobs import rules
+from canisters.build_executor.jobs import revival, rules
 from canisters.build_executor.keys import job_name, stage_key
 from canisters.build_executor.logs import service as logs
 from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
@@ -193,16 +193,42 @@ def heartbeat(book: Book, caller: str, beat: Heartbeat, now: int) -> Lease:
     _expire_first(book, stage, now)
     if _is_unwanted(job, caller, beat["attempt"]):
         return {"until_ns": now, "cancelled": True}
-    refusal = _not_held(stage, job, caller, beat["attempt"])
+    is_back = _can_revive(book, stage, job, caller, beat["attempt"], now)
+    # It may have leased other work since; a commitment takes no slot.
+    if is_back and not _has_room(book, caller, now):
+        is_back = False
+    refusal = None if is_back else _not_held(stage, job, caller, beat["attempt"])
     if refusal is not None:
         raise refusal
     logs.check_piece(job, beat["offset"], beat["log"])
+    if is_back:
+        _revive(book, stage, job, caller, now)
     logs.append(book, beat["job"], job, beat["offset"], beat["log"])
     rules.extend(job, now)
     phase = beat["phase"]
     job["phase"] = None if phase is None else phase[:MAX_PHASE_CHARS]
     book.save(stage)
     return {"until_ns": job["lease_until_ns"], "cancelled": False}
+
+
+def _can_revive(
+    book: Book, stage: StageRecord, job: JobRow, caller: str, attempt: int, now: int
+) -> bool:
+    known = book.executor(caller)
+    if known is None or not known[0]["enabled"]:
+        return False
+    return revival.can_revive(stage, job, caller, attempt, now)
+
+
+def _has_room(book: Book, caller: str, now: int) -> bool:
+    known = book.executor(caller)
+    offer = None if known is None else known[1]
+    return book.slots_taken(caller, now) < executor_rules.slots_of(offer)
+
+
+def _revive(book: Book, stage: StageRecord, job: JobRow, caller: str, now: int) -> None:
+    revival.revive(stage, job, now)
+    executors.uncount_lost_lease(book, caller)
 
 
 def _is_unwanted(job: JobRow, caller: str, attempt: int) -> bool:
@@ -225,6 +251,7 @@ def release(book: Book, caller: str, given: GiveBack, now: int) -> None:
         cause = name
     rules.end_lease(stage, job, cause, given["reason"], now)
     book.save(stage)
+    executors.note_contact(book, caller, now)
 
 
 def commit(book: Book, caller: str, given: CommitmentInput, now: int) -> None:
@@ -236,9 +263,12 @@ def commit(book: Book, caller: str, given: CommitmentInput, now: int) -> None:
     _expire_first(book, stage, now)
     if _is_same_commitment(job, caller, attempt, commitment):
         return
-    refusal = _not_held(stage, job, caller, attempt)
+    is_back = _can_revive(book, stage, job, caller, attempt, now)
+    refusal = None if is_back else _not_held(stage, job, caller, attempt)
     if refusal is not None:
         raise refusal
+    if is_back:
+        _revive(book, stage, job, caller, now)
     job["state"] = {"Committed": None}
     job["commitment"] = commitment
     job["committed_ns"] = now

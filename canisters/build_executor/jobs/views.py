@@ -13,7 +13,7 @@ from shared.types.paging import PageRequest
 from shared.types.run import Job, JobPage, Log
 
 
-def page(book: Book, run: str, request: PageRequest) -> JobPage:
+def page(book: Book, run: str, request: PageRequest, now: int) -> JobPage:
     """A run's jobs, those of the stage opened last first."""
     record = book.run(run)
     if record is None:
@@ -23,13 +23,13 @@ def page(book: Book, run: str, request: PageRequest) -> JobPage:
     def item(number: int) -> "Job | None":
         name, replica = places[number]
         stage = book.stage(stage_key(run, name))
-        return None if stage is None else shown(stage, stage["jobs"][replica])
+        return None if stage is None else shown(stage, stage["jobs"][replica], now)
 
     items, cursor = collect(len(places), request, item)
     return {"items": items, "next": cursor}
 
 
-def shown(stage: StageRecord, job: JobRow) -> Job:
+def shown(stage: StageRecord, job: JobRow, now: int) -> Job:
     executor = job["executor"]
     return {
         "job": job_name(stage, job["replica"]),
@@ -44,16 +44,24 @@ def shown(stage: StageRecord, job: JobRow) -> Job:
         "log_bytes": job["log_bytes"],
         "phase": job["phase"],
         "failures": job["failures"] or [],
-        "next_try_ns": next_try_ns(stage, job),
+        "next_try_ns": next_try_ns(stage, job, now),
     }
 
 
-def next_try_ns(stage: StageRecord, job: JobRow) -> "int | None":
-    """When one that failed at this stage is asked again; None when the job is not free for it."""
+def next_try_ns(stage: StageRecord, job: JobRow, now: int) -> "int | None":
+    """When one that failed at this stage is asked again; None when the job is not free for it.
+
+    Pauses that are over, and those of operators that have another job of the stage, hold nobody up.
+    """
     if "Queued" not in job["state"] or "Building" not in stage["state"]:
         return None
-    waiting = [each["until_ns"] for each in rules.pauses(stage)]
-    return min((each for each in waiting if each < rules.NEVER_NS), default=None)
+    taken = {each["operator"] for each in stage["jobs"]}
+    waiting = [
+        each["until_ns"]
+        for each in rules.pauses(stage)
+        if now < each["until_ns"] < rules.NEVER_NS and each["operator"] not in taken
+    ]
+    return min(waiting, default=None)
 
 
 def get_log(book: Book, name: str, offset: int) -> Log:

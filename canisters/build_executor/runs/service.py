@@ -125,6 +125,7 @@ def _open_stage(
         "needs": stage["needs"],
         "grace_seconds": stage["grace_seconds"],
         "pauses": None,
+        "woken_ns": None,
     }
     book.save(opened)
     book.tell_round(opened)

@@ -7,19 +7,28 @@ from typing import TYPE_CHECKING
 
 from canisters.build_executor.artifacts import uploads
 from canisters.build_executor.executors import rules as executor_rules
+from canisters.build_executor.executors import service as executors
 from canisters.build_executor.jobs import rules as job_rules
 from canisters.build_executor.keys import key_of, stage_key
 from canisters.build_executor.runs import rules
 from shared.rules import matching
-from shared.rules.limits import MAX_TEXT_CHARS, REVEAL_WINDOW_NS, SECOND_NS
+from shared.rules.limits import MAX_TEXT_CHARS, SECOND_NS
 
 if TYPE_CHECKING:
     from canisters.build_executor.book import Book
-    from canisters.build_executor.records import ExecutorRecord, JobRow, RunRecord, StageRecord
+    from canisters.build_executor.records import (
+        ExecutorRecord,
+        JobRow,
+        Pause,
+        RunRecord,
+        StageRecord,
+    )
     from shared.base.records import Lookup, Outgoing
     from shared.types.run import ExecutorOffer, WaitingFor
 
 NAMES_IN_A_SENTENCE = 3
+# Executors that have nothing to do ask every few seconds: a job that fits is not free for longer.
+TAKEN_WITHIN_NS = 20 * SECOND_NS
 
 
 def sentence_of(names: "list[str]") -> str:
@@ -30,11 +39,29 @@ def sentence_of(names: "list[str]") -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def duration_text(seconds: int) -> str:
-    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds // unit} {name}"
-    return f"{seconds} s"
+def moment_text(at_ns: int, now: int) -> str:
+    """`13:34:08 UTC`, with the day when that is another one than today.
+
+    A moment and not how long ago it was: the sentence stays the same while nothing happens.
+    """
+    days, seconds = divmod(at_ns // SECOND_NS, 86_400)
+    clock = f"{seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02} UTC"
+    if days == now // SECOND_NS // 86_400:
+        return clock
+    year, month, day = date_of(days)
+    return f"{year}-{month:02}-{day:02} {clock}"
+
+
+def date_of(days: int) -> "tuple[int, int, int]":
+    """(year, month, day) of a number of days since 1970, in the Gregorian calendar."""
+    # Years begin on the first of March here, so that a leap day is the last of its year.
+    era, of_era = divmod(days + 719_468, 146_097)
+    year = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * of_year + 2) // 153
+    day = of_year - (153 * month + 2) // 5 + 1
+    month = month + 3 if month < 10 else month - 9
+    return year + 400 * era + (1 if month <= 2 else 0), month, day
 
 
 class Waiting:
@@ -98,23 +125,22 @@ class Waiting:
             reopens_ns = job_rules.reopens_ns(stage)
             if now < reopens_ns:
                 reason = f"{counted} and reveal their results"
-                return _entry(name, reason, closing_ns, reopens_ns)
+                return _entry(name, reason, closing_ns, None)
             reason = f"{counted}, their results have no quorum: further votes are awaited"
-            return _entry(name, reason, closing_ns, stage["commit_until_ns"])
+            return _entry(name, reason, closing_ns, None)
         if not job_rules.is_waiting_for_commitments(stage):
             reason = f"{counted} and reveal their results"
-            return _entry(name, reason, latest_ns, latest_ns + REVEAL_WINDOW_NS)
+            return _entry(name, reason, latest_ns, None)
         grace_ns = job_rules.grace_end_ns(stage)
         if grace_ns is not None:
             reason = f"{counted}, which is the quorum: the others have a short grace"
-            return _entry(name, reason, latest_ns, grace_ns)
+            return _entry(name, reason, latest_ns, None)
         leased = [
             job for job in stage["jobs"] if "Leased" in job["state"] and job["lease_until_ns"] > now
         ]
         if leased and len(leased) + len(committed) >= stage["quorum"]:
             begun_ns = min(job["leased_ns"] or opened_ns for job in leased)
-            ends = [job["lease_end_ns"] for job in leased if job["lease_end_ns"] is not None]
-            return _entry(name, _at_work(leased), begun_ns, max(ends, default=None))
+            return _entry(name, _at_work(leased), begun_ns, None)
         return self._of_missing(stage, latest_ns)
 
     def _of_missing(self, stage: "StageRecord", since_ns: int) -> "WaitingFor":
@@ -132,7 +158,7 @@ class Waiting:
         ]
         shortage = matching.shortage(wanted, supply, stage["quorum"])
         if shortage is not None:
-            return _entry(name, shortage, since_ns, stage["commit_until_ns"])
+            return _entry(name, shortage, since_ns, None)
         taken = {job["operator"] for job in stage["jobs"] if job["operator"] is not None}
         free = [
             (principal, record, offer)
@@ -140,28 +166,56 @@ class Waiting:
             if record["operator"] not in taken
             and matching.misfit(wanted, executor_rules.runtimes_of(record, offer), offer) is None
         ]
-        here = [each for each in free if self._is_present(*each)]
+        here = [each for each in free if each[2] is not None and self._is_present(each)]
         if not here:
-            seen_ns = max((each[1]["last_seen_ns"] for each in free), default=0)
-            ago = duration_text((now - seen_ns) // SECOND_NS) if seen_ns else ""
-            last = f", the last was seen {ago} ago" if ago else ""
-            reason = f"no executor that offers what the stage needs is at work{last}"
-            return _entry(name, reason, since_ns, stage["commit_until_ns"])
+            return _entry(name, f"no executor{self._last_of(free)}", since_ns, None)
+        held = [job_rules.pause_of(stage, each[1]["operator"], each[0]) for each in here]
+        pauses = [pause for pause in held if pause is not None and pause["until_ns"] > now]
+        if len(pauses) == len(here):
+            return _of_pauses(stage["name"], pauses, since_ns)
         ready = [
-            (principal, record, offer)
-            for principal, record, offer in here
-            if job_rules.paused_until(stage, record["operator"], principal) <= now
+            each
+            for each in here
+            if job_rules.paused_until(stage, each[1]["operator"], each[0]) <= now
         ]
-        if not ready:
-            return _of_pauses(stage, since_ns)
-        if all(
-            self._book.slots_taken(principal, now) >= executor_rules.slots_of(offer)
-            for principal, _, offer in ready
-        ):
+        idle = [each for each in ready if not self._is_busy(each)]
+        if not idle:
             names = sorted({record["operator"] for _, record, _ in ready})
             reason = f"all executors that fit are busy with other jobs: {sentence_of(names)}"
             return _entry(name, reason, since_ns, None)
+        free_ns = _free_since(stage, [each[1]["operator"] for each in idle], now)
+        if now - free_ns > TAKEN_WITHIN_NS:
+            # They would have taken it: what was heard of them is not of now.
+            return _entry(name, f"no executor{self._last_of(idle)}", free_ns, None)
         return _entry(name, "an executor takes the next job", since_ns, None)
+
+    def _is_present(self, one: "tuple[str, ExecutorRecord, ExecutorOffer | None]") -> bool:
+        return executors.is_present(self._book, one[0], one[1], self._now)
+
+    def _is_busy(self, one: "tuple[str, ExecutorRecord, ExecutorOffer | None]") -> bool:
+        """Whether all slots of an executor are taken, by builds or by uploads."""
+        principal, _, offer = one
+        taken = self._book.slots_taken(principal, self._now)
+        for stage in self._book.open_stages():
+            if "Storing" in stage["state"] and stage["upload_until_ns"] > self._now:
+                taken += executors.uploader_of(stage) == principal
+        return taken >= executor_rules.slots_of(offer)
+
+    def _last_of(self, away: "list[tuple[str, ExecutorRecord, ExecutorOffer | None]]") -> str:
+        """The rest of a sentence: whose contact was the last of those that do not work now."""
+        contacts = [
+            (executors.last_contact_ns(self._book, principal, record), record["operator"])
+            for principal, record, _ in away
+        ]
+        seen_ns, operator = max(contacts, default=(0, ""))
+        names = {each[0] for each in away}
+        others = [each for each in self._all() if each[1]["enabled"] and each[0] not in names]
+        is_anyone = any(self._is_present(each) for each in others)
+        what = " of a further operator that fits is at work" if is_anyone else " is at work"
+        if seen_ns <= 0:
+            return f"{what}: start one"
+        last = f"last contact {moment_text(seen_ns, self._now)}, operator {operator}"
+        return f"{what} ({last}): start one"
 
     def _of_storing(self, stage: "StageRecord") -> "WaitingFor":
         since_ns = max((job["committed_ns"] or 0 for job in stage["jobs"]), default=0)
@@ -169,7 +223,7 @@ class Waiting:
         if replica is not None and stage["upload_until_ns"] > self._now:
             operator = stage["jobs"][replica]["operator"]
             reason = f"operator {operator} uploads the agreed files"
-            return _entry(stage["name"], reason, since_ns, stage["upload_until_ns"])
+            return _entry(stage["name"], reason, since_ns, None)
         agreeing = [stage["jobs"][each] for each in stage["agreeing"]]
         names = sorted({job["operator"] or "" for job in agreeing})
         reason = f"an operator that agreed brings the agreed files: {sentence_of(names)}"
@@ -188,13 +242,6 @@ class Waiting:
         if self._executors is None:
             self._executors = self._book.all_executors()
         return self._executors
-
-    def _is_present(
-        self, principal: str, record: "ExecutorRecord", offer: "ExecutorOffer | None"
-    ) -> bool:
-        """Whether the executor was heard of lately, and has said what it can do."""
-        seen_ns = max(record["last_seen_ns"], self._book.last_beat_ns(principal))
-        return offer is not None and self._now - seen_ns < executor_rules.PRESENT_NS
 
 
 def _entry(
@@ -216,13 +263,26 @@ def _at_work(leased: "list[JobRow]") -> str:
     return f"at work: {sentence_of(sorted(names))}"
 
 
-def _of_pauses(stage: "StageRecord", since_ns: int) -> "WaitingFor":
-    """All who could do it failed before: the one that comes back first, and why it failed."""
-    first = min(job_rules.pauses(stage), key=lambda pause: pause["until_ns"])
+def _of_pauses(name: str, pauses: "list[Pause]", since_ns: int) -> "WaitingFor":
+    """All who could do it have failed: the one that comes back first, and why it failed."""
+    first = min(pauses, key=lambda pause: pause["until_ns"])
     said = f"operator {first['operator']}: {first['reason']}"
     if first["until_ns"] >= job_rules.NEVER_NS:
         reason = f"no executor that fits is able to build it: {said}"
-        return _entry(stage["name"], reason, since_ns, stage["commit_until_ns"])
-    return _entry(
-        stage["name"], f"the next attempt after a failure, {said}", since_ns, first["until_ns"]
-    )
+        return _entry(name, reason, since_ns, None)
+    return _entry(name, f"the next attempt after a failure, {said}", since_ns, first["until_ns"])
+
+
+def _free_since(stage: "StageRecord", operators: "list[str]", now: int) -> int:
+    """Since when the stage has a job that executors of these operators may take."""
+    times = [stage["opened_ns"] or 0]
+    if stage["closing"]:
+        times.append(job_rules.reopens_ns(stage))
+    for job in stage["jobs"]:
+        failures = job["failures"] or []
+        if "Queued" in job["state"] and failures:
+            times.append(failures[-1]["at_ns"])
+    for pause in job_rules.pauses(stage):
+        if pause["operator"] in operators and pause["until_ns"] <= now:
+            times.append(pause["until_ns"])
+    return max(times)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as register_operations
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment
+
+if TYPE_CHECKING:
+    from dcanary.client.types.build_executor import Executor
 
 # MAX_LEASES_PER_EXECUTOR of shared/rules/limits.py.
 MAX_SLOTS = 16
@@ -132,11 +137,22 @@ def stop(context: Context, name: str) -> None:
     context.output.say(f"{name} is stopped" if stopped else f"{name} was not running")
 
 
+def presence(found: Executor) -> str:
+    """Whether an executor works: `online`, `away`, or `disabled` whatever it does."""
+    if not found["enabled"]:
+        return "disabled"
+    return "online" if found["online"] else "away"
+
+
 @executor.command("list")
 @paged
 @pass_context
 def list_executors(context: Context, limit: int, cursor: str | None) -> None:
-    """Registered executors, by operator."""
+    """Registered executors: online, away (no contact for three minutes) or disabled.
+
+    Contact is what an executor writes: a heartbeat, a commitment, or once a minute that it is
+    there. Questions for work leave no trace.
+    """
     answer = context.system.build_executor.list_executors(page(limit, cursor))
     rows = [
         {
@@ -144,6 +160,7 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
             "runtimes": [next(iter(runtime)) for runtime in item["runtimes"]],
             "slots": item["offer"]["slots"] if item["offer"] else "-",
             "memory": _memory(item["offer"]["memory_bytes"]) if item["offer"] else "-",
+            "state": presence(item),
             "last_seen": moment(item["last_seen_ns"]) if item["last_seen_ns"] else "never",
         }
         for item in answer["items"]
@@ -151,12 +168,12 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
     columns = [
         "executor:principal",
         "operator",
-        "enabled:id:2",
+        "state:id:2",
         "runtimes:text:4",
         "slots:id:5",
         "memory:id:6",
         "jobs_committed:id:3=jobs",
-        "last_seen:id:1=last seen",
+        "last_seen:id:1=last contact",
     ]
     show(context, answer["next"], rows, columns, "no executors: dcanary executor register")
 

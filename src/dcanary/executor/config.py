@@ -25,7 +25,8 @@ class ExecutorConfig:
     `slots` jobs are performed at a time; `memory_bytes` and `storage_bytes` bound all of them
     together (None: what the machine and its control group have). `region` and `labels` are offered
     to stages that ask for them. For `patience_seconds` a job waits for a server that does not
-    answer before it is given back.
+    answer before it is given back. An executor that has nothing to do sends an update at least
+    every `contact_seconds`; PRESENT_NS of the canister is three times the default.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class ExecutorConfig:
     poll_seconds: float = 1.0
     heartbeat_seconds: float = 8.0
     log_seconds: float = 1.0
+    contact_seconds: float = 60.0
     slots: int = 1
     memory_bytes: int | None = None
     storage_bytes: int | None = None

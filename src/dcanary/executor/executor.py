@@ -25,6 +25,7 @@ from dcanary.executor.building import BuildReport
 from dcanary.executor.causes import Cause, cause_of
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.contact import Contact
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.offer import OFFER_SECONDS, make_offer, unfit
 from dcanary.executor.performing import BuildSlot, Slot, UploadSlot
@@ -57,6 +58,7 @@ class Executor(Voter):
         self._news, self._stopping = threading.Event(), threading.Event()
         self._storms, self._told = 0, ""
         self._next_lease = 0.0
+        self._contact = Contact(config.contact_seconds)
         self._interrupted = self._state.noted_leases()
 
     def prepare(self) -> dict[str, str]:
@@ -168,7 +170,14 @@ class Executor(Voter):
                 self._slots.append(slot)
                 slot.start()
                 return True
+        elif self._is_silent():
+            self._next_offer = 0.0
         return busy
+
+    def _is_silent(self) -> bool:
+        # Heartbeats of builds are contact enough; uploads leave hardly a trace.
+        building = any(isinstance(slot, BuildSlot) for slot in self._slots)
+        return self._contact.is_due() and not building
 
     def _longest_wait(self) -> float:
         # Leases that were lost and commitments that could not be sent are looked at soon.
@@ -233,6 +242,7 @@ class Executor(Voter):
         if time.monotonic() < self._next_offer:
             return
         offer = self.offer()
+        self._contact.note()
         try:
             self._chain.announce_offer(offer)
         except RefusedError as error:
@@ -263,8 +273,9 @@ class Executor(Voter):
     def _lease(self) -> "BuildSlot | UploadSlot | None":
         """Lease one piece of work, and make its slot; None when there is none."""
         request: LeaseRequest = {"holds": self._holds()}
-        if not self._chain.has_work(request):
+        if not self._chain.has_work(request) and not self._is_silent():
             return None
+        self._contact.note()
         try:
             work = self._chain.lease_work(request)
         except RefusedError as error:

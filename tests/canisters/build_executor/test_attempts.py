@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from canisters.build_executor import deadlines
 from canisters.build_executor.jobs import rules
 from shared.rules.limits import (
     BUILD_MARGIN_NS,
@@ -101,6 +102,34 @@ def test_one_that_is_unable_is_asked_again_when_its_offer_changes(world: World) 
     assert not world.has_work(A)
     world.announce(A, runtimes=["Shell"])
     assert world.has_work(A)
+
+
+def test_the_end_of_a_pause_wakes_the_canister_once(world: World) -> None:
+    """Executors ask by queries, which see the time of the last message: the timer brings it."""
+    world.enqueue(spec("run-1", stage("build", replicas=1, quorum=1)))
+    for executor in (A, B):
+        work = world.build(executor)
+        world.release(executor, work["job"], work["attempt"], "git is away")
+    stage_of_run: Any = world.book.stage("run-1/build")
+    for end_ns in sorted(pause["until_ns"] for pause in stage_of_run["pauses"]):
+        assert world.book.next_due_ns() == end_ns
+        world.now = end_ns
+        assert deadlines.pass_due(world.book, world.now) > world.now
+        world.upgrade()
+    assert world.book.next_due_ns() == stage_of_run["commit_until_ns"]
+
+
+def test_the_time_at_which_a_closed_round_takes_votes_again_wakes_the_canister(
+    world: World,
+) -> None:
+    world.enqueue()
+    for executor in (A, B):
+        world.commit(executor, world.build(executor)["job"])
+    world.pass_time(MIN_GRACE_NS / SECOND)
+    assert world.book.next_due_ns() == world.now + REOPEN_NS
+    world.pass_time(REOPEN_NS / SECOND)
+    assert world.has_work(C)
+    assert world.book.next_due_ns() > world.now + REOPEN_NS
 
 
 def test_a_lease_burner_waits_longer_after_each_lease(world: World) -> None:

@@ -201,8 +201,8 @@ def test_leases_expire_by_the_timer_alone_also_after_an_upgrade(it: Installed) -
     page = {"cursor": None, "limit": 0}
     jobs = it.canister.query("list_jobs", "run-1", page)["Ok"]["items"]
     assert {(each["job"], each["attempt"]) for each in jobs if each["attempt"] > 1} == {(job, 2)}
-    assert "Conflict" in it.commit(A, job)["Err"]
     assert it.lease(B)["Build"]["attempt"] == 2
+    assert "Conflict" in it.commit(A, job)["Err"]
 
 
 def test_commitments_are_closed_by_the_timer_a_grace_after_the_quorum(it: Installed) -> None:

@@ -131,11 +131,12 @@ def test_an_expired_lease_is_requeued_with_the_next_attempt(world: World, tick: 
     world.enqueue()
     job = world.build(A)["job"]
     world.pass_time(LEASE_SECONDS, tick=tick)
+    assert "attempt 1 is over" in world.release(A, job)["Err"]["Conflict"]
+    assert world.jobs()[job]["state"] == {"Queued": None}
+    assert world.build(B)["attempt"] == 2
     late = world.beat(A, job)
     assert "attempt 1 is over" in late["Err"]["Conflict"]
-    assert world.jobs()[job]["state"] == {"Queued": None}
     assert "Conflict" in world.commit(A, job)["Err"]
-    assert world.build(B)["attempt"] == 2
     assert world.book.executors.get(A)["leases_lost"] == 1  # type: ignore[index]
 
 

@@ -396,7 +396,7 @@ def listed(world: World, repository: str | None, request: Any) -> Any:
 
 
 def listed_jobs(world: World, run: str, request: Any) -> Any:
-    return answer(lambda: job_views.page(world.book, run, request))
+    return answer(lambda: job_views.page(world.book, run, request, world.now))
 
 
 def test_runs_are_listed_newest_first_for_all_and_for_one_repository() -> None:
@@ -456,9 +456,11 @@ def test_executors_are_listed_with_what_they_did() -> None:
     job = world.build(A)["job"]
     world.pass_time(9)
     world.beat(A, job)
-    result: Any = answer(lambda: executor_views.page(world.book, page(limit=2)))
+    result: Any = answer(lambda: executor_views.page(world.book, page(limit=2), world.now))
     assert [each["operator"] for each in result["Ok"]["items"]] == ["operator-2", "operator-1"]
-    rest: Any = answer(lambda: executor_views.page(world.book, page(result["Ok"]["next"])))
+    rest: Any = answer(
+        lambda: executor_views.page(world.book, page(result["Ok"]["next"]), world.now)
+    )
     (seen,) = rest["Ok"]["items"]
     assert seen["executor"].to_str() == A
     assert (seen["last_seen_ns"], seen["jobs_leased"]) == (world.now, 1)
@@ -473,3 +475,28 @@ def test_an_executor_keeps_its_operator() -> None:
     assert "Invalid" in world.register(D, "operator-3", *["Shell"] * 7)["Err"]
     assert "NotFound" in world.enable(D, True)["Err"]
     assert world.book.executor_index.len() == 3
+
+
+def test_an_executor_is_online_by_what_it_writes_and_not_by_its_questions(world: World) -> None:
+    def seen() -> Any:
+        found: Any = executor_views.get(world.book, A, world.now)
+        return found["online"], found["last_seen_ns"]
+
+    assert seen() == (True, world.now)
+    began = world.now
+    world.pass_time(179)
+    assert not world.has_work(A)
+    assert seen() == (True, began)
+    world.pass_time(1)
+    assert seen() == (False, began)
+    assert world.lease(A) is None
+    assert seen() == (True, world.now)
+    world.enqueue()
+    job = world.build(A)["job"]
+    world.pass_time(20)
+    world.beat(A, job)
+    beaten = world.now
+    assert seen() == (True, beaten)
+    # The lease runs out: what its heartbeats told is not forgotten with it.
+    world.pass_time(100)
+    assert seen() == (True, beaten)

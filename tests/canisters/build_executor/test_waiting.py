@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from canisters.build_executor.executors import service as executors
+from canisters.build_executor.runs.waiting import moment_text
 from tests.canisters.build_executor.helpers.specs import file, spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, World
 
@@ -76,9 +79,88 @@ def test_executors_that_were_not_heard_of_lately_are_away(world: World) -> None:
         world.announce(executor)
     world.pass_time(2 * 3_600)
     world.enqueue()
-    assert "is at work, the last was seen 2 hours ago" in world.waits()[0]
+    # START is 2023-11-14 22:13:20 UTC, and it is past midnight by now.
+    assert world.waits() == [
+        "no executor is at work (last contact 2023-11-14 22:13:20 UTC, operator operator-2): "
+        "start one"
+    ]
+    assert world.run()["waiting_for"][0]["next_try_ns"] is None
     world.announce(A)
     assert world.waits() == ["an executor takes the next job"]
+
+
+def test_executors_that_take_nothing_are_not_awaited_though_they_were_there_a_moment_ago(
+    world: World,
+) -> None:
+    world.enqueue()
+    assert world.waits() == ["an executor takes the next job"]
+    world.pass_time(21)
+    assert world.waits() == [
+        "no executor is at work (last contact 22:13:20 UTC, operator operator-2): start one"
+    ]
+    world.build(A)
+    world.pass_time(2)
+    world.beat(A, "run-1/build/0")
+    assert world.waits() == [
+        "no executor of a further operator that fits is at work "
+        "(last contact 22:13:20 UTC, operator operator-2): start one"
+    ]
+
+
+def test_an_executor_that_uploads_is_busy(world: World) -> None:
+    world.announce(A, slots=1)
+    for executor in (B, C):
+        world.enable(executor, False)
+    one = {"replicas": 1, "quorum": 1}
+    world.enqueue(spec("run-1", stage("build", **one)))
+    job = world.build(A)["job"]
+    world.commit(A, job)
+    world.decide("Agreed", [file("out.wasm", b"x")], [job])
+    assert "Upload" in world.lease(A, job)  # type: ignore[operator]
+    world.enqueue(spec("run-2", stage("build", **one)))
+    world.pass_time(25)
+    assert "busy with other jobs: operator-0" in world.waits("run-2")[0]
+
+
+def test_the_pause_that_holds_the_job_is_named_and_not_one_that_is_over(world: World) -> None:
+    world.enqueue(spec("run-1", stage("build", replicas=1, quorum=1)))
+    for number, executor in enumerate((A, B, C)):
+        job = world.build(executor)
+        world.release(executor, job["job"], job["attempt"], f"git said {number}")
+    world.pass_time(60)
+    # A and B are away by now, what held A up is long over, and C fails again.
+    for executor in (A, B):
+        world.enable(executor, False)
+    job = world.build(C)
+    world.release(C, job["job"], job["attempt"], "the disk is full")
+    (found,) = world.run()["waiting_for"]
+    assert found["reason"] == (
+        "the next attempt after a failure, operator operator-2: the disk is full"
+    )
+    assert found["next_try_ns"] > world.now
+    assert world.jobs()[job["job"]]["next_try_ns"] == found["next_try_ns"]
+
+
+def test_what_is_at_work_or_missing_has_no_next_try(world: World) -> None:
+    world.enqueue(spec("run-1", stage("build", replicas=1, quorum=1)))
+    world.build(A)
+    assert world.run()["waiting_for"][0]["next_try_ns"] is None
+    world.enqueue(spec("run-2", stage("build", needs=needs(region="eu"))))
+    assert world.run("run-2")["waiting_for"][0]["next_try_ns"] is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (1_700_000_000, "22:13:20 UTC"),
+        (1_699_900_000, "2023-11-13 18:26:40 UTC"),
+        (1_582_934_400, "2020-02-29 00:00:00 UTC"),
+        (951_868_799, "2000-02-29 23:59:59 UTC"),
+        (946_684_800, "2000-01-01 00:00:00 UTC"),
+    ],
+)
+def test_moments_carry_their_day_when_it_is_not_today(seconds: int, told: str) -> None:
+    assert moment_text(seconds * SECOND, 1_700_000_000 * SECOND) == told
 
 
 def test_busy_executors_are_named(world: World) -> None:

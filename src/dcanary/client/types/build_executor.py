@@ -79,6 +79,7 @@ class Executor(TypedDict):
     last_seen_ns: int
     leases_lost: int
     offer: ExecutorOffer | None
+    online: bool
     operator: str
     registered_ns: int
     runtimes: list[Runtime]

@@ -195,7 +195,7 @@ class World:
         found: dict[str, Any] = {}
         cursor = None
         while True:
-            page: Any = job_views.page(self.book, run, {"cursor": cursor, "limit": 7})
+            page: Any = job_views.page(self.book, run, {"cursor": cursor, "limit": 7}, self.now)
             found.update({job["job"]: job for job in page["items"]})
             cursor = page["next"]
             if cursor is None:
