@@ -21,12 +21,19 @@ def _rows(model: dict[str, Any], defs: dict[str, Any], prefix: str) -> list[Row]
     required = set(model.get("required", []))
     for name, field in model["properties"].items():
         path = f"{prefix}{name}"
+        field = _present(field)
         inner, inside = _inner_model(field, defs, path)
         default = "required" if name in required else _default(field)
         found.append((path, _type(field, inner is not None), _range(field), default))
         if inner is not None:
             found += _rows(inner, defs, inside)
     return found
+
+
+def _present(field: dict[str, Any]) -> dict[str, Any]:
+    """A field that may be left out, as it is when it is there."""
+    kinds = [one for one in field.get("anyOf", ()) if one != {"type": "null"}]
+    return {**kinds[0], "default": field.get("default")} if len(kinds) == 1 else field
 
 
 def _inner_model(

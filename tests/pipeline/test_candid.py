@@ -114,6 +114,58 @@ def test_approvers_of_file_and_registration_are_joined_and_the_threshold_is_chec
         to_candid(without, "counter", ["nobody"])
 
 
+ASKING = """
+version: 1
+name: a
+queue: 2d
+stages:
+  b:
+    runtime: shell
+    commands: ['true']
+    needs: {cpus: 4, region: eu, labels: [fast, big]}
+    grace: 5m
+"""
+
+
+def test_what_a_stage_needs_and_how_long_is_waited_reach_the_canister(
+    canister_fault: Callable[[Any], str | None],
+) -> None:
+    record = to_candid(parse_pipeline(ASKING.encode()), "c")
+    (stage,) = record["stages"]
+    assert stage["needs"] == {"cpus": 4, "image": None, "region": "eu", "labels": ["fast", "big"]}
+    assert stage["grace_seconds"] == 300
+    assert record["queue_seconds"] == 2 * 86_400
+    assert canister_fault(as_in_canister(record)) is None
+    (stage,) = to_candid(parse_pipeline(SMALLEST.encode()), "c")["stages"]
+    assert stage["needs"] is stage["grace_seconds"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("cpus: 4", "cpus: 0"),
+        ("cpus: 4", "cpus: 65536"),
+        ("region: eu", "region: ''"),
+        ("region: eu", "region: 'e\u00fc'"),
+        ("region: eu", f"region: {'a' * 201}"),
+        ("fast, big", "fast, fast"),
+        ("fast, big", ", ".join(f"l{n}" for n in range(17))),
+        ("grace: 5m", "grace: 31m"),
+        ("queue: 2d", "queue: 8d"),
+    ],
+)
+def test_needs_and_times_that_the_canister_refuses_are_refused_in_the_file(
+    wrong: tuple[str, str],
+) -> None:
+    with pytest.raises(PipelineFileError):
+        parse_pipeline(ASKING.replace(*wrong).encode())
+
+
+def test_an_image_is_not_supported_yet() -> None:
+    with pytest.raises(PipelineFileError, match="image: is not supported yet: remove it"):
+        parse_pipeline(ASKING.replace("cpus: 4", "image: debian").encode())
+
+
 def test_the_limits_are_those_of_the_canisters() -> None:
     theirs = shared("rules.limits")
     common = [name for name in vars(theirs) if name.isupper() and hasattr(limits, name)]
@@ -123,6 +175,7 @@ def test_the_limits_are_those_of_the_canisters() -> None:
     }
     assert theirs.MAX_APPROVAL_TTL_NS == limits.MAX_APPROVAL_TTL_SECONDS * theirs.SECOND_NS
     assert theirs.DEFAULT_APPROVAL_TTL_NS == limits.DEFAULT_APPROVAL_TTL_SECONDS * theirs.SECOND_NS
+    assert theirs.MAX_QUEUE_NS == limits.MAX_QUEUE_SECONDS * theirs.SECOND_NS
     assert theirs.COMMIT_WINDOW_NS == limits.COMMIT_WINDOW_SECONDS * theirs.SECOND_NS
 
 

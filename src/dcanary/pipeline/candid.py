@@ -2,14 +2,14 @@
 
 Values are plain Candid values: a variant is a mapping of one case, an absent opt None, a principal
 its text, a blob bytes. Fields and cases are those of
-`canisters/shared/pipeline_types.py`.
+`shared/types/pipeline.py`.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from dcanary.pipeline.limits import MAX_APPROVERS, MAX_NAME_CHARS
-from dcanary.pipeline.model import Deploy, PipelineFile, Resources, Stage, Triggers
+from dcanary.pipeline.model import Deploy, Needs, PipelineFile, Resources, Stage, Triggers
 from dcanary.pipeline.names import check_principal
 
 
@@ -48,7 +48,7 @@ def to_candid(
             "ttl_seconds": pipeline.approval.expires,
         },
         "deploy": _deploy(pipeline.deploy) if pipeline.deploy else None,
-        "queue_seconds": None,
+        "queue_seconds": pipeline.queue,
     }
 
 
@@ -79,8 +79,17 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "replicas": stage.replicas,
         "quorum": stage.quorum,
         "retries": stage.retries,
-        "needs": None,
-        "grace_seconds": None,
+        "needs": _needs(stage.needs) if stage.needs else None,
+        "grace_seconds": stage.grace,
+    }
+
+
+def _needs(needs: Needs) -> dict[str, Any]:
+    return {
+        "cpus": needs.cpus,
+        "image": None,
+        "region": needs.region,
+        "labels": list(needs.labels),
     }
 
 

@@ -19,6 +19,7 @@ _PLANNED = {
     "cache",
     "cycles",
     "health_check",
+    "image",
     "matrix",
     "notifications",
     "parallel",
@@ -87,6 +88,8 @@ def _message(detail: ErrorDetails, location: Location) -> str:
     if kind in ("too_long", "too_short"):
         bound = context["max_length"] if kind == "too_long" else context["min_length"]
         return f"must have at {'most' if kind == 'too_long' else 'least'} {bound} entries"
+    if kind == "string_too_short":
+        return "must not be empty"
     if kind == "string_too_long":
         return f"must have at most {context['max_length']} characters"
     if kind in _TYPES:

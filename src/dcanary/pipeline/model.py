@@ -123,6 +123,18 @@ def _argument(value: object) -> object:
     raise ValueError('must be "()" or {hex: "4449444c0000"}')
 
 
+def _word(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("must hold visible ASCII characters only")
+    return text
+
+
+def _distinct(words: list[str]) -> list[str]:
+    if len(set(words)) != len(words):
+        raise ValueError("must not name a label twice")
+    return words
+
+
 EMPTY_ARGUMENT = b"DIDL\x00\x00"
 
 Name = Annotated[str, AfterValidator(names.check_name)]
@@ -138,6 +150,10 @@ Environment = Annotated[
     dict[VariableName, VariableValue], Field(max_length=limits.MAX_ENVIRONMENT_VARIABLES)
 ]
 Approver = Annotated[str, AfterValidator(names.check_principal)]
+Word = Annotated[str, AfterValidator(_word), Field(min_length=1, max_length=limits.MAX_NEED_CHARS)]
+Labels = Annotated[list[Word], AfterValidator(_distinct), Field(max_length=limits.MAX_LABELS)]
+Grace = Annotated[int, _Duration(limits.MIN_GRACE_SECONDS, limits.MAX_GRACE_SECONDS, "2m")]
+Queue = Annotated[int, _Duration(limits.MIN_QUEUE_SECONDS, limits.MAX_QUEUE_SECONDS, "7d")]
 RuntimeName = Annotated[
     Literal["shell", "python", "motoko", "node"],
     BeforeValidator(_runtime),
@@ -213,6 +229,14 @@ class Resources(_Model):
     network: bool = False
 
 
+class Needs(_Model):
+    """What a stage asks of an executor beside its runtime and resources."""
+
+    cpus: int | None = Field(default=None, ge=1, le=limits.MAX_CPUS)
+    region: Word | None = None
+    labels: Labels = []
+
+
 class Stage(_Model):
     """A node of the graph: what runs, in which tool chain, and how many must agree."""
 
@@ -225,6 +249,8 @@ class Stage(_Model):
     replicas: int = Field(default=3, ge=1, le=limits.MAX_REPLICAS)
     quorum: int = Field(default=2, ge=1, le=limits.MAX_REPLICAS)
     retries: int = Field(default=1, ge=0, le=limits.MAX_JOB_ATTEMPTS - 1)
+    needs: Needs | None = None
+    grace: Grace | None = None
 
 
 class Gate(_Model):
@@ -266,3 +292,4 @@ class PipelineFile(_Model):
     gates: list[Gate] = Field(default=[], max_length=limits.MAX_GATES)
     approval: Approval = Approval()
     deploy: Deploy | None = None
+    queue: Queue = limits.MAX_QUEUE_SECONDS
