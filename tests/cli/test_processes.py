@@ -56,6 +56,32 @@ def test_a_process_that_runs_is_ended_by_its_name(processes: Processes, tmp_path
     assert not processes.stop("x")
 
 
+def test_what_runs_already_is_not_started_again_and_its_record_is_kept(
+    processes: Processes, tmp_path: Path
+) -> None:
+    (tmp_path / "processes").mkdir()
+    made = sleeper()
+    keep(processes, made)
+    with pytest.raises(ClientError, match=f"x runs already: pid {made.pid}"):
+        processes.spawn("x", ["--version"])
+    assert processes.listed() == [made]
+    assert processes.found("x") == made
+    assert processes.stop("x")
+    assert processes.found("x") is None
+
+
+def test_only_what_this_start_printed_is_told_of_a_process_that_ended(
+    processes: Processes, tmp_path: Path
+) -> None:
+    (tmp_path / "processes").mkdir()
+    (tmp_path / "processes" / "lister.log").write_text("of an earlier start\n")
+    made = processes.spawn("lister", ["nonsense"])
+    psutil.Process(made.pid).wait(60)
+    with pytest.raises(ClientError, match="No such command") as caught:
+        processes.require(made)
+    assert "of an earlier start" not in str(caught.value)
+
+
 def test_a_later_process_of_the_same_id_is_left_alone(processes: Processes, tmp_path: Path) -> None:
     (tmp_path / "processes").mkdir()
     made = sleeper()

@@ -6,13 +6,14 @@ What is typed wrong without an installation: tests/cli.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from dcanary.cli.operations.watch import state_of
 from tests.e2e.pipelines import counter_files
-from tests.e2e.world import World, wait_until
+from tests.e2e.world import World, unsandboxed, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,26 @@ def test_what_is_not_right_on_this_machine_exits_with_2(world: World, tmp_path: 
     assert "Traceback" not in done.stderr
     found = world.system.pipeline_config.ask("get_pipeline_config", "typed")
     assert found["version"] == 1
+
+
+def test_an_executor_in_the_background_is_up_or_an_error(empty_world: World) -> None:
+    world = empty_world
+    start = ["executor", "start", "--background", *unsandboxed()]
+    world.run("executor", "stop", "alice-1")
+    up = world.run(*start, "alice-1")
+    assert up.returncode == 0, up.stderr
+    pid = re.search(r"pid +(\d+)", up.stdout)
+    assert pid is not None
+    log = (world.home / "processes" / "alice-1.log").read_text()
+    assert "offering 1 slots" in log
+    again = world.run(*start, "alice-1")
+    assert again.returncode == 1
+    assert f"alice-1 runs already: pid {pid[1]}" in again.stderr
+    unknown = world.run(*start, "nobody-1")
+    assert unknown.returncode == 1
+    assert "is not a registered executor" in unknown.stderr
+    assert world.run("executor", "stop", "nobody-1").stdout == "nobody-1 was not running\n"
+    assert world.run("executor", "stop", "alice-1").stdout == "alice-1 is stopped\n"
 
 
 def test_a_network_that_is_gone_exits_with_3_and_works_again_when_it_is_back(

@@ -86,7 +86,7 @@ def register(
 @click.option("--region", default="", help="Where it is, for stages that ask for a region.")
 @click.option("--label", "labels", multiple=True, help="What stages may ask for; may be repeated.")
 @click.option("--once", is_flag=True, help="Do one piece of work, if there is any, and end.")
-@click.option("--background", is_flag=True, help="Return at once; see executor stop.")
+@click.option("--background", is_flag=True, help="Return when it is up; see executor stop.")
 @pass_context
 def start(
     context: Context,
@@ -107,13 +107,17 @@ def start(
     operations.require_sandbox(context.executors_dir / name, allow_unsandboxed)
     offering = operations.Offering(slots, memory, allow_network, region, labels)
     if background:
+        if once:
+            raise click.UsageError("--once and --background exclude each other")
+        processes = Processes(context.processes_dir)
         process = operations.start_in_background(
             context.home,
             name,
-            Processes(context.processes_dir),
+            processes,
             allow_unsandboxed=allow_unsandboxed,
             offering=offering,
         )
+        operations.wait_until_up(context.home, process, processes, context.output.progress)
         context.output.record({"executor": name, "pid": process.pid, "log": process.log}, "pid")
         return
     operations.run_executor(
@@ -130,10 +134,11 @@ def start(
 @click.argument("name")
 @pass_context
 def stop(context: Context, name: str) -> None:
-    """Stop an executor that was started in the background; a build under way is given back."""
+    """Stop an executor of this installation; a build under way is given back."""
+    from dcanary.cli.operations import executor as operations
     from dcanary.cli.operations.processes import Processes
 
-    stopped = Processes(context.processes_dir).stop(name)
+    stopped = operations.stop(context.home, name, Processes(context.processes_dir))
     context.output.say(f"{name} is stopped" if stopped else f"{name} was not running")
 
 

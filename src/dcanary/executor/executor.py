@@ -20,6 +20,7 @@ from dcanary.client.types.build_executor import (
     UploadWork,
     Work,
 )
+from dcanary.executor import standing
 from dcanary.executor.attestation import Attestation
 from dcanary.executor.building import BuildReport
 from dcanary.executor.causes import Cause, cause_of
@@ -40,6 +41,7 @@ _REASON_CHARS = 400
 _LONGEST_PAUSE_SECONDS = 30.0
 _LONGEST_WEATHER_SECONDS = 8.0
 _DENIED_SECONDS = 10.0
+_LONGEST_DENIED_SECONDS = 120.0
 _TICK_SECONDS = 0.1
 
 
@@ -53,13 +55,14 @@ class Executor(Voter):
         super().__init__(chain, State(config.folder), config)
         self._runtimes: dict[str, Runtime] = {}
         self._offer: ExecutorOffer | None = None
-        self._next_offer = 0.0
+        self._next_offer, self._denied_pause = 0.0, _DENIED_SECONDS
         self._slots: list[Slot] = []
         self._news, self._stopping = threading.Event(), threading.Event()
         self._storms, self._told = 0, ""
         self._next_lease = 0.0
         self._contact = Contact(config.contact_seconds)
         self._interrupted = self._state.noted_leases()
+        standing.note(config.folder, "starting")
 
     def prepare(self) -> dict[str, str]:
         """Find the runtimes. Returns what is missing: runtime -> why.
@@ -100,6 +103,8 @@ class Executor(Voter):
                 busy = False
                 pause = min(max(pause, 0.5) * 2, _LONGEST_PAUSE_SECONDS)
                 self._config.report(f"{error}; trying again in {pause:.0f} s")
+                if self._offer is None:
+                    standing.note(self._config.folder, "troubled", str(error))
             if not busy:
                 # Executors that have lost the same network should not come back as one.
                 jitter = random.uniform(0.7, 1.0)  # noqa: S311 - no secret
@@ -146,6 +151,7 @@ class Executor(Voter):
 
     def close(self) -> None:
         """Let another executor use the folder."""
+        standing.forget(self._config.folder)
         self._state.close()
 
     @property
@@ -248,11 +254,15 @@ class Executor(Voter):
         except RefusedError as error:
             if error.kind != "Denied":
                 raise
-            # Not registered yet, or disabled: it may become so while this waits.
-            self._config.report(f"no work yet: {error.sentence}")
-            self._offer, self._next_offer = offer, time.monotonic() + _DENIED_SECONDS
+            # Not registered yet, or disabled: that may change while this waits.
+            self._tell(f"no work yet: {error.sentence} (asked again, ever less often)")
+            standing.note(self._config.folder, "denied", error.sentence)
+            self._next_offer = time.monotonic() + self._denied_pause
+            self._denied_pause = min(self._denied_pause * 2, _LONGEST_DENIED_SECONDS)
             return
+        self._denied_pause, self._told = _DENIED_SECONDS, ""
         if self._offer is None:
+            standing.note(self._config.folder, "announced")
             gibibytes = offer["memory_bytes"] / (1 << 30)
             self._config.report(
                 f"offering {offer['slots']} slots of {gibibytes:.1f} GiB memory and "

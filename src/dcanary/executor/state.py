@@ -1,6 +1,7 @@
 """The executor's folder: what it has attested to and the files behind it, safe against a kill -9.
 
     lock                 held while an executor runs on this folder
+    standing.json        which process that is; see `standing`
     work/                half-done things; emptied at start
     leases/<id>.json     jobs that are being performed, to be given back after a restart
     jobs/<id>/record.json, jobs/<id>/files/<sha256>
@@ -24,6 +25,7 @@ import filelock
 
 from dcanary.executor.attestation import Attestation, CommitDescription
 from dcanary.executor.manifest import ManifestFile
+from dcanary.executor.standing import owner
 
 # built: attested to, commitment perhaps not sent; committed: sent; revealed: revealed;
 # agreed: the verdict is ours, so the files may be asked for.
@@ -69,8 +71,10 @@ class State:
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.acquire()
         except filelock.Timeout as error:
+            known = owner(folder)
+            who = "another executor" if known is None else f"another executor (pid {known.pid})"
             raise StateError(
-                f"another executor runs on {folder}: stop it, or use a folder of its own"
+                f"{who} runs on {folder}: stop it, or use a folder of its own"
             ) from error
         except OSError as error:
             raise StateError(

@@ -190,17 +190,23 @@ class MainJob:
             probe = probe_sandbox()
             if probe.sandbox is None:
                 self.report.warn(f"builds run WITHOUT a sandbox: {probe.reason}")
+            started = []
             for operator in OPERATORS:
                 name = f"{operator}-1"
                 identity = executor_operations.executor_identity(self.home / "executors", name)
                 register_operations.executor(self.system, identity.principal, operator, RUNTIMES)
-                executor_operations.start_in_background(
+                process = executor_operations.start_in_background(
                     self.home, name, self.processes, allow_unsandboxed=probe.sandbox is None
                 )
+                started.append(process)
                 self.report.detail(
                     f"{name} of {operator}: {short(identity.principal, 'principal')}",
                     executor=identity.principal,
                     operator=operator,
+                )
+            for process in started:
+                executor_operations.wait_until_up(
+                    self.home, process, self.processes, self._progress
                 )
 
     def _register(self) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dcanary.cli.errors import UsageTrouble
-from dcanary.cli.operations.processes import Process, Processes
+from dcanary.cli.operations.processes import Process, Processes, end, runs_already
 from dcanary.client.chain import SystemChain
 from dcanary.client.errors import ClientError
 from dcanary.client.identity import Identity, create_identity, load_identity
 from dcanary.client.system import System
-from dcanary.executor import Executor, ExecutorConfig, RuntimeUnavailable, StateError
+from dcanary.executor import Executor, ExecutorConfig, RuntimeUnavailable, StateError, standing
 from dcanary.executor.sandbox import (
     WARNING,
     Sandbox,
@@ -23,6 +24,8 @@ from dcanary.executor.sandbox import (
 from dcanary.wasm import ensure_template
 
 POLL_SECONDS = 0.5
+START_SECONDS = 180.0
+"""Includes a runtime template that is made first, on a machine with other work."""
 
 
 class SandboxUnavailable(ClientError):
@@ -83,11 +86,66 @@ def start_in_background(
     allow_unsandboxed: bool,
     offering: Offering = Offering(),
 ) -> Process:
-    """Run the executor NAME detached; its output goes to its log."""
+    """Run the executor NAME detached; its output goes to its log. See `wait_until_up`.
+
+    Raises ClientError when it runs already, in the background or elsewhere.
+    """
+    known = standing.owner(state_folder(home / "executors" / name))
+    if known is not None:
+        raise runs_already(name, known.pid)
     arguments = ["--home", str(home), "executor", "start", name, *offering.arguments()]
     if allow_unsandboxed:
         arguments.append("--allow-unsandboxed")
     return processes.spawn(name, arguments)
+
+
+def wait_until_up(
+    home: Path, process: Process, processes: Processes, progress: Callable[[str], None]
+) -> None:
+    """Return when a started executor has announced its first offer.
+
+    Raises ClientError when it ends, when the canister takes no offer of it, or after START_SECONDS;
+    it is stopped then. Trouble with the network is told and waited out until then.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    told = ""
+    try:
+        while True:
+            now = standing.owner(state_folder(home / "executors" / process.name))
+            if now is not None and now.pid == process.pid:
+                if now.phase == "announced":
+                    return
+                if now.phase == "denied":
+                    raise ClientError(f"{process.name} gets no work: {now.said}", _register_hint())
+                if now.said and now.said != told:
+                    told = now.said
+                    progress(f"{process.name}: {told}")
+            processes.require(process)
+            if time.monotonic() > deadline:
+                why = f": {told}" if told else f"; see {process.log}"
+                raise ClientError(f"{process.name} is not up after {START_SECONDS:.0f} s{why}")
+            time.sleep(0.05)
+    except BaseException:
+        processes.stop(process.name)
+        raise
+
+
+def _register_hint() -> str:
+    return "dcanary executor register lets it build; dcanary executor enable, when it is disabled"
+
+
+def state_folder(folder: Path) -> Path:
+    """What an executor holds, of the folder that has its key too."""
+    return folder / "state"
+
+
+def stop(home: Path, name: str, processes: Processes) -> bool:
+    """End the executor NAME, in the background or not; False when it did not run."""
+    stopped = processes.stop(name)
+    known = standing.owner(state_folder(home / "executors" / name))
+    if known is None:
+        return stopped
+    return end(Process(name, known.pid, known.started, Path())) or stopped
 
 
 def run_executor(
@@ -105,7 +163,7 @@ def run_executor(
     if isinstance(sandbox, UnsandboxedRunner):
         progress(f"WARNING: {WARNING}")
     config = ExecutorConfig(
-        folder=folder / "state",
+        folder=state_folder(folder),
         sandbox=sandbox,
         template=ensure_template,
         allow_network=offering.allow_network,

@@ -28,7 +28,8 @@ def start_in_background(home: Path, root: Path, processes: Processes, port: int 
     if url is not None:
         return url
     arguments = ["--home", str(home), "forge", "start", "--port", str(port)]
-    process = processes.spawn("forge", arguments)
+    # One that was started a moment ago and does not answer yet is waited for.
+    process = processes.found("forge") or processes.spawn("forge", arguments)
     deadline = time.monotonic() + START_SECONDS
     while url is None:
         processes.require(process)

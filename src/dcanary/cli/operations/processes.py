@@ -45,23 +45,32 @@ class Processes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / "processes.json"
+        self._begins: dict[int, int] = {}  # pid -> where its part of the log begins
 
     def spawn(self, name: str, arguments: Sequence[str]) -> Process:
-        """Run `dcanary ARGUMENTS` detached; its output goes to `<name>.log`."""
+        """Run `dcanary ARGUMENTS` detached; its output goes to `<name>.log`.
+
+        Raises ClientError when the process of that name runs already: its record is kept.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         log = self._folder / f"{name}.log"
-        with log.open("ab") as out:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "dcanary", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        process = Process(name, child.pid, psutil.Process(child.pid).create_time(), log)
-        child.returncode = 0  # it outlives us: nobody waits for it
         with self._changing() as listed:
+            known = self.found(name)
+            if known is not None:
+                raise runs_already(name, known.pid)
+            with log.open("ab") as out:
+                begins = out.tell()
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "dcanary", *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            process = Process(name, child.pid, psutil.Process(child.pid).create_time(), log)
+            child.returncode = 0  # it outlives us: nobody waits for it
             listed[:] = [*(each for each in listed if each.name != name), process]
+        self._begins[process.pid] = begins
         return process
 
     def listed(self) -> list[Process]:
@@ -76,22 +85,30 @@ class Processes:
         """Whether the process has not ended."""
         return process.found() is not None
 
+    def found(self, name: str) -> Process | None:
+        """The process of that name, None when it does not run."""
+        return next((one for one in self.listed() if one.name == name and self.running(one)), None)
+
     def require(self, process: Process) -> None:
         """Raises ClientError with the end of its log when the process has ended."""
-        if not self.running(process):
-            tail = "\n".join(process.log.read_text(errors="replace").splitlines()[-12:])
-            raise ClientError(f"{process.name} has ended; last lines of {process.log}:\n{tail}")
+        if self.running(process):
+            return
+        with process.log.open("rb") as log:
+            log.seek(self._begins.get(process.pid, 0))
+            lines = log.read().decode(errors="replace").splitlines()
+        tail = "\n".join(f"  {line}" for line in lines[-12:])
+        raise ClientError(f"{process.name} has ended; last lines of {process.log}:\n{tail}")
 
     def stop(self, name: str, how: int = signal.SIGTERM) -> bool:
         """End one process; False when it did not run."""
-        ended = [_end(each, how) for each in self.listed() if each.name == name]
+        ended = [end(each, how) for each in self.listed() if each.name == name]
         with self._changing() as listed:
             listed[:] = [each for each in listed if each.name != name]
         return any(ended)
 
     def stop_all(self) -> list[str]:
         """End all, the latest first; names of those that ran."""
-        ended = [each.name for each in reversed(self.listed()) if _end(each, signal.SIGTERM)]
+        ended = [each.name for each in reversed(self.listed()) if end(each)]
         with self._changing() as listed:
             listed.clear()
         return ended
@@ -111,7 +128,12 @@ class Processes:
             temporary.replace(self._file)
 
 
-def _end(process: Process, how: int) -> bool:
+def runs_already(name: str, pid: int) -> ClientError:
+    """What is said to whoever starts what runs."""
+    return ClientError(f"{name} runs already: pid {pid}", f"to end it: kill {pid}")
+
+
+def end(process: Process, how: int = signal.SIGTERM) -> bool:
     """Send the signal, and SIGKILL after STOP_SECONDS; False when the process did not run."""
     found = process.found()
     if found is None:

@@ -1,0 +1,107 @@
+"""An executor in the background: up when the command says so, started once, always found."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dcanary.cli.operations import executor as operations
+from dcanary.cli.operations.processes import Process, Processes
+from dcanary.client.errors import ClientError
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from dcanary.executor import standing
+from dcanary.executor.state import State
+state = State(Path(sys.argv[1]))
+standing.note(Path(sys.argv[1]), "announced")
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Processes:
+    return Processes(tmp_path / "processes")
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that works on the folder of alice-1, started by somebody else."""
+    folder = operations.state_folder(tmp_path / "executors" / "alice-1")
+    command = [sys.executable, "-c", HOLDER, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        yield child
+        child.kill()
+
+
+def test_an_executor_that_runs_elsewhere_is_not_started_again(
+    tmp_path: Path, processes: Processes, holder: subprocess.Popen[str]
+) -> None:
+    with pytest.raises(ClientError, match=f"alice-1 runs already: pid {holder.pid}"):
+        operations.start_in_background(tmp_path, "alice-1", processes, allow_unsandboxed=True)
+    assert processes.listed() == []
+
+
+def test_stopping_ends_the_process_that_holds_the_folder(
+    tmp_path: Path, processes: Processes, holder: subprocess.Popen[str]
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "processes").mkdir()
+    with processes._changing() as listed:
+        listed.append(Process("alice-1", dead.pid, 1.0, tmp_path / "alice-1.log"))
+    assert operations.stop(tmp_path, "alice-1", processes)
+    holder.wait(60)
+    assert not operations.stop(tmp_path, "alice-1", processes)
+
+
+def started(home: Path, processes: Processes) -> Process:
+    """An executor of a home folder as it is; it ends by what it lacks."""
+    return operations.start_in_background(home, "alice-1", processes, allow_unsandboxed=True)
+
+
+def test_an_executor_that_ends_at_its_start_is_an_error_with_its_words(
+    tmp_path: Path, processes: Processes
+) -> None:
+    process = started(tmp_path, processes)
+    with pytest.raises(ClientError, match="alice-1 has ended") as caught:
+        operations.wait_until_up(tmp_path, process, processes, lambda _: None)
+    assert "error: " in str(caught.value)
+    assert processes.listed() == []
+
+
+@pytest.mark.parametrize(
+    ("phase", "told"),
+    [("denied", "gets no work: why it is"), ("troubled", "is not up after 1 s: why it is")],
+)
+def test_an_executor_that_gets_no_work_is_an_error_and_stopped(
+    tmp_path: Path,
+    processes: Processes,
+    monkeypatch: pytest.MonkeyPatch,
+    phase: str,
+    told: str,
+) -> None:
+    monkeypatch.setattr(operations, "START_SECONDS", 1.0)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    process = Process("alice-1", child.pid, psutil.Process(child.pid).create_time(), tmp_path)
+    (tmp_path / "processes").mkdir()
+    with processes._changing() as listed:
+        listed.append(process)
+    folder = operations.state_folder(tmp_path / "executors" / "alice-1")
+    folder.mkdir(parents=True)
+    note = {"pid": child.pid, "started": process.started, "phase": phase, "said": "why it is"}
+    (folder / "standing.json").write_text(json.dumps(note))
+    with pytest.raises(ClientError, match=told):
+        operations.wait_until_up(tmp_path, process, processes, lambda _: None)
+    child.wait(60)
+    assert processes.listed() == []
