@@ -238,11 +238,14 @@ def digest(engine: ReplicaEngine) -> str:
     return out.hexdigest()
 
 
+@pytest.mark.parametrize("replay_seconds", [1.5, 0.001])
 def test_a_killed_engine_finds_long_runs_where_the_log_has_them(
-    tmp_path: Path, cache_dir: Path, wat: Callable[[str], bytes]
+    tmp_path: Path, cache_dir: Path, wat: Callable[[str], bytes], replay_seconds: float
 ) -> None:
     """Copies of the folder, as a kill at that moment leaves it, at each step of a mixed load."""
-    options = Options(patience=Patience(run_seconds=0.002, round_seconds=0.004))
+    options = Options(
+        patience=Patience(run_seconds=0.002, round_seconds=0.004), replay_seconds=replay_seconds
+    )
 
     def opened(folder: Path) -> Harness:
         return Harness(open_engine(folder, cache_dir=cache_dir, options=options))

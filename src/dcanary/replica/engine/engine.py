@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -23,6 +22,7 @@ from dcanary.replica.api import (
     StateNotWritten,
 )
 from dcanary.replica.engine.blobs import Blobs
+from dcanary.replica.engine.checkpoints import Checkpoints
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.inputs import Input, Inputs
 from dcanary.replica.engine.journal import Journal
@@ -30,17 +30,14 @@ from dcanary.replica.engine.management.services import check_http_result
 from dcanary.replica.engine.options import Options, Patience
 from dcanary.replica.engine.queries import INSPECT_MESSAGE
 from dcanary.replica.engine.query_pool import QueryPool
-from dcanary.replica.engine.rounds import Rounds, with_notes
+from dcanary.replica.engine.rounds import Rounds
 from dcanary.replica.engine.workers import Workers
 from dcanary.replica.state import limits
-from dcanary.replica.state.errors import CallError, EngineFault, ErrorCode
+from dcanary.replica.state.errors import CallError, ErrorCode
 from dcanary.replica.state.principal import canister_id, default_range
 from dcanary.replica.state.records import MANAGEMENT, Result, Subnet
 from dcanary.replica.vm.execution import Surroundings
 from dcanary.replica.vm.runtime import Runtime
-
-_PATIENT_LOGS = 4
-"""So many times its wanted size the log may have before runs that are beside are waited for."""
 
 
 class ReplicaEngine:
@@ -90,15 +87,15 @@ class ReplicaEngine:
         self._core = core
         self._inputs = Inputs(core, options.natives)
         self._rounds = Rounds(self._inputs.scheduler, core.runs, self._workers, self._append)
-        self._pending_seconds = 0.0
+        self._checkpoints: Checkpoints | None = None
         if journal is not None:
-            begun = time.monotonic()
-            for entry, notes in with_notes(journal.replay()):
-                # An input that failed when it was live fails the same way again.
-                with contextlib.suppress(Exception):
-                    self._apply(entry, notes, None)
-            self._pending_seconds = time.monotonic() - begun
+            checkpoints = Checkpoints(
+                journal, core, self._inputs.scheduler, options, self._log_and_apply
+            )
+            checkpoints.recover(lambda entry, notes: self._apply(entry, notes, None))
             journal.begin_appending(core)
+            checkpoints.count(0.0)
+            self._checkpoints = checkpoints
         core.changed_requests = set(core.subnet.results)
 
     # Access --------------------------------------------------------------------------------
@@ -114,29 +111,25 @@ class ReplicaEngine:
 
     def _apply(self, entry: Input, notes: Sequence[Input], patience: Patience | None) -> Any:
         if entry[0] == "round":
-            return self._rounds.run(entry[1], entry[2] if len(entry) > 2 else (), notes, patience)
+            resumed = entry[2] if len(entry) > 2 else ()
+            held = entry[3] if len(entry) > 3 else ()
+            return self._rounds.run(entry[1], resumed, held, notes, patience)
         return self._inputs.apply(entry)
+
+    def _log_and_apply(self, entry: Input, patience: Patience | None = None) -> Any:
+        self._append(entry)
+        return self._apply(entry, (), patience)
 
     def _input(self, entry: Input, patience: Patience | None = None) -> Any:
         """Log an input, then apply it. Called with `_lock`."""
         if self._closed:
             raise RuntimeError("the engine is closed")
-        self._append(entry)
         if entry[0] != "ingress":
             self._canister_changes += 1
         begun = time.monotonic()
-        result = self._apply(entry, (), patience)
-        self._pending_seconds += time.monotonic() - begun
-        journal = self._journal
-        if journal is not None and (
-            self._pending_seconds > self._options.replay_seconds
-            or journal.log_size > self._options.log_bytes
-        ):
-            # The input has taken effect and is in the log: a full disk must not make it fail.
-            with contextlib.suppress(EngineFault, StateNotWritten):
-                if journal.log_size > _PATIENT_LOGS * self._options.log_bytes:
-                    self._finish_runs()
-                self._checkpoint()
+        result = self._log_and_apply(entry, patience)
+        if self._checkpoints is not None:
+            self._checkpoints.count(time.monotonic() - begun)
         return result
 
     def _finish_runs(self) -> None:
@@ -144,11 +137,12 @@ class ReplicaEngine:
         if self._core.runs.beside:
             self.execute_round(self._subnet.now)
 
-    def _checkpoint(self) -> None:
-        """Write a checkpoint, unless runs are beside: their half is not in the state."""
-        if self._journal is not None and not self._core.runs.beside:
-            self._pending_seconds = 0.0
-            self._journal.checkpoint(self._core)
+    def _apply_finished_runs(self) -> None:
+        """Give runs beside a moment to finish, and apply those that have; begins nothing else."""
+        runs = self._core.runs
+        if runs.beside:
+            runs.wait(self._options.closing_seconds)
+            self._log_and_apply(["round", self._subnet.now, runs.finished(), None])
 
     @property
     def _subnet(self) -> Subnet:
@@ -181,7 +175,10 @@ class ReplicaEngine:
                 runs.wait()
             entry: Input = ["round", time_ns]
             finished = runs.finished()
-            if finished:
+            held = self._checkpoints.held() if self._checkpoints is not None and not wait else []
+            if held:
+                entry += [finished, held]
+            elif finished:
                 entry.append(finished)
             return bool(self._input(entry, None if wait else self._options.patience))
 
@@ -399,15 +396,18 @@ class ReplicaEngine:
     def checkpoint(self) -> None:
         with self._exclusively():
             self._finish_runs()
-            self._checkpoint()
+            if self._checkpoints is not None:
+                self._checkpoints.write()
 
     def close(self) -> None:
         with self._lock:
             if self._closed:
                 return
             try:
-                # With runs beside there is none: the log brings them back to the same point.
-                self._checkpoint()
+                if self._checkpoints is not None:
+                    self._apply_finished_runs()
+                    # With runs beside there is none: the log begins them again at the next start.
+                    self._checkpoints.write()
             finally:
                 self._closed = True
                 if self._core.runs.beside or self._queries.busy or self._inspections.busy:

@@ -35,6 +35,7 @@ class Inputs:
             "set_stable": self._set_stable,
             "outcall_reply": self._outcall_reply,
             "outcall_reject": self._outcall_reject,
+            "release": self._release,
         }
         self.scheduler = Scheduler(core, self.executor, self.management, self.natives)
 
@@ -66,6 +67,10 @@ class Inputs:
         return ["outcall_reject", request_id, answer.code, answer.message, answer.error_code]
 
     # Effects -------------------------------------------------------------------------------
+
+    def _release(self) -> None:
+        """Let messages about canisters that were held be begun again."""
+        self.scheduler.hold(frozenset())
 
     def _time(self, time: int) -> None:
         self.core.subnet.now = time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,8 +28,8 @@ class Journal(Protocol):
         """Return the newest checkpoint's state and put its bodies into `core`; None if new."""
         ...
 
-    def replay(self) -> Iterator[Any]:
-        """Yield the inputs after the newest checkpoint."""
+    def replay(self) -> Sequence[Any]:
+        """The inputs after the newest checkpoint."""
         ...
 
     def begin_appending(self, core: Core) -> None:
@@ -40,8 +40,9 @@ class Journal(Protocol):
         """Write an input to the log."""
         ...
 
-    def checkpoint(self, core: Core) -> None:
-        """Write a checkpoint and begin a new log."""
+    def checkpoint(self, core: Core, rest: Sequence[Input] = ()) -> None:
+        """Write a checkpoint and begin a new log; with `rest`, inputs that are still to be
+        executed again. Also before `begin_appending`."""
         ...
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dcanary.replica.engine.native import NativeCanister
@@ -46,7 +46,13 @@ class Options:
     portable_memory: bool = False
     """Use the portable memory implementation also where a faster one works."""
     replay_seconds: float = 1.5
-    """Checkpoint after inputs whose execution took this long."""
+    """Checkpoint after inputs whose execution took this long, runs beside the rounds included."""
+    recovery_seconds: float = 10.0
+    """Checkpoint after this much of a replay, so that a second kill does not begin from zero."""
+    closing_seconds: float = 3.0
+    """So long runs beside are waited for when the engine is closed, before they are given up."""
+    progress: Callable[[int, int], None] | None = None
+    """Called in a replay with the inputs executed again so far, and all of them."""
     log_bytes: int = 32 << 20
     """Checkpoint after this much log."""
     natives: Sequence[NativeCanister] = ()

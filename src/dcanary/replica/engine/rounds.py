@@ -61,20 +61,22 @@ class Rounds:
         self,
         time_ns: int,
         resumed: Sequence[bytes],
+        held: Sequence[bytes] | None = (),
         notes: Sequence[Input] = (),
         patience: Patience | None = None,
     ) -> bool:
         """Run one round; returns whether messages are left over.
 
-        `resumed` has the keys of finished runs whose effects are applied first; `notes` what the
-        log says about the round. Raises what a round raises.
+        `resumed` has the keys of finished runs whose effects are applied first; `held` those of
+        canisters about which nothing is begun (None: nothing is begun at all); `notes` what the log
+        says about the round. Raises what a round raises.
         """
         self._runs.begin_round(frozenset(n for kind, n in notes if kind == BESIDE))
         pause = next((n for kind, n in notes if kind == PAUSE), None)
         deadline = None
         if patience is not None:
             deadline = time.monotonic() + patience.round_seconds
-        self._scheduler.begin(time_ns, resumed, deadline, pause)
+        self._scheduler.begin(time_ns, resumed, held, deadline, pause)
         self._error = None
         self._workers.start(self._lead)
         if patience is None:

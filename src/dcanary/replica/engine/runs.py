@@ -29,7 +29,7 @@ class Abandoned(BaseException):
 class Run:
     """One run. `key` is the canister, or names another thing of which one can run at a time."""
 
-    __slots__ = ("begun", "claim", "done", "finished", "key", "number", "resume")
+    __slots__ = ("begun", "claim", "done", "finished", "key", "number", "resume", "seconds")
 
     def __init__(self) -> None:
         self.key = b""
@@ -38,6 +38,8 @@ class Run:
         self.claim: list[None] = []
         """Who takes the only item decides: the run that ends, or who puts it beside."""
         self.finished = False
+        self.seconds = 0.0
+        """How long it took, of a run that was put beside and has finished."""
 
     def take_claim(self) -> bool:
         try:
@@ -65,6 +67,10 @@ class Runs:
         """Messages about canisters whose run is beside."""
         self.lead: Callable[[], None] | None = None
         """Starts a thread that takes the lead of the round."""
+        self.slow: set[bytes] = set()
+        """Keys of all runs that were put beside since the last checkpoint."""
+        self.seconds_beside = 0.0
+        """What runs that were beside took, of those resumed so far."""
         self.number = 0
         """Runs begun in this round."""
         self.put_beside_now: frozenset[int] = frozenset()
@@ -107,6 +113,7 @@ class Runs:
             return
         while not hasattr(run, "resume"):
             time.sleep(0)  # the one who took the claim is about to set it
+        run.seconds = _now() - run.begun
         run.finished = True
         run.done.set()
         run.resume.wait()
@@ -119,6 +126,7 @@ class Runs:
         run.put_beside()
         self.current = None
         self.beside[run.key] = run
+        self.slow.add(run.key)
 
     def overdue(self, seconds: float) -> Run | None:
         """Take the claim of the current run if it has been going on for so long."""
@@ -131,15 +139,20 @@ class Runs:
         """Keys of the runs that are beside and can be resumed."""
         return [run.key for run in list(self.beside.values()) if run.finished]
 
-    def wait(self) -> None:
-        """Wait until all runs beside have finished. Called without the lock."""
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until all runs beside have finished (for so long at most); returns whether they
+        have. Called without the lock."""
+        deadline = None if seconds is None else _now() + seconds
         for run in list(self.beside.values()):
-            run.done.wait()
+            if not run.done.wait(None if deadline is None else max(0.0, deadline - _now())):
+                return False
+        return True
 
     def take(self, key: bytes) -> tuple[Run, list[Message]]:
         """Take a run out to be resumed, with the messages that waited for it."""
         run = self.beside.pop(key)
         run.done.wait()
+        self.seconds_beside += run.seconds
         return run, self.waiting.pop(key, [])
 
     def defer(self, key: bytes, message: Message) -> None:

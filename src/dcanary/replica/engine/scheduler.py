@@ -37,26 +37,44 @@ class Scheduler:
         self._management = management
         self._natives = natives
         self._native_ids = frozenset(natives.ids)
+        self.held: frozenset[bytes] = frozenset()
+        """Canisters about which nothing is begun, so that no run is beside some time."""
 
     def begin(
-        self, time: int, resumed: Sequence[bytes], deadline: float | None, pause: int | None
+        self,
+        time: int,
+        resumed: Sequence[bytes],
+        held: Sequence[bytes] | None,
+        deadline: float | None,
+        pause: int | None,
     ) -> None:
         """Begin a round at `time` (nanoseconds).
 
-        No message is begun after the `deadline` (of the monotonic clock), or after `pause`
-        messages.
+        Nothing about the canisters `held` is begun; nothing at all when that is None. No message is
+        begun after the `deadline` (of the monotonic clock), or after `pause` messages.
         """
+        self._only_resumes = held is None
+        if held is not None:
+            self.hold(frozenset(held))
         self._time = time
         self._resumed = deque(resumed)
         self._deadline = deadline
         self._pause = pause
         self._begun = False
-        self._prepared = False
+        self._prepared = self._only_resumes
         self._tasks: deque[tuple[bytes, str]] = deque()
         self.delivered = 0
         """Messages so far in this round."""
         self.paused = False
         """Whether the deadline ended the round."""
+
+    def hold(self, held: frozenset[bytes]) -> None:
+        """Begin nothing about these canisters; messages about those no longer held come next."""
+        runs = self._core.runs
+        for key in sorted(self.held - held):
+            if key not in runs.beside:
+                self._core.subnet.queue.extendleft(reversed(runs.waiting.pop(key, [])))
+        self.held = held
 
     def go_on(self) -> None:
         """Take back that the round was paused."""
@@ -110,7 +128,7 @@ class Scheduler:
 
     def _next_is_due(self) -> bool:
         spent = self._executor.instructions + self._management.installer.instructions
-        if not self._core.subnet.queue or spent >= limits.ROUND_INSTRUCTIONS:
+        if self._only_resumes or not self._core.subnet.queue or spent >= limits.ROUND_INSTRUCTIONS:
             return False
         if self._pause is not None and self.delivered >= self._pause:
             return False
@@ -144,11 +162,11 @@ class Scheduler:
             # Its caller was told that the outcome is not known. Executing it late is allowed too;
             # the Internet Computer sheds such messages as well.
             return
-        if runs.beside:
+        if runs.beside or self.held:
             subject = about
             if about == MANAGEMENT and isinstance(message, Request):
                 subject = self._management.subject(message)
-            if subject in runs.beside:
+            if subject in runs.beside or subject in self.held:
                 runs.defer(subject, message)
                 return
         if isinstance(message, Request):
@@ -179,7 +197,9 @@ class Scheduler:
             self._executor.task(canister, entry)
 
     def _may_run(self, canister: Canister) -> bool:
-        return canister.status is Status.RUNNING and canister.id not in self._core.runs.beside
+        if canister.id in self.held or canister.id in self._core.runs.beside:
+            return False
+        return canister.status is Status.RUNNING
 
     def _stop_timeouts(self) -> None:
         subnet = self._core.subnet

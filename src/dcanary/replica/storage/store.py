@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from dcanary.replica.state.errors import EngineFault
 from dcanary.replica.state.records import Subnet
 from dcanary.replica.storage import checkpoint, frames, log, manifest, old_log
 from dcanary.replica.storage.damage import Damaged, NotWritten, WrongSubnet
-from dcanary.replica.storage.flusher import Flusher
+from dcanary.replica.storage.flusher import Flusher, flush
 from dcanary.replica.storage.folder import Folder, flush_folder, lock
 from dcanary.replica.storage.frames import Mark
 from dcanary.replica.storage.log import Log
@@ -84,10 +84,10 @@ class Storage:
                 "it: the file of keys was changed or replaced"
             )
 
-    def replay(self) -> Iterator[Any]:
-        """The inputs after the newest checkpoint. Raises `Damaged` before the first of them."""
+    def replay(self) -> Sequence[Any]:
+        """The inputs after the newest checkpoint. Raises `Damaged`."""
         if self._number == 0:
-            return
+            return []
         path = self._folder.log(self._number)
         if self._manifest is None:
             entries, damage = old_log.read(path)
@@ -100,11 +100,14 @@ class Storage:
             self._folder.keep_copy(path)
             if self._manifest is not None:
                 log.create(path, self._number, self._manifest.id, self._end)
-        yield from entries
+        return entries
 
     def begin_appending(self, core: Core) -> None:
         """Be ready for `append`; a new folder, or one of format 1, gets a checkpoint."""
         self._flusher = Flusher()
+        if self._log is not None:  # since a checkpoint during the replay
+            self._flusher.use(self._log.fd)
+            return
         if self._number == 0 or self._end is None:
             self._write_checkpoint(core)
             return
@@ -125,19 +128,20 @@ class Storage:
         if self._flusher is not None:
             self._flusher.changed()
 
-    def checkpoint(self, core: Core) -> None:
-        """Write a checkpoint and begin a new log, unless there is nothing new. Raises
-        `NotWritten`; the old ones then count on."""
+    def checkpoint(self, core: Core, rest: Sequence[Any] = ()) -> None:
+        """Write a checkpoint and begin a new log with the inputs `rest`, unless there is nothing
+        new. Raises `NotWritten`; the old ones then count on."""
         if self._log is None or self.log_size:
-            self._write_checkpoint(core)
+            self._write_checkpoint(core, rest)
 
-    def _write_checkpoint(self, core: Core) -> None:
+    def _write_checkpoint(self, core: Core, rest: Sequence[Any] = ()) -> None:
         folder = self._folder
         fresh = Manifest(self._number + 1, os.urandom(16), self._subnet)
         partial = folder.partial(fresh.number)
         previous = None
         if self._manifest is not None:
             previous = folder.checkpoint(self._number), self._manifest
+        following: Log | None = None
         try:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
@@ -146,10 +150,16 @@ class Storage:
             path.unlink(missing_ok=True)
             log.create(path, fresh.number, fresh.id)
             following = Log(path, frames.start(fresh.id), self._fsync)
+            for entry in rest:
+                following.append(entry)
+            if rest:
+                flush(following.fd)
             flush_folder(path.parent)
             partial.rename(folder.checkpoint(fresh.number))
             flush_folder(partial.parent)
-        except OSError as error:
+        except (OSError, NotWritten) as error:
+            if following is not None:
+                following.close()
             shutil.rmtree(partial, ignore_errors=True)
             raise NotWritten(f"writing a checkpoint failed: {error}") from error
         self._use(following)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 
 import wasmtime
@@ -31,6 +32,13 @@ def _limit_resources(cpu: int, space: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
 
 
+def _end_with_parent() -> None:
+    """End this process when its standard input ends, that is, when the parent is killed: what it
+    compiles is of no use to anyone then."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
 def compile_module(wasm: bytes) -> tuple[bytes, dict[str, object]]:
     """Returns the compiled artifact and facts about the module, or {"error": reason}."""
     engine = wasmtime.Engine(make_config())
@@ -49,6 +57,7 @@ def compile_module(wasm: bytes) -> tuple[bytes, dict[str, object]]:
 
 
 def main(arguments: list[str]) -> int:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     source, target = map(Path, arguments[:2])
     _limit_resources(*map(int, arguments[2:]))
     artifact, facts = compile_module(source.read_bytes())

@@ -222,9 +222,16 @@ class Compiler:
         self, command: list[str], environment: dict[str, str]
     ) -> subprocess.CompletedProcess[bytes]:
         """Run the compiling child until it ends or `close` ends it."""
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-        ) as child:
+        with (
+            _lifeline() as lifeline,
+            subprocess.Popen(
+                command,
+                stdin=lifeline,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+            ) as child,
+        ):
             self._children.add(child)
             try:
                 if self._closed:
@@ -242,6 +249,17 @@ class Compiler:
         self._closed = True
         for child in list(self._children):
             child.kill()
+
+
+@contextlib.contextmanager
+def _lifeline() -> Iterator[int]:
+    """The end of a pipe that is at its end when this process is, killed or not."""
+    ours, theirs = os.pipe()
+    try:
+        yield ours
+    finally:
+        os.close(theirs)
+        os.close(ours)
 
 
 @contextlib.contextmanager
