@@ -56,6 +56,7 @@ def _send(message: str) -> "Async[str | None]":
             "approval": order["order"]["approval"],
             "release": name_of(number),
             "state": progress_of(record["state"], record["rolled_back_by"]),
+            "attempt": order["order"]["attempt"] or 1,
         }
     )
     refusal, again = refusal_of(answer)

@@ -10,8 +10,10 @@
 
 from kybra import Async, CallResult, ic
 
+from canisters.verification.approvals import progress
+from canisters.verification.approvals.latest import latest_of, note_latest
 from canisters.verification.approvals.orders import make_order, release_order
-from canisters.verification.approvals.progress import notice_of
+from canisters.verification.approvals.requests import attempt_of
 from canisters.verification.approvals.rules import state_at
 from canisters.verification.approvals.verdict import verdict_behind
 from canisters.verification.gates.rules import first_failure
@@ -19,7 +21,7 @@ from canisters.verification.rounds.views import verdict_of
 from canisters.verification.store import (
     approval_orders,
     approvals,
-    latest,
+    open_approvals,
     outgoing,
     rounds,
     totals,
@@ -115,7 +117,8 @@ def _send_notice(number: int) -> "Async[str | None]":
             "run": record["request"]["run"],
             "approval": record["approval"],
             "release": record["release"],
-            "state": notice_of(record),
+            "state": progress.notice_of(record),
+            "attempt": attempt_of(record["request"]),
         }
     )
     refusal, again = refusal_of(answer)
@@ -154,9 +157,10 @@ def _plan(number: int) -> "Async[str | None]":
         record["mode"] = order["mode"]
         record["gates"] = order["gates"]
         problem = first_failure(order["gates"])
-    now = state_at(record, ic.time(), latest.get(request["target"]))
+    now = state_at(record, ic.time(), latest_of(request["target"]))
     if problem is not None and "Pending" in now:
         record["state"] = {"Blocked": problem}
+        open_approvals.remove(number)
         outbox.put(notice_message(number))
     approvals.insert(number, record)
     # An approval that an earlier version gave is ordered now.
@@ -176,6 +180,7 @@ def _order_release(number: int) -> "Async[str | None]":
     if stored is None:
         outbox.put(plan_message(number))
         return None
+    attempt = progress.attempt_of(record)
     answer: CallResult[TextResult] = yield DeploymentService(siblings["deployment"]).start_release(
         release_order(record, stored["order"], order_digest(stored["order"]))
     )
@@ -185,17 +190,16 @@ def _order_release(number: int) -> "Async[str | None]":
     if "Err" in result and is_passing(result["Err"]):
         return error_sentence(result["Err"])
     record = approvals.get(number)
-    # The report of the release may have come before this answer.
-    if record is None or "Approved" not in record["state"]:
+    if record is None:
         return None
     if "Ok" in result:
-        record["state"] = {"Releasing": result["Ok"]}
-        record["release"] = result["Ok"]
+        changed = progress.ordered(record, attempt, result["Ok"])
     else:
-        sentence = error_sentence(result["Err"])
-        record["state"] = {"ReleaseFailed": f"deployment refused the order: {sentence}"}
-    approvals.insert(number, record)
-    outbox.put(notice_message(number))
+        changed = progress.refused(record, attempt, error_sentence(result["Err"]))
+    if changed:
+        approvals.insert(number, record)
+        note_latest(record)
+        outbox.put(notice_message(number))
     return None
 
 

@@ -62,7 +62,8 @@ class ManifestRecord(Record):
 class ApprovalRecord(Record):
     """`request` is as it came; `mode` is what its mode was resolved to.
 
-    `releases` counts the releases that were ordered; `release` names the last one.
+    `releases` counts the releases that were ordered; `release` names the last one that is known.
+    `after` is the request that was approved for the target before this one.
     """
 
     version: nat16
@@ -76,6 +77,7 @@ class ApprovalRecord(Record):
     expires_ns: nat64
     release: Opt[text]
     releases: Opt[nat16]
+    after: Opt[text]
 
 
 class ApprovalOrderRecord(Record):
@@ -93,19 +95,12 @@ class PolicyRecord(Record):
 
 
 class LatestRecord(Record):
-    """The newest run that was approved for a target. `release` is known when it was released.
-
-    `before_…` is what was the latest before, until that release has succeeded: when it fails, the
-    earlier one is the latest again.
-    """
+    """The newest run that was approved for a target. `release` is known when it was released."""
 
     version: nat16
     approval: text
     run: text
     release: Opt[text]
-    before_approval: Opt[text]
-    before_run: Opt[text]
-    before_release: Opt[text]
 
 
 class OpenApprovalRecord(Record):

@@ -356,11 +356,15 @@ class ReleaseProgress(Variant, total=False):
 
 
 class ReleaseReport(Record):
-    """`deployment` -> `verification`. Sent again until acknowledged."""
+    """`deployment` -> `verification`. Sent again until acknowledged.
+
+    `attempt` is that of the order which the release carries out (absent: 1).
+    """
 
     approval: text
     release: text
     state: ReleaseProgress
+    attempt: Opt[nat16]
 
 
 class NoticeState(Variant, total=False):
@@ -374,9 +378,13 @@ class NoticeState(Variant, total=False):
 
 
 class ReleaseNotice(Record):
-    """`verification` -> `build_executor`. Sent again until acknowledged."""
+    """`verification` -> `build_executor`. Sent again until acknowledged.
+
+    `attempt` is that of the request (absent: 1).
+    """
 
     run: text
     approval: text
     release: Opt[text]
     state: NoticeState
+    attempt: Opt[nat16]

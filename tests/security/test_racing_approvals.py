@@ -315,3 +315,33 @@ def test_a_cancelled_release_says_so_at_its_approval_and_can_be_retried(race: Ra
     answer = race.verification.update("retry_release", "approval-2", caller=OWNER)
     refused = error(answer, "Conflict")
     assert "it ran" in refused
+
+
+@pytest.mark.parametrize("steps", range(12))
+def test_a_report_of_the_first_release_that_comes_again_says_nothing_about_the_retry(
+    race: Race, steps: int
+) -> None:
+    canister = race.canister(OLD)
+    race.ask(1)
+    race.management.faults["take_canister_snapshot"] = ["reject"] * 40
+    race.approve(1)
+    race.management.faults.clear()
+    told = race.verification
+    report = {
+        "approval": "approval-1",
+        "release": "release-1",
+        "state": {"Failed": "it could not be stopped"},
+        "attempt": 1,
+    }
+    ok(told.update("retry_release", "approval-1", caller=OWNER))
+    for _ in range(steps):
+        if not race.network.step():
+            race.verification.fire_timer()
+            race.deployment.fire_timer()
+    ok(told.update("record_release", report, caller=race.deployment.id))
+    error(told.update("retry_release", "approval-1", caller=OWNER), "Conflict")
+    race.network.advance(3_600)
+    state = ok(told.query("get_approval", "approval-1"))["state"]
+    assert state == {"Released": "release-2"}
+    assert race.count() == 2
+    assert canister.module == MODULES[1]

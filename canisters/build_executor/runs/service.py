@@ -241,6 +241,9 @@ def record_release(book: Book, notice: ReleaseNotice, now: int) -> None:
     record = book.run(run)
     if record is None:
         raise not_found(f"there is no run {run[:64]}")
+    if (notice["attempt"] or 1) != (record["approval_attempt"] or 1):
+        # Of a request that ended before the run was tried again: it says nothing about this one.
+        return
     if record["approval"] is None and book.open_runs.contains_key(run):
         # The notice overtook the answer that names the request.
         approval_made(book, run, notice["approval"], now)

@@ -2,9 +2,10 @@
 
 from kybra import ic
 
+from canisters.verification.approvals.latest import latest_of
 from canisters.verification.approvals.rules import state_at
 from canisters.verification.outbox import notice_message, outbox
-from canisters.verification.store import approvals, latest, open_approvals
+from canisters.verification.store import approvals, open_approvals
 from shared.base.outbox import timer_delay_seconds
 
 
@@ -39,7 +40,7 @@ class Expiry:
             open_approvals.remove(number)
             record = approvals.get(number)
             if record is not None:
-                record["state"] = state_at(record, now, latest.get(row["target"]))
+                record["state"] = state_at(record, now, latest_of(row["target"]))
                 approvals.insert(number, record)
                 outbox.put(notice_message(number))
         self.rearm()

@@ -39,11 +39,47 @@ def _objections(record: "ApprovalRecord") -> str:
     return ""
 
 
-def reported(record: "ApprovalRecord", release: str, progress: "ReleaseProgress") -> bool:
-    """Take deployment's report; whether the state changed. Later states never go back."""
+def attempt_of(record: "ApprovalRecord") -> int:
+    """Which of the releases of an approval is the last that was ordered, from 1."""
+    return record["releases"] or 1
+
+
+def order_again(record: "ApprovalRecord") -> None:
+    """Order the next release of an approval whose last one failed."""
+    record["state"] = {"Approved": None}
+    record["releases"] = attempt_of(record) + 1
+
+
+def ordered(record: "ApprovalRecord", attempt: int, release: str) -> bool:
+    """Take deployment's answer to the order of `attempt`; whether the state changed.
+
+    Its report may have come before its answer, and people may have ordered again since.
+    """
+    if attempt != attempt_of(record) or "Approved" not in record["state"]:
+        return False
+    record["state"] = {"Releasing": release}
+    record["release"] = release
+    return True
+
+
+def refused(record: "ApprovalRecord", attempt: int, sentence: str) -> bool:
+    """Take deployment's refusal of the order of `attempt`; whether the state changed."""
+    if attempt != attempt_of(record) or "Approved" not in record["state"]:
+        return False
+    record["state"] = {"ReleaseFailed": f"deployment refused the order: {sentence}"}
+    return True
+
+
+def reported(
+    record: "ApprovalRecord", attempt: int, release: str, progress: "ReleaseProgress"
+) -> bool:
+    """Take deployment's report on the release of `attempt`; whether the state changed.
+
+    Reports are repeated until they are acknowledged, so that one of an earlier attempt may come
+    after the order of the next: it says nothing about that one. Later states never go back.
+    """
     state = record["state"]
-    known = record["release"]
-    if known is not None and known != release and "Approved" not in state:
+    if attempt != attempt_of(record):
         return False
     if not any(word in state for word in ("Approved", "Releasing")):
         return False

@@ -162,4 +162,5 @@ def asked(number: int, request: "ApprovalInput", order: "Order", now_ns: int) ->
         "expires_ns": now_ns + ttl_ns,
         "release": None,
         "releases": 0,
+        "after": None,
     }

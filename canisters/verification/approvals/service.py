@@ -4,6 +4,7 @@ from kybra import Async, CallResult, Principal, ic
 
 from canisters.verification.approvals import orders, progress, requests, rules
 from canisters.verification.approvals.expiry import expiry
+from canisters.verification.approvals.latest import latest_of, note_latest, set_latest
 from canisters.verification.approvals.verdict import verdict_behind
 from canisters.verification.approvals.views import shown
 from canisters.verification.outbox import (
@@ -20,7 +21,6 @@ from canisters.verification.store import (
     approval_orders,
     approvals,
     grants,
-    latest,
     open_approvals,
     policies,
     wiring,
@@ -68,7 +68,7 @@ def _shown(number: int, record: ApprovalRecord) -> Approval:
         ic.time(),
         None if stored is None else stored["order"],
         _policy_for(record),
-        latest.get(record["request"]["target"]),
+        latest_of(record["request"]["target"]),
     )
 
 
@@ -82,7 +82,7 @@ def _known(request: ApprovalInput) -> "str | None":
     if requests.same_request(record["request"], request):
         return name
     if requests.attempt_of(request) > requests.attempt_of(record["request"]):
-        state = rules.state_at(record, ic.time(), latest.get(request["target"]))
+        state = rules.state_at(record, ic.time(), latest_of(request["target"]))
         if rules.ended_without_release(state):
             return None
         raise conflict(f"{name} is {rules.state_word(state)}: it need not be asked anew")
@@ -92,10 +92,19 @@ def _known(request: ApprovalInput) -> "str | None":
     )
 
 
+def _known_and_told(request: ApprovalInput) -> "str | None":
+    """Like `_known`. Who asks again has lost the answer, and may have dropped the notice too."""
+    name = _known(request)
+    number = None if name is None else requests.number_of(name)
+    if number is not None:
+        outbox.put(notice_message(number))
+    return name
+
+
 def request_approval(request: ApprovalInput) -> "Async[str]":
     """Ask, once per attempt; deployment says what the release would do to the target now."""
     requests.check_request(request)
-    known = _known(request)
+    known = _known_and_told(request)
     if known is not None:
         return known
     verdict = verdict_behind(request)
@@ -104,7 +113,7 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
     # Nothing is written before this await: a lost reply leaves nothing to repair.
     plan = yield from _planned(request)
     # The same request may have been taken meanwhile.
-    known = _known(request)
+    known = _known_and_told(request)
     if known is not None:
         return known
     if open_approvals.len() >= MAX_OPEN_APPROVALS:
@@ -114,7 +123,7 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
     number = approvals.len()
     order = orders.make_order(request, plan, verdict)
     record = requests.asked(number, request, order, ic.time())
-    record["state"] = rules.state_at(record, ic.time(), latest.get(request["target"]))
+    record["state"] = rules.state_at(record, ic.time(), latest_of(request["target"]))
     approvals.insert(number, record)
     approval_orders.insert(number, {"version": 1, "order": order})
     approval_index.insert(requests.index_key(request["run"], request["target"]), number)
@@ -186,7 +195,7 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
             ic.time(),
             _policy_for(record),
             Principal.from_str(caller) if is_admin else None,
-            latest.get(record["request"]["target"]),
+            latest_of(record["request"]["target"]),
         )
     except Refused:
         if rules.state_word(record["state"]) != before:
@@ -194,7 +203,7 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
         raise
     _keep_decided(number, record)
     if "Approved" in record["state"]:
-        _supersede_older(record)
+        _supersede_older(number, record)
         outbox.put(release_message(number))
     return _shown(number, record)
 
@@ -209,7 +218,7 @@ def _keep_decided(number: int, record: ApprovalRecord) -> None:
 def withdraw_approval(approval: str, reason: str) -> None:
     """Void an undecided request, because its run was cancelled. Conflict once it is approved."""
     number, record = _find(approval)
-    state = rules.state_at(record, ic.time(), latest.get(record["request"]["target"]))
+    state = rules.state_at(record, ic.time(), latest_of(record["request"]["target"]))
     if rules.ended_without_release(state):
         return
     if "Pending" not in state:
@@ -220,29 +229,11 @@ def withdraw_approval(approval: str, reason: str) -> None:
     open_approvals.remove(number)
 
 
-def _set_latest(record: ApprovalRecord) -> None:
-    """Note that this run is the newest that was approved for its target."""
-    target = record["request"]["target"]
-    before = latest.get(target)
-    latest.insert(
-        target,
-        {
-            "version": 1,
-            "approval": record["approval"],
-            "run": record["request"]["run"],
-            "release": None,
-            "before_approval": None if before is None else before["approval"],
-            "before_run": None if before is None else before["run"],
-            "before_release": None if before is None else before["release"],
-        },
-    )
-
-
-def _supersede_older(record: ApprovalRecord) -> None:
+def _supersede_older(decided: int, record: ApprovalRecord) -> None:
     """An approval for a target voids the undecided requests of older runs for it."""
     target = record["request"]["target"]
-    _set_latest(record)
-    now = latest.get(target)
+    set_latest(decided, record)
+    now = latest_of(target)
     for number, row in open_approvals.items():
         if row["target"] != target or not rules.is_older(row["run"], record["request"]["run"]):
             continue
@@ -263,10 +254,9 @@ def retry_release(approval: str) -> "Async[str]":
     number, record = _find(approval)
     _refuse_retry(record)
     _refuse_changed(number, plan)
-    record["state"] = {"Approved": None}
-    record["releases"] = (record["releases"] or 1) + 1
+    progress.order_again(record)
     approvals.insert(number, record)
-    _supersede_older(record)
+    _supersede_older(number, record)
     outbox.put(release_message(number))
     outbox.put(notice_message(number))
     return record["approval"]
@@ -276,7 +266,7 @@ def _refuse_retry(record: ApprovalRecord) -> None:
     if "ReleaseFailed" not in record["state"]:
         word = rules.state_word(rules.state_at(record, ic.time()))
         raise conflict(f"{record['approval']} is {word}: only a failed release can be retried")
-    why = rules.superseded_by(record, latest.get(record["request"]["target"]))
+    why = rules.superseded_by(record, latest_of(record["request"]["target"]))
     if why is not None:
         raise conflict(why)
 
@@ -296,48 +286,14 @@ def _refuse_changed(number: int, plan: Plan) -> None:
 def record_release(report: ReleaseReport) -> None:
     """Take deployment's word on how far a release is."""
     number, record = _find(report["approval"])
-    if progress.reported(record, report["release"], report["state"]):
+    attempt = report["attempt"] or 1
+    if progress.reported(record, attempt, report["release"], report["state"]):
         approvals.insert(number, record)
-        _note_latest(record)
+        note_latest(record)
         outbox.put(notice_message(number))
     elif "Released" in record["state"] and "Released" in report["state"]:
         # Version 0.1.0 said Released as soon as the release was ordered.
-        _note_latest(record)
-
-
-def _note_latest(record: ApprovalRecord) -> None:
-    """The latest release of a target is the one that succeeded last."""
-    target = record["request"]["target"]
-    row = latest.get(target)
-    if row is None and "Released" in record["state"]:
-        # Approved by version 0.1.0, which noted no latest run: older requests are void from now on.
-        _set_latest(record)
-        row = latest.get(target)
-    if row is None or row["approval"] != record["approval"]:
-        return
-    if "Released" in record["state"]:
-        row["release"] = record["release"]
-        row["before_approval"] = None
-        row["before_run"] = None
-        row["before_release"] = None
-        latest.insert(target, row)
-    elif "ReleaseFailed" in record["state"]:
-        before = row["before_approval"]
-        if before is None or row["before_run"] is None:
-            latest.remove(target)
-            return
-        latest.insert(
-            target,
-            {
-                "version": 1,
-                "approval": before,
-                "run": row["before_run"],
-                "release": row["before_release"],
-                "before_approval": None,
-                "before_run": None,
-                "before_release": None,
-            },
-        )
+        note_latest(record)
 
 
 def get_approval(approval: str) -> Approval:

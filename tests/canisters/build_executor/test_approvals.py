@@ -35,12 +35,20 @@ def asked() -> World:
     return world
 
 
-def notice(world: World, state: str, why: Any = None, release: str | None = None) -> Any:
+def notice(
+    world: World,
+    state: str,
+    why: Any = None,
+    release: str | None = None,
+    approval: str = "approval-1",
+    attempt: int | None = None,
+) -> Any:
     told: Any = {
         "run": "run-1",
-        "approval": "approval-1",
+        "approval": approval,
         "release": release,
         "state": {state: why},
+        "attempt": attempt,
     }
     return answer(lambda: runs.record_release(world.book, told, world.now))
 
@@ -242,3 +250,18 @@ def test_a_run_of_0_1_0_that_succeeded_before_its_release_follows_it_from_now_on
     assert case(world) == "Releasing"
     notice(world, "Released", release="release-1")
     assert (case(world), world.run()["release"]) == ("Succeeded", "release-1")
+
+
+@pytest.mark.parametrize("old", ["Approving", "Rejected", "Releasing"])
+def test_a_notice_about_an_earlier_request_says_nothing_about_the_next(old: str) -> None:
+    world = asked()
+    why = None if old in ("Approving", "Releasing") else "approval-1 was rejected"
+    notice(world, "Rejected", "approval-1 was rejected")
+    assert retry(world) == {"Ok": None}
+    # It is sent until it is acknowledged: it may come while the run asks anew, or after that.
+    notice(world, old, why, attempt=1)
+    assert case(world) == "Running"
+    assert world.run()["approval"] is None
+    notice(world, "Approving", None, approval="approval-2", attempt=2)
+    notice(world, old, why, attempt=1)
+    assert (case(world), world.run()["approval"]) == ("Approving", "approval-2")

@@ -297,9 +297,6 @@ def latest(run: str) -> LatestRecord:
         "approval": "approval-9",
         "run": run,
         "release": "release-4",
-        "before_approval": None,
-        "before_run": None,
-        "before_release": None,
     }
 
 
@@ -321,8 +318,9 @@ def test_a_request_of_an_older_run_than_the_released_one_cannot_be_approved() ->
 
 
 def test_what_changed_since_an_approval_is_named() -> None:
-    order = order_for(approval_input(), mode={"Upgrade": None}, replaces=b"old")
-    same = plan(mode={"Upgrade": None}, replaces=b"old")
+    had = {"mode": {"Upgrade": None}, "replaces": b"old", "canister": approver(8)}
+    order = order_for(approval_input(), **had)
+    same = plan(**had)
     assert orders.changed_since(order, same) == []
     failed = {"gate": {"ModuleKind": None}, "passed": False, "detail": "no module"}
     changed = plan(replaces=b"new", network="mainnet", canister=approver(9), gates=[failed])

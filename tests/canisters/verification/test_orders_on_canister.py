@@ -197,7 +197,7 @@ def test_a_failed_release_is_retried_with_the_same_order(canary: Installation) -
     # What deployment says of the first attempt comes too late.
     canary.report({"Failed": "Stopping: it did not stop."}, release="release-1")
     assert state(canary) == {"Releasing": "release-2"}
-    canary.report({"Released": None}, release="release-2")
+    canary.report({"Released": None}, release="release-2", attempt=2)
     assert state(canary) == {"Released": "release-2"}
 
 
@@ -262,7 +262,12 @@ def test_an_artifact_that_is_no_module_blocks_before_people_are_asked(
 
 def test_reports_come_from_deployment_only(canary: Installation) -> None:
     ask(canary)
-    report = {"approval": "approval-1", "release": "release-1", "state": {"Released": None}}
+    report = {
+        "approval": "approval-1",
+        "release": "release-1",
+        "state": {"Released": None},
+        "attempt": None,
+    }
     for caller in (OWNER, canary.build_executor, approver(1).bytes):
         answer = canary.verification.update("record_release", report, caller=caller)
         assert "Denied" in answer["Err"]

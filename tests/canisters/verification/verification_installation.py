@@ -70,9 +70,15 @@ class Installation:
         told = self.build_executor.query("noticed")
         return [next(iter(one["state"])) for one in told if one["run"] == run]
 
-    def report(self, state: Any, approval: str = "approval-1", release: str = "release-1") -> Any:
+    def report(
+        self,
+        state: Any,
+        approval: str = "approval-1",
+        release: str = "release-1",
+        attempt: int | None = None,
+    ) -> Any:
         """A report from deployment."""
-        given = {"approval": approval, "release": release, "state": state}
+        given = {"approval": approval, "release": release, "state": state, "attempt": attempt}
         answer = self.verification.update("record_release", given, caller=self.deployment)
         self.network.tick()
         return answer

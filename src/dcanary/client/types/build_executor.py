@@ -276,6 +276,7 @@ class PipelineInput(TypedDict):
 
 class ReleaseNotice(TypedDict):
     approval: str
+    attempt: int | None
     release: str | None
     run: str
     state: NoticeState

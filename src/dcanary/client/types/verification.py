@@ -218,6 +218,7 @@ class ReleaseProgress(TypedDict, total=False):
 
 class ReleaseReport(TypedDict):
     approval: str
+    attempt: int | None
     release: str
     state: ReleaseProgress
 

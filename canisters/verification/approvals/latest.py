@@ -1,0 +1,71 @@
+"""Which run was approved last for each target: older requests for it are void."""
+
+from canisters.verification.approvals.requests import number_of
+from canisters.verification.records import ApprovalRecord, LatestRecord
+from canisters.verification.store import approvals, latest
+
+
+def latest_of(target: str) -> "LatestRecord | None":
+    """The newest run that was approved for a target, and whose release has not failed."""
+    return latest.get(target)
+
+
+def set_latest(number: int, record: ApprovalRecord) -> None:
+    """Enter that this request is the last that was approved for its target, and what was before."""
+    target = record["request"]["target"]
+    before = latest.get(target)
+    if before is not None and before["approval"] != record["approval"]:
+        record["after"] = before["approval"]
+        approvals.insert(number, record)
+    latest.insert(target, _row(record))
+
+
+def _row(record: ApprovalRecord) -> LatestRecord:
+    return {
+        "version": 1,
+        "approval": record["approval"],
+        "run": record["request"]["run"],
+        "release": record["release"] if "Released" in record["state"] else None,
+    }
+
+
+def note_latest(record: ApprovalRecord) -> None:
+    """Enter how the release of an approved request ended: a failed one gives way to the one before.
+
+    The request is in the store as it is given.
+    """
+    target = record["request"]["target"]
+    row = latest.get(target)
+    if row is None and "Released" in record["state"]:
+        # Approved by version 0.1.0, which noted no latest run: older requests are void from now on.
+        latest.insert(target, _row(record))
+        return
+    if row is None or row["approval"] != record["approval"]:
+        return
+    if "Released" in record["state"]:
+        latest.insert(target, _row(record))
+    elif "ReleaseFailed" in record["state"]:
+        before = _standing_before(record)
+        if before is None:
+            latest.remove(target)
+        else:
+            latest.insert(target, _row(before))
+
+
+def _standing_before(record: ApprovalRecord) -> "ApprovalRecord | None":
+    """The request approved before this one that is released or may still be.
+
+    Those between have failed meanwhile, at most as many as were ordered at the same time.
+    """
+    seen = {record["approval"]}
+    name = record["after"]
+    while name is not None and name not in seen:
+        seen.add(name)
+        number = number_of(name)
+        found = None if number is None else approvals.get(number)
+        if found is None:
+            return None
+        if "ReleaseFailed" not in found["state"]:
+            return found
+        name = found["after"]
+    return None
