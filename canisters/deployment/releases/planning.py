@@ -27,6 +27,7 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
     canister = target["canister"]
     replaces = None
     if canister is not None:
+        seen_after = target["last_change"]
         answer = yield from look_at(canister)
         if answer.look is None:
             raise unavailable(
@@ -37,8 +38,10 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
         target = target_rules.of_repository(store.targets.get(name), name, request["repository"])
         if target_rules.text_of(target["canister"]) != canister.to_str():
             raise unavailable(f"target {name} is another canister by now: ask again")
-        look_taken(target, answer.look)
-        store.targets.insert(name, target)
+        if target["last_change"] == seen_after:
+            # A release may have changed the canister after this look at it: the books know better.
+            look_taken(target, answer.look)
+            store.targets.insert(name, target)
     mode = resolve_mode(request["mode"], replaces is not None)
     if isinstance(mode, str):
         raise conflict(f"{name}: {mode}")

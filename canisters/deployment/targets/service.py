@@ -121,6 +121,7 @@ def _match_controllers(
     sets = record["created"] and has is not None and not rules.same_controllers(has, wanted)
     error = answer.error if record["created"] else None
     if sets:
+        _refuse_come(record["target"], held_by)
         call = management().update_settings(
             {
                 "canister_id": canister,
@@ -143,6 +144,16 @@ def _match_controllers(
     if not record["created"]:
         known = record["controllers"] if has is None else has
         rules.refuse_controllers(given, known, ic.id().to_str())
+
+
+def _refuse_come(target: str, held_by: "str | None") -> None:
+    """Change nothing when a release came while the canister was looked at: people approved it for
+    the target as it is."""
+    try:
+        rules.refuse_open(target, open_releases_of(target))
+    except Refused:
+        _give_back(target, held_by)
+        raise
 
 
 def get_target(target: str) -> Target:
