@@ -19,8 +19,8 @@ class GitServer:
     """Serves the repositories below `folder` by `git http-backend`, and LFS files.
 
     `objects` are the LFS files by sha256; `has_lfs` false answers 404 to all of LFS; `status`
-    other than 0 is the answer to everything, with the text `page`. `seen` are (method, path,
-    authorization).
+    other than 0 is the answer to everything, with the text `page`; paths below one of `private` are
+    answered 401. `seen` are (method, path, authorization).
     """
 
     folder: Path
@@ -29,6 +29,7 @@ class GitServer:
     has_lfs: bool = True
     status: int = 0
     page: bytes = b""
+    private: set[str] = field(default_factory=set)
     seen: list[tuple[str, str, str]] = field(default_factory=list)
 
     def url(self, name: str, who: str = "") -> str:
@@ -82,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if made.status:
             self._send(made.status, made.page, "text/html")
+        elif any(parts.path.startswith(each) for each in made.private):
+            self._send(401, b"")
         elif "/info/lfs/" in parts.path or parts.path.startswith("/lfs/"):
             self._lfs(parts.path, body)
         else:

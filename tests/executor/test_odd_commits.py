@@ -188,3 +188,20 @@ def test_what_a_commit_says_is_read_the_same_way_whatever_it_is(
 ) -> None:
     found = read_commit(raw)
     assert (found.author, found.message, found.time) == (author, message, time)
+
+
+def test_a_tree_that_takes_git_for_ever_is_one_reason_for_everyone(tmp_path: Path) -> None:
+    """Nothing but folders: there is no file that the other limits would count."""
+    folder = tmp_path / "repository"
+    make_repository(folder, {"a": "A"})
+    tree = write_object(folder, "tree", b"")
+    for _ in range(12):
+        lines = [b"40000 %c\0" % name + bytes.fromhex(tree) for name in b"abcdefghijklmnop"]
+        tree = write_object(folder, "tree", b"".join(lines))
+    limits = CheckoutLimits(cpu_seconds=2, timeout_seconds=120, schemes=("file",))
+    with pytest.raises(
+        SourceFailure, match=r"^git needs more than 2 s of CPU time for the commit$"
+    ):
+        check_out(
+            folder.as_uri(), "refs/heads/main", commit_of(folder, tree), tmp_path / "w", limits
+        )

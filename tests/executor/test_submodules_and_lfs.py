@@ -123,6 +123,38 @@ def test_the_limits_hold_for_a_tree_with_all_its_submodules(server: GitServer) -
         contents(server, sha, limits=limits)
 
 
+@pytest.mark.parametrize("asks_for_login", [False, True])
+def test_a_submodule_whose_repository_is_not_on_its_server_is_the_reason(
+    server: GitServer, asks_for_login: bool
+) -> None:
+    make_repository(server.folder / "main", {"z": "z"})
+    sha = add_submodule(server.folder / "main", "lib", "../nothing", "1" * 40)
+    if asks_for_login:
+        server.private.add("/nothing")
+    with pytest.raises(SourceFailure) as caught:
+        contents(server, sha)
+    assert str(caught.value) == (
+        "the repository of the submodule 'lib' is not on its server, or not public"
+    )
+
+
+@pytest.mark.parametrize("lines", [1, 3])
+def test_a_large_gitmodules_is_the_reason(server: GitServer, lines: int) -> None:
+    folder = server.folder / "main"
+    long_name = f'[submodule "{"x" * 2_000}"]\n' + "\tpath = a\n" * 10
+    make_repository(folder, {".gitmodules": long_name if lines == 1 else "# \n" * 2_000})
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},lib")
+    git(folder, "commit", "--quiet", "--message=submodule")
+    sha = git(folder, "rev-parse", "HEAD")
+    what = (
+        "what .gitmodules names is larger than 16384"
+        if lines == 1
+        else ".gitmodules is larger than 4096"
+    )
+    with pytest.raises(SourceFailure, match=f"^{what} bytes$"):
+        contents(server, sha, limits=CheckoutLimits(max_gitmodules_bytes=4_096))
+
+
 def test_a_submodules_server_that_does_not_answer_is_weather(server: GitServer) -> None:
     make_repository(server.folder / "main", {"z": "z"})
     sha = add_submodule(server.folder / "main", "lib", "http://127.0.0.1:9/lib", "1" * 40)
@@ -199,6 +231,30 @@ def test_lfs_files_count_against_the_limit_before_they_are_fetched(server: GitSe
     limits = CheckoutLimits(max_bytes=1_000_000)
     with pytest.raises(SourceFailure, match=r"^the tree has more than 1000000 bytes$"):
         contents(server, sha, limits=limits)
+    assert not [path for _, path, _ in server.seen if "lfs" in path]
+
+
+def test_attributes_that_take_too_many_comparisons_are_the_reason_before_git_makes_them(
+    server: GitServer,
+) -> None:
+    lines = "".join(f"*{'a*' * 40}b{number} zz\n" for number in range(99))
+    files = {".gitattributes": f"{lines}* filter=lfs\n"}
+    files |= {f"{number}.bin": pointer("1" * 64, 5) for number in range(20)}
+    sha = make_repository(server.folder / "main", files)
+    with pytest.raises(SourceFailure) as caught:
+        contents(server, sha, limits=CheckoutLimits(max_attribute_tests=2_000))
+    assert str(caught.value) == (
+        "101 lines of .gitattributes for 20 Git LFS pointers are too many: "
+        "more than 2000 comparisons"
+    )
+
+
+def test_too_many_lfs_files_are_the_reason_before_they_are_fetched(server: GitServer) -> None:
+    files = {".gitattributes": ATTRIBUTES}
+    files |= {f"{number}.bin": server.add(bytes([number])) for number in range(4)}
+    sha = make_repository(server.folder / "main", files)
+    with pytest.raises(SourceFailure, match=r"^there are more than 3 Git LFS files$"):
+        contents(server, sha, limits=CheckoutLimits(max_lfs_files=3))
     assert not [path for _, path, _ in server.seen if "lfs" in path]
 
 

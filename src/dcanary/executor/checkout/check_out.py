@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from dcanary.executor.checkout.commit import read_commit
-from dcanary.executor.checkout.fetch import check_sha, fetch_on_ref, fetch_pinned
+from dcanary.executor.checkout.fetch import NoRepository, check_sha, fetch_on_ref, fetch_pinned
 from dcanary.executor.checkout.git import Git, GitFailed, GitHome
 from dcanary.executor.checkout.lfs import fetch_lfs
 from dcanary.executor.checkout.listing import (
@@ -56,7 +56,9 @@ def check_out(
         home = GitHome(work, limits, stop)
         git = fetch_on_ref(home, clone_url, ref, sha)
         try:
-            raw = git.output("cat-file", "commit", sha, max_bytes=_MAX_COMMIT_BYTES)
+            raw = git.output(
+                "cat-file", "commit", sha, max_bytes=_MAX_COMMIT_BYTES, what="the commit's object"
+            )
         except GitFailed as error:
             raise SourceFailure(f"{sha} is not a commit") from error
         entries = _Reader(home, contents).read(git, sha, "")
@@ -86,7 +88,7 @@ class _Reader:
         if prefix:
             entries = [Entry(prefix + e.path, e.mode, e.content) for e in entries]
         modules = [each for each in listed if each.is_submodule]
-        urls = submodule_urls(git, sha) if modules else {}
+        urls = submodule_urls(git, sha, self._home.limits) if modules else {}
         for module in modules:
             url = urls.get(module.path.removeprefix(prefix))
             if url is None:
@@ -105,7 +107,12 @@ class _Reader:
                 f"{' and '.join(_COMMON_SCHEMES)} are supported"
             ) from error
         self._fetched += 1
-        git = fetch_pinned(self._home, f"submodule-{self._fetched}", url, sha)
+        try:
+            git = fetch_pinned(self._home, f"submodule-{self._fetched}", url, sha)
+        except NoRepository as error:
+            raise SourceFailure(
+                f"the repository of the submodule {shown(path)} is not on its server, or not public"
+            ) from error
         if git is None:
             raise SourceFailure(
                 f"commit {sha} of the submodule {shown(path)} is not in its repository"

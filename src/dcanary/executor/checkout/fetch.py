@@ -16,6 +16,16 @@ _DEPTHS = (50, 1_000, 20_000)
 # not, it is no answer about the commit.
 _NO_REF = ("no such remote ref", "couldn't find remote ref")
 _NOT_THERE = ("not our ref", "unadvertised object", *_NO_REF)
+# What git says to the answers 404 and 401: some servers ask for a login rather than tell that there
+# is no such repository. Other answers (403, 429) are those of servers that are asked too often.
+_NO_REPOSITORY = re.compile(
+    r"repository '.*' not found|could not read Username|could not read Password"
+    r"|Authentication failed for"
+)
+
+
+class NoRepository(Exception):
+    """The server answers and has no repository there for somebody without a login."""
 
 
 def check_sha(sha: str) -> None:
@@ -51,12 +61,14 @@ def fetch_on_ref(home: GitHome, url: str, ref: str, sha: str) -> Git:
 def fetch_pinned(home: GitHome, name: str, url: str, sha: str) -> Git | None:
     """A repository with the commit `sha` from whatever ref; None when the server has it on none.
 
-    Raises SourceUnavailable when the server does not answer.
+    Raises NoRepository, and SourceUnavailable when the server does not answer.
     """
     git = _new(home, name, url, sha)
     try:
         git.run(*_QUIET, "--depth=1", "--", url, sha)
     except GitFailed as error:
+        if _NO_REPOSITORY.search(str(error)):
+            raise NoRepository from error
         if not _is_absence(error):
             raise SourceUnavailable(str(error)) from error
         _fetch(git, url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")

@@ -6,6 +6,7 @@ and that harm nobody.
 """
 
 import contextlib
+import math
 import os
 import re
 import select
@@ -21,6 +22,7 @@ from dcanary.executor.checkout.model import CheckoutLimits
 from dcanary.executor.source import SourceFailure, SourceUnable, SourceUnavailable
 
 _POLL_SECONDS = 0.1
+_PAUSE_SECONDS = 0.005
 _READ_BYTES = 64 * 1024
 _SAID_BYTES = 64 * 1024
 # What old tools and mail gateways have written into histories. Nothing of it reaches a build: modes
@@ -62,6 +64,8 @@ _OPTIONS = (
     "core.deltaBaseCacheLimit=32m",
 )
 _FSCK = re.compile(r"^(?:error|fatal): object [0-9a-f]+: ([A-Za-z0-9]+):", re.MULTILINE)
+# Of git about a process of its own that the kernel has ended for its CPU time.
+_CPU_OF_CHILD = f"died of signal {signal.SIGXCPU.value}"
 _MEMORY = re.compile(r"out of memory|mmap failed|cannot allocate memory", re.IGNORECASE)
 
 
@@ -73,13 +77,15 @@ class GitHome:
     """A folder for repositories, with the bounds that all git work below it shares.
 
     `stop` is asked often. Methods of `Git` raise SourceUnavailable when time is over, `stop` says
-    so or git is killed, and SourceFailure when a bound of size is passed.
+    so or git is killed, and SourceFailure when a bound of size or of CPU time is passed: waiting
+    for a server takes no CPU time, so that it is the commit which asks for it.
     """
 
     def __init__(self, folder: Path, limits: CheckoutLimits, stop: Callable[[], bool]) -> None:
         self.folder, self.limits = folder, limits
         self._stop = stop
         self._deadline = time.monotonic() + limits.timeout_seconds
+        self._cpu_seconds = 0.0
 
     def check(self) -> None:
         """Raise when work should end: see the class."""
@@ -91,6 +97,19 @@ class GitHome:
         if _bytes_below(self.folder) > 2 * self.limits.max_bytes:
             raise too_large(self.limits)
 
+    def take_cpu(self, seconds: float) -> None:
+        """Count the CPU time of a process that has ended."""
+        self._cpu_seconds += seconds
+
+    def check_cpu(self) -> None:
+        """Raise SourceFailure when no CPU time is left."""
+        if self._cpu_seconds >= self.limits.cpu_seconds:
+            raise too_costly(self.limits)
+
+    def cpu_seconds_left(self) -> int:
+        """CPU time that one more process may take, in whole seconds as the kernel counts them."""
+        return max(1, math.ceil(self.limits.cpu_seconds - self._cpu_seconds))
+
     def seconds_left(self) -> float:
         """Until the checkout has taken too long; at least 1."""
         return max(1.0, self._deadline - time.monotonic())
@@ -99,6 +118,11 @@ class GitHome:
 def too_large(limits: CheckoutLimits) -> SourceFailure:
     """The refusal of a repository for its size."""
     return SourceFailure(f"the repository is larger than {limits.max_bytes} bytes")
+
+
+def too_costly(limits: CheckoutLimits) -> SourceFailure:
+    """The refusal of a commit for the work that its objects, names and patterns make."""
+    return SourceFailure(f"git needs more than {limits.cpu_seconds:g} s of CPU time for the commit")
 
 
 class Git:
@@ -147,14 +171,24 @@ class Git:
             return False
         return True
 
-    def output(self, *arguments: str, stdin: bytes = b"", max_bytes: int = 1 << 20) -> bytes:
-        """What a command prints. Raises GitFailed; SourceFailure for more than `max_bytes`."""
+    def output(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        max_bytes: int = 1 << 20,
+        what: str = "",
+    ) -> bytes:
+        """What a command prints. Raises GitFailed; SourceFailure for more than `max_bytes`.
+
+        `what` it is that is too large then, for the reason that is attested to.
+        """
         found = b""
         with self.stream(*arguments, stdin=stdin) as chunks:
             for chunk in chunks:
                 found += chunk
                 if len(found) > max_bytes:
-                    raise too_large(self.home.limits)
+                    what = what or f"the answer of git {arguments[0]}"
+                    raise SourceFailure(f"{what} is larger than {max_bytes} bytes")
         return found
 
     @contextlib.contextmanager
@@ -163,6 +197,7 @@ class Git:
 
         The pieces end with GitFailed when the command fails.
         """
+        self.home.check_cpu()
         asked, err = self.folder / "dcanary-in", self.folder / "dcanary-err"
         asked.write_bytes(stdin)
         with asked.open("rb") as source, err.open("wb") as stderr:
@@ -185,7 +220,10 @@ class Git:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.stdout.close()
-            process.wait()
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            # With that of its own processes, which it has waited for.
+            self.home.take_cpu(used.ru_utime + used.ru_stime)
 
     def _pieces(self, process: "subprocess.Popen[bytes]", verb: str, err: Path) -> Iterator[bytes]:
         assert process.stdout is not None
@@ -193,7 +231,7 @@ class Git:
         os.set_blocking(stream, False)
         next_check = 0.0
         open_ = True
-        while open_ or process.poll() is None:
+        while open_ or (code := _exit_code(process.pid)) is None:
             if open_:
                 ready = _wait_readable(stream, _POLL_SECONDS)
                 if ready and (chunk := _read(stream)) is not None:
@@ -201,13 +239,12 @@ class Git:
                     if chunk:
                         yield chunk
             else:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_POLL_SECONDS)
+                time.sleep(_PAUSE_SECONDS)
             if time.monotonic() > next_check:
                 self.home.check()
                 next_check = time.monotonic() + _POLL_SECONDS
-        if process.returncode != 0:
-            self._fail(process.returncode, verb, err)
+        if code != 0:
+            self._fail(code, verb, err)
 
     def _fail(self, code: int, verb: str, err: Path) -> None:
         limits = self.home.limits
@@ -216,8 +253,8 @@ class Git:
             text = stream.read().decode(errors="replace")
         if code in (-signal.SIGXFSZ, 128 + signal.SIGXFSZ) or "File too large" in text:
             raise too_large(limits)
-        if code in (-signal.SIGXCPU, 128 + signal.SIGXCPU):
-            raise SourceUnavailable(f"git took more than {limits.timeout_seconds:g} s of CPU")
+        if code in (-signal.SIGXCPU, 128 + signal.SIGXCPU) or _CPU_OF_CHILD in text:
+            raise too_costly(limits)
         if code < 0:
             # By the machine, short of memory, or by a person: it says nothing about the commit.
             raise SourceUnavailable(f"git {verb} was ended by {signal.Signals(-code).name}")
@@ -234,13 +271,14 @@ class Git:
         )
 
     def _bounds(self) -> list[str]:
-        limits = self.home.limits
+        limits, seconds = self.home.limits, self.home.cpu_seconds_left()
         # Packs are mapped, not copied: they count as address space and not as data.
         return [
             "prlimit",
             f"--data={limits.memory_bytes}",
             f"--as={limits.memory_bytes + 4 * limits.max_bytes}",
-            f"--cpu={int(limits.timeout_seconds) + 1}",
+            # With one number the kernel would send SIGKILL, which does not tell why.
+            f"--cpu={seconds}:{seconds + 5}",
             f"--fsize={2 * limits.max_bytes}",
             "--nofile=1024",
             "--core=0",
@@ -250,6 +288,14 @@ class Git:
 
 def _config() -> list[str]:
     return [part for option in _OPTIONS for part in ("-c", option)]
+
+
+def _exit_code(process: int) -> int | None:
+    """How a process of ours has ended, None while it runs. It stays there to be waited for."""
+    ended = os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        return None
+    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
 
 def _wait_readable(stream: int, seconds: float) -> bool:

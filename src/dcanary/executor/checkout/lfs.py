@@ -17,6 +17,7 @@ import httpx
 
 from dcanary.executor.checkout.git import Git, GitFailed, GitHome
 from dcanary.executor.checkout.listing import Budget
+from dcanary.executor.checkout.model import CheckoutLimits
 from dcanary.executor.source import (
     LINK,
     Entry,
@@ -68,10 +69,13 @@ def fetch_lfs(
     found = {entry.path: pointer for entry in entries if (pointer := read_pointer(entry))}
     if not found:
         return list(entries)
+    _check_attributes(entries, len(found), home.limits)
     filtered = _filtered(git, sha, list(found))
     pointers = {path: pointer for path, pointer in found.items() if path in filtered}
     if not pointers:
         return list(entries)
+    if len(pointers) > home.limits.max_lfs_files:
+        raise SourceFailure(f"there are more than {home.limits.max_lfs_files} Git LFS files")
     if git.succeeds("config", "--blob", f"{sha}:.lfsconfig", "--get-regexp", _CONFIGURED):
         raise SourceFailure("a Git LFS server named in .lfsconfig is not supported")
     for path, pointer in pointers.items():
@@ -85,6 +89,25 @@ def fetch_lfs(
     ]
 
 
+def _check_attributes(entries: Sequence[Entry], paths: int, limits: CheckoutLimits) -> None:
+    """Raise SourceFailure when git would compare too many lines of attributes with `paths`.
+
+    The count is the same for every operator; the time that it takes is not.
+    """
+    lines = 0
+    for entry in entries:
+        if entry.mode != LINK and entry.path.rpartition("/")[2] == ".gitattributes":
+            with entry.content.open() as stream:
+                while chunk := stream.read(_READ_BYTES):
+                    lines += chunk.count(b"\n")
+            lines += 1
+    if lines * paths > limits.max_attribute_tests:
+        raise SourceFailure(
+            f"{lines} lines of .gitattributes for {paths} Git LFS pointers are too many: "
+            f"more than {limits.max_attribute_tests} comparisons"
+        )
+
+
 def _filtered(git: Git, sha: str, paths: list[str]) -> set[str]:
     """Those of the paths that the attributes in the commit give to LFS."""
     asked = b"".join(path.encode(errors="surrogateescape") + b"\0" for path in paths)
@@ -92,8 +115,9 @@ def _filtered(git: Git, sha: str, paths: list[str]) -> set[str]:
         # Git reads attributes of a commit through an index; this one holds nothing else.
         git.run("read-tree", sha)
         said = git.output(
-            "check-attr", "--cached", "-z", "--stdin", "filter", stdin=asked, max_bytes=64 << 20
-        )
+            "check-attr", "--cached", "-z", "--stdin", "filter",
+            stdin=asked, max_bytes=64 << 20, what="what .gitattributes says",
+        )  # fmt: skip
     except GitFailed as error:
         raise SourceUnavailable(str(error)) from error
     parts = said.split(b"\0")

@@ -106,16 +106,24 @@ def read_files(git: Git, listed: list[Listed], into: Spool) -> Iterator[Entry]:
         raise SourceUnavailable(str(error)) from error
 
 
-def submodule_urls(git: Git, sha: str) -> dict[str, str]:
+def submodule_urls(git: Git, sha: str, limits: CheckoutLimits) -> dict[str, str]:
     """Path -> URL of the submodules that the commit's `.gitmodules` names.
 
-    Raises SourceFailure when git cannot read the file.
+    Raises SourceFailure when the file is too large. One that git cannot read names none.
     """
     pattern = r"^submodule\..*\.(path|url)$"
-    if not git.succeeds("cat-file", "-e", f"{sha}:.gitmodules"):
-        return {}
+    most, file = limits.max_gitmodules_bytes, f"{sha}:.gitmodules"
     try:
-        said = git.output("config", "--blob", f"{sha}:.gitmodules", "-z", "--get-regexp", pattern)
+        size = int(git.text("cat-file", "-s", file))
+    except GitFailed:
+        return {}
+    if size > most:
+        raise SourceFailure(f".gitmodules is larger than {most} bytes")
+    what = "what .gitmodules names"
+    try:
+        # Each line is printed with the whole name of its section.
+        asked = ("config", "--blob", file, "-z", "--get-regexp", pattern)
+        said = git.output(*asked, max_bytes=4 * most, what=what)
     except GitFailed:
         said = b""
     paths: dict[str, str] = {}

@@ -12,16 +12,22 @@ class CheckoutLimits:
     """What a checkout may cost, and which transports it may use.
 
     `max_bytes` bounds the files together (those of submodules and Git LFS too) and each transfer;
-    `memory_bytes` one git process. Executors that differ in these cannot agree about a commit that
-    is over one of them.
+    `memory_bytes` one git process. `max_lfs_files` and `max_attribute_tests` (lines of attributes
+    times files that look like Git LFS pointers) bound one repository. `cpu_seconds` bound all git
+    processes together, and are a third of the time, so that only what the commit holds can reach
+    them. Executors that differ in these cannot agree about a commit that is over one of them.
     """
 
     max_bytes: int = 512 * MIB
     max_files: int = 50_000
     max_path_bytes: int = 1_024
     max_submodules: int = 64
+    max_gitmodules_bytes: int = MIB
+    max_lfs_files: int = 5_000
+    max_attribute_tests: int = 10_000_000
     memory_bytes: int = 1_024 * MIB
     timeout_seconds: float = 300
+    cpu_seconds: float = 100
     schemes: tuple[str, ...] = ("https", "http")
 
 
