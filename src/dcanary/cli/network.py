@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.errors import NetworkTrouble, translated
+from dcanary.cli.errors import translated
 from dcanary.client.errors import ClientError
 
 
@@ -27,7 +27,9 @@ def start(context: Context, port: int, accept_loss: bool) -> None:
     """Start the network in the background. Its state stays on disk."""
     from dcanary.cli.operations import network as operations
 
-    running, started = operations.ensure_started(context.network_dir, port, accept_loss)
+    running, started = operations.ensure_started(
+        context.network_dir, port, accept_loss, context.output.progress
+    )
     context.output.say("started" if started else "already running")
     context.output.record(asdict(running), "url")
 
@@ -39,7 +41,7 @@ def stop(context: Context) -> None:
     from dcanary.replica.network import control
 
     with translated():
-        stopped = control.stop(context.network_dir)
+        stopped = control.stop(context.network_dir, context.output.progress)
     context.output.say("stopped" if stopped else "no network was running")
 
 
@@ -47,14 +49,9 @@ def stop(context: Context) -> None:
 @pass_context
 def status(context: Context) -> None:
     """Show address and root key. Exit code 3 when no network runs."""
-    from dcanary.replica.network import control
+    from dcanary.cli.operations import network as operations
 
-    with translated():
-        running = control.status(context.network_dir)
-    if running is None:
-        raise NetworkTrouble(
-            f"no network runs on {context.network_dir}", "start one with: dcanary network start"
-        )
+    running = operations.require_running(context.network_dir)
     context.output.record(asdict(running), "url")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from dcanary.cli.errors import NetworkTrouble, translated
@@ -15,21 +16,27 @@ LAST_PORT_FILE = "last-port"
 
 
 def ensure_started(
-    state_dir: Path, port: int = 0, accept_loss: bool = False
+    state_dir: Path,
+    port: int = 0,
+    accept_loss: bool = False,
+    report: Callable[[str], None] | None = None,
 ) -> tuple[RunningNetwork, bool]:
     """The running network of the folder, and whether this call started it.
 
     Port 0 means the port of the last run, so that webhook URLs and executors stay right over
     restarts; any free one at first, or when that port is taken. `accept_loss` starts without what
-    is damaged in the folder.
+    is damaged in the folder. `report` is told how far a start that takes long is.
     """
     with translated():
-        running = control.status(state_dir)
-        if running is not None:
-            return running, False
-        running = control.start(state_dir, port or _last_port(state_dir), accept_loss=accept_loss)
-        (state_dir / LAST_PORT_FILE).write_text(f"{running.port}\n")
-        return running, True
+        running, started = control.ensure(
+            state_dir,
+            port or (lambda: _last_port(state_dir)),
+            accept_loss=accept_loss,
+            report=report or (lambda line: None),
+        )
+        if started:
+            (state_dir / LAST_PORT_FILE).write_text(f"{running.port}\n")
+        return running, started
 
 
 def _last_port(state_dir: Path) -> int:
@@ -47,6 +54,12 @@ def require_running(state_dir: Path) -> RunningNetwork:
     """Raises NetworkTrouble when no network runs on the folder."""
     with translated():
         running = control.status(state_dir)
+        begun = control.starting(state_dir) if running is None else None
+    if begun is not None:
+        raise NetworkTrouble(
+            f"the network on {state_dir} is starting: it {begun}",
+            "wait for it with: dcanary network start",
+        )
     if running is None:
         raise NetworkTrouble(
             f"no network runs on {state_dir}", "start one with: dcanary network start"

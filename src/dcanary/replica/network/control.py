@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import psutil
 
 from .files import (
     LOG_FILE,
     NetworkError,
     RunningNetwork,
-    lock_soon,
+    Starting,
     read_info,
+    read_starting,
     remove_info,
     try_lock,
 )
 
 START_SECONDS = 180.0
-"""Modules whose compiled form is not in the cache are compiled first."""
-STOP_SECONDS = 60.0
+"""So long a network may do nothing that can be seen before it is said not to start."""
+ANSWER_SECONDS = 60.0
+"""So long a process that holds the lock of the folder may not answer: one that was killed while it
+had much memory keeps it for seconds."""
+STOP_SECONDS = 600.0
+"""A state of many gigabytes is written to the disk first."""
 _POLL = 0.05
+_FIRST_REPORT, _REPORTS = 2.0, 5.0
+"""Seconds before a wait is first spoken of, and between two such lines."""
+Report = Callable[[str], None]
+"""Takes a line for people, of 80 columns at most."""
+
+
+def _silent(_line: str) -> None:
+    return None
 
 
 def _healthy(info: RunningNetwork) -> bool:
@@ -51,11 +68,37 @@ def status(state_dir: Path) -> RunningNetwork | None:
     return None
 
 
+def starting(state_dir: Path) -> Starting | None:
+    """How far the network of a folder is in its start; None when none starts."""
+    if not state_dir.is_dir():
+        return None
+    lock = try_lock(state_dir)
+    if lock is None:
+        return read_starting(state_dir) if read_info(state_dir) is None else None
+    lock.close()
+    return None
+
+
 def _log_tail(path: Path, lines: int = 15) -> str:
     try:
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
     except OSError:
         return ""
+
+
+class _Reports:
+    """Speaks of a wait now and then."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._begun = time.monotonic()
+        self._next = self._begun + _FIRST_REPORT
+
+    def say(self, what: str) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _REPORTS
+            self._report(f"{what} ({now - self._begun:.0f} s)")
 
 
 def start(
@@ -72,53 +115,165 @@ def start(
     Its messages go to `network.log` in the folder. Raises NetworkError when a network already
     runs there or the new one does not come up.
     """
+    running, started = ensure(
+        state_dir,
+        port,
+        host=host,
+        cache_dir=cache_dir,
+        allow_http_loopback=allow_http_loopback,
+        accept_loss=accept_loss,
+    )
+    if not started:
+        raise NetworkError(
+            f"a network already runs on {state_dir} at {running.url} (process {running.pid}): "
+            "stop it first"
+        )
+    return running
+
+
+def ensure(
+    state_dir: Path,
+    port: int | Callable[[], int] = 0,
+    *,
+    host: str = "127.0.0.1",
+    cache_dir: Path | None = None,
+    allow_http_loopback: bool = False,
+    accept_loss: bool = False,
+    report: Report = _silent,
+) -> tuple[RunningNetwork, bool]:
+    """Wait for a network of the folder that answers, and start it unless one runs or starts.
+
+    `port` may be a function that is asked when the network is about to be started. Returns the
+    network, and whether it was started. It goes on when the wait is interrupted. Raises
+    NetworkError when it does not come up.
+    """
     state_dir.mkdir(parents=True, exist_ok=True)
-    lock = lock_soon(state_dir)
-    if lock is None:
-        running = read_info(state_dir)
-        where = f" at {running.url} (process {running.pid})" if running else ""
-        raise NetworkError(f"a network already runs on {state_dir}{where}: stop it first")
-    with lock:
-        remove_info(state_dir)
-    command = [sys.executable, "-m", "dcanary.replica.network", "--state-dir", str(state_dir)]
-    command += ["--port", str(port), "--host", host]
-    if cache_dir is not None:
-        command += ["--cache-dir", str(cache_dir)]
-    if allow_http_loopback:
-        command.append("--allow-http-loopback")
-    if accept_loss:
-        command.append("--accept-loss")
+    reports = _Reports(report)
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        lock = try_lock(state_dir)
+        if lock is not None:
+            with lock:
+                remove_info(state_dir)
+            command = [sys.executable, "-m", "dcanary.replica.network"]
+            command += ["--state-dir", str(state_dir), "--host", host]
+            command += ["--port", str(port if isinstance(port, int) else port())]
+            if cache_dir is not None:
+                command += ["--cache-dir", str(cache_dir)]
+            if allow_http_loopback:
+                command.append("--allow-http-loopback")
+            if accept_loss:
+                command.append("--accept-loss")
+            return _spawn(state_dir, command, reports), True
+        info = read_info(state_dir)
+        if info is not None and _healthy(info):
+            return info, False
+        begun = read_starting(state_dir) if info is None else None
+        if begun is not None:
+            found = _wait(state_dir, _Process(begun.pid), reports)
+            if found is not None:
+                return found, True
+        holder = f"process {info.pid}" if info is not None else "another process"
+        if time.monotonic() > deadline:
+            raise NetworkError(
+                f"{holder} has locked {state_dir} but does not answer: look at "
+                f"{state_dir / LOG_FILE}, or stop it with `dcanary network stop`"
+            )
+        reports.say(f"waits for {holder} to answer or to end")
+        time.sleep(_POLL)
+
+
+class _Process:
+    """The process of a network that starts: whether it is there, and what it has computed."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def code(self) -> int | None:
+        """Exit code when it has ended; of somebody else's child, that is not known (-1)."""
+        try:
+            gone = psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            gone = True
+        return -1 if gone else None
+
+    def cpu_seconds(self) -> float:
+        """Time that it and its children have computed."""
+        total = 0.0
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            for one in (process, *process.children(recursive=True)):
+                times = one.cpu_times()
+                total += times.user + times.system
+        return total
+
+
+class _Child(_Process):
+    """The same, started by this process."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        super().__init__(child.pid)
+        self._child = child
+
+    def code(self) -> int | None:
+        return self._child.poll()
+
+
+def _spawn(state_dir: Path, command: list[str], reports: _Reports) -> RunningNetwork:
     log_path = state_dir / LOG_FILE
     with log_path.open("a") as log:
-        process = subprocess.Popen(
+        child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    try:
+        found = _wait(state_dir, _Child(child), reports)
+    finally:
+        ended = child.poll()
+        if ended is None:
+            # The process outlives us on purpose: it is stopped through `stop`.
+            child.returncode = 0
+    if found is None:
+        raise NetworkError(
+            f"the network on {state_dir} ended with code {ended} before it "
+            f"listened; last lines of {log_path}:\n{_log_tail(log_path)}"
+        )
+    return found
+
+
+def _wait(state_dir: Path, process: _Process, reports: _Reports) -> RunningNetwork | None:
+    """Wait until a network answers, for as long as it makes progress; None when it has ended.
+
+    It is never killed, because what it does would begin again the next time. Raises NetworkError
+    when it makes no progress.
+    """
+    seen: tuple[Starting | None, float] = None, 0.0
+    since = time.monotonic()
+    while True:
         info = read_info(state_dir)
         if info is not None and info.pid == process.pid and _healthy(info):
-            # The process outlives us on purpose: it is stopped through `stop`.
-            process.returncode = 0
             return info
-        if process.poll() is not None:
+        if process.code() is not None:
+            return None
+        begun = read_starting(state_dir)
+        computed = process.cpu_seconds()
+        if begun != seen[0] or computed > seen[1] + 0.1:
+            seen = begun, computed
+            since = time.monotonic()
+        elif time.monotonic() - since > START_SECONDS:
             raise NetworkError(
-                f"the network on {state_dir} ended with code {process.returncode} before it "
-                f"listened; last lines of {log_path}:\n{_log_tail(log_path)}"
+                f"the network on {state_dir} (process {process.pid}) does not answer, and has done "
+                f"nothing for {START_SECONDS:.0f} s; stop it with `dcanary network stop`; last "
+                f"lines of {state_dir / LOG_FILE}:\n{_log_tail(state_dir / LOG_FILE)}"
             )
+        reports.say(f"starting: {begun or 'the process begins'}")
         time.sleep(_POLL)
-    process.kill()
-    process.wait()
-    raise NetworkError(
-        f"the network on {state_dir} was not healthy after {START_SECONDS:.0f} s; last lines of "
-        f"{log_path}:\n{_log_tail(log_path)}"
-    )
 
 
-def _released(state_dir: Path, seconds: float) -> bool:
+def _released(state_dir: Path, seconds: float, reports: _Reports | None = None) -> bool:
     deadline = time.monotonic() + seconds
     while True:
         lock = try_lock(state_dir)
@@ -128,6 +283,8 @@ def _released(state_dir: Path, seconds: float) -> bool:
             return True
         if time.monotonic() > deadline:
             return False
+        if reports is not None:
+            reports.say("stopping: the network writes its state to the disk")
         time.sleep(_POLL)
 
 
@@ -139,28 +296,30 @@ def _reap(pid: int) -> None:
         return
 
 
-def stop(state_dir: Path) -> bool:
+def stop(state_dir: Path, report: Report = _silent) -> bool:
     """Stop the network of a folder and wait until its state is on disk.
 
-    Returns False when none ran. Raises NetworkError when it does not end.
+    One that still starts is stopped too; the next start goes on from its last checkpoint. Returns
+    False when none ran. Raises NetworkError when it does not end.
     """
     info = status(state_dir)
-    if info is None:
-        if state_dir.is_dir() and not _released(state_dir, 0.0):
-            raise NetworkError(
-                f"a network on {state_dir} is still starting: try again when it listens"
-            )
+    begun = starting(state_dir) if info is None else None
+    if info is None and begun is None:
+        if state_dir.is_dir() and not _released(state_dir, 1.0):
+            raise NetworkError(f"another process has locked {state_dir} for a moment: try again")
         return False
-    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
+    pid = info.pid if info is not None else begun.pid if begun is not None else 0
+    reports = _Reports(report)
+    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 60.0)):
         try:
-            os.kill(info.pid, number)
+            os.kill(pid, number)
         except ProcessLookupError:
             pass
         except PermissionError as error:
             raise NetworkError(
-                f"process {info.pid} of the network on {state_dir} belongs to another user"
+                f"process {pid} of the network on {state_dir} belongs to another user"
             ) from error
-        if _released(state_dir, seconds):
-            _reap(info.pid)
+        if _released(state_dir, seconds, reports):
+            _reap(pid)
             return True
-    raise NetworkError(f"process {info.pid} of the network on {state_dir} does not end")
+    raise NetworkError(f"process {pid} of the network on {state_dir} does not end")

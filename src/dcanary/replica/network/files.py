@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 INFO_FILE = "network.json"
+STARTING_FILE = "starting.json"
 LOCK_FILE = "network.lock"
 LOG_FILE = "network.log"
 ENGINE_FOLDER = "engine"
@@ -30,6 +31,22 @@ class RunningNetwork:
     url: str
     started: int
     """Seconds since the Unix epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """A network that loads its state and executes the log after the last checkpoint again."""
+
+    pid: int
+    done: int
+    """Inputs of the log executed again so far."""
+    total: int
+    """All of them; 0 while the checkpoint is loaded."""
+
+    def __str__(self) -> str:
+        if not self.total:
+            return "loads its state"
+        return f"replayed {self.done} of {self.total} inputs of the log"
 
 
 def try_lock(state_dir: Path) -> IO[str] | None:
@@ -57,9 +74,26 @@ def lock_soon(state_dir: Path) -> IO[str] | None:
 
 def write_info(state_dir: Path, info: RunningNetwork) -> None:
     """Write `network.json` in one step."""
-    path = state_dir / INFO_FILE
+    _write(state_dir / INFO_FILE, asdict(info))
+
+
+def write_starting(state_dir: Path, starting: Starting) -> None:
+    """Write `starting.json` in one step. Raises OSError."""
+    _write(state_dir / STARTING_FILE, asdict(starting))
+
+
+def read_starting(state_dir: Path) -> Starting | None:
+    """Content of `starting.json`, or None when there is none that can be read."""
+    try:
+        data = json.loads((state_dir / STARTING_FILE).read_text())
+        return Starting(int(data["pid"]), int(data["done"]), int(data["total"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(path: Path, data: dict[str, object]) -> None:
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(asdict(info), indent=1) + "\n")
+    new.write_text(json.dumps(data, indent=1) + "\n")
     new.replace(path)
 
 
@@ -79,5 +113,6 @@ def read_info(state_dir: Path) -> RunningNetwork | None:
 
 
 def remove_info(state_dir: Path) -> None:
-    """Remove `network.json`."""
+    """Remove `network.json` and `starting.json`."""
     (state_dir / INFO_FILE).unlink(missing_ok=True)
+    (state_dir / STARTING_FILE).unlink(missing_ok=True)

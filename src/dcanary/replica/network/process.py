@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -21,16 +22,40 @@ from ..storage import WrongSubnet
 from ..system import system_canisters
 from .files import (
     ENGINE_FOLDER,
+    STARTING_FILE,
     NetworkError,
     RunningNetwork,
+    Starting,
     lock_soon,
     remove_info,
     write_info,
+    write_starting,
 )
 from .outcalls import Outcalls
 from .web import WebServer, bind
 
 log = logging.getLogger(__name__)
+
+
+_PROGRESS_SECONDS = 0.5
+"""How often a replay says how far it is."""
+
+
+class _Progress:
+    """Tells how far the start is, to whoever waits for it in another process."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._next = 0.0
+        self(0, 0)
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _PROGRESS_SECONDS
+        with contextlib.suppress(OSError):  # a full disk must not keep the network from starting
+            write_starting(self._state_dir, Starting(os.getpid(), done, total))
 
 
 def open_state(
@@ -42,6 +67,7 @@ def open_state(
         root_key=keys.root_key,
         natives=system_canisters(),
         accept_loss=accept_loss,
+        progress=_Progress(state_dir),
     )
     try:
         return open_engine(
@@ -72,6 +98,7 @@ def _bind(host: str, port: int) -> socket.socket:
 async def _listen(node: Node, sock: socket.socket, state_dir: Path, info: RunningNetwork) -> None:
     def listening() -> None:
         write_info(state_dir, info)
+        (state_dir / STARTING_FILE).unlink(missing_ok=True)
         log.warning("network listens on %s", info.url)
 
     server = WebServer(create_app(node, version("dcanary")), listening)
