@@ -5,8 +5,9 @@ Source: IC interface specification, "The IC management canister".
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypedDict
 
 from dcanary.candid import Interface, parse_interface
@@ -109,10 +110,13 @@ class Management:
         mode: str,
         *,
         keep_memory: bool = False,
+        stopped: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> bytes:
         """Install a module of any size; `mode` is install, reinstall or upgrade. Its sha256.
 
+        With `stopped`, the canister is stopped while its module is replaced: an answer to a call
+        that the old module made must not reach the new one, whose functions have other numbers.
         `progress` is told (bytes sent, bytes in all).
         """
         raw = principal.from_text(canister)
@@ -120,10 +124,30 @@ class Management:
         if mode == "upgrade" and keep_memory:
             how = {"upgrade": {"skip_pre_upgrade": None, "wasm_memory_persistence": {"keep": None}}}
         digest = hashlib.sha256(module).digest()
+        pause = self._stopped(canister) if stopped else contextlib.nullcontext()
         if len(module) + len(arg) <= INLINE_BYTES:
-            record = {"mode": how, "canister_id": canister, "wasm_module": module, "arg": arg}
-            self._call("install_code", record, raw)
+            whole = {"mode": how, "canister_id": canister, "wasm_module": module, "arg": arg}
+            with pause:
+                self._call("install_code", whole, raw)
             return digest
+        in_chunks = {
+            "mode": how,
+            "target_canister": canister,
+            "store_canister": None,
+            "chunk_hashes_list": self._upload(canister, module, progress),
+            "wasm_module_hash": digest,
+            "arg": arg,
+        }
+        with pause:
+            self._call("install_chunked_code", in_chunks, raw)
+        self._call("clear_chunk_store", {"canister_id": canister}, raw)
+        return digest
+
+    def _upload(
+        self, canister: str, module: bytes, progress: Callable[[int, int], None] | None
+    ) -> list[dict[str, bytes]]:
+        """Put a module into the canister's chunk store; the hashes of its chunks in order."""
+        raw = principal.from_text(canister)
         self._call("clear_chunk_store", {"canister_id": canister}, raw)
         hashes = []
         for start in range(0, len(module), CHUNK_BYTES):
@@ -132,20 +156,15 @@ class Management:
             hashes.append({"hash": reply["hash"]})
             if progress is not None:
                 progress(start + len(chunk), len(module))
-        self._call(
-            "install_chunked_code",
-            {
-                "mode": how,
-                "target_canister": canister,
-                "store_canister": None,
-                "chunk_hashes_list": hashes,
-                "wasm_module_hash": digest,
-                "arg": arg,
-            },
-            raw,
-        )
-        self._call("clear_chunk_store", {"canister_id": canister}, raw)
-        return digest
+        return hashes
+
+    @contextlib.contextmanager
+    def _stopped(self, canister: str) -> Iterator[None]:
+        try:
+            self.stop(canister)
+            yield
+        finally:
+            self.start(canister)
 
     def status(self, canister: str) -> CanisterStatus:
         """What a controller may know of a canister."""
@@ -155,7 +174,12 @@ class Management:
         return reply
 
     def start(self, canister: str) -> None:
+        """Let a canister take calls again; no error where it does."""
         self._call("start_canister", {"canister_id": canister}, principal.from_text(canister))
 
     def stop(self, canister: str) -> None:
+        """Stop a canister once its own calls are answered.
+
+        Raises RejectedError after five minutes; it takes no calls then until it is started.
+        """
         self._call("stop_canister", {"canister_id": canister}, principal.from_text(canister))

@@ -52,9 +52,11 @@ def deploy(
                 management.install(canister, module, NO_ARGUMENTS, "install")
                 done[name] = "created"
             elif installed.hex() != built[name].module_hash_gz:
-                management.install(canister, module, NO_ARGUMENTS, "upgrade")
+                management.install(canister, module, NO_ARGUMENTS, "upgrade", stopped=True)
                 done[name] = "upgraded"
             else:
+                # A deployment that was killed may have left it stopped.
+                management.start(canister)
                 done[name] = "unchanged"
             progress(f"{name} {canister} {done[name]}")
         wire(connection, config, {name: built[name].did for name in CANISTERS})
