@@ -13,7 +13,7 @@ from dcanary.cli.operations.watch import Ended, wait_for_cancel, wait_for_run
 from dcanary.cli.paging import newest_first
 from dcanary.cli.run import line_of_job, line_of_list, summary
 from dcanary.cli.times import duration
-from dcanary.cli.waiting import sentence, state_and_reason, took
+from dcanary.cli.waiting import Changes, sentence, state_and_reason, took
 from dcanary.client.errors import ClientError
 
 SECOND = 10**9
@@ -61,6 +61,7 @@ def test_a_sentence_says_what_since_when_and_the_next_try() -> None:
     [
         ({"next_try_ns": None}, "build: git answered 503 (for 3 min)"),
         ({"next_try_ns": NOW - 1}, "build: git answered 503 (for 3 min, tried again now)"),
+        ({"next_try_ns": NOW - 540 * SECOND}, "build: git answered 503 (for 3 min)"),
         ({"stage": None, "next_try_ns": None}, "git answered 503 (for 3 min)"),
     ],
 )
@@ -137,8 +138,8 @@ class Installed:
 
 def watched(*runs: Any, timeout: float = 60.0) -> tuple[Any, list[str]]:
     told: list[str] = []
-    found = wait_for_run(Installed(Answers(list(runs))), "run-7", timeout, told.append)  # type: ignore[arg-type]
-    return found, told
+    system: Any = Installed(Answers(list(runs)))
+    return wait_for_run(system, "run-7", timeout, Changes(told.append).look), told
 
 
 def test_watching_tells_each_change_once_and_what_is_waited_for(
@@ -146,15 +147,50 @@ def test_watching_tells_each_change_once_and_what_is_waited_for(
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
     later = {**GIT, "next_try_ns": NOW + 90 * SECOND}
+    queued = [
+        {"name": "build", "state": {"Building": None}},
+        {"name": "t", "state": {"Waiting": None}},
+    ]
+    storing = [{"name": "build", "state": {"Storing": None}}]
     found, told = watched(
-        run(waiting_for=[GIT]), run(waiting_for=[later]), run("Running"), run("Rejected")
+        run(waiting_for=[GIT], stages=queued),
+        run(waiting_for=[later], stages=queued),
+        run("Running", stages=queued),
+        run("Running", stages=storing),
+        run("Rejected"),
     )
     assert found["state"] == {"Rejected": "why"}
     assert told == [
-        "run-7: Queued; waiting: build: git answered 503",
+        "run-7: Queued",
+        "run-7: build Building",
+        "run-7: waiting: build: git answered 503",
         "run-7: Running",
-        "run-7: Rejected: why",
+        "run-7: build Storing",
     ]
+
+
+def test_watching_tells_every_minute_what_is_still_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter([0.0, 30.0, 59.0, 60.0, 100.0, 121.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "time_ns", lambda: NOW)
+    told: list[str] = []
+    changes = Changes(told.append)
+    for _ in range(6):
+        changes.look(run(waiting_for=[{**GIT, "next_try_ns": None}]))
+    again = "run-7: still waiting: build: git answered 503 (for 3 min)"
+    assert told == ["run-7: Queued", "run-7: waiting: build: git answered 503", again, again]
+
+
+def test_a_run_that_people_decide_on_says_what_comes_next() -> None:
+    assert summary(run("Approving", approval="approval-3"))["next"] == (
+        "dcanary approval show approval-3"
+    )
+    assert summary(run("Releasing", release="release-2"))["next"] == (
+        "dcanary release watch release-2"
+    )
+    assert "next" not in summary(run("Succeeded", approval="approval-3", release="release-2"))
 
 
 def test_watching_ends_when_people_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,28 @@ def test_a_network_that_is_killed_and_started_again_loses_and_doubles_nothing(
     assert world.target("survivor").call("inc") == 11
 
 
+@pytest.mark.timeout(300 * PATIENCE)
+def test_builds_that_end_while_the_network_is_down_are_committed_when_it_is_back(
+    empty_world: World,
+) -> None:
+    world = empty_world
+    repository = world.add_repository("patience", counter_files("patience", commands=SLOW))
+    for name in EXECUTORS[:3]:
+        world.start_executor(name)
+    run = world.push(repository)
+    wait_until(lambda: len(leased(world, run)) == 3, "three leases")
+    port = world.kill_network()
+    # All leases run out by the network's clock, which goes on.
+    time.sleep(LEASE_SECONDS + 10)
+    world.start_network(port)
+    assert state_of(world.end_of_build(run, 90)) == "Approving"
+    jobs = world.jobs(run)
+    assert [(each["attempt"], each["failures"]) for each in jobs] == [(1, [])] * 3
+    page = {"cursor": None, "limit": 100}
+    known = world.system.build_executor.ask("list_executors", page)["items"]
+    assert [each["leases_lost"] for each in known] == [0] * len(known)
+
+
 def test_deliveries_that_came_while_the_network_was_down_are_sent_again(
     empty_world: World,
 ) -> None:

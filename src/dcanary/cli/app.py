@@ -90,11 +90,14 @@ def _tolerate_narrow_encodings() -> None:
 def _fail(error: BaseException, arguments: list[str]) -> int:
     """Print a failure in the form asked for; its exit code."""
     from dcanary.cli.output import Output
+    from dcanary.cli.wording import worded
 
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    as_json = "--json" in before
     kind, message, details = "usage", str(error), {}
     if isinstance(error, ClientError):
         kind, details = error.error, error.details()
+        message = message if as_json else worded(error)
     elif isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "dcanary"
         message = f"{error.format_message()}\n  see: {path} --help"
@@ -102,7 +105,7 @@ def _fail(error: BaseException, arguments: list[str]) -> int:
         message = error.format_message()
     else:
         kind, message = "interrupted", "interrupted"
-    Output(as_json="--json" in before).error(message, kind, details)
+    Output(as_json).error(message, kind, details)
     return KINDS[kind].exit_code
 
 

@@ -83,6 +83,22 @@ def _too_wide(text: str, width: int | None) -> bool:
     return width is not None and tables.cell_width(text) > width
 
 
+def fitted(text: str, stream: IO[str]) -> str:
+    """Sentences in lines that fit the terminal; what goes on is indented two cells further."""
+    width = terminal_width(stream)
+    lines = []
+    for line in text.split("\n"):
+        bare = line.lstrip(" ")
+        indent = len(line) - len(bare)
+        if not _too_wide(line, width):
+            lines.append(line)
+            continue
+        # As if it hung below a head of two more cells, which are then taken away.
+        first, *rest = folded(" " * (indent + 2), bare, width).split("\n")
+        lines += [first[2:], *rest]
+    return "\n".join(lines)
+
+
 class Output:
     """Prints records. `as_json` prints one JSON value, `quiet` one id per line."""
 
@@ -96,19 +112,17 @@ class Output:
     def say(self, text: str) -> None:
         """A sentence for people only."""
         if not self.as_json and not self.quiet:
-            width = terminal_width(sys.stdout)
-            for line in text.split("\n"):
-                bare = line.lstrip(" ")
-                self._out(folded(line[: len(line) - len(bare)], bare, width))
+            self._out(fitted(text, sys.stdout))
 
     def progress(self, text: str) -> None:
         """What is happening now; on standard error, so that pipes stay clean."""
         if not self.quiet:
-            click.echo(click.style(harmless_lines(text), dim=True), err=True)
+            click.echo(click.style(fitted(harmless_lines(text), sys.stderr), dim=True), err=True)
 
     def warning(self, text: str) -> None:
         """Something that a person should know before going on; on standard error."""
-        click.echo(click.style(harmless_lines(f"warning: {text}"), fg="yellow"), err=True)
+        told = fitted(harmless_lines(f"warning: {text}"), sys.stderr)
+        click.echo(click.style(told, fg="yellow"), err=True)
 
     def record(self, value: Mapping[str, object], id_key: str) -> None:
         """One record: its fields, a JSON object, or its id."""
@@ -189,4 +203,5 @@ class Output:
             record = {"error": kind, "message": message, **(details or {})}
             click.echo(json.dumps(record), err=True)
         else:
-            click.echo(click.style(harmless_lines(f"error: {message}"), fg="red"), err=True)
+            told = fitted(harmless_lines(f"error: {message}"), sys.stderr)
+            click.echo(click.style(told, fg="red"), err=True)

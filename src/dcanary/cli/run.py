@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import io
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations.failures import Failure, failure_of
 from dcanary.cli.operations.watch import (
     BUILT_RUN,
     Ended,
@@ -22,7 +24,7 @@ from dcanary.cli.operations.watch import (
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
 from dcanary.cli.tables import short
 from dcanary.cli.times import moment
-from dcanary.cli.waiting import sentences, state_and_reason, took
+from dcanary.cli.waiting import Changes, sentences, state_and_reason, took
 
 if TYPE_CHECKING:
     from dcanary.client.types.build_executor import Job, Run
@@ -34,8 +36,12 @@ def run() -> None:
     """Start, watch and read runs."""
 
 
-def summary(found: Run) -> dict[str, object]:
-    """A run for people: one value a field."""
+NO_FILES = hashlib.sha256(b"").hexdigest()
+"""The manifest of a stage that left no files."""
+
+
+def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
+    """A run for people: one value a field, and nothing twice."""
     now_ns = time.time_ns()
     shown: dict[str, object] = {
         "run": found["run"],
@@ -43,7 +49,7 @@ def summary(found: Run) -> dict[str, object]:
         "repository": found["source"]["repository"],
         "ref": found["source"]["ref"],
         "commit": found["source"]["sha"],
-        "stages": [f"{s['name']} {describe(s['state'])}" for s in found["stages"]],
+        "stages": [f"{s['name']} {state_of(s)}" for s in found["stages"]],
         "approval": found["approval"],
         "release": found["release"],
         "created": moment(found["created_ns"]),
@@ -53,6 +59,14 @@ def summary(found: Run) -> dict[str, object]:
         shown["started by hand by"] = found["started_by"]
     if found["waiting_for"]:
         shown["waiting for"] = sentences(found["waiting_for"], now_ns)
+    if failure is not None:
+        if failure.told and failure.told not in describe(found["state"]):
+            shown["why"] = failure.told
+        shown["log"] = f"dcanary run log {failure.job}"
+    if state_of(found) == "Approving" and found["approval"]:
+        shown["next"] = f"dcanary approval show {found['approval']}"
+    if state_of(found) == "Releasing" and found["release"]:
+        shown["next"] = f"dcanary release watch {found['release']}"
     return shown
 
 
@@ -86,7 +100,7 @@ def show_run(context: Context, run_id: str) -> None:
     if context.output.as_json or context.output.quiet:
         context.output.record({**found, "rounds": rounds}, "run")
         return
-    context.output.record(summary(found), "run")
+    context.output.record(summary(found, failure_of(context.system, found)), "run")
     for name, voted in rounds.items():
         context.output.say(f"\n{name}: quorum {voted['quorum']} of {voted['replicas']}")
         for line in votes(voted):
@@ -99,12 +113,14 @@ def votes(voted: Round) -> list[str]:
     for vote in voted["votes"]:
         told = "committed"
         if vote["outcome"] is not None:
-            told = f"{describe(vote['outcome'])}, manifest {short(vote['manifest'], 'hash')}"
+            told = describe(vote["outcome"])
+            if vote["manifest"] != NO_FILES:
+                told += f", manifest {short(vote['manifest'], 'hash')}"
         lines.append(f"{vote['operator']}: {told}")
     verdict = voted["verdict"]
     if verdict is not None:
         lines.append(f"verdict: {describe(verdict['kind'])}: {verdict['reason']}")
-        if verdict["manifest"]:
+        if verdict["manifest"] and verdict["manifest"] != NO_FILES:
             lines.append(f"manifest {verdict['manifest']}")
         for file in verdict["files"]:
             lines.append(f"{file['path']}, {file['size']:,} bytes, sha256")
@@ -121,12 +137,16 @@ def votes(voted: Round) -> list[str]:
 @pass_context
 def watch(context: Context, run_id: str, timeout: float) -> None:
     """Wait until a run has ended or waits for approval. Exit code 1 when it did not succeed."""
-    found = wait_for_run(context.system, run_id, timeout, context.output.progress)
-    context.output.record(found if context.output.as_json else summary(found), "run")
-    if state_of(found) == "Approving":
-        context.output.progress(f"to decide: dcanary approval show {found['approval']}")
+    changes = Changes(context.output.progress)
+    found = wait_for_run(context.system, run_id, timeout, changes.look)
+    if context.output.as_json:
+        context.output.record(found, "run")
+    else:
+        context.output.record(summary(found, failure_of(context.system, found)), "run")
     if state_of(found) not in BUILT_RUN:
-        raise Ended(f"{run_id} ended as {describe(found['state'])}")
+        # The record has said why; in JSON the message stands alone.
+        how = describe(found["state"]) if context.output.as_json else state_of(found)
+        raise Ended(f"{run_id} ended as {how}")
 
 
 @run.command()

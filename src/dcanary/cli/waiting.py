@@ -1,8 +1,9 @@
-"""What a run waits for, in sentences."""
+"""What a run waits for, in sentences, and what changes while it is watched."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dcanary.cli.operations.watch import ENDED_RUN, describe, state_of
@@ -10,6 +11,11 @@ from dcanary.cli.times import duration, seconds
 
 if TYPE_CHECKING:
     from dcanary.client.types.build_executor import Run, WaitingFor
+
+AGAIN_SECONDS = 60.0
+"""How often a watcher is told again what the run still waits for."""
+DUE_NS = 5 * 10**9
+"""A next try that is past for longer is none: it is not said."""
 
 
 def reason(one: WaitingFor) -> str:
@@ -22,7 +28,10 @@ def sentence(one: WaitingFor, now_ns: int) -> str:
     told = f"{reason(one)} (for {duration(now_ns - one['since_ns'])}"
     if one["next_try_ns"] is not None:
         left = one["next_try_ns"] - now_ns
-        told += f", next try in {duration(left)}" if left > 0 else ", tried again now"
+        if left > 0:
+            told += f", next try in {duration(left)}"
+        elif left > -DUE_NS:
+            told += ", tried again now"
     return f"{told})"
 
 
@@ -46,3 +55,38 @@ def took(found: Run, now_ns: int) -> str:
 def sentences(waiting: Sequence[WaitingFor], now_ns: int) -> list[str]:
     """A sentence for each, the oldest first."""
     return [sentence(one, now_ns) for one in sorted(waiting, key=lambda one: one["since_ns"])]
+
+
+class Changes:
+    """Tells each change of a run once, a line each, and every minute what it still waits for."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._told: dict[str, str] = {}
+        self._waiting: dict[str, float] = {}
+
+    def look(self, found: Run) -> None:
+        """Tell what is new of the run as it is now."""
+        run = found["run"]
+        self._tell("", f"{run}: {describe(found['state'])}")
+        for stage in found["stages"]:
+            state = state_of(stage)
+            if state not in ("Waiting", "Skipped"):
+                self._tell(f"stage {stage['name']}", f"{run}: {stage['name']} {state}")
+        now = time.monotonic()
+        waiting = {reason(one): one for one in found["waiting_for"]}
+        for key in [key for key in self._waiting if key not in waiting]:
+            del self._waiting[key]
+        for key, one in waiting.items():
+            if key not in self._waiting:
+                self._progress(f"{run}: waiting: {key}")
+            elif now - self._waiting[key] >= AGAIN_SECONDS:
+                self._progress(f"{run}: still waiting: {sentence(one, time.time_ns())}")
+            else:
+                continue
+            self._waiting[key] = now
+
+    def _tell(self, what: str, line: str) -> None:
+        if self._told.get(what) != line:
+            self._told[what] = line
+            self._progress(line)

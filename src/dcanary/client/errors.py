@@ -105,6 +105,7 @@ class RejectedError(ClientError):
         self.code = code
         self.error_code = error_code
         self.reject_message = message
+        self.where = where
 
     def details(self) -> dict[str, object]:
         return {"reject_code": self.code, "error_code": self.error_code}

@@ -41,23 +41,22 @@ def describe(state: Mapping[str, object]) -> str:
     return f"{case}: {text}" if text else str(case)
 
 
-def wait_for_run(system: System, run: str, timeout: float, progress: Progress) -> Run:
+def wait_for_run(
+    system: System, run: str, timeout: float, look: Callable[[Run], None] = lambda _: None
+) -> Run:
     """The run when it has ended, whatever the end, or when people are asked to approve it.
 
-    Raises ClientError after `timeout` seconds.
+    `look` is given the run each time that it was asked for before. Raises ClientError after
+    `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
-    last = ""
     while True:
         found = system.build_executor.get_run(run)
-        now = _now(found)
-        if now != last:
-            progress(f"{run}: {now}")
-            last = now
         if state_of(found) in (*ENDED_RUN, "Approving"):
             return found
+        look(found)
         if time.monotonic() > deadline:
-            raise ClientError(f"{run} has not ended within {timeout:.0f} s: it is {now}")
+            raise ClientError(f"{run} has not ended within {timeout:.0f} s: it is {_now(found)}")
         time.sleep(POLL_SECONDS)
 
 

@@ -1,0 +1,62 @@
+"""Failures in the words of the command line.
+
+Canisters name their own methods in what they refuse (`see list_runs`): programs call those. People
+type commands, so in text mode a method that a command stands for is named by that command. `--json`
+keeps the canister's sentence.
+"""
+
+from __future__ import annotations
+
+import re
+
+from dcanary.client.errors import ClientError, RefusedError, RejectedError
+
+COMMANDS = {
+    "cancel_release": "release cancel",
+    "cancel_run": "run cancel",
+    "get_approval": "approval show",
+    "get_pipeline_config": "pipeline show",
+    "get_release": "release show",
+    "get_run": "run show",
+    "get_target": "target show",
+    "grant_role": "access grant",
+    "list_approvals": "approval list",
+    "list_deliveries": "delivery list",
+    "list_executors": "executor list",
+    "list_grants": "access list",
+    "list_jobs": "run jobs",
+    "list_releases": "release list",
+    "list_runs": "run list",
+    "list_targets": "target list",
+    "plan_rollback": "release rollback --plan",
+    "register_executor": "executor register",
+    "register_pipeline": "pipeline register",
+    "register_repository": "repository add",
+    "retry_release": "release retry",
+    "retry_run": "run retry",
+    "rollback_release": "release rollback",
+    "start_target": "target start",
+    "stop_target": "target stop",
+    "trigger_run": "run start",
+    "update_pipeline": "pipeline update",
+    "update_target": "target update",
+}
+"""Method -> the command that calls it."""
+
+_METHOD = re.compile(rf"`?\b({'|'.join(COMMANDS)})\b`?")
+
+
+def in_commands(sentence: str) -> str:
+    """A canister's sentence, with commands in place of its methods."""
+    return _METHOD.sub(lambda found: f"`dcanary {COMMANDS[found[1]]}`", sentence)
+
+
+def worded(error: ClientError) -> str:
+    """What a person is told of a failure: what happened and what to do."""
+    if isinstance(error, RefusedError):
+        hint = f"\n  {error.hint}" if error.hint else ""
+        return in_commands(error.sentence) + hint
+    if isinstance(error, RejectedError):
+        what = str(error).removeprefix(f"{error.where}: rejected: ")
+        return f"the canister rejected the call of {error.where}: {what}"
+    return str(error)
