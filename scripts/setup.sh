@@ -41,28 +41,50 @@ install_packages() {
     [ -n "$missing" ] || return 0
     local as_root=""
     if [ "$(id -u)" != 0 ]; then
-        if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then as_root="sudo"; else as_root="no"; fi
+        as_root="no"
+        if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then as_root="sudo"; fi
     fi
     if [ "$as_root" = no ] || ! command -v apt-get >/dev/null 2>&1; then
-        say "setup: these packages are missing; please run: apt-get install -y $missing"
+        say "setup: these packages are missing; please run:"
+        say "  apt-get install -y $missing"
         return 0
     fi
-    say "setup: installing Debian packages: $missing"
+    say "setup: installing Debian packages: $missing ..."
     # shellcheck disable=SC2086
-    { $as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $missing; } >/dev/null 2>&1 ||
+    { $as_root apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $missing; } >/dev/null 2>&1 ||
         say "setup: that failed; please run: apt-get install -y $missing"
 }
 
 digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
 
-# Does a long thing quietly and says how long it took; what it printed is shown only if it failed.
+# Does a long thing and says every TELL seconds what it is at, and at the end how long it took; what
+# it printed is shown only if it failed.
+TELL=${DCANARY_SETUP_TELL:-15}
 step() { # title, usual duration, command...
-    local title=$1 usual=$2 log
+    local title=$1 usual=$2 log worker code=0
     shift 2
     log=$(mktemp)
-    say "setup: $title ($usual the first time) ..."
+    say "setup: $title"
+    say "setup: the first time this takes $usual ..."
     SECONDS=0
-    if ! "$@" >"$log" 2>&1; then
+    # In a process group of its own: what a script starts with & alone ignores Ctrl-C.
+    set -m
+    "$@" >"$log" 2>&1 </dev/null &
+    worker=$!
+    set +m
+    trap 'kill -- -"$worker" 2>/dev/null || true; rm -f "$log"; exit 130' INT TERM
+    local told=0
+    while kill -0 "$worker" 2>/dev/null; do
+        sleep 0.2
+        if [ $((SECONDS - told)) -ge "$TELL" ]; then
+            told=$SECONDS
+            say "$(printf 'setup: %3d s: %s' "$SECONDS" "$(latest "$log")" | cut -c1-79)"
+        fi
+    done
+    wait "$worker" || code=$?
+    trap - INT TERM
+    if [ "$code" != 0 ]; then
         cat "$log" >&2
         rm -f "$log"
         say "setup: that failed; the lines above say why"
@@ -72,14 +94,18 @@ step() { # title, usual duration, command...
     say "setup: done in $SECONDS s"
 }
 
+# The last thing that was printed to a log, in one line.
+latest() { tr '\r' '\n' <"$1" | grep -v '^[[:space:]]*$' | tail -n 1 | sed 's/^[[:space:]]*//' || true; }
+
 install_python_packages() {
-    local pip=(.venv/bin/python -m pip install -q --disable-pip-version-check --root-user-action=ignore)
+    local pip=(.venv/bin/python -m pip install --progress-bar off)
+    pip+=(--disable-pip-version-check --root-user-action=ignore)
     { [ -x .venv/bin/python ] || "$python" -m venv .venv; } &&
         "${pip[@]}" --require-hashes -r requirements.lock &&
         "${pip[@]}" --no-deps --no-build-isolation -e .
 }
 
-install_node_packages() { npm ci --silent --ignore-scripts --no-audit --no-fund; }
+install_node_packages() { npm ci --loglevel http --ignore-scripts --no-audit --no-fund; }
 
 need node "Node.js 20"
 need npm "npm"
@@ -89,7 +115,7 @@ stamp=.venv/.dcanary-setup
 want="$(digest requirements.lock pyproject.toml)"
 if [ ! -x .venv/bin/python ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
     python=$(find_python)
-    step "Python packages into .venv, by their hashes" "1 to 3 minutes" install_python_packages
+    step "Python packages into .venv, by their hashes" "1 to 3 minutes, or longer on a busy machine" install_python_packages
     echo "$want" >"$stamp"
 fi
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 
-from dcanary.cli.output import Lines, Output
+from dcanary.cli.output import Lines, NoAnswer, Output, Refusal
 from dcanary.cli.tables import cell_width
 
 HOSTILE = "evil\x1b[2J\u202e\x9b\ud800"
@@ -75,7 +78,7 @@ def test_a_row_is_a_line_and_columns_without_room_are_named(
     Output().table([row, row], columns, "")
     printed = capsys.readouterr()
     assert [len(line) <= 80 for line in printed.out.splitlines()] == [True] * 3
-    assert printed.err == "no room for: more\n"
+    assert printed.err == "columns left out: more\n"
 
 
 def test_a_pipe_gets_everything(
@@ -136,6 +139,61 @@ def test_no_value_of_a_record_goes_beyond_the_terminal(
         assert value in bare
     Output(as_json=True).record({"id": "x" * 200}, "id")
     assert json.loads(capsys.readouterr().out) == {"id": "x" * 200}
+
+
+def told_on_standard_error(output: Output) -> None:
+    long = f"{'many words of a reason ' * 8}\n  {'and a hint ' * 12}{'0' * 130}"
+    output.error(long, "failed")
+    output.warning(long)
+    output.progress(long)
+    with contextlib.suppress(NoAnswer):
+        output.confirm(f"Do it with {'0' * 64} and {'1' * 64}?")
+
+
+def test_errors_warnings_and_questions_fit_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    told_on_standard_error(Output())
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 12
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("error: many words")
+
+
+def test_an_error_with_a_long_path_begins_beside_its_head(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Output().error(f"there is no installation here ({'/folder' * 11} is missing)", "config")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: there is no installation here"
+    assert max(map(len, lines)) <= 80
+
+
+def test_errors_and_warnings_stay_in_their_lines_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    told_on_standard_error(Output())
+    # Three times two lines, and the question.
+    assert len(capsys.readouterr().err.splitlines()) == 7
+
+
+def test_a_question_that_nobody_can_answer_says_what_to_give(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    with pytest.raises(NoAnswer, match=r"^no answer: use --yes or --digest$") as caught:
+        Output().confirm("Approve?", "--yes or --digest")
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("typed", "refused"), [("y\n", False), ("n\n", True), ("\n", True)])
+def test_an_answer_decides(typed: str, refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    with pytest.raises(Refusal, match="the answer was no") if refused else nullcontext():
+        Output().confirm("Approve?")
 
 
 def test_a_value_in_a_pipe_stays_in_one_line(

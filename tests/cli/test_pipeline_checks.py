@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from dcanary.cli.main import run
 from dcanary.cli.operations.pipeline_checks import problems
 from dcanary.client.errors import RefusedError
 from dcanary.client.system import SystemConfig
@@ -108,3 +110,34 @@ def test_a_stage_that_no_executor_can_build_is_named_with_the_reason() -> None:
     told = found(Installed(offered=False), "counter")
     assert told[0] == "stage build: no executor offers motoko"
     assert len(told) == 2
+
+
+DEPLOYING = """\
+version: 1
+name: a
+stages: {b: {runtime: shell, commands: ["true"], artifacts: [x.wasm]}}
+approval: {approvers: [], threshold: 2}
+deploy: {target: a, stage: b, artifact: x.wasm}
+"""
+
+
+def validated(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """What `pipeline validate` says of a file, on both streams."""
+    file = folder / "dcanary.yml"
+    file.write_text(text)
+    assert run(["pipeline", "validate", str(file)]) == 0
+    return tuple(capsys.readouterr())
+
+
+def test_a_pipeline_that_deploys_without_its_approvers_is_valid_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, err = validated(tmp_path, DEPLOYING, capsys)
+    assert "valid" in out
+    assert "needs 2 more approvers than it names" in err
+    one = DEPLOYING.replace("threshold: 2", "threshold: 1")
+    assert "needs 1 more approver than it names" in validated(tmp_path, one, capsys)[1]
+    enough = one.replace("approvers: []", f"approvers: [{CANISTER}]")
+    assert validated(tmp_path, enough, capsys)[1] == ""
+    built = DEPLOYING.partition("approval:")[0]
+    assert validated(tmp_path, built, capsys)[1] == ""

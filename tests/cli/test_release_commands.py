@@ -14,7 +14,7 @@ import pytest
 from dcanary.cli import release
 from dcanary.cli.context import Context
 from dcanary.cli.orders.digest import rollback_digest
-from dcanary.cli.output import Output
+from dcanary.cli.output import Output, Refusal
 from dcanary.client.errors import ClientError, RejectedError
 from tests.cli.test_orders import order, rollback_order
 
@@ -103,7 +103,7 @@ def test_a_rollback_shows_what_it_undoes_and_binds_its_digest(
 def test_a_rollback_that_nobody_confirms_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     installed = Installed()
-    with pytest.raises(click.Abort):
+    with pytest.raises(Refusal):
         run(installed, release.rollback, "release-3", False, False, 5.0)
     assert installed.asked == []
 

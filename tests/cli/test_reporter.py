@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from dcanary.cli.demo.main_job import usual_seconds
-from dcanary.cli.demo.reporter import Reporter, remaining, wrapped
+from dcanary.cli.demo.main_job import MainJob, usual_seconds
+from dcanary.cli.demo.reporter import Reporter, measured_pace, remaining
 
 
 def test_what_remains_follows_the_pace_so_far() -> None:
     usual = [60.0, 30.0, 30.0]
     assert remaining(usual, 0, 0.0) == "about 2 min"
     assert remaining(usual, 1, 60.0) == "about 60 s"
-    assert remaining(usual, 1, 180.0) == "about 3 min"
+    assert remaining(usual, 1, 230.0) == "about 3 min"
     assert remaining(usual, 3, 120.0) == ""
     assert remaining([], 0, 0.0) == ""
+
+
+def test_before_anything_was_done_the_pace_of_the_machine_counts() -> None:
+    assert remaining([60.0, 60.0], 0, 0.0, pace=6.0) == "about 12 min"
+    # What the steps themselves took counts more and more.
+    assert remaining([60.0, 60.0], 1, 60.0, pace=6.0) == "about 2 min"
+    assert measured_pace() > 0
 
 
 def test_a_step_says_its_number_of_how_many_and_what_remains(
@@ -45,8 +53,29 @@ def test_lines_fit_the_terminal_and_keep_their_indent(
     assert "\x1b" not in "".join(lines)
 
 
-def test_a_word_that_is_too_long_is_not_broken() -> None:
-    assert wrapped(f"   see {'x' * 90}", 80, 10) == ["   see", f"     {'x' * 90}"]
+def test_an_address_without_room_beside_its_name_has_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    url = f"http://{'x' * 66}"
+    Reporter(False).detail(f"counter: webhook {url}")
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[-1].strip() == url
+
+
+def test_the_closing_words_fit_80_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    home = tmp_path / ".dcanary" / "demo"
+    job = MainJob(home, ["counter-motoko", "counter-python"], Reporter(False), keep_running=True)
+    job._closing_words()
+    lines = capsys.readouterr().out.splitlines()
+    assert "  export DCANARY_HOME=.dcanary/demo" in lines
+    # The folder of the commands is as long as it is; it stands alone in its line.
+    assert all(len(line) <= 80 for line in lines if "export PATH=" not in line)
 
 
 def test_json_has_an_event_per_line(capsys: pytest.CaptureFixture[str]) -> None:

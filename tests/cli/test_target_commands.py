@@ -128,3 +128,20 @@ def test_deployment_is_told_its_network_once() -> None:
     assert installed.told == [("set_network", "local")]
     name_network(cast("Any", Installed(name=LOCAL, told=installed.told)), LOCAL)
     assert len(installed.told) == 1
+
+
+def test_a_new_target_is_told_in_few_lines_without_what_is_not_there_yet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    add = target.target.commands["add"]
+    run(Installed(), add, "counter", "demo", None, None, (FRIEND,), 3 * 10**12)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "target",
+        "repository",
+        "network",
+        "canister",
+        "controllers",
+    ]
+    assert "made by its first release, with 3.00 T cycles" in lines[3]
+    assert lines[4].endswith(f"deployment, {FRIEND}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -16,13 +18,15 @@ def function(name: str) -> str:
     return found[0]
 
 
-def step(command: str) -> subprocess.CompletedProcess[str]:
-    """What `step` prints around a command."""
+def step(command: str, tell: int = 15) -> subprocess.CompletedProcess[str]:
+    """What `step` prints around a command, and every `tell` seconds meanwhile."""
     script = "\n".join(
         [
             "set -euo pipefail",
             function("say"),
+            f"TELL={tell}",
             function("step"),
+            function("latest"),
             f"work() {{ {command}; }}",
             'step "npm packages" "half a minute" work',
             "say after",
@@ -39,10 +43,52 @@ def test_a_step_that_works_says_its_title_and_how_long_it_took() -> None:
     assert done.stdout == ""
     assert "noise" not in done.stderr
     assert re.fullmatch(
-        r"setup: npm packages \(half a minute the first time\) \.\.\.\n"
+        r"setup: npm packages\nsetup: the first time this takes half a minute \.\.\.\n"
         r"setup: done in \d+ s\nafter\n",
         done.stderr,
     )
+
+
+def test_a_step_that_takes_long_says_what_it_is_at_in_lines_of_80_columns() -> None:
+    done = step(f"echo first; echo '  Collecting {'x' * 100}'; sleep 2.5", tell=1)
+    assert done.returncode == 0
+    (line, *_) = re.findall(r"setup:   1 s: .*", done.stderr)
+    assert line.startswith("setup:   1 s: Collecting xxx")
+    assert all(len(one) <= 80 for one in done.stderr.splitlines())
+
+
+def test_ctrl_c_ends_what_a_step_runs() -> None:
+    script = "\n".join(
+        [
+            "set -euo pipefail",
+            "TELL=15",
+            *(function(name) for name in ("say", "step", "latest")),
+            "work() { echo $BASHPID >&3; exec sleep 600; }",
+            "step title usual work",
+        ]
+    )
+    read, write = os.pipe()
+    process = subprocess.Popen(
+        ["bash", "-c", script.replace(">&3", f">&{write}")],
+        pass_fds=[write],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    os.close(write)
+    with os.fdopen(read) as said:
+        pid = int(said.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        # The end of the pipe: nothing of the step has it open any more.
+        assert said.read() == ""
+    assert not Path(f"/proc/{pid}").exists()
+    process.communicate()
+
+
+def test_no_line_of_the_script_is_wider_than_80_columns() -> None:
+    told = re.findall(r'(?:say|step) "([^"]*)"', SCRIPT)
+    assert told
+    assert max(map(len, told)) <= 80
 
 
 def test_a_step_that_fails_shows_what_was_printed_and_ends_the_set_up() -> None:

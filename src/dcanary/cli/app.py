@@ -6,6 +6,7 @@ A noun's module is imported when it is used, and heavy libraries by what calls t
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from typing import Any
@@ -16,6 +17,8 @@ from dcanary import __version__
 from dcanary.cli.nouns import NOUNS
 from dcanary.client.errors import KINDS, ClientError
 from dcanary.client.names import DEFAULT_IDENTITY
+
+_STREAM_ERRORS = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
 
 class Nouns(click.Group):
@@ -76,6 +79,12 @@ def run(arguments: list[str]) -> int:
         return 1
     except (click.ClickException, click.Abort, KeyboardInterrupt, ClientError) as error:
         return _fail(error, arguments)
+    except OSError as error:
+        # Of the streams: what reads and writes files of its own names them.
+        if error.filename is not None or error.errno not in _STREAM_ERRORS:
+            raise
+        lost = ClientError(f"the output cannot be written: {error.strerror}")
+        return _fail(lost, arguments)
     return result if isinstance(result, int) else 0
 
 

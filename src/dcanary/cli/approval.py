@@ -136,7 +136,8 @@ def decide(context: Context, approval_id: str, approve: bool, wanted: Wanted, co
         print_request(context, found)
     if not wanted.unasked:
         word = "Approve" if approve else "Reject"
-        context.output.confirm(f"{word} exactly the order with the digest {shown}?")
+        question = f"{word} exactly the order with the digest {shown}?"
+        context.output.confirm(question, "--yes or --digest")
     decided = context.system.verification.decide_approval(
         {"approval": approval_id, "digest": shown, "approve": approve, "comment": comment}
     )

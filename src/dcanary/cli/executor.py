@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -54,7 +55,16 @@ def register(
     chosen = list(runtimes) or RUNTIMES
     who = principal or operations.executor_identity(context.executors_dir, name).principal
     made = register_operations.executor(context.system, who, operator, chosen)
-    context.output.record(made, "executor")
+    shown: Mapping[str, object] = made
+    if not context.output.as_json:
+        shown = {
+            "executor": made["executor"],
+            "operator": made["operator"],
+            "runtimes": [next(iter(runtime)).lower() for runtime in made["runtimes"]],
+        }
+    context.output.record(shown, "executor")
+    where = " on the machine that has its key" if principal else ""
+    context.output.say(f"start it{where}: dcanary executor start {name}")
 
 
 @executor.command()

@@ -29,6 +29,23 @@ def folded(head: str, text: str, width: int | None) -> str:
     return "\n".join([*first, *(" " * indent + line for line in lines)])
 
 
+def folded_lines(text: str, width: int | None) -> str:
+    """Sentences in lines of at most `width` cells; what goes on is indented further.
+
+    A sentence begins where it stands even if a long word, such as a path, comes later.
+    """
+    return "\n".join(_sentence(line, width) for line in text.split("\n"))
+
+
+def _sentence(line: str, width: int | None) -> str:
+    if width is None or cell_width(line) <= width:
+        return line
+    bare = line.lstrip(" ")
+    indent = len(line) - len(bare)
+    lines = _lines(bare.split(" "), max(LEAST_ROOM, width - indent - INDENT))
+    return " " * indent + f"\n{' ' * (indent + INDENT)}".join(lines)
+
+
 def _lines(words: list[str], room: int) -> Iterator[str]:
     """Lines of at most `room` cells; spaces between words stay, but where a line breaks."""
     line = ""

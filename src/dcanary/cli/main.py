@@ -4,33 +4,73 @@
 library alone takes four times as long as Python's own start (bench/startup.py measures both).
 """
 
+import os
 import sys
 
 from dcanary.cli.help import HELP
 
+INTERRUPTED = 130
+"""What a shell calls the end of a process by SIGINT."""
+
 
 def main() -> None:
     """Run the command line and exit."""
-    arguments = sys.argv[1:]
-    if arguments in ([], ["--help"], ["-h"]):
-        code = _print_help()
-    else:
-        code = run(arguments)
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What read our output has ended. Without a stream Python does not try again at exit.
-        sys.stdout = None
-        code = code or 1
-    sys.exit(code)
+        _open_closed_streams()
+        code = _answer(sys.argv[1:])
+    except KeyboardInterrupt:
+        # Before the command began, or while it ended: there is nothing to tell.
+        code = INTERRUPTED
+    sys.exit(_flushed(code))
 
 
-def _print_help() -> int:
+def _answer(arguments: list[str]) -> int:
+    if arguments not in ([], ["--help"], ["-h"]):
+        return run(arguments)
     try:
         sys.stdout.write(HELP)
-    except BrokenPipeError:
-        return 1
+    except OSError as error:
+        return _lost(error)
     return 0
+
+
+def _flushed(code: int) -> int:
+    """The exit code once what was printed has left; a failure is told unless the command did."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        lost = _lost(error) if code == 0 else code
+        sys.stdout = None
+        return lost
+    return code
+
+
+def _lost(error: OSError) -> int:
+    """The exit code when standard output cannot be written."""
+    # Without a stream Python does not try again at exit.
+    sys.stdout = None
+    if not isinstance(error, BrokenPipeError):  # Else what read our output has ended: no news.
+        sys.stderr.write(f"error: the output cannot be written: {error.strerror}\n")
+    return 1
+
+
+def _open_closed_streams() -> None:
+    """Open the standard streams that the caller has closed (`>&-`).
+
+    Else the next file or connection gets their number. Writing to standard output still fails, as
+    it must: it is opened for reading.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            mode = "r" if name == "stdin" else "w"
+            stream = os.fdopen(number, mode, encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
 
 
 def run(arguments: list[str]) -> int:

@@ -18,7 +18,20 @@ import click
 
 from dcanary.cli import tables
 from dcanary.cli.display import harmless, harmless_lines
-from dcanary.cli.folding import folded
+from dcanary.cli.folding import folded, folded_lines
+from dcanary.client.errors import ClientError
+
+
+class Refusal(ClientError):
+    """A question was answered with no."""
+
+    error = "interrupted"
+
+
+class NoAnswer(ClientError):
+    """A question was asked where nobody answers, such as in a script."""
+
+    error = "usage"
 
 
 class Lines(tuple[str, ...]):
@@ -85,18 +98,7 @@ def _too_wide(text: str, width: int | None) -> bool:
 
 def fitted(text: str, stream: IO[str]) -> str:
     """Sentences in lines that fit the terminal; what goes on is indented two cells further."""
-    width = terminal_width(stream)
-    lines = []
-    for line in text.split("\n"):
-        bare = line.lstrip(" ")
-        indent = len(line) - len(bare)
-        if not _too_wide(line, width):
-            lines.append(line)
-            continue
-        # As if it hung below a head of two more cells, which are then taken away.
-        first, *rest = folded(" " * (indent + 2), bare, width).split("\n")
-        lines += [first[2:], *rest]
-    return "\n".join(lines)
+    return folded_lines(text, terminal_width(stream))
 
 
 class Output:
@@ -109,20 +111,22 @@ class Output:
     def _out(self, text: str, **style: Any) -> None:
         click.echo(click.style(harmless_lines(text), **style) if style else harmless_lines(text))
 
+    def _err(self, text: str, **style: Any) -> None:
+        click.echo(click.style(fitted(harmless_lines(text), sys.stderr), **style), err=True)
+
     def say(self, text: str) -> None:
         """A sentence for people only."""
         if not self.as_json and not self.quiet:
-            self._out(fitted(text, sys.stdout))
+            self._out(fitted(harmless_lines(text), sys.stdout))
 
     def progress(self, text: str) -> None:
         """What is happening now; on standard error, so that pipes stay clean."""
         if not self.quiet:
-            click.echo(click.style(fitted(harmless_lines(text), sys.stderr), dim=True), err=True)
+            self._err(text, dim=True)
 
     def warning(self, text: str) -> None:
         """Something that a person should know before going on; on standard error."""
-        told = fitted(harmless_lines(f"warning: {text}"), sys.stderr)
-        click.echo(click.style(told, fg="yellow"), err=True)
+        self._err(f"warning: {text}", fg="yellow")
 
     def record(self, value: Mapping[str, object], id_key: str) -> None:
         """One record: its fields, a JSON object, or its id."""
@@ -172,7 +176,7 @@ class Output:
                 self._out(line)
             if layout.left_out:
                 titles = ", ".join(one.title for one in layout.left_out)
-                self.progress(f"no room for: {titles}")
+                self.progress(f"columns left out: {titles}")
 
     def json(self, value: object) -> None:
         """One JSON value, exact."""
@@ -193,9 +197,22 @@ class Output:
         """A part of a text that goes on: no line end is added."""
         click.echo(harmless_lines(text), nl=False)
 
-    def confirm(self, question: str) -> None:
-        """Ask on standard error. Raises click.Abort when the answer is no or there is none."""
-        click.confirm(harmless_lines(question), abort=True, err=True)
+    def confirm(self, question: str, instead: str = "--yes") -> None:
+        """Ask on standard error. `instead` names the options that make the question needless.
+
+        Raises Refusal when the answer is no, NoAnswer when nobody can answer, click.Abort when it
+        is interrupted.
+        """
+        text = fitted(harmless_lines(f"{question} [y/N]"), sys.stderr)
+        try:
+            yes = click.confirm(text, err=True, show_default=False)
+        except click.Abort as error:
+            if isinstance(error.__context__, EOFError):
+                click.echo(err=True)
+                raise NoAnswer(f"no answer: use {instead}") from None
+            raise
+        if not yes:
+            raise Refusal("nothing was done: the answer was no")
 
     def error(self, message: str, kind: str, details: Mapping[str, object] | None = None) -> None:
         """On standard error, in the form asked for; `kind` is a key of `client.errors.KINDS`."""
@@ -203,5 +220,4 @@ class Output:
             record = {"error": kind, "message": message, **(details or {})}
             click.echo(json.dumps(record), err=True)
         else:
-            told = fitted(harmless_lines(f"error: {message}"), sys.stderr)
-            click.echo(click.style(told, fg="red"), err=True)
+            self._err(f"error: {message}", fg="red")

@@ -74,6 +74,12 @@ def validate(context: Context, file: Path) -> None:
 
     found = operations.read(file)
     context.output.record({"file": str(file), "name": found.name, "valid": True}, "name")
+    missing = operations.missing_approvers(found)
+    if missing:
+        context.output.warning(
+            f"it deploys, and needs {missing} more approver{'s' if missing > 1 else ''} than it "
+            "names: give --approver PRINCIPAL to pipeline register"
+        )
 
 
 @pipeline.command()
@@ -157,9 +163,11 @@ def versions(context: Context, repository: str, limit: int, cursor: str | None) 
 
 @pipeline.command()
 @click.argument("repository")
-@click.confirmation_option(prompt="Delete this pipeline? Pushes will be refused.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_context
-def delete(context: Context, repository: str) -> None:
+def delete(context: Context, repository: str, yes: bool) -> None:
     """Delete a repository's pipeline; its runs stay on record."""
+    if not yes:
+        context.output.confirm("Delete this pipeline? Pushes will be refused.")
     context.system.pipeline_config.delete_pipeline(repository)
     context.output.say(f"the pipeline of {repository} is deleted")

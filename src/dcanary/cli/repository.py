@@ -107,10 +107,12 @@ def drop_old_secret(context: Context, name: str) -> None:
 
 @repository.command()
 @click.argument("name")
-@click.confirmation_option(prompt="Forget this repository and its secrets?")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_context
-def delete(context: Context, name: str) -> None:
+def delete(context: Context, name: str, yes: bool) -> None:
     """Forget a repository; its runs and releases stay on record."""
+    if not yes:
+        context.output.confirm("Forget this repository and its secrets?")
     context.system.webhook.delete_repository(name)
     context.output.say(f"{name} is forgotten")
 

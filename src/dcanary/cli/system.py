@@ -140,7 +140,11 @@ def connect(
     built = None
     if not any_module:
         built = build_operations.build_system(context.build_dir, context.output.progress)
-    config = connecting.connect(context.system_file, address, canisters, identity, network)
+    progress = context.output.progress
+    config = connecting.connect(
+        context.system_file, address, canisters, identity, network, progress
+    )
+    progress("reading the modules that the network certifies")
     rows = connecting.proof(config, identity, built)
     context.output.table(rows, ["canister:id", "principal:id", "wired:id", "as_built:id"], "")
     connecting.check(rows)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
 from dcanary.cli.paging import page, paged, show
 from dcanary.client.errors import ClientError
+
+if TYPE_CHECKING:
+    from dcanary.client.types.deployment import Target
 
 
 @click.group()
@@ -44,8 +50,23 @@ def add(
         controllers=controllers,
         cycles=cycles,
     )
-    context.output.record(made, "target")
+    _told(context, made)
     _warn(context, canister)
+
+
+def _told(context: Context, found: Target) -> None:
+    """What a target is, without what only releases fill in."""
+    shown: Mapping[str, object] = found
+    if not context.output.as_json:
+        new = f"made by its first release, with {found['cycles'] / 1e12:.2f} T cycles"
+        shown = {
+            "target": found["target"],
+            "repository": found["repository"],
+            "network": found["network"],
+            "canister": found["canister"] or new,
+            "controllers": ["deployment", *found["controllers"]],
+        }
+    context.output.record(shown, "target")
 
 
 def _warn(context: Context, canister: str | None) -> None:
@@ -88,7 +109,7 @@ def update(
         controllers=controllers or None,
         cycles=cycles,
     )
-    context.output.record(changed, "target")
+    _told(context, changed)
     _warn(context, canister)
 
 
@@ -166,8 +187,10 @@ def stop(context: Context, name: str) -> None:
 
 @target.command()
 @click.argument("name")
-@click.confirmation_option(prompt="Delete this canister, its state and its snapshots?")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_context
-def delete(context: Context, name: str) -> None:
+def delete(context: Context, name: str, yes: bool) -> None:
     """Delete the target's canister for good."""
+    if not yes:
+        context.output.confirm("Delete this canister, its state and its snapshots?")
     _control(context, "delete_target", name, "is deleted")

@@ -23,7 +23,7 @@ from dcanary.cli.context import Context, pass_context
 def demo(context: Context, stop: bool, examples: tuple[str, ...], keep_going: bool) -> None:
     """Push, build, agree, approve, deploy, upgrade: in a folder of its own (HOME/demo)."""
     from dcanary.cli.demo.main_job import MainJob, demo_home, stop_everything, usual_seconds
-    from dcanary.cli.demo.reporter import Reporter
+    from dcanary.cli.demo.reporter import Reporter, measured_pace
 
     home = demo_home(context.home)
     if stop:
@@ -34,5 +34,5 @@ def demo(context: Context, stop: bool, examples: tuple[str, ...], keep_going: bo
             context.output.say(f"no demo was running in {home}")
         return
     chosen = list(examples) or ["counter-motoko", "counter-python"]
-    reporter = Reporter(context.output.as_json, usual_seconds(len(chosen)))
+    reporter = Reporter(context.output.as_json, usual_seconds(len(chosen)), measured_pace())
     MainJob(home, chosen, reporter, keep_running=keep_going).run()

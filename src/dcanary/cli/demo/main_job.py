@@ -334,25 +334,25 @@ class MainJob:
             )
 
     def _closing_words(self) -> None:
-        home = (
-            self.home
-            if not self.home.is_relative_to(Path.cwd())
-            else self.home.relative_to(Path.cwd())
-        )
-        command = (
-            "dcanary" if shutil.which("dcanary") else str(Path(sys.executable).parent / "dcanary")
-        )
+        home = self.home
+        if home.is_relative_to(Path.cwd()):
+            home = home.relative_to(Path.cwd())
+        lines = [f"  export DCANARY_HOME={home}"]
+        if not shutil.which("dcanary"):
+            # As one line of its own: before each command it would make all of them too long.
+            lines.append(f'  export PATH="{Path(sys.executable).parent}:$PATH"')
+        last = 2 * len(self.examples)
+        lines += [
+            "  dcanary run show run-1                 # votes, hashes, verdict",
+            "  dcanary release list                   # what runs where",
+            f"  dcanary release rollback release-{last}     # module and state of before",
+            "  # the source of an example: change it, push, approve",
+            f'  git -C "$DCANARY_HOME/work/{self.examples[0].name}" log',
+        ]
         self.report.plain(
-            f"""
-All of it in {self.report.elapsed():.0f} s. What to try next:
-
-  export DCANARY_HOME={home}
-  {command} run show run-1                 # votes, hashes, verdict
-  {command} release list                   # what runs where
-  {command} release rollback release-{2 * len(self.examples)}     # module and state of before
-  git -C {home}/work/{self.examples[0].name} log   # change it, push, approve
-
-Stop it with: make stop   (or: {command} demo --stop)"""
+            f"\nAll of it in {self.report.elapsed():.0f} s. What to try next:\n\n"
+            + "\n".join(lines)
+            + "\n\nStop it with: make stop   (or: dcanary demo --stop)"
         )
 
     def _wait_for(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import click
 
 from dcanary.cli import tables
 from dcanary.cli.display import harmless, harmless_lines
+from dcanary.cli.folding import folded
 from dcanary.cli.output import terminal_width
 
 INDENT = " " * 10
@@ -22,8 +22,12 @@ INDENT = " " * 10
 class Reporter:
     """Prints each event with the seconds since the start."""
 
-    def __init__(self, as_json: bool, usual: Sequence[float] = ()) -> None:
-        """`usual` is how many seconds each step usually takes: what remains is told by it."""
+    def __init__(self, as_json: bool, usual: Sequence[float] = (), pace: float = 1.0) -> None:
+        """`usual` is how many seconds each step usually takes: what remains is told by it.
+
+        `pace` is how many times longer they take on this machine.
+        """
+        self._pace = pace
         self._json = as_json
         self._started = time.monotonic()
         self._step = 0
@@ -41,9 +45,13 @@ class Reporter:
             click.echo(json.dumps(record))
         else:
             clock = f"{self.elapsed():6.1f} s  "
-            for line in wrapped(harmless(text), terminal_width(sys.stdout), len(clock)):
-                click.echo(click.style(clock, dim=True) + click.style(line, **(style or {})))
-                clock = " " * len(clock)
+            bare = harmless(text).lstrip(" ")
+            head = clock + text[: len(text) - len(text.lstrip(" "))]
+            first, *others = folded(head, bare, terminal_width(sys.stdout)).split("\n")
+            shown = click.style(first[: len(clock)], dim=True)
+            click.echo(shown + click.style(first[len(clock) :], **(style or {})))
+            for line in others:
+                click.echo(click.style(line, **(style or {})))
         sys.stdout.flush()
 
     @contextmanager
@@ -55,7 +63,7 @@ class Reporter:
         if not self._json:
             click.echo()
         count = f"{number}/{len(self._usual)}" if self._usual else f"{number}"
-        left = remaining(self._usual, number - 1, self.elapsed())
+        left = remaining(self._usual, number - 1, self.elapsed(), self._pace)
         text = f"{count} {title}{f' ({left} left)' if left else ''}"
         self.event("step", text, {"fg": "cyan", "bold": True}, step=number)
         yield
@@ -99,32 +107,35 @@ class Reporter:
             click.echo(harmless_lines(text))
 
 
-def wrapped(text: str, width: int | None, taken: int) -> list[str]:
-    """`text` in lines for `width` cells of which `taken` are used; its indent is kept in each."""
-    indent = " " * (len(text) - len(text.lstrip()))
-    if width is None or taken + len(text) <= width:
-        return [text]
-    return textwrap.wrap(
-        text.strip(),
-        max(20, width - taken),
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+PRIOR_SECONDS = 20.0
+"""How much of the usual time must have passed until the pace so far counts as much as `pace`."""
 
 
-def remaining(usual: Sequence[float], done: int, elapsed: float) -> str:
+def remaining(usual: Sequence[float], done: int, elapsed: float, pace: float = 1.0) -> str:
     """How long the steps after the first `done` will take, in words; "" when nobody can know.
 
-    By the usual times, and by how much slower than usual this machine was so far.
+    By the usual times, and by how much slower than usual this machine is: `pace` as measured at
+    the start, then more and more as the steps themselves went.
     """
     left = sum(usual[done:])
     past = sum(usual[:done])
     if not left:
         return ""
-    pace = min(5.0, max(0.5, elapsed / past)) if past > 10 else 1.0
-    seconds = left * pace
+    seconds = left * (PRIOR_SECONDS * pace + elapsed) / (PRIOR_SECONDS + past)
     if seconds >= 90:
         return f"about {round(seconds / 60)} min"
     return f"about {max(5, round(seconds / 5) * 5)} s"
+
+
+_LOOPS = 2_000_000
+_USUAL_SECONDS = 0.08
+"""What `_LOOPS` take on the machine that the usual times were measured on, when it is idle."""
+
+
+def measured_pace() -> float:
+    """How much slower than usual this machine computes now, with all else that it does."""
+    begun = time.perf_counter()
+    total = 0
+    for number in range(_LOOPS):
+        total += number
+    return max(0.25, (time.perf_counter() - begun) / _USUAL_SECONDS)

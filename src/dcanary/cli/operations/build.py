@@ -33,6 +33,7 @@ def build_system(out: Path, progress: Progress) -> dict[str, BuiltCanister]:
     Two at a time: nearly all of the work is WebAssembly, which runs without Python's lock.
     """
     folder = canisters_folder()
+    progress("building the five canisters")
     with translated():
         ensure_template(progress=progress)  # once, before two builds want it
     with ThreadPoolExecutor(2) as pool:

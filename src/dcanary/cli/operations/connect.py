@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from dcanary.cli.operations.system import name_network
+from dcanary.cli.operations.system import Progress, name_network
 from dcanary.client import principal
 from dcanary.client.errors import ConfigError, RefusedError
 from dcanary.client.identity import Identity
@@ -97,6 +97,7 @@ def connect(
     canisters: Mapping[str, str],
     identity: Identity,
     network: str | None = None,
+    progress: Progress = lambda _: None,
 ) -> SystemConfig:
     """Check that five canisters answer, wire them to each other, save the file.
 
@@ -108,6 +109,7 @@ def connect(
     config = SystemConfig(address, dict(canisters))
     system = System(config, identity)
     try:
+        progress("asking the five canisters who they are")
         for name in CANISTERS:
             found = system.actor(name).call("health")["name"]
             if found != name:
@@ -115,6 +117,7 @@ def connect(
                     f"{canisters[name]} says it is {found}, not {name}",
                     "check the principals given to `dcanary system connect`",
                 )
+        progress("wiring them to each other")
         for name in CANISTERS:
             _wire(system, name, identity)
         if network is not None:

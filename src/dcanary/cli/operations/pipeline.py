@@ -17,6 +17,13 @@ def read(path: Path) -> PipelineFile:
         return load_pipeline(path / FILE_NAME if path.is_dir() else path)
 
 
+def missing_approvers(pipeline: PipelineFile) -> int:
+    """How many approvers must be named at registration besides those of the file."""
+    known = len(set(pipeline.approval.approvers))
+    wanted = pipeline.approval.threshold if pipeline.deploy or known else 0
+    return max(0, wanted - known)
+
+
 def definition(path: Path, repository: str, approvers: Sequence[str]) -> PipelineInput:
     """A Candid PipelineInput. Raises UsageTrouble when the file or the approvers are not right."""
     pipeline = read(path)

@@ -40,6 +40,7 @@ def deploy(
     with Connection(address, identity) as connection:
         management = Management(connection)
         if config is None:
+            progress("creating five canisters")
             effective = network_operations.effective_canister(address.url)
             ids = {name: management.create(effective, CYCLES_PER_CANISTER) for name in CANISTERS}
             config = SystemConfig(address, ids)
@@ -49,9 +50,11 @@ def deploy(
             module = built[name].wasm_gz
             installed = connection.module_hash(principal.from_text(canister))
             if installed is None:
+                progress(f"{name}: installing (its module is compiled the first time) …")
                 management.install(canister, module, NO_ARGUMENTS, "install")
                 done[name] = "created"
             elif installed.hex() != built[name].module_hash_gz:
+                progress(f"{name}: upgrading (its module is compiled the first time) …")
                 management.install(canister, module, NO_ARGUMENTS, "upgrade", stopped=True)
                 done[name] = "upgraded"
             else:
@@ -59,6 +62,7 @@ def deploy(
                 management.start(canister)
                 done[name] = "unchanged"
             progress(f"{name} {canister} {done[name]}")
+        progress("wiring them to each other")
         wire(connection, config, {name: built[name].did for name in CANISTERS})
         interface = parse_interface(built["deployment"].did)
         name_network(Actor(connection, config.canisters["deployment"], interface), LOCAL)
