@@ -19,8 +19,10 @@ class GitServer:
     """Serves the repositories below `folder` by `git http-backend`, and LFS files.
 
     `objects` are the LFS files by sha256; `has_lfs` false answers 404 to all of LFS; `status`
-    other than 0 is the answer to everything, with the text `page`; paths below one of `private` are
-    answered 401. `seen` are (method, path, authorization).
+    other than 0 is the answer to everything, with the text `page`. Paths below one of `private`
+    are answered 401, those below one of `redirects` are sent on. `href` and `header` stand in place
+    of what LFS files are asked for with. `seen` are (method, path, authorization) of the requests,
+    `headers` all their headers.
     """
 
     folder: Path
@@ -30,6 +32,10 @@ class GitServer:
     status: int = 0
     page: bytes = b""
     private: set[str] = field(default_factory=set)
+    redirects: dict[str, str] = field(default_factory=dict)
+    href: str = ""
+    header: dict[str, str] = field(default_factory=dict)
+    headers: list[dict[str, str]] = field(default_factory=list)
     seen: list[tuple[str, str, str]] = field(default_factory=list)
 
     def url(self, name: str, who: str = "") -> str:
@@ -80,9 +86,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         made, parts = self.server_of_test, urlsplit(self.path)
         made.seen.append((self.command, parts.path, self.headers.get("Authorization", "")))
+        made.headers.append({name.lower(): value for name, value in self.headers.items()})
         body = self._body()
+        to = next((to for start, to in made.redirects.items() if self.path.startswith(start)), "")
         if made.status:
             self._send(made.status, made.page, "text/html")
+        elif to:
+            self.send_response(302)
+            self.send_header("Location", to)
+            self.end_headers()
         elif any(parts.path.startswith(each) for each in made.private):
             self._send(401, b"")
         elif "/info/lfs/" in parts.path or parts.path.startswith("/lfs/"):
@@ -113,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         for each in json.loads(body)["objects"]:
             answer: dict[str, Any] = {"oid": each["oid"], "size": each["size"]}
             if each["oid"] in made.objects:
-                answer["actions"] = {"download": {"href": made.url(f"lfs/{each['oid']}")}}
+                href = made.href or made.url(f"lfs/{each['oid']}")
+                answer["actions"] = {"download": {"href": href, "header": made.header}}
             else:
                 answer["error"] = {"code": 404, "message": "no such object"}
             objects.append(answer)

@@ -157,8 +157,8 @@ def test_a_large_gitmodules_is_the_reason(server: GitServer, lines: int) -> None
 
 def test_a_submodules_server_that_does_not_answer_is_weather(server: GitServer) -> None:
     make_repository(server.folder / "main", {"z": "z"})
-    sha = add_submodule(server.folder / "main", "lib", "http://127.0.0.1:9/lib", "1" * 40)
-    with pytest.raises(SourceUnavailable):
+    sha = add_submodule(server.folder / "main", "lib", "http://nowhere.invalid/lib", "1" * 40)
+    with pytest.raises(SourceUnavailable, match=r"nowhere\.invalid cannot be reached: "):
         contents(server, sha)
 
 

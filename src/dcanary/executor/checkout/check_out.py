@@ -1,5 +1,6 @@
 """Fetches one commit with all that it pins, outside the sandbox."""
 
+import contextlib
 import posixpath
 import re
 import shutil
@@ -19,6 +20,7 @@ from dcanary.executor.checkout.listing import (
     submodule_urls,
 )
 from dcanary.executor.checkout.model import Checkout, CheckoutLimits
+from dcanary.executor.checkout.reach import NotPublicError
 from dcanary.executor.source import (
     Entry,
     SourceFailure,
@@ -50,10 +52,12 @@ def check_out(
     """
     _check_url(clone_url, limits)
     check_sha(sha)
+    closing = contextlib.ExitStack()
     try:
         work.mkdir(parents=True)
         contents = Spool(work)
-        home = GitHome(work, limits, stop)
+        home = GitHome(work, limits, stop, clone_url)
+        closing.callback(home.close)
         git = fetch_on_ref(home, clone_url, ref, sha)
         try:
             raw = git.output(
@@ -66,6 +70,7 @@ def check_out(
     except OSError as error:
         raise SourceUnavailable(f"the checkout cannot be written: {error.strerror}") from error
     finally:
+        closing.close()
         shutil.rmtree(work, ignore_errors=True)
 
 
@@ -107,8 +112,18 @@ class _Reader:
                 f"{' and '.join(_COMMON_SCHEMES)} are supported"
             ) from error
         self._fetched += 1
+        inner = SourceFailure(
+            f"the submodule {shown(path)} is on a host without a public address, "
+            "which is not that of the clone URL"
+        )
         try:
+            self._home.reach.check(url)
             git = fetch_pinned(self._home, f"submodule-{self._fetched}", url, sha)
+        except NotPublicError as error:
+            raise inner from error
+        except SourceUnavailable as error:
+            # A redirect has led there.
+            raise (inner if self._home.gateway.refused else error) from error
         except NoRepository as error:
             raise SourceFailure(
                 f"the repository of the submodule {shown(path)} is not on its server, or not public"

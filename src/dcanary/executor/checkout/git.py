@@ -17,8 +17,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
+from dcanary.executor.checkout.gateway import Gateway
 from dcanary.executor.checkout.model import CheckoutLimits
+from dcanary.executor.checkout.reach import Reach, is_loopback
 from dcanary.executor.source import SourceFailure, SourceUnable, SourceUnavailable
 
 _POLL_SECONDS = 0.1
@@ -81,11 +84,30 @@ class GitHome:
     for a server takes no CPU time, so that it is the commit which asks for it.
     """
 
-    def __init__(self, folder: Path, limits: CheckoutLimits, stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, folder: Path, limits: CheckoutLimits, stop: Callable[[], bool], clone_url: str
+    ) -> None:
         self.folder, self.limits = folder, limits
+        self.reach = Reach(clone_url)
+        self.gateway = Gateway(self.reach)
         self._stop = stop
         self._deadline = time.monotonic() + limits.timeout_seconds
         self._cpu_seconds = 0.0
+
+    def close(self) -> None:
+        """End what connects git to servers."""
+        self.gateway.close()
+
+    def proxies(self) -> dict[str, str]:
+        """Variables for git: everything goes through the gateway, or this machine's own proxy."""
+        found = {"http_proxy": self.gateway.url, "https_proxy": self.gateway.url}
+        if proxy := os.environ.get("https_proxy"):
+            # What that reaches is a matter of whoever runs it.
+            found["https_proxy"] = proxy
+            host = self.reach.host
+            if host and (is_loopback(host) or proxy_bypass(host)):
+                found["no_proxy"] = host
+        return found
 
     def check(self) -> None:
         """Raise when work should end: see the class."""
@@ -150,8 +172,9 @@ class Git:
             "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_DIR": str(self.folder),
+            **home.proxies(),
         }
-        for name_ in ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "https_proxy", "no_proxy"):
+        for name_ in ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"):
             if name_ in os.environ:
                 self._environment[name_] = os.environ[name_]
 
@@ -266,6 +289,9 @@ class Git:
         # The first complaint is the cause; git goes on with guesses over several lines.
         fatal = [line for line in lines if line.startswith("fatal: ")]
         said = fatal[0] if fatal else " ".join(lines[-3:]) or f"exit code {code}"
+        if "SOCKS" in said and self.home.gateway.problem:
+            # Curl tells a number only.
+            said = self.home.gateway.problem
         raise GitFailed(
             f"git {verb} failed: {said.replace(self._secret, '***') if self._secret else said}"
         )

@@ -5,8 +5,8 @@ with basic transfers, from the server of the clone URL.
 Source: git-lfs, docs/spec.md and docs/api/batch.md.
 """
 
+import contextlib
 import hashlib
-import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from dcanary.executor.checkout.client import checked_client
 from dcanary.executor.checkout.git import Git, GitFailed, GitHome
 from dcanary.executor.checkout.listing import Budget
 from dcanary.executor.checkout.model import CheckoutLimits
+from dcanary.executor.checkout.reach import NotPublicError
 from dcanary.executor.source import (
     LINK,
     Entry,
@@ -34,6 +36,9 @@ _POINTER = re.compile(rb"\noid sha256:([0-9a-f]{64})\nsize (\d{1,15})\n")
 _MEDIA_TYPE = "application/vnd.git-lfs+json"
 _BATCH = 100
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024
+# What a server may have sent along with the request of a file. Other headers could make a request
+# look like one of somebody else's; a login goes to the host that the server names, not further.
+_HEADERS = ("accept", "authorization")
 _READ_BYTES = 256 * 1024
 _CONFIGURED = r"^(lfs\.url|remote\..*\.lfsurl)$"
 
@@ -80,7 +85,8 @@ def fetch_lfs(
         raise SourceFailure("a Git LFS server named in .lfsconfig is not supported")
     for path, pointer in pointers.items():
         budget.take(path, pointer.size)
-    contents = _Download(home, git.url, into).fetch(pointers)
+    with contextlib.closing(_Download(home, git.url, into)) as download:
+        contents = download.fetch(pointers)
     return [
         Entry(entry.path, entry.mode, contents[pointers[entry.path]])
         if entry.path in pointers
@@ -135,6 +141,11 @@ class _Download:
         self._home, self._into = home, into
         self._secret = urlsplit(clone_url).netloc.rpartition("@")[0]
         self._batch_url, self._login = _endpoint(clone_url, home.limits.schemes)
+        self._client = checked_client(home.reach, home.limits.schemes)
+
+    def close(self) -> None:
+        """End its connections."""
+        self._client.close()
 
     def fetch(self, pointers: dict[str, Pointer]) -> dict[Pointer, Stored]:
         """The content of each pointer."""
@@ -185,7 +196,11 @@ class _Download:
                 raise SourceUnavailable(f"the Git LFS server answered {code} for {path!r}")
             action = answer["actions"]["download"]
             href = str(action["href"])
-            headers = {str(name): str(value) for name, value in action.get("header", {}).items()}
+            headers = {
+                str(name): str(value)
+                for name, value in action.get("header", {}).items()
+                if str(name).lower() in _HEADERS
+            }
         except (ValueError, KeyError, TypeError) as error:
             raise SourceUnavailable(f"the Git LFS server gave no way to {path!r}") from error
         if urlsplit(href).scheme not in self._home.limits.schemes:
@@ -232,34 +247,29 @@ class _Download:
     ) -> int:
         """Send a request and pass the body of an answer 200 on; returns the status."""
         try:
-            with (
-                httpx.Client(
-                    timeout=min(60.0, self._home.seconds_left()),
-                    follow_redirects=True,
-                    max_redirects=5,
-                    # A proxy cannot reach this machine's own servers.
-                    trust_env=not _is_loopback(urlsplit(url).hostname or ""),
-                    event_hooks={"request": [self._check_scheme]},
-                ) as client,
-                client.stream(
-                    method, url, headers=headers, json=json, auth=self._login if login else None
-                ) as answer,
-            ):
+            with self._client.stream(
+                method,
+                url,
+                headers=headers,
+                json=json,
+                auth=self._login if login else None,
+                timeout=min(60.0, self._home.seconds_left()),
+            ) as answer:
                 if answer.status_code == 200:
                     for chunk in answer.iter_bytes(_READ_BYTES):
                         keep(chunk)
                         self._home.check()
                 return answer.status_code
+        except NotPublicError as error:
+            raise SourceFailure(
+                "the Git LFS server sends to a host without a public address, "
+                "which is not that of the clone URL"
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             said = str(error) or type(error).__name__
             if self._secret:
                 said = said.replace(self._secret, "***")
             raise SourceUnavailable(f"the Git LFS server does not answer: {said}") from error
-
-    def _check_scheme(self, request: httpx.Request) -> None:
-        # Also for each redirect.
-        if request.url.scheme not in self._home.limits.schemes:
-            raise SourceUnavailable("the Git LFS server sent elsewhere: not allowed")
 
 
 def _endpoint(clone_url: str, schemes: Sequence[str]) -> tuple[str, tuple[str, str] | None]:
@@ -274,10 +284,3 @@ def _endpoint(clone_url: str, schemes: Sequence[str]) -> tuple[str, tuple[str, s
     user, _, password = who.partition(":")
     url = urlunsplit((parts.scheme, host, f"{path}/info/lfs/objects/batch", "", ""))
     return url, (user, password) if who else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
