@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 WASM_PAGE = 64 * KIB
 OS_PAGE = 4 * KIB
@@ -43,6 +45,8 @@ COMPOSITE_CALL_OVERHEAD = 50_000_000
 COMPOSITE_DEPTH = 6
 ROUND_INSTRUCTIONS = 4_000_000_000
 QUERY_WALL_CLOCK_SECONDS = 10.0
+QUERY_MEMORY = 1 * GIB
+"""What a query may write, of main and stable memory."""
 
 # Messages
 MAX_INGRESS_PAYLOAD = 2 * MIB
@@ -81,3 +85,12 @@ CANISTERS_PER_SUBNET = 1 << 20
 MAX_HTTP_URL = 8_192
 MAX_HTTP_RESPONSE = 2_000_000
 MAX_HTTP_HEADERS = 64
+
+
+def queries_memory() -> int:
+    """What all queries at a time may write: a quarter of the memory of this machine."""
+    try:
+        physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return QUERY_MEMORY
+    return max(QUERY_MEMORY // 4, min(4 * QUERY_MEMORY, physical // 4))

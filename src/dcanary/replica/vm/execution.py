@@ -12,6 +12,7 @@ from dcanary.replica.state.errors import CallError
 from dcanary.replica.state.records import CallContext, Canister, Closure
 from dcanary.replica.vm.memory.linear import LinearMemory
 from dcanary.replica.vm.memory.stable import Stable
+from dcanary.replica.vm.watch import Watch
 
 # Contexts of the interface specification ("Overview of imports"), as bits.
 INIT = 1  # I: canister_init, canister_post_upgrade
@@ -147,6 +148,8 @@ class Execution:
     """Why a host function trapped."""
     certificate: bytes | None = None
     instance: CounterReader | None = None
+    watch: Watch | None = None
+    """Of a query."""
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from dcanary.replica.vm import raw
 from dcanary.replica.vm.execution import Execution
 from dcanary.replica.vm.memory.linear import LinearMemory
 from dcanary.replica.vm.runtime import Runtime
+from dcanary.replica.vm.watch import NO_LIMIT_TICKS, Watch, Written, epoch_callback
 from dcanary.replica.wasm.compiler import CompiledModule
 from dcanary.replica.wasm.config import EPOCH_SECONDS
 from dcanary.replica.wasm.rewrite import (
@@ -35,8 +36,16 @@ _QUERY_TICKS = int(limits.QUERY_WALL_CLOCK_SECONDS / EPOCH_SECONDS) + 1
 class Instance:
     """One wasmtime store with the module's instance in it. Used by one thread at a time."""
 
-    def __init__(self, runtime: Runtime, module: CompiledModule, memory: LinearMemory) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        module: CompiledModule,
+        memory: LinearMemory,
+        watch: Watch | None = None,
+    ) -> None:
+        """`watch` is that of an instance for queries. Raises `CallError`."""
         self._runtime = runtime
+        self._watch = watch
         self._module = module
         self.store = wasmtime.Store(runtime.engine)
         self.store.set_limits(
@@ -47,6 +56,9 @@ class Instance:
             memories=2,
         )
         self._context = ctypes.cast(self.store._context(), ctypes.c_void_p).value
+        if watch is not None:
+            self._callback = epoch_callback(watch, lambda: runtime.closing)
+            raw.set_epoch_callback(self.store.ptr(), self._callback, None, raw.NO_FINALIZER)
         self._armed_at = 0
         self._arm_without_limit()
         self._functions: dict[str, tuple[int, Any]] = {}
@@ -140,20 +152,24 @@ class Instance:
     # Limits --------------------------------------------------------------------------------
 
     def _arm_without_limit(self) -> None:
-        raw.set_epoch_deadline(self._context, self._runtime.NO_LIMIT_TICKS)
+        raw.set_epoch_deadline(self._context, NO_LIMIT_TICKS)
         self._armed_at = self._runtime.ticks
 
     def execute(
-        self, execution: Execution, entry: str | Closure, wall_clock: bool = False
+        self, execution: Execution, entry: str | Closure, written: Written | None = None
     ) -> str | None:
         """Run an entry point; returns why it trapped, or None. `left` has the counter then.
 
-        With `wall_clock`, it is interrupted after the time that a query may take.
+        With `written`, it is interrupted after the time that a query may take, or when it has
+        written more than it may.
         """
         runtime = self._runtime
         # The deadline comes first: no call into the store works while an old one has passed.
-        if wall_clock:
-            raw.set_epoch_deadline(self._context, _QUERY_TICKS)
+        watch = self._watch if written is not None else None
+        if watch is not None and written is not None:
+            watch.begin(_QUERY_TICKS, written)
+            execution.watch = watch
+            raw.set_epoch_deadline(self._context, 1)
         elif runtime.ticks - self._armed_at > runtime.REARM_TICKS:
             self._arm_without_limit()
         values = self._values
@@ -176,7 +192,8 @@ class Instance:
         finally:
             host.execution = None
             execution.instance = None
-            if wall_clock:
+            if watch is not None:
+                watch.end()
                 self._arm_without_limit()
         if trap is not None:
             self.left = self.counter()
@@ -210,11 +227,11 @@ class Instance:
 
 
 def run(
-    instance: Instance, execution: Execution, entry: str | Closure, wall_clock: bool = False
+    instance: Instance, execution: Execution, entry: str | Closure, written: Written | None = None
 ) -> int:
     """Run one entry point; returns the instructions used. Sets `execution.error` on a trap."""
     limit = execution.limit
-    trap = instance.execute(execution, entry, wall_clock)
+    trap = instance.execute(execution, entry, written)
     left = instance.left
     if trap is not None:
         if left < 0:
@@ -224,15 +241,14 @@ def run(
                 f"{limit} instructions for single message execution.",
             )
         elif execution.error is None:
-            execution.error = _trap_error(trap)
+            watch = execution.watch
+            interrupted = None if watch is None else watch.error
+            execution.error = interrupted or _trap_error(trap)
     return min(limit - left, limit) + execution.extra_instructions
 
 
 def _trap_error(reason: str) -> CallError:
-    if reason == raw.INTERRUPTED:
-        return CallError(
-            ErrorCode.QUERY_TIME,
-            f"Canister ran for more than {limits.QUERY_WALL_CLOCK_SECONDS:g} s in a query.",
-        )
+    if raw.INTERRUPTED in reason:
+        return CallError(ErrorCode.QUERY_TIME, "Canister was interrupted: the network stops.")
     text = "Canister trapped: " + reason.splitlines()[0] if reason else "Canister trapped"
     return CallError(ErrorCode.TRAPPED, text)

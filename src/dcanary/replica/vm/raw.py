@@ -69,6 +69,11 @@ global_get = _bind(
 )
 VALUE_OFFSET = ffi.wasmtime_val_t.of.offset
 """Where the number is in a `wasmtime_val_t`."""
+EpochCallback = ctypes.CFUNCTYPE(_POINTER, _POINTER, _POINTER, Slots, _POINTER)
+"""(context, data, deadline delta, kind of update) -> error or nothing."""
+set_epoch_callback = _bind(
+    "wasmtime_store_epoch_deadline_callback", None, _POINTER, EpochCallback, _POINTER, Finalizer
+)
 set_epoch_deadline = _bind(
     "wasmtime_context_set_epoch_deadline",
     None,

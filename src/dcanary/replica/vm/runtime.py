@@ -13,6 +13,7 @@ from dcanary.replica.vm.execution import Host
 from dcanary.replica.vm.memory.mapped import MemoryFactory
 from dcanary.replica.vm.memory_creator import MemoryCreator
 from dcanary.replica.vm.system_api import host_functions
+from dcanary.replica.vm.watch import NO_LIMIT_TICKS, QueryMemory
 from dcanary.replica.wasm import ic0
 from dcanary.replica.wasm.compiler import CompiledModule, Compiler
 from dcanary.replica.wasm.config import EPOCH_SECONDS, make_config
@@ -32,9 +33,6 @@ class Evictable(Protocol):
 class Runtime:
     """Owns everything of wasmtime that canisters share."""
 
-    NO_LIMIT_TICKS = 40_000
-    """Epochs after which a run without a limit of time would be interrupted: hours. It is a number
-    that `interrupt` can count up to; a run in progress cannot be stopped in another way."""
     REARM_TICKS = 10_000
 
     def __init__(self, cache_dir: Path | None, portable_memory: bool = False) -> None:
@@ -52,6 +50,9 @@ class Runtime:
         }
         self._prepared: dict[bytes, wasmtime.InstancePre] = {}
         self._preparing = threading.Lock()
+        self.query_memory = QueryMemory()
+        self.closing = False
+        """Whether all that runs is to be interrupted."""
         self.ticks = 0
         """Epochs so far."""
         self.live: dict[Evictable, None] = {}
@@ -109,7 +110,8 @@ class Runtime:
 
     def interrupt(self) -> None:
         """Make everything that runs trap, and all that starts later too, before `close`."""
-        for _ in range(self.NO_LIMIT_TICKS + 1):
+        self.closing = True
+        for _ in range(NO_LIMIT_TICKS + 1):
             self.engine.increment_epoch()
 
     def close(self) -> None:

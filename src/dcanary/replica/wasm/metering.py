@@ -80,6 +80,10 @@ class Targets:
     counter_global: int
     charge_function: int
     """(i64 amount) -> i64 amount: subtracts from the counter, traps below zero."""
+    fill_function: int | None
+    """Charges for memory.fill by its length, and does it; None without a memory."""
+    copy_function: int | None
+    """The same for memory.copy."""
 
 
 def tokenize(body: bytes) -> list[bytes]:
@@ -106,8 +110,20 @@ def tokenize(body: bytes) -> list[bytes]:
 class Meter:
     """Rewrites the function bodies of one module."""
 
-    def __init__(self, targets: Targets, memory_64: bool, import_overheads: Sequence[int]) -> None:
+    def __init__(
+        self,
+        targets: Targets,
+        memory_64: bool,
+        import_overheads: Sequence[int],
+        tables_64: Sequence[bool],
+    ) -> None:
         self._memory_64 = memory_64
+        self._tables_64 = tables_64
+        self._in_pieces = {
+            sub: b"\x10" + encode_unsigned(function)
+            for sub, function in ((10, targets.copy_function), (11, targets.fill_function))
+            if function is not None
+        }
         self._weights = weights.SCALAR_64 if memory_64 else weights.SCALAR_32
         self._overheads = import_overheads
         counter = encode_unsigned(targets.counter_global)
@@ -191,8 +207,11 @@ class Meter:
                 elif sub in (8, 12):
                     inserted.append((index, self._charge_32, False))
                 elif sub in (10, 11):
-                    width = self._charge_64 if self._memory_64 else self._charge_32
-                    inserted.append((index, width, False))
+                    if sub not in self._in_pieces:
+                        raise MalformedModule("a memory instruction in a module without a memory")
+                    inserted.append((index, self._in_pieces[sub], True))
+                elif sub in (14, 17):
+                    inserted.append((index, self._charge_for_table(tokens[index]), False))
                 continue
             if op == weights.GROUP_SIMD:
                 sub, _ = decode_unsigned(tokens[index], 1)
@@ -216,3 +235,14 @@ class Meter:
         out.append(flush)
         out.append(b"\x0b")
         return b"".join(out)
+
+    def _charge_for_table(self, token: bytes) -> bytes:
+        """What charges for table.copy or table.fill by the length, which has the tables' width."""
+        tables = [decode_unsigned(token, 2)]
+        if token[1] == 14:
+            tables.append(decode_unsigned(token, tables[0][1]))
+        try:
+            wide = all(self._tables_64[table] for table, _ in tables)
+        except IndexError:
+            raise MalformedModule("a table instruction names an unknown table") from None
+        return self._charge_64 if wide else self._charge_32

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dcanary.replica.wasm import ic0
+from dcanary.replica.wasm import bulk, ic0
 from dcanary.replica.wasm.metering import Meter, Targets
 from dcanary.wasm_binary import sections
 from dcanary.wasm_binary.leb128 import (
@@ -22,7 +22,7 @@ from dcanary.wasm_binary.leb128 import (
 from dcanary.wasm_binary.module import FunctionType, ParsedModule
 from dcanary.wasm_binary.sections import HEADER, I32, I64, KIND_FUNCTION
 
-REWRITER_VERSION = 5
+REWRITER_VERSION = 6
 """Part of the compile cache's key: raise it when the rewritten module changes."""
 
 GET_GLOBALS = "#get_globals"
@@ -96,6 +96,12 @@ def _add_helpers(module: ParsedModule, additions: _Additions) -> Targets:
         + b"\x23" + counter + b"\x42\x00\x53\x04\x40\x00\x0b\x20\x00",
         None,
     )  # fmt: skip
+    fill_function = copy_function = None
+    if module.memory is not None:
+        fill_function, copy_function = (
+            additions.function(params, b"", body, None)
+            for params, body in (bulk.fill(module.is_64, charge), bulk.copy(module.is_64, charge))
+        )
     additions.exports.append(encode_name(COUNTER) + b"\x03" + counter)
     returned = mutable if len(mutable) <= MAX_RETURNED_GLOBALS else []
     epilogue = b"".join(b"\x23" + encode_unsigned(index) for index, _ in returned)
@@ -121,7 +127,7 @@ def _add_helpers(module: ParsedModule, additions: _Additions) -> Targets:
             b"\x20\x02\x20\x01\x11" + encode_unsigned(callback_type) + b"\x00",
             CALLBACK,
         )
-    return Targets(counter_index, charge)
+    return Targets(counter_index, charge, fill_function, copy_function)
 
 
 def _block_type(results: bytes, additions: _Additions) -> bytes:
@@ -134,7 +140,7 @@ def _block_type(results: bytes, additions: _Additions) -> bytes:
 
 def _meter(module: ParsedModule, targets: Targets, additions: _Additions) -> tuple[bytes, Meter]:
     overheads = [ic0.overhead(item.field) for item in module.imports if item.kind == KIND_FUNCTION]
-    meter = Meter(targets, module.is_64, overheads)
+    meter = Meter(targets, module.is_64, overheads, module.tables)
     start = next((s for section, s, _ in module.sections if section == sections.CODE), None)
     parts: list[bytes] = []
     if start is not None:

@@ -186,6 +186,13 @@ class Snapshot(LinearMemory):
     def keep(self, start: int, end: int) -> None:
         """Make a part of the view independent of the image, which is about to change."""
 
+    @abstractmethod
+    def written(self) -> int:
+        """Bytes of memory that the view has of its own; called by the thread that changes it."""
+
+    def give_back_zeros(self) -> None:
+        """Give back memory that holds nothing but zeros, after a query that touched much."""
+
     def snapshot(self) -> Snapshot:
         raise NotImplementedError("a snapshot has no snapshots")
 
@@ -312,6 +319,10 @@ class CopiedSnapshot(CopiedView, Snapshot):
 
     def keep(self, start: int, end: int) -> None:
         pass
+
+    def written(self) -> int:
+        """All of a memory that has grown; what was changed in place is only known by comparing."""
+        return self.size if self.size != self.committed_size else 0
 
     def close(self) -> None:
         self._owner.snapshots.discard(self)

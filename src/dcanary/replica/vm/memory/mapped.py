@@ -12,6 +12,7 @@ import os
 import re
 import struct
 import sys
+import threading
 from collections.abc import Sequence
 
 from dcanary.replica.state import limits
@@ -42,9 +43,12 @@ _REGIONS = 1024
 _ARGUMENT = struct.Struct("<12Q")
 _ROLLBACK_REGIONS = 512
 """With more dirty regions than this, dropping the whole view is cheaper than copying back."""
+_ROLLBACK_BYTES = 16 * limits.MIB
+"""With more than this, what is dirty would take memory twice when it is copied back."""
 _SCANS_BEFORE_DROP = 100
 _IMAGE_STEP = 1 * limits.MIB
 _MADV_POPULATE_WRITE = 23
+_HOLES = re.compile(rb"\0+")
 
 
 class PageScanner:
@@ -117,6 +121,8 @@ class Arena:
         self.libc = libc
         self.scanner = scanner
         self.fd = os.memfd_create("canister-memory", os.MFD_CLOEXEC)
+        self._query_scanner = type(scanner)()
+        self._query_guard = threading.Lock()
         self._slots = 0
         self._free: list[int] = []
         self._fallocate = ctypes.CDLL(None, use_errno=True).fallocate
@@ -148,6 +154,12 @@ class Arena:
         finally:
             self.libc.munmap(view, size)
 
+    def private_size(self, base: int, size: int) -> int:
+        """Bytes of a private mapping that are no longer the file's. May be called by any thread."""
+        with self._query_guard:
+            regions = self._query_scanner.private_regions(base, size)
+        return sum(end - start for start, end in regions)
+
     def punch(self, offset: int, length: int) -> None:
         """Zero a part of the file and give its memory back."""
         if length:
@@ -160,6 +172,7 @@ class Arena:
     def close(self) -> None:
         os.close(self.fd)
         self.scanner.close()
+        self._query_scanner.close()
 
 
 class MappedView(LinearMemory):
@@ -177,18 +190,24 @@ class MappedView(LinearMemory):
         self.base = self._libc.mmap(
             None, self._total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0
         )
-        self._libc.mmap(
-            self.base,
-            self.maximum,
-            PROT_NONE,
-            MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED,
-            self._arena.fd,
-            self._offset,
-        )
+        from_file = self._mapped_size()
+        if from_file:
+            self._libc.mmap(
+                self.base,
+                from_file,
+                PROT_NONE,
+                MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED,
+                self._arena.fd,
+                self._offset,
+            )
         self.size = self.committed_size
         if self.size:
             self._libc.mprotect(self.base, self.size, PROT_READ_WRITE)
         return capacity
+
+    def _mapped_size(self) -> int:
+        """How much of the window the view shows."""
+        return self.maximum
 
     def unmap_view(self) -> None:
         if self.base:
@@ -215,7 +234,8 @@ class MappedView(LinearMemory):
             return False
         base, move = self.base, ctypes.memmove
         regions = self._arena.scanner.private_regions(base, size)
-        if len(regions) > _ROLLBACK_REGIONS:
+        dirty = sum(end - start for start, end in regions)
+        if len(regions) > _ROLLBACK_REGIONS or dirty > _ROLLBACK_BYTES:
             self._drop_changes()
         elif regions:
             shared = self.image_address(size)
@@ -238,6 +258,8 @@ class MappedMemory(MappedView):
         self._scans = 0
         self._closed = False
         self._borrowers = 0
+        self._data = bytearray(-(-maximum // _IMAGE_STEP))
+        """For each MiB of the window, whether the image may have anything but zeros there."""
 
     def snapshot(self) -> Snapshot:
         if not self._arena.keeps:
@@ -274,6 +296,7 @@ class MappedMemory(MappedView):
         pages = 0
         for start, end in regions:
             move(shared + (start - base), start, end - start)
+            self._note_data(start - base, end - base)
             pages += (end - start) >> 12
         if pages or size != self.committed_size:
             self.changed = True
@@ -293,6 +316,7 @@ class MappedMemory(MappedView):
         self._scans = 0
 
     def write_image(self, offset: int, data: bytes) -> None:
+        self._note_data(offset, offset + len(data))
         ctypes.memmove(self.image_address(offset + len(data)) + offset, data, len(data))
         self.changed = True
         self.generation += 1
@@ -311,6 +335,22 @@ class MappedMemory(MappedView):
             self._shared = 0
             self._shared_size = 0
         self._release_window()
+
+    def _note_data(self, start: int, end: int) -> None:
+        first, last = start // _IMAGE_STEP, -(-end // _IMAGE_STEP)
+        if last - first == 1:
+            self._data[first] = 1
+        else:
+            self._data[first:last] = b"\1" * (last - first)
+
+    def give_back_zeros(self) -> None:
+        """Give back pages of the file that are there only because somebody read or copied them.
+
+        The kernel makes a page of the file also for the first look at a hole, and it stays.
+        """
+        for found in _HOLES.finditer(self._data):
+            start, end = found.start() * _IMAGE_STEP, found.end() * _IMAGE_STEP
+            self._arena.punch(self._offset + start, end - start)
 
     def give_back(self) -> None:
         """A snapshot is closed."""
@@ -334,11 +374,23 @@ class MappedSnapshot(MappedView, Snapshot):
         self._offset = offset
         self._closed = False
 
+    def _mapped_size(self) -> int:
+        # What is beyond is the query's own: a page of the file for each would be needed as well.
+        return self.committed_size
+
     def _refresh(self) -> None:
         self._drop_changes()
 
+    def written(self) -> int:
+        if not self.base:
+            return 0
+        return self._arena.private_size(self.base, self.size)
+
+    def give_back_zeros(self) -> None:
+        self._owner.give_back_zeros()
+
     def keep(self, start: int, end: int) -> None:
-        end = min(end, self.size)
+        end = min(end, self.committed_size)
         if self.base and start < end:
             self._arena.make_private(self.base + start, end - start)
 

@@ -287,9 +287,14 @@ class StableSnapshot:
         self.size = size
         return before
 
+    def written(self) -> int:
+        """Bytes of the pages that were written here."""
+        return len(self._written) * _PAGE
+
     def close(self) -> None:
-        """Let go of the base."""
+        """Let go of the base, and of all pages."""
         self.base.forget(self)
+        self._kept, self._written = {}, set()
 
 
 def _reserve(capacity: int) -> mmap.mmap:

@@ -7,7 +7,14 @@ from dcanary.replica.state.errors import ErrorCode, HostTrap
 from dcanary.replica.state.records import Status
 from dcanary.replica.vm import execution as ctx
 from dcanary.replica.vm.execution import Execution
-from dcanary.replica.vm.system_api.registry import Registry, Values, read, violation
+from dcanary.replica.vm.system_api.registry import (
+    Registry,
+    Values,
+    charge,
+    out_of_bounds,
+    read,
+    violation,
+)
 
 _CERTIFYING = ctx.INIT | ctx.PRE_UPGRADE | ctx.UPDATE | ctx.REPLY | ctx.REJECT | ctx.TASK
 _TIMING = _CERTIFYING | ctx.CLEANUP
@@ -83,7 +90,12 @@ def register(registry: Registry) -> None:
             execution.logs.append(read(execution, address, min(size, _MAX_DEBUG_PRINT)))
 
     def trap(execution: Execution, values: Values) -> None:
-        text = read(execution, values[0] & mask, values[2] & mask).decode(errors="replace")
+        address, size = values[0] & mask, values[2] & mask
+        if address + size > execution.memory.size:
+            raise out_of_bounds()
+        shown = read(execution, address, min(size, _MAX_DEBUG_PRINT))
+        charge(execution, size - len(shown))
+        text = shown.decode(errors="replace")
         raise HostTrap(ErrorCode.CALLED_TRAP, f"Canister called `ic0.trap` with message: '{text}'")
 
     registry.define_sized("canister_self", ctx.ANY, lambda e: e.canister.id)

@@ -16,6 +16,8 @@ from dcanary.replica.vm.system_api.registry import (
 )
 
 _DIRTY_PAGE_INSTRUCTIONS = 1_000
+_PIECE = 1 << 20
+"""Bytes copied between two looks at the limits of a query."""
 _MAX_32 = 1 << 16
 """Pages the 32-bit functions can address."""
 
@@ -32,7 +34,11 @@ def _read(execution: Execution, target: int, offset: int, size: int) -> None:
         raise out_of_bounds()
     if size:
         charge(execution, size)
-        ctypes.memmove(memory.base + target, stable.read(offset, size), size)
+        for at in range(0, size, _PIECE):
+            length = min(_PIECE, size - at)
+            if at and execution.watch is not None:
+                execution.watch.check()
+            ctypes.memmove(memory.base + target + at, stable.read(offset + at, length), length)
 
 
 def _write(execution: Execution, offset: int, source: int, size: int) -> None:
@@ -42,8 +48,13 @@ def _write(execution: Execution, offset: int, source: int, size: int) -> None:
     if source + size > memory.size:
         raise out_of_bounds()
     if size:
-        fresh = stable.write(offset, ctypes.string_at(memory.base + source, size))
-        charge(execution, size + fresh * _DIRTY_PAGE_INSTRUCTIONS)
+        charge(execution, size)
+        for at in range(0, size, _PIECE):
+            length = min(_PIECE, size - at)
+            if at and execution.watch is not None:
+                execution.watch.check()
+            content = ctypes.string_at(memory.base + source + at, length)
+            charge(execution, stable.write(offset + at, content) * _DIRTY_PAGE_INSTRUCTIONS)
 
 
 def _only_small(execution: Execution) -> None:
