@@ -135,11 +135,11 @@ def test_a_read_of_the_state_shows_what_a_query_before_it_showed(
         assert isinstance(certificates.lookup(tree, *path), bytes)
 
 
-def test_a_submission_that_ends_a_long_run_certifies_all_of_it(
+def test_a_checkpoint_that_ends_a_long_run_certifies_all_of_it(
     tmp_path: Path, wat: Callable[[str], bytes], cache_dir: Path
 ) -> None:
-    """A log that grew too long makes the engine finish what runs beside its rounds."""
-    options = Options(patience=NEVER, log_bytes=4000)
+    """A checkpoint that is asked for makes the engine finish what runs beside its rounds."""
+    options = Options(patience=NEVER)
     engine = open_engine(tmp_path, cache_dir=cache_dir, options=options)
     busy = Harness(engine).deploy(wat(MODULE.replace("%SPIN%", "200000000")))
     node = Node(engine, KEYS, live=False, subnet_type="application")
@@ -153,6 +153,7 @@ def test_a_submission_that_ends_a_long_run_certifies_all_of_it(
         assert status.state is RequestState.PROCESSING
         bump = message(busy, "bump", bytes(20_000))
         submit(node, bump)
+        node.checkpoint()
         state = node.state()
         assert state.value(b"request_status", spin.request_id, b"status") == b"replied"
         certified = state.value(b"canister", busy, b"certified_data") or b""
