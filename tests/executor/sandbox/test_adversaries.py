@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,7 +189,9 @@ _REFUSED = _numbers(
     "swapon",
     "chroot",
 )
-_UNKNOWN = _numbers("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
+_UNKNOWN = _numbers(
+    "io_uring_setup", "io_uring_enter", "io_uring_register", "clone3", "memfd_create"
+)
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -213,6 +216,73 @@ def test_system_calls_that_reach_out_of_a_stage_are_refused(folder: Path, user: 
     clones = {name: value for name, value in said.items() if name.startswith("clone-")}
     assert len(clones) == 7
     assert set(clones.values()) == {str(errno.EPERM)}
+
+
+# Holds 400 MiB of which no page is in any process when it is looked at.
+_HIDDEN = {
+    "memory files": """
+        import os
+        for number in range(40):
+            file = os.memfd_create("x")
+            os.write(file, bytes(10 << 20))
+            os.dup(file)
+    """,
+    "segments": """
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.shmat.restype = ctypes.c_void_p
+        for number in range(40):
+            segment = libc.shmget(0, ctypes.c_size_t(10 << 20), 0o1600)
+            assert segment >= 0
+            place = libc.shmat(segment, None, 0)
+            ctypes.memset(place, 1, 10 << 20)
+            libc.shmdt(ctypes.c_void_p(place))
+    """,
+    "shared mappings": """
+        import mmap
+        held = []
+        for number in range(40):
+            held.append(mmap.mmap(-1, 10 << 20))
+            for at in range(0, 10 << 20, 4096):
+                held[-1][at] = 1
+            held[-1].madvise(mmap.MADV_DONTNEED)
+    """,
+}
+
+
+@pytest.mark.parametrize("groups", [True, False], ids=["control groups", "watching"])
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("kind", _HIDDEN)
+def test_no_stage_holds_memory_over_its_limit_where_no_process_has_it(
+    folder: Path, user: str, kind: str, groups: bool
+) -> None:
+    ending = 'import time\ntime.sleep(5)\nprint("held it all")\n'
+    command = f"/usr/bin/python3 -c '{textwrap.dedent(_HIDDEN[kind])}{ending}'"
+    done = run_as(user, lambda: stage(folder, command, use_cgroups=groups))
+    assert "\nheld it all\n" not in done["printed"], done
+    if kind == "shared mappings":
+        assert done["reason"] == "memory_limit", done
+    else:
+        said = "Function not implemented" if kind == "memory files" else "AssertionError"
+        assert said in done["printed"], done
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_database_may_have_its_small_segment(folder: Path, user: str) -> None:
+    number = _numbers("shmget")["shmget"]
+    done = run_as(
+        user, lambda: stage(folder, f"perl -e 'exit(syscall({number}, 0, 56, 01600) < 0)'")
+    )
+    assert done["reason"] == "", done
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_what_a_stage_sets_on_its_top_folder_has_the_same_effect_for_every_executor(
+    folder: Path, user: str
+) -> None:
+    done = run_as(user, lambda: stage(folder, "chmod 000 /build", "cat hello.txt; chmod 0 /build"))
+    assert (done["reason"], done["detail"]) == ("", ""), done
+    assert "hello" in done["printed"]
 
 
 @pytest.mark.parametrize("user", USERS)

@@ -127,6 +127,7 @@ class _BubblewrapCage:
 
     def start(self, program: Sequence[str], stdin: int) -> Tree:
         """See `Cage.start`."""
+        self._files.restore()
         # One line of shell joins the control group before anything else exists in it.
         join = "".join(f'echo $$ > "{file}" && ' for file in self._joined())
         status_read, status_write = os.pipe()

@@ -32,15 +32,17 @@ _PREFIX = "dcanary-stage-"
 _SHARED_FOLDERS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 (mkdtemp makes the folder there)
 _READY = b"ready\n"
 _OWNER_READS = stat.S_IRUSR | stat.S_IXUSR
-# $1: an empty folder, $2: bytes, $3: inodes; then the files and folders to bind below it.
+# $1: an empty folder, $2: bytes, $3: inodes, $4: the stage's user, as seen in the namespace; then
+# the files and folders to bind below it.
 _SCRIPT = r"""
 set -eu
 umask 022
-base=$1 size=$2 inodes=$3
-shift 3
+base=$1 size=$2 inodes=$3 owner=$4
+shift 4
 mount -t tmpfs -o size=1m,mode=0755 dcanary "$base"
 mkdir "$base/build" "$base/binds" "$base/proc"
-mount -t tmpfs -o "size=$size,nr_inodes=$inodes,mode=0777" dcanary "$base/build"
+options=size=$size,nr_inodes=$inodes,mode=0777,uid=$owner,gid=$owner
+mount -t tmpfs -o "$options" dcanary "$base/build"
 # Containers cover parts of /proc; the kernel lets an ordinary user mount one only beside a whole.
 mount -t proc dcanary "$base/proc" 2>/dev/null || true
 number=0
@@ -83,6 +85,7 @@ class StageFileSystem:
                     str(self._base),
                     str(size),
                     str(MAX_INODES),
+                    str(POWERLESS_ID if self._as_root else 0),
                     *staged,
                 ],
                 stdin=subprocess.PIPE,
@@ -143,6 +146,7 @@ class StageFileSystem:
 
         Raises OSError.
         """
+        self.restore()
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         opened = os.open(name, flags, dir_fd=self._folder)
         # Root is asked for no permission; the verdict must not depend on who the executor is.
@@ -150,6 +154,13 @@ class StageFileSystem:
             os.close(opened)
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return opened
+
+    def restore(self) -> None:
+        """Let everyone enter the tmpfs, also when a command has forbidden it. Raises OSError.
+
+        The stage owns the tmpfs for every executor: what it sets there must have the same effect.
+        """
+        os.fchmod(self._folder, 0o777)
 
     def space(self) -> os.statvfs_result:
         """What is used and free."""

@@ -36,6 +36,12 @@ _KERNEL_INTERFACES = (
 )
 # Programs try these first and fall back when the kernel does not know them.
 _UNKNOWN = ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
+# Memory without a page in any process, which can be sent over a socket and be kept there: only a
+# control group counts it. Refused on every machine, so that operators with and without control
+# groups agree. Programs fall back on files or on shared mappings.
+_HIDDEN_MEMORY = ("memfd_create", "memfd_secret")
+# Database servers make a System V segment of a few bytes; a namespace has 4,096 of them at most.
+_MAX_SEGMENT_BYTES = 4_096
 _MOUNTS = (
     "mount",
     "umount2",
@@ -97,6 +103,7 @@ _YOUNG = {
     "process_madvise": 440,
     "mount_setattr": 442,
     "quotactl_fd": 443,
+    "memfd_secret": 447,
     "open_tree_attr": 467,
 }
 
@@ -118,7 +125,7 @@ def stage_filter() -> bytes:
     for names in (_OTHER_PROCESSES, _KERNEL_INTERFACES, _MOUNTS, _MACHINE, _NAMESPACES):
         for name in names:
             made.add_rule(refused, _call(name))
-    for name in _UNKNOWN:
+    for name in (*_UNKNOWN, *_HIDDEN_MEMORY):
         made.add_rule(pyseccomp.ERRNO(errno.ENOSYS), _call(name))
     for flag in _CLONE_NEW:
         # clone3 has its flags in memory, where a filter cannot look: it is unknown altogether.
@@ -131,6 +138,8 @@ def stage_filter() -> bytes:
             # The kernel looks at 32 bits of these arguments only, so the filter must, too.
             low = pyseccomp.Arg(position, pyseccomp.MASKED_EQ, 0xFFFFFFFF, value)
             made.add_rule(refused, call, low)
+    larger = pyseccomp.Arg(1, pyseccomp.GT, _MAX_SEGMENT_BYTES)
+    made.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "shmget", larger)
     with tempfile.TemporaryFile() as file:
         made.export_bpf(file)
         file.seek(0)

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 
 KILL_SECONDS = 10.0
+# What the kernel calls shared memory without a file.
+_SHARED_MEMORY = ("/dev/zero (deleted)", "/SYSV", "/memfd:")
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,22 @@ class Usage:
 
 
 def tree_usage(root: int, cookie: str = "") -> Usage:
-    """Usage of a process and all that descend from it, or carry `cookie` in their environment."""
-    memory = tasks = 0
+    """Usage of a process and all that descend from it, or carry `cookie` in their environment.
+
+    Memory that they share counts with the whole size of its mappings where that is more than the
+    pages in use: a process may drop its pages of such memory (`madvise`), which then stays.
+    """
+    private = resident = tasks = 0
+    mapped: dict[str, int] = {}
     for process in processes_of(root, cookie):
         # A process may end while it is looked at: then it uses nothing.
         with contextlib.suppress(psutil.Error, OSError):
             tasks += process.num_threads()
-            memory += _memory_of(process.pid)
-    return Usage(memory, tasks)
+            own, shared = _memory_of(process.pid)
+            private, resident = private + own, resident + shared
+            for name, size in _shared_mappings(process.pid).items():
+                mapped[name] = max(mapped.get(name, 0), size)
+    return Usage(private + max(resident, sum(mapped.values())), tasks)
 
 
 def processes_of(root: int, cookie: str = "") -> list[psutil.Process]:
@@ -68,15 +78,29 @@ def kill_all(find: Callable[[], list[int]]) -> bool:
     return True
 
 
-def _memory_of(pid: int) -> int:
+def _memory_of(pid: int) -> tuple[int, int]:
+    """Bytes in use of a process: of its own, and of memory that is shared."""
     # psutil tells resident and shared bytes; shared ones are files and memory together, and a
     # stage that fills memory shared with itself must not be overlooked.
-    total = 0
+    found = {"RssAnon": 0, "RssShmem": 0}
     for line in (Path("/proc") / str(pid) / "status").read_text(errors="replace").splitlines():
         name, _, value = line.partition(":")
-        if name in ("RssAnon", "RssShmem"):
-            total += int(value.split()[0]) * 1024
-    return total
+        if name in found:
+            found[name] = int(value.split()[0]) * 1024
+    return found["RssAnon"], found["RssShmem"]
+
+
+def _shared_mappings(pid: int) -> dict[str, int]:
+    """Device and number of the shared memory that a process has mapped -> bytes."""
+    found: dict[str, int] = {}
+    for line in (Path("/proc") / str(pid) / "maps").read_text(errors="replace").splitlines():
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and fields[1][3] == "s" and fields[5].startswith(_SHARED_MEMORY):
+            start, _, end = fields[0].partition("-")
+            # The same pages may be mapped again and again; parts of them are mappings of their own.
+            name, size = f"{fields[3]} {fields[4]} {fields[2]}", int(end, 16) - int(start, 16)
+            found[name] = max(found.get(name, 0), size)
+    return found
 
 
 def _by_id(pid: int) -> list[psutil.Process]:
