@@ -49,6 +49,9 @@ class VerificationService(Service):
     def close_commits(self, run: text, stage: text) -> Done: ...
 
     @service_update
+    def cancel_round(self, run: text, stage: text) -> Done: ...
+
+    @service_update
     def record_commitment(self, record: CommitmentRecord) -> Done: ...
 
     @service_update

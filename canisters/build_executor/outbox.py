@@ -67,6 +67,8 @@ def _tell_round(service: VerificationService, key: str) -> "Async[str | None]":
                     "commitment": commitment,
                 }
             )
+        elif message == "cancel":
+            answer = yield service.cancel_round(stage["run"], stage["name"])
         else:
             answer = yield service.close_commits(stage["run"], stage["name"])
         book.begin()
@@ -82,6 +84,8 @@ def _tell_round(service: VerificationService, key: str) -> "Async[str | None]":
             rounds.opened(book, stage, refusal, sentence, now)
         elif isinstance(message, int):
             rounds.recorded(book, stage, stage["jobs"][message], refusal, sentence, now)
+        elif message == "cancel":
+            rounds.cancelled(book, stage)
         else:
             rounds.closed(book, stage, refusal, sentence, now)
         # This key is being sent: the loop itself sees to the rest of its round.

@@ -51,6 +51,7 @@ serve(
             "open_round": "build_executor",
             "record_commitment": "build_executor",
             "close_commits": "build_executor",
+            "cancel_round": "build_executor",
             "reveal": "the executor that committed",
             "request_approval": "build_executor",
             "decide_approval": "the request's approvers; role Admin to reject",
@@ -85,6 +86,11 @@ def record_commitment(record: CommitmentRecord) -> Done:
 @update
 def close_commits(run: text, stage: text) -> Done:
     return answer("close_commits", lambda: round_service.close_commits(run, stage))
+
+
+@update
+def cancel_round(run: text, stage: text) -> Done:
+    return answer("cancel_round", lambda: round_service.cancel_round(run, stage))
 
 
 @update

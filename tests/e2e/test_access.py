@@ -53,6 +53,7 @@ PRIVILEGED: dict[str, list[tuple[str, tuple[Any, ...]]]] = {
     ],
     "verification": [
         ("close_commits", ("run-1", "build")),
+        ("cancel_round", ("run-1", "build")),
         ("retry_release", ("approval-1",)),
         (
             "decide_approval",

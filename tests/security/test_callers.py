@@ -76,6 +76,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "open_round": "build_executor",
         "record_commitment": "build_executor",
         "close_commits": "build_executor",
+        "cancel_round": "build_executor",
         "reveal": "executor",
         "request_approval": "build_executor",
         "decide_approval": "approver",

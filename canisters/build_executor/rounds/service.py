@@ -21,12 +21,10 @@ def opened(
 ) -> None:
     """Verification answered to `open_round`."""
     stage["round_open"] = True
-    if refusal is not None:
-        stage["closed"] = True
-        if is_open(stage):
-            reason = f"verification opens no round: {sentence}"
-            runs.stage_failed(book, stage, "Failed", reason, now)
-            return
+    if refusal is not None and is_open(stage):
+        reason = f"verification opens no round: {sentence}"
+        runs.stage_failed(book, stage, "Failed", reason, now)
+        return
     book.save(stage)
 
 
@@ -51,12 +49,21 @@ def closed(
     book: Book, stage: StageRecord, refusal: "Error | None", sentence: str, now: int
 ) -> None:
     """Verification answered to `close_commits`. Conflict: it has gone on by itself already."""
+    if not is_open(stage):
+        # The stage ended meanwhile: its round is to be cancelled, which is another message.
+        return
     stage["closed"] = True
-    if refusal is None or "Conflict" in refusal or not is_open(stage):
+    if refusal is None or "Conflict" in refusal:
         book.save(stage)
         return
     reason = f"verification could not close the round: {sentence}"
     runs.stage_failed(book, stage, "Inconclusive", reason, now)
+
+
+def cancelled(book: Book, stage: StageRecord) -> None:
+    """Verification answered to `cancel_round`. A refusal says that it has no such round."""
+    stage["closed"] = True
+    book.save(stage)
 
 
 def record_verdict(book: Book, notice: VerdictNotice, now: int) -> None:

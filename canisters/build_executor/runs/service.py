@@ -196,9 +196,9 @@ def _end(book: Book, run: str, record: RunRecord, state: RunState, now: int) -> 
 
 
 def _end_stage(book: Book, stage: StageRecord, state: StageState, reason: str, now: int) -> None:
-    if "Building" in stage["state"] and stage["verdict"] is None and not stage["closed"]:
-        stage["closing"] = True
-        stage["closing_ns"] = now
+    if "Building" in stage["state"] and stage["verdict"] is None:
+        # A round that is being revealed may stay open for days: it is not only closed to votes.
+        stage["closed"] = False
         book.tell_round(stage)
     contents.drop_unstored(book, stage)
     job_rules.drop_unfinished(stage, reason)

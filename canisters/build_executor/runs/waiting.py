@@ -114,7 +114,8 @@ class Waiting:
         name, now = stage["name"], self._now
         opened_ns = stage["opened_ns"] or 0
         entry = self._outgoing.get(f"round:{key_of(stage)}")
-        if entry is not None and entry["last_error"] and not stage["closing"]:
+        told = stage["round_open"] and stage["closing"]
+        if entry is not None and entry["last_error"] and not told:
             reason = f"verification does not take part: {entry['last_error']}"
             return _entry(name, reason, opened_ns, entry["due_ns"])
         committed = job_rules.committed(stage)

@@ -6,6 +6,7 @@ A refused change is raised and leaves the record as it was. Times are nanosecond
 from typing import TYPE_CHECKING
 
 from canisters.verification.rounds.verdicts import (
+    cancelled,
     commit_of,
     counted,
     decide,
@@ -211,6 +212,12 @@ def _advance_reveals(round: "RoundRecord", now_ns: int) -> bool:
 def _close(round: "RoundRecord", now_ns: int) -> None:
     round["phase"] = {"Closed": None}
     round["verdict"] = decide(round["votes"], round["replicas"], round["quorum"], now_ns)
+
+
+def cancel(round: "RoundRecord", now_ns: int) -> None:
+    """Close a round whose stage has ended without it."""
+    round["phase"] = {"Closed": None}
+    round["verdict"] = cancelled(now_ns)
 
 
 def vote_of_job(round: "RoundRecord", job: str) -> "VoteRecord | None":

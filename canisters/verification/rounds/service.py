@@ -117,6 +117,16 @@ def close_commits(run: str, stage: str) -> None:
         _keep(key, round)
 
 
+def cancel_round(run: str, stage: str) -> None:
+    """Nobody waits for the verdict any more, because the stage has ended. Said again: no effect."""
+    key, round = _find(run, stage)
+    if rules.is_closed(round):
+        return
+    rules.cancel(round, ic.time())
+    rounds.insert(key, round)
+    open_rounds.remove(key)
+
+
 def reveal(given: RevealInput, caller: str) -> None:
     """Open the caller's commitment; raises Refused for a reveal that is late or does not match."""
     key, round = _find(given["run"], given["stage"])

@@ -144,6 +144,12 @@ def _verdict(
     }
 
 
+def cancelled(now_ns: int) -> "VerdictRecord":
+    """The verdict of a round that nobody waits for any more."""
+    reason = "the stage ended before there was a verdict: its run was cancelled or failed"
+    return _verdict({"Inconclusive": None}, reason, now_ns)
+
+
 def reference_vote(votes: "list[VoteRecord]", verdict: "VerdictRecord") -> "VoteRecord | None":
     """The vote that others are compared with: an agreeing one, or without agreement one of the
     largest group. None when nothing can be compared."""

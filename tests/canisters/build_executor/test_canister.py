@@ -224,7 +224,7 @@ def test_a_cancelled_run_closes_its_round(it: Installed) -> None:
     assert "Denied" in it.canister.update("cancel_run", "run-1", caller=STRANGER)["Err"]
     assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
     it.settle()
-    assert it.noted()[-1] == "close_commits run-1/build: Ok"
+    assert it.noted()[-1] == "cancel_round run-1/build: Ok"
     assert it.beat(A, job)["Ok"]["cancelled"] is True
     assert it.decide("Inconclusive") == OK
     assert "Cancelled" in it.run()["state"]
@@ -414,3 +414,35 @@ def test_records_at_their_limits_fit_their_maps(it: Installed) -> None:
     assert it.canister.update("cancel_run", name, caller=OWNER) == OK
     it.settle()
     assert it.canister.traps == []
+
+
+def test_that_a_round_is_cancelled_is_said_until_verification_answers(it: Installed) -> None:
+    it.enqueue(spec())
+    it.settle()
+    it.answer_with("cancel_round", "Unavailable")
+    assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
+    it.settle()
+    it.canister.upgrade()
+    it.network.advance(120)
+    assert it.noted().count("cancel_round run-1/build: Unavailable") > 2
+    it.answer_with("cancel_round", "Ok")
+    it.network.advance(120)
+    assert it.noted().count("cancel_round run-1/build: Ok") == 1
+    assert it.noted()[-1] == "cancel_round run-1/build: Ok"
+
+
+def test_a_run_says_that_its_round_is_not_open_yet_also_when_executors_have_committed(
+    it: Installed,
+) -> None:
+    it.answer_with("open_round", "Exhausted")
+    it.enqueue(spec())
+    for executor in (A, B):
+        assert it.commit(executor, it.lease(executor)["Build"]["job"]) == OK
+    for seconds in (1, MIN_GRACE_NS / SECOND + 2):
+        it.network.advance(seconds)
+        (waiting,) = it.run()["waiting_for"]
+        assert "verification does not take part: open_round was told to refuse" in waiting["reason"]
+        assert waiting["next_try_ns"] is not None
+    it.answer_with("open_round", "Ok")
+    it.network.advance(120)
+    assert "2 of 3 operators have committed" in it.run()["waiting_for"][0]["reason"]

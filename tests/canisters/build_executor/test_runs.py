@@ -256,10 +256,15 @@ def test_cancelling_a_run_reaches_its_executors_and_its_rounds() -> None:
     assert world.run()["state"] == {"Cancelled": f"cancelled by {A}"}
     assert set(states(world).values()) == {"Skipped"}
     assert world.beat(A, job)["Ok"]["cancelled"] is True
-    assert "round:run-1/lib" in world.book.take_outgoing()
+    news = world.book.take_outgoing()
+    assert "round:run-1/lib" in news
     told: Any = world.book.stage("run-1/lib")
-    assert rules.next_message(told) == "close"
+    assert rules.next_message(told) == "cancel"
+    # Its round may be open too: the answer may have been lost.
     untold: Any = world.book.stage("run-1/docs")
+    assert rules.next_message(untold) == "cancel"
+    assert "round:run-1/docs" in news
+    rounds.cancelled(world.book, untold)
     assert rules.next_message(untold) is None
     assert "NotFound" in world.cancel("run-2", A)["Err"]
 
@@ -301,7 +306,25 @@ def test_a_round_that_verification_refuses_ends_the_run() -> None:
     world.enqueue()
     rounds.opened(world.book, stage_of(world), {"Invalid": "no"}, "no", world.now)
     assert "opens no round: no" in world.run()["state"]["Failed"]
+    rounds.cancelled(world.book, stage_of(world))
     assert rules.next_message(stage_of(world)) is None
+
+
+def test_a_round_that_was_closed_to_votes_is_cancelled_with_its_run() -> None:
+    world = World()
+    world.enqueue(spec("run-1", stage("build", replicas=3, quorum=2)))
+    rounds.opened(world.book, stage_of(world), None, "", world.now)
+    for executor in (A, B):
+        world.commit(executor, world.build(executor)["job"])
+    for replica in (0, 1):
+        row = stage_of(world)["jobs"][replica]
+        rounds.recorded(world.book, stage_of(world), row, None, "", world.now)
+    world.pass_time(600)
+    assert rules.next_message(stage_of(world)) == "close"
+    # The run is cancelled while that is under way; then nobody reveals.
+    assert world.cancel("run-1", A) == OK
+    rounds.closed(world.book, stage_of(world), None, "", world.now)
+    assert rules.next_message(stage_of(world)) == "cancel"
 
 
 def test_a_commitment_that_verification_refuses_is_no_vote() -> None:

@@ -199,19 +199,22 @@ class BuildExecutor(RuleBasedStateMachine):
             self.pending.pop(key)
             return
         if message == "open":
-            self.rounds.setdefault(name, {"votes": {}, "closed": False})
+            self.rounds.setdefault(name, {"votes": {}, "closed": False, "cancelled": False})
         elif isinstance(message, int):
             job, _, operator, commitment = round_rules.commitment_of(found, message)
             votes = self.rounds[name]["votes"]
             assert votes.setdefault(operator, (job, commitment)) == (job, commitment)
-        else:
+        elif name in self.rounds:
             self.rounds[name]["closed"] = True
+            self.rounds[name]["cancelled"] = message == "cancel"
         if lost:
             return
         if message == "open":
             rounds.opened(book, found, None, "", now)
         elif isinstance(message, int):
             rounds.recorded(book, found, found["jobs"][message], None, "", now)
+        elif message == "cancel":
+            rounds.cancelled(book, found)
         else:
             rounds.closed(book, found, None, "", now)
         self.collect()
@@ -249,6 +252,14 @@ class BuildExecutor(RuleBasedStateMachine):
         self.world.upgrade()
 
     # What must always be so
+
+    @invariant()
+    def the_round_of_what_has_ended_is_cancelled_or_that_is_under_way(self) -> None:
+        self.collect()
+        for key, told in self.rounds.items():
+            stage: Any = self.world.book.stage(key)
+            if stage["verdict"] is None and not is_open(stage) and not told["cancelled"]:
+                assert f"round:{key}" in self.pending
 
     @invariant()
     def memory_says_what_the_maps_say(self) -> None:

@@ -72,6 +72,12 @@ def close_commits(run: text, stage: text) -> Done:
 
 
 @update
+def cancel_round(run: text, stage: text) -> Done:
+    error = told("cancel_round", f"{run}/{stage}")
+    return {"Ok": None} if error is None else {"Err": error}
+
+
+@update
 def request_approval(request: ApprovalInput) -> TextResult:
     error = told("request_approval", f"{request['run']} {request['target']}")
     if error is not None:

@@ -239,6 +239,7 @@ def test_only_build_executor_opens_rounds_and_records_commitments(canary: Instal
         ("open_round", (round_input(),)),
         ("record_commitment", (record,)),
         ("close_commits", ("run-1", "build")),
+        ("cancel_round", ("run-1", "build")),
     ):
         for caller in (stranger, OWNER, canary.deployment):
             answer = canary.verification.update(method, *args, caller=caller)

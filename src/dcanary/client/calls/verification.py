@@ -34,6 +34,9 @@ class Verification(Canister):
 
     did = "verification.did"
 
+    def cancel_round(self, text: str, text_: str, /) -> None:
+        self.ask("cancel_round", text, text_)
+
     def close_commits(self, text: str, text_: str, /) -> None:
         self.ask("close_commits", text, text_)
 
