@@ -81,6 +81,7 @@ class Book:
         self._meter = meter
         self._metered = 0
         self._open: dict[str, StageRecord] | None = None
+        self._open_runs: dict[str, set[str]] = {}
         self._order: list[tuple[int, int, str]] = []
         self._due: dict[str, int] = {}
         self._deadlines: list[tuple[int, str]] = []
@@ -94,6 +95,8 @@ class Book:
             self._open = {}
             for run in self.open_runs.keys():  # noqa: SIM118 - a stable map is no dict
                 record = self.runs.get(run)
+                if record is not None:
+                    self._note_open(run, record)
                 for opened in record["opened"] if record is not None else []:
                     stage = self.stages.get(stage_key(run, opened["name"]))
                     if stage is not None and is_open(stage):
@@ -108,6 +111,7 @@ class Book:
     def reload(self) -> None:
         """Read the open stages and the executors from the stable maps again (after an upgrade)."""
         self._open = None
+        self._open_runs = {}
         self._order = []
         self._due = {}
         self._deadlines = []
@@ -117,6 +121,32 @@ class Book:
         self._all_known = False
         self._load()
         self.all_executors()
+
+    # Runs
+
+    def _note_open(self, run: str, record: RunRecord) -> None:
+        self._open_runs.setdefault(record["source"]["repository"], set()).add(run)
+
+    def open_runs_of(self, repository: str) -> int:
+        """How many runs of a repository are not at an end."""
+        self._load()
+        return len(self._open_runs.get(repository, ()))
+
+    def open_run(self, run: str, record: RunRecord) -> None:
+        """The run counts as open from now on."""
+        self._load()
+        self.open_runs.insert(run, record["sequence"])
+        self._note_open(run, record)
+
+    def close_run(self, run: str, record: RunRecord) -> None:
+        """The run has ended, or nothing of it is left to build."""
+        self._load()
+        self.open_runs.remove(run)
+        repository = record["source"]["repository"]
+        left = self._open_runs.get(repository, set())
+        left.discard(run)
+        if not left:
+            self._open_runs.pop(repository, None)
 
     # Stages
 

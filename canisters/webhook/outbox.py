@@ -66,6 +66,13 @@ def key_of(repository: str, delivery: str) -> str:
     return SEND_PREFIX + delivery_key(repository, delivery)
 
 
+def open_of(repository: str) -> int:
+    """How many run requests of a repository are not acknowledged yet."""
+    prefix = key_of(repository, "")
+    keys = outgoing.keys()
+    return sum(key.startswith(prefix) for key in keys)
+
+
 def send(repository: str, delivery: str) -> None:
     """Write down the run request of a delivery that is already stored, to be sent soon."""
     outbox.put(key_of(repository, delivery))

@@ -34,6 +34,7 @@ def push_payload(ref: str = "refs/heads/main", sha: str = SHA, **more: object) -
         "after": sha,
         "head_commit": {"id": sha, "message": "Count", "author": {"name": "Ada"}},
         "pusher": {"name": "ada"},
+        "repository": {"name": "demo"},
     }
     return json.dumps({**payload, **more}).encode()
 

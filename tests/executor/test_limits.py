@@ -17,7 +17,7 @@ def test_the_executor_stays_within_the_limits_of_the_canisters() -> None:
     assert transfer.CHUNK_BYTES == theirs.MAX_CHUNK_BYTES
     assert building.MAX_FILE_BYTES == theirs.MAX_ARTIFACT_BYTES
     assert keeper.MAX_LOG_CHUNK_BYTES == theirs.MAX_LOG_BYTES_PER_CHUNK
-    assert performing.MAX_LOG_BYTES <= theirs.MAX_LOG_BYTES_PER_JOB
+    assert performing.MAX_LOG_BYTES <= theirs.MAX_LOG_BYTES_PER_ATTEMPT
     assert executor.MAX_HELD_JOBS <= theirs.MAX_HELD_JOBS
     assert causes.MAX_REASON_BYTES == theirs.MAX_FAILURE_REASON_BYTES
     assert cli_executor.MAX_SLOTS == theirs.MAX_LEASES_PER_EXECUTOR

@@ -1,4 +1,4 @@
-"""Runs that are cancelled take their rounds with them: nobody can use up the open ones with them."""
+"""Runs that are cancelled take their rounds with them: they do not use up the open ones."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_a_captured_body_under_other_ids_and_events_fills_no_memory(ready: Insta
 
 
 def test_an_ignored_body_is_recorded_once(ready: Installation) -> None:
-    body = b'{"action":"opened"}'
+    body = b'{"action":"opened","repository":{"name":"demo"}}'
     assert ready.deliver("i-1", body, event="issues")[1]["status"] == "ignored"
     again = (200, {"status": "duplicate", "delivery": "i-1", "run": None})
     assert ready.deliver("i-2", body, event="issues") == again
@@ -80,9 +80,18 @@ def test_a_push_that_had_no_trigger_starts_a_run_when_it_has_one(
     assert installation.deliver("d-1", BODY)[0] == 202
 
 
-def test_the_same_body_for_another_repository_is_another_delivery(ready: Installation) -> None:
+def test_the_same_id_for_another_repository_is_another_delivery(ready: Installation) -> None:
     assert ready.deliver("d-1", BODY)[0] == 202
-    assert ready.deliver("d-1", BODY, repository="other")[1]["run"] == "run-2"
+    other = push_payload(repository={"name": "other"})
+    assert ready.deliver("d-1", other, repository="other")[1]["run"] == "run-2"
+
+
+def test_a_body_is_no_delivery_of_another_repository_with_the_same_secret(
+    ready: Installation,
+) -> None:
+    status, content = ready.deliver("d-1", BODY, repository="other")
+    assert status == 400
+    assert "it is of demo" in content["error"]
 
 
 def test_another_push_of_the_same_commit_is_another_run(ready: Installation) -> None:

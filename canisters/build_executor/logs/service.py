@@ -1,18 +1,35 @@
 """A job's log: bytes in blocks of fixed size, so that any offset is one look-up away.
 
 The attempts of a job follow each other in one log. An executor counts its bytes from the start of
-its own attempt.
+its own attempt, and has its own room: one operator cannot use up that of the next.
 """
 
 from canisters.build_executor.book import Book
 from canisters.build_executor.records import JobRow
-from shared.rules.limits import MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
+from shared.rules.limits import (
+    MAX_LOG_BYTES_PER_ATTEMPT,
+    MAX_LOG_BYTES_PER_CHUNK,
+    MAX_LOG_BYTES_PER_JOB,
+    MIN_LOG_BYTES_PER_ATTEMPT,
+)
 from shared.rules.refused import conflict, invalid, too_large
 from shared.types.run import Log
 
 BLOCK_BYTES = 16_384
-CUT = f"\n[the log is cut here: MAX_LOG_BYTES_PER_JOB is {MAX_LOG_BYTES_PER_JOB}]\n".encode()
-LOG_ROOM = MAX_LOG_BYTES_PER_JOB - len(CUT)
+
+
+def room_of(job: JobRow) -> int:
+    """How many bytes the attempt may write in all, with the line that says that it is cut."""
+    left = MAX_LOG_BYTES_PER_JOB - job["log_base"]
+    return max(MIN_LOG_BYTES_PER_ATTEMPT, min(MAX_LOG_BYTES_PER_ATTEMPT, left // 2))
+
+
+def cut_line(room: int) -> bytes:
+    """The last line of an attempt that would have written more than its room."""
+    why = "MAX_LOG_BYTES_PER_ATTEMPT"
+    if room < MAX_LOG_BYTES_PER_ATTEMPT:
+        why = "a share of what earlier attempts left of MAX_LOG_BYTES_PER_JOB"
+    return f"\n[the log of this attempt is cut here, at {room} bytes: {why}]\n".encode()
 
 
 def check_piece(job: JobRow, offset: int, content: bytes) -> None:
@@ -23,7 +40,8 @@ def check_piece(job: JobRow, offset: int, content: bytes) -> None:
             f"({MAX_LOG_BYTES_PER_CHUNK}): send it in smaller pieces"
         )
     have = job["log_bytes"] - job["log_base"]
-    if offset > have and job["log_bytes"] < LOG_ROOM:
+    room = room_of(job)
+    if offset > have and have < room - len(cut_line(room)):
         raise conflict(f"log offset {offset} leaves a gap: {have} bytes are here, go on there")
 
 
@@ -31,11 +49,16 @@ def append(book: Book, name: str, job: JobRow, offset: int, content: bytes) -> N
     """Add what of `content` is not here yet; the caller saves the job's stage."""
     have = job["log_bytes"] - job["log_base"]
     fresh = content[have - offset :] if offset <= have else b""
-    room = LOG_ROOM - job["log_bytes"]
-    if not fresh or room <= 0:
+    room = room_of(job)
+    cut = cut_line(room)
+    left = room - len(cut) - have
+    if not fresh or left <= 0:
         return
-    if len(fresh) >= room:
-        fresh = fresh[:room] + CUT
+    _write(book, name, job, fresh if len(fresh) < left else fresh[:left] + cut)
+
+
+def _write(book: Book, name: str, job: JobRow, fresh: bytes) -> None:
+    """Add bytes at the log's end, whatever its length."""
     total = job["log_bytes"]
     while fresh:
         number, used = divmod(total, BLOCK_BYTES)
@@ -51,9 +74,7 @@ def append(book: Book, name: str, job: JobRow, offset: int, content: bytes) -> N
 def start_attempt(book: Book, name: str, job: JobRow, executor: str) -> None:
     """A lease begins: later attempts are set apart from what earlier ones wrote."""
     if job["log_bytes"]:
-        job["log_base"] = 0
-        line = f"\n[attempt {job['attempt']} by {executor}]\n".encode()
-        append(book, name, job, job["log_bytes"], line)
+        _write(book, name, job, f"\n[attempt {job['attempt']} by {executor}]\n".encode())
     job["log_base"] = job["log_bytes"]
 
 

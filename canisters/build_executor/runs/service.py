@@ -10,6 +10,7 @@ from shared.rules.limits import (
     APPROVAL_WAIT_NS,
     BUILD_MARGIN_NS,
     MAX_OPEN_RUNS,
+    MAX_OPEN_RUNS_PER_REPOSITORY,
     MAX_TEXT_CHARS,
     REVEAL_WINDOW_NS,
     SECOND_NS,
@@ -22,6 +23,17 @@ from shared.types.release import ReleaseNotice
 from shared.types.run import RunSpec, RunState, StageState
 
 
+def _refuse_full(book: Book, repository: str) -> None:
+    """Raise Exhausted. One repository has a share of the open runs, for they may wait for days."""
+    if book.open_runs.len() >= MAX_OPEN_RUNS:
+        raise exhausted(f"{MAX_OPEN_RUNS} runs are open (MAX_OPEN_RUNS): they are awaited")
+    if book.open_runs_of(repository) >= MAX_OPEN_RUNS_PER_REPOSITORY:
+        raise exhausted(
+            f"{MAX_OPEN_RUNS_PER_REPOSITORY} runs of {repository} are open "
+            "(MAX_OPEN_RUNS_PER_REPOSITORY): they are awaited, cancel what is not wanted any more"
+        )
+
+
 def enqueue(book: Book, spec: RunSpec, now: int) -> None:
     """Take a run in and open its first stages. The same run again changes nothing."""
     rules.check_spec(spec)
@@ -31,8 +43,7 @@ def enqueue(book: Book, spec: RunSpec, now: int) -> None:
         if stored["spec"]["source"] == spec["source"] and known["delivery"] == spec["delivery"]:
             return
         raise conflict(f"{run} is already here for another commit or delivery")
-    if book.open_runs.len() >= MAX_OPEN_RUNS:
-        raise exhausted(f"{MAX_OPEN_RUNS} runs are open (MAX_OPEN_RUNS): send it later")
+    _refuse_full(book, spec["source"]["repository"])
     sequence = book.run_index.len()
     record: RunRecord = {
         "version": 1,
@@ -55,7 +66,7 @@ def enqueue(book: Book, spec: RunSpec, now: int) -> None:
         "since_ns": now,
     }
     book.specs.insert(run, {"version": 1, "spec": spec})
-    book.open_runs.insert(run, sequence)
+    book.open_run(run, record)
     book.run_index.insert(sequence, run)
     repository = spec["source"]["repository"]
     number = book.repository_runs.get(repository) or 0
@@ -192,7 +203,7 @@ def _end(book: Book, run: str, record: RunRecord, state: RunState, now: int) -> 
         if stage is not None and is_open(stage):
             _end_stage(book, stage, {"Skipped": None}, "the run has ended", now)
     _come_into(book, run, record, state, now)
-    book.open_runs.remove(run)
+    book.close_run(run, record)
 
 
 def _end_stage(book: Book, stage: StageRecord, state: StageState, reason: str, now: int) -> None:
@@ -336,13 +347,12 @@ def retry(book: Book, run: str, now: int) -> None:
             f"{run} is approved by {record['approval']} and its release failed: "
             f"try that again with `dcanary release retry {record['approval']}`"
         )
-    if book.open_runs.len() >= MAX_OPEN_RUNS:
-        raise exhausted(f"{MAX_OPEN_RUNS} runs are open (MAX_OPEN_RUNS): try later")
+    _refuse_full(book, record["source"]["repository"])
     if record["approval"] is not None:
         record["approval_attempt"] = (record["approval_attempt"] or 1) + 1
     record["approval"] = None
     record["release_error"] = None
     record["approval_by_ns"] = now + APPROVAL_WAIT_NS
-    book.open_runs.insert(run, record["sequence"])
+    book.open_run(run, record)
     _come_into(book, run, record, {"Running": None}, now)
     book.ask_approval(run)

@@ -17,8 +17,8 @@ class Route:
 
 
 def path_of(url: str) -> str:
-    """The path of a request's URL, which gateways send as path and query."""
-    return url.split("?", 1)[0].split("#", 1)[0]
+    """The path of a request's URL, which gateways send as path and query, without a fragment."""
+    return url.split("?", 1)[0]
 
 
 def route_of(url: str) -> "Route | None":

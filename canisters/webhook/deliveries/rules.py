@@ -20,9 +20,12 @@ from shared.rules.limits import (
     MAX_INSPECTED_HASH_BYTES,
     MAX_NAME_CHARS,
     MAX_OPEN_DELIVERIES,
+    MAX_OPEN_DELIVERIES_PER_REPOSITORY,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.types.pipeline import Trigger
 
 _ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
@@ -55,6 +58,8 @@ class Known(Protocol):
     def triggers_of(self, repository: str) -> "list[Trigger]": ...
 
     def open_deliveries(self) -> int: ...
+
+    def open_deliveries_of(self, repository: str) -> int: ...
 
 
 # Deliveries that were started by hand are recorded under such ids.
@@ -197,6 +202,20 @@ def name(known: Known, signed: Signed, headers: "list[tuple[str, str]]") -> "Dec
     return None
 
 
+def why_full(waiting: int, waiting_of: "Callable[[str], int]", repository: str) -> "str | None":
+    """Why no further run request can be taken, or None.
+
+    `waiting` counts those of all repositories. One repository has a share of them, for they wait
+    as long as too many of its runs are open.
+    """
+    if waiting >= MAX_OPEN_DELIVERIES:
+        return f"{MAX_OPEN_DELIVERIES} deliveries wait (MAX_OPEN_DELIVERIES)"
+    share = MAX_OPEN_DELIVERIES_PER_REPOSITORY
+    if waiting >= share and waiting_of(repository) >= share:
+        return f"{share} deliveries of {repository} wait (MAX_OPEN_DELIVERIES_PER_REPOSITORY)"
+    return None
+
+
 def decide(
     known: Known, method: str, url: str, headers: "list[tuple[str, str]]", body: bytes
 ) -> Decision:
@@ -229,10 +248,9 @@ def decide(
     reason = why_not(known.triggers_of(signed.repository), push)
     if reason is not None:
         return _ignored(known, signed, reason, push)
-    if known.open_deliveries() >= MAX_OPEN_DELIVERIES:
-        return refused(
-            503, f"{MAX_OPEN_DELIVERIES} deliveries wait (MAX_OPEN_DELIVERIES): deliver again later"
-        )
+    full = why_full(known.open_deliveries(), known.open_deliveries_of, signed.repository)
+    if full is not None:
+        return refused(503, f"{full}: deliver again later")
     decision = Decision(202, {"status": "accepted", "delivery": signed.delivery})
     return _recorded(decision, signed, push, None)
 

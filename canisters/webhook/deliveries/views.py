@@ -2,7 +2,7 @@
 
 from canisters.webhook.deliveries import tables
 from canisters.webhook.deliveries.rules import Registered
-from canisters.webhook.outbox import SEND_PREFIX
+from canisters.webhook.outbox import SEND_PREFIX, open_of
 from canisters.webhook.repositories import tables as repositories
 from canisters.webhook.repositories import views as repository_views
 from canisters.webhook.store import bodies, deliveries, delivery_order, outgoing, secrets
@@ -42,6 +42,10 @@ class StoredKnown:
     def open_deliveries(self) -> int:
         """How many run requests are not acknowledged yet."""
         return outgoing.len()
+
+    def open_deliveries_of(self, repository: str) -> int:
+        """How many run requests of a repository are not acknowledged yet."""
+        return open_of(repository)
 
 
 def shown(repository: str, delivery: str) -> "Delivery | None":

@@ -78,7 +78,7 @@ def identity_fault(payload: "dict[str, object]", clone_url: str) -> "str | None"
             if f"/{wanted}".endswith(f"/{name.lower()}"):
                 return None
             return f"it is of {clean_text(name, 200)}, not of {clone_url}"
-    return None
+    return "it names no repository"
 
 
 def read_push(payload: "dict[str, object]") -> "Push | str":

@@ -4,11 +4,11 @@ from kybra import Principal
 
 from canisters.webhook import outbox
 from canisters.webhook.deliveries import tables, views
-from canisters.webhook.deliveries.rules import MANUAL_PREFIX
+from canisters.webhook.deliveries.rules import MANUAL_PREFIX, why_full
 from canisters.webhook.repositories import tables as repositories
 from canisters.webhook.repositories import views as repository_views
 from canisters.webhook.triggers.rules import manual_fault, starts_on_hand
-from shared.rules.limits import MAX_OPEN_DELIVERIES, MAX_TEXT_CHARS
+from shared.rules.limits import MAX_TEXT_CHARS
 from shared.rules.names import clean_text
 from shared.rules.refused import conflict, exhausted, invalid
 from shared.types.repository import Delivery, ManualTrigger
@@ -30,10 +30,9 @@ def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
         raise conflict(
             f"the pipeline of {repository} has no manual trigger: add `manual` to its triggers"
         )
-    if outbox.outbox.open_count() >= MAX_OPEN_DELIVERIES:
-        raise exhausted(
-            f"{MAX_OPEN_DELIVERIES} deliveries wait (MAX_OPEN_DELIVERIES): try again later"
-        )
+    full = why_full(outbox.outbox.open_count(), outbox.open_of, repository)
+    if full is not None:
+        raise exhausted(f"{full}: try again later")
     run = tables.next_run()
     delivery: Delivery = {
         "delivery": f"{MANUAL_PREFIX}{run}",

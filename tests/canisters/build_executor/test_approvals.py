@@ -8,7 +8,7 @@ import pytest
 
 from canisters.build_executor.runs import approval as approvals
 from canisters.build_executor.runs import service as runs
-from shared.rules.limits import APPROVAL_WAIT_NS, MAX_OPEN_RUNS
+from shared.rules.limits import APPROVAL_WAIT_NS, MAX_OPEN_RUNS_PER_REPOSITORY
 from tests.canisters.build_executor.helpers.specs import deploy, file, spec
 from tests.canisters.build_executor.helpers.world import A, World, answer
 
@@ -235,9 +235,9 @@ def test_what_failed_before_its_approval_is_not_retried(kind: str) -> None:
 def test_retried_runs_count_as_open_ones() -> None:
     world = asked()
     notice(world, "Rejected", "no")
-    for number in range(MAX_OPEN_RUNS):
+    for number in range(MAX_OPEN_RUNS_PER_REPOSITORY):
         world.enqueue(spec(f"other-{number}"))
-    assert "MAX_OPEN_RUNS" in retry(world)["Err"]["Exhausted"]
+    assert "MAX_OPEN_RUNS_PER_REPOSITORY" in retry(world)["Err"]["Exhausted"]
     assert case(world) == "Rejected"
 
 

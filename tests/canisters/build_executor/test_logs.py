@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canisters.build_executor.logs import service as logs
-from shared.rules.limits import LEASE_NS, MAX_LOG_BYTES_PER_CHUNK, MAX_LOG_BYTES_PER_JOB
+from shared.rules.limits import (
+    LEASE_NS,
+    MAX_LOG_BYTES_PER_ATTEMPT,
+    MAX_LOG_BYTES_PER_CHUNK,
+    MAX_LOG_BYTES_PER_JOB,
+    MIN_LOG_BYTES_PER_ATTEMPT,
+)
 from tests.canisters.build_executor.helpers.specs import spec
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, World
 from tests.examples import examples
@@ -64,17 +70,45 @@ def test_a_piece_over_the_limit_is_refused_by_name() -> None:
     assert content(world) == b""
 
 
+def fill(world: World, executor: str, attempt: int = 1) -> None:
+    """One executor writes more than an attempt may."""
+    for number in range(MAX_LOG_BYTES_PER_ATTEMPT // MAX_LOG_BYTES_PER_CHUNK + 3):
+        offset = number * MAX_LOG_BYTES_PER_CHUNK
+        piece = b"y" * MAX_LOG_BYTES_PER_CHUNK
+        assert "Ok" in world.beat(executor, JOB, attempt=attempt, offset=offset, log=piece)
+
+
 def test_a_log_is_cut_at_its_limit_and_the_executor_goes_on() -> None:
     world = leased()
-    offset = 0
-    for _ in range(MAX_LOG_BYTES_PER_JOB // MAX_LOG_BYTES_PER_CHUNK + 3):
-        piece = b"y" * MAX_LOG_BYTES_PER_CHUNK
-        assert "Ok" in world.beat(A, JOB, offset=offset, log=piece)
-        offset += len(piece)
+    fill(world, A)
     whole = content(world)
-    assert len(whole) == MAX_LOG_BYTES_PER_JOB
-    assert whole.endswith(logs.CUT)
+    assert len(whole) == MAX_LOG_BYTES_PER_ATTEMPT
+    assert whole.endswith(logs.cut_line(MAX_LOG_BYTES_PER_ATTEMPT))
     assert world.commit(A, JOB) == {"Ok": None}
+
+
+def test_an_attempt_that_fills_its_log_leaves_room_for_the_next() -> None:
+    world = leased()
+    fill(world, A)
+    assert world.release(A, JOB, 1, cause="Weather") == {"Ok": None}
+    assert world.build(B)["attempt"] == 2
+    world.beat(B, JOB, attempt=2, log=b"error in line 3")
+    assert content(world).endswith(f"[attempt 2 by {B}]\nerror in line 3".encode())
+
+
+def test_however_many_attempts_fill_it_a_log_is_bounded_and_each_has_some_room() -> None:
+    world = leased()
+    attempt = 1
+    while attempt < 12:
+        fill(world, A, attempt)
+        assert world.release(A, JOB, attempt, cause="Weather") == {"Ok": None}
+        world.pass_time(3_600)
+        attempt += 1
+        assert world.build(A)["attempt"] == attempt
+    world.beat(A, JOB, attempt=attempt, log=b"z" * (MIN_LOG_BYTES_PER_ATTEMPT // 2))
+    whole = content(world)
+    assert whole.endswith(b"z" * (MIN_LOG_BYTES_PER_ATTEMPT // 2))
+    assert len(whole) < MAX_LOG_BYTES_PER_JOB + attempt * (MIN_LOG_BYTES_PER_ATTEMPT + 200)
 
 
 def test_attempts_follow_each_other_in_one_log_and_count_their_bytes_from_zero() -> None:

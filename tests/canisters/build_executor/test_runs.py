@@ -16,6 +16,7 @@ from canisters.build_executor.runs import views
 from shared.rules.limits import (
     APPROVAL_WAIT_NS,
     MAX_OPEN_RUNS,
+    MAX_OPEN_RUNS_PER_REPOSITORY,
     MAX_QUEUE_NS,
     MIN_GRACE_NS,
     REVEAL_WINDOW_NS,
@@ -111,11 +112,24 @@ def test_a_run_that_cannot_be_executed_is_refused(change: dict[str, Any], kind: 
 def test_open_runs_are_bounded_and_make_room_when_they_end() -> None:
     world = World()
     for number in range(MAX_OPEN_RUNS):
-        assert world.enqueue(spec(f"run-{number}")) == OK
+        share = f"repository-{number % 5}"
+        assert world.enqueue(spec(f"run-{number}", repository=share)) == OK
     refused = world.enqueue(spec("one-more"))
-    assert "MAX_OPEN_RUNS" in refused["Err"]["Exhausted"]
+    assert "MAX_OPEN_RUNS)" in refused["Err"]["Exhausted"]
     world.cancel("run-7")
     assert world.enqueue(spec("one-more")) == OK
+
+
+def test_the_open_runs_of_one_repository_leave_room_for_those_of_others() -> None:
+    world = World()
+    for number in range(MAX_OPEN_RUNS_PER_REPOSITORY):
+        assert world.enqueue(spec(f"run-{number}", repository="silent")) == OK
+    world.upgrade()
+    refused = world.enqueue(spec("one-more", repository="silent"))["Err"]["Exhausted"]
+    assert "runs of silent are open (MAX_OPEN_RUNS_PER_REPOSITORY)" in refused
+    assert world.enqueue(spec("another", repository="other")) == OK
+    world.cancel("run-7")
+    assert world.enqueue(spec("one-more", repository="silent")) == OK
 
 
 def test_stages_open_in_dependency_order_and_get_the_files_of_earlier_ones() -> None:

@@ -267,6 +267,11 @@ class BuildExecutor(RuleBasedStateMachine):
         expected = [copy.deepcopy(each) for each in stages.values() if is_open(each)]
         expected.sort(key=lambda each: (each["run_sequence"], each["position"]))
         assert self.world.book.open_stages() == expected
+        open_now = self.world.book.open_runs.keys()
+        sources = [self.world.maps["runs"].entries[run]["source"] for run in open_now]
+        for repository in {source["repository"] for source in sources}:
+            counted = sum(source["repository"] == repository for source in sources)
+            assert self.world.book.open_runs_of(repository) == counted
 
     @invariant()
     def what_has_ended_stays_as_it_is(self) -> None:

@@ -9,15 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canisters.webhook.deliveries.rules import Decision, Registered, decide
-from shared.rules.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
+from shared.rules.limits import (
+    MAX_DELIVERY_BYTES,
+    MAX_OPEN_DELIVERIES,
+    MAX_OPEN_DELIVERIES_PER_REPOSITORY,
+)
 from shared.types.pipeline import Trigger
 
 SECRETS = {"demo": [b"secret of the demo", b"newer secret of it"], "other": [b"secret of other"]}
 SHA = "0123456789abcdef0123456789abcdef01234567"
+NAMED: dict[str, object] = {"repository": {"name": "demo"}}
 PUSH: dict[str, object] = {
     "ref": "refs/heads/main",
     "after": SHA,
     "head_commit": {"id": SHA, "message": "Count", "author": {"name": "Ada"}},
+    **NAMED,
 }
 
 
@@ -29,6 +35,7 @@ class Known:
         self.bodies: dict[tuple[str, str], str] = {}
         self.triggers: list[Trigger] = [{"Push": ["main", "release/*"]}, {"Tag": ["v*"]}]
         self.open = 0
+        self.open_of: dict[str, int] = {}
 
     def registered(self, repository: str) -> Registered | None:
         secrets = SECRETS.get(repository)
@@ -47,6 +54,9 @@ class Known:
 
     def open_deliveries(self) -> int:
         return self.open
+
+    def open_deliveries_of(self, repository: str) -> int:
+        return self.open_of.get(repository, 0)
 
 
 def sign(body: bytes, secret: bytes) -> str:
@@ -87,11 +97,8 @@ def test_both_live_secrets_are_taken_during_a_rotation(secret: bytes) -> None:
     assert ask(Known(), secret=secret).status == 202
 
 
-@pytest.mark.parametrize(
-    "url", ["/webhook/github/demo?canisterId=aaaaa-aa", "/webhook/github/demo#x"]
-)
-def test_query_and_fragment_do_not_change_the_path(url: str) -> None:
-    assert ask(Known(), url=url).status == 202
+def test_a_query_does_not_change_the_path() -> None:
+    assert ask(Known(), url="/webhook/github/demo?canisterId=aaaaa-aa").status == 202
 
 
 @pytest.mark.parametrize(
@@ -103,6 +110,7 @@ def test_query_and_fragment_do_not_change_the_path(url: str) -> None:
         "/webhook/github",
         "/webhook/github/",
         "/webhook/github/demo/",
+        "/webhook/github/demo#x",
         "/webhook/github/demo/x",
         "/webhook/gitea/demo",
         "/webhook/github/../demo",
@@ -183,7 +191,8 @@ def test_a_known_delivery_is_answered_with_its_run() -> None:
 def test_the_same_delivery_id_of_another_repository_is_another_delivery() -> None:
     known = Known()
     known.deliveries["demo", "d-1"] = "run-7"
-    decision = ask(known, url="/webhook/github/other", secret=SECRETS["other"][0])
+    push = {**PUSH, "repository": {"name": "other"}}
+    decision = ask(known, push, url="/webhook/github/other", secret=SECRETS["other"][0])
     assert decision.status == 202
 
 
@@ -206,13 +215,13 @@ def test_a_signed_body_that_is_not_a_json_object_is_refused(body: bytes) -> None
 
 
 def test_a_ping_is_answered_and_not_recorded() -> None:
-    decision = ask(Known(), {"zen": "Keep it simple."}, event="ping")
+    decision = ask(Known(), {"zen": "Keep it simple.", **NAMED}, event="ping")
     assert (decision.status, decision.content["status"]) == (200, "pong")
     assert not decision.event
 
 
 def test_an_event_without_trigger_is_ignored_and_recorded() -> None:
-    decision = ask(Known(), {"action": "opened"}, event="issues")
+    decision = ask(Known(), {"action": "opened", **NAMED}, event="issues")
     assert decision.status == 200
     assert (decision.content["reason"] or "").startswith("ignored, because event issues")
     assert decision.event == "issues"
@@ -265,6 +274,17 @@ def test_a_full_outbox_refuses_what_it_would_have_to_send() -> None:
     assert decision.status == 503
     assert not decision.event
     assert ask(known, {**PUSH, "ref": "refs/heads/feature"}).status == 200
+
+
+def test_one_repository_has_a_share_of_the_outbox_and_leaves_the_rest_to_others() -> None:
+    known = Known()
+    known.open = MAX_OPEN_DELIVERIES_PER_REPOSITORY
+    known.open_of = {"demo": MAX_OPEN_DELIVERIES_PER_REPOSITORY}
+    decision = ask(known)
+    assert decision.status == 503
+    assert "MAX_OPEN_DELIVERIES_PER_REPOSITORY" in (decision.content["error"] or "")
+    known.open_of = {"other": MAX_OPEN_DELIVERIES_PER_REPOSITORY}
+    assert ask(known).status == 202
 
 
 @given(

@@ -198,7 +198,6 @@ def test_a_form_with_a_second_field_is_refused() -> None:
         {"html_url": "https://github.com/ada/shop"},
         {"full_name": "ada/shop"},
         {"name": "shop"},
-        {},
     ],
 )
 def test_a_payload_of_the_registered_repository_is_its_own(repository: object) -> None:
@@ -222,6 +221,22 @@ def test_a_payload_of_another_repository_is_told(repository: object) -> None:
     fault = identity_fault(payload, "https://github.com/ada/shop.git")
     assert fault is not None
     assert "not of https://github.com/ada/shop.git" in fault
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"repository": None},
+        {"repository": "ada/shop"},
+        {"repository": {}},
+        {"repository": {"clone_url": None, "full_name": ["ada/shop"], "name": ""}},
+        {"clone_url": "https://github.com/ada/shop.git", "name": "shop"},
+    ],
+)
+def test_a_payload_that_names_no_repository_is_of_none(payload: dict[str, object]) -> None:
+    fault = identity_fault(payload, "https://github.com/ada/shop.git")
+    assert fault == "it names no repository"
 
 
 json_values = st.recursive(

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from dcanary.testing.native import ANONYMOUS, CanisterReject
-from shared.rules.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES
+from shared.rules.limits import MAX_DELIVERY_BYTES, MAX_OPEN_DELIVERIES_PER_REPOSITORY
 from tests.canisters.installation import (
     ADMIN,
     FIRST_PAGE,
@@ -258,7 +258,17 @@ def test_a_branch_outside_the_trigger_starts_no_run(ready: Installation) -> None
 
 
 def test_a_ping_is_answered(ready: Installation) -> None:
-    assert ready.deliver(event="ping", body=b'{"zen":"x"}')[0] == 200
+    assert ready.deliver(event="ping", body=b'{"zen":"x","repository":{"name":"demo"}}')[0] == 200
+    assert ready.webhook.query("health")["records"] == 0
+
+
+@pytest.mark.parametrize("repository", [None, "demo", {}, {"name": None}])
+def test_a_push_that_names_no_repository_starts_nothing(
+    ready: Installation, repository: object
+) -> None:
+    status, content = ready.deliver(body=push_payload(repository=repository))
+    assert status == 400
+    assert "names no repository" in content["error"]
     assert ready.webhook.query("health")["records"] == 0
 
 
@@ -401,11 +411,11 @@ def test_deliveries_before_wiring_wait_for_it() -> None:
 
 def test_a_full_outbox_answers_503_and_the_delivery_can_come_again(ready: Installation) -> None:
     ready.executor.update("answer_with", "enqueue_run", "Unavailable")
-    for number in range(MAX_OPEN_DELIVERIES):
+    for number in range(MAX_OPEN_DELIVERIES_PER_REPOSITORY):
         assert ready.deliver(f"d-{number}")[0] == 202
     status, content = ready.deliver("late")
     assert status == 503
-    assert "MAX_OPEN_DELIVERIES" in content["error"]
+    assert "50 deliveries of demo wait (MAX_OPEN_DELIVERIES_PER_REPOSITORY)" in content["error"]
     ready.executor.update("answer_with", "enqueue_run", "Ok")
     ready.network.advance(70)
     assert ready.webhook.query("health")["open"] == 0
