@@ -62,7 +62,7 @@ digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
 # it printed is shown only if it failed.
 TELL=${DCANARY_SETUP_TELL:-15}
 step() { # title, usual duration, command...
-    local title=$1 usual=$2 log worker code=0
+    local title=$1 usual=$2 log worker code=0 now
     shift 2
     log=$(mktemp)
     say "setup: $title"
@@ -79,7 +79,8 @@ step() { # title, usual duration, command...
         sleep 0.2
         if [ $((SECONDS - told)) -ge "$TELL" ]; then
             told=$SECONDS
-            say "$(printf 'setup: %3d s: %s' "$SECONDS" "$(latest "$log")" | cut -c1-79)"
+            now=$(latest "$log")
+            say "$(printf 'setup: %3d s: %s' "$SECONDS" "${now:-still at it}" | cut -c1-79)"
         fi
     done
     wait "$worker" || code=$?

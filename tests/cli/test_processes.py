@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dcanary.cli.operations import forge
 from dcanary.cli.operations.processes import Process, Processes
 from dcanary.client.errors import ClientError
 
@@ -62,8 +63,9 @@ def test_what_runs_already_is_not_started_again_and_its_record_is_kept(
     (tmp_path / "processes").mkdir()
     made = sleeper()
     keep(processes, made)
-    with pytest.raises(ClientError, match=f"x runs already: pid {made.pid}"):
+    with pytest.raises(ClientError, match=f"x runs already: pid {made.pid}") as caught:
         processes.spawn("x", ["--version"])
+    assert caught.value.hint == "to end it: dcanary executor stop x"
     assert processes.listed() == [made]
     assert processes.found("x") == made
     assert processes.stop("x")
@@ -145,3 +147,16 @@ def test_the_record_of_an_earlier_version_ends_nothing(
     rows = [{"name": "x", "pid": os.getpid(), "started": "123456", "log": "x.log"}]
     (tmp_path / "processes" / "processes.json").write_text(json.dumps(rows))
     assert not processes.stop("x")
+
+
+def test_a_forge_that_was_started_a_moment_ago_is_waited_for_and_not_started_again(
+    processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "processes").mkdir()
+    made = replace(sleeper(), name="forge")
+    keep(processes, made)
+    answers = iter([None, None, "http://127.0.0.1:1"])
+    monkeypatch.setattr(forge, "running_url", lambda _: next(answers))
+    assert forge.start_in_background(tmp_path, tmp_path, processes) == "http://127.0.0.1:1"
+    assert processes.listed() == [made]
+    assert processes.stop("forge")

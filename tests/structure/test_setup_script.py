@@ -57,6 +57,10 @@ def test_a_step_that_takes_long_says_what_it_is_at_in_lines_of_80_columns() -> N
     assert all(len(one) <= 80 for one in done.stderr.splitlines())
 
 
+def test_a_step_that_prints_nothing_is_not_silent() -> None:
+    assert "setup:   1 s: still at it\n" in step("sleep 2", tell=1).stderr
+
+
 def test_ctrl_c_ends_what_a_step_runs() -> None:
     script = "\n".join(
         [

@@ -130,7 +130,8 @@ class Processes:
 
 def runs_already(name: str, pid: int) -> ClientError:
     """What is said to whoever starts what runs."""
-    return ClientError(f"{name} runs already: pid {pid}", f"to end it: kill {pid}")
+    command = "forge stop" if name == "forge" else f"executor stop {name}"
+    return ClientError(f"{name} runs already: pid {pid}", f"to end it: dcanary {command}")
 
 
 def end(process: Process, how: int = signal.SIGTERM) -> bool:
