@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dcanary.replica.api import RequestState
-from dcanary.replica.engine import Options
+from dcanary.replica.engine import Options, checkpoints
 from dcanary.replica.opening import open_engine
 from tests.replica.engine.test_beside import code, digest, finish, numbers, start, state
 from tests.replica.helpers.subnet import USER, Harness
@@ -72,14 +72,20 @@ def test_a_canister_that_always_runs_does_not_keep_checkpoints_away(
     net.engine.close()
 
 
+@pytest.mark.parametrize("long", [0.0, 1e9])
 def test_messages_wait_for_a_checkpoint_in_their_order(
-    tmp_path: Path, cache_dir: Path, wat: Callable[[str], bytes]
+    tmp_path: Path,
+    cache_dir: Path,
+    wat: Callable[[str], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    long: float,
 ) -> None:
     """While runs are waited for, others are answered, and nothing is begun about those held."""
+    monkeypatch.setattr(checkpoints, "LONG_SECONDS", long)
     options = Options(replay_seconds=0.000_001)
     net = Harness(open_engine(tmp_path / "state", cache_dir=cache_dir, options=options))
     slow, slower, other = (net.deploy(code(wat, spin)) for spin in (10**8, 10**9, 10**9))
-    long = start(net, slower, "spin")
+    first = start(net, slower, "spin")
     short = start(net, slow, "spin")
     rounds_until(net, lambda: slow not in net.engine._core.runs.beside)
     waiting = [net.submit(slow, "bump", b"") for _ in range(3)]
@@ -87,17 +93,39 @@ def test_messages_wait_for_a_checkpoint_in_their_order(
         request = net.submit(other, "bump", b"")
         assert isinstance(request, bytes)
         assert numbers(finish(net, request)) == [count] * 4
-    assert state(net, long) is RequestState.PROCESSING
+    assert state(net, first) is RequestState.PROCESSING
     assert {state(net, request) for request in waiting} == {RequestState.RECEIVED}
     shutil.copytree(tmp_path / "state", tmp_path / "killed")
     again = Harness(open_engine(tmp_path / "killed", cache_dir=cache_dir, options=options))
     for one in (net, again):
-        assert numbers(finish(one, long)) == [1] * 4
+        assert numbers(finish(one, first)) == [1] * 4
         assert numbers(finish(one, short)) == [1] * 4
         for count, request in enumerate(waiting, 2):
             assert isinstance(request, bytes)
             assert numbers(finish(one, request)) == [count] * 4
         one.engine.close()
+
+
+def test_a_run_that_was_short_is_not_held_for_one_that_is_long(
+    tmp_path: Path,
+    cache_dir: Path,
+    wat: Callable[[str], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checkpoints, "LONG_SECONDS", 0.05)
+    options = Options(replay_seconds=0.000_001)
+    net = Harness(open_engine(tmp_path, cache_dir=cache_dir, options=options))
+    short, endless = net.deploy(code(wat)), net.deploy(code(wat, 2**32 - 1))
+    first = start(net, endless, "spin")
+    time.sleep(0.1)
+    net.engine._core.runs.slow.add(short)  # as when the machine was busy for a moment
+    for count in range(1, 6):
+        request = net.submit(short, "bump", b"")
+        assert isinstance(request, bytes)
+        assert numbers(finish(net, request)) == [count] * 4
+    assert state(net, first) is RequestState.PROCESSING
+    assert net.engine._core.runs.beside
+    net.engine.close()
 
 
 class Killed(BaseException):

@@ -25,6 +25,8 @@ from dcanary.replica.state.errors import EngineFault
 
 _PATIENCE = 4
 """So many times what a checkpoint is due after is waited for a moment without runs beside."""
+LONG_SECONDS = 1.0
+"""Canisters whose runs took longer are held while such a run is beside; others only at the end."""
 Apply = Callable[[Input, Sequence[Input]], object]
 """Applies an input with its notes, without logging it."""
 
@@ -74,7 +76,15 @@ class Checkpoints:
 
     def held(self) -> list[bytes]:
         """Canisters about which the next round begins nothing."""
-        return sorted(self._core.runs.slow | self._scheduler.held) if self._draining else []
+        if not self._draining:
+            return []
+        runs, now = self._core.runs, time.monotonic()
+        going_on = {run.key for run in runs.beside.values() if now - run.begun > LONG_SECONDS}
+        if not going_on:
+            return sorted(runs.slow)
+        # A canister that was beside for a moment, because the machine is busy, must not wait for
+        # those that run for minutes.
+        return sorted(going_on.union(k for k, took in runs.longest.items() if took > LONG_SECONDS))
 
     def count(self, seconds: float) -> None:
         """Note what an input took; writes a checkpoint when one is due."""
@@ -102,4 +112,5 @@ class Checkpoints:
             self._log_and_apply(["release"])
         self._draining = False
         self._core.runs.slow.clear()
+        self._core.runs.longest.clear()
         self._journal.checkpoint(self._core)

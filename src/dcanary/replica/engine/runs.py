@@ -69,6 +69,8 @@ class Runs:
         """Starts a thread that takes the lead of the round."""
         self.slow: set[bytes] = set()
         """Keys of all runs that were put beside since the last checkpoint."""
+        self.longest: dict[bytes, float] = {}
+        """How long the longest of these took, in seconds, of those that were resumed."""
         self.seconds_beside = 0.0
         """What runs that were beside took, of those resumed so far."""
         self.number = 0
@@ -153,6 +155,7 @@ class Runs:
         run = self.beside.pop(key)
         run.done.wait()
         self.seconds_beside += run.seconds
+        self.longest[key] = max(run.seconds, self.longest.get(key, 0.0))
         return run, self.waiting.pop(key, [])
 
     def defer(self, key: bytes, message: Message) -> None:
