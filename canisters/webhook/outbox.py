@@ -15,7 +15,7 @@ SEND_PREFIX = "start_run:"
 
 
 def perform(key: str) -> "Async[str | None]":
-    """Send the run request `key`; None when the matter is settled, else why to try again."""
+    """Send the run request `key`; None when nothing is left to do, else why to try again."""
     begun = ic.performance_counter(CALL_CONTEXT)
     again = yield from _send_run(key[len(SEND_PREFIX) :])
     added(instruction_totals, "send start_run", ic.performance_counter(CALL_CONTEXT) - begun)

@@ -9,7 +9,7 @@ A canister declares a map `text -> Outgoing` and one `Outbox` at module scope:
 `perform` counts its own instructions, for instance under `send <kind>` (CALL_CONTEXT).
 
 `perform(key)` is a generator that builds the message from the canister's records, yields the call
-and writes down what the answer means. It returns None when the matter is settled, or a sentence
+and writes down what the answer means. It returns None when nothing is left to do, or a sentence
 saying why to try again. It may be run more than once for one key (lost reply, trap, upgrade):
 receivers must take a repeated message for the same one.
 
@@ -183,9 +183,9 @@ class Outbox:
         except Exception as error:
             # A trap here would be repeated by the timer for ever, unseen: keep it in the record.
             refusal = f"internal error: {type(error).__name__}: {error}"
-        self._settle(key, generation, refusal)
+        self._record_result(key, generation, refusal)
 
-    def _settle(self, key: str, generation: int, refusal: "str | None") -> None:
+    def _record_result(self, key: str, generation: int, refusal: "str | None") -> None:
         entry = self._entries.get(key)
         if entry is None:
             return

@@ -6,7 +6,7 @@ _LOWER = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _HEX = frozenset("0123456789abcdef")
 
 
-def name_fault(word: str, name: str) -> "str | None":
+def name_problem(word: str, name: str) -> "str | None":
     """For names in URLs and ids: a-z, 0-9, `.`, `_`, `-`, starting with a letter or digit."""
     if not name or len(name) > MAX_NAME_CHARS:
         return f"{word} has {len(name)} characters: use 1 to {MAX_NAME_CHARS} (MAX_NAME_CHARS)"

@@ -11,7 +11,7 @@ TAG_PREFIX = "refs/tags/"
 _FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
 
 
-def ref_name_fault(name: str) -> "str | None":
+def ref_name_problem(name: str) -> "str | None":
     """Why `name` (without `refs/heads/`) is no ref name by git's rules, or None when it is.
 
     Source: git-check-ref-format(1); MAX_REF_CHARS is DCanary's own bound.
@@ -30,12 +30,12 @@ def ref_name_fault(name: str) -> "str | None":
     return None
 
 
-def pattern_fault(pattern: str) -> "str | None":
+def pattern_problem(pattern: str) -> "str | None":
     """Why `pattern` can match no ref name, or None when it is usable."""
     if pattern.startswith("!"):
         return "patterns that exclude (`!…`) are not supported yet"
-    fault = ref_name_fault(pattern.replace("*", "x").replace("?", "x"))
-    return None if fault is None else f"{fault} (but `*` and `?` as wildcards)"
+    problem = ref_name_problem(pattern.replace("*", "x").replace("?", "x"))
+    return None if problem is None else f"{problem} (but `*` and `?` as wildcards)"
 
 
 def _tokens(pattern: str) -> "list[str]":

@@ -76,8 +76,8 @@ class Installation:
         for canister in (self.webhook, self.pipelines):
             assert canister.update("wire", self.siblings, caller=OWNER) == {"Ok": None}
 
-    def settle(self) -> None:
-        """Let timers that are due now do their work."""
+    def run_until_idle(self) -> None:
+        """Let the timers that are due now run, until no message between canisters is pending."""
         self.network.advance(0)
 
     def register_repository(self, name: str = "demo", secret: bytes = SECRET) -> dict[str, Any]:

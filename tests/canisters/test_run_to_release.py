@@ -62,12 +62,12 @@ class Deploying(System):
             "comment": "",
         }
         answer = self.canisters["verification"].update("decide_approval", decision, caller=APPROVER)
-        self.settle()
+        self.run_until_idle()
         return answer
 
     def retry_run(self, run: str) -> Any:
         answer = self.own("build_executor", "retry_run", run)
-        self.settle()
+        self.run_until_idle()
         return answer
 
     def attempts(self, run: str) -> list[int]:
@@ -170,7 +170,7 @@ DESCRIBED = {"author": "Grace <grace@example.org>", "message": "Count in steps o
 def test_what_was_claimed_of_a_commit_by_hand_is_replaced_by_what_the_commit_says(
     system: Deploying,
 ) -> None:
-    """Fault B3: a message that was invented showed in the run and in the approval request."""
+    """A message that was invented showed in the run and in the approval request."""
     started = {
         "repository": "demo",
         "ref": "refs/heads/main",
@@ -178,7 +178,7 @@ def test_what_was_claimed_of_a_commit_by_hand_is_replaced_by_what_the_commit_say
         "message": "harmless, approve me",
     }
     run = ok(system.own("webhook", "trigger_run", started))
-    system.settle()
+    system.run_until_idle()
     assert system.run(run)["source"]["message"] == "harmless, approve me"
     assert system.run(run)["started_by"].to_str() == OWNER.to_str()
     reveals = []
@@ -198,7 +198,7 @@ def test_what_was_claimed_of_a_commit_by_hand_is_replaced_by_what_the_commit_say
         reveals.append((executor, job, reveal))
     for executor, _, reveal in reveals:
         ok(system.canisters["verification"].update("reveal", reveal, caller=executor))
-        system.settle()
+        system.run_until_idle()
     system.upload(reveals[0][1], CONTENT)
     for source in (
         system.run(run)["source"],
@@ -212,7 +212,7 @@ def test_what_was_claimed_of_a_commit_by_hand_is_replaced_by_what_the_commit_say
 def test_an_approver_that_was_removed_before_people_were_asked_cannot_approve(
     system: Deploying,
 ) -> None:
-    """Fault A3: the run keeps the pipeline version, and with it a policy that is out of force."""
+    """The run keeps the pipeline version, and with it a policy that is out of force."""
     run = system.push()
     jobs = system.vote()
     definition = ok(system.canisters["pipeline_config"].query("get_pipeline_config", "demo"))[
@@ -221,7 +221,7 @@ def test_an_approver_that_was_removed_before_people_were_asked_cannot_approve(
     now = user_principal(9)
     definition["approval"]["approvers"] = [now]
     ok(system.own("pipeline_config", "update_pipeline", definition))
-    system.settle()
+    system.run_until_idle()
     system.upload(jobs[0])
     asked = system.approval()
     assert [one.to_str() for one in asked["request"]["policy"]["approvers"]] == [APPROVER.to_str()]

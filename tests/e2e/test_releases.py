@@ -1,6 +1,6 @@
 """Approvals and releases of canisters that live on the same network: who may, what, and back again.
 
-Decisions one by one, and expiry: tests/canisters/verification. Steps and faults of releases, also
+Decisions one by one, and expiry: tests/canisters/verification. Steps and failures of releases, also
 of bytes whose hash is not the approved one: tests/canisters/deployment.
 """
 

@@ -1,4 +1,4 @@
-"""What executors read from the commit, on the whole system: its faults, its words, its stages."""
+"""What executors read from the commit, on the whole system: its failures, its words, its stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.e2e.world import EXECUTORS, World, unsandboxed, wait_until
 from tests.executor.servers import pointer
 
 
-def test_a_fault_of_the_commit_is_agreed_on_at_the_first_attempt(world: World) -> None:
+def test_a_failure_of_the_commit_is_agreed_on_at_the_first_attempt(world: World) -> None:
     files = {
         "dcanary.yml": pipeline("pointers", ["true"], artifacts=["a.bin"], deploy=False),
         ".gitattributes": "*.bin filter=lfs\n",

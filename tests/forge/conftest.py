@@ -148,7 +148,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def settled(forge: Forge, name: str, count: int) -> list[Delivery]:
+def ended_deliveries(forge: Forge, name: str, count: int) -> list[Delivery]:
     """The deliveries of a repository, once there are `count` and none is open."""
 
     def done() -> bool:

@@ -15,7 +15,7 @@ import pytest
 from dcanary.forge import Delivery, Forge, ForgeError
 from dcanary.forge.sender import Sender
 from dcanary.forge.webhooks import Webhook
-from tests.forge.conftest import Receiver, WorkingCopy, settled, wait_for
+from tests.forge.conftest import Receiver, WorkingCopy, ended_deliveries, wait_for
 from tests.replica.helpers.proxies import PROXIES, set_proxies
 
 SECRET = "a secret of the demo repository"
@@ -31,7 +31,7 @@ def test_a_push_is_posted_with_githubs_headers_and_a_valid_signature(
     forge.set_webhook("demo", receiver.url(), SECRET)
     sha = copy.commit("Say hello\n\nAnd more.")
     copy.push()
-    (delivery,) = settled(forge, "demo", 1)
+    (delivery,) = ended_deliveries(forge, "demo", 1)
     (request,) = receiver.requests
     assert request.path == "/webhook/github/demo"
     assert request.headers["x-github-event"] == "push"
@@ -57,7 +57,7 @@ def test_the_payload_has_the_fields_of_a_github_push(
     (copy.folder / "kept.txt").write_text("changed")
     last = copy.commit("Third ü", "née/new file.txt")
     copy.push()
-    settled(forge, "demo", 2)
+    ended_deliveries(forge, "demo", 2)
     created, pushed = payloads(receiver)
     assert created["before"] == "0" * 40
     assert (created["created"], created["deleted"], created["forced"]) == (True, False, False)
@@ -91,7 +91,7 @@ def test_every_ref_of_a_push_is_a_delivery_of_its_own(
     sha = copy.commit()
     copy.git("tag", "-a", "v1", "-m", "One")
     copy.push("HEAD:main", "HEAD:release/1", "v1")
-    deliveries = settled(forge, "demo", 3)
+    deliveries = ended_deliveries(forge, "demo", 3)
     assert len({each.delivery for each in deliveries}) == 3
     by_ref = {payload["ref"]: payload for payload in payloads(receiver)}
     assert set(by_ref) == {"refs/heads/main", "refs/heads/release/1", "refs/tags/v1"}
@@ -109,7 +109,7 @@ def test_a_rewritten_branch_is_forced_and_a_deleted_one_has_no_head(
     copy.git("commit", "--quiet", "--amend", "-m", "Rewritten")
     copy.git("push", "--quiet", "--force", "origin", "HEAD:old")
     copy.git("push", "--quiet", "origin", ":old")
-    settled(forge, "demo", 4)
+    ended_deliveries(forge, "demo", 4)
     forced, deleted = payloads(receiver)[2:]
     assert (forced["forced"], forced["created"]) == (True, False)
     assert (deleted["deleted"], deleted["after"]) == (True, "0" * 40)
@@ -134,7 +134,7 @@ def test_a_large_push_lists_its_newest_commits_and_stays_small(
             ["git", "fast-import", "--quiet"], cwd=copy.folder, stdin=stdin, check=True, timeout=60
         )
     copy.push("main:main")
-    settled(forge, "demo", 1)
+    ended_deliveries(forge, "demo", 1)
     (payload,) = payloads(receiver)
     assert [commit["message"][:4] for commit in payload["commits"]] == [
         f"{i:04d}" for i in range(70, 120)
@@ -149,17 +149,17 @@ def test_a_receiver_that_fails_is_tried_again_and_one_that_refuses_is_not(
     receiver.statuses = [500, 429, 202]
     copy.commit("One")
     copy.push()
-    (delivery,) = settled(forge, "demo", 1)
+    (delivery,) = ended_deliveries(forge, "demo", 1)
     assert (delivery.state, delivery.attempts) == ("delivered", 3)
     assert len({request.headers["x-github-delivery"] for request in receiver.requests}) == 1
     assert len({request.body for request in receiver.requests}) == 1
     receiver.statuses = [401, 302]
     copy.commit("Two")
     copy.push()
-    assert settled(forge, "demo", 2)[1].state == "failed"
+    assert ended_deliveries(forge, "demo", 2)[1].state == "failed"
     copy.commit("Three")
     copy.push()
-    assert settled(forge, "demo", 3)[2].status == 302
+    assert ended_deliveries(forge, "demo", 3)[2].status == 302
     assert len(receiver.requests) == 5
 
 
@@ -172,7 +172,7 @@ def test_an_unreachable_receiver_gets_the_delivery_when_it_is_there(
     wait_for(lambda: [each.state for each in forge.deliveries("demo")] == ["retrying"])
     assert "http://127.0.0.1:1/x could not be reached" in forge.deliveries("demo")[0].error
     forge.set_webhook("demo", receiver.url(), SECRET)
-    (delivery,) = settled(forge, "demo", 1)
+    (delivery,) = ended_deliveries(forge, "demo", 1)
     assert delivery.state == "delivered"
     assert delivery.attempts > 1
 
@@ -183,7 +183,7 @@ def test_a_delivery_can_be_sent_again_under_its_id_with_the_present_secret(
     forge.set_webhook("demo", receiver.url(), SECRET)
     copy.commit()
     copy.push()
-    (delivery,) = settled(forge, "demo", 1)
+    (delivery,) = ended_deliveries(forge, "demo", 1)
     forge.set_webhook("demo", receiver.url(), b"another secret of it")
     forge.redeliver("demo", delivery.delivery)
     wait_for(lambda: len(receiver.requests) == 2)
@@ -191,7 +191,7 @@ def test_a_delivery_can_be_sent_again_under_its_id_with_the_present_secret(
     assert first.body == second.body
     assert first.headers["x-github-delivery"] == second.headers["x-github-delivery"]
     assert first.headers["x-hub-signature-256"] != second.headers["x-hub-signature-256"]
-    assert len(settled(forge, "demo", 1)) == 1
+    assert len(ended_deliveries(forge, "demo", 1)) == 1
     with pytest.raises(ForgeError, match="there is no delivery"):
         forge.redeliver("demo", "unknown")
 
@@ -201,7 +201,7 @@ def test_a_push_without_webhook_is_kept_and_can_be_delivered_later(
 ) -> None:
     copy.commit()
     copy.push()
-    (delivery,) = settled(forge, "demo", 1)
+    (delivery,) = ended_deliveries(forge, "demo", 1)
     assert (delivery.state, delivery.attempts) == ("skipped", 0)
     forge.set_webhook("demo", receiver.url(), SECRET)
     forge.redeliver("demo", delivery.delivery)
@@ -214,7 +214,7 @@ def test_a_host_under_localhost_is_this_machine_and_keeps_its_host_header(
     forge.set_webhook("demo", receiver.url("abcde-cai.localhost"), SECRET)
     copy.commit()
     copy.push()
-    assert settled(forge, "demo", 1)[0].state == "delivered"
+    assert ended_deliveries(forge, "demo", 1)[0].state == "delivered"
     assert receiver.requests[0].headers["host"] == f"abcde-cai.localhost:{receiver.port}"
 
 
@@ -236,7 +236,7 @@ def test_open_deliveries_and_pushes_survive_a_restart(tmp_path: Path, receiver: 
     assert stopped.running() is None
     with Forge(root) as second:
         assert second.clone_url("demo") == made.clone_url
-        deliveries = settled(second, "demo", 2)
+        deliveries = ended_deliveries(second, "demo", 2)
         assert [each.state for each in deliveries] == ["delivered", "delivered"]
         assert deliveries[0].delivery == open_id
     assert [payload["head_commit"]["message"] for payload in payloads(receiver)] == ["One", "Two"]
@@ -248,13 +248,13 @@ def test_the_log_survives_a_line_that_was_cut_short(
     forge.set_webhook("demo", receiver.url(), SECRET)
     copy.commit("One")
     copy.push()
-    settled(forge, "demo", 1)
+    ended_deliveries(forge, "demo", 1)
     log = next(copy.folder.parent.glob("forge/deliveries/demo.jsonl"))
     with log.open("a") as file:
         file.write('{"time": 17, "delivery": "cut')
     copy.commit("Two")
     copy.push()
-    assert [each.state for each in settled(forge, "demo", 2)] == ["delivered", "delivered"]
+    assert [each.state for each in ended_deliveries(forge, "demo", 2)] == ["delivered", "delivered"]
 
 
 def test_secrets_are_in_a_file_of_their_own_and_nowhere_else(
@@ -263,7 +263,7 @@ def test_secrets_are_in_a_file_of_their_own_and_nowhere_else(
     forge.set_webhook("demo", receiver.url(), SECRET)
     copy.commit()
     copy.push()
-    settled(forge, "demo", 1)
+    ended_deliveries(forge, "demo", 1)
     encoded = base64.b64encode(SECRET.encode())
     holders = [
         path

@@ -17,7 +17,7 @@ import pytest
 
 from dcanary.forge import Delivery, Forge
 from dcanary.forge.reconcile import Move, missing_moves
-from tests.forge.conftest import Receiver, WorkingCopy, run_git, settled, wait_for
+from tests.forge.conftest import Receiver, WorkingCopy, ended_deliveries, run_git, wait_for
 
 SECRET = "a secret of the demo repository"
 SERVE = "import sys; from pathlib import Path; from dcanary.forge import Forge; "
@@ -74,7 +74,7 @@ def pushing(served: Served, receiver: Receiver, tmp_path: Path) -> WorkingCopy:
     copy = WorkingCopy(tmp_path / "copy", made.clone_url)
     copy.commit("Base")
     copy.push()
-    settled(served.forge, "demo", 1)
+    ended_deliveries(served.forge, "demo", 1)
     return copy
 
 
@@ -137,7 +137,7 @@ def test_a_push_that_moved_its_refs_is_delivered_once_when_all_is_killed(
         (served.forge.repository("demo").path / "hooks" / name).unlink()
     for _ in range(2):  # the second start finds nothing to do
         served.start()
-        deliveries = settled(served.forge, "demo", 2)
+        deliveries = ended_deliveries(served.forge, "demo", 2)
         assert (deliveries[1].after, deliveries[1].state) == (sha, "delivered")
         wait_for(lambda: no_intents(served))
         served.kill()
@@ -166,7 +166,7 @@ def test_a_push_that_moved_nothing_is_forgotten_and_can_be_pushed_again(
     wait_for(lambda: no_intents(served))
     assert len(served.forge.deliveries("demo")) == 1
     pushing.push()  # a lock that the killed git held is gone
-    settled(served.forge, "demo", 2)
+    ended_deliveries(served.forge, "demo", 2)
     assert_complete(served.forge, "demo")
     assert len(receiver.requests) == 2
 
@@ -179,7 +179,7 @@ def test_git_that_outlives_the_forge_still_has_its_push_delivered(
     pushing.git("push", "origin", "HEAD:main", check=False)
     served.wait_until_dead()
     served.start()
-    deliveries = settled(served.forge, "demo", 2)
+    deliveries = ended_deliveries(served.forge, "demo", 2)
     assert deliveries[1].after == sha
     assert_complete(served.forge, "demo")
 
@@ -191,7 +191,7 @@ def test_a_forge_whose_git_is_killed_delivers_what_moved(
     hook(served, "post-receive", "kill -9 $PPID")
     sha = pushing.commit("Cut short")
     pushing.git("push", "origin", "HEAD:main", check=False)
-    deliveries = settled(served.forge, "demo", 2)
+    deliveries = ended_deliveries(served.forge, "demo", 2)
     assert deliveries[1].after == sha
     wait_for(lambda: no_intents(served))
     assert_complete(served.forge, "demo")

@@ -8,7 +8,7 @@ import pytest
 
 from dcanary.cli.demo.examples import EXAMPLES, make_working_copy, push
 from dcanary.forge import Forge
-from tests.forge.conftest import Receiver, settled
+from tests.forge.conftest import Receiver, ended_deliveries
 from tests.replica.helpers.proxies import PROXIES, set_proxies
 
 
@@ -26,5 +26,5 @@ def test_the_demos_pushes_and_their_deliveries_take_no_proxy(
         copy = tmp_path / "copy"
         make_working_copy(EXAMPLES["counter-motoko"], copy, made.clone_url)
         sha = push(copy)
-        (delivery,) = settled(forge, "demo", 1)
+        (delivery,) = ended_deliveries(forge, "demo", 1)
     assert (delivery.after, delivery.state) == (sha, "delivered")

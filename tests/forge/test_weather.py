@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dcanary.forge import Forge, ForgeError, git
-from tests.forge.conftest import Receiver, WorkingCopy, run_git, settled, wait_for
+from tests.forge.conftest import Receiver, WorkingCopy, ended_deliveries, run_git, wait_for
 from tests.forge.test_kills import Served, assert_complete, no_intents
 
 SECRET = "a secret of the demo repository"
@@ -56,14 +56,14 @@ def test_a_payload_that_takes_too_long_is_recorded_tried_again_and_delays_nobody
     copies["slow"].push()
     wait_for(lambda: [each.state for each in forge.deliveries("slow")] == ["queued"])
     copies["quick"].push()
-    settled(forge, "quick", 1)
+    ended_deliveries(forge, "quick", 1)
     assert forge.deliveries("slow")[0].state == "queued", "it is still waiting for git"
     wait_for(lambda: forge.deliveries("slow")[0].state == "retrying")
     (delivery,) = forge.deliveries("slow")
     assert delivery.error == "the payload could not be made: git log took more than 2 s"
     assert delivery.attempts == 1
     slow.unlink()
-    (delivery,) = settled(forge, "slow", 1)
+    (delivery,) = ended_deliveries(forge, "slow", 1)
     assert delivery.state == "delivered"
     assert [request.path for request in receiver.requests] == ["/quick", "/slow"]
 
@@ -89,7 +89,7 @@ def test_more_slow_repositories_than_any_pool_has_threads_delay_nobody(
         forge.set_webhook("demo", receiver.url(), SECRET)
         assert copy is not None
         copy.git("push", "--quiet", made.clone_url, "HEAD:main")
-        settled(forge, "demo", 1)
+        ended_deliveries(forge, "demo", 1)
     finally:
         release.set()
         hanging.close()
@@ -115,7 +115,7 @@ def test_a_push_that_cannot_be_recorded_is_refused(tmp_path: Path, receiver: Rec
         assert "the forge cannot record this push, so nothing was changed" in refused.stderr
         assert run_git(made.path, "for-each-ref").stdout == ""
         copy.push()
-        settled(served.forge, "demo", 1)
+        ended_deliveries(served.forge, "demo", 1)
         assert list((tmp_path / "forge" / "spool").iterdir()) == []
     finally:
         served.kill()
@@ -128,11 +128,11 @@ def test_a_push_of_many_refs_is_a_delivery_for_each(
     copy.commit()
     copy.push(*(f"HEAD:refs/heads/b{number:03}" for number in range(150)))
     wait_for(lambda: len(receiver.requests) == 150, 120)
-    settled(forge, "demo", 150)
+    ended_deliveries(forge, "demo", 150)
     refs = {json.loads(request.body)["ref"] for request in receiver.requests}
     assert len(refs) == 150
     copy.git("push", "--quiet", "origin", *(f":refs/heads/b{number:03}" for number in range(20)))
-    deliveries = assert_complete(forge, "demo") if settled(forge, "demo", 170) else []
+    deliveries = assert_complete(forge, "demo") if ended_deliveries(forge, "demo", 170) else []
     assert sum(each.after == "0" * 40 for each in deliveries) == 20
 
 
@@ -146,7 +146,7 @@ def test_a_push_of_which_some_refs_are_refused_is_delivered_for_the_others(
     copy.commit()
     pushed = copy.git("push", "origin", "HEAD:main", "HEAD:no", "HEAD:yes", check=False)
     assert pushed.returncode != 0
-    deliveries = settled(forge, "demo", 2)
+    deliveries = ended_deliveries(forge, "demo", 2)
     assert {each.ref for each in deliveries} == {"refs/heads/main", "refs/heads/yes"}
     wait_for(lambda: not list((tmp_path / "forge" / "spool").glob("*.intent")))
     assert_complete(forge, "demo")
@@ -173,7 +173,7 @@ def test_pushes_at_once_to_one_repository_are_all_delivered(
         thread.start()
     for thread in threads:
         thread.join()
-    deliveries = settled(forge, "demo", 7)
+    deliveries = ended_deliveries(forge, "demo", 7)
     assert sorted({each.ref for each in deliveries}) == [
         "refs/heads/main",
         *(f"refs/heads/own-{number}" for number in range(6)),
@@ -187,7 +187,7 @@ def test_what_was_sent_is_not_sent_again_because_the_disk_was_full_then(
     forge.set_webhook("demo", receiver.url(), SECRET)
     copy.commit("One")
     copy.push()
-    settled(forge, "demo", 1)
+    ended_deliveries(forge, "demo", 1)
     hold = threading.Event()
     receiver.hold = hold
     copy.commit("Two")
@@ -201,7 +201,7 @@ def test_what_was_sent_is_not_sent_again_because_the_disk_was_full_then(
     time.sleep(1.5)
     log.rmdir()
     aside.rename(log)
-    deliveries = settled(forge, "demo", 2)
+    deliveries = ended_deliveries(forge, "demo", 2)
     assert [each.state for each in deliveries] == ["delivered", "delivered"]
     assert len(receiver.requests) == 2
     assert no_intents(Served(tmp_path / "forge"))
@@ -225,7 +225,7 @@ def test_a_damaged_file_is_named(
     wait_for(lambda: [each.state for each in forge.deliveries("demo")] == ["retrying"])
     assert f"{path} is damaged" in forge.deliveries("demo")[0].error
     path.write_bytes(whole)
-    assert settled(forge, "demo", 1)[0].state == "delivered"
+    assert ended_deliveries(forge, "demo", 1)[0].state == "delivered"
 
 
 def test_a_damaged_line_of_the_log_costs_its_own_delivery_only(
@@ -234,9 +234,9 @@ def test_a_damaged_line_of_the_log_costs_its_own_delivery_only(
     forge.set_webhook("demo", receiver.url(), SECRET)
     copy.commit("One")
     copy.push()
-    settled(forge, "demo", 1)
+    ended_deliveries(forge, "demo", 1)
     with (tmp_path / "forge" / "deliveries" / "demo.jsonl").open("a") as file:
         file.write('{"delivery": "x"}\n[1]\n"text"\n7\n')
     copy.commit("Two")
     copy.push()
-    assert [each.state for each in settled(forge, "demo", 2)] == ["delivered", "delivered"]
+    assert [each.state for each in ended_deliveries(forge, "demo", 2)] == ["delivered", "delivered"]

@@ -182,12 +182,14 @@ def test_every_accepted_delivery_ends_succeeded_exactly_once(
                     rest = until - time.monotonic()
                     time.sleep(max(0.0, rest) / (DELIVERIES - number) * 0.8)
             calm = time.time()
-            runs = settle(world, pushed)
+            runs = runs_of_pushed(world, pushed)
         print(report(storm, watch, runs, pushed, calm))
     assert sum(storm.kills.values()) >= STORM_SECONDS / 20
 
 
-def settle(world: World, pushed: dict[str, tuple[str, float]]) -> dict[str, list[dict[str, Any]]]:
+def runs_of_pushed(
+    world: World, pushed: dict[str, tuple[str, float]]
+) -> dict[str, list[dict[str, Any]]]:
     """Wait until every pushed commit has one run, which has Succeeded; commit -> its runs."""
     runs: dict[str, list[dict[str, Any]]] = {}
 

@@ -128,14 +128,14 @@ stages:
 
 
 def test_what_a_stage_needs_and_how_long_is_waited_reach_the_canister(
-    canister_fault: Callable[[Any], str | None],
+    canister_problem: Callable[[Any], str | None],
 ) -> None:
     record = to_candid(parse_pipeline(ASKING.encode()), "c")
     (stage,) = record["stages"]
     assert stage["needs"] == {"cpus": 4, "image": None, "region": "eu", "labels": ["fast", "big"]}
     assert stage["grace_seconds"] == 300
     assert record["queue_seconds"] == 2 * 86_400
-    assert canister_fault(as_in_canister(record)) is None
+    assert canister_problem(as_in_canister(record)) is None
     (stage,) = to_candid(parse_pipeline(SMALLEST.encode()), "c")["stages"]
     assert stage["needs"] is stage["grace_seconds"] is None
 
@@ -217,22 +217,22 @@ class _Text(str):
 @settings(deadline=None)
 @given(_files)
 def test_what_the_parser_accepts_the_canister_accepts(
-    canister_fault: Callable[[Any], str | None], values: dict[str, Any]
+    canister_problem: Callable[[Any], str | None], values: dict[str, Any]
 ) -> None:
     try:
         pipeline = parse_pipeline(json.dumps(values).encode())
     except PipelineFileError:
         return
-    assert canister_fault(as_in_canister(to_candid(pipeline, "counter"))) is None
+    assert canister_problem(as_in_canister(to_candid(pipeline, "counter"))) is None
 
 
 @pytest.mark.parametrize("example", ["counter-motoko", "counter-python"])
 def test_the_examples_are_accepted_by_the_canister(
-    canister_fault: Callable[[Any], str | None], example: str
+    canister_problem: Callable[[Any], str | None], example: str
 ) -> None:
     pipeline = load_pipeline(SHARED.parents[1] / "examples" / example / "dcanary.yml")
     record = to_candid(pipeline, example, ["rrkah-fqaaa-aaaaa-aaaaq-cai"])
-    assert canister_fault(as_in_canister(record)) is None
+    assert canister_problem(as_in_canister(record)) is None
 
 
 def as_in_canister(record: dict[str, Any]) -> dict[str, Any]:
@@ -242,15 +242,15 @@ def as_in_canister(record: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def canister_fault() -> Iterator[Callable[[Any], str | None]]:
+def canister_problem() -> Iterator[Callable[[Any], str | None]]:
     """The canister's own check of a pipeline."""
     folder = str(SHARED.parents[1])
     added = folder not in sys.path
     if added:
         sys.path.insert(0, folder)
-    fault: Callable[[Any], str | None] = importlib.import_module(
+    problem: Callable[[Any], str | None] = importlib.import_module(
         "canisters.pipeline_config.pipelines.rules"
-    ).pipeline_fault
-    yield fault
+    ).pipeline_problem
+    yield problem
     if added:
         sys.path.remove(folder)

@@ -80,7 +80,7 @@ class System:
     def own(self, name: str, method: str, *args: Any) -> Any:
         return self.canisters[name].update(method, *args, caller=OWNER)
 
-    def settle(self) -> None:
+    def run_until_idle(self) -> None:
         self.network.advance(0)
 
     def prepare(self) -> None:
@@ -112,7 +112,7 @@ class System:
             }
             ok(self.own("build_executor", "register_executor", value))
             ok(self.canisters["build_executor"].update("announce_offer", offer(), caller=executor))
-        self.settle()
+        self.run_until_idle()
 
     def push(self, delivery: str = "d-1") -> str:
         body = push_payload(compare=delivery)
@@ -120,7 +120,7 @@ class System:
             "POST", "/webhook/github/demo", delivery_headers(body, delivery), body
         )
         assert answer["status_code"] == 202, answer
-        self.settle()
+        self.run_until_idle()
         items = ok(
             self.canisters["build_executor"].query("list_runs", None, {"cursor": None, "limit": 1})
         )["items"]
@@ -162,7 +162,7 @@ class System:
             "peak_memory_bytes": 1,
         }
         done = self.canisters["build_executor"].update("submit_commitment", value, caller=executor)
-        self.settle()
+        self.run_until_idle()
         return done
 
     def all_commit(self, files: Any = (FILE,)) -> list[str]:
@@ -178,7 +178,7 @@ class System:
         done = self.canisters["verification"].update(
             "reveal", self.revelation(job, files), caller=executor
         )
-        self.settle()
+        self.run_until_idle()
         return done
 
     def vote(self, files: Any = (FILE,)) -> list[str]:
@@ -195,7 +195,7 @@ class System:
         chunk = {"run": run, "stage": stage, "path": FILE["path"], "index": 0, "content": content}
         ok(canister.update("upload_chunk", chunk, caller=executor))
         ok(canister.update("finish_upload", run, stage, FILE["path"], caller=executor))
-        self.settle()
+        self.run_until_idle()
 
     def digest(self, approval: str = "approval-1") -> str:
         """What a decision on the request must bind."""

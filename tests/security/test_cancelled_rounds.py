@@ -15,7 +15,7 @@ def open_rounds(system: System) -> int:
     return int(system.canisters["verification"].query("health")["open"])
 
 
-def settle(system: System) -> None:
+def run_until_idle(system: System) -> None:
     for _ in range(3):
         system.network.advance(2)
 
@@ -32,7 +32,7 @@ def test_a_cancelled_run_leaves_no_open_round(committed: int, later: int) -> Non
     system.network.advance(later)
     assert open_rounds(system) == 1
     assert system.own("build_executor", "cancel_run", run) == {"Ok": None}
-    settle(system)
+    run_until_idle(system)
     assert open_rounds(system) == 0
     round: Any = ok(system.canisters["verification"].query("get_round", run, "build"))
     assert round["phase"] == {"Closed": None}

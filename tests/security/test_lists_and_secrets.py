@@ -47,7 +47,7 @@ def system() -> System:
         "comment": "good",
     }
     ok(made.canisters["verification"].update("decide_approval", decision, caller=APPROVER))
-    made.settle()
+    made.run_until_idle()
     return made
 
 
@@ -169,7 +169,7 @@ def test_no_reply_error_trap_or_log_holds_a_webhook_secret(
     arg = webhook.encode_arguments("rotate_secret", ["demo", newest])
     for cut in (arg[:-3], arg + b"\0", arg.replace(b"DIDL", b"DIDM")):
         note(lambda c=cut: webhook.submit_raw("rotate_secret", c, caller=OWNER).result())
-    system.settle()
+    system.run_until_idle()
     for name, canister in system.canisters.items():
         for method in interface(name).methods.values():
             if not method.is_query:

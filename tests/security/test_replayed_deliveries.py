@@ -21,7 +21,7 @@ def ready(installation: Installation) -> Installation:
     for name in ("demo", "other"):
         installation.register_repository(name)
         ok(installation.pipelines.update("register_pipeline", pipeline(name), caller=OWNER))
-    installation.settle()
+    installation.run_until_idle()
     return installation
 
 
@@ -30,7 +30,7 @@ def test_a_captured_body_under_another_delivery_id_starts_no_second_run(
 ) -> None:
     assert ready.deliver("d-1", BODY)[1]["run"] == "run-1"
     assert ready.deliver("d-2", BODY) == DUPLICATE
-    ready.settle()
+    ready.run_until_idle()
     assert ready.deliver("d-3", BODY) == DUPLICATE
     assert ready.executor.query("enqueued_runs") == ["run-1"]
     assert ok(ready.webhook.query("get_repository", "demo"))["deliveries"] == 1
@@ -76,7 +76,7 @@ def test_a_push_that_had_no_trigger_starts_a_run_when_it_has_one(
     installation.register_repository()
     assert installation.deliver("d-0", BODY)[1]["status"] == "ignored"
     ok(installation.pipelines.update("register_pipeline", pipeline(), caller=OWNER))
-    installation.settle()
+    installation.run_until_idle()
     assert installation.deliver("d-1", BODY)[0] == 202
 
 
@@ -108,5 +108,5 @@ def test_a_delivery_cannot_take_the_id_of_a_run_started_by_hand(ready: Installat
     assert ok(ready.webhook.update("trigger_run", trigger, caller=OWNER)) == "run-2"
     assert ready.delivery("manual-run-2")["event"] == "manual"
     error(ready.webhook.query("get_delivery", "demo", "manual-run-1"), "NotFound")
-    ready.settle()
+    ready.run_until_idle()
     assert ready.executor.query("enqueued_runs") == ["run-1", "run-2"]

@@ -269,7 +269,7 @@ def test_the_policy_in_force_when_a_vote_is_cast_decides(system: System) -> None
     definition = current["definition"]
     definition["approval"]["approvers"] = [user_principal(9)]
     ok(system.own("pipeline_config", "update_pipeline", definition))
-    system.settle()
+    system.run_until_idle()
     assert "policy of its repository" in error(decide(system), "Denied")
     assert ok(decide(system, caller=user_principal(9)))["state"] == {"Approved": None}
     assert approval(system)["request"]["pipeline_version"] == 1
@@ -304,7 +304,7 @@ def test_a_target_given_to_another_repository_is_not_released_to(system: System)
     }
     ok(system.own("deployment", "update_target", target))
     ok(decide(system))
-    system.settle()
+    system.run_until_idle()
     assert "another repository" in approval(system)["state"]["ReleaseFailed"]
 
 

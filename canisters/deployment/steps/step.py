@@ -15,17 +15,17 @@ MAX_ATTEMPTS = 4
 MAX_TRANSIENT_ATTEMPTS = 8
 MAX_START_ATTEMPTS = 20
 
-Settle = Callable[["ProgressRecord", Answer, Goal], None]
+Record = Callable[["ProgressRecord", Answer, Goal], None]
 Refuse = Callable[["ProgressRecord", str], None]
 
 
 class Step:
     """The step of one phase.
 
-    `call` names what is performed (`steps.performing`). `done` settles a success, `refused` an
+    `call` names what is performed (`steps.performing`). `done` records a success, `refused` an
     error that trying again does not help, `doubt` is the phase to perform in place of one whose
     answer was lost (None: fail, with `doubt_reason`); steps that may simply be performed again have
-    `blind` False. `overdue` settles an answer that does not come within `limit_ns`; None performs
+    `blind` False. `overdue` records an answer that does not come within `limit_ns`; None performs
     the step again. `unknown_attempts`: how often it may be tried in all when the network says that
     no answer came; default `attempts`.
     """
@@ -50,7 +50,7 @@ class Step:
         self,
         phase: "Phase",
         call: str,
-        done: Settle,
+        done: Record,
         refused: Refuse = fail,
         attempts: int = MAX_ATTEMPTS,
         transient_attempts: int = MAX_TRANSIENT_ATTEMPTS,

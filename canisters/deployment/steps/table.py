@@ -1,6 +1,6 @@
 """The steps of a release, in one table. Pure rules; no call is made here.
 
-A step is chosen from what is written down, performed, and its answer settled:
+A step is chosen from what is written down, performed, and its answer recorded:
 
     release:   fetch… verify [create] look [stop snapshot] clear upload… confirm install start check
     rollback:  look stop snapshot confirm load start check
@@ -124,13 +124,15 @@ def next_step(progress: "ProgressRecord") -> "Step | None":
 
 
 def overdue(progress: "ProgressRecord") -> None:
-    """Settle an answer that did not come in time. Most steps are simply performed again."""
+    """Record an answer that did not come in time. Most steps are simply performed again."""
     step = STEPS.get(progress["phase"])
     if step is not None and step.overdue is not None:
         step.overdue(progress, "")
 
 
-def settle(progress: "ProgressRecord", step: Step, answer: "Answer", goal: "Goal") -> "str | None":
+def record_answer(
+    progress: "ProgressRecord", step: Step, answer: "Answer", goal: "Goal"
+) -> "str | None":
     """Write down what the answer to `step` means; why to wait before going on, or None.
 
     Canister ids, snapshots and modules are facts of the target too: the caller keeps them there.

@@ -3,7 +3,7 @@
 from shared.rules.limits import MAX_PATH_CHARS
 
 
-def path_fault(path: str) -> "str | None":
+def path_problem(path: str) -> "str | None":
     """Why `path` cannot name an artifact, or None when it can."""
     if not path or len(path) > MAX_PATH_CHARS:
         return f"a path has 1 to {MAX_PATH_CHARS} characters (MAX_PATH_CHARS)"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from canisters.pipeline_config.pipelines.stages import stages_fault, variables_fault
+from canisters.pipeline_config.pipelines.stages import stages_problem, variables_problem
 from shared.rules.limits import (
     MAX_APPROVAL_TTL_NS,
     MAX_APPROVERS,
@@ -14,8 +14,8 @@ from shared.rules.limits import (
     MAX_TRIGGERS,
     SECOND_NS,
 )
-from shared.rules.names import name_fault
-from shared.rules.patterns import pattern_fault
+from shared.rules.names import name_problem
+from shared.rules.patterns import pattern_problem
 from shared.rules.sizes import candid_bound
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ CANDID_MAGIC = b"DIDL"
 NOT_PEOPLE = ("2vxsx-fae", "aaaaa-aa")
 
 
-def triggers_fault(triggers: "list[Trigger]") -> "str | None":
+def triggers_problem(triggers: "list[Trigger]") -> "str | None":
     """Why a list of triggers is refused, or None. An empty list starts nothing."""
     if len(triggers) > MAX_TRIGGERS:
         return f"triggers: {len(triggers)} of them, over {MAX_TRIGGERS} (MAX_TRIGGERS)"
@@ -41,13 +41,13 @@ def triggers_fault(triggers: "list[Trigger]") -> "str | None":
                 "(MAX_PATTERNS_PER_TRIGGER)"
             )
         for pattern in patterns:
-            fault = pattern_fault(pattern)
-            if fault is not None:
-                return f"triggers: pattern `{pattern[:80]}`: {fault}"
+            problem = pattern_problem(pattern)
+            if problem is not None:
+                return f"triggers: pattern `{pattern[:80]}`: {problem}"
     return None
 
 
-def _gates_fault(gates: "list[Gate]") -> "str | None":
+def _gates_problem(gates: "list[Gate]") -> "str | None":
     if len(gates) > MAX_GATES:
         return f"gates: {len(gates)} of them, over {MAX_GATES} (MAX_GATES)"
     for gate in gates:
@@ -56,7 +56,7 @@ def _gates_fault(gates: "list[Gate]") -> "str | None":
     return None
 
 
-def _approval_fault(policy: "ApprovalPolicy", needed: bool) -> "str | None":
+def _approval_problem(policy: "ApprovalPolicy", needed: bool) -> "str | None":
     approvers = [approver.to_str() for approver in policy["approvers"]]
     if len(approvers) > MAX_APPROVERS:
         return f"approval.approvers: {len(approvers)}, over {MAX_APPROVERS} (MAX_APPROVERS)"
@@ -77,18 +77,18 @@ def _approval_fault(policy: "ApprovalPolicy", needed: bool) -> "str | None":
     return None
 
 
-def _queue_fault(seconds: "int | None") -> "str | None":
+def _queue_problem(seconds: "int | None") -> "str | None":
     if seconds is None or 1 <= seconds <= MAX_QUEUE_SECONDS:
         return None
     return f"queue_seconds: use 1 to {MAX_QUEUE_SECONDS} (MAX_QUEUE_NS)"
 
 
-def _deploy_fault(deploy: "Deploy | None", stages: "list[Stage]") -> "str | None":
+def _deploy_problem(deploy: "Deploy | None", stages: "list[Stage]") -> "str | None":
     if deploy is None:
         return None
-    fault = name_fault("deploy.target:", deploy["target"])
-    if fault is not None:
-        return fault
+    problem = name_problem("deploy.target:", deploy["target"])
+    if problem is not None:
+        return problem
     stage = next((stage for stage in stages if stage["name"] == deploy["stage"]), None)
     if stage is None:
         return f"deploy.stage: there is no stage `{deploy['stage'][:MAX_NAME_CHARS]}`"
@@ -106,11 +106,11 @@ def _deploy_fault(deploy: "Deploy | None", stages: "list[Stage]") -> "str | None
     return None
 
 
-def pipeline_fault(pipeline: "PipelineInput") -> "str | None":
+def pipeline_problem(pipeline: "PipelineInput") -> "str | None":
     """Why a pipeline is refused (naming stage and field), or None when it may be stored."""
-    fault = name_fault("repository", pipeline["repository"])
-    if fault is not None:
-        return fault
+    problem = name_problem("repository", pipeline["repository"])
+    if problem is not None:
+        return problem
     name = pipeline["name"]
     if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable() or not name.strip():
         return f"name: use 1 to {MAX_NAME_CHARS} visible characters (MAX_NAME_CHARS)"
@@ -118,11 +118,11 @@ def pipeline_fault(pipeline: "PipelineInput") -> "str | None":
     if size > MAX_PIPELINE_BYTES:
         return f"the pipeline has {size} bytes, over {MAX_PIPELINE_BYTES} (MAX_PIPELINE_BYTES)"
     return (
-        triggers_fault(pipeline["triggers"])
-        or variables_fault(pipeline["environment"])
-        or stages_fault(pipeline["stages"])
-        or _queue_fault(pipeline["queue_seconds"])
-        or _gates_fault(pipeline["gates"])
-        or _approval_fault(pipeline["approval"], pipeline["deploy"] is not None)
-        or _deploy_fault(pipeline["deploy"], pipeline["stages"])
+        triggers_problem(pipeline["triggers"])
+        or variables_problem(pipeline["environment"])
+        or stages_problem(pipeline["stages"])
+        or _queue_problem(pipeline["queue_seconds"])
+        or _gates_problem(pipeline["gates"])
+        or _approval_problem(pipeline["approval"], pipeline["deploy"] is not None)
+        or _deploy_problem(pipeline["deploy"], pipeline["stages"])
     )

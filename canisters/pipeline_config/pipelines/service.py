@@ -4,7 +4,7 @@ from kybra import Principal
 
 from canisters.pipeline_config import outbox
 from canisters.pipeline_config.pipelines import tables
-from canisters.pipeline_config.pipelines.rules import pipeline_fault
+from canisters.pipeline_config.pipelines.rules import pipeline_problem
 from canisters.pipeline_config.pipelines.views import no_pipeline
 from shared.rules.refused import conflict, invalid
 from shared.types.pipeline import Pipeline, PipelineInput, Stage, Trigger
@@ -18,9 +18,9 @@ def _current(repository: str) -> Pipeline:
 
 
 def _store(definition: PipelineInput, author: Principal, now_ns: int) -> Pipeline:
-    fault = pipeline_fault(definition)
-    if fault is not None:
-        raise invalid(fault)
+    problem = pipeline_problem(definition)
+    if problem is not None:
+        raise invalid(problem)
     repository = definition["repository"]
     outbox.require_room(repository)
     before = tables.current_of(repository)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from canisters.pipeline_config.pipelines.graph import find_cycle
-from canisters.pipeline_config.pipelines.paths import path_fault
+from canisters.pipeline_config.pipelines.paths import path_problem
 from shared.rules.limits import (
     COMMIT_WINDOW_NS,
     MAX_ARTIFACTS_PER_STAGE,
@@ -19,7 +19,7 @@ from shared.rules.limits import (
     MAX_TEXT_CHARS,
     SECOND_NS,
 )
-from shared.rules.names import name_fault
+from shared.rules.names import name_problem
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Runtime, Stage, Variable
@@ -29,7 +29,7 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _DIGITS = frozenset("0123456789")
 
 
-def variables_fault(variables: "list[Variable]") -> "str | None":
+def variables_problem(variables: "list[Variable]") -> "str | None":
     """Why a list of environment variables is refused, or None."""
     if len(variables) > MAX_ENVIRONMENT_VARIABLES:
         return (
@@ -56,7 +56,7 @@ def variables_fault(variables: "list[Variable]") -> "str | None":
     return None
 
 
-def _commands_fault(commands: "list[str]") -> "str | None":
+def _commands_problem(commands: "list[str]") -> "str | None":
     if not 1 <= len(commands) <= MAX_COMMANDS_PER_STAGE:
         return (
             f"commands: {len(commands)} of them: use 1 to {MAX_COMMANDS_PER_STAGE} "
@@ -71,7 +71,7 @@ def _commands_fault(commands: "list[str]") -> "str | None":
     return None
 
 
-def _resources_fault(resources: "Resources") -> "str | None":
+def _resources_problem(resources: "Resources") -> "str | None":
     for name, amount in (
         ("memory_bytes", resources["memory_bytes"]),
         ("storage_bytes", resources["storage_bytes"]),
@@ -89,22 +89,22 @@ def _resources_fault(resources: "Resources") -> "str | None":
     return None
 
 
-def _artifacts_fault(artifacts: "list[str]") -> "str | None":
+def _artifacts_problem(artifacts: "list[str]") -> "str | None":
     if len(artifacts) > MAX_ARTIFACTS_PER_STAGE:
         return (
             f"artifacts: {len(artifacts)} paths, over {MAX_ARTIFACTS_PER_STAGE} "
             "(MAX_ARTIFACTS_PER_STAGE)"
         )
     for path in artifacts:
-        fault = path_fault(path)
-        if fault is not None:
-            return f"artifacts: `{path[:80]}`: {fault}"
+        problem = path_problem(path)
+        if problem is not None:
+            return f"artifacts: `{path[:80]}`: {problem}"
     if len(set(artifacts)) != len(artifacts):
         return "artifacts: a path is named twice"
     return None
 
 
-def _votes_fault(stage: "Stage") -> "str | None":
+def _votes_problem(stage: "Stage") -> "str | None":
     if not 1 <= stage["replicas"] <= MAX_REPLICAS:
         return f"replicas: {stage['replicas']}: use 1 to {MAX_REPLICAS} (MAX_REPLICAS)"
     if not 1 <= stage["quorum"] <= stage["replicas"]:
@@ -119,19 +119,19 @@ def _votes_fault(stage: "Stage") -> "str | None":
     return None
 
 
-def _runtime_fault(runtime: "Runtime") -> "str | None":
+def _runtime_problem(runtime: "Runtime") -> "str | None":
     if "Azle" in runtime or "Rust" in runtime:
         return "runtime: Azle and Rust are not supported yet: use Shell, Python, Motoko or Node"
     return None
 
 
-def _word_fault(field: str, word: str) -> "str | None":
+def _word_problem(field: str, word: str) -> "str | None":
     if 0 < len(word) <= MAX_NEED_CHARS and word.isascii() and word.isprintable():
         return None
     return f"needs.{field}: use 1 to {MAX_NEED_CHARS} visible ASCII characters (MAX_NEED_CHARS)"
 
 
-def _needs_fault(stage: "Stage") -> "str | None":
+def _needs_problem(stage: "Stage") -> "str | None":
     needs = stage["needs"]
     if needs is None:
         return None
@@ -144,13 +144,13 @@ def _needs_fault(stage: "Stage") -> "str | None":
     words = [("image", needs["image"]), ("region", needs["region"])]
     words += [("labels", label) for label in needs["labels"]]
     for field, word in words:
-        fault = None if word is None else _word_fault(field, word)
-        if fault is not None:
-            return fault
+        problem = None if word is None else _word_problem(field, word)
+        if problem is not None:
+            return problem
     return None
 
 
-def _grace_fault(stage: "Stage") -> "str | None":
+def _grace_problem(stage: "Stage") -> "str | None":
     grace = stage["grace_seconds"]
     if grace is not None and grace > MAX_TIMEOUT_SECONDS:
         return (
@@ -160,22 +160,22 @@ def _grace_fault(stage: "Stage") -> "str | None":
     return None
 
 
-def _own_fault(stage: "Stage") -> "str | None":
-    """Faults that can be seen without the other stages."""
+def _own_problem(stage: "Stage") -> "str | None":
+    """Problems that can be seen without the other stages."""
     return (
-        _runtime_fault(stage["runtime"])
-        or _commands_fault(stage["commands"])
-        or variables_fault(stage["environment"])
-        or _resources_fault(stage["resources"])
-        or _artifacts_fault(stage["artifacts"])
-        or _votes_fault(stage)
-        or _needs_fault(stage)
-        or _grace_fault(stage)
+        _runtime_problem(stage["runtime"])
+        or _commands_problem(stage["commands"])
+        or variables_problem(stage["environment"])
+        or _resources_problem(stage["resources"])
+        or _artifacts_problem(stage["artifacts"])
+        or _votes_problem(stage)
+        or _needs_problem(stage)
+        or _grace_problem(stage)
     )
 
 
-def _links_fault(stage: "Stage", by_name: "dict[str, Stage]") -> "str | None":
-    """Faults of `depends_on`, but for cycles."""
+def _links_problem(stage: "Stage", by_name: "dict[str, Stage]") -> "str | None":
+    """Problems of `depends_on`, but for cycles."""
     wanted = stage["depends_on"]
     if len(set(wanted)) != len(wanted):
         return "depends_on: a stage is named twice"
@@ -190,7 +190,7 @@ def _links_fault(stage: "Stage", by_name: "dict[str, Stage]") -> "str | None":
     return None
 
 
-def stages_fault(stages: "list[Stage]") -> "str | None":
+def stages_problem(stages: "list[Stage]") -> "str | None":
     """Why a list of stages is no pipeline: "stage <name>: <field>: <what>", or None."""
     if not 1 <= len(stages) <= MAX_STAGES_PER_PIPELINE:
         return (
@@ -199,16 +199,16 @@ def stages_fault(stages: "list[Stage]") -> "str | None":
         )
     by_name: dict[str, Stage] = {}
     for number, stage in enumerate(stages, 1):
-        fault = name_fault("it", stage["name"])
-        if fault is not None:
-            return f"stage number {number}: name: {fault}"
+        problem = name_problem("it", stage["name"])
+        if problem is not None:
+            return f"stage number {number}: name: {problem}"
         if stage["name"] in by_name:
             return f"stage {stage['name']}: name: two stages have it"
         by_name[stage["name"]] = stage
     for stage in stages:
-        fault = _own_fault(stage) or _links_fault(stage, by_name)
-        if fault is not None:
-            return f"stage {stage['name']}: {fault}"
+        problem = _own_problem(stage) or _links_problem(stage, by_name)
+        if problem is not None:
+            return f"stage {stage['name']}: {problem}"
     cycle = find_cycle({stage["name"]: stage["depends_on"] for stage in stages})
     if cycle is not None:
         return f"stage {cycle[0]}: depends_on: a cycle, {' -> '.join(cycle)}"

@@ -13,7 +13,7 @@ class PayloadError(ValueError):
     """The body is not JSON that can be read here; the text says why, for the forge's log."""
 
 
-def _nesting_fault(body: bytes) -> "str | None":
+def _nesting_problem(body: bytes) -> "str | None":
     """Why the brackets outside strings are too many or nest too deep, or None.
 
     Runs before the parser, whose recursion and work it bounds. A backslash outside a string stops
@@ -65,9 +65,9 @@ def parse_object(body: bytes) -> "dict[str, object]":
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PayloadError(f"the body is not UTF-8 (byte {error.start})") from None
-    fault = _nesting_fault(body)
-    if fault is not None:
-        raise PayloadError(fault)
+    problem = _nesting_problem(body)
+    if problem is not None:
+        raise PayloadError(problem)
     try:
         value = json.loads(
             text,

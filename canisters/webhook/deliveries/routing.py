@@ -1,7 +1,7 @@
 """Paths of the HTTP front door."""
 
 from canisters.webhook.providers.supported import KNOWN
-from shared.rules.names import name_fault
+from shared.rules.names import name_problem
 
 PREFIX = "webhook"
 
@@ -26,6 +26,6 @@ def route_of(url: str) -> "Route | None":
     parts = path_of(url).split("/")
     if len(parts) != 4 or parts[0] != "" or parts[1] != PREFIX or parts[2] not in KNOWN:
         return None
-    if name_fault("the repository", parts[3]) is not None:
+    if name_problem("the repository", parts[3]) is not None:
         return None
     return Route(parts[2], parts[3])

@@ -233,9 +233,9 @@ def decide(
         payload = parse_object(provider.json_of(body))
     except PayloadError as error:
         return refused(400, f"{error}: send application/json, or a form with the field payload")
-    fault = provider.identity_fault(payload, signed.clone_url)
-    if fault is not None:
-        return refused(400, f"the payload is not of repository {signed.repository}: {fault}")
+    problem = provider.identity_problem(payload, signed.clone_url)
+    if problem is not None:
+        return refused(400, f"the payload is not of repository {signed.repository}: {problem}")
     if signed.event == provider.PING:
         return Decision(200, {"status": "pong", "delivery": signed.delivery})
     if signed.event != provider.PUSH:

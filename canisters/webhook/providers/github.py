@@ -12,7 +12,7 @@ from canisters.webhook.deliveries.payload import PayloadError, text_at
 from canisters.webhook.providers.push import Push
 from shared.rules.limits import MAX_NAME_CHARS, MAX_TEXT_CHARS
 from shared.rules.names import clean_text, is_commit_id, is_null_commit
-from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_fault
+from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_problem
 
 SIGNATURE_HEADER = "x-hub-signature-256"
 DELIVERY_HEADER = "x-github-delivery"
@@ -59,7 +59,7 @@ def _place(url: str) -> str:
     return place[: -len(".git")] if place.endswith(".git") else place
 
 
-def identity_fault(payload: "dict[str, object]", clone_url: str) -> "str | None":
+def identity_problem(payload: "dict[str, object]", clone_url: str) -> "str | None":
     """Why the payload is not of the repository with this clone URL, or None.
 
     One secret may serve several repositories of a forge: the signature alone does not tell them
@@ -90,9 +90,9 @@ def read_push(payload: "dict[str, object]") -> "Push | str":
         push = Push(ref, "tag", ref[len(TAG_PREFIX) :])
     else:
         return "field `ref` does not start with refs/heads/ or refs/tags/"
-    fault = ref_name_fault(push.name)
-    if fault is not None:
-        return f"field `ref`: {fault}"
+    problem = ref_name_problem(push.name)
+    if problem is not None:
+        return f"field `ref`: {problem}"
     after = text_at(payload, "after")
     if payload.get("deleted") is True or is_null_commit(after):
         push.deleted = True

@@ -24,7 +24,7 @@ class Provider(Protocol):
     def json_of(self, body: bytes) -> bytes:
         """The JSON in a body; raises PayloadError."""
 
-    def identity_fault(self, payload: "dict[str, object]", clone_url: str) -> "str | None":
+    def identity_problem(self, payload: "dict[str, object]", clone_url: str) -> "str | None":
         """Why the payload is not of the repository with this clone URL, or None."""
 
     def read_push(self, payload: "dict[str, object]") -> "Push | str":

@@ -6,12 +6,12 @@ from shared.rules.limits import (
     MAX_TEXT_CHARS,
     MIN_SECRET_BYTES,
 )
-from shared.rules.names import name_fault
+from shared.rules.names import name_problem
 
 CLONE_SCHEMES = ("https://", "http://")
 
 
-def secret_fault(secret: bytes) -> "str | None":
+def secret_problem(secret: bytes) -> "str | None":
     """Why a secret is refused. Never repeats the secret."""
     if not MIN_SECRET_BYTES <= len(secret) <= MAX_SECRET_BYTES:
         return (
@@ -21,7 +21,7 @@ def secret_fault(secret: bytes) -> "str | None":
     return None
 
 
-def clone_url_fault(url: str) -> "str | None":
+def clone_url_problem(url: str) -> "str | None":
     """Executors clone without credentials, and everyone may read the URL."""
     if len(url) > MAX_TEXT_CHARS:
         return f"clone_url has {len(url)} characters, over {MAX_TEXT_CHARS} (MAX_TEXT_CHARS)"
@@ -36,16 +36,16 @@ def clone_url_fault(url: str) -> "str | None":
     return None
 
 
-def registration_fault(
+def registration_problem(
     repository: str, is_github: bool, clone_url: str, secret: bytes
 ) -> "str | None":
     """Why a repository cannot be registered, or None."""
-    fault = name_fault("repository", repository)
-    if fault is not None:
-        return fault
+    problem = name_problem("repository", repository)
+    if problem is not None:
+        return problem
     if not is_github:
         return "provider: only GitHub deliveries are understood, others are not supported yet"
-    return clone_url_fault(clone_url) or secret_fault(secret)
+    return clone_url_problem(clone_url) or secret_problem(secret)
 
 
 def with_new_secret(live: "list[bytes]", secret: bytes) -> "list[bytes]":

@@ -4,8 +4,8 @@ from kybra import Principal
 
 from canisters.webhook.repositories import tables, views
 from canisters.webhook.repositories.rules import (
-    registration_fault,
-    secret_fault,
+    registration_problem,
+    secret_problem,
     with_new_secret,
 )
 from canisters.webhook.store import secrets
@@ -15,11 +15,11 @@ from shared.types.repository import Repository, RepositoryInput
 
 def register(value: RepositoryInput, caller: Principal, now_ns: int) -> Repository:
     """Register a repository with its first secret."""
-    fault = registration_fault(
+    problem = registration_problem(
         value["repository"], "GitHub" in value["provider"], value["clone_url"], value["secret"]
     )
-    if fault is not None:
-        raise invalid(fault)
+    if problem is not None:
+        raise invalid(problem)
     if secrets.contains_key(value["repository"]):
         raise conflict(f"repository {value['repository']} is already registered")
     tables.add(value, caller, now_ns)
@@ -28,9 +28,9 @@ def register(value: RepositoryInput, caller: Principal, now_ns: int) -> Reposito
 
 def rotate_secret(repository: str, secret: bytes) -> None:
     """Make `secret` the newest live one; the one before stays live."""
-    fault = secret_fault(secret)
-    if fault is not None:
-        raise invalid(fault)
+    problem = secret_problem(secret)
+    if problem is not None:
+        raise invalid(problem)
     stored = secrets.get(repository)
     if stored is None:
         raise views.unknown(repository)

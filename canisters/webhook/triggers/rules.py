@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from canisters.webhook.providers.push import Push
 from shared.rules.limits import MAX_TEXT_CHARS
 from shared.rules.names import is_commit_id
-from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, matches_any, ref_name_fault
+from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, matches_any, ref_name_problem
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Trigger
@@ -37,16 +37,16 @@ def why_not(triggers: "list[Trigger]", push: Push) -> "str | None":
     return f"ignored, because no trigger of the pipeline matches {push.kind} {push.name}"
 
 
-def manual_fault(value: "ManualTrigger") -> "str | None":
+def manual_problem(value: "ManualTrigger") -> "str | None":
     """Why a run cannot be started by hand with these words, or None."""
     for prefix in (BRANCH_PREFIX, TAG_PREFIX):
         if value["ref"].startswith(prefix):
-            fault = ref_name_fault(value["ref"][len(prefix) :])
+            problem = ref_name_problem(value["ref"][len(prefix) :])
             break
     else:
-        fault = "write it as refs/heads/<branch> or refs/tags/<tag>"
-    if fault is not None:
-        return f"ref: {fault}"
+        problem = "write it as refs/heads/<branch> or refs/tags/<tag>"
+    if problem is not None:
+        return f"ref: {problem}"
     if not is_commit_id(value["sha"]):
         return "sha must be a full commit id: 40 or 64 lower-case hexadecimal digits"
     if len(value["message"]) > MAX_TEXT_CHARS:

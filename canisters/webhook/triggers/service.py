@@ -7,7 +7,7 @@ from canisters.webhook.deliveries import tables, views
 from canisters.webhook.deliveries.rules import MANUAL_PREFIX, why_full
 from canisters.webhook.repositories import tables as repositories
 from canisters.webhook.repositories import views as repository_views
-from canisters.webhook.triggers.rules import manual_fault, starts_on_hand
+from canisters.webhook.triggers.rules import manual_problem, starts_on_hand
 from shared.rules.limits import MAX_TEXT_CHARS
 from shared.rules.names import clean_text
 from shared.rules.refused import conflict, exhausted, invalid
@@ -23,9 +23,9 @@ def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
     """
     repository = value["repository"]
     repository_views.get(repository)
-    fault = manual_fault(value)
-    if fault is not None:
-        raise invalid(fault)
+    problem = manual_problem(value)
+    if problem is not None:
+        raise invalid(problem)
     if not starts_on_hand(repositories.triggers_of(repository)):
         raise conflict(
             f"the pipeline of {repository} has no manual trigger: add `manual` to its triggers"

@@ -32,7 +32,7 @@ def cause_of(error: BaseException) -> tuple[Cause, str]:
         case OSError():
             return "Weather", f"this machine: {error}"
         case _:
-            # A fault of ours comes again with the same input, so others should try.
+            # An error of our own comes again with the same input, so others should try.
             return "Unable", f"internal error: {error!r}"
 
 

@@ -162,7 +162,7 @@ class Executor(Voter):
 
     def _turn(self) -> bool:
         """One turn of the loop; whether something was done."""
-        busy = self._settle_slots()
+        busy = self._free_ended_slots()
         self._prepare_turn()
         try:
             busy = self.tend() or busy
@@ -189,7 +189,7 @@ class Executor(Voter):
         # Leases that were lost and commitments that could not be sent are looked at soon.
         return self._config.poll_seconds if self._slots else _LONGEST_PAUSE_SECONDS
 
-    def _settle_slots(self) -> bool:
+    def _free_ended_slots(self) -> bool:
         """Conclude what has ended, and free its slot once its commitment is sent."""
         busy = False
         for slot in list(self._slots):

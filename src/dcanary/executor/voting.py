@@ -81,14 +81,14 @@ class Voter:
             self._state.forget(held.job)
             return True
         if "Closed" in round_["phase"]:
-            self._settle(held, round_)
+            self._follow_verdict(held, round_)
             return True
         if "Reveal" in round_["phase"] and held.phase == "committed":
             self.send_reveal(held)
             return True
         return False
 
-    def _settle(self, held: HeldJob, round_: Round) -> None:
+    def _follow_verdict(self, held: HeldJob, round_: Round) -> None:
         verdict = round_["verdict"]
         if verdict is not None and held.job in verdict["jobs"] and held.attestation.files:
             self._state.advance(held, "agreed")

@@ -15,16 +15,16 @@ from dcanary.forge.builder import Builder, in_thread
 from dcanary.forge.errors import ForgeError
 from dcanary.forge.layout import Layout
 from dcanary.forge.log import Delivery, DeliveryLog, unanswered
+from dcanary.forge.recovery import git_folders, recover, remove_leftovers
 from dcanary.forge.repositories import Repositories
 from dcanary.forge.sender import Sender
-from dcanary.forge.settle import git_folders, remove_leftovers, settle
 from dcanary.forge.spool import SpooledPush, SpooledRedelivery
 from dcanary.forge.webhooks import Webhooks
 
 log = logging.getLogger("dcanary.forge")
 
 POLL_SECONDS = 0.1
-SETTLE_SECONDS = 1.0
+RECOVERY_SECONDS = 1.0
 """Pause between looks at the refs of a repository that a push was cut short in."""
 MAX_ATTEMPTS = 30
 FIRST_WAIT_SECONDS = 0.5
@@ -61,7 +61,7 @@ class Dispatcher:
         self._known: dict[str, set[str]] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
         """Repositories that something is done for."""
-        self._unsettled: dict[str, float] = {}
+        self._unrecovered: dict[str, float] = {}
         """Repositories whose refs are to be compared with their deliveries, and when."""
         self._unwritten: list[Delivery] = []
         """States that the disk had no room for."""
@@ -83,7 +83,7 @@ class Dispatcher:
                 try:
                     self._write_again()
                     self._collect()
-                    self._find_unsettled()
+                    self._find_unrecovered()
                     self._start_work(sender)
                 except Exception:
                     # The forge must outlive a full disk or a damaged file.
@@ -105,7 +105,7 @@ class Dispatcher:
         except OSError as error:
             log.error("repository %s is not as it should be: %s", name, error)
         self._load(name)
-        self._unsettled[name] = 0.0
+        self._unrecovered[name] = 0.0
 
     def _load(self, name: str) -> None:
         deliveries = self._log.read(name)
@@ -178,19 +178,19 @@ class Dispatcher:
                 return
         raise ForgeError(f"there is no delivery {request.delivery} of {request.repository}")
 
-    def _find_unsettled(self) -> None:
+    def _find_unrecovered(self) -> None:
         """Note repositories in which a push was cut short."""
         for intent in spool.intents(self._layout):
-            if intent.repository not in self._unsettled and not intent.is_going_on:
-                self._unsettled[intent.repository] = 0.0
+            if intent.repository not in self._unrecovered and not intent.is_going_on:
+                self._unrecovered[intent.repository] = 0.0
 
     # Work for one repository at a time -----------------------------------------------------------
 
     def _start_work(self, sender: Sender) -> None:
         now = time.monotonic()
-        for name, due in list(self._unsettled.items()):
+        for name, due in list(self._unrecovered.items()):
             if due <= now and name not in self._busy:
-                self._begin(name, self._settle(name))
+                self._begin(name, self._recover(name))
         for waiting in list(self._waiting.values()):
             name = waiting.delivery.repository
             if waiting.due <= now and name not in self._busy:
@@ -206,14 +206,14 @@ class Dispatcher:
 
         self._busy[name] = asyncio.create_task(do())
 
-    async def _settle(self, name: str) -> None:
+    async def _recover(self, name: str) -> None:
         try:
-            if await in_thread(lambda: settle(self._layout, name)):
-                del self._unsettled[name]
+            if await in_thread(lambda: recover(self._layout, name)):
+                del self._unrecovered[name]
                 return
         except (ForgeError, OSError) as error:
             log.error("the refs of %s could not be compared with its deliveries: %s", name, error)
-        self._unsettled[name] = time.monotonic() + SETTLE_SECONDS
+        self._unrecovered[name] = time.monotonic() + RECOVERY_SECONDS
 
     async def _send(self, sender: Sender, delivery: Delivery) -> None:
         try:

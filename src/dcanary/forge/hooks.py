@@ -2,8 +2,8 @@
 
 `pre-receive` writes the push down as an intent; a push that cannot be written down is refused, and
 nothing moves. `post-receive`, after the refs have moved, only renames the file, which needs no room
-on the disk. An intent that is left behind (git was killed, or refused some refs only) is settled by
-looking at the refs, see `reconcile`.
+on the disk. For an intent that is left behind (git was killed, or refused some refs only), the refs
+say what has moved, see `recovery`.
 """
 
 from __future__ import annotations

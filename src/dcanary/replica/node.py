@@ -229,7 +229,7 @@ class Node:
         """The certified state after the last round, at the present time."""
         return self._tree.at(self.now())
 
-    async def settled_state(self) -> CertifiedState:
+    async def state_after_round(self) -> CertifiedState:
         """The certified state after the round in progress, if there is one.
 
         It shows all that any answer until now showed: a query may see what a message of the round

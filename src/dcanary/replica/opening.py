@@ -20,7 +20,7 @@ def open_engine(
 
     `seed` (any bytes; random values derive from it) and `start_time_ns` count for a new subnet
     only. `cache_dir` is the folder of compiled modules, by default in the user's cache folder; it
-    must be private to the user. Raises `EngineFault` when the state folder cannot be used, for
+    must be private to the user. Raises `EngineError` when the state folder cannot be used, for
     instance because another engine has it open.
     """
     options = options or Options()

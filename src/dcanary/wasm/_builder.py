@@ -64,7 +64,7 @@ def build_canister(
 
     The same sources give the same bytes, whatever folder, user and settings.
 
-    Raises SourceError when the canister's sources are at fault, ToolError when a tool of the build
+    Raises SourceError when the canister's sources are wrong, ToolError when a tool of the build
     is missing or fails, LimitError when the module breaks a limit of the Internet Computer, and
     BuildError for anything else; each says in one sentence what to do.
     """

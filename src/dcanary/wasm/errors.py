@@ -1,6 +1,6 @@
 """The ways in which a build can fail: each message is one sentence for the person who asked for it.
 
-Every message says what happened, where (file and line when a Python source is at fault), and what
+Every message says what happened, where (file and line when a Python source is wrong), and what
 to do. None of them carries a traceback of the tool itself.
 """
 
@@ -12,7 +12,7 @@ class BuildError(Exception):
 
 
 class SourceError(BuildError):
-    """The canister's own Python sources are at fault.
+    """The canister's own Python sources are wrong.
 
     `path` and `line` (1-based) name the place when it is known.
     """

@@ -81,7 +81,7 @@ def test_the_canister_may_be_upgraded_between_any_two_calls(it: Installed) -> No
     it.canister.upgrade()
     assert it.canister.update("enqueue_run", spec(deploy=deploy()), caller=PIPELINES) == OK
     it.canister.upgrade()
-    it.settle()
+    it.run_until_idle()
     jobs = []
     for executor in (A, B, C):
         work = it.lease(executor)["Build"]
@@ -91,7 +91,7 @@ def test_the_canister_may_be_upgraded_between_any_two_calls(it: Installed) -> No
         assert it.commit(executor, work["job"]) == OK
         it.canister.upgrade()
         jobs.append(work["job"])
-    it.settle()
+    it.run_until_idle()
     it.network.advance(2)
     assert sorted(it.noted()) == sorted(
         ["open_round run-1/build: Ok"] + [f"record_commitment {job}: Ok" for job in jobs]
@@ -184,7 +184,7 @@ def test_a_refused_commitment_is_a_lost_job_and_the_round_is_closed(it: Installe
     it.answer_with("record_commitment", "Conflict")
     job = it.lease(A)["Build"]["job"]
     assert it.commit(A, job) == OK
-    it.settle()
+    it.run_until_idle()
     page = {"cursor": None, "limit": 0}
     (lost,) = it.canister.query("list_jobs", "run-1", page)["Ok"]["items"]
     assert "told to refuse" in lost["state"]["Lost"]
@@ -209,7 +209,7 @@ def test_commitments_are_closed_by_the_timer_a_grace_after_the_quorum(it: Instal
     it.enqueue(spec())
     for executor in (A, B):
         assert it.commit(executor, it.lease(executor)["Build"]["job"]) == OK
-    it.settle()
+    it.run_until_idle()
     it.network.advance(MIN_GRACE_NS / SECOND - 2)
     assert it.noted()[-1].startswith("record_commitment")
     it.network.advance(4)
@@ -223,7 +223,7 @@ def test_a_cancelled_run_closes_its_round(it: Installed) -> None:
     job = it.lease(A)["Build"]["job"]
     assert "Denied" in it.canister.update("cancel_run", "run-1", caller=STRANGER)["Err"]
     assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
-    it.settle()
+    it.run_until_idle()
     assert it.noted()[-1] == "cancel_round run-1/build: Ok"
     assert it.beat(A, job)["Ok"]["cancelled"] is True
     assert it.decide("Inconclusive") == OK
@@ -242,7 +242,7 @@ def test_a_run_that_waits_for_approval_is_cancelled_with_its_request(it: Install
     approving(it)
     it.answer_with("withdraw_approval", "Unavailable")
     assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
-    it.settle()
+    it.run_until_idle()
     (waiting,) = it.run()["waiting_for"]
     assert "withdraws the approval request" in waiting["reason"]
     assert "withdraw_approval was told to refuse" in waiting["reason"]
@@ -258,7 +258,7 @@ def test_a_run_whose_request_was_decided_before_goes_on(it: Installed) -> None:
     approving(it)
     it.answer_with("withdraw_approval", "Conflict")
     assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
-    it.settle()
+    it.run_until_idle()
     assert it.run()["state"] == {"Approving": None}
     assert it.run()["waiting_for"][0]["reason"] == "approvers decide approval-1"
 
@@ -270,7 +270,7 @@ def test_a_run_that_asks_for_its_approval_is_cancelled(it: Installed) -> None:
     it.decide("Agreed", [OUT], jobs)
     upload_all(it, A, jobs[0])
     assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
-    it.settle()
+    it.run_until_idle()
     assert it.run()["state"] == {"Running": None}
     it.answer_with("request_approval", "Ok")
     it.network.advance(90)
@@ -412,16 +412,16 @@ def test_records_at_their_limits_fit_their_maps(it: Installed) -> None:
     assert answer == OK
     assert it.run(name)["stages"][0]["state"] == {"Storing": None}
     assert it.canister.update("cancel_run", name, caller=OWNER) == OK
-    it.settle()
+    it.run_until_idle()
     assert it.canister.traps == []
 
 
 def test_that_a_round_is_cancelled_is_said_until_verification_answers(it: Installed) -> None:
     it.enqueue(spec())
-    it.settle()
+    it.run_until_idle()
     it.answer_with("cancel_round", "Unavailable")
     assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
-    it.settle()
+    it.run_until_idle()
     it.canister.upgrade()
     it.network.advance(120)
     assert it.noted().count("cancel_round run-1/build: Unavailable") > 2

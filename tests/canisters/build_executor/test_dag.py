@@ -44,7 +44,7 @@ def test_stages_that_cannot_be_executed_are_named(stages: Any, word: str) -> Non
     assert word in str(dag.problem(stages))
 
 
-def test_good_stages_have_no_fault() -> None:
+def test_good_stages_have_no_problem() -> None:
     assert dag.problem(graph(a="", b="a", c="a b")) is None
 
 

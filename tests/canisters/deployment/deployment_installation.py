@@ -176,10 +176,11 @@ class Installation:
     def release(self, module: bytes = NEW, mode: str = "Upgrade", **changes: Any) -> str:
         """Order a release and let it end; its name."""
         answer = self.start(self.order(module, mode, **changes))
-        self.settle()
+        self.run_until_idle()
         return str(answer["Ok"])
 
-    def settle(self, seconds: int = 3_600) -> None:
+    def run_until_idle(self, seconds: int = 3_600) -> None:
+        """Run every timer that falls due within `seconds`, and what it starts."""
         self.network.advance(seconds)
 
     def state(self, release: str) -> Any:

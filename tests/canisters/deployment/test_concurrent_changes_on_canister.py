@@ -43,7 +43,7 @@ def test_a_change_between_the_plan_and_the_release_is_found_before_the_stop(
     order = canary.order()
     hot_fix(canister)
     release = canary.start(order)["Ok"]
-    canary.settle()
+    canary.run_until_idle()
     reason = check_hot_fix_runs(canary, canister, release)
     assert sha256(b"hot-fix").hex() in reason
     assert sha256(OLD).hex() in reason
@@ -57,7 +57,7 @@ def test_a_module_taken_away_by_hand_is_a_change_too(canary: Installation) -> No
     canister.module = None
     canister.changes.append((1, HAND, False))
     release = canary.start(order)["Ok"]
-    canary.settle()
+    canary.run_until_idle()
     assert "the canister has no module" in canary.state(release)["ConcurrentChange"]
     assert canister.module is None
 
@@ -122,7 +122,7 @@ def test_a_hot_fix_that_one_release_found_is_not_overwritten_by_the_next(
     orders = [canary.order(b"one"), canary.order(b"two")]
     hot_fix(canister)
     names = [canary.start(order)["Ok"] for order in orders]
-    canary.settle()
+    canary.run_until_idle()
     for name in names:
         assert "ConcurrentChange" in canary.state(name)
     assert canister.module == b"hot-fix"
@@ -136,7 +136,7 @@ def test_a_rollback_names_a_hot_fix_that_a_release_had_found_before(
     order = canary.order(b"next")
     hot_fix(canister)
     refused = canary.start(order)["Ok"]
-    canary.settle()
+    canary.run_until_idle()
     assert "ConcurrentChange" in canary.state(refused)
     assert canary.shown()["module_hash"] == sha256(b"hot-fix")
     plan = canary.admin("plan_rollback", release)["Ok"]
@@ -153,5 +153,5 @@ def test_a_release_that_was_approved_over_a_hot_fix_replaces_it_and_can_be_taken
     release = canary.release()
     assert canary.state(release) == {"Succeeded": None}
     assert "Ok" in canary.admin("rollback_release", release, None)
-    canary.settle()
+    canary.run_until_idle()
     assert (canister.module, canister.state) == (b"hot-fix", "fixed data")

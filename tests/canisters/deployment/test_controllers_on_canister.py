@@ -93,7 +93,7 @@ def test_a_change_whose_answer_was_lost_shows_in_the_books_at_the_next_look(
     for field in ("module_hash", "last_release", "busy", "last_change"):
         del target[field]
     canary.deployment.submit("update_target", target, caller=OWNER)
-    canary.settle()
+    canary.run_until_idle()
     assert canary.state(canary.release(b"next")) == {"Succeeded": None}
     assert check_books(canary, canister) == {FRIEND.bytes}
 
@@ -147,7 +147,7 @@ def test_a_release_that_comes_while_controllers_are_set_keeps_its_target(
             canary.deployment.submit("start_release", order, caller=canary.verification)
         ),
     )
-    canary.settle()
+    canary.run_until_idle()
     assert "release-2" in pending.result()["Err"]["Conflict"]
     assert canary.shown()["repository"] == "demo"
     # What was sent before the release came is done; nothing is sent after.

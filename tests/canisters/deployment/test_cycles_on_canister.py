@@ -89,13 +89,13 @@ def test_a_rollback_that_cannot_be_paid_stops_nothing(canary: Installation) -> N
     canister.cycles = 1_000
     canary.management.calls.clear()
     back = canary.admin("rollback_release", release, None)["Ok"]["release"]
-    canary.settle()
+    canary.run_until_idle()
     assert "send it" in canary.failure(back)
     assert "stop_canister" not in canary.management.calls
     assert (canister.module, canister.status) == (NEW, "running")
     canister.cycles = 5_000_000_000
     assert "Ok" in canary.admin("rollback_release", release, None)
-    canary.settle()
+    canary.run_until_idle()
     assert canister.module == OLD
 
 

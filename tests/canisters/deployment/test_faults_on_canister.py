@@ -109,25 +109,25 @@ def test_an_upgrade_of_deployment_after_any_call_lets_the_release_end(stop_at: i
             network.time_ns += 1
             canary.deployment.fire_timer()
     canary.deployment.upgrade()
-    canary.settle()
+    canary.run_until_idle()
     check_whole(canary, canister, release)
     assert canary.state(release) == {"Succeeded": None}
 
 
-def trap_in_settling(canary: Installation, at: int) -> list[int]:
+def trap_in_recording(canary: Installation, at: int) -> list[int]:
     """Make the canister trap when it writes down its `at`-th answer; the list counts the calls."""
     steps = canary.deployment.module("canisters.deployment.steps.table")
     ic = canary.deployment.module("kybra").ic
-    settle = steps.settle
+    record = steps.record_answer
     calls: list[int] = []
 
     def trapping(*args: object) -> object:
         calls.append(1)
         if len(calls) == at:
             ic.trap("told to trap")
-        return settle(*args)
+        return record(*args)
 
-    steps.settle = trapping
+    steps.record_answer = trapping
     return calls
 
 
@@ -135,7 +135,7 @@ def trap_in_settling(canary: Installation, at: int) -> list[int]:
 def test_a_trap_after_any_answer_lets_the_release_end(at: int) -> None:
     canary = Installation()
     canister = canary.existing()
-    calls = trap_in_settling(canary, at)
+    calls = trap_in_recording(canary, at)
     release = canary.release()
     assert len(calls) >= at
     check_whole(canary, canister, release)
@@ -147,9 +147,9 @@ def test_a_trap_after_any_answer_lets_the_release_end(at: int) -> None:
 def test_a_trap_after_any_answer_of_a_first_release_creates_no_second_canister(at: int) -> None:
     canary = Installation()
     canary.target()
-    calls = trap_in_settling(canary, at)
+    calls = trap_in_recording(canary, at)
     release = canary.start(canary.order(mode="Install"))["Ok"]
-    canary.settle(10_000)
+    canary.run_until_idle(10_000)
     assert len(calls) >= at
     assert canary.management.calls.count("create_canister") == 1
     assert canary.shown()["busy"] is None
@@ -181,7 +181,7 @@ def roll_back_once(canary: Installation, release: str) -> bool:
     except CanisterReject as rejection:
         assert "did not reply" in str(rejection)
         begun = False
-    canary.settle()
+    canary.run_until_idle()
     listed = canary.deployment.query("list_releases", None, {"cursor": None, "limit": 10})
     assert len(listed["Ok"]["items"]) == (2 if begun else 1)
     return begun

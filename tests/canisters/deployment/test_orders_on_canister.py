@@ -55,7 +55,7 @@ def test_a_message_that_differs_from_the_approved_order_is_refused(
     refused = refusing.start(forged(refusing, **{field: value}))["Err"]["Conflict"]
     assert "differs from the approved order" in refused
     assert {"upgrade_arg": "argument"}.get(field, field) in refused
-    refusing.settle()
+    refusing.run_until_idle()
     assert refusing.management.calls == []
 
 
@@ -157,7 +157,7 @@ def test_a_target_whose_release_waits_cannot_be_changed(
     assert "Conflict" in canary.admin("delete_target", "target-4")["Err"]
     assert "Conflict" in canary.admin("set_network", "mainnet")["Err"]
     assert canary.shown("target-4") == before
-    canary.settle()
+    canary.run_until_idle()
     assert all(canary.state(name) == {"Succeeded": None} for name in names)
     assert "Ok" in canary.admin("update_target", given(canary, **changes))
 
@@ -175,7 +175,7 @@ def test_repository_canister_and_network_are_checked_again_when_a_release_begins
     elsewhere = type(OWNER)(moved.id)
     changes = {"repository": "other", "canister": elsewhere, "network": "mainnet"}
     assert "Ok" in canary.admin("update_target", given(canary, **{how: changes[how]}))
-    canary.settle()
+    canary.run_until_idle()
     assert [canary.state(name) for name in names[:4]] == [{"Succeeded": None}] * 4
     failure = canary.failure(names[4])
     assert failure.startswith("Queued: ")
@@ -199,7 +199,7 @@ def test_a_release_that_waits_can_be_cancelled_by_an_operator_only(canary: Insta
     at_work = cancel("cancel_release", names[0], caller=operator)["Err"]["Conflict"]
     assert "Fetching" in at_work
     assert "NotFound" in cancel("cancel_release", "release-99", caller=operator)["Err"]
-    canary.settle()
+    canary.run_until_idle()
     canister = canary.management.canisters[canary.shown("target-4")["canister"].bytes]
     assert (canister.module, canister.status) == (OLD, "running")
     reports = [one["state"] for one in canary.told() if one["release"] == names[4]]

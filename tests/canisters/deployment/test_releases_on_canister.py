@@ -124,7 +124,7 @@ def test_bytes_whose_hash_is_not_the_approved_one_touch_nothing(canary: Installa
     order = canary.order()
     order["sha256"] = sha256(b"what was approved").hex()
     release = canary.start(canary.bound(order))["Ok"]
-    canary.settle()
+    canary.run_until_idle()
     assert "approved is" in canary.failure(release)
     assert "Nothing was touched" in canary.failure(release)
     assert canary.management.calls == []
@@ -135,7 +135,7 @@ def test_bytes_whose_hash_is_not_the_approved_one_touch_nothing(canary: Installa
 def test_bytes_of_another_length_touch_nothing(canary: Installation) -> None:
     canary.existing()
     release = canary.start(canary.order(size=len(NEW) + 1))["Ok"]
-    canary.settle()
+    canary.run_until_idle()
     assert "instead of" in canary.failure(release)
     assert canary.management.calls == []
 
@@ -153,7 +153,7 @@ def test_fetching_is_tried_again_and_then_given_up(canary: Installation) -> None
     canary.network.advance(2)
     assert canary.state(release) == {"Fetching": None}
     canary.build_executor.update("answer_with", "read_chunk", "Ok", caller=OWNER)
-    canary.settle()
+    canary.run_until_idle()
     assert canary.state(release) == {"Succeeded": None}
     canary.build_executor.update("answer_with", "read_chunk", "trap", caller=OWNER)
     assert "Fetching" in canary.failure(canary.release(b"third"))
@@ -202,11 +202,11 @@ def test_a_stop_whose_answer_comes_too_late_is_asked_for_once_more(canary: Insta
     held = network.messages.pop()
     canary.network.advance(30)
     assert canary.state(release) == {"Stopping": None}
-    canary.settle(600)
+    canary.run_until_idle(600)
     assert canary.management.calls.count("stop_canister") == 2
     assert canary.state(release) == {"Succeeded": None}
     network.messages.append(held)
-    canary.settle()
+    canary.run_until_idle()
     assert canary.state(release) == {"Succeeded": None}
     assert (canister.module, canister.status) == (NEW, "running")
     assert canary.shown()["busy"] is None
@@ -261,7 +261,7 @@ def test_an_order_is_taken_once_per_approval(canary: Installation) -> None:
     assert canary.start(order) == {"Ok": "release-1"}
     other = canary.bound({**order, "sha256": "0" * 64})
     assert "Conflict" in canary.start(other)["Err"]
-    canary.settle()
+    canary.run_until_idle()
     assert canary.start(order) == {"Ok": "release-1"}
     assert canary.management.calls.count("install_chunked_code") == 1
 
@@ -275,7 +275,7 @@ def test_releases_to_one_target_wait_for_each_other_in_order(canary: Installatio
     assert canary.shown()["busy"] == names[0]
     assert canary.state(names[1]) == {"Queued": None}
     assert canary.state(elsewhere) == {"Fetching": None}
-    canary.settle()
+    canary.run_until_idle()
     assert all(canary.state(name) == {"Succeeded": None} for name in (*names, elsewhere))
     assert canister.module == b"third"
     assert canister.state == "old upgraded upgraded upgraded"
@@ -286,7 +286,7 @@ def test_releases_to_one_target_wait_for_each_other_in_order(canary: Installatio
 def test_the_next_release_goes_on_after_one_that_failed(canary: Installation) -> None:
     canister = canary.existing()
     names = [canary.start(canary.order(module))["Ok"] for module in (TRAPPING, NEW)]
-    canary.settle()
+    canary.run_until_idle()
     assert "Failed" in canary.state(names[0])
     assert canary.state(names[1]) == {"Succeeded": None}
     assert canister.module == NEW
@@ -336,7 +336,7 @@ def test_at_most_five_snapshots_of_ours_are_kept(canary: Installation) -> None:
     assert shown[:2] == [None, None]
     assert shown[2:] == [snapshot.id for snapshot in canister.snapshots]
     canary.admin("rollback_release", names[6], None)
-    canary.settle()
+    canary.run_until_idle()
     assert canister.module == b"module 5"
     assert len(canister.snapshots) == 5
 

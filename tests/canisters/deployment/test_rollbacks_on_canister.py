@@ -23,7 +23,7 @@ def canary() -> Installation:
 
 def roll_back(canary: Installation, release: str, digest: str | None = None) -> Any:
     answer = canary.admin("rollback_release", release, digest)
-    canary.settle()
+    canary.run_until_idle()
     return answer
 
 
@@ -41,7 +41,7 @@ def test_a_rollback_brings_module_and_state_back(canary: Installation) -> None:
     answer = canary.admin("rollback_release", release, None)
     assert answer["Ok"]["state"] == {"RollingBack": None}
     assert answer["Ok"]["rollback"]["undoes"] == release
-    canary.settle()
+    canary.run_until_idle()
     assert canary.state(release) == {"RolledBack": None}
     assert canary.state(answer["Ok"]["release"]) == {"Succeeded": None}
     assert (canister.module, canister.state, canister.status) == (OLD, "old", "running")
@@ -222,5 +222,5 @@ def test_the_same_rollback_asked_twice_at_once_is_one(canary: Installation) -> N
     ]
     answers = [next(iter(one.result())) for one in pending]
     assert sorted(answers) == ["Err", "Ok"]
-    canary.settle()
+    canary.run_until_idle()
     assert canary.management.calls.count("load_canister_snapshot") == 1

@@ -85,7 +85,7 @@ def test_another_target_is_released_while_one_does_not_answer(canary: Installati
     assert canary.state(slow) == {"Fetching": None}
     assert canary.state(quick) == {"Succeeded": None}
     assert other.module == NEW
-    canary.settle()
+    canary.run_until_idle()
     assert canary.state(slow) == {"Succeeded": None}
 
 

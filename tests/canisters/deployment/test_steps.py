@@ -137,7 +137,7 @@ def drive(
                 answer = rejected(NO_ANSWER)
         if step.phase is phases.CREATE and answer.error is None:
             progress["canister"] = Principal(b"created")
-        table.settle(progress, step, answer, given)
+        table.record_answer(progress, step, answer, given)
     raise AssertionError(f"the release does not end: {progress}")
 
 
@@ -185,10 +185,10 @@ def test_the_chunk_sizes_add_up(size: int) -> None:
     assert all(0 < one <= 1_000_000 for one in sizes)
 
 
-def settle(
+def record_answer(
     progress: ProgressRecord, phase: Phase, answer: Answer, given: Goal | None = None
 ) -> None:
-    table.settle(progress, table.STEPS[phase.name], answer, given or goal(order()))
+    table.record_answer(progress, table.STEPS[phase.name], answer, given or goal(order()))
 
 
 def next_name(progress: ProgressRecord) -> str | None:
@@ -199,8 +199,8 @@ def next_name(progress: ProgressRecord) -> str | None:
 def test_other_bytes_fail_before_the_target_is_looked_at() -> None:
     progress = fetching()
     for _ in range(3):
-        settle(progress, phases.FETCH, Answer())
-    settle(progress, phases.VERIFY, Answer(OLD_DIGEST))
+        record_answer(progress, phases.FETCH, Answer())
+    record_answer(progress, phases.VERIFY, Answer(OLD_DIGEST))
     assert OLD_DIGEST.hex() in progress["state"]["Failed"]
     assert machine.UNTOUCHED in progress["state"]["Failed"]
     assert next_name(progress) is None
@@ -221,10 +221,10 @@ def test_an_install_that_is_under_way_after_a_restart_is_looked_at_first() -> No
     progress["changes"] = 4
     progress["sent_ns"] = NOW
     assert next_name(progress) == phases.RECHECK.name
-    settle(progress, phases.RECHECK, Answer(OLD_DIGEST, look=Look(OLD_DIGEST, 4)))
+    record_answer(progress, phases.RECHECK, Answer(OLD_DIGEST, look=Look(OLD_DIGEST, 4)))
     assert next_name(progress) == phases.INSTALL.name
     progress["sent_ns"] = NOW
-    settle(progress, phases.RECHECK, Answer(DIGEST, look=Look(DIGEST, 5)))
+    record_answer(progress, phases.RECHECK, Answer(DIGEST, look=Look(DIGEST, 5)))
     assert next_name(progress) == phases.START.name
 
 
@@ -235,7 +235,7 @@ def test_a_lost_install_of_the_same_module_is_told_by_the_count_of_changes() -> 
         progress["previous_hash"] = DIGEST
         progress["changes"] = 4
         progress["sent_ns"] = NOW
-        settle(progress, phases.RECHECK, Answer(DIGEST, look=Look(DIGEST, changes)))
+        record_answer(progress, phases.RECHECK, Answer(DIGEST, look=Look(DIGEST, changes)))
         assert next_name(progress) == expected
 
 
@@ -246,9 +246,9 @@ def test_a_change_by_somebody_else_while_an_install_is_in_doubt_is_concurrent() 
     progress["changes"] = 4
     progress["sent_ns"] = NOW
     other = Look(b"o" * 32, 5, by_others="last changed by a")
-    settle(progress, phases.RECHECK, Answer(b"o" * 32, look=other))
+    record_answer(progress, phases.RECHECK, Answer(b"o" * 32, look=other))
     assert next_name(progress) == phases.RECOVER.name
-    settle(progress, phases.RECOVER, Answer())
+    record_answer(progress, phases.RECOVER, Answer())
     assert "last changed by a" in progress["state"]["ConcurrentChange"]
 
 
@@ -281,10 +281,10 @@ def in_doubt(phase: Phase) -> ProgressRecord:
 def test_an_install_or_load_without_an_answer_is_looked_at_and_not_repeated(phase: Phase) -> None:
     for changes, expected in ((4, phases.RECOVER), (5, phases.START)):
         progress = in_doubt(phase)
-        settle(progress, phase, rejected(NO_ANSWER))
+        record_answer(progress, phase, rejected(NO_ANSWER))
         assert next_name(progress) == phases.RECHECK.name
         found = DIGEST if changes == 5 else OLD_DIGEST
-        settle(progress, phases.RECHECK, Answer(found, look=Look(found, changes)))
+        record_answer(progress, phases.RECHECK, Answer(found, look=Look(found, changes)))
         assert next_name(progress) == expected.name
 
 
@@ -293,12 +293,12 @@ def test_an_install_without_an_answer_is_looked_at_again_when_the_canister_runs(
     late: bool,
 ) -> None:
     progress = in_doubt(phases.INSTALL)
-    settle(progress, phases.INSTALL, rejected(NO_ANSWER))
-    settle(progress, phases.RECHECK, Answer(OLD_DIGEST, look=Look(OLD_DIGEST, 4)))
-    settle(progress, phases.RECOVER, Answer())
+    record_answer(progress, phases.INSTALL, rejected(NO_ANSWER))
+    record_answer(progress, phases.RECHECK, Answer(OLD_DIGEST, look=Look(OLD_DIGEST, 4)))
+    record_answer(progress, phases.RECOVER, Answer())
     assert next_name(progress) == phases.ASSESS.name
     look = Look(DIGEST, 5) if late else Look(OLD_DIGEST, 4)
-    settle(progress, phases.ASSESS, Answer(look.module_hash, look=look))
+    record_answer(progress, phases.ASSESS, Answer(look.module_hash, look=look))
     if late:
         assert progress["state"] == {"Succeeded": None}
     else:
@@ -310,9 +310,9 @@ def test_a_stop_without_an_answer_is_asked_for_once_more() -> None:
     progress = fetching()
     progress["touched"] = True
     machine.enter(progress, phases.STOP)
-    settle(progress, phases.STOP, rejected(NO_ANSWER))
+    record_answer(progress, phases.STOP, rejected(NO_ANSWER))
     assert next_name(progress) == phases.STOP.name
-    settle(progress, phases.STOP, rejected(NO_ANSWER))
+    record_answer(progress, phases.STOP, rejected(NO_ANSWER))
     assert next_name(progress) == phases.RECOVER.name
     assert "did not stop within 110 s" in str(progress["failure"])
 
@@ -323,7 +323,7 @@ def test_a_stop_that_is_overdue_fails_and_starts_the_canister_again() -> None:
     machine.enter(progress, phases.STOP)
     table.overdue(progress)
     assert next_name(progress) == phases.RECOVER.name
-    settle(progress, phases.RECOVER, Answer())
+    record_answer(progress, phases.RECOVER, Answer())
     assert progress["state"]["Failed"].startswith("Stopping: the canister did not stop")
 
 
@@ -331,7 +331,7 @@ def test_a_canister_short_of_cycles_is_not_stopped() -> None:
     progress = fetching()
     machine.enter(progress, phases.LOOK)
     poor = Look(OLD_DIGEST, 1, charged=True, balance=200_000_000_000, frozen_below=1_000_000_000)
-    settle(progress, phases.LOOK, Answer(OLD_DIGEST, look=poor))
+    record_answer(progress, phases.LOOK, Answer(OLD_DIGEST, look=poor))
     failure = progress["state"]["Failed"]
     assert "send it" in failure
     assert machine.UNTOUCHED in failure
@@ -344,7 +344,7 @@ def test_a_rejection_for_lack_of_cycles_is_not_tried_again() -> None:
     progress = fetching()
     progress["touched"] = True
     machine.enter(progress, phases.INSTALL)
-    settle(progress, phases.INSTALL, answer)
+    record_answer(progress, phases.INSTALL, answer)
     assert next_name(progress) == phases.RECOVER.name
 
 

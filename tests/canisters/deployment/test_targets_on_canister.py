@@ -207,7 +207,7 @@ def test_a_stop_whose_answer_was_lost_holds_up_releases_only_for_a_while(
     assert "busy" in canary.admin("start_target", "counter")["Err"]["Conflict"]
     release = canary.start(canary.order())["Ok"]
     assert canary.state(release) == {"Queued": None}
-    canary.settle()
+    canary.run_until_idle()
     assert canary.state(release) == {"Succeeded": None}
     assert canister.status == "running"
 
@@ -217,7 +217,7 @@ def test_a_release_waits_for_an_admin_who_has_the_target(canary: Installation) -
     canary.deployment.submit("stop_target", "counter", caller=OWNER)
     canary.network.step()
     release = canary.start(canary.order())["Ok"]
-    canary.settle(10)
+    canary.run_until_idle(10)
     assert canary.state(release) == {"Succeeded": None}
 
 

@@ -139,16 +139,16 @@ def test_triggers_are_pushed_to_webhook_latest_wins(installation: Installation) 
     installation.register_repository()
     register(installation)
     assert installation.pipelines.query("health")["open"] == 2  # triggers and policy
-    installation.settle()
+    installation.run_until_idle()
     assert len(triggers_at_webhook(installation)) == 3
     assert installation.pipelines.query("health")["open"] == 0
     for patterns in (["a"], ["b"], ["c"]):
         wanted = [{"Push": patterns}]
         ok(installation.pipelines.update("set_pipeline_triggers", "demo", wanted, caller=OWNER))
-    installation.settle()
+    installation.run_until_idle()
     assert triggers_at_webhook(installation) == [{"Push": ["c"]}]
     installation.pipelines.update("delete_pipeline", "demo", caller=OWNER)
-    installation.settle()
+    installation.run_until_idle()
     assert triggers_at_webhook(installation) == []
 
 
@@ -164,7 +164,7 @@ def test_a_change_while_triggers_are_under_way_is_sent_after_them(
             installation.pipelines.fire_timer()
     wanted = [{"Push": ["late"]}]
     ok(installation.pipelines.update("set_pipeline_triggers", "demo", wanted, caller=OWNER))
-    installation.settle()
+    installation.run_until_idle()
     assert triggers_at_webhook(installation) == wanted
     assert installation.pipelines.query("health")["open"] == 0
 
@@ -178,13 +178,13 @@ def test_triggers_wait_for_an_unreachable_webhook_and_survive_an_upgrade() -> No
     later.network.advance(200)
     later.register_repository()
     later.wire()
-    later.settle()
+    later.run_until_idle()
     assert len(triggers_at_webhook(later)) == 3
 
 
 def test_a_change_that_leaves_the_triggers_alone_pushes_nothing(installation: Installation) -> None:
     register(installation)
-    installation.settle()
+    installation.run_until_idle()
     ok(installation.pipelines.update("update_pipeline", pipeline(), caller=OWNER))
     assert installation.pipelines.query("health")["open"] == 0
 
@@ -294,12 +294,12 @@ def test_every_change_of_the_approval_policy_reaches_verification(
     installation: Installation,
 ) -> None:
     register(installation)
-    installation.settle()
+    installation.run_until_idle()
     assert installation.verification.query("policy_of", "demo") == pipeline()["approval"]
     changed = pipeline()
     changed["approval"] = {"approvers": [ADMIN], "threshold": 1, "ttl_seconds": 60}
     ok(installation.pipelines.update("update_pipeline", changed, caller=OWNER))
-    installation.settle()
+    installation.run_until_idle()
     assert installation.verification.query("policy_of", "demo") == changed["approval"]
     assert installation.pipelines.query("health")["open"] == 0
 
@@ -309,7 +309,7 @@ def test_a_policy_that_never_arrived_is_told_again_with_the_next_run(
 ) -> None:
     """As for a pipeline that was registered before policies were pushed."""
     register(installation)
-    installation.settle()
+    installation.run_until_idle()
     tables = installation.pipelines.module("canisters.pipeline_config.pipelines.tables")
     with installation.pipelines.looking():
         assert tables.policy_is_known("demo")
@@ -319,7 +319,7 @@ def test_a_policy_that_never_arrived_is_told_again_with_the_next_run(
     forgotten = pipeline("other")
     ok(installation.pipelines.update("register_pipeline", forgotten, caller=OWNER))
     ok(start(installation, "run-1", "other"))
-    installation.settle()
+    installation.run_until_idle()
     assert installation.verification.query("policy_of", "other") == forgotten["approval"]
 
 

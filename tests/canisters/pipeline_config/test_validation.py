@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kybra import Principal
 
-from canisters.pipeline_config.pipelines.paths import path_fault
-from canisters.pipeline_config.pipelines.rules import pipeline_fault, triggers_fault
+from canisters.pipeline_config.pipelines.paths import path_problem
+from canisters.pipeline_config.pipelines.rules import pipeline_problem, triggers_problem
 from tests.canisters.pipeline_config.pipelines import APPROVER, pipeline, resources, stage
 
 
@@ -24,19 +24,19 @@ def changed(path: str, value: object) -> Any:
     return definition
 
 
-def fault(path: str, value: object) -> str:
-    found = pipeline_fault(changed(path, value))
+def problem(path: str, value: object) -> str:
+    found = pipeline_problem(changed(path, value))
     assert found is not None, f"{path} = {value!r} was taken"
     return found
 
 
 def test_the_example_is_valid_and_so_is_one_that_deploys_nothing() -> None:
-    assert pipeline_fault(pipeline()) is None
-    assert pipeline_fault(changed("deploy", None)) is None
+    assert pipeline_problem(pipeline()) is None
+    assert pipeline_problem(changed("deploy", None)) is None
     bare = changed("deploy", None)
     bare["approval"] = {"approvers": [], "threshold": 0, "ttl_seconds": 0}
     bare["triggers"] = []
-    assert pipeline_fault(bare) is None
+    assert pipeline_problem(bare) is None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_example_is_valid_and_so_is_one_that_deploys_nothing() -> None:
     ],
 )
 def test_a_wrong_field_is_refused_by_its_name(path: str, value: object, names: str) -> None:
-    assert names in fault(path, value)
+    assert names in problem(path, value)
 
 
 def test_two_stages_may_not_bring_the_same_file_to_a_third() -> None:
@@ -112,13 +112,13 @@ def test_two_stages_may_not_bring_the_same_file_to_a_third() -> None:
     left["artifacts"] = right["artifacts"] = ["out/x"]
     definition["stages"] = [left, right, stage("last", ["left", "right"])]
     definition["deploy"] = None
-    found = pipeline_fault(definition)
+    found = pipeline_problem(definition)
     assert found == "stage last: depends_on: left and right both bring the file out/x"
 
 
 @pytest.mark.parametrize("path", ["a", "a/b.wasm", ".out/x", "a b", "ä/…", "a..b", "x" * 240])
 def test_relative_normalised_paths_are_taken(path: str) -> None:
-    assert path_fault(path) is None
+    assert path_problem(path) is None
 
 
 @pytest.mark.parametrize(
@@ -142,19 +142,19 @@ def test_relative_normalised_paths_are_taken(path: str) -> None:
     ],
 )
 def test_paths_that_could_leave_the_checkout_or_have_two_spellings_are_refused(path: str) -> None:
-    assert path_fault(path) is not None
+    assert path_problem(path) is not None
 
 
 @given(st.text("./a\\", max_size=12))
 def test_a_path_that_is_taken_stays_inside_and_is_normalised(path: str) -> None:
-    if path_fault(path) is None:
+    if path_problem(path) is None:
         parts = path.split("/")
         assert all(part not in ("", ".", "..") for part in parts)
 
 
 @given(st.lists(st.text(max_size=6), max_size=4))
 def test_patterns_of_any_text_are_judged_without_raising(patterns: list[str]) -> None:
-    found = triggers_fault([{"Push": patterns}, {"Tag": patterns}])
+    found = triggers_problem([{"Push": patterns}, {"Tag": patterns}])
     assert found is None or "triggers" in found
 
 
@@ -184,7 +184,7 @@ def test_patterns_of_any_text_are_judged_without_raising(patterns: list[str]) ->
     ],
 )
 def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named: str) -> None:
-    assert named in fault(path, value)
+    assert named in problem(path, value)
 
 
 def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:
@@ -195,4 +195,4 @@ def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:
         ("stages.0.grace_seconds", 1_800),
         ("queue_seconds", 7 * 24 * 3_600),
     ):
-        assert pipeline_fault(changed(path, value)) is None, path
+        assert pipeline_problem(changed(path, value)) is None, path

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rules.patterns import matches, matches_any, pattern_fault, ref_name_fault
+from shared.rules.patterns import matches, matches_any, pattern_problem, ref_name_problem
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_an_empty_list_of_patterns_matches_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["main", "feature/x", "v1.0", "a-b_c", "ünïcode", "a@b", "!x"])
 def test_names_that_git_allows_are_allowed(name: str) -> None:
-    assert ref_name_fault(name) is None
+    assert ref_name_problem(name) is None
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_names_that_git_allows_are_allowed(name: str) -> None:
     ],
 )
 def test_names_that_git_forbids_are_refused(name: str) -> None:
-    assert ref_name_fault(name) is not None
+    assert ref_name_problem(name) is not None
 
 
 @pytest.mark.parametrize("pattern", ["main", "*", "**", "release/*", "v?.*", "**/x"])
-def test_usable_patterns_have_no_fault(pattern: str) -> None:
-    assert pattern_fault(pattern) is None
+def test_usable_patterns_have_no_problem(pattern: str) -> None:
+    assert pattern_problem(pattern) is None
 
 
 @pytest.mark.parametrize("pattern", ["", "!main", "a b", "v[12]", "/main", "x" * 201])
 def test_patterns_that_can_match_no_ref_are_refused(pattern: str) -> None:
-    assert pattern_fault(pattern) is not None
+    assert pattern_problem(pattern) is not None

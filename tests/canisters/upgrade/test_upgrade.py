@@ -85,7 +85,7 @@ def test_runs_releases_and_messages_that_were_in_flight_go_on(version: str) -> N
     world.management.add(
         Canister(target.bytes, controllers, 10**13, content_of(1), status="stopped")
     )
-    world.settle()
+    world.run_until_idle()
 
     # One job of the stage was committed before, one was leased, one was free. The files are those
     # of the stage before, whose bytes are here: nobody has to bring them.
@@ -132,7 +132,7 @@ def test_a_request_that_was_pending_gets_an_order_or_says_what_is_wrong(version:
     )
     # The release that was under way fails: the older request is the one to decide.
     world.management.faults["install_chunked_code"] = ["reject"]
-    world.settle()
+    world.run_until_idle()
     world.network.advance(1_200)
     assert "Pending" in world.approval_for(11)["state"]
     assert world.approval_for(11)["digest"] is None

@@ -49,8 +49,8 @@ def test_all_records_are_readable_and_a_run_in_flight_goes_on(subnet: Subnet, ve
     ok(build_executor.update("announce_offer", offer(), caller=EXECUTORS[2]))
     assert world.work(EXECUTORS[2])["job"] == jobs[2]
     ok(world.commit(EXECUTORS[2], jobs[2], world.commitment(jobs[2], tested)))
-    world.settle()
+    world.run_until_idle()
     for executor, job in zip(EXECUTORS, jobs, strict=True):
         ok(world.reveal(executor, job, tested))
-    world.settle()
+    world.run_until_idle()
     assert "Succeeded" in world.run(run)["state"]

@@ -12,7 +12,7 @@ from canisters.webhook.deliveries.payload import PayloadError
 from canisters.webhook.deliveries.rules import is_delivery_id, is_event_name, only_header
 from canisters.webhook.providers.github import (
     SKIP_MARKS,
-    identity_fault,
+    identity_problem,
     is_signed,
     json_of,
     read_push,
@@ -145,9 +145,9 @@ def test_a_deletion_is_recognised_by_flag_and_by_null_commit() -> None:
 def test_a_push_with_a_wrong_field_is_refused_by_that_fields_name(
     payload: dict[str, object], field: str
 ) -> None:
-    fault = read_push(payload)
-    assert isinstance(fault, str)
-    assert f"`{field}`" in fault
+    problem = read_push(payload)
+    assert isinstance(problem, str)
+    assert f"`{field}`" in problem
 
 
 def test_a_message_is_cut_and_lone_surrogates_are_replaced() -> None:
@@ -202,7 +202,7 @@ def test_a_form_with_a_second_field_is_refused() -> None:
 )
 def test_a_payload_of_the_registered_repository_is_its_own(repository: object) -> None:
     payload: dict[str, object] = {"repository": repository}
-    assert identity_fault(payload, "https://github.com/ada/shop.git") is None
+    assert identity_problem(payload, "https://github.com/ada/shop.git") is None
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ def test_a_payload_of_the_registered_repository_is_its_own(repository: object) -
 )
 def test_a_payload_of_another_repository_is_told(repository: object) -> None:
     payload: dict[str, object] = {"repository": repository}
-    fault = identity_fault(payload, "https://github.com/ada/shop.git")
-    assert fault is not None
-    assert "not of https://github.com/ada/shop.git" in fault
+    problem = identity_problem(payload, "https://github.com/ada/shop.git")
+    assert problem is not None
+    assert "not of https://github.com/ada/shop.git" in problem
 
 
 @pytest.mark.parametrize(
@@ -235,8 +235,8 @@ def test_a_payload_of_another_repository_is_told(repository: object) -> None:
     ],
 )
 def test_a_payload_that_names_no_repository_is_of_none(payload: dict[str, object]) -> None:
-    fault = identity_fault(payload, "https://github.com/ada/shop.git")
-    assert fault == "it names no repository"
+    problem = identity_problem(payload, "https://github.com/ada/shop.git")
+    assert problem == "it names no repository"
 
 
 json_values = st.recursive(

@@ -5,25 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canisters.webhook.repositories.rules import (
-    clone_url_fault,
-    registration_fault,
-    secret_fault,
+    clone_url_problem,
+    registration_problem,
+    secret_problem,
     with_new_secret,
 )
 
 SECRET = b"sixteen bytes ok"
 
 
-def test_a_good_registration_has_no_fault() -> None:
-    assert registration_fault("demo", True, "https://example.org/demo.git", SECRET) is None
-    assert registration_fault("a.b_c-1", True, "http://127.0.0.1:8000/demo.git", SECRET) is None
+def test_a_good_registration_has_no_problem() -> None:
+    assert registration_problem("demo", True, "https://example.org/demo.git", SECRET) is None
+    assert registration_problem("a.b_c-1", True, "http://127.0.0.1:8000/demo.git", SECRET) is None
 
 
 @pytest.mark.parametrize(
     "name", ["", "Demo", "a/b", "..", "a..b", ".a", "-a", "x" * 65, "é", "a b"]
 )
 def test_names_that_cannot_stand_in_a_path_are_refused(name: str) -> None:
-    assert registration_fault(name, True, "https://example.org/d.git", SECRET) is not None
+    assert registration_problem(name, True, "https://example.org/d.git", SECRET) is not None
 
 
 @pytest.mark.parametrize(
@@ -45,21 +45,21 @@ def test_names_that_cannot_stand_in_a_path_are_refused(name: str) -> None:
     ],
 )
 def test_clone_urls_that_executors_must_not_use_are_refused(url: str) -> None:
-    assert clone_url_fault(url) is not None
+    assert clone_url_problem(url) is not None
 
 
 def test_other_providers_are_not_supported_yet() -> None:
-    fault = registration_fault("demo", False, "https://example.org/demo.git", SECRET)
-    assert fault is not None
-    assert "not supported yet" in fault
+    problem = registration_problem("demo", False, "https://example.org/demo.git", SECRET)
+    assert problem is not None
+    assert "not supported yet" in problem
 
 
 @given(st.binary(max_size=300))
 def test_a_secret_has_16_to_256_bytes_and_is_never_repeated(secret: bytes) -> None:
-    fault = secret_fault(secret)
-    assert (fault is None) == (16 <= len(secret) <= 256)
-    if fault is not None and len(secret) > 3:
-        assert repr(secret)[2:-1] not in fault
+    problem = secret_problem(secret)
+    assert (problem is None) == (16 <= len(secret) <= 256)
+    if problem is not None and len(secret) > 3:
+        assert repr(secret)[2:-1] not in problem
 
 
 @given(st.lists(st.binary(min_size=16, max_size=20), min_size=1, max_size=8))

@@ -32,14 +32,14 @@ def ready(installation: Installation) -> Installation:
     """A repository with a pipeline, its triggers already in the webhook canister."""
     installation.register_repository()
     ok(installation.pipelines.update("register_pipeline", pipeline(), caller=OWNER))
-    installation.settle()
+    installation.run_until_idle()
     return installation
 
 
 def test_a_signed_push_becomes_a_run_of_the_registered_clone_url(ready: Installation) -> None:
     assert ready.deliver() == (202, {"status": "accepted", "delivery": "d-1", "run": "run-1"})
     assert ready.delivery()["state"] == {"Dispatching": None}
-    ready.settle()
+    ready.run_until_idle()
     delivery = ready.delivery()
     assert delivery["state"] == {"Dispatched": None}
     assert (delivery["run"], delivery["sha"], delivery["attempts"]) == ("run-1", SHA, 1)
@@ -62,7 +62,7 @@ def test_the_same_delivery_twice_is_one_run_and_the_second_answer_names_it(
     ready.deliver()
     again = (200, {"status": "duplicate", "delivery": "d-1", "run": "run-1"})
     assert ready.deliver() == again
-    ready.settle()
+    ready.run_until_idle()
     assert ready.deliver() == again
     assert ready.executor.query("enqueued_runs") == ["run-1"]
 
@@ -81,7 +81,7 @@ def test_the_same_delivery_concurrently_is_one_run(ready: Installation) -> None:
     statuses = [reply["status_code"] for reply in replies]
     assert sorted(statuses) == [200, 200, 200, 200, 202]
     assert {json.loads(reply["body"])["run"] for reply in replies} == {"run-1"}
-    ready.settle()
+    ready.run_until_idle()
     assert ready.executor.query("call_count") == 1
 
 
@@ -157,7 +157,7 @@ def test_an_ignored_record_shadows_no_push(ready: Installation) -> None:
         202,
         {"status": "accepted", "delivery": "d-1", "run": "run-1"},
     )
-    ready.settle()
+    ready.run_until_idle()
     assert ready.delivery()["state"] == {"Dispatched": None}
     assert ready.delivery()["event"] == "push"
     assert ok(ready.webhook.query("get_repository", "demo"))["deliveries"] == 1
@@ -171,7 +171,7 @@ def test_a_push_that_no_trigger_wanted_runs_when_it_is_delivered_again_and_one_d
     assert ready.deliver("d-1", body)[1]["status"] == "duplicate"
     triggers = [{"Push": ["feature"]}]
     ok(ready.pipelines.update("set_pipeline_triggers", "demo", triggers, caller=OWNER))
-    ready.settle()
+    ready.run_until_idle()
     assert ready.deliver("d-1", body)[1]["run"] == "run-1"
 
 
@@ -181,7 +181,7 @@ def test_a_form_is_read_as_json_is(ready: Installation) -> None:
     headers = [*delivery_headers(form, "d-1")[1:], ("content-type", FORM)]
     answer = ready.webhook.http("POST", "/webhook/github/demo", headers, form)
     assert answer["status_code"] == 202
-    ready.settle()
+    ready.run_until_idle()
     assert ready.executor.query("enqueued", "run-1")["source"]["message"] == "Count"
 
 
@@ -252,7 +252,7 @@ def test_an_event_that_is_not_subscribed_is_ignored_with_the_reason(ready: Insta
 def test_a_branch_outside_the_trigger_starts_no_run(ready: Installation) -> None:
     status, content = ready.deliver(body=push_payload("refs/heads/feature"))
     assert (status, content["status"]) == (200, "ignored")
-    ready.settle()
+    ready.run_until_idle()
     assert ready.executor.query("enqueued_runs") == []
     assert ready.delivery()["ref"] == "refs/heads/feature"
 
@@ -284,7 +284,7 @@ def test_the_largest_texts_of_a_push_can_be_stored(ready: Installation) -> None:
     commit = {"id": SHA, "message": "😀" * 2_000, "author": {"name": "😀" * 200}}
     status, _ = ready.deliver("x" * 100, push_payload("refs/heads/" + name, head_commit=commit))
     assert status == 202
-    ready.settle()
+    ready.run_until_idle()
     assert ready.delivery("x" * 100)["state"] == {"Dispatched": None}
     assert ready.deliver("y", push_payload("refs/heads/" + "é" * 200))[0] == 200
 
@@ -292,7 +292,7 @@ def test_the_largest_texts_of_a_push_can_be_stored(ready: Installation) -> None:
 def test_lone_surrogates_in_a_payload_do_not_trap(ready: Installation) -> None:
     commit = {"id": SHA, "message": "\ud800", "author": {"name": "\udfff"}}
     assert ready.deliver(body=push_payload(head_commit=commit))[0] == 202
-    ready.settle()
+    ready.run_until_idle()
     assert ready.executor.query("enqueued", "run-1")["source"]["message"] == "?"
 
 
@@ -300,10 +300,10 @@ def test_an_unreachable_pipeline_config_gets_the_run_when_it_is_back() -> None:
     later = Installation()
     later.register_repository()
     ok(later.pipelines.update("register_pipeline", pipeline(), caller=OWNER))
-    later.settle()
+    later.run_until_idle()
     later.executor.update("answer_with", "enqueue_run", "trap")
     assert later.deliver()[0] == 202
-    later.settle()
+    later.run_until_idle()
     assert later.delivery()["state"] == {"Dispatching": None}
     later.network.advance(10)
     attempts = later.delivery()["attempts"]
@@ -322,13 +322,13 @@ def test_a_final_refusal_is_kept_and_can_be_replayed_under_the_same_run(
 ) -> None:
     ready.executor.update("answer_with", "enqueue_run", "Invalid")
     ready.deliver()
-    ready.settle()
+    ready.run_until_idle()
     assert ready.delivery()["state"] == {"Refused": "enqueue_run was told to refuse"}
     assert ready.webhook.query("health")["open"] == 0
     error(ready.webhook.update("replay_delivery", "demo", "d-1", caller=STRANGER), "Denied")
     ready.executor.update("answer_with", "enqueue_run", "Ok")
     assert ready.webhook.update("replay_delivery", "demo", "d-1", caller=OWNER) == {"Ok": "run-1"}
-    ready.settle()
+    ready.run_until_idle()
     assert ready.delivery()["state"] == {"Dispatched": None}
     error(ready.webhook.update("replay_delivery", "demo", "d-1", caller=OWNER), "Conflict")
     error(ready.webhook.update("replay_delivery", "demo", "d-2", caller=OWNER), "NotFound")
@@ -346,14 +346,14 @@ def test_a_waiting_delivery_can_be_sent_without_waiting_longer(ready: Installati
     ready.network.advance(40)
     ready.executor.update("answer_with", "enqueue_run", "Ok")
     assert ready.webhook.update("replay_delivery", "demo", "d-1", caller=OWNER) == {"Ok": "run-1"}
-    ready.settle()
+    ready.run_until_idle()
     assert ready.delivery()["state"] == {"Dispatched": None}
 
 
 def test_an_upgrade_before_the_run_was_sent_loses_nothing(ready: Installation) -> None:
     ready.deliver()
     ready.webhook.upgrade()
-    ready.settle()
+    ready.run_until_idle()
     assert ready.delivery()["state"] == {"Dispatched": None}
     assert ready.executor.query("enqueued_runs") == ["run-1"]
     assert ready.deliver()[1]["status"] == "duplicate"
@@ -367,7 +367,7 @@ def test_an_upgrade_while_the_run_waits_to_be_sent_again_loses_nothing(
     ready.network.advance(20)
     ready.executor.update("answer_with", "enqueue_run", "Ok")
     ready.webhook.upgrade()
-    ready.settle()
+    ready.run_until_idle()
     assert ready.delivery()["state"] == {"Dispatched": None}
 
 
@@ -384,7 +384,7 @@ def test_an_upgrade_with_the_answer_on_its_way_sends_again_and_makes_one_run(
     assert ready.delivery()["state"] == {"Dispatching": None}
     ready.webhook.upgrade()
     ready.network.messages.clear()
-    ready.settle()
+    ready.run_until_idle()
     assert ready.delivery()["state"] == {"Dispatched": None}
     assert ready.executor.query("enqueued_runs") == ["run-1"]
 
@@ -403,9 +403,9 @@ def test_deliveries_before_wiring_wait_for_it() -> None:
     assert bare.deliver()[1]["status"] == "ignored"
     error(bare.webhook.update("sync_triggers", "demo", [], caller=bare.pipelines), "Unavailable")
     bare.wire()
-    bare.settle()
+    bare.run_until_idle()
     assert bare.deliver("d-2")[0] == 202
-    bare.settle()
+    bare.run_until_idle()
     assert bare.executor.query("enqueued_runs") == ["run-1"]
 
 
@@ -525,7 +525,7 @@ def test_a_deleted_repository_takes_no_deliveries_but_keeps_their_record(
     error(ready.webhook.query("get_repository", "demo"), "NotFound")
     error(ready.webhook.update("delete_repository", "demo", caller=OWNER), "NotFound")
     assert len(ok(ready.webhook.query("list_deliveries", "demo", FIRST_PAGE))["items"]) == 1
-    ready.settle()
+    ready.run_until_idle()
     assert ready.delivery()["state"] == {"Dispatched": None}
     ready.register_repository()
     assert ready.deliver()[1]["status"] == "duplicate"
@@ -567,7 +567,7 @@ def test_a_run_can_be_started_by_hand_for_a_commit(ready: Installation) -> None:
     wanted = {"repository": "demo", "ref": "refs/heads/any", "sha": SHA, "message": "By hand"}
     result = ready.webhook.update("trigger_run", wanted, caller=OWNER)
     assert result == {"Ok": "run-1"}
-    ready.settle()
+    ready.run_until_idle()
     delivery = ready.delivery("manual-run-1")
     assert (delivery["event"], delivery["state"]) == ("manual", {"Dispatched": None})
     spec = ready.executor.query("enqueued", "run-1")
@@ -580,7 +580,7 @@ def test_a_run_can_be_started_by_hand_for_a_commit(ready: Installation) -> None:
     unknown = {**wanted, "repository": "unknown"}
     error(ready.webhook.update("trigger_run", unknown, caller=OWNER), "NotFound")
     ok(ready.pipelines.update("set_pipeline_triggers", "demo", [], caller=OWNER))
-    ready.settle()
+    ready.run_until_idle()
     error(ready.webhook.update("trigger_run", wanted, caller=OWNER), "Conflict")
 
 
@@ -593,7 +593,7 @@ def test_wiring_happens_once(ready: Installation) -> None:
 
 def test_instructions_are_counted_by_method(ready: Installation) -> None:
     ready.deliver()
-    ready.settle()
+    ready.run_until_idle()
     counted = dict(ready.webhook.query("instructions"))
     assert {"http_request_update", "send start_run", "wire", "register_repository"} <= set(counted)
     assert ready.webhook.query("health")["instructions"] == sum(counted.values())

@@ -13,7 +13,7 @@ import pytest
 import wasmtime
 
 from dcanary.replica.api import Reply
-from dcanary.replica.engine import EngineFault, Options
+from dcanary.replica.engine import EngineError, Options
 from dcanary.replica.opening import open_engine
 from dcanary.replica.storage import Damaged, WrongSubnet, check, frames, log, manifest
 from dcanary.replica.storage.folder import Folder
@@ -366,7 +366,7 @@ def test_a_state_of_another_subnet_is_refused(state: Path, cache_dir: Path) -> N
 def test_a_folder_in_use_is_not_checked(state: Path, cache_dir: Path) -> None:
     engine = open_engine(state, cache_dir=cache_dir, options=options())
     try:
-        with pytest.raises(EngineFault, match="in use by another replica"):
+        with pytest.raises(EngineError, match="in use by another replica"):
             check(state)
     finally:
         engine.close()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dcanary.replica.engine import EngineFault
+from dcanary.replica.engine import EngineError
 from dcanary.replica.opening import open_engine
 from dcanary.replica.storage import check
 
@@ -65,7 +65,7 @@ def test_a_state_folder_is_used_by_one_engine_only(
     tmp_path: Path, open_subnet: Callable[[Path], Any], cache_dir: Path
 ) -> None:
     net = open_subnet(tmp_path)
-    with pytest.raises(EngineFault, match="in use by another replica"):
+    with pytest.raises(EngineError, match="in use by another replica"):
         open_engine(tmp_path, cache_dir=cache_dir)
     net.engine.close()
 

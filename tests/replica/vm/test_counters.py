@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.opening import open_engine
-from dcanary.replica.state.errors import EngineFault
+from dcanary.replica.state.errors import EngineError
 from dcanary.replica.vm import instance, raw
 from tests.examples import examples
 from tests.replica.helpers.subnet import USER, Harness
@@ -112,7 +112,7 @@ def test_a_call_into_the_instance_that_fails_is_not_passed_over(net: Any) -> Non
     inside = body.instance()
     raw.set_epoch_deadline(inside._context, 0)
     net.engine._runtime.engine.increment_epoch()
-    with pytest.raises(EngineFault, match="get_globals failed"):
+    with pytest.raises(EngineError, match="get_globals failed"):
         inside._known = None
         inside.globals()
     body.drop_instance()

@@ -5,6 +5,6 @@ from __future__ import annotations
 
 from dcanary.replica.engine.engine import ReplicaEngine
 from dcanary.replica.engine.options import DEFAULT_SEED, DEFAULT_START, Options
-from dcanary.replica.state.errors import EngineFault
+from dcanary.replica.state.errors import EngineError
 
-__all__ = ["DEFAULT_SEED", "DEFAULT_START", "EngineFault", "Options", "ReplicaEngine"]
+__all__ = ["DEFAULT_SEED", "DEFAULT_START", "EngineError", "Options", "ReplicaEngine"]

@@ -21,7 +21,7 @@ from dcanary.replica.engine.journal import Journal
 from dcanary.replica.engine.options import Options
 from dcanary.replica.engine.rounds import with_notes
 from dcanary.replica.engine.scheduler import Scheduler
-from dcanary.replica.state.errors import EngineFault
+from dcanary.replica.state.errors import EngineError
 
 _PATIENCE = 4
 """So many times what a checkpoint is due after is waited for a moment without runs beside."""
@@ -52,7 +52,7 @@ class Checkpoints:
         self._draining = False
 
     def recover(self, apply: Apply) -> None:
-        """Execute the inputs in the log again, with checkpoints on the way. Raises `EngineFault`
+        """Execute the inputs in the log again, with checkpoints on the way. Raises `EngineError`
         when the log cannot be read."""
         entries = self._journal.replay()
         runs, done, begun = self._core.runs, 0, time.monotonic()
@@ -67,7 +67,7 @@ class Checkpoints:
             quiet = not (runs.beside or self._scheduler.held)
             if passed > self._options.recovery_seconds and quiet and done < len(entries):
                 # A full disk must not keep the network from starting.
-                with contextlib.suppress(EngineFault, StateNotWritten):
+                with contextlib.suppress(EngineError, StateNotWritten):
                     self._journal.checkpoint(self._core, entries[done:])
                 begun = time.monotonic()
         runs.seconds_beside = 0.0
@@ -100,7 +100,7 @@ class Checkpoints:
             self._draining = self._draining or due > _PATIENCE
             return
         # The input has taken effect and is in the log: a full disk must not make it fail.
-        with contextlib.suppress(EngineFault, StateNotWritten):
+        with contextlib.suppress(EngineError, StateNotWritten):
             self.write()
 
     def write(self) -> None:

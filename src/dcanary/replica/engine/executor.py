@@ -66,7 +66,7 @@ class Executor:
         execution.available = request.cycles
         execution.balance -= prepaid
         self._run(execution, body, entry)
-        self._settle(execution, body, prepaid)
+        self._charge(execution, body, prepaid)
         if execution.error is None:
             if context == ctx.REPLICATED_QUERY:
                 body.rollback()
@@ -113,7 +113,7 @@ class Executor:
         execution = self._execution(ctx.TASK, canister, body, call, threshold)
         execution.balance -= prepaid
         self._run(execution, body, entry)
-        self._settle(execution, body, prepaid)
+        self._charge(execution, body, prepaid)
         if execution.error is None:
             self._apply(execution, call)
         self._close_context(canister, call)
@@ -177,13 +177,13 @@ class Executor:
         self.instructions += used
         if execution.call_context is not None:
             execution.call_context.instructions += used
-        execution.extra_instructions = used  # now the total, for settling
+        execution.extra_instructions = used  # now the total, to be charged
         for line in execution.logs:
             self._core.log(canister, line)
         if execution.error is not None:
             self._core.log(canister, b"[TRAP]: " + execution.error.message.encode())
 
-    def _settle(self, execution: Execution, body: Body, prepaid: int) -> None:
+    def _charge(self, execution: Execution, body: Body, prepaid: int) -> None:
         """Charge what was used; a failed execution keeps nothing else of its balance."""
         canister = execution.canister
         assert body.module is not None
@@ -224,7 +224,7 @@ class Executor:
         prepaid = min(self._prepaid[body.is_64], max(canister.balance, 0))
         execution.balance -= prepaid
         self._run(execution, body, callback.on_reply if replied else callback.on_reject)
-        self._settle(execution, body, prepaid)
+        self._charge(execution, body, prepaid)
         if execution.error is None:
             self._apply(execution, call)
             return
@@ -235,7 +235,7 @@ class Executor:
             prepaid = min(prepaid, max(canister.balance, 0))
             cleanup.balance -= prepaid
             self._run(cleanup, body, callback.on_cleanup)
-            self._settle(cleanup, body, prepaid)
+            self._charge(cleanup, body, prepaid)
             if cleanup.error is None:
                 self._apply(cleanup, call)
         if call.pending == 0 and not call.responded:

@@ -12,7 +12,7 @@ from dcanary.replica.state.records import Subnet
 
 
 class Journal(Protocol):
-    """A checkpoint of the state and the inputs since. All methods raise `EngineFault`."""
+    """A checkpoint of the state and the inputs since. All methods raise `EngineError`."""
 
     @property
     def blobs_folder(self) -> Path:

@@ -179,9 +179,9 @@ class Natives:
         except CallError as error:
             return error.reject(), cycles
         except CandidError as error:
-            fault = CallError(
+            refused = CallError(
                 ErrorCode.CALLED_TRAP,
                 f"Error decoding the argument of '{method}' of canister {to_text(canister_id)}: "
                 f"{error}",
             )
-            return fault.reject(), cycles
+            return refused.reject(), cycles

@@ -16,7 +16,7 @@ from dcanary.replica.engine.options import Patience
 from dcanary.replica.engine.runs import Abandoned, Run, Runs
 from dcanary.replica.engine.scheduler import Scheduler
 from dcanary.replica.engine.workers import Workers
-from dcanary.replica.state.errors import EngineFault
+from dcanary.replica.state.errors import EngineError
 
 BESIDE, PAUSE = "beside", "pause"
 NOTES = (BESIDE, PAUSE)
@@ -109,7 +109,7 @@ class Rounds:
     def _put_beside(self, run: Run) -> None:
         try:
             self._note([BESIDE, run.number])
-        except EngineFault:
+        except EngineError:
             # Not in the log, so it must not have happened: the run keeps the lead.
             run.put_beside()
             run.resume.set()
@@ -120,7 +120,7 @@ class Rounds:
     def _note_pause(self) -> None:
         try:
             self._note([PAUSE, self._scheduler.delivered])
-        except EngineFault:
+        except EngineError:
             # Not in the log, so it must not have happened: go on to the end of the round.
             self._scheduler.go_on()
             self._workers.start(self._lead)

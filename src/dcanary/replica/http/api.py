@@ -152,7 +152,7 @@ class Api:
         """POST /api/v2 and /api/v3/canister/<id>/read_state."""
         effective = self._effective(request, may_be_management=True)
         read = await self._read_request(request)
-        state = await self._node.settled_state()
+        state = await self._node.state_after_round()
         check_canister_paths(self._node, state, read, effective)
         return cbor_response({"certificate": self._node.certificate(read.paths, state)})
 
@@ -163,7 +163,7 @@ class Api:
             raise bad_request(f"subnet_not_found: {principal.to_text(subnet)}")
         read = await self._read_request(request)
         check_subnet_paths(read)
-        state = await self._node.settled_state()
+        state = await self._node.state_after_round()
         return cbor_response({"certificate": self._node.certificate(read.paths, state)})
 
     async def not_supported(self, request: Request) -> Response:

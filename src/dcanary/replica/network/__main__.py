@@ -7,7 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
-from ..engine import EngineFault
+from ..engine import EngineError
 from . import NetworkError, serve
 from .guard import raise_descriptor_limit
 from .quiet import quieten
@@ -37,7 +37,7 @@ def main() -> int:
             allow_http_loopback=options.allow_http_loopback,
             accept_loss=options.accept_loss,
         )
-    except (EngineFault, NetworkError, OSError, ValueError) as error:
+    except (EngineError, NetworkError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..certification.keys import SEED_FILE, SubnetKeys
-from ..engine import EngineFault
+from ..engine import EngineError
 from ..storage import check as check_engine
 from .files import ENGINE_FOLDER, LOCK_FILE, NetworkError, lock_soon
 
@@ -44,7 +44,7 @@ def check(state_dir: Path) -> NetworkCheck:
 def _check(state_dir: Path, engine: Path) -> NetworkCheck:
     try:
         found = check_engine(engine)
-    except EngineFault as error:
+    except EngineError as error:
         raise NetworkError(str(error)) from error
     damage = [one.finding for one in found.damage]
     if found.checkpoint:

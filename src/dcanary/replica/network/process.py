@@ -61,7 +61,7 @@ class _Progress:
 def open_state(
     state_dir: Path, keys: SubnetKeys, cache_dir: Path | None, accept_loss: bool = False
 ) -> Engine:
-    """The engine with the state of a folder. Raises `EngineFault` when it is damaged."""
+    """The engine with the state of a folder. Raises `EngineError` when it is damaged."""
     options = Options(
         subnet_id=keys.subnet_id,
         root_key=keys.root_key,

@@ -90,5 +90,5 @@ class CompileLimit(InvalidWasm):
     """Compiling the module needs more time or memory than it may."""
 
 
-class EngineFault(RuntimeError):
+class EngineError(RuntimeError):
     """The engine itself cannot go on (unusable state folder, unsupported platform)."""

@@ -31,7 +31,7 @@ class Checked:
 def check(root: Path) -> Checked:
     """Read and verify everything that a start would rely on; changes nothing.
 
-    Raises `EngineFault` when an engine has the folder open, or for a state of a later version.
+    Raises `EngineError` when an engine has the folder open, or for a state of a later version.
     """
     folder = Folder(root)
     held = lock(folder.lock) if folder.lock.exists() else -1

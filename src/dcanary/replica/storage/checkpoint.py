@@ -12,7 +12,7 @@ from typing import Any
 
 from dcanary.replica.engine.core import Core
 from dcanary.replica.state import limits
-from dcanary.replica.state.errors import CallError, EngineFault
+from dcanary.replica.state.errors import CallError, EngineError
 from dcanary.replica.state.records import Canister, Subnet
 from dcanary.replica.storage import codec, images, manifest
 from dcanary.replica.storage.damage import Damaged
@@ -108,7 +108,7 @@ def read(
     """Read a checkpoint; `found` None: one of format 1, which has no manifest.
 
     `check_blob` is called with each blob that the state refers to. Raises `Damaged`, and
-    `EngineFault` for a state of a later version.
+    `EngineError` for a state of a later version.
     """
     subnet, bodies = read_state(folder, found)
     for blob in used_blobs(subnet):
@@ -117,7 +117,7 @@ def read(
         for canister_id, (heap, stable, values) in bodies.items():
             _read_body(folder, found, core, subnet.canisters[canister_id], heap, stable, values)
     except (KeyError, ValueError, CallError) as error:
-        raise EngineFault(
+        raise EngineError(
             f"checkpoint {folder} cannot be loaded ({error}): it is whole, so this version of "
             "dcanary cannot run what was installed there; use the version that wrote it"
         ) from error
@@ -142,7 +142,7 @@ def read_state(folder: Path, found: Manifest | None) -> tuple[Subnet, dict[bytes
         if not isinstance(subnet, Subnet):
             raise ValueError("no subnet in it")
     except ValueError as error:
-        raise EngineFault(
+        raise EngineError(
             f"{path} is of a format that this version does not know ({error}); use the version of "
             "dcanary that wrote it"
         ) from error
@@ -188,7 +188,7 @@ def _read_body(
     read_image(folder, found, f"{name}.heap", heap, body.memory.write_image)
     size = pages * limits.WASM_PAGE
     if body.stable.grow(pages) < 0:
-        raise EngineFault(f"there is no memory for {size} bytes of stable memory of {name}")
+        raise EngineError(f"there is no memory for {size} bytes of stable memory of {name}")
     read_image(folder, found, f"{name}.stable", size, body.stable.write)
     body.stable.commit()
     body.memory.changed = False

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from dcanary.replica.api import StateNotWritten
-from dcanary.replica.state.errors import EngineFault
+from dcanary.replica.state.errors import EngineError
 
 EVERYTHING = "the network then begins empty"
 
 
-class Damaged(EngineFault):
+class Damaged(EngineError):
     """A file of the state folder is not what was written.
 
     `at` is the offset of the damage in bytes, None where only the file as a whole is known to be
@@ -34,9 +34,9 @@ class Damaged(EngineFault):
         return f"{self.path} is damaged{place}: {self.what}"
 
 
-class NotWritten(EngineFault, StateNotWritten):
+class NotWritten(EngineError, StateNotWritten):
     """Something could not be written (disk full, quota); what was there before still counts."""
 
 
-class WrongSubnet(EngineFault):
+class WrongSubnet(EngineError):
     """The state belongs to another subnet than the one it is opened for."""

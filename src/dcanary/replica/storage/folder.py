@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from dcanary.replica.engine.blobs import Blobs
-from dcanary.replica.state.errors import EngineFault
+from dcanary.replica.state.errors import EngineError
 from dcanary.replica.storage import manifest
 from dcanary.replica.storage.damage import Damaged
 from dcanary.replica.storage.frames import HEAD_SIZE
@@ -130,7 +130,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def lock(path: Path) -> int:
-    """Take the lock of a state folder; returns the file to close. Raises `EngineFault`."""
+    """Take the lock of a state folder; returns the file to close. Raises `EngineError`."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if sys.platform == "win32":
         return fd
@@ -140,7 +140,7 @@ def lock(path: Path) -> int:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(fd)
-        raise EngineFault(
+        raise EngineError(
             f"the state folder {path.parent} is in use by another replica; stop that one first"
         ) from None
     return fd

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dcanary.replica.engine.core import Core
-from dcanary.replica.state.errors import EngineFault
+from dcanary.replica.state.errors import EngineError
 from dcanary.replica.state.records import Subnet
 from dcanary.replica.storage import checkpoint, frames, log, manifest, old_log
 from dcanary.replica.storage.damage import Damaged, NotWritten, WrongSubnet
@@ -38,7 +38,7 @@ class Storage:
         try:
             self._folder.create()
         except OSError as error:
-            raise EngineFault(f"the state folder {folder} cannot be used: {error}") from error
+            raise EngineError(f"the state folder {folder} cannot be used: {error}") from error
         self._lock = lock(self._folder.lock)
         self._log: Log | None = None
         self._flusher: Flusher | None = None

@@ -75,7 +75,7 @@ def _invalid(message: str) -> dict[str, Any]:
     return {"Err": {"InvalidTransaction": message}}
 
 
-def _settle(
+def _use_payment(
     call: NativeCall,
     block: int,
     memo: int,
@@ -117,7 +117,7 @@ def notify_top_up(call: NativeCall, arg: dict[str, Any]) -> dict[str, Any]:
         call.deposit(canister_id, cycles)
         return cycles
 
-    return _settle(call, arg["block_index"], TOP_UP, canister_id, spend)
+    return _use_payment(call, arg["block_index"], TOP_UP, canister_id, spend)
 
 
 def notify_create_canister(call: NativeCall, arg: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def notify_create_canister(call: NativeCall, arg: dict[str, Any]) -> dict[str, A
     def spend(cycles: int) -> bytes:
         return call.create_canister(arg["settings"], cycles, controller)
 
-    return _settle(call, arg["block_index"], CREATE, controller, spend)
+    return _use_payment(call, arg["block_index"], CREATE, controller, spend)
 
 
 def notify_mint_cycles(call: NativeCall, arg: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def notify_mint_cycles(call: NativeCall, arg: dict[str, Any]) -> dict[str, Any]:
         balance, block = credit_minted(call, call.caller, target, cycles)
         return {"balance": balance, "block_index": block, "minted": cycles}
 
-    return _settle(call, arg["block_index"], MINT, call.caller, spend)
+    return _use_payment(call, arg["block_index"], MINT, call.caller, spend)
 
 
 class CyclesMinting(Service):

@@ -9,7 +9,7 @@ import wasmtime
 from wasmtime import _ffi as ffi
 
 from dcanary.replica.state import limits
-from dcanary.replica.state.errors import CallError, EngineFault, ErrorCode
+from dcanary.replica.state.errors import CallError, EngineError, ErrorCode
 from dcanary.replica.state.records import Closure
 from dcanary.replica.vm import raw
 from dcanary.replica.vm.execution import Execution
@@ -102,7 +102,7 @@ class Instance:
         self._counter_number = ctypes.c_int64.from_buffer(self._counter_value, raw.VALUE_OFFSET)
 
     def _function(self, name: str) -> tuple[int, Any]:
-        """Return address and structure of an exported function. Raises EngineFault."""
+        """Return address and structure of an exported function. Raises EngineError."""
         found = self._functions.get(name)
         if found is None:
             item = self._export(name, ffi.WASMTIME_EXTERN_FUNC.value)
@@ -111,13 +111,13 @@ class Instance:
         return found
 
     def _export(self, name: str, kind: int) -> Any:
-        """Return an export's part of the union. Raises EngineFault."""
+        """Return an export's part of the union. Raises EngineError."""
         item: Any = ffi.wasmtime_extern_t()
         encoded = name.encode()
         target = ctypes.byref(self._instance)
         found = raw.export_get(self._context, target, encoded, len(encoded), ctypes.byref(item))
         if not found or item.kind != kind:
-            raise EngineFault(f"the compiled module does not export {name}")
+            raise EngineError(f"the compiled module does not export {name}")
         return item.of
 
     def _call(self, function: int, values: int, count: int) -> str | None:
@@ -135,10 +135,10 @@ class Instance:
         return raw.take_error(error)
 
     def _help(self, name: str, values: int, count: int) -> None:
-        """Call one of the rewriter's own functions, which cannot fail. Raises EngineFault."""
+        """Call one of the rewriter's own functions, which cannot fail. Raises EngineError."""
         trap = self._call(self._function(name)[0], values, count)
         if trap is not None:
-            raise EngineFault(f"{name} failed in a canister's instance: {trap}")
+            raise EngineError(f"{name} failed in a canister's instance: {trap}")
 
     def _prepare(self, entry: str) -> tuple[int, tuple[int, ...], int]:
         thin = self._module.shape.entries.get(entry)

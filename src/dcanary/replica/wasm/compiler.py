@@ -25,7 +25,7 @@ from dcanary.replica.state import limits
 from dcanary.replica.state.errors import (
     CallError,
     CompileLimit,
-    EngineFault,
+    EngineError,
     ErrorCode,
     InvalidWasm,
 )
@@ -79,7 +79,7 @@ class Compiler:
         if hasattr(os, "getuid"):
             info = self._dir.stat()
             if info.st_uid != os.getuid():
-                raise EngineFault(f"compile cache {self._dir} belongs to another user")
+                raise EngineError(f"compile cache {self._dir} belongs to another user")
             if stat.S_IMODE(info.st_mode) & 0o022:
                 self._dir.chmod(0o700)
 

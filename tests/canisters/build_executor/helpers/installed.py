@@ -51,10 +51,10 @@ class Installed:
 
     def enqueue(self, wanted: Any) -> None:
         assert self.canister.update("enqueue_run", wanted, caller=PIPELINES) == OK
-        self.settle()
+        self.run_until_idle()
 
-    def settle(self) -> None:
-        """Let timers that are due now do their work."""
+    def run_until_idle(self) -> None:
+        """Let the timers that are due now run, until no message between canisters is pending."""
         self.network.advance(0)
 
     def lease(self, executor: Any, *holds: str) -> Any:
@@ -85,7 +85,7 @@ class Installed:
             work = self.lease(executor)["Build"]
             assert self.commit(executor, work["job"], work["attempt"]) == OK
             jobs.append(work["job"])
-        self.settle()
+        self.run_until_idle()
         return jobs
 
     def decide(
@@ -97,7 +97,7 @@ class Installed:
             "verdict": verdict(kind, list(files), list(jobs), reason),
         }
         answer = self.canister.update("record_verdict", notice, caller=self.verification.id)
-        self.settle()
+        self.run_until_idle()
         return answer
 
     def upload(self, executor: Any, path: str, content: bytes, index: int = 0) -> Any:
@@ -112,7 +112,7 @@ class Installed:
 
     def finish(self, executor: Any, path: str) -> Any:
         answer = self.canister.update("finish_upload", "run-1", "build", path, caller=executor)
-        self.settle()
+        self.run_until_idle()
         return answer
 
     def run(self, run: str = "run-1") -> Any:

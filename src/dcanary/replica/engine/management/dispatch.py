@@ -19,7 +19,7 @@ from dcanary.replica.engine.management import (
 )
 from dcanary.replica.engine.management.context import Call, Operation, check_controller
 from dcanary.replica.engine.queries import Queries
-from dcanary.replica.state.errors import CallError, EngineFault, ErrorCode
+from dcanary.replica.state.errors import CallError, EngineError, ErrorCode
 from dcanary.replica.state.records import Answer, Caller, Canister, Origin, Request
 
 OPERATIONS: dict[str, Operation] = {
@@ -140,10 +140,10 @@ class Management:
         except CallError as error:
             self._core.respond(request.caller, error.reject(), call.available)
             return
-        except (EngineFault, MemoryError, OSError) as error:
-            # This machine's limits, not the canister's fault: say so and go on.
-            fault = CallError(ErrorCode.ENGINE, f"The replica could not do it: {error}")
-            self._core.respond(request.caller, fault.reject(), call.available)
+        except (EngineError, MemoryError, OSError) as error:
+            # This machine's limits, not an error of the canister: say so and go on.
+            failure = CallError(ErrorCode.ENGINE, f"The replica could not do it: {error}")
+            self._core.respond(request.caller, failure.reject(), call.available)
             return
         if answer is not None:
             self._core.respond(request.caller, answer, call.available)

@@ -12,7 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 
 from dcanary.replica.state import limits
-from dcanary.replica.state.errors import EngineFault
+from dcanary.replica.state.errors import EngineError
 
 PROT_NONE, PROT_READ_WRITE = 0, 3
 MAP_SHARED, MAP_PRIVATE, MAP_FIXED = 1, 2, 0x10
@@ -27,7 +27,7 @@ class Libc:
 
     def __init__(self) -> None:
         if sys.platform == "win32":
-            raise EngineFault("the replica is not supported yet on Windows; use WSL")
+            raise EngineError("the replica is not supported yet on Windows; use WSL")
         library = ctypes.CDLL(None, use_errno=True)
         self._mmap = library.mmap
         self._mmap.restype = ctypes.c_void_p
@@ -52,11 +52,11 @@ class Libc:
     def mmap(
         self, address: int | None, size: int, protection: int, flags: int, fd: int, offset: int
     ) -> int:
-        """Map memory. Raises `EngineFault` with the reason of the operating system."""
+        """Map memory. Raises `EngineError` with the reason of the operating system."""
         result = self._mmap(address, size, protection, flags, fd, offset)
         if result is None or result == _MAP_FAILED:
             number = ctypes.get_errno()
-            raise EngineFault(f"mapping {size} bytes of memory failed (errno {number})")
+            raise EngineError(f"mapping {size} bytes of memory failed (errno {number})")
         return int(result)
 
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Sequence
 
 from dcanary.replica.state import limits
-from dcanary.replica.state.errors import EngineFault
+from dcanary.replica.state.errors import EngineError
 from dcanary.replica.vm.memory.linear import (
     MADV_DONTNEED,
     MAP_ANONYMOUS,
@@ -141,9 +141,9 @@ class Arena:
 
     def make_private(self, address: int, length: int) -> None:
         """Give pages of a private mapping a copy of their own, as writing to them would, without
-        a race with who writes to them. Raises `EngineFault`."""
+        a race with who writes to them. Raises `EngineError`."""
         if self.libc.madvise(address, length, _MADV_POPULATE_WRITE):
-            raise EngineFault(f"keeping a query's memory failed (errno {ctypes.get_errno()})")
+            raise EngineError(f"keeping a query's memory failed (errno {ctypes.get_errno()})")
 
     def _can_make_private(self) -> bool:
         size = limits.OS_PAGE

@@ -12,7 +12,7 @@ from typing import Any, Callable
 from ._encode import FIXED_FORMATS, ArgsEncoder
 from ._errors import CandidError
 from ._readers import (
-    FAULTS,
+    DECODE_ERRORS,
     READERS,
     ZERO_SIZE,
     Decoder,
@@ -289,22 +289,22 @@ class ArgsDecoder:
                 del self._known[MAX_CACHED_HEADERS - 1 :]
                 self._known.insert(1, (data[:start], decoders))
             return self._values(data, start, decoders)
-        except FAULTS as fault:
-            raise as_candid_error(fault) from None
+        except DECODE_ERRORS as error:
+            raise as_candid_error(error) from None
 
     def single(self, head: bytes) -> Callable[[bytes], Any]:
         """A decoder of one value whose message header was stored apart from it."""
         try:
             (decode,), _ = self._compile(head)
-        except FAULTS as fault:
-            raise as_candid_error(fault) from None
+        except DECODE_ERRORS as error:
+            raise as_candid_error(error) from None
 
         def decode_body(data: bytes) -> Any:
             reset_budget()
             try:
                 value, pos = decode(data, 0)
-            except FAULTS as fault:
-                raise as_candid_error(fault) from None
+            except DECODE_ERRORS as error:
+                raise as_candid_error(error) from None
             if pos != len(data):
                 raise CandidError(f"{len(data) - pos} bytes follow the value")
             return value

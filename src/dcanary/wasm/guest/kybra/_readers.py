@@ -2,7 +2,7 @@
 
 Every length is checked against the bytes that are there; values without bytes (null, reserved,
 empty records) are counted against a budget, so that a short message cannot stand for a long vector;
-numbers are bounded. Failures are CandidError or one of FAULTS.
+numbers are bounded. Failures are CandidError or one of DECODE_ERRORS.
 """
 
 from __future__ import annotations
@@ -292,13 +292,13 @@ def failing_reader(message: str) -> Decoder:
     return decode
 
 
-FAULTS = (IndexError, struct.error, UnicodeDecodeError, RecursionError)
+DECODE_ERRORS = (IndexError, struct.error, UnicodeDecodeError, RecursionError)
 """What cut-off or over-nested messages raise on the way; `as_candid_error` names it."""
 
 
-def as_candid_error(fault: Exception) -> CandidError:
-    if isinstance(fault, UnicodeDecodeError):
+def as_candid_error(error: Exception) -> CandidError:
+    if isinstance(error, UnicodeDecodeError):
         return CandidError("a text is not UTF-8")
-    if isinstance(fault, RecursionError):
+    if isinstance(error, RecursionError):
         return CandidError("the message is nested too deeply")
     return CandidError("the message ends in the middle of a value")

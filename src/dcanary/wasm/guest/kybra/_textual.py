@@ -10,7 +10,7 @@ import struct
 
 from ._encode import encoder_of
 from ._errors import CandidError
-from ._readers import FAULTS, as_candid_error, reset_budget
+from ._readers import DECODE_ERRORS, as_candid_error, reset_budget
 from ._text_parser import Parser, Value, hash_field
 from ._text_writer import show
 from ._types import (
@@ -220,6 +220,6 @@ def decode_to_text(data: bytes) -> str:
             shown.append(text)
         if pos != len(data):
             raise CandidError(f"{len(data) - pos} bytes follow the last value")
-    except FAULTS as fault:
-        raise as_candid_error(fault) from None
+    except DECODE_ERRORS as error:
+        raise as_candid_error(error) from None
     return f"({', '.join(shown)})"

@@ -25,8 +25,8 @@ NO_OBJECT = "0" * 40
 _LEFTOVERS = ("packed-refs.lock", "HEAD.lock", "objects/incoming-*", "objects/tmp_objdir-*")
 
 
-def settle(layout: Layout, name: str) -> bool:
-    """Put every move of a ref that has no delivery into the spool, and remove settled intents.
+def recover(layout: Layout, name: str) -> bool:
+    """Put every move of a ref that has no delivery into the spool, and remove their intents.
 
     Returns False when nothing can be said yet, because a push is going on. Raises ForgeError when
     git fails, OSError when nothing can be written; it is safe to repeat in any case.
