@@ -58,7 +58,7 @@ def test_stopping_ends_the_process_that_holds_the_folder(
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     (tmp_path / "processes").mkdir()
-    with processes._changing() as listed:
+    with processes.changing() as listed:
         listed.append(Process("alice-1", dead.pid, 1.0, tmp_path / "alice-1.log"))
     assert operations.stop(tmp_path, "alice-1", processes)
     holder.wait(60)
@@ -95,7 +95,7 @@ def test_an_executor_that_gets_no_work_is_an_error_and_stopped(
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     process = Process("alice-1", child.pid, psutil.Process(child.pid).create_time(), tmp_path)
     (tmp_path / "processes").mkdir()
-    with processes._changing() as listed:
+    with processes.changing() as listed:
         listed.append(process)
     folder = operations.state_folder(tmp_path / "executors" / "alice-1")
     folder.mkdir(parents=True)

@@ -32,7 +32,7 @@ def sleeper() -> Process:
 
 def keep(processes: Processes, *each: Process) -> None:
     """Write the record as `spawn` does."""
-    with processes._changing() as listed:
+    with processes.changing() as listed:
         listed.extend(each)
 
 

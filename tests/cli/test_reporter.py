@@ -71,7 +71,7 @@ def test_the_closing_words_fit_80_columns(
     monkeypatch.setenv("PATH", "/nowhere")
     home = tmp_path / ".dcanary" / "demo"
     job = MainJob(home, ["counter-motoko", "counter-python"], Reporter(False), keep_running=True)
-    job._closing_words()
+    job.closing_words()
     lines = capsys.readouterr().out.splitlines()
     assert "  export DCANARY_HOME=.dcanary/demo" in lines
     # The folder of the commands is as long as it is; it stands alone in its line.

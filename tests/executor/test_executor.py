@@ -361,8 +361,9 @@ def test_a_vote_survives_a_round_that_is_not_open_yet_or_is_shown_too_far(
     site: Site, answer: str
 ) -> None:
     site.add(stage_record(commands=COPY, artifacts=["build/out"], replicas=2, quorum=2))
-    early = site.executor(chain=Early(site.chain, answer, 3))
-    until(lambda: early._chain.times == 0, early)  # type: ignore[attr-defined]
+    chain = Early(site.chain, answer, 3)
+    early = site.executor(chain=chain)
+    until(lambda: chain.times == 0, early)
     until(lambda: site.chain.stages["run-1", "build"].verdict, early, site.executor("bob"))
     assert len(site.verdict()["jobs"]) == 2
 

@@ -104,9 +104,9 @@ def test_limits_of_control_groups_of_both_versions_are_read(
     stat.write_text("cache 1\nhierarchical_memory_limit 9223372036854771712\n")
     version_2 = ({"": tmp_path / "v2"}, {"": "/a/b"})
     version_1 = ({"memory": tmp_path / "v1"}, {"memory": "/"})
-    monkeypatch.setattr(cgroup, "_mounts", lambda: version_2)
+    monkeypatch.setattr(cgroup, "mounted_controllers", lambda: version_2)
     assert cgroup.memory_limit() == 1_000_000
-    monkeypatch.setattr(cgroup, "_mounts", lambda: version_1)
+    monkeypatch.setattr(cgroup, "mounted_controllers", lambda: version_1)
     assert cgroup.memory_limit() is None
     stat.write_text("hierarchical_memory_limit 2000000\n")
     assert cgroup.memory_limit() == 2_000_000

@@ -44,12 +44,12 @@ class Denying(MemoryChainView):
 def test_an_executor_that_is_not_registered_says_so_once_and_asks_ever_less_often(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dcanary.executor.executor._DENIED_SECONDS", 0.02)
+    monkeypatch.setattr("dcanary.executor.executor.DENIED_SECONDS", 0.02)
     chain = Denying(site.chain, "alice", "alice")
     executor = site.executor(chain=chain)
     until(lambda: chain.asked == 4, executor)
     assert len([line for line in site.lines if "not a registered executor" in line]) == 1
-    assert executor._denied_pause == pytest.approx(0.02 * 2**4)
+    assert executor.denied_pause == pytest.approx(0.02 * 2**4)
     found = standing.owner(site.folder / "alice")
     assert found is not None
     assert (found.phase, found.said) == ("denied", "alice is not a registered executor")

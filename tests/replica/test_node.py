@@ -64,7 +64,7 @@ def test_waiting_ends_when_it_takes_too_long_and_leaves_nothing(live: Node) -> N
         await live.ajob(lambda: None)
 
     asyncio.run(ask())
-    assert live._waiters == {}
+    assert live.waiters == {}
 
 
 def test_a_still_node_runs_a_round_only_when_told(still: Node, engine: MemoryEngine) -> None:

@@ -162,7 +162,7 @@ def system() -> Iterator[System]:
 @pytest.fixture(autouse=True)
 def past_inspection(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls of canisters do not pass `inspect_message`: updates must hold without it."""
-    monkeypatch.setattr(NativeCanister, "_inspect", lambda *_: None)
+    monkeypatch.setattr(NativeCanister, "check_inspect_message", lambda *_: None)
 
 
 def call(system: System, name: str, method: str, caller: Any) -> Any:

@@ -195,7 +195,7 @@ def test_a_manifest_of_very_many_files_is_refused_without_a_trap(
     jobs = system.all_commit()
     with pytest.raises(CanisterReject, match="IC0406"):
         system.reveal(EXECUTORS[0], jobs[0], files)
-    monkeypatch.setattr(NativeCanister, "_inspect", lambda *_: None)
+    monkeypatch.setattr(NativeCanister, "check_inspect_message", lambda *_: None)
     error(system.reveal(EXECUTORS[0], jobs[0], files), "Invalid")
 
 

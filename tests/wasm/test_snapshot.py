@@ -11,7 +11,7 @@ pieces = st.one_of(st.binary(max_size=60), st.integers(0, 100).map(bytes))
 
 @given(st.lists(pieces, max_size=12).map(b"".join))
 def test_the_segments_restore_the_memory_they_were_made_from(memory: bytes) -> None:
-    count, body = _snapshot._data_section(memory)
+    count, body = _snapshot.data_section(memory)
     restored = bytearray(len(memory))
     reader = Reader(body)
     assert reader.unsigned() == count
@@ -26,6 +26,6 @@ def test_the_segments_restore_the_memory_they_were_made_from(memory: bytes) -> N
 
 
 def test_long_runs_of_zeros_are_left_out() -> None:
-    count, body = _snapshot._data_section(bytes(1 << 20) + b"x" + bytes(1 << 20) + b"y")
+    count, body = _snapshot.data_section(bytes(1 << 20) + b"x" + bytes(1 << 20) + b"y")
     assert count == 2
     assert len(body) < 40

@@ -86,20 +86,20 @@ def test_a_template_is_taken_from_the_cache(template: Template) -> None:
 def test_a_damaged_template_is_noticed(template: Template, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(template.folder, folder)
-    assert _template._complete(folder)
+    assert _template.is_complete(folder)
     content = bytearray((folder / "b.wasm").read_bytes())
     content[-1] ^= 1
     (folder / "b.wasm").write_bytes(content)
-    assert not _template._complete(folder)
+    assert not _template.is_complete(folder)
     (folder / "sha256.json").write_text(json.dumps({"a.wasm": hashlib.sha256(b"").hexdigest()}))
-    assert not _template._complete(folder)
+    assert not _template.is_complete(folder)
 
 
 @pytest.mark.replica
 def test_a_compiled_form_of_another_machine_is_replaced(template: Template, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(template.folder, folder)
-    compiled = folder / _template._compiled_name()
+    compiled = folder / _template.compiled_name()
     compiled.write_bytes(b"made for something else")
     assert Template(template.key, folder, built=False).module_a.exports
     assert compiled.read_bytes() != b"made for something else"

@@ -40,7 +40,7 @@ MAX_HELD_JOBS = 256
 _REASON_CHARS = 400
 _LONGEST_PAUSE_SECONDS = 30.0
 _LONGEST_WEATHER_SECONDS = 8.0
-_DENIED_SECONDS = 10.0
+DENIED_SECONDS = 10.0
 _LONGEST_DENIED_SECONDS = 120.0
 _TICK_SECONDS = 0.1
 
@@ -55,7 +55,7 @@ class Executor(Voter):
         super().__init__(chain, State(config.folder), config)
         self._runtimes: dict[str, Runtime] = {}
         self._offer: ExecutorOffer | None = None
-        self._next_offer, self._denied_pause = 0.0, _DENIED_SECONDS
+        self._next_offer, self.denied_pause = 0.0, DENIED_SECONDS
         self._slots: list[Slot] = []
         self._news, self._stopping = threading.Event(), threading.Event()
         self._storms, self._told = 0, ""
@@ -257,10 +257,10 @@ class Executor(Voter):
             # Not registered yet, or disabled: that may change while this waits.
             self._tell(f"no work yet: {error.sentence} (asked again, ever less often)")
             standing.note(self._config.folder, "denied", error.sentence)
-            self._next_offer = time.monotonic() + self._denied_pause
-            self._denied_pause = min(self._denied_pause * 2, _LONGEST_DENIED_SECONDS)
+            self._next_offer = time.monotonic() + self.denied_pause
+            self.denied_pause = min(self.denied_pause * 2, _LONGEST_DENIED_SECONDS)
             return
-        self._denied_pause, self._told = _DENIED_SECONDS, ""
+        self.denied_pause, self._told = DENIED_SECONDS, ""
         if self._offer is None:
             standing.note(self._config.folder, "announced")
             gibibytes = offer["memory_bytes"] / (1 << 30)

@@ -65,7 +65,7 @@ class Node:
         self._tree = StateTree(keys, subnet_type)
         self._live = live
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._waiters: dict[bytes, list[Future[None]]] = {}
+        self.waiters: dict[bytes, list[Future[None]]] = {}
         self._messages = False
         self._next_round = 0.0
         self._time = engine.now()
@@ -192,7 +192,7 @@ class Node:
         self._time = max(self._time, self.engine.now())
         finished = self._tree.refresh(self.engine)
         for request_id in finished:
-            for waiter in self._waiters.pop(request_id, ()):
+            for waiter in self.waiters.pop(request_id, ()):
                 _wake(waiter)
         self.engine.mark_certified()
 
@@ -324,11 +324,11 @@ class Node:
         return self._tree.status(request_id)
 
     def _forget(self, request_id: bytes, waiter: Future[None]) -> None:
-        waiting = self._waiters.get(request_id, [])
+        waiting = self.waiters.get(request_id, [])
         if waiter in waiting:
             waiting.remove(waiter)
         if not waiting:
-            self._waiters.pop(request_id, None)
+            self.waiters.pop(request_id, None)
 
     async def wait(self, request_id: bytes, seconds: float) -> RequestStatus | None:
         """Wait until a message is replied or rejected; None when that takes longer."""
@@ -339,7 +339,7 @@ class Node:
             if status is not None and status.state in FINAL:
                 _wake(waiter)
             else:
-                self._waiters.setdefault(request_id, []).append(waiter)
+                self.waiters.setdefault(request_id, []).append(waiter)
 
         await self.ajob(register)
         try:

@@ -70,7 +70,7 @@ class NativeCanister:
         """As `submit`, with the argument as Candid bytes."""
         kind = self._kind_of(method, ("update", "query"))
         sender = as_principal(caller).bytes
-        self._inspect(method, arg, sender)
+        self.check_inspect_message(method, arg, sender)
         context = Context(self, kind, method, sender, 0, None)
         self.network.messages.append(Request(context, arg))
         return Pending(self.network, context)
@@ -295,7 +295,8 @@ class NativeCanister:
             self.stable.rollback()
             raise CanisterTrap(trap.text) from None
 
-    def _inspect(self, method: str, arg: bytes, sender: bytes) -> None:
+    def check_inspect_message(self, method: str, arg: bytes, sender: bytes) -> None:
+        """Run `canister_inspect_message`. Raises CanisterReject when it does not accept."""
         if "canister_inspect_message" not in self.exports:
             return
         heap, runtime = self._snapshot()

@@ -46,7 +46,7 @@ def take_snapshot(
     if len(stack) != 1 or present[stack[0]].value != STACK_SIZE:
         raise BuildError("the interpreter's stack is not where the snapshot expects it")
     memory = bytes(STACK_SIZE) + memory[STACK_SIZE:]  # below the stack pointer nothing counts
-    segments, data = _data_section(memory)
+    segments, data = data_section(memory)
     _add_methods(parts, methods)
     parts[sections.IMPORT] = _rename_imports(parts[sections.IMPORT])
     parts[sections.MEMORY] = b"\1\0" + leb128.encode_unsigned(len(memory) // _PAGE)
@@ -62,7 +62,7 @@ def take_snapshot(
     return module
 
 
-def _data_section(memory: bytes) -> tuple[int, bytes]:
+def data_section(memory: bytes) -> tuple[int, bytes]:
     """Return (number of segments, data section) of a memory image, without its runs of zeros."""
     pieces = []
     at = 0

@@ -80,7 +80,7 @@ class Template:
     @cached_property
     def module_a(self) -> wasmtime.Module:
         """Template A, compiled for this machine; the compiled form is kept beside the template."""
-        path = self.folder / _compiled_name()
+        path = self.folder / compiled_name()
         if path.is_file():
             try:
                 return wasmtime.Module.deserialize_file(self.engine, str(path))
@@ -130,12 +130,12 @@ def ensure_template(
     root = (cache or folders.cache()) / "templates"
     key = template_key()
     folder = root / key[:32]
-    if _complete(folder):
+    if is_complete(folder):
         return Template(key, folder, built=False)
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _files.locked(root / f"{key[:32]}.lock"):
-            if _complete(folder):
+            if is_complete(folder):
                 return Template(key, folder, built=False)
             _build(root, folder, say, node_modules)
     except OSError as error:
@@ -148,10 +148,11 @@ def ensure_template(
 
 def template_is_ready(cache: Path | None = None) -> bool:
     """Whether `ensure_template` has nothing to build."""
-    return _complete((cache or folders.cache()) / "templates" / template_key()[:32])
+    return is_complete((cache or folders.cache()) / "templates" / template_key()[:32])
 
 
-def _complete(folder: Path) -> bool:
+def is_complete(folder: Path) -> bool:
+    """Whether every file of a template is there and has the digest that was written down."""
     try:
         sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
         return set(sums) == {_A, _B, _STDLIB} and all(
@@ -182,7 +183,7 @@ def _build(
             module = wasmtime.Module(engine, module_a)
         except wasmtime.WasmtimeError as error:
             raise ToolError(f"the linked interpreter is not a valid module: {error}") from None
-        (result / _compiled_name()).write_bytes(module.serialize())
+        (result / compiled_name()).write_bytes(module.serialize())
         stdlib = _compile_stdlib(engine, module, inputs)
         contents = {_A: module_a, _B: module_b, _STDLIB: stdlib}
         for name, content in contents.items():
@@ -194,7 +195,8 @@ def _build(
         result.rename(folder)
 
 
-def _compiled_name() -> str:
+def compiled_name() -> str:
+    """Name of the file that holds the template as this version of Wasmtime compiled it."""
     return f"a-{importlib.metadata.version('wasmtime')}.cwasm"
 
 

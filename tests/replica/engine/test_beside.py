@@ -84,7 +84,7 @@ def start(net: Harness, canister: bytes, method: str, arg: bytes = b"") -> bytes
     for _ in range(3):
         net.engine.execute_round(wait=False)
     assert state(net, request) is RequestState.PROCESSING
-    assert net.engine._core.runs.beside
+    assert net.engine.core.runs.beside
     return request
 
 
@@ -229,7 +229,7 @@ def test_closing_does_not_wait_for_what_runs(
 
 def digest(engine: ReplicaEngine) -> str:
     """Over everything that must survive."""
-    core = engine._core
+    core = engine.core
     out = hashlib.sha256(codec.encode(core.subnet))
     for canister in sorted(core.bodies):
         body = core.bodies[canister]
@@ -265,7 +265,7 @@ def test_a_killed_engine_finds_long_runs_where_the_log_has_them(
         if step % 5 == 4:
             copy = tmp_path / f"copy-{step}"
             shutil.copytree(tmp_path / "state", copy)
-            beside = net.engine._core.runs.beside
+            beside = net.engine.core.runs.beside
             copies.append((copy, None if beside else digest(net.engine)))
     while net.engine.execute_round():
         pass

@@ -355,5 +355,5 @@ def test_answered_calls_take_no_room_for_long() -> None:
     for number in range(1, 10_000):
         deadlines.add(1_000_000, b"c", number)
         deadlines.forget(b"c", number)
-    assert len(deadlines._heap) < 200
+    assert len(deadlines.heap) < 200
     assert deadlines.pop_due(1_000_000) == [(b"c", 0)]

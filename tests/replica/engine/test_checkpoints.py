@@ -87,7 +87,7 @@ def test_messages_wait_for_a_checkpoint_in_their_order(
     slow, slower, other = (net.deploy(code(wat, spin)) for spin in (10**8, 10**9, 10**9))
     first = start(net, slower, "spin")
     short = start(net, slow, "spin")
-    rounds_until(net, lambda: slow not in net.engine._core.runs.beside)
+    rounds_until(net, lambda: slow not in net.engine.core.runs.beside)
     waiting = [net.submit(slow, "bump", b"") for _ in range(3)]
     for count in range(1, 4):
         request = net.submit(other, "bump", b"")
@@ -118,13 +118,13 @@ def test_a_run_that_was_short_is_not_held_for_one_that_is_long(
     short, endless = net.deploy(code(wat)), net.deploy(code(wat, 2**32 - 1))
     first = start(net, endless, "spin")
     time.sleep(0.1)
-    net.engine._core.runs.slow.add(short)  # as when the machine was busy for a moment
+    net.engine.core.runs.slow.add(short)  # as when the machine was busy for a moment
     for count in range(1, 6):
         request = net.submit(short, "bump", b"")
         assert isinstance(request, bytes)
         assert numbers(finish(net, request)) == [count] * 4
     assert state(net, first) is RequestState.PROCESSING
-    assert net.engine._core.runs.beside
+    assert net.engine.core.runs.beside
     net.engine.close()
 
 
@@ -141,7 +141,7 @@ def test_a_second_kill_does_not_begin_the_replay_from_zero(
     for _ in range(20):
         net.call(canister, "bump")
     expected = digest(net.engine)
-    net.engine._journal.close()  # type: ignore[union-attr]  # as a killed process would
+    net.engine.journal.close()  # type: ignore[union-attr]  # as a killed process would
     totals: list[int] = []
 
     def killed_after(inputs: int) -> Callable[[int, int], None]:

@@ -196,7 +196,7 @@ def test_no_cycles_appear_or_vanish(subnet: Any, counter: bytes, caller: bytes) 
     for method in ("twice", "pay", "halfway", "caught", "lost", "pay"):
         subnet.call(caller, method, arg)
     subnet.engine.execute_round(subnet.engine.now() + 3600 * 10**9)
-    canisters = subnet.engine._subnet.canisters.values()
+    canisters = subnet.engine.subnet.canisters.values()
     assert sum(item.balance + item.consumed for item in canisters) == 200 * 10**12
     assert all(item.consumed > 0 for item in canisters)
 

@@ -60,8 +60,8 @@ def test_a_python_canister_counts_through_upgrade_snapshot_and_restart(
     assert net.update(canister, "inc", returns=[NAT64]) == [4]
     _install(net, canister, module, "upgrade")
     assert net.query(canister, "get", returns=[NAT64]) == [4]
-    net.engine._journal.close()  # as a killed process would
-    net.engine._journal = None
+    net.engine.journal.close()  # as a killed process would
+    net.engine.journal = None
     net.engine.close()
     begun = time.monotonic()
     net = open_subnet(tmp_path)

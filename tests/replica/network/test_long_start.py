@@ -46,8 +46,8 @@ def killed(tmp_path: Path, cache_dir: Path, wat: Callable[[str], bytes]) -> Iter
     canister = net.deploy(code(wat, 300_000_000))
     for _ in range(MESSAGES):
         assert isinstance(net.call(canister, "spin"), Reply)
-    assert engine._journal is not None
-    engine._journal.close()  # as a killed process would
+    assert engine.journal is not None
+    engine.journal.close()  # as a killed process would
     yield folder
     control.stop(folder)
 
@@ -57,7 +57,7 @@ def test_a_start_is_waited_for_as_long_as_it_makes_progress(
 ) -> None:
     # Shorter than the replay takes. What the process computes is progress too.
     monkeypatch.setattr(control, "START_SECONDS", 3.0)
-    monkeypatch.setattr(control, "_REPORTS", 0.2)
+    monkeypatch.setattr(control, "REPORT_SECONDS", 0.2)
     lines: list[str] = []
     running, started = control.ensure(killed, cache_dir=cache_dir, report=lines.append)
     assert started

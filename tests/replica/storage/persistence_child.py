@@ -29,10 +29,10 @@ COUNTER, CALLER = canister_id(FIRST_CANISTER), canister_id(FIRST_CANISTER + 1)
 
 def digest(engine: ReplicaEngine) -> str:
     """Over everything that must survive."""
-    subnet = engine._core.subnet
+    subnet = engine.core.subnet
     out = hashlib.sha256(codec.encode(subnet))
     for canister in subnet.canisters.values():
-        body = engine._core.bodies.get(canister.id)
+        body = engine.core.bodies.get(canister.id)
         if body is not None:
             out.update(body.memory.read_image(0, body.memory.committed_size))
             out.update(body.stable.content())

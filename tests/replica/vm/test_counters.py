@@ -89,7 +89,7 @@ def test_every_message_costs_what_it_costs_alone(
     net: Any, expected: dict[str, tuple[object, int]], steps: list[str]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(instance, "_QUERY_TICKS", 1)
+        patch.setattr(instance, "QUERY_TICKS", 1)
         canister = net.deploy(net.wasm)
         for step in [*steps, "count"]:
             found = perform(net, canister, step)
@@ -99,7 +99,7 @@ def test_every_message_costs_what_it_costs_alone(
 def test_a_query_that_timed_out_leaves_no_counter_to_the_update_after_it(
     net: Any, expected: dict[str, tuple[object, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instance, "_QUERY_TICKS", 1)
+    monkeypatch.setattr(instance, "QUERY_TICKS", 1)
     canister = net.deploy(net.wasm)
     assert perform(net, canister, "forever") == ("IC0528", 0)
     assert perform(net, canister, "count") == expected["count"]
@@ -108,12 +108,12 @@ def test_a_query_that_timed_out_leaves_no_counter_to_the_update_after_it(
 
 def test_a_call_into_the_instance_that_fails_is_not_passed_over(net: Any) -> None:
     canister = net.deploy(net.wasm)
-    body = net.engine._core.bodies[canister]
+    body = net.engine.core.bodies[canister]
     inside = body.instance()
-    raw.set_epoch_deadline(inside._context, 0)
-    net.engine._runtime.engine.increment_epoch()
+    raw.set_epoch_deadline(inside.context, 0)
+    net.engine.runtime.engine.increment_epoch()
     with pytest.raises(EngineError, match="get_globals failed"):
-        inside._known = None
+        inside.known_globals = None
         inside.globals()
     body.drop_instance()
 

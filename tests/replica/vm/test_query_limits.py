@@ -83,7 +83,7 @@ def test_a_query_is_interrupted_inside_of_what_fills_and_copies(
     method: str,
 ) -> None:
     """A tick comes every quarter of a second; a gigabyte takes longer when it is written first."""
-    monkeypatch.setattr(instance, "_QUERY_TICKS", 1)
+    monkeypatch.setattr(instance, "QUERY_TICKS", 1)
     canister = subnet.deploy(wat(MODULE))
     refused(subnet, canister, method, "IC0528")
 
@@ -91,7 +91,7 @@ def test_a_query_is_interrupted_inside_of_what_fills_and_copies(
 def test_what_a_query_writes_is_bounded_and_given_back(
     net: Harness, wat: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    portable = net.engine._runtime.memories.kind == "copied"
+    portable = net.engine.runtime.memories.kind == "copied"
     monkeypatch.setattr(limits, "QUERY_MEMORY", 100 * limits.MIB)
     canister = net.deploy(wat(MODULE))
     assert isinstance(net.call(canister, "bump"), Reply)
@@ -112,7 +112,7 @@ def test_pages_that_queries_touched_are_given_back(
     monkeypatch.setattr(limits, "QUERY_MEMORY", 100 * limits.MIB)
     canister = subnet.deploy(wat(MODULE))
     assert isinstance(subnet.call(canister, "bump"), Reply)
-    arena = subnet.engine._runtime.memories._arena
+    arena = subnet.engine.runtime.memories.arena
     assert arena is not None
     for method in ("one_fill", "grow", "stores"):
         refused(subnet, canister, method, "IC0524")
@@ -121,7 +121,7 @@ def test_pages_that_queries_touched_are_given_back(
 
 
 def test_many_queries_are_bounded_together(subnet: Harness, wat: Callable[[str], bytes]) -> None:
-    subnet.engine._runtime.query_memory.most = 100 * limits.MIB
+    subnet.engine.runtime.query_memory.most = 100 * limits.MIB
     canister = subnet.deploy(wat(MODULE))
     started = [subnet.engine.start_query(USER, canister, method, b"") for method in ("stores",) * 3]
     for future in started:
@@ -154,7 +154,7 @@ def test_readers_that_were_idle_for_hours_answer(
     """
     canister = subnet.deploy(wat(module))
     assert isinstance(query(subnet, canister, "tell"), Reply)
-    runtime = subnet.engine._runtime
+    runtime = subnet.engine.runtime
     for _ in range(instance.NO_LIMIT_TICKS + 1):
         runtime.engine.increment_epoch()
         runtime.ticks += 1

@@ -530,7 +530,7 @@ def test_a_frozen_canister_refuses_messages(subnet: Any, wat: Callable[[str], by
 def test_a_query_that_runs_for_too_long_is_interrupted(
     subnet: Any, wat: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instance, "_QUERY_TICKS", 1)
+    monkeypatch.setattr(instance, "QUERY_TICKS", 1)
     monkeypatch.setattr(limits, "QUERY_INSTRUCTIONS", 10**15)
     monkeypatch.setattr(limits, "COMPOSITE_INSTRUCTIONS", 10**15)
     canister = subnet.deploy(
@@ -564,4 +564,4 @@ def test_instances_beyond_the_limit_are_made_again_when_needed(
         for canister in canisters:
             answer = subnet.call(canister, "inc")
             assert answer == Reply(bytes((round_number, 2 * round_number)))
-        assert len(subnet.engine._runtime.live) == 2
+        assert len(subnet.engine.runtime.live) == 2

@@ -148,7 +148,7 @@ def test_compiled_modules_are_found_in_the_cache(
     files = sorted(path.name for path in (tmp_path / "cache").iterdir())
     assert [name.partition(".")[2] for name in files] == ["cwasm", "json", "valid"]
     second = compiler.Compiler(engine, tmp_path / "cache")
-    second._compile = None  # type: ignore[assignment, method-assign]  # it must not be needed
+    second.compile_to = None  # type: ignore[assignment, method-assign]  # it must not be needed
     assert second.module(wasm).hash == first.module(wasm).hash
     assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
 
@@ -213,7 +213,7 @@ def test_modules_of_one_runtime_share_what_is_compiled(
             assert subnet.call(canister, "m1") == Reply(expected)
     assert subnet.call(canisters[0], "m2").error_code == "IC0536"
     assert isinstance(subnet.call(canisters[1], "m4"), Reply)
-    bodies = [subnet.engine._core.bodies[item].module.module for item in canisters]
+    bodies = [subnet.engine.core.bodies[item].module.module for item in canisters]
     assert bodies[0] is bodies[1]
 
 
@@ -250,7 +250,7 @@ def test_a_thin_entry_point_costs_what_it_would_in_the_module(
     counts = []
     for last in ("", '(func (export "canister_query last") (call $dispatch (memory.size)))'):
         canister = subnet.deploy(wat(text.replace("LAST", last)))
-        entries = subnet.engine._core.bodies[canister].module.shape.entries
+        entries = subnet.engine.core.bodies[canister].module.shape.entries
         assert ("canister_query thin" in entries) is (last == "")
         counts.append(subnet.engine.query(b"\x04", canister, "thin", b""))
     assert counts[0] == counts[1]

@@ -413,6 +413,6 @@ def test_the_same_header_is_compiled_once() -> None:
     read = decoder(record(a=KYBRA.Opt[str], b=str))
     data = encoder(record(b=str))([{"b": "x"}])
     first = read(data)
-    known = len(read._known)
+    known = len(read.known)
     assert read(data) == first == [{"a": None, "b": "x"}]
-    assert len(read._known) == known == 2
+    assert len(read.known) == known == 2

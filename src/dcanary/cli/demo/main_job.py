@@ -118,7 +118,7 @@ class MainJob:
             with self.report.step("Call them again: the value of before is kept"):
                 for example in self.examples:
                     self._call(example, "get", "inc", "get")
-            self._closing_words()
+            self.closing_words()
         except BaseException:
             if not self.keep_running:
                 stop_everything(self.home)
@@ -333,7 +333,8 @@ class MainJob:
                 answer=answer,
             )
 
-    def _closing_words(self) -> None:
+    def closing_words(self) -> None:
+        """Print how to go on with what the demo leaves running."""
         home = self.home
         if home.is_relative_to(Path.cwd()):
             home = home.relative_to(Path.cwd())

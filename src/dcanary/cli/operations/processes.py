@@ -54,7 +54,7 @@ class Processes:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         log = self._folder / f"{name}.log"
-        with self._changing() as listed:
+        with self.changing() as listed:
             known = self.found(name)
             if known is not None:
                 raise runs_already(name, known.pid)
@@ -102,19 +102,19 @@ class Processes:
     def stop(self, name: str, how: int = signal.SIGTERM) -> bool:
         """End one process; False when it did not run."""
         ended = [end(each, how) for each in self.listed() if each.name == name]
-        with self._changing() as listed:
+        with self.changing() as listed:
             listed[:] = [each for each in listed if each.name != name]
         return any(ended)
 
     def stop_all(self) -> list[str]:
         """End all, the latest first; names of those that ran."""
         ended = [each.name for each in reversed(self.listed()) if end(each)]
-        with self._changing() as listed:
+        with self.changing() as listed:
             listed.clear()
         return ended
 
     @contextmanager
-    def _changing(self) -> Iterator[list[Process]]:
+    def changing(self) -> Iterator[list[Process]]:
         """The record to change; written when the block ends."""
         if not self._folder.is_dir():
             yield []

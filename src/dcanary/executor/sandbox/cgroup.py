@@ -101,7 +101,7 @@ def memory_limit() -> int | None:
     """Bytes of memory that the control groups of this process allow it, None without a limit."""
     found: list[int] = []
     with contextlib.suppress(OSError, ValueError):
-        mounts, ours = _mounts()
+        mounts, ours = mounted_controllers()
         if "memory" in mounts:
             stat = _numbers(_inside(mounts["memory"], ours.get("memory", "/")) / "memory.stat")
             found.append(stat.get("hierarchical_memory_limit", _UNLIMITED))
@@ -143,7 +143,7 @@ def _remove_stale(folder: Path) -> None:
 
 def _candidates() -> list[tuple[Path, Path, bool]]:
     """Folders to make a group in: (memory, tasks, is version 2), the best first."""
-    mounts, ours = _mounts()
+    mounts, ours = mounted_controllers()
     found: list[tuple[Path, Path, bool]] = []
     if "memory" in mounts and "pids" in mounts:
         memory, tasks = (_inside(mounts[each], ours.get(each, "/")) for each in ("memory", "pids"))
@@ -158,7 +158,7 @@ def _candidates() -> list[tuple[Path, Path, bool]]:
     return found
 
 
-def _mounts() -> tuple[dict[str, Path], dict[str, str]]:
+def mounted_controllers() -> tuple[dict[str, Path], dict[str, str]]:
     """Controller -> where it is mounted, and our group in it; the key of version 2 is empty."""
     mounts: dict[str, Path] = {}
     for line in Path("/proc/self/mountinfo").read_text().splitlines():

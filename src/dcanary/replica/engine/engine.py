@@ -63,28 +63,28 @@ class ReplicaEngine:
         self._workers = Workers()
         self._queries: QueryPool[Reply | Reject] = QueryPool(self._workers)
         self._inspections: QueryPool[Reject | None] = QueryPool(self._workers)
-        self._journal = journal
+        self.journal = journal
         try:
             self._open(seed, start_time_ns, cache_dir)
         except BaseException:
-            if self._journal is not None:
-                self._journal.close()
+            if self.journal is not None:
+                self.journal.close()
             self._workers.close()
             raise
 
     def _open(self, seed: bytes, start_time_ns: int, cache_dir: Path | None) -> None:
         options = self._options
-        journal = self._journal
-        self._runtime = Runtime(cache_dir, options.portable_memory)
+        journal = self.journal
+        self.runtime = Runtime(cache_dir, options.portable_memory)
         blobs = Blobs(journal.blobs_folder if journal else None)
         surroundings = Surroundings(options.subnet_id, options.root_key, options.costs)
         subnet = Subnet(seed, start_time_ns, charged=start_time_ns)
-        core = Core(subnet, self._runtime, blobs, surroundings)
+        core = Core(subnet, self.runtime, blobs, surroundings)
         if journal is not None:
             loaded = journal.load(core)
             if loaded is not None:
                 core.load(loaded)
-        self._core = core
+        self.core = core
         self._inputs = Inputs(core, options.natives)
         self._rounds = Rounds(self._inputs.scheduler, core.runs, self._workers, self._append)
         self._checkpoints: Checkpoints | None = None
@@ -106,8 +106,8 @@ class ReplicaEngine:
         return self._lock
 
     def _append(self, entry: Input) -> None:
-        if self._journal is not None:
-            self._journal.append(entry)
+        if self.journal is not None:
+            self.journal.append(entry)
 
     def _apply(self, entry: Input, notes: Sequence[Input], patience: Patience | None) -> Any:
         if entry[0] == "round":
@@ -134,24 +134,25 @@ class ReplicaEngine:
 
     def _finish_runs(self) -> None:
         """Wait for runs that are beside and apply them."""
-        if self._core.runs.beside:
-            self.execute_round(self._subnet.now)
+        if self.core.runs.beside:
+            self.execute_round(self.subnet.now)
 
     def _apply_finished_runs(self) -> None:
         """Give runs beside a moment to finish, and apply those that have; begins nothing else."""
-        runs = self._core.runs
+        runs = self.core.runs
         if runs.beside:
             runs.wait(self._options.closing_seconds)
-            self._log_and_apply(["round", self._subnet.now, runs.finished(), None])
+            self._log_and_apply(["round", self.subnet.now, runs.finished(), None])
 
     @property
-    def _subnet(self) -> Subnet:
-        return self._core.subnet
+    def subnet(self) -> Subnet:
+        """The state that is kept; whoever reads it between rounds must not change it."""
+        return self.core.subnet
 
     # Time and rounds -----------------------------------------------------------------------
 
     def now(self) -> int:
-        return self._subnet.now
+        return self.subnet.now
 
     def set_time(self, time_ns: int) -> None:
         with self._exclusively():
@@ -159,18 +160,18 @@ class ReplicaEngine:
             self._input(["time", time_ns])
 
     def follow_clock(self, clock: Callable[[], int] | None) -> None:
-        self._core.clock = self.now if clock is None else clock
+        self.core.clock = self.now if clock is None else clock
 
     def _check_time(self, time_ns: int) -> None:
-        if time_ns < self._subnet.now:
-            raise ValueError(f"time cannot go back from {self._subnet.now} to {time_ns}")
+        if time_ns < self.subnet.now:
+            raise ValueError(f"time cannot go back from {self.subnet.now} to {time_ns}")
 
     def execute_round(self, time_ns: int | None = None, *, wait: bool = True) -> bool:
         with self._exclusively():
             if time_ns is None:
-                time_ns = self._subnet.now + 1
+                time_ns = self.subnet.now + 1
             self._check_time(time_ns)
-            runs = self._core.runs
+            runs = self.core.runs
             if wait:
                 runs.wait()
             entry: Input = ["round", time_ns]
@@ -189,11 +190,11 @@ class ReplicaEngine:
     # Messages ------------------------------------------------------------------------------
 
     def start_inspection(self, message: Ingress) -> Future[Reject | None] | None:
-        body = self._core.bodies.get(message.canister_id)
+        body = self.core.bodies.get(message.canister_id)
         module = None if body is None else body.module
         if module is None or not module.exports(INSPECT_MESSAGE):
             return None
-        if message.request_id in self._subnet.results:
+        if message.request_id in self.subnet.results:
             return None
         return self._inspections.start(message.canister_id, lambda: self._inspect(message))
 
@@ -208,7 +209,7 @@ class ReplicaEngine:
         return None
 
     def submit(self, message: Ingress, *, inspected: bool = False) -> Reject | None:
-        if message.request_id in self._subnet.results:
+        if message.request_id in self.subnet.results:
             return None
         try:
             target, inspects = self._check(message)
@@ -217,7 +218,7 @@ class ReplicaEngine:
                 if refused is not None:
                     return refused
             with self._exclusively():
-                if message.request_id not in self._subnet.results:
+                if message.request_id not in self.subnet.results:
                     self._input(self._inputs.ingress(message, target))
         except CallError as error:
             return error.reject()
@@ -232,7 +233,7 @@ class ReplicaEngine:
 
         Returns the canister it is about, and whether that wants to inspect it. Raises `CallError`.
         """
-        core = self._core
+        core = self.core
         most = self._options.max_ingress_payload
         if len(message.arg) > most:
             raise CallError(
@@ -258,11 +259,11 @@ class ReplicaEngine:
             return canister.id, body.module.exports(INSPECT_MESSAGE)
 
     def request_status(self, request_id: bytes) -> RequestStatus | None:
-        found = self._subnet.results.get(request_id)
+        found = self.subnet.results.get(request_id)
         return None if found is None else _status(found)
 
     def take_changed_requests(self) -> Collection[bytes]:
-        core = self._core
+        core = self.core
         changed, core.changed_requests = core.changed_requests, set()
         return changed
 
@@ -289,14 +290,14 @@ class ReplicaEngine:
 
         def work() -> Reply | Reject:
             if canister_id in natives:
-                with self._core.runs.lock:
+                with self.core.runs.lock:
                     return natives.query(sender, canister_id, method, arg)
             return queries.query(sender, canister_id, method, arg, data_certificate)
 
         return self._queries.start(canister_id, work)
 
     def mark_certified(self) -> None:
-        core = self._core
+        core = self.core
         if core.uncertified:
             with core.runs.lock:
                 core.uncertified.clear()
@@ -308,13 +309,13 @@ class ReplicaEngine:
         return self._canister_changes
 
     def canister_ids(self) -> Sequence[bytes]:
-        return sorted([*self._subnet.canisters, *self._inputs.natives.ids])
+        return sorted([*self.subnet.canisters, *self._inputs.natives.ids])
 
     def canister(self, canister_id: bytes) -> CanisterView | None:
-        found = self._subnet.canisters.get(canister_id)
+        found = self.subnet.canisters.get(canister_id)
         if found is None:
             return self._inputs.natives.view(canister_id)
-        body = self._core.bodies.get(canister_id)
+        body = self.core.bodies.get(canister_id)
         module = body.module if body else None
         return CanisterView(
             canister_id=canister_id,
@@ -332,7 +333,7 @@ class ReplicaEngine:
 
     def cycles(self, canister_id: bytes) -> int:
         with self._exclusively():
-            return self._subnet.canisters[canister_id].balance
+            return self.subnet.canisters[canister_id].balance
 
     def add_cycles(self, canister_id: bytes, amount: int) -> int:
         with self._exclusively():
@@ -342,16 +343,16 @@ class ReplicaEngine:
             return int(self._input(["add_cycles", canister_id, amount]))
 
     def _require(self, canister_id: bytes) -> None:
-        if canister_id not in self._subnet.canisters:
+        if canister_id not in self.subnet.canisters:
             raise KeyError(f"canister {to_text(canister_id)} not found")
 
     def stable_memory(self, canister_id: bytes) -> bytes:
         with self._exclusively():
             self._require(canister_id)
-            body = self._core.bodies.get(canister_id)
+            body = self.core.bodies.get(canister_id)
             if body is None:
                 return b""
-            with self._core.runs.lock:
+            with self.core.runs.lock:
                 snapshot = body.stable.snapshot()
             try:
                 return snapshot.read(0, snapshot.size)
@@ -361,9 +362,9 @@ class ReplicaEngine:
     def set_stable_memory(self, canister_id: bytes, content: bytes) -> None:
         with self._exclusively():
             self._require(canister_id)
-            if canister_id not in self._core.bodies:
+            if canister_id not in self.core.bodies:
                 raise ValueError(f"canister {to_text(canister_id)} has no module installed")
-            if canister_id in self._core.runs.beside:
+            if canister_id in self.core.runs.beside:
                 self._finish_runs()
             self._input(["set_stable", canister_id, content])
 
@@ -380,12 +381,12 @@ class ReplicaEngine:
                     body=item.body,
                     max_response_bytes=item.max_response_bytes,
                 )
-                for item in self._subnet.outcalls.values()
+                for item in self.subnet.outcalls.values()
             ]
 
     def answer_http_outcall(self, request_id: int, answer: Reply | Reject) -> None:
         with self._exclusively():
-            if request_id not in self._subnet.outcalls:
+            if request_id not in self.subnet.outcalls:
                 raise KeyError(f"no pending HTTPS outcall {request_id}")
             if isinstance(answer, Reply):
                 check_http_result(answer.data)
@@ -410,19 +411,19 @@ class ReplicaEngine:
                     self._checkpoints.write()
             finally:
                 self._closed = True
-                if self._core.runs.beside or self._queries.busy or self._inspections.busy:
-                    self._runtime.compiler.close()
-                    self._runtime.interrupt()
-                self._core.runs.abandon()
+                if self.core.runs.beside or self._queries.busy or self._inspections.busy:
+                    self.runtime.compiler.close()
+                    self.runtime.interrupt()
+                self.core.runs.abandon()
                 self._workers.close()
                 self._release()
-                if self._journal is not None:
-                    self._journal.close()
+                if self.journal is not None:
+                    self.journal.close()
 
     def _release(self) -> None:
-        for body in self._core.bodies.values():
+        for body in self.core.bodies.values():
             body.close()
-        self._runtime.close()
+        self.runtime.close()
 
 
 _STATES = {

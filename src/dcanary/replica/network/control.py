@@ -34,7 +34,7 @@ had much memory keeps it for seconds."""
 STOP_SECONDS = 600.0
 """A state of many gigabytes is written to the disk first."""
 _POLL = 0.05
-_FIRST_REPORT, _REPORTS = 2.0, 5.0
+_FIRST_REPORT, REPORT_SECONDS = 2.0, 5.0
 """Seconds before a wait is first spoken of, and between two such lines."""
 Report = Callable[[str], None]
 """Takes a line for people, of 80 columns at most."""
@@ -97,7 +97,7 @@ class _Reports:
     def say(self, what: str) -> None:
         now = time.monotonic()
         if now >= self._next:
-            self._next = now + _REPORTS
+            self._next = now + REPORT_SECONDS
             self._report(f"{what} ({now - self._begun:.0f} s)")
 
 

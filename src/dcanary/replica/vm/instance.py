@@ -30,7 +30,7 @@ from dcanary.replica.wasm.rewrite import (
 _SLOT = 16
 """Bytes of one value in an unchecked call."""
 _MAX_ARGUMENTS = 8
-_QUERY_TICKS = int(limits.QUERY_WALL_CLOCK_SECONDS / EPOCH_SECONDS) + 1
+QUERY_TICKS = int(limits.QUERY_WALL_CLOCK_SECONDS / EPOCH_SECONDS) + 1
 
 
 class Instance:
@@ -55,7 +55,7 @@ class Instance:
             tables=64,
             memories=2,
         )
-        self._context = ctypes.cast(self.store._context(), ctypes.c_void_p).value
+        self.context = ctypes.cast(self.store._context(), ctypes.c_void_p).value
         if watch is not None:
             self._callback = epoch_callback(watch, lambda: runtime.closing)
             raw.set_epoch_callback(self.store.ptr(), self._callback, None, raw.NO_FINALIZER)
@@ -70,7 +70,7 @@ class Instance:
         runtime.creator.announce(memory if module.parsed.memories else None)
         error = raw.instantiate_pre(
             runtime.prepared(module).ptr(),
-            self._context,
+            self.context,
             ctypes.byref(self._instance),
             self._trap_address,
         )
@@ -92,7 +92,7 @@ class Instance:
         self._globals_size = _SLOT * count
         self.left = 0
         """Instructions left after the last run; negative when the limit was passed."""
-        self._known: bytes | None = b"" if count == 0 else None
+        self.known_globals: bytes | None = b"" if count == 0 else None
         """Values of the globals, where the host knows them."""
         self._counter = self._export(COUNTER, ffi.WASMTIME_EXTERN_GLOBAL.value).global_
         self._counter = ffi.wasmtime_global_t.from_buffer_copy(self._counter)
@@ -115,14 +115,14 @@ class Instance:
         item: Any = ffi.wasmtime_extern_t()
         encoded = name.encode()
         target = ctypes.byref(self._instance)
-        found = raw.export_get(self._context, target, encoded, len(encoded), ctypes.byref(item))
+        found = raw.export_get(self.context, target, encoded, len(encoded), ctypes.byref(item))
         if not found or item.kind != kind:
             raise EngineError(f"the compiled module does not export {name}")
         return item.of
 
     def _call(self, function: int, values: int, count: int) -> str | None:
         """Call a function with values at an address. Returns why it trapped, or None."""
-        error = raw.call_unchecked(self._context, function, values, count, self._trap_address)
+        error = raw.call_unchecked(self.context, function, values, count, self._trap_address)
         trap = self._trap.value
         if not error and not trap:
             return None
@@ -152,7 +152,7 @@ class Instance:
     # Limits --------------------------------------------------------------------------------
 
     def _arm_without_limit(self) -> None:
-        raw.set_epoch_deadline(self._context, NO_LIMIT_TICKS)
+        raw.set_epoch_deadline(self.context, NO_LIMIT_TICKS)
         self._armed_at = self._runtime.ticks
 
     def execute(
@@ -167,9 +167,9 @@ class Instance:
         # The deadline comes first: no call into the store works while an old one has passed.
         watch = self._watch if written is not None else None
         if watch is not None and written is not None:
-            watch.begin(_QUERY_TICKS, written)
+            watch.begin(QUERY_TICKS, written)
             execution.watch = watch
-            raw.set_epoch_deadline(self._context, 1)
+            raw.set_epoch_deadline(self.context, 1)
         elif runtime.ticks - self._armed_at > runtime.REARM_TICKS:
             self._arm_without_limit()
         values = self._values
@@ -183,7 +183,7 @@ class Instance:
             values[0] = execution.limit
             values[2], values[4] = entry.function, entry.environment
         if self._global_count:
-            self._known = None
+            self.known_globals = None
         host = runtime.host
         execution.instance = self
         host.execution = execution
@@ -201,29 +201,29 @@ class Instance:
         left = values[0]
         self.left = left - (1 << 64) if left >> 63 else left
         if self._returns_globals and self._global_count:
-            self._known = ctypes.string_at(self._values_address + _SLOT, self._globals_size)
+            self.known_globals = ctypes.string_at(self._values_address + _SLOT, self._globals_size)
         return None
 
     # State that is not in the memory ---------------------------------------------------------
 
     def counter(self) -> int:
         """Instructions left; negative when the limit was passed."""
-        raw.global_get(self._context, self._counter_address, self._counter_value_address)
+        raw.global_get(self.context, self._counter_address, self._counter_value_address)
         return self._counter_number.value
 
     def globals(self) -> bytes:
         """Values of all mutable globals."""
-        if self._known is None:
+        if self.known_globals is None:
             self._help(GET_GLOBALS, self._values_address, self._global_count)
-            self._known = ctypes.string_at(self._values_address, self._globals_size)
-        return self._known
+            self.known_globals = ctypes.string_at(self._values_address, self._globals_size)
+        return self.known_globals
 
     def set_globals(self, values: bytes) -> None:
         """Set all mutable globals."""
-        if values != self._known:
+        if values != self.known_globals:
             ctypes.memmove(self._values_address, values, self._globals_size)
             self._help(SET_GLOBALS, self._values_address, self._global_count)
-            self._known = values
+            self.known_globals = values
 
 
 def run(

@@ -160,7 +160,7 @@ class Compiler:
     def _fill(self, key: str, wasm: bytes) -> tuple[wasmtime.Module, dict[str, Any]]:
         artifact = self._dir / f"{key}.cwasm"
         facts_file = self._dir / f"{key}.json"
-        facts = self._compile(wasm, artifact)
+        facts = self.compile_to(wasm, artifact)
         partial = facts_file.with_suffix(f".{os.getpid()}")
         partial.write_text(json.dumps(facts))
         partial.replace(facts_file)
@@ -182,7 +182,11 @@ class Compiler:
             for stale in (path, path.with_suffix(".json")):
                 stale.unlink(missing_ok=True)
 
-    def _compile(self, wasm: bytes, artifact: Path) -> dict[str, Any]:
+    def compile_to(self, wasm: bytes, artifact: Path) -> dict[str, Any]:
+        """Compile a module to `artifact` in a child process; return the facts about the module.
+
+        Raises CompileLimit, InvalidWasm, or CallError when the child fails otherwise.
+        """
         with tempfile.TemporaryDirectory(dir=self._dir) as scratch:
             source = Path(scratch) / "module.wasm"
             source.write_bytes(wasm)

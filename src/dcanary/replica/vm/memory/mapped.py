@@ -412,32 +412,32 @@ class MemoryFactory:
         scanners: Sequence[type[PageScanner] | type[FlagScanner]] = (PageScanner, FlagScanner),
     ) -> None:
         self._libc = Libc()
-        self._arena: Arena | None = None
+        self.arena: Arena | None = None
         if sys.platform != "linux" or portable:
             return
         for scanner in scanners:
             try:
-                self._arena = Arena(self._libc, scanner())
+                self.arena = Arena(self._libc, scanner())
             except OSError:
                 continue
             if self._works():
                 return
-            self._arena.close()
-            self._arena = None
+            self.arena.close()
+            self.arena = None
 
     @property
     def kind(self) -> str:
-        return "mapped" if self._arena else "copied"
+        return "mapped" if self.arena else "copied"
 
     def _works(self) -> bool:
         """Whether the kernel lists privately written pages as expected."""
-        assert self._arena is not None
-        memory = MappedMemory(self._arena, limits.MIB)
+        assert self.arena is not None
+        memory = MappedMemory(self.arena, limits.MIB)
         try:
             memory.set_image_size(2 * limits.OS_PAGE)
             memory.map_view(limits.MIB, 0)
             ctypes.memset(memory.base + limits.OS_PAGE, 1, 1)
-            found = self._arena.scanner.private_regions(memory.base, memory.size)
+            found = self.arena.scanner.private_regions(memory.base, memory.size)
             return found == [(memory.base + limits.OS_PAGE, memory.base + 2 * limits.OS_PAGE)]
         except OSError:
             return False
@@ -446,11 +446,11 @@ class MemoryFactory:
 
     def make(self, maximum: int) -> LinearMemory:
         """A new, empty memory that may grow to `maximum` bytes."""
-        if self._arena is not None:
-            return MappedMemory(self._arena, maximum)
+        if self.arena is not None:
+            return MappedMemory(self.arena, maximum)
         return CopiedMemory(self._libc, maximum)
 
     def close(self) -> None:
-        if self._arena is not None:
-            self._arena.close()
-            self._arena = None
+        if self.arena is not None:
+            self.arena.close()
+            self.arena = None

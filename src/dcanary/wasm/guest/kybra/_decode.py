@@ -269,25 +269,25 @@ class ArgsDecoder:
     (Candid specification, "Deserialisation"). Raises CandidError.
     """
 
-    __slots__ = ("_known", "types")
+    __slots__ = ("known", "types")
 
     def __init__(self, types: list[Type]) -> None:
         self.types = types
-        self._known: list[tuple[bytes, list[Decoder]]] = []
+        self.known: list[tuple[bytes, list[Decoder]]] = []
         own = ArgsEncoder(types).header
-        self._known.append((own, self._compile(own)[0]))
+        self.known.append((own, self._compile(own)[0]))
 
     def __call__(self, data: bytes) -> list[Any]:
         reset_budget()
         try:
-            for head, decoders in self._known:
+            for head, decoders in self.known:
                 if data.startswith(head):
                     return self._values(data, len(head), decoders)
             decoders, start = self._compile(data)
             if start <= MAX_CACHED_HEADER_BYTES:
                 # The first entry, this canister's own form, always stays.
-                del self._known[MAX_CACHED_HEADERS - 1 :]
-                self._known.insert(1, (data[:start], decoders))
+                del self.known[MAX_CACHED_HEADERS - 1 :]
+                self.known.insert(1, (data[:start], decoders))
             return self._values(data, start, decoders)
         except DECODE_ERRORS as error:
             raise as_candid_error(error) from None
