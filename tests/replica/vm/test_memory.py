@@ -10,12 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcanary.replica.state.limits import WASM_PAGE
-from dcanary.replica.vm.memory.mapped import (
-    FlagScanner,
-    MappedMemory,
-    MemoryFactory,
-    PageScanner,
-)
+from dcanary.replica.vm.memory.mapped import MappedMemory, MemoryFactory
+from dcanary.replica.vm.memory.scanners import FlagScanner, PageScanner
 from dcanary.replica.vm.memory.stable import StableMemory
 from tests.examples import examples
 

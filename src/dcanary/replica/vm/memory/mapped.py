@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import struct
 import sys
 import threading
 from collections.abc import Sequence
@@ -32,15 +31,9 @@ from dcanary.replica.vm.memory.linear import (
     LinearMemory,
     Snapshot,
 )
-
-if sys.platform == "linux":
-    import fcntl
+from dcanary.replica.vm.memory.scanners import FlagScanner, PageScanner
 
 _SLOT = 8 * limits.GIB
-_PAGEMAP_SCAN = (3 << 30) | (96 << 16) | (ord("f") << 8) | 16
-_CATEGORY_FILE, _CATEGORY_PRESENT, _CATEGORY_SWAPPED = 4, 8, 16
-_REGIONS = 1024
-_ARGUMENT = struct.Struct("<12Q")
 _ROLLBACK_REGIONS = 512
 """With more dirty regions than this, dropping the whole view is cheaper than copying back."""
 _ROLLBACK_BYTES = 16 * limits.MIB
@@ -49,69 +42,6 @@ _SCANS_BEFORE_DROP = 100
 _IMAGE_STEP = 1 * limits.MIB
 _MADV_POPULATE_WRITE = 23
 _HOLES = re.compile(rb"\0+")
-
-
-class PageScanner:
-    """Finds the pages of a private file mapping that were written to, by PAGEMAP_SCAN."""
-
-    def __init__(self) -> None:
-        self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
-        self._vector = (ctypes.c_uint64 * (3 * _REGIONS))()
-        self._address = ctypes.addressof(self._vector)
-
-    def private_regions(self, base: int, size: int) -> list[tuple[int, int]]:
-        """(start, end) addresses of runs of pages that are no longer the file's."""
-        out: list[tuple[int, int]] = []
-        start, end = base, base + size
-        while True:
-            argument = bytearray(
-                _ARGUMENT.pack(
-                    96,
-                    0,
-                    start,
-                    end,
-                    0,
-                    self._address,
-                    _REGIONS,
-                    0,
-                    _CATEGORY_FILE,  # inverted: anonymous
-                    _CATEGORY_FILE,
-                    _CATEGORY_PRESENT | _CATEGORY_SWAPPED,
-                    0,
-                )
-            )
-            count = fcntl.ioctl(self._pagemap, _PAGEMAP_SCAN, argument, True)
-            if count:
-                values = self._vector[: 3 * count]
-                out.extend(zip(values[0::3], values[1::3], strict=True))
-            walked = int.from_bytes(argument[32:40], "little")
-            if walked >= end or count < _REGIONS:
-                return out
-            start = walked
-
-    def close(self) -> None:
-        os.close(self._pagemap)
-
-
-class FlagScanner:
-    """The same for older kernels: reads the flags of every page."""
-
-    _WRITTEN = re.compile(rb"[\x40-\x5f\x80-\x9f]+", re.S)
-    """Highest byte of an entry: present or swapped, and not of a file."""
-
-    def __init__(self) -> None:
-        self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
-
-    def private_regions(self, base: int, size: int) -> list[tuple[int, int]]:
-        """(start, end) addresses of runs of pages that are no longer the file's."""
-        flags = os.pread(self._pagemap, (size >> 12) * 8, (base >> 12) * 8)[7::8]
-        return [
-            (base + (found.start() << 12), base + (found.end() << 12))
-            for found in self._WRITTEN.finditer(flags)
-        ]
-
-    def close(self) -> None:
-        os.close(self._pagemap)
 
 
 class Arena:
