@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 
 from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
 from dcanary.executor.sandbox import BubblewrapSandbox
-from dcanary.testing.chain import MemoryChain
 from dcanary.testing.dishonest import (
     EquivocatingExecutor,
     HoldingExecutor,
@@ -20,7 +20,13 @@ from dcanary.testing.dishonest import (
     SlowExecutor,
     UncommittingExecutor,
 )
+from shared.rules.limits import MAX_WEATHER_PAUSE_NS, SECOND_NS
+from tests.executor.chain import LEASE_SECONDS, LONGEST_PAUSE, NativeChain
 from tests.executor.repositories import make_repository, source_record, stage_record
+
+JOB = "run-1/build/0"
+SPEED = 20.0
+"""How much faster the canisters' clock goes, so that tests need not wait for leases to end."""
 
 
 class Yard:
@@ -28,15 +34,17 @@ class Yard:
 
     def __init__(self, folder: Path, sandbox: BubblewrapSandbox) -> None:
         self.folder, self.sandbox = folder, sandbox
-        self.chain = MemoryChain(lease_seconds=1.5)
+        self.chain = NativeChain(SPEED)
         self.lines: list[str] = []
         sha = make_repository(folder / "repository", {"hello.txt": "hello"})
         self.source = source_record(folder / "repository", sha)
 
-    def add(self, **stage: Any) -> Any:
-        """Queue a stage; returns its first job."""
+    def add(self, **stage: Any) -> None:
+        """Queue a stage."""
         self.chain.add_stage("run-1", stage_record(["true"], **stage), self.source)
-        return self.chain.job("run-1/build/0")
+
+    def causes(self) -> list[str]:
+        return self.chain.causes(JOB)
 
     @contextmanager
     def working(self, kind: type[Executor], name: str) -> Iterator[Executor]:
@@ -71,49 +79,59 @@ def yard(tmp_path: Path, sandbox: BubblewrapSandbox) -> Yard:
 
 
 def test_a_lease_burner_takes_and_gives_back_without_a_pause(yard: Yard) -> None:
-    job = yard.add()
+    """The canister's pause, which grows with each time, is all that it is held up by."""
+    yard.add()
+
+    def was_given_back(times: int) -> bool:
+        return yard.chain.job(JOB)["attempt"] > times
+
     with yard.working(LeaseBurningExecutor, "mallory"):
-        yard.wait_for(lambda: len(job.released) >= 20)
-    assert set(job.causes) <= {"Weather", "Stopping"}
-    assert not job.commitment
+        for burnt in range(1, 21):
+            yard.wait_for(partial(was_given_back, burnt))
+            yard.chain.advance(LONGEST_PAUSE * MAX_WEATHER_PAUSE_NS / SECOND_NS)
+    assert set(yard.causes()) <= {"Weather", "Stopping"}
+    assert not yard.chain.is_committed(JOB)
 
 
 def test_a_holder_keeps_its_lease_and_a_silent_one_loses_it(yard: Yard) -> None:
-    job = yard.add()
+    yard.add()
     with yard.working(HoldingExecutor, "mallory"):
         yard.wait_for(lambda: any("succeeded" in line for line in yard.lines))
         # Twice as long as a lease lasts without a heartbeat.
-        ends = time.monotonic() + 3
+        ends = time.monotonic() + 2 * LEASE_SECONDS / SPEED
         yard.wait_for(lambda: time.monotonic() > ends)
-        assert (job.executor, job.attempt, job.commitment) == ("mallory", 1, b"")
+        job = yard.chain.job(JOB)
+        assert (job["operator"], job["attempt"]) == ("mallory", 1)
+        assert job["state"] == {"Leased": None}
     with yard.working(UncommittingExecutor, "mute"):
-        yard.wait_for(lambda: job.executor == "mute")
-        yard.wait_for(lambda: job.lease_until < time.monotonic())
-    assert not job.commitment
+        yard.wait_for(lambda: yard.chain.job(JOB)["operator"] == "mute")
+        yard.wait_for(lambda: yard.causes()[-1:] == ["Lost"])
+    assert yard.chain.job(JOB)["failures"][-1]["operator"] == "mute"
+    assert not yard.chain.is_committed(JOB)
 
 
 def test_a_slow_one_commits_late_and_has_its_lease_still(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SlowExecutor, "DELAY_SECONDS", 3.0)
-    job = yard.add()
+    monkeypatch.setattr(SlowExecutor, "DELAY_SECONDS", 2 * LEASE_SECONDS / SPEED)
+    yard.add()
     started = time.monotonic()
     with yard.working(SlowExecutor, "snail"):
-        yard.wait_for(lambda: job.commitment)
-    assert time.monotonic() - started > 3
-    assert job.attempt == 1
+        yard.wait_for(lambda: yard.chain.is_committed(JOB))
+    assert time.monotonic() - started > 2 * LEASE_SECONDS / SPEED
+    assert yard.chain.job(JOB)["attempt"] == 1
 
 
 def test_who_lies_about_its_offer_is_handed_what_it_cannot_do(yard: Yard) -> None:
-    job = yard.add(memory_bytes=1 << 45)
+    yard.add(memory_bytes=1 << 45)
     with yard.working(OfferLyingExecutor, "liar"):
-        yard.wait_for(lambda: job.causes)
-    assert yard.chain.offers["liar"]["memory_bytes"] == 1 << 50
-    assert job.causes[0] == "Unable"
+        yard.wait_for(yard.causes)
+    assert yard.chain.offer_of("liar")["memory_bytes"] == 1 << 50
+    assert yard.causes()[0] == "Unable"
 
 
 def test_who_commits_to_two_answers_cannot_reveal_the_second(yard: Yard) -> None:
     yard.add()
     with yard.working(EquivocatingExecutor, "janus"):
         yard.wait_for(lambda: any("refused" in line for line in yard.lines))
-    assert yard.chain.job("run-1/build/0").reveal is None
+    assert not yard.chain.is_revealed(JOB)

@@ -1,4 +1,4 @@
-"""The executor's loop, with real checkouts and sandboxes, against a chain in memory."""
+"""The executor's loop, with real checkouts and sandboxes, against the real canisters."""
 
 import hashlib
 import signal
@@ -7,22 +7,26 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dcanary.client.errors import NetworkError, RefusedError
+from dcanary.client.types.build_executor import ChunkInput, CommitmentInput, LeaseRequest, Work
+from dcanary.client.types.verification import RevealInput, Round, Verdict
 from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
 from dcanary.executor.sandbox import BubblewrapSandbox
 from dcanary.executor.state import State
-from dcanary.testing.chain import MemoryChain, MemoryChainView
 from dcanary.testing.dishonest import (
     LyingExecutor,
     TamperingExecutor,
     UncommittingExecutor,
     UnrevealingExecutor,
 )
+from tests.executor.chain import LEASE_SECONDS, ExecutorsChain, NativeChain, offer
+from tests.executor.remote import serve
 from tests.executor.repositories import COMMIT_TIME, make_repository, source_record, stage_record
 
 COPY = ["mkdir build", "cp hello.txt build/out"]
@@ -34,7 +38,7 @@ class Site:
 
     def __init__(self, folder: Path, sandbox: BubblewrapSandbox) -> None:
         self.folder, self.sandbox = folder, sandbox
-        self.chain = MemoryChain()
+        self.chain = NativeChain()
         sha = make_repository(folder / "repository", {"hello.txt": "hello"})
         self.source = source_record(folder / "repository", sha)
         self.lines: list[str] = []
@@ -47,7 +51,7 @@ class Site:
         self,
         name: str = "alice",
         kind: type[Executor] = Executor,
-        chain: MemoryChainView | None = None,
+        chain: ExecutorsChain | None = None,
         **more: Any,
     ) -> Executor:
         config = ExecutorConfig(
@@ -69,8 +73,8 @@ class Site:
         self.executors.remove(executor)
         executor.close()
 
-    def verdict(self) -> dict[str, Any]:
-        found = self.chain.stages["run-1", "build"].verdict
+    def verdict(self) -> Verdict:
+        found = self.chain.verdict()
         assert found is not None, self.lines
         return found
 
@@ -96,15 +100,14 @@ def until(condition: Callable[[], Any], *executors: Executor) -> None:
 def test_three_executors_build_agree_and_one_uploads(site: Site) -> None:
     site.add(stage_record(COPY, ["build/out"], replicas=3, quorum=2))
     executors = [site.executor(name) for name in ("alice", "bob", "carol")]
-    stage = site.chain.stages["run-1", "build"]
-    until(lambda: stage.stored, *executors)
+    until(site.chain.stored, *executors)
     verdict = site.verdict()
     assert verdict["kind"] == {"Agreed": None}
     assert len(verdict["jobs"]) == 3
     assert verdict["files"] == [{"path": "build/out", "size": 5, "sha256": HELLO}]
-    assert stage.stored == {"build/out": b"hello"}
+    assert site.chain.stored() == {"build/out": b"hello"}
     assert site.chain.calls.count("finish_upload") == 1
-    log = stage.jobs[0].log.decode()
+    log = site.chain.log("run-1/build/0").decode()
     assert log.startswith(f"[dcanary] commit {site.source['sha']}, runtime shell, bubblewrap\n")
     assert log.endswith("$ mkdir build\n$ cp hello.txt build/out\n[dcanary] succeeded\n")
 
@@ -125,18 +128,19 @@ def test_a_stage_that_fails_is_attested_to_with_its_reason_and_the_executor_goes
 ) -> None:
     site.add(stage_record(commands, ["out"], timeout_seconds=1))
     executor = site.executor()
-    until(lambda: site.chain.stages["run-1", "build"].verdict, executor)
+    until(site.chain.verdict, executor)
     assert site.verdict()["kind"] == {"Failed": None}
-    assert site.verdict()["reason"] == reason
+    said = f"1 of 1 operators report that the stage failed: {reason}"
+    assert site.verdict()["reason"] == said
     site.add(stage_record(COPY, ["build/out"]), "run-2")
-    until(lambda: site.chain.stages["run-2", "build"].stored, executor)
+    until(lambda: site.chain.stored("run-2"), executor)
 
 
 def test_a_failing_command_is_tried_again_as_often_as_the_stage_says(site: Site) -> None:
     site.add(stage_record(["echo once; false"], retries=2))
     executor = site.executor()
-    until(lambda: site.chain.stages["run-1", "build"].verdict, executor)
-    log = site.chain.job("run-1/build/0").log.decode()
+    until(site.chain.verdict, executor)
+    log = site.chain.log("run-1/build/0").decode()
     assert log.count("\nonce\n") == 3
     assert "[dcanary] retry 2 of 2" in log
 
@@ -147,53 +151,62 @@ def test_a_build_sees_its_variables_the_commit_time_and_earlier_artifacts(site: 
         stage_record(commands, ["out"], environment={"NAME": "value", "SOURCE_DATE_EPOCH": "1"}),
         inputs=[("compile", "build/lib", b"lib")],
     )
-    until(lambda: site.chain.stages["run-1", "build"].stored, site.executor())
-    assert f"value {COMMIT_TIME}\n" in site.chain.job("run-1/build/0").log.decode()
-    assert site.chain.stages["run-1", "build"].stored == {"out": b"hellolib"}
+    until(site.chain.stored, site.executor())
+    assert f"value {COMMIT_TIME}\n" in site.chain.log("run-1/build/0").decode()
+    assert site.chain.stored() == {"out": b"hellolib"}
 
 
 def test_large_artifacts_travel_in_chunks(site: Site) -> None:
     site.add(stage_record(["head -c 2500000 /dev/zero > out"], ["out"]))
-    until(lambda: site.chain.stages["run-1", "build"].stored, site.executor())
+    until(site.chain.stored, site.executor())
     assert site.chain.calls.count("upload_chunk") == 3
-    assert len(site.chain.stages["run-1", "build"].stored["out"]) == 2_500_000
+    assert len(site.chain.stored()["out"]) == 2_500_000
 
 
 def test_secrets_are_masked_in_the_log(site: Site) -> None:
     site.add(stage_record(["echo hush-hush"]))
     until(
-        lambda: site.chain.stages["run-1", "build"].verdict,
+        site.chain.verdict,
         site.executor(secrets=("hush-hush",)),
     )
-    log = site.chain.job("run-1/build/0").log
+    log = site.chain.log("run-1/build/0")
     assert b"hush-hush" not in log
     assert log.count(b"***") == 2
 
 
 def test_the_log_is_sent_and_the_lease_kept_while_a_stage_runs(site: Site) -> None:
-    site.chain.lease_seconds = 0.6
-    site.add(stage_record(["echo started", "sleep 2"]))
+    job = "run-1/build/0"
+    site.chain.network.speed = 20
+    site.add(stage_record(["echo started", f"sleep {2 * LEASE_SECONDS / 20}"]))
     executor = site.executor()
     thread = threading.Thread(target=executor.run_once)
     thread.start()
-    job = site.chain.job("run-1/build/0")
     deadline = time.monotonic() + 10
-    while b"started" not in job.log and time.monotonic() < deadline:
+    while not site.chain.calls.count("heartbeat") or b"started" not in site.chain.log(job):
+        assert time.monotonic() < deadline
         time.sleep(0.02)
-    assert b"succeeded" not in job.log
+    assert b"succeeded" not in site.chain.log(job)
     thread.join()
-    assert job.commitment
-    assert job.attempt == 1
+    assert site.chain.is_committed(job)
+    assert site.chain.job(job)["attempt"] == 1
 
 
 def test_work_that_cannot_be_done_here_is_given_back(site: Site) -> None:
-    site.add(stage_record(["true"], network=True))
+    job = "run-1/build/0"
     executor = site.executor()
     executor.run_once()
-    job = site.chain.job("run-1/build/0")
-    assert job.released == ["the stage asks for the network, which this executor gives none"]
-    assert job.causes == ["Unable"]
-    assert not job.commitment
+    site.add(stage_record(["true"], network=True))
+    assert not executor.run_once()
+    assert site.chain.job(job)["operator"] is None
+    # Its machine has changed since it said what it can do.
+    site.chain.view("alice").announce_offer(offer())
+    until(lambda: site.chain.causes(job), executor)
+    assert site.chain.causes(job) == ["Unable"]
+    assert site.chain.reasons(job) == [
+        "the stage asks for the network, which this executor gives none"
+    ]
+    assert not site.chain.is_committed(job)
+    assert not executor.run_once()
 
 
 def test_a_commit_that_is_not_on_its_ref_is_a_failure_that_operators_agree_on(site: Site) -> None:
@@ -201,68 +214,70 @@ def test_a_commit_that_is_not_on_its_ref_is_a_failure_that_operators_agree_on(si
     site.source = {**site.source, "sha": sha}
     site.add(stage_record(["true"], replicas=3, quorum=2))
     executors = [site.executor(name) for name in ("alice", "bob", "carol")]
-    until(lambda: site.chain.stages["run-1", "build"].verdict, *executors)
+    until(site.chain.verdict, *executors)
     assert site.verdict()["kind"] == {"Failed": None}
-    assert site.verdict()["reason"] == f"source: commit {sha} is not on refs/heads/main"
+    reason = f"source: commit {sha} is not on refs/heads/main"
+    assert site.verdict()["reason"].endswith(f" operators report that the stage failed: {reason}")
     for number in range(3):
         job = site.chain.job(f"run-1/build/{number}")
-        assert (job.attempt, job.released) == (1, [])
+        assert (job["attempt"], job["failures"]) == (1, [])
 
 
 def test_what_the_commit_says_of_itself_is_revealed(site: Site) -> None:
     site.source = {**site.source, "author": "Mallory", "message": "an invented message"}
     site.add(stage_record(["true"]))
-    until(lambda: site.chain.stages["run-1", "build"].verdict, site.executor())
-    reveal = site.chain.job("run-1/build/0").reveal
-    assert reveal is not None
-    assert reveal["commit"] == {"author": "A", "message": "change"}
+    until(site.chain.verdict, site.executor())
+    assert site.verdict()["commit"] == {"author": "A", "message": "change"}
+    source = site.chain.owner.build_executor.get_run("run-1")["source"]
+    assert (source["author"], source["message"]) == ("A", "change")
 
 
 def test_a_git_server_that_does_not_answer_is_weather(site: Site) -> None:
     site.source = {**site.source, "clone_url": "file:///no/such/repository"}
     site.add(stage_record(["true"]))
     site.executor().run_once()
-    job = site.chain.job("run-1/build/0")
-    assert job.causes == ["Weather"]
-    assert "does not appear to be a git repository" in job.released[0]
-    assert not job.commitment
+    job = "run-1/build/0"
+    assert site.chain.causes(job) == ["Weather"]
+    assert "does not appear to be a git repository" in site.chain.reasons(job)[0]
+    assert not site.chain.is_committed(job)
 
 
 def test_a_clone_url_that_this_executor_does_not_take_is_given_back_for_good(site: Site) -> None:
     site.source = {**site.source, "clone_url": "https://example.org/x"}
     site.add(stage_record(["true"]))
     site.executor().run_once()
-    assert site.chain.job("run-1/build/0").causes == ["Unable"]
+    assert site.chain.causes("run-1/build/0") == ["Unable"]
 
 
 def test_a_sandbox_that_does_not_start_is_no_vote(site: Site, tmp_path: Path) -> None:
     site.sandbox = BubblewrapSandbox("/bin/false")
     site.add(stage_record(["true"]))
     site.executor().run_once()
-    assert "the sandbox does not start" in site.chain.job("run-1/build/0").released[0]
-    assert not site.chain.job("run-1/build/0").commitment
+    assert "the sandbox does not start" in site.chain.reasons("run-1/build/0")[0]
+    assert not site.chain.is_committed("run-1/build/0")
 
 
 def test_a_cancelled_run_stops_its_build(site: Site) -> None:
     site.add(stage_record(["sleep 19"]))
-    site.chain.stages["run-1", "build"].cancelled = True
+    timer = threading.Timer(0.5, lambda: site.chain.cancel("run-1"))
+    timer.start()
     started = time.monotonic()
     site.executor().run_once()
+    timer.join()
     assert time.monotonic() - started < 10
-    assert not site.chain.job("run-1/build/0").commitment
+    assert not site.chain.is_committed("run-1/build/0")
     assert any("cancelled" in line for line in site.lines)
 
 
 def test_a_build_whose_lease_is_lost_is_stopped_and_not_committed(site: Site) -> None:
     site.add(stage_record(["sleep 19"]))
-    job = site.chain.job("run-1/build/0")
     executor = site.executor()
-    timer = threading.Timer(0.5, lambda: setattr(job, "executor", "bob"))
+    timer = threading.Timer(0.5, lambda: site.chain.disable("alice"))
     timer.start()
     executor.run_once()
     timer.join()
     assert any("the lease is lost" in line for line in site.lines)
-    assert not job.commitment
+    assert not site.chain.is_committed("run-1/build/0")
 
 
 def test_stopping_gives_the_running_build_back(site: Site) -> None:
@@ -272,8 +287,8 @@ def test_stopping_gives_the_running_build_back(site: Site) -> None:
     started = time.monotonic()
     executor.run_once()
     assert time.monotonic() - started < 10
-    assert site.chain.job("run-1/build/0").released == ["the executor is stopping"]
-    assert site.chain.job("run-1/build/0").causes == ["Stopping"]
+    assert site.chain.reasons("run-1/build/0") == ["the executor is stopping"]
+    assert site.chain.causes("run-1/build/0") == ["Stopping"]
 
 
 def test_a_silent_network_does_not_stop_a_build(site: Site) -> None:
@@ -290,14 +305,14 @@ def test_a_silent_network_does_not_stop_a_build(site: Site) -> None:
     thread.start()
     executor.run_once()
     thread.join()
-    assert site.chain.job("run-1/build/0").commitment
+    assert site.chain.is_committed("run-1/build/0")
 
 
-class Breaking(MemoryChainView):
+class Breaking(ExecutorsChain):
     """Breaks off at one call, before or after it has had its effect, as a kill -9 does."""
 
-    def __init__(self, chain: MemoryChain, call: str, after: bool) -> None:
-        super().__init__(chain, "alice", "alice")
+    def __init__(self, chain: NativeChain, call: str, after: bool) -> None:
+        super().__init__(chain, "alice")
         self._call, self._after = call, after
 
     def _break(self, call: str, effect: Callable[[], Any]) -> Any:
@@ -308,15 +323,15 @@ class Breaking(MemoryChainView):
             effect()
         raise NetworkError("broken off")
 
-    def submit_commitment(self, commitment: dict[str, Any]) -> None:
+    def submit_commitment(self, commitment: CommitmentInput) -> None:
         self._break(
             "submit_commitment", lambda: super(Breaking, self).submit_commitment(commitment)
         )
 
-    def reveal(self, attestation: dict[str, Any]) -> None:
+    def reveal(self, attestation: RevealInput) -> None:
         self._break("reveal", lambda: super(Breaking, self).reveal(attestation))
 
-    def upload_chunk(self, chunk: dict[str, Any]) -> None:
+    def upload_chunk(self, chunk: ChunkInput) -> None:
         self._break("upload_chunk", lambda: super(Breaking, self).upload_chunk(chunk))
 
     def finish_upload(self, run: str, stage: str, path: str) -> None:
@@ -328,31 +343,32 @@ class Breaking(MemoryChainView):
 def test_an_executor_that_breaks_off_goes_on_from_its_folder(
     site: Site, call: str, after: bool
 ) -> None:
-    site.chain.lease_seconds = 2
     site.add(stage_record(COPY, ["build/out"]))
     first = site.executor(chain=Breaking(site.chain, call, after))
     with pytest.raises(NetworkError):
         until(lambda: False, first)
     site.close(first)
+    # The lease of an upload that was broken off ends first, and then the pause after it.
+    site.chain.network.speed = 20
     second = site.executor()
-    until(lambda: site.chain.stages["run-1", "build"].stored, second)
-    assert site.chain.job("run-1/build/0").attempt == 1
+    until(site.chain.stored, second)
+    assert site.chain.job("run-1/build/0")["attempt"] == 1
 
 
-class Early(MemoryChainView):
+class Early(ExecutorsChain):
     """A chain that answers wrong about rounds: its `answer` says how, for some times."""
 
-    def __init__(self, chain: MemoryChain, answer: str, times: int) -> None:
-        super().__init__(chain, "alice", "alice")
+    def __init__(self, chain: NativeChain, answer: str, times: int) -> None:
+        super().__init__(chain, "alice")
         self.answer, self.times = answer, times
 
-    def get_round(self, run: str, stage: str) -> dict[str, Any]:
+    def get_round(self, run: str, stage: str) -> Round:
         found = super().get_round(run, stage)
         if self.times <= 0 or not found["votes"]:
             return found
         self.times -= 1
         if self.answer == "NotFound":
-            raise RefusedError("NotFound", "there is no round yet", "memory")
+            raise RefusedError("NotFound", "there is no round yet", "test")
         return {**found, "phase": {"Reveal": None}}
 
 
@@ -364,7 +380,7 @@ def test_a_vote_survives_a_round_that_is_not_open_yet_or_is_shown_too_far(
     chain = Early(site.chain, answer, 3)
     early = site.executor(chain=chain)
     until(lambda: chain.times == 0, early)
-    until(lambda: site.chain.stages["run-1", "build"].verdict, early, site.executor("bob"))
+    until(site.chain.verdict, early, site.executor("bob"))
     assert len(site.verdict()["jobs"]) == 2
 
 
@@ -373,8 +389,12 @@ def test_a_commitment_that_came_too_late_is_forgotten(site: Site) -> None:
     executor = site.executor(chain=Breaking(site.chain, "submit_commitment", False))
     with pytest.raises(NetworkError):
         executor.run_once()
-    job = site.chain.job("run-1/build/0")
-    job.executor, job.attempt = "bob", 2
+    site.chain.advance(LEASE_SECONDS + 1)
+    bob = site.chain.view("bob")
+    bob.announce_offer(offer())
+    work = bob.lease_work({"holds": []})
+    assert work is not None
+    assert work["Build"]["attempt"] == 2
     until(lambda: not list((site.folder / "alice" / "jobs").iterdir()), executor)
     assert any("the commitment is refused" in line for line in site.lines)
 
@@ -386,14 +406,15 @@ def test_bytes_that_one_executor_changed_are_not_agreed_on(site: Site) -> None:
         site.executor("bob"),
         site.executor("mallory", TamperingExecutor),
     ]
-    stage = site.chain.stages["run-1", "build"]
-    until(lambda: stage.stored, *executors)
+    until(site.chain.stored, *executors)
     assert site.verdict()["kind"] == {"Agreed": None}
     assert len(site.verdict()["jobs"]) == 2
-    assert stage.stored == {"build/out": b"hello"}
-    other = next(job for job in stage.jobs if job.executor == "mallory")
-    assert other.reveal is not None
-    assert other.reveal["files"][0]["sha256"] != HELLO
+    assert site.chain.stored() == {"build/out": b"hello"}
+    (dispute,) = site.verdict()["disputes"]
+    assert dispute["operator"] == "mallory"
+    (other,) = (vote for vote in site.chain.votes() if vote["operator"] == "mallory")
+    assert other["revealed_ns"] is not None
+    assert other["manifest"] != site.verdict()["manifest"]
     jobs = site.folder / "mallory" / "jobs"
     until(lambda: not list(jobs.iterdir()), *executors)
 
@@ -402,7 +423,8 @@ def test_a_reveal_of_something_else_than_was_committed_is_refused(site: Site) ->
     site.add(stage_record(COPY, ["build/out"]))
     executor = site.executor("mallory", LyingExecutor)
     until(lambda: any("the reveal is refused" in line for line in site.lines), executor)
-    assert site.chain.job("run-1/build/0").reveal is None
+    assert site.chain.is_committed("run-1/build/0")
+    assert not site.chain.is_revealed("run-1/build/0")
 
 
 def test_silent_executors_leave_a_round_without_a_quorum(site: Site) -> None:
@@ -412,11 +434,13 @@ def test_silent_executors_leave_a_round_without_a_quorum(site: Site) -> None:
         site.executor("mallory", UncommittingExecutor),
         site.executor("mute", UnrevealingExecutor),
     ]
-    stage = site.chain.stages["run-1", "build"]
-    until(lambda: sum(bool(job.commitment) for job in stage.jobs) == 2, *executors)
-    site.chain.ask_reveals("run-1", "build")
-    until(lambda: any(job.reveal for job in stage.jobs), *executors)
-    assert site.chain.decide("run-1", "build")["kind"] == {"Inconclusive": None}
+    until(lambda: len(site.chain.votes()) == 2, *executors)
+    # The time that is left to others after a quorum has committed.
+    site.chain.advance(120)
+    until(lambda: any(vote["revealed_ns"] for vote in site.chain.votes()), *executors)
+    # Further votes are taken for as long as the run may wait.
+    site.chain.advance(8 * 24 * 3_600)
+    assert site.verdict()["kind"] == {"Inconclusive": None}
 
 
 def test_what_was_not_agreed_on_is_not_kept(site: Site) -> None:
@@ -428,12 +452,12 @@ def test_what_was_not_agreed_on_is_not_kept(site: Site) -> None:
 
 
 def test_a_refusal_of_the_lease_is_told_and_tried_again(site: Site) -> None:
-    class Refusing(MemoryChainView):
-        def lease_work(self, request: dict[str, Any]) -> dict[str, Any] | None:
+    class Refusing(ExecutorsChain):
+        def lease_work(self, request: LeaseRequest) -> Work | None:
             raise RefusedError("Denied", "not registered", "build_executor.lease_work")
 
     site.add(stage_record(["true"]))
-    executor = site.executor(chain=Refusing(site.chain, "alice", "alice"))
+    executor = site.executor(chain=Refusing(site.chain, "alice"))
     threading.Timer(0.3, executor.stop).start()
     site.executors.remove(executor)
     executor.run_forever()
@@ -441,7 +465,7 @@ def test_a_refusal_of_the_lease_is_told_and_tried_again(site: Site) -> None:
 
 
 def test_an_executor_without_work_shows_now_and_then_that_it_is_there(site: Site) -> None:
-    idle = site.executor("idle", contact_seconds=0.2)
+    idle = site.executor("idle", contact_seconds=1.5)
     usual = site.executor("usual", contact_seconds=3_600.0)
     for _ in range(3):
         for executor in (idle, usual):
@@ -457,28 +481,26 @@ def test_an_executor_without_work_shows_now_and_then_that_it_is_there(site: Site
 
 
 def test_work_that_a_stale_query_hides_is_found_by_the_next_contact(site: Site) -> None:
-    class Stale(MemoryChainView):
-        def has_work(self, request: dict[str, Any]) -> bool:
+    class Stale(ExecutorsChain):
+        def has_work(self, request: LeaseRequest) -> bool:
             return False
 
     site.add(stage_record(["true"]))
-    chain = Stale(site.chain, "alice", "alice")
+    chain = Stale(site.chain, "alice")
     executor = site.executor(chain=chain, contact_seconds=0.2)
-    until(lambda: site.chain.job("run-1/build/0").commitment, executor)
+    until(lambda: site.chain.is_committed("run-1/build/0"), executor)
 
 
+# An executor in a process of its own. Its chain is that of the test, over a connection.
 _PROGRAM = """
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from dcanary.executor.sandbox import probe_sandbox
-from dcanary.testing.chain import MemoryChain
 from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
-from tests.executor.repositories import source_record, stage_record
+from tests.executor.remote import RemoteChain
 folder = Path(sys.argv[1])
-chain = MemoryChain()
-source = source_record(folder / "repository", sys.argv[3])
-chain.add_stage("run-1", stage_record(["sleep 3141592", "true"]), source)
 config = ExecutorConfig(
     folder / "alice",
     probe_sandbox().sandbox,
@@ -487,7 +509,7 @@ config = ExecutorConfig(
     log_seconds=0.05,
     report=lambda line: print(line, flush=True),
 )
-Executor(chain.view("alice"), config).run_forever()
+Executor(RemoteChain(Connection(int(sys.argv[3]))), config).run_forever()
 print("ended", flush=True)
 """
 
@@ -497,16 +519,26 @@ def test_a_killed_executor_leaves_no_process_and_a_usable_folder(
     site: Site, number: signal.Signals
 ) -> None:
     root = str(Path(__file__).parents[2])
-    arguments = [str(site.folder), root, site.source["sha"]]
+    site.add(stage_record(["sleep 3141592", "true"]))
+    ours, theirs = Pipe()
+    arguments = [str(site.folder), root, str(theirs.fileno())]
     with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _PROGRAM, *arguments],
+        pass_fds=[theirs.fileno()],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
+        theirs.close()
+        serving = threading.Thread(target=serve, args=(site.chain.view("alice"), ours))
+        serving.start()
         assert process.stdout is not None
         assert process.stdout.readline().startswith("offering 1 slots of ")
         assert "run-1/build/0: building" in process.stdout.readline()
         _wait_for(lambda: _running("sleep 3141592"))
         process.send_signal(number)
         said = process.stdout.read()
+        serving.join()
+    ours.close()
     _wait_for(lambda: not _running("sleep 3141592"))
     if number == signal.SIGTERM:
         assert said.endswith("given back: the executor is stopping\nended\n")

@@ -11,7 +11,7 @@ import pytest
 from dcanary.client.errors import NetworkError, RefusedError
 from dcanary.executor import StateError, standing
 from dcanary.executor.state import State
-from dcanary.testing.chain import MemoryChainView
+from tests.executor.chain import ExecutorsChain
 from tests.executor.test_executor import Site, site, until
 
 __all__ = ["site"]
@@ -30,7 +30,7 @@ def test_an_executor_says_when_its_first_offer_is_announced(site: Site) -> None:
     assert standing.owner(site.folder / "alice") is None
 
 
-class Denying(MemoryChainView):
+class Denying(ExecutorsChain):
     """A canister that does not know the executor."""
 
     asked = 0
@@ -45,7 +45,7 @@ def test_an_executor_that_is_not_registered_says_so_once_and_asks_ever_less_ofte
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dcanary.executor.executor.DENIED_SECONDS", 0.02)
-    chain = Denying(site.chain, "alice", "alice")
+    chain = Denying(site.chain, "alice")
     executor = site.executor(chain=chain)
     until(lambda: chain.asked == 4, executor)
     assert len([line for line in site.lines if "not a registered executor" in line]) == 1
@@ -59,7 +59,7 @@ def test_a_network_that_does_not_answer_at_the_start_is_noted(site: Site) -> Non
     class Silent(Denying):
         answer = NetworkError("no answer")
 
-    executor = site.executor(chain=Silent(site.chain, "alice", "alice"))
+    executor = site.executor(chain=Silent(site.chain, "alice"))
     noted: list[standing.Standing | None] = []
 
     def look() -> None:

@@ -11,6 +11,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,10 +65,17 @@ class _Finder:
 
 
 class _NoMoreModules:
-    """Refuses imports of modules that nobody imported before the canister ran."""
+    """Refuses imports of modules that nobody imported before the canister ran.
 
-    @staticmethod
-    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+    Of the canister only: it runs in the thread that made this, others may import what they like.
+    """
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if threading.get_ident() != self._thread:
+            return
         raise ModuleNotFoundError(
             f"module {name!r} was not imported when the canister was loaded, so a built canister "
             "does not contain it; import it at the top of a module",
@@ -139,7 +147,7 @@ class IsolatedModules:
         """
         hidden = {name: sys.modules.pop(name) for name in self._known.present()}
         sys.modules.update(self.modules)
-        finder: Any = self._finder if loading else _NoMoreModules
+        finder: Any = self._finder if loading else _NoMoreModules()
         sys.meta_path.insert(0, finder)
         try:
             yield

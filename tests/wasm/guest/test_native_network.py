@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,21 @@ def test_canisters_with_the_same_module_names_do_not_meet(tmp_path: Path) -> Non
     assert "store" not in sys.modules
     after = {name: id(module) for name, module in sys.modules.items()}
     assert {name: after[name] for name in before} == before
+
+
+def test_other_threads_import_what_they_like_while_a_canister_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "late_import.py").write_text("NAME = 'late'\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "host"))
+    canister = install(tmp_path / "canister", "")
+    with canister.looking():
+        with pytest.raises(ModuleNotFoundError, match="not imported when the canister was loaded"):
+            importlib.import_module("late_import")
+        with ThreadPoolExecutor() as pool:
+            assert pool.submit(importlib.import_module, "late_import").result().NAME == "late"
+    del sys.modules["late_import"]
 
 
 HEAP = """
