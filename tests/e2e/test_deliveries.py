@@ -198,7 +198,8 @@ def test_a_delivery_without_an_id_is_400(world: World, demo: Repository) -> None
 def test_an_event_that_nobody_asked_for_is_ignored_with_the_reason(
     world: World, demo: Repository
 ) -> None:
-    body = json.dumps({"action": "opened", "issue": {"number": 1}}).encode()
+    issue = {"action": "opened", "issue": {"number": 1}, "repository": {"name": demo.name}}
+    body = json.dumps(issue).encode()
     runs = all_runs(world)
     status, answer = world.deliver(
         "demo", body, delivery="d-issue", event="issues", signature=sign(body, demo.secret)
