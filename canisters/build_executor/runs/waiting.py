@@ -98,6 +98,9 @@ class Waiting:
                 found.append(self._of_building(stage))
             elif stage is not None and "Storing" in stage["state"]:
                 found.append(self._of_storing(stage))
+        for entry in found:
+            # Stages and commitments of 0.1.0 say no times: not before there was the run.
+            entry["since_ns"] = max(entry["since_ns"], record["created_ns"])
         return found
 
     def _of_message(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
-from dcanary.client.errors import ClientError
+from dcanary.client.errors import ClientError, RefusedError
 
 if TYPE_CHECKING:
     from dcanary.client.types.verification import Approval
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 OPEN = {"Pending", "Approved", "Blocked", "ReleaseFailed"}
 """States of a request whose order may still be carried out, or says why not."""
+ORDER_SECONDS = 60.0
+"""How long the order of a request from an earlier version is waited for."""
 
 
 @click.group()
@@ -79,6 +82,11 @@ def print_request(context: Context, found: Approval) -> None:
     order = found["order"]
     if order is None:
         context.output.record(summary(found), "approval")
+        if "Pending" in found["state"]:
+            context.output.say(
+                "\nAsked by an earlier version, without an order. `dcanary approval approve "
+                f"{found['approval']}` (or reject) has it made and shows it first."
+            )
         return
     from dcanary.cli.orders.arguments import interface_of
     from dcanary.cli.orders.digest import checked_digest
@@ -122,6 +130,30 @@ class Wanted(NamedTuple):
                 )
 
 
+def with_order(context: Context, approval_id: str) -> Approval:
+    """The request, certified. Where an earlier version asked, the order is made now.
+
+    `verification` makes it when somebody votes, and counts no vote before it is there; the empty
+    digest is that of no order.
+    """
+    verification = context.system.verification
+    found = verification.get_approval(approval_id, certified=True)
+    if found["order"] is not None or "Pending" not in found["state"]:
+        return found
+    try:
+        verification.decide_approval(
+            {"approval": approval_id, "digest": "", "approve": True, "comment": ""}
+        )
+    except RefusedError as error:
+        if error.kind != "Unavailable":
+            raise
+    deadline = time.monotonic() + ORDER_SECONDS
+    while found["order"] is None and "Pending" in found["state"] and time.monotonic() < deadline:
+        time.sleep(0.5)
+        found = verification.get_approval(approval_id, certified=True)
+    return found
+
+
 def decide(context: Context, approval_id: str, approve: bool, wanted: Wanted, comment: str) -> None:
     """Show the order, ask, and decide on exactly that order.
 
@@ -129,7 +161,7 @@ def decide(context: Context, approval_id: str, approve: bool, wanted: Wanted, co
     """
     from dcanary.cli.orders.digest import checked_digest
 
-    found = context.system.verification.get_approval(approval_id, certified=True)
+    found = with_order(context, approval_id)
     shown = checked_digest(found)
     wanted.require(approval_id, shown, found["request"]["sha256"])
     if not context.output.as_json and not context.output.quiet:

@@ -78,6 +78,15 @@ def test_every_answer_of_before_is_still_given(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", versions())
+def test_what_a_run_of_before_waits_for_has_begun_at_a_time(version: str) -> None:
+    world = Upgraded(recorded(version))
+    runs = ok(world.canisters["build_executor"].query("list_runs", None, PAGE))["items"]
+    since = [one["since_ns"] for run in runs for one in run["waiting_for"]]
+    assert since
+    assert min(since) > 0
+
+
+@pytest.mark.parametrize("version", versions())
 def test_runs_releases_and_messages_that_were_in_flight_go_on(version: str) -> None:
     world = Upgraded(recorded(version))
     target = ok(world.canisters["deployment"].query("get_target", "demo"))["canister"]
