@@ -146,11 +146,16 @@ def test_a_checkpoint_that_ends_a_long_run_certifies_all_of_it(
     try:
         spin = message(busy, "spin")
         submit(node, spin)
-        node.job(lambda: engine.execute_round(wait=False)).result()
-        node.job(node.changed).result()
-        status = node.request_status(spin.request_id)
-        assert status is not None
-        assert status.state is RequestState.PROCESSING
+
+        def begun() -> bool:
+            # On a busy machine a round may be over before it comes to the message.
+            node.job(lambda: engine.execute_round(wait=False)).result()
+            node.job(node.changed).result()
+            status = node.request_status(spin.request_id)
+            assert status is not None
+            return status.state is RequestState.PROCESSING
+
+        eventually(begun)
         bump = message(busy, "bump", bytes(20_000))
         submit(node, bump)
         node.checkpoint()

@@ -143,13 +143,17 @@ class Node:
         if not (more or self._messages) and wall < self._next_round:
             return False
         self._messages = False
-        before = self.now()
+        # Held before the round has its time: a certificate that another thread makes in between
+        # must not have a later one.
+        before = self._time = self.now()
+        self._tree.hold(before)
         now = self._advance()
         if not self.engine.has_work(now):
+            self._tree.hold(None)
             return False
         self._next_round = wall + HEARTBEAT_SECONDS
         try:
-            with self._execution(before=min(before, now - 1)):
+            with self._execution():
                 more = self.engine.execute_round(now, wait=False)
         except StateNotWritten as error:
             log.error("the network stands still until there is room on its disk: %s", error)
@@ -168,11 +172,9 @@ class Node:
         return self._time
 
     @contextlib.contextmanager
-    def _execution(self, before: int | None = None) -> Iterator[None]:
-        """While the engine executes something. Certificates are of the state before, and of no
-        later time than `before`, until it is over; those who must not miss it wait for it."""
-        if before is not None:
-            self._tree.hold(before)
+    def _execution(self) -> Iterator[None]:
+        """While the engine executes something. Certificates are of the state before until it is
+        over; those who must not miss it wait for it."""
         over: Future[None] = Future()
         over.set_running_or_notify_cancel()  # one who no longer waits must not cancel it
         self._executing = over

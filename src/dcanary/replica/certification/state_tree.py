@@ -81,6 +81,8 @@ class StateTree:
         self._type = subnet_type
         self._requests: Node = EMPTY
         self._known: dict[bytes, RequestStatus] = {}
+        self._news: list[tuple[bytes, RequestStatus | None]] = []
+        """What becomes known with the state that is being put together."""
         self._canisters: Node = EMPTY
         self._views: dict[bytes, CanisterView] = {}
         self._refused: dict[bytes, tuple[int, RequestStatus]] = {}
@@ -115,9 +117,19 @@ class StateTree:
             b"canister": self._canisters,
         }
         self._shown = _Shown(top, self._views, engine.now())
+        # Only now: who has seen a status may look at the state for what it says.
+        for request_id, status in self._news:
+            if status is None:
+                del self._known[request_id]
+            else:
+                self._known[request_id] = status
+        self._news.clear()
 
-    def hold(self, time_ns: int) -> None:
-        """Certify no later time than this until the next `refresh`: a round after it begins."""
+    def hold(self, time_ns: int | None) -> None:
+        """Certify no later time than this until the next `refresh`: a round after it begins.
+
+        None when there is no round after all.
+        """
         self._shown = replace(self._shown, until=time_ns)
 
     def at(self, time_ns: int) -> CertifiedState:
@@ -136,7 +148,7 @@ class StateTree:
 
     def view(self, canister_id: bytes) -> CanisterView | None:
         """A canister as of the last `refresh`."""
-        return self._views.get(canister_id)
+        return self._shown.views.get(canister_id)
 
     def reject(self, message: Ingress, refusal: Reject) -> None:
         """Show a message that the engine refused as rejected, until it has expired."""
@@ -157,11 +169,10 @@ class StateTree:
             before = self._known.get(request_id)
             if status == before:
                 continue
+            self._news.append((request_id, status))
             if status is None:
-                del self._known[request_id]
                 self._requests = delete(self._requests, request_id)
                 continue
-            self._known[request_id] = status
             self._requests = insert(self._requests, request_id, request_status_node(status))
             if status.state in _FINAL and (before is None or before.state not in _FINAL):
                 finished.append(request_id)
