@@ -68,12 +68,14 @@ step() { # title, usual duration, command...
     say "setup: $title"
     say "setup: the first time this takes $usual ..."
     SECONDS=0
+    # Before the start: Ctrl-C at any moment after it finds what to end. `$!` and not a variable set
+    # afterwards, which is not yet there when the signal comes in between.
+    trap '[ -z "${!-}" ] || kill -- -"$!" 2>/dev/null || true; rm -f "$log"; exit 130' INT TERM
     # In a process group of its own: what a script starts with & alone ignores Ctrl-C.
     set -m
     "$@" >"$log" 2>&1 </dev/null &
     worker=$!
     set +m
-    trap 'kill -- -"$worker" 2>/dev/null || true; rm -f "$log"; exit 130' INT TERM
     local told=0
     while kill -0 "$worker" 2>/dev/null; do
         sleep 0.2

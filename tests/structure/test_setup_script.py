@@ -72,21 +72,20 @@ def test_ctrl_c_ends_what_a_step_runs() -> None:
         ]
     )
     read, write = os.pipe()
-    process = subprocess.Popen(
+    with subprocess.Popen(
         ["bash", "-c", script.replace(">&3", f">&{write}")],
         pass_fds=[write],
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
-    )
-    os.close(write)
-    with os.fdopen(read) as said:
-        pid = int(said.readline())
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        # The end of the pipe: nothing of the step has it open any more.
-        assert said.read() == ""
+    ) as process:
+        os.close(write)
+        with os.fdopen(read) as said:
+            pid = int(said.readline())
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+            # The end of the pipe: nothing of the step has it open any more.
+            assert said.read() == ""
     assert not Path(f"/proc/{pid}").exists()
-    process.communicate()
 
 
 def test_no_line_of_the_script_is_wider_than_80_columns() -> None:
