@@ -131,7 +131,9 @@ class System:
         request = {"holds": list(holds)}
         return ok(self.canisters["build_executor"].update("lease_work", request, caller=executor))
 
-    def revelation(self, job: str, files: Any = (FILE,), nonce: bytes = b"n" * 32) -> Any:
+    def revelation(
+        self, job: str, files: Any = (FILE,), nonce: bytes = b"n" * 32, described: Any = None
+    ) -> Any:
         run, stage, _ = job.split("/")
         return {
             "job": job,
@@ -141,15 +143,22 @@ class System:
             "environment": ENVIRONMENT,
             "files": list(files),
             "nonce": nonce,
-            "commit": None,
+            "commit": described,
         }
 
-    def commitment(self, job: str, files: Any = (FILE,), nonce: bytes = b"n" * 32) -> bytes:
+    def commitment(
+        self, job: str, files: Any = (FILE,), nonce: bytes = b"n" * 32, described: Any = None
+    ) -> bytes:
+        """Of an attestation of version 1, or of version 2 when it describes the commit."""
         lines = [f"{f['sha256']} {f['size']} {f['path']}\n" for f in files]
         manifest = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+        version, commit = 1, ""
+        if described is not None:
+            read = f"{described['author']}\n{described['message']}"
+            version, commit = 2, f"commit:{hashlib.sha256(read.encode()).hexdigest()}\n"
         text = (
-            f"dcanary-attestation-v1\njob:{job}\noutcome:succeeded\n"
-            f"environment:{ENVIRONMENT}\nmanifest:{manifest}\nnonce:{nonce.hex()}\n"
+            f"dcanary-attestation-v{version}\njob:{job}\noutcome:succeeded\n"
+            f"environment:{ENVIRONMENT}\n{commit}manifest:{manifest}\nnonce:{nonce.hex()}\n"
         )
         return hashlib.sha256(text.encode()).digest()
 
@@ -174,10 +183,9 @@ class System:
             jobs.append(job)
         return jobs
 
-    def reveal(self, executor: Any, job: str, files: Any = (FILE,)) -> Any:
-        done = self.canisters["verification"].update(
-            "reveal", self.revelation(job, files), caller=executor
-        )
+    def reveal(self, executor: Any, job: str, files: Any = (FILE,), described: Any = None) -> Any:
+        revelation = self.revelation(job, files, described=described)
+        done = self.canisters["verification"].update("reveal", revelation, caller=executor)
         self.run_until_idle()
         return done
 

@@ -2,7 +2,8 @@
 in whatever order they came.
 
 A vote counts once per operator. A result is (outcome, manifest digest, environment digest, digest
-of the commit's description).
+of the commit's description). A vote without a description, as executors of before version 2 of the
+attestation made them, says nothing about it: it supports the bytes, whatever others read.
 """
 
 from typing import TYPE_CHECKING
@@ -46,25 +47,54 @@ def outcome_text(outcome: "Outcome") -> str:
     return "succeeded" if failure is None else f"failed:{failure}"
 
 
-def result_of(vote: "VoteRecord") -> "tuple[str, str, str, str]":
-    """What must be equal for two votes to agree."""
+def bytes_of(vote: "VoteRecord") -> "tuple[str, str, str]":
+    """What any two votes must have in common to agree: outcome, manifest and environment."""
     outcome = vote["outcome"]
     return (
         "" if outcome is None else outcome_text(outcome),
         vote["manifest"],
         vote["environment"],
-        commit_of(vote["commit"]),
     )
 
 
 def groups(votes: "list[VoteRecord]") -> "list[list[VoteRecord]]":
     """Revealed votes by equal result, the largest group first (ties: by digest)."""
-    by_result: dict[tuple[str, str, str, str], list[VoteRecord]] = {}
+    by_bytes: dict[tuple[str, str, str], list[VoteRecord]] = {}
     for vote in votes:
         if vote["outcome"] is not None:
-            by_result.setdefault(result_of(vote), []).append(vote)
-    ordered = sorted(by_result.items(), key=lambda entry: (-len(entry[1]), entry[0]))
-    return [group for _, group in ordered]
+            by_bytes.setdefault(bytes_of(vote), []).append(vote)
+    results = []
+    for same, members in by_bytes.items():
+        for commit, group in _by_commit(members):
+            results.append(((-len(group), same, commit), group))
+    return [group for _, group in sorted(results, key=lambda entry: entry[0])]
+
+
+def _by_commit(votes: "list[VoteRecord]") -> "list[tuple[str, list[VoteRecord]]]":
+    """Votes for the same bytes, by the digest of the commit's description.
+
+    Those without one join the description that most attest. Where two are attested equally often
+    they stay alone: to count them for both would let each of the two reach a quorum.
+    """
+    by_commit: dict[str, list[VoteRecord]] = {}
+    for vote in votes:
+        by_commit.setdefault(commit_of(vote["commit"]), []).append(vote)
+    silent = by_commit.pop("", [])
+    most = max((len(group) for group in by_commit.values()), default=0)
+    leading = [commit for commit, group in by_commit.items() if len(group) == most]
+    if len(leading) == 1:
+        by_commit[leading[0]].extend(silent)
+    elif silent:
+        by_commit[""] = silent
+    return list(by_commit.items())
+
+
+def described_by(votes: "list[VoteRecord]", quorum: int) -> "CommitDescription | None":
+    """The commit's description that the quorum attests, when no vote attests another."""
+    attested = [vote["commit"] for vote in votes if vote["commit"] is not None]
+    if len(attested) < quorum or len({commit_of(one) for one in attested}) != 1:
+        return None
+    return attested[0]
 
 
 def decide(votes: "list[VoteRecord]", replicas: int, quorum: int, now_ns: int) -> "VerdictRecord":
@@ -98,8 +128,7 @@ def decide(votes: "list[VoteRecord]", replicas: int, quorum: int, now_ns: int) -
             verdict = _verdict({"Agreed": None}, reason, now_ns, jobs)
             verdict["manifest"] = group[0]["manifest"]
             verdict["environment"] = group[0]["environment"]
-        if len({commit_of(vote["commit"]) for vote in group}) == 1:
-            verdict["commit"] = group[0]["commit"]
+        verdict["commit"] = described_by(group, quorum)
         return verdict
     if len(cast) >= replicas:
         reason = (
@@ -150,17 +179,17 @@ def cancelled(now_ns: int) -> "VerdictRecord":
     return _verdict({"Inconclusive": None}, reason, now_ns)
 
 
-def reference_vote(votes: "list[VoteRecord]", verdict: "VerdictRecord") -> "VoteRecord | None":
-    """The vote that others are compared with: an agreeing one, or without agreement one of the
-    largest group. None when nothing can be compared."""
+def reference_votes(votes: "list[VoteRecord]", verdict: "VerdictRecord") -> "list[VoteRecord]":
+    """The votes that others are compared with: the agreeing ones, or without agreement those of
+    the largest group. Empty when nothing can be compared."""
     if "Agreed" in verdict["kind"] or "Disagreed" in verdict["kind"]:
         cast = counted(votes)
         if "Agreed" in verdict["kind"]:
             cast = [vote for vote in cast if vote["job"] in verdict["jobs"]]
         ordered = groups([vote for vote in cast if failure_of(vote) is None])
         if ordered:
-            return ordered[0][0]
-    return None
+            return ordered[0]
+    return []
 
 
 def disputes(
@@ -168,18 +197,21 @@ def disputes(
     verdict: "VerdictRecord",
     files_of: "dict[str, list[File]]",
 ) -> "list[Dispute]":
-    """Who differs from the reference vote, and in which files.
+    """Who differs from the reference votes, and in which files.
 
     `files_of` maps the manifest digests of the votes to their files.
     """
-    reference = reference_vote(votes, verdict)
-    if reference is None:
+    agreeing = reference_votes(votes, verdict)
+    if not agreeing:
         return []
+    reference = agreeing[0]
+    attested = {commit_of(vote["commit"]) for vote in agreeing} - {""}
     found: list[Dispute] = []
     for vote in counted(votes):
         failure = failure_of(vote)
         same_environment = vote["environment"] == reference["environment"]
-        same_commit = commit_of(vote["commit"]) == commit_of(reference["commit"])
+        given_commit = commit_of(vote["commit"])
+        same_commit = not given_commit or not attested or given_commit in attested
         same_files = vote["manifest"] == reference["manifest"]
         if failure is None and same_files and same_environment and same_commit:
             continue

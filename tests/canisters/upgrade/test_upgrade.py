@@ -132,6 +132,35 @@ def test_runs_releases_and_messages_that_were_in_flight_go_on(version: str) -> N
 
 
 @pytest.mark.parametrize("version", ["0.1.0"])
+def test_a_vote_of_before_and_one_of_today_for_the_same_bytes_make_a_quorum(version: str) -> None:
+    """The attestations of 0.1.0 say nothing about the commit's author and message."""
+    world = Upgraded(recorded(version))
+    world.run_until_idle()
+    tested = [file_of(content_of(12), "out/test.wasm")]
+    other = [file_of(b"other", "out/test.wasm")]
+    run = world.run_for(12)["run"]
+    jobs = [f"{run}/test/{replica}" for replica in range(3)]
+    read = {"author": "Ada", "message": "Twelfth"}
+    ok(world.commit(EXECUTORS[1], jobs[1], world.commitment(jobs[1], tested, described=read)))
+    ok(world.canisters["build_executor"].update("announce_offer", offer(), caller=EXECUTORS[2]))
+    assert world.work(EXECUTORS[2])["job"] == jobs[2]
+    ok(world.commit(EXECUTORS[2], jobs[2], world.commitment(jobs[2], other, described=read)))
+    # The first commitment is the recorded one.
+    ok(world.reveal(EXECUTORS[0], jobs[0], tested))
+    ok(world.reveal(EXECUTORS[1], jobs[1], tested, described=read))
+    ok(world.reveal(EXECUTORS[2], jobs[2], other, described=read))
+
+    round = ok(world.canisters["verification"].query("get_round", run, "test"))
+    assert round["quorum"] == 2
+    assert round["verdict"]["kind"] == {"Agreed": None}
+    assert round["verdict"]["jobs"] == jobs[:2]
+    assert [one["executor"] for one in round["verdict"]["disputes"]] == [EXECUTORS[2]]
+    # One operator is no quorum for what the commit says.
+    assert round["verdict"]["commit"] is None
+    assert "Succeeded" in world.state_of(12)
+
+
+@pytest.mark.parametrize("version", ["0.1.0"])
 def test_a_request_that_was_pending_gets_an_order_or_says_what_is_wrong(version: str) -> None:
     world = Upgraded(recorded(version))
     target = ok(world.canisters["deployment"].query("get_target", "demo"))["canister"]

@@ -13,6 +13,7 @@ from tests.canisters.verification.verification_samples import NOW, file, manifes
 
 if TYPE_CHECKING:
     from canisters.verification.records import VoteRecord
+    from shared.types.run import CommitDescription
 
 OTHER = [file(content=b"other bytes")]
 
@@ -121,6 +122,51 @@ def test_without_agreement_the_first_result_is_what_others_are_compared_with() -
     found = disputes(votes, decide(votes, 3, 2, NOW), files)
     assert len(found) == 2
     assert all("app.wasm" in one["differing"] for one in found)
+
+
+READ: CommitDescription = {"author": "Ada", "message": "One"}
+INVENTED: CommitDescription = {"author": "Mallory", "message": "Another"}
+
+
+def test_a_vote_without_a_description_agrees_with_one_that_has_it() -> None:
+    votes = [vote(1), vote(2, described=READ), vote(3, OTHER)]
+    verdict = decide(votes, 3, 2, NOW)
+    assert verdict["kind"] == {"Agreed": None}
+    assert verdict["jobs"] == ["run-1/build/1", "run-1/build/2"]
+    assert verdict["commit"] is None
+    (found,) = disputes(votes, verdict, {})
+    assert found["operator"] == "op3"
+    assert "author" not in found["reason"]
+
+
+def test_a_vote_without_a_description_is_not_in_dispute_about_it() -> None:
+    votes = [vote(1, described=READ), vote(2, described=READ), vote(3)]
+    verdict = decide(votes, 3, 2, NOW)
+    assert verdict["commit"] == READ
+    assert len(verdict["jobs"]) == 3
+    assert disputes(votes, verdict, {}) == []
+
+
+def test_a_round_that_was_closed_before_names_no_vote_without_a_description() -> None:
+    votes = [vote(1), vote(2, described=READ), vote(3, described=READ)]
+    verdict = decide(votes, 3, 2, NOW)
+    verdict["jobs"] = ["run-1/build/2", "run-1/build/3"]
+    assert disputes(votes, verdict, {}) == []
+
+
+def test_another_description_is_in_dispute_whoever_votes_without_one() -> None:
+    votes = [vote(0), vote(1, described=READ), vote(2, described=READ), vote(3, described=INVENTED)]
+    verdict = decide(votes, 4, 3, NOW)
+    assert verdict["kind"] == {"Agreed": None}
+    assert verdict["commit"] is None
+    (found,) = disputes(votes, verdict, {})
+    assert found["operator"] == "op3"
+    assert found["reason"] == "read another author or message from the commit"
+
+
+def test_a_vote_without_a_description_does_not_decide_between_two() -> None:
+    votes = [vote(1), vote(2, described=READ), vote(3, described=INVENTED)]
+    assert kind_of(votes) == "Disagreed"
 
 
 def test_a_very_long_list_of_differing_files_is_cut() -> None:
