@@ -5,6 +5,7 @@ them, and `**` for any number of characters at all, as in a shell's path names.
 """
 
 from shared.rules.limits import MAX_REF_CHARS
+from shared.rules.not_yet import EXCLUDING_PATTERNS
 
 BRANCH_PREFIX = "refs/heads/"
 TAG_PREFIX = "refs/tags/"
@@ -33,7 +34,7 @@ def ref_name_problem(name: str) -> "str | None":
 def pattern_problem(pattern: str) -> "str | None":
     """Why `pattern` can match no ref name, or None when it is usable."""
     if pattern.startswith("!"):
-        return "patterns that exclude (`!…`) are not supported yet"
+        return EXCLUDING_PATTERNS.sentence()
     problem = ref_name_problem(pattern.replace("*", "x").replace("?", "x"))
     return None if problem is None else f"{problem} (but `*` and `?` as wildcards)"
 

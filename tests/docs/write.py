@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tests.docs import canisters, commands, failures
+from tests.docs import canisters, commands, failures, not_yet
 from tests.docs.pages import DOCS, with_generated
 
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "reference/cli.md": {"commands": commands.render},
     "reference/errors-and-exit-codes.md": {"errors": failures.render},
+    "reference/not-yet.md": {
+        "not-yet": not_yet.render,
+        "management methods": not_yet.render_methods,
+    },
     "reference/canisters.md": {
         name: partial(canisters.render, name) for name in ("common", *canisters.NAMES)
     },

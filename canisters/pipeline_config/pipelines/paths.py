@@ -1,6 +1,7 @@
 """Artifact paths: relative to the checkout, in one spelling only. Plain Python."""
 
 from shared.rules.limits import MAX_PATH_CHARS
+from shared.rules.not_yet import ARTIFACT_WILDCARDS
 
 
 def path_problem(path: str) -> "str | None":
@@ -12,7 +13,7 @@ def path_problem(path: str) -> "str | None":
     if any(letter < " " or letter in "\x7f\\" for letter in path):
         return "a path holds no backslash and no control characters"
     if any(letter in "*?[" for letter in path):
-        return "wildcards in paths are not supported yet: name each file"
+        return ARTIFACT_WILDCARDS.sentence()
     for part in path.split("/"):
         if part == "..":
             return "a path may not leave the checkout: `..` is refused"

@@ -15,6 +15,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
+from shared.rules.not_yet import PULL_REQUESTS
 from shared.rules.patterns import pattern_problem
 from shared.rules.sizes import candid_bound
 
@@ -33,7 +34,7 @@ def triggers_problem(triggers: "list[Trigger]") -> "str | None":
         return f"triggers: {len(triggers)} of them, over {MAX_TRIGGERS} (MAX_TRIGGERS)"
     for trigger in triggers:
         if "PullRequest" in trigger:
-            return "triggers: PullRequest is not supported yet: use Push, Tag or Manual"
+            return PULL_REQUESTS.sentence()
         patterns = trigger.get("Push") or trigger.get("Tag") or []
         if len(patterns) > MAX_PATTERNS_PER_TRIGGER:
             return (

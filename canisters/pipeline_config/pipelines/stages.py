@@ -20,6 +20,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
+from shared.rules.not_yet import OTHER_RUNTIMES
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Runtime, Stage, Variable
@@ -121,7 +122,7 @@ def _votes_problem(stage: "Stage") -> "str | None":
 
 def _runtime_problem(runtime: "Runtime") -> "str | None":
     if "Azle" in runtime or "Rust" in runtime:
-        return "runtime: Azle and Rust are not supported yet: use Shell, Python, Motoko or Node"
+        return OTHER_RUNTIMES.sentence()
     return None
 
 

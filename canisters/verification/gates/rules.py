@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from canisters.verification.gates import artifact_size
+from shared.rules.not_yet import OTHER_GATES
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Gate
@@ -25,7 +26,7 @@ def evaluate(gate: "Gate", size: int) -> "GateResult":
         if case in GATES:
             passed, detail = GATES[case](gate, size)
             return {"gate": gate, "passed": passed, "detail": detail}
-    return {"gate": gate, "passed": False, "detail": "this gate is not supported yet"}
+    return {"gate": gate, "passed": False, "detail": OTHER_GATES.sentence()}
 
 
 def evaluate_all(gates: "list[Gate]", size: int, planned: "list[GateResult]") -> "list[GateResult]":

@@ -22,6 +22,7 @@ from shared.rules.limits import (
     MAX_OPEN_DELIVERIES,
     MAX_OPEN_DELIVERIES_PER_REPOSITORY,
 )
+from shared.rules.not_yet import OTHER_DELIVERIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +150,7 @@ def check_signature(
         return refused(405, f"{method[:16]} is not allowed here: forges POST their deliveries")
     provider = SUPPORTED.get(route.provider)
     if provider is None:
-        return refused(501, f"deliveries of {route.provider} are not supported yet: use github")
+        return refused(501, OTHER_DELIVERIES.sentence(route.provider))
     registered = known.registered(route.repository)
     if registered is None or registered.provider != route.provider:
         return refused(

@@ -7,6 +7,7 @@ from shared.rules.limits import (
     MIN_SECRET_BYTES,
 )
 from shared.rules.names import name_problem
+from shared.rules.not_yet import OTHER_CLONE_URLS, OTHER_PROVIDERS
 
 CLONE_SCHEMES = ("https://", "http://")
 
@@ -27,7 +28,7 @@ def clone_url_problem(url: str) -> "str | None":
         return f"clone_url has {len(url)} characters, over {MAX_TEXT_CHARS} (MAX_TEXT_CHARS)"
     scheme = next((scheme for scheme in CLONE_SCHEMES if url.startswith(scheme)), None)
     if scheme is None:
-        return "clone_url must start with https:// or http://: other ways are not supported yet"
+        return OTHER_CLONE_URLS.sentence()
     host = url[len(scheme) :].split("/", 1)[0]
     if not host or "@" in host:
         return "clone_url must name a host and hold no user or password: everyone may read it"
@@ -44,7 +45,7 @@ def registration_problem(
     if problem is not None:
         return problem
     if not is_github:
-        return "provider: only GitHub deliveries are understood, others are not supported yet"
+        return OTHER_PROVIDERS.sentence()
     return clone_url_problem(clone_url) or secret_problem(secret)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from dcanary import not_yet
 from dcanary.candid._codec import types
 
 _TOKEN = re.compile(
@@ -87,7 +88,7 @@ class Parser:
         while self._peek() in ("type", "import"):
             place = self._tokens[self._next][2]
             if self._take() == "import":
-                raise self._error("import is not supported yet", place)
+                raise self._error(not_yet.CANDID_IMPORTS.sentence(), place)
             name = self._take()
             self._take("=")
             self._defined[name] = self._type(name)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 import dcanary
+from dcanary import not_yet
 from dcanary.executor.sandbox.model import Bind
 
 NAMES = ("shell", "python", "motoko", "node")
@@ -86,9 +87,7 @@ def find_runtime(name: str, options: RuntimeOptions) -> Runtime:
     """
     find = {"shell": _shell, "python": _python, "motoko": _motoko, "node": _node}.get(name)
     if find is None:
-        raise RuntimeUnavailable(
-            f"the runtime {name} is not supported yet: use one of {', '.join(NAMES)}"
-        )
+        raise RuntimeUnavailable(not_yet.EXECUTOR_RUNTIMES.sentence(name))
     return find(_Layout(name, options))
 
 

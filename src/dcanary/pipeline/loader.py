@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from dcanary import not_yet
 from dcanary.pipeline import graph
 from dcanary.pipeline.errors import FieldError, Location, PipelineFileError
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
@@ -13,21 +14,6 @@ from dcanary.pipeline.model import PipelineFile
 from dcanary.pipeline.source import Source, read_source
 
 FILE_NAME = "dcanary.yml"
-
-# Keys that people know from other systems and that DCanary means to have.
-_PLANNED = {
-    "cache",
-    "cycles",
-    "health_check",
-    "image",
-    "matrix",
-    "notifications",
-    "parallel",
-    "rollout",
-    "schedule",
-    "services",
-    "template",
-}
 
 
 def load_pipeline(path: Path | str) -> PipelineFile:
@@ -76,8 +62,8 @@ def _message(detail: ErrorDetails, location: Location) -> str:
         return str(context["error"])
     if kind == "missing":
         return "is missing"
-    if kind == "extra_forbidden" and location[-1] in _PLANNED:
-        return "is not supported yet: remove it"
+    if kind == "extra_forbidden" and location[-1] in not_yet.PLANNED_KEYS:
+        return not_yet.KEYS.sentence()
     if kind == "extra_forbidden":
         return f"is not a known key here: use one of {', '.join(_known_keys(location[:-1]))}"
     if kind == "literal_error":

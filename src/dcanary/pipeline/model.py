@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from dcanary import not_yet
 from dcanary.pipeline import limits, names, quantities
 
 
@@ -80,13 +81,13 @@ class _Duration(_Quantity):
 
 def _unsupported(value: object) -> object:
     if value is not None:
-        raise ValueError("is not supported yet: use push, tag or manual")
+        raise ValueError(not_yet.PULL_REQUESTS.sentence())
     return value
 
 
 def _runtime(value: object) -> object:
-    if value in ("azle", "rust"):
-        raise ValueError(f"{value} is not supported yet: use shell, python, motoko or node")
+    if isinstance(value, str) and value in not_yet.PLANNED_RUNTIMES:
+        raise ValueError(not_yet.RUNTIMES.sentence(value))
     return value
 
 
@@ -119,7 +120,7 @@ def _argument(value: object) -> object:
     if isinstance(value, str):
         if re.fullmatch(r"\s*\(\s*\)\s*", value):
             return EMPTY_ARGUMENT
-        raise ValueError('this textual Candid is not supported yet: use "()" or {hex: …}')
+        raise ValueError(not_yet.TEXTUAL_ARGUMENTS.sentence())
     raise ValueError('must be "()" or {hex: "4449444c0000"}')
 
 

@@ -5,6 +5,7 @@ import binascii
 import re
 import zlib
 
+from dcanary import not_yet
 from dcanary.pipeline.limits import MAX_NAME_CHARS, MAX_PATH_CHARS
 
 ANONYMOUS = "2vxsx-fae"
@@ -37,7 +38,7 @@ def check_pattern(text: str) -> str:
     Source of the rules of names: git-check-ref-format(1).
     """
     if text.startswith("!"):
-        raise ValueError("patterns that exclude (!…) are not supported yet")
+        raise ValueError(not_yet.EXCLUDING_PATTERNS.sentence())
     name = text.replace("*", "x").replace("?", "x")
     wrong = (
         not name

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dcanary import not_yet
 from dcanary.candid import principal
 
 from ..api import Ingress, Reject
@@ -168,4 +169,6 @@ class Api:
 
     async def not_supported(self, request: Request) -> Response:
         """Parts of the interface that only clients of cloud engines use."""
-        return text_response(501, f"not supported yet: {request.method} {request.url.path}")
+        return text_response(
+            501, not_yet.SUBNET_CALLS.sentence(f"{request.method} {request.url.path}")
+        )

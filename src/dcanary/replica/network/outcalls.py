@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from dcanary import not_yet
+
 from ..api import HttpOutcall, Reject, Reply, StateNotWritten
 from ..node import UNWRITTEN_SECONDS, Node, NodeStopped
 from ..wire.http_records import encode_outcall_result
@@ -45,7 +47,7 @@ def _is_loopback(host: str) -> bool:
 def check(outcall: HttpOutcall, *, allow_http_loopback: bool) -> Reject | None:
     """Why an outcall may not be made, or None."""
     if outcall.method.upper() not in ("GET", "POST", "HEAD"):
-        return _refusal(_SYS_FATAL, f"not supported yet: HTTP method {outcall.method}")
+        return _refusal(_SYS_FATAL, not_yet.OUTCALL_METHODS.sentence(outcall.method))
     if len(outcall.url) > MAX_URL:
         return _refusal(_SYS_FATAL, f"url is longer than {MAX_URL} characters")
     try:

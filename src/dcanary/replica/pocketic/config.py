@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcanary import not_yet
+
 from .convert import bad, mapping, natural, unsupported
 
 DEFAULT_TIME_NS = 1_620_328_630_000_000_000
@@ -53,11 +55,18 @@ class InstanceConfig:
 def _check_spec(name: str, spec: object) -> None:
     fields = mapping(spec, name)
     if fields.get("state_config", "New") != "New":
-        raise unsupported(f"state_config of subnet {name} other than New")
+        raise unsupported(
+            f"state_config of subnet {name} other than New", not_yet.POCKETIC_SUBNET_SETTINGS
+        )
     if fields.get("instruction_config", "Production") != "Production":
-        raise unsupported(f"instruction_config of subnet {name} other than Production")
+        raise unsupported(
+            f"instruction_config of subnet {name} other than Production",
+            not_yet.POCKETIC_SUBNET_SETTINGS,
+        )
     if fields.get("cost_schedule", "Normal") not in (None, "Normal"):
-        raise unsupported(f"cost_schedule of subnet {name} other than Normal")
+        raise unsupported(
+            f"cost_schedule of subnet {name} other than Normal", not_yet.POCKETIC_SUBNET_SETTINGS
+        )
 
 
 def _saved_kind(state_dir: Path | None) -> str | None:
@@ -88,7 +97,7 @@ def _kind(subnets: Mapping[str, object], state_dir: Path | None) -> str:
     if not kinds:
         raise bad("SubnetConfigSet must contain at least one subnet")
     if len(kinds) > 1:
-        raise unsupported(f"more than one subnet in an instance (asked for {', '.join(kinds)})")
+        raise unsupported(", ".join(kinds), not_yet.POCKETIC_SUBNETS)
     return kinds[0]
 
 
@@ -96,10 +105,10 @@ def parse_config(body: Mapping[str, object]) -> InstanceConfig:
     """Raises ApiError: 400 for nonsense, 501 for what is not supported yet."""
     features = body.get("icp_features")
     if features is not None and any(v is not None for v in mapping(features, "f").values()):
-        raise unsupported("icp_features")
+        raise unsupported("", not_yet.POCKETIC_FEATURES)
     for name in ("bitcoind_addr", "dogecoind_addr"):
         if body.get(name):
-            raise unsupported(name)
+            raise unsupported(name, not_yet.POCKETIC_COINS)
     time_ns, auto_progress = DEFAULT_TIME_NS, False
     initial = body.get("initial_time")
     if initial is not None:

@@ -6,6 +6,8 @@ import base64
 import binascii
 from collections.abc import Mapping
 
+from dcanary.not_yet import POCKETIC_OPERATIONS, NotYet
+
 from ..api import Reject, Reply
 
 _REJECT_CODES = {
@@ -92,9 +94,9 @@ def bad(message: str) -> ApiError:
     return ApiError(400, message)
 
 
-def unsupported(what: str) -> ApiError:
+def unsupported(asked: str, missing: NotYet = POCKETIC_OPERATIONS) -> ApiError:
     """501: PocketIC has it, this server does not."""
-    return ApiError(501, f"not supported yet: {what}")
+    return ApiError(501, missing.sentence(asked))
 
 
 def to_base64(data: bytes) -> str:

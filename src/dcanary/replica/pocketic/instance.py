@@ -10,6 +10,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from dcanary import not_yet
 from dcanary.candid import principal
 
 from ..api import HttpOutcall, Ingress, Reject, Reply, RequestState
@@ -217,7 +218,7 @@ class Instance:
         if not isinstance(method, str):
             raise bad("field `method` must be a text")
         if body.get("sender_info") is not None:
-            raise unsupported("sender_info")
+            raise unsupported("", not_yet.SENDER_INFO)
         return blob(body, "sender"), blob(body, "canister_id"), method, blob(body, "payload")
 
     def _submit(self, body: Body) -> object:

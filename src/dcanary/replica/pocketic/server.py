@@ -24,6 +24,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dcanary import not_yet
+
 from ..network.web import WebServer, bind
 from ..node import NodeStopped
 from ..wire.body import read_body
@@ -169,7 +171,7 @@ class PocketIcServer:
         return Response(status_code=200)
 
     async def _unknown(self, request: Request) -> object:
-        raise ApiError(404, f"not supported yet: {request.method} {request.url.path}")
+        raise ApiError(404, not_yet.POCKETIC_PATHS.sentence(f"{request.method} {request.url.path}"))
 
     async def _store_blob(self, request: Request) -> object:
         data = await read_body(request, MAX_BLOB)

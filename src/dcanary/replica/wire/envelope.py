@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cbor2
 
+from dcanary import not_yet
 from dcanary.candid import principal
 
 from .errors import bad_request
@@ -136,7 +137,7 @@ def _request(content: Mapping[object, object]) -> CallRequest | ReadStateRequest
     if content.get("nonce") is not None and len(_blob(content, "nonce")) > MAX_NONCE:
         raise bad_request(f"nonce is longer than {MAX_NONCE} bytes")
     if content.get("sender_info") is not None:
-        raise bad_request("not supported yet: sender_info in a request")
+        raise bad_request(not_yet.SENDER_INFO.sentence())
     if kind == "read_state":
         return ReadStateRequest(request_id, sender, expiry, _paths(content))
     if kind not in ("call", "query"):

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from dcanary import not_yet
+
 from .errors import bad_request
 
 _COSE_OID = bytes.fromhex("060a2b0601040183b8430101")
@@ -21,9 +23,9 @@ PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 @lru_cache(maxsize=1024)
 def _load(der: bytes) -> PublicKey:
     if _CANISTER_SIGNATURE_OID in der[:24]:
-        raise bad_request("not supported yet: canister signatures")
+        raise bad_request(not_yet.CANISTER_SIGNATURES.sentence())
     if _COSE_OID in der[:24]:
-        raise bad_request("not supported yet: WebAuthn (COSE) public keys")
+        raise bad_request(not_yet.WEBAUTHN_KEYS.sentence())
     try:
         key = load_der_public_key(der)
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dcanary import not_yet
 from dcanary.candid import CandidError
 from dcanary.replica.api import Reject, Reply
 from dcanary.replica.engine.core import Core
@@ -32,35 +33,15 @@ OPERATIONS: dict[str, Operation] = {
     **services.OPERATIONS,
 }
 
-NOT_SUPPORTED_YET = frozenset(
-    (
-        "bitcoin_get_balance",
-        "bitcoin_get_block_headers",
-        "bitcoin_get_current_fee_percentiles",
-        "bitcoin_get_utxos",
-        "bitcoin_send_transaction",
-        "canister_metrics",
-        "ecdsa_public_key",
-        "list_canisters",
-        "node_metrics_history",
-        "rename_canister",
-        "schnorr_public_key",
-        "sign_with_ecdsa",
-        "sign_with_schnorr",
-        "vetkd_derive_key",
-        "vetkd_public_key",
-    )
-)
-
 
 def _operation(method: str) -> Operation:
     found = OPERATIONS.get(method)
     if found is not None:
         return found
-    if method in NOT_SUPPORTED_YET:
+    if method in not_yet.MANAGEMENT_METHODS:
         raise CallError(
             ErrorCode.UNKNOWN_MANAGEMENT_METHOD,
-            f"Management canister method '{method}' is not supported yet by this replica",
+            not_yet.MANAGEMENT.sentence(method),
         )
     raise CallError(
         ErrorCode.UNKNOWN_MANAGEMENT_METHOD, f"Management canister has no method '{method}'"

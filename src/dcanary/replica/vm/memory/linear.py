@@ -11,6 +11,7 @@ import ctypes
 import sys
 from abc import ABC, abstractmethod
 
+from dcanary import not_yet
 from dcanary.replica.state import limits
 from dcanary.replica.state.errors import EngineError
 
@@ -27,7 +28,7 @@ class Libc:
 
     def __init__(self) -> None:
         if sys.platform == "win32":
-            raise EngineError("the replica is not supported yet on Windows; use WSL")
+            raise EngineError(not_yet.WINDOWS.sentence())
         library = ctypes.CDLL(None, use_errno=True)
         self._mmap = library.mmap
         self._mmap.restype = ctypes.c_void_p

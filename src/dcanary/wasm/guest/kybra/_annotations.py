@@ -12,6 +12,7 @@ import typing
 from typing import Any
 
 from ._errors import LoadError
+from ._not_yet import GENERIC
 from ._principal import Principal
 from ._types import (
     BOOL,
@@ -333,7 +334,7 @@ def _why_not(annotation: Any) -> str:
     if origin is typing.Union or type(annotation).__name__ == "UnionType":
         return f"{annotation!r}: unions are not Candid types; use Opt[…] or a Variant"
     if isinstance(annotation, typing.TypeVar):
-        return f"the type variable {shown}: generic Records and Variants are not supported yet"
+        return GENERIC[1].format(shown)
     if annotation is dict or origin is dict:
         return "dict is not a Candid type; use a Record or Vec[Tuple[…, …]]"
     return f"{shown} is not a Candid type"

@@ -1,8 +1,6 @@
 """The ledger's types, as in Kybra; not there yet."""
 
 from ..._errors import LoadError
+from ..._not_yet import LEDGER
 
-raise LoadError(
-    "kybra.canisters.ledger is not supported yet: describe the ledger with a Service class of your "
-    "own, or use ic.call_raw"
-)
+raise LoadError(LEDGER[1])

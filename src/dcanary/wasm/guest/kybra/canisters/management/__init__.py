@@ -10,6 +10,7 @@ from typing import Any
 
 from ... import Principal, Service, blob, service_update, void
 from ..._errors import LoadError
+from ..._not_yet import MANAGEMENT
 from .basic import (
     CanisterSettings,
     CanisterStatus,
@@ -85,16 +86,12 @@ class ManagementCanister(Service):
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("bitcoin_", "ecdsa_", "sign_with_")):
-            raise LoadError(_MISSING.format(name))
+            raise LoadError(MANAGEMENT[1].format(name))
         raise AttributeError(name)
 
 
 management_canister = ManagementCanister(Principal.management_canister())
 
-_MISSING = (
-    "kybra.canisters.management.{} is not supported yet: use ic.call_raw or describe the method "
-    "with a Service class of your own"
-)
 _NOT_YET = frozenset(
     [
         "BitcoinAddress",
@@ -124,7 +121,7 @@ _NOT_YET = frozenset(
 
 def __getattr__(name: str) -> Any:
     if name in _NOT_YET:
-        raise LoadError(_MISSING.format(name))
+        raise LoadError(MANAGEMENT[1].format(name))
     raise AttributeError(name)
 
 

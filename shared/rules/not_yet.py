@@ -1,0 +1,61 @@
+"""What the canisters do not do yet: one entry for each refusal, with the sentence that it gives.
+
+`docs/reference/not-yet.md` is generated from the entries. A feature that arrives deletes its
+entry; mypy then names the refusals that go with it. The host's table is `src/dcanary/not_yet.py`.
+"""
+
+
+class NotYet:
+    """`what` is missing, `where` users meet it, and the `answer` that they get there, with what to
+    do instead. `{}` in the answer stands for what they asked for."""
+
+    def __init__(self, what: str, where: str, answer: str) -> None:
+        self.what = what
+        self.where = where
+        self.answer = answer
+
+    def sentence(self, asked: str = "") -> str:
+        """The answer to who asked for `asked`."""
+        return self.answer.replace("{}", asked)
+
+
+OTHER_DELIVERIES = NotYet(
+    "deliveries of GitLab and Bitbucket",
+    "HTTP 501",
+    "deliveries of {} are not supported yet: use github",
+)
+OTHER_PROVIDERS = NotYet(
+    "repositories of GitLab and Bitbucket",
+    "`register_repository`: Invalid",
+    "provider: only GitHub deliveries are understood, others are not supported yet",
+)
+OTHER_CLONE_URLS = NotYet(
+    "clone URLs other than `https://` and `http://`",
+    "`register_repository`: Invalid",
+    "clone_url must start with https:// or http://: other ways are not supported yet",
+)
+PULL_REQUESTS = NotYet(
+    "pull requests as triggers",
+    "`register_pipeline`, `update_pipeline`, `set_pipeline_triggers`: Invalid",
+    "triggers: PullRequest is not supported yet: use Push, Tag or Manual",
+)
+EXCLUDING_PATTERNS = NotYet(
+    "patterns that exclude",
+    "methods of `pipeline_config`: Invalid",
+    "patterns that exclude (`!…`) are not supported yet: list the patterns that include",
+)
+OTHER_RUNTIMES = NotYet(
+    "runtimes `Azle` and `Rust`",
+    "methods of `pipeline_config`: Invalid",
+    "runtime: Azle and Rust are not supported yet: use Shell, Python, Motoko or Node",
+)
+ARTIFACT_WILDCARDS = NotYet(
+    "wildcards in artifact paths",
+    "methods of `pipeline_config`: Invalid",
+    "wildcards in paths are not supported yet: name each file",
+)
+OTHER_GATES = NotYet(
+    "gates other than the artifact's size",
+    "the gate fails, the approval request is Blocked",
+    "this gate is not supported yet: take it out of the pipeline",
+)

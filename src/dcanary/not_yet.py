@@ -1,0 +1,177 @@
+"""What the host side does not do yet: one entry for each refusal, with the sentence that it gives.
+
+`docs/reference/not-yet.md` is generated from the entries. A feature that arrives deletes its
+entry; mypy then names the refusals that go with it. The canisters have a table of their own,
+`shared/rules/not_yet.py`, and so has the package `kybra` inside canisters, `_not_yet.py` there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """`what` is missing, `where` users meet it, and the `answer` that they get there, with what to
+    do instead. `{}` in the answer stands for what they asked for."""
+
+    what: str
+    where: str
+    answer: str
+
+    def sentence(self, asked: str = "") -> str:
+        """The answer to who asked for `asked`."""
+        return self.answer.replace("{}", asked)
+
+
+PLANNED_KEYS = (
+    "cache",
+    "cycles",
+    "health_check",
+    "image",
+    "matrix",
+    "notifications",
+    "parallel",
+    "rollout",
+    "schedule",
+    "services",
+    "template",
+)
+"""Keys of `dcanary.yml` that people know from other systems and that DCanary means to have."""
+
+PLANNED_RUNTIMES = ("azle", "rust")
+
+MANAGEMENT_METHODS = frozenset(
+    (
+        "bitcoin_get_balance",
+        "bitcoin_get_block_headers",
+        "bitcoin_get_current_fee_percentiles",
+        "bitcoin_get_utxos",
+        "bitcoin_send_transaction",
+        "canister_metrics",
+        "ecdsa_public_key",
+        "list_canisters",
+        "node_metrics_history",
+        "rename_canister",
+        "schnorr_public_key",
+        "sign_with_ecdsa",
+        "sign_with_schnorr",
+        "vetkd_derive_key",
+        "vetkd_public_key",
+    )
+)
+"""Methods of the management canister that the embedded replica lacks."""
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+# Pipelines and executors.
+
+PULL_REQUESTS = NotYet(
+    "pull requests as triggers",
+    "`dcanary.yml`",
+    "is not supported yet: use push, tag or manual",
+)
+EXCLUDING_PATTERNS = NotYet(
+    "patterns that exclude",
+    "`dcanary.yml`",
+    "patterns that exclude (!…) are not supported yet: list the patterns that include",
+)
+KEYS = NotYet(
+    f"the keys {_listed(PLANNED_KEYS)}",
+    "`dcanary.yml`",
+    "is not supported yet: remove it",
+)
+RUNTIMES = NotYet(
+    f"the runtimes {_listed(PLANNED_RUNTIMES)}",
+    "`dcanary.yml`",
+    "{} is not supported yet: use shell, python, motoko or node",
+)
+EXECUTOR_RUNTIMES = NotYet(
+    "other runtimes",
+    "start of an executor that is configured for one",
+    "the runtime {} is not supported yet: use shell, python, motoko or node",
+)
+TEXTUAL_ARGUMENTS = NotYet(
+    'textual Candid other than `"()"`',
+    "`dcanary.yml`, `install_arg` and `upgrade_arg`",
+    'this textual Candid is not supported yet: use "()" or {hex: …}',
+)
+
+# Candid.
+
+CANDID_IMPORTS = NotYet(
+    "`import` in a `.did`",
+    "reading an interface",
+    "import is not supported yet: put the imported types into the file",
+)
+
+# The embedded replica.
+
+MANAGEMENT = NotYet(
+    "methods of the management canister, [listed below](#methods-of-the-management-canister)",
+    "the call is rejected (IC0407)",
+    "Management canister method '{}' is not supported yet by this replica",
+)
+WINDOWS = NotYet(
+    "Windows",
+    "start of the network",
+    "the replica is not supported yet on Windows; use WSL",
+)
+SUBNET_CALLS = NotYet(
+    "calls and queries to a subnet (`/api/v4/subnet/ID/call`, `/api/v3/subnet/ID/query`)",
+    "HTTP 501",
+    "not supported yet: {}",
+)
+OUTCALL_METHODS = NotYet(
+    "HTTP outcalls other than GET, POST, HEAD",
+    "the call is rejected",
+    "not supported yet: HTTP method {}",
+)
+SENDER_INFO = NotYet(
+    "`sender_info` in a request",
+    "HTTP 400, in PocketIC instances 501",
+    "not supported yet: sender_info in a request",
+)
+CANISTER_SIGNATURES = NotYet(
+    "canister signatures",
+    "HTTP 400",
+    "not supported yet: canister signatures",
+)
+WEBAUTHN_KEYS = NotYet(
+    "WebAuthn keys",
+    "HTTP 400",
+    "not supported yet: WebAuthn (COSE) public keys",
+)
+POCKETIC_SUBNETS = NotYet(
+    "several subnets in a PocketIC instance",
+    "HTTP 501",
+    "not supported yet: more than one subnet in an instance (asked for {})",
+)
+POCKETIC_SUBNET_SETTINGS = NotYet(
+    "settings of a PocketIC subnet other than the usual ones",
+    "HTTP 501",
+    "not supported yet: {}",
+)
+POCKETIC_FEATURES = NotYet(
+    "`icp_features` of a PocketIC instance",
+    "HTTP 501",
+    "not supported yet: icp_features",
+)
+POCKETIC_COINS = NotYet(
+    "Bitcoin and Dogecoin in PocketIC instances",
+    "HTTP 501",
+    "not supported yet: {}",
+)
+POCKETIC_OPERATIONS = NotYet(
+    "other operations of PocketIC instances and gateways",
+    "HTTP 501",
+    "not supported yet: {}",
+)
+POCKETIC_PATHS = NotYet(
+    "other paths of the PocketIC API",
+    "HTTP 404",
+    "not supported yet: {}",
+)
