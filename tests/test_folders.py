@@ -22,3 +22,4 @@ def test_the_cache_folder_follows_xdg_and_else_the_home(
     monkeypatch.setenv("XDG_CACHE_HOME", setting)
     assert folders.cache() == Path(expected)
     assert folders.compiled_modules() == Path(expected) / "replica"
+    assert folders.objects() == Path(expected) / "objects"

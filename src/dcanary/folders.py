@@ -21,3 +21,8 @@ def cache(*parts: str) -> Path:
 def compiled_modules() -> Path:
     """Machine code of WebAssembly modules, for all networks of this user."""
     return cache("replica")
+
+
+def objects() -> Path:
+    """What was downloaded, by the sha256 of its bytes, for all projects of this user."""
+    return cache("objects")
