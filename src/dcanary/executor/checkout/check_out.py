@@ -20,7 +20,6 @@ from dcanary.executor.checkout.listing import (
     submodule_urls,
 )
 from dcanary.executor.checkout.model import Checkout, CheckoutLimits
-from dcanary.executor.checkout.reach import NotPublicError
 from dcanary.executor.source import (
     Entry,
     SourceFailure,
@@ -29,6 +28,7 @@ from dcanary.executor.source import (
     Spool,
     shown,
 )
+from dcanary.reach import NotPublicError
 
 # Of every executor, whatever its configuration allows besides.
 _COMMON_SCHEMES = ("https", "http")

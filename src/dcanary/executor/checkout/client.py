@@ -6,8 +6,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from dcanary.executor.checkout.reach import Reach, is_loopback
 from dcanary.executor.source import SourceUnavailable
+from dcanary.reach import Reach, is_loopback
 
 _REDIRECTS = 5
 

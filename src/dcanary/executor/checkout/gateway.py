@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 
-from dcanary.executor.checkout.reach import NotPublicError, Reach
+from dcanary.reach import NotPublicError, Reach
 
 _CONNECT_SECONDS = 30.0
 _READ_BYTES = 256 * 1024

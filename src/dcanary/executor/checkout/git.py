@@ -21,8 +21,8 @@ from urllib.request import proxy_bypass
 
 from dcanary.executor.checkout.gateway import Gateway
 from dcanary.executor.checkout.model import CheckoutLimits
-from dcanary.executor.checkout.reach import Reach, is_loopback
 from dcanary.executor.source import SourceFailure, SourceUnable, SourceUnavailable
+from dcanary.reach import Reach, is_loopback
 
 _POLL_SECONDS = 0.1
 _PAUSE_SECONDS = 0.005

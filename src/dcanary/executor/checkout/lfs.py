@@ -19,7 +19,6 @@ from dcanary.executor.checkout.client import checked_client
 from dcanary.executor.checkout.git import Git, GitFailed, GitHome
 from dcanary.executor.checkout.listing import Budget
 from dcanary.executor.checkout.model import CheckoutLimits
-from dcanary.executor.checkout.reach import NotPublicError
 from dcanary.executor.source import (
     LINK,
     Entry,
@@ -29,6 +28,7 @@ from dcanary.executor.source import (
     Stored,
     shown,
 )
+from dcanary.reach import NotPublicError
 
 MAX_POINTER_BYTES = 1_024
 _VERSION = b"version https://git-lfs.github.com/spec/v1\n"

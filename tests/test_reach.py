@@ -10,8 +10,8 @@ import pytest
 from dcanary.executor.checkout import CheckoutLimits, check_out
 from dcanary.executor.checkout.gateway import Gateway
 from dcanary.executor.checkout.git import GitHome
-from dcanary.executor.checkout.reach import NotPublicError, Reach, is_public
 from dcanary.executor.source import SourceFailure
+from dcanary.reach import NotPublicError, Reach, is_public
 from tests.executor.repositories import git, make_repository
 from tests.executor.servers import GitServer, serve
 
