@@ -129,9 +129,30 @@ def test_the_manifest_of_nothing_is_left_out() -> None:
         "disputes": [],
     }
     voted: Any = {"votes": [vote], "verdict": verdict}
-    assert votes(voted) == ["alice: Failed: command", "verdict: Failed: command"]
+    assert votes(voted) == ["alice: Failed", "verdict: Failed: command"]
     some: Any = {"votes": [{**vote, "manifest": "ab" * 32}], "verdict": None}
     assert "manifest abab" in votes(some)[0]
+
+
+def test_the_reason_of_a_failed_round_is_said_once() -> None:
+    reason = "source: commit abc is not on refs/heads/main"
+    cast = [
+        {"operator": name, "outcome": {"Failed": why}, "manifest": NO_FILES}
+        for name, why in (("alice", reason), ("bob", reason), ("carol", "command"))
+    ]
+    verdict = {
+        "kind": {"Failed": None},
+        "reason": f"2 of 3 operators report that the stage failed: {reason}",
+        "manifest": NO_FILES,
+        "files": [],
+        "disputes": [],
+    }
+    voted: Any = {"votes": cast, "verdict": verdict}
+    lines = votes(voted)
+    assert "\n".join(lines).count(reason) == 1
+    assert lines[:3] == ["alice: Failed", "bob: Failed", "carol: Failed: command"]
+    state = f"Failed: stage build: {verdict['reason']}"
+    assert votes(voted, state)[3] == "verdict: Failed"
 
 
 def test_progress_and_errors_fit_the_terminal(

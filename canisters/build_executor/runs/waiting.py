@@ -191,7 +191,10 @@ class Waiting:
         if now - free_ns > TAKEN_WITHIN_NS:
             # They would have taken it: what was heard of them is not of now.
             return _entry(name, f"no executor{self._last_of(idle)}", free_ns, None)
-        return _entry(name, "an executor takes the next job", since_ns, None)
+        # Executors do not say that they end: what is known is when one was heard of.
+        seen_ns, operator = self._last_contact(idle)
+        heard = f"last contact {moment_text(seen_ns, now)}, operator {operator}"
+        return _entry(name, f"an executor is to take the next job ({heard})", since_ns, None)
 
     def _is_present(self, one: "tuple[str, ExecutorRecord, ExecutorOffer | None]") -> bool:
         return executors.is_present(self._book, one[0], one[1], self._now)
@@ -207,11 +210,7 @@ class Waiting:
 
     def _last_of(self, away: "list[tuple[str, ExecutorRecord, ExecutorOffer | None]]") -> str:
         """The rest of a sentence: whose contact was the last of those that do not work now."""
-        contacts = [
-            (executors.last_contact_ns(self._book, principal, record), record["operator"])
-            for principal, record, _ in away
-        ]
-        seen_ns, operator = max(contacts, default=(0, ""))
+        seen_ns, operator = self._last_contact(away)
         names = {each[0] for each in away}
         others = [each for each in self._all() if each[1]["enabled"] and each[0] not in names]
         is_anyone = any(self._is_present(each) for each in others)
@@ -220,6 +219,16 @@ class Waiting:
             return f"{what}: start one"
         last = f"last contact {moment_text(seen_ns, self._now)}, operator {operator}"
         return f"{what} ({last}): start one"
+
+    def _last_contact(
+        self, among: "list[tuple[str, ExecutorRecord, ExecutorOffer | None]]"
+    ) -> "tuple[int, str]":
+        """(when, operator) of the executor that was heard of last; (0, "") when there is none."""
+        contacts = [
+            (executors.last_contact_ns(self._book, principal, record), record["operator"])
+            for principal, record, _ in among
+        ]
+        return max(contacts, default=(0, ""))
 
     def _of_storing(self, stage: "StageRecord") -> "WaitingFor":
         since_ns = max((job["committed_ns"] or 0 for job in stage["jobs"]), default=0)

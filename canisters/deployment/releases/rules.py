@@ -130,30 +130,50 @@ def check_place(approved: "Order", target: "TargetRecord", network: str) -> None
     )
 
 
-def refuse_rollback(
-    record: "TargetRecord", progress: "ProgressRecord", release: str, now_ns: int
-) -> None:
-    """Why this release cannot be taken back, or None.
+def last_changes(record: "TargetRecord") -> "list[str]":
+    """The releases of a target that a rollback could be of: what made the target's module, and the
+    last change when that was a rollback. Both lead to what ran before."""
+    names = [record["last_change"], record["last_release"]]
+    return list(dict.fromkeys(name for name in names if name))
 
-    What made the target's module can be, and so can the last change when that was a rollback:
-    both lead to what ran before.
-    """
+
+def refuse_rollback(
+    record: "TargetRecord", release: str, known: "dict[str, ProgressRecord]", now_ns: int
+) -> None:
+    """Refuse to take back a release that is not among the target's last changes, or that there is
+    no way back from. `known` holds the progress of `release` and of the last changes."""
     refuse_if_busy(record, now_ns)
-    possible = [name for name in (record["last_release"], record["last_change"]) if name]
-    if release not in possible or not was_installed(progress):
-        raise conflict(
-            f"only the last change of target {record['target']} can be rolled back: "
-            f"that is {' or '.join(dict.fromkeys(possible)) or 'none'}"
-        )
+    obstacles = {}
+    for name in last_changes(record):
+        why = _no_way_back(record, known[name], name) if name in known else f"{name} is unknown"
+        if why is None and name == release:
+            return
+        obstacles[name] = why
+    open_names = [name for name, why in obstacles.items() if why is None]
+    why = obstacles.get(release)
+    if why is not None:
+        other = f". {open_names[0]} can be rolled back" if open_names else ""
+        raise conflict(f"{why}{other}")
+    only = f"only the last change of target {record['target']} can be rolled back"
+    if open_names:
+        raise conflict(f"{only}: that is {open_names[0]}")
+    reasons = "; ".join(why or "" for why in obstacles.values()) or "it has none"
+    raise conflict(f"{only}, and now there is no way back: {reasons}")
+
+
+def _no_way_back(record: "TargetRecord", progress: "ProgressRecord", release: str) -> "str | None":
+    """Why one of the target's last changes cannot be taken back, or None when it can."""
+    if not was_installed(progress):
+        return f"{release} installed nothing"
     if progress["rolled_back_by"] is not None:
-        raise conflict(f"{release} was rolled back by {progress['rolled_back_by']}")
+        return f"{release} was rolled back by {progress['rolled_back_by']}"
     if progress["previous_hash"] is None:
-        raise conflict(f"{release} was a first install: there is nothing to return to")
+        return f"{release} was a first install: there is nothing to return to"
     if progress["snapshot"] is None:
-        raise conflict(f"the snapshot of {release} is gone: there is nothing to return to")
+        return f"the snapshot of {release} is gone: there is nothing to return to"
     if record["canister"] is None or text_of(record["canister"]) != text_of(progress["canister"]):
-        raise conflict(f"target {record['target']} is another canister by now")
-    return
+        return f"target {record['target']} is another canister by now"
+    return None
 
 
 def rollback_order(

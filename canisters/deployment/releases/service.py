@@ -162,7 +162,12 @@ def _revertible(release: str) -> "tuple[int, ProgressRecord, TargetRecord]":
     if number is None or progress is None or stored is None:
         raise _unknown(release)
     target = find(stored["order"]["target"])
-    rules.refuse_rollback(target, progress, release, ic.time())
+    known = {release: progress}
+    for name in rules.last_changes(target):
+        other = store.progress.get(rules.number_of(name) or 0)
+        if other is not None:
+            known[name] = other
+    rules.refuse_rollback(target, release, known, ic.time())
     return (number, progress, target)
 
 

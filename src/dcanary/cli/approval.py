@@ -10,6 +10,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
+from dcanary.cli.output import Lines
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
 from dcanary.client.errors import ClientError, RefusedError
@@ -44,7 +45,7 @@ def summary(found: Approval) -> dict[str, object]:
         "artifact": request["artifact"],
         "bytes": request["size"],
         "sha256": request["sha256"],
-        "gates": [gate_text(gate) for gate in found["gates"]],
+        "gates": Lines(gate_text(gate) for gate in found["gates"]),
         "approvals": f"{approvals} of {request['policy']['threshold']}",
         "expires": moment(found["expires_ns"]),
     }

@@ -103,23 +103,32 @@ def show_run(context: Context, run_id: str) -> None:
     context.output.record(summary(found, failure_of(context.system, found)), "run")
     for name, voted in rounds.items():
         context.output.say(f"\n{name}: quorum {voted['quorum']} of {voted['replicas']}")
-        for line in votes(voted):
+        for line in votes(voted, describe(found["state"])):
             context.output.say(f"  {line}")
 
 
-def votes(voted: Round) -> list[str]:
-    """Each operator's vote, the verdict and the disputes, a line each."""
+def votes(voted: Round, told_before: str = "") -> list[str]:
+    """Each operator's vote, the verdict and the disputes, a line each.
+
+    The reason of a failure is said once: not where the verdict says it, and not there when it is
+    in `told_before`.
+    """
     lines = []
+    verdict = voted["verdict"]
+    reason = "" if verdict is None else verdict["reason"]
     for vote in voted["votes"]:
         told = "committed"
         if vote["outcome"] is not None:
+            failure = vote["outcome"].get("Failed")
             told = describe(vote["outcome"])
+            if failure and reason.endswith(failure):
+                told = "Failed"
             if vote["manifest"] != NO_FILES:
                 told += f", manifest {short(vote['manifest'], 'hash')}"
         lines.append(f"{vote['operator']}: {told}")
-    verdict = voted["verdict"]
     if verdict is not None:
-        lines.append(f"verdict: {describe(verdict['kind'])}: {verdict['reason']}")
+        kind = describe(verdict["kind"])
+        lines.append(f"verdict: {kind}" if reason in told_before else f"verdict: {kind}: {reason}")
         if verdict["manifest"] and verdict["manifest"] != NO_FILES:
             lines.append(f"manifest {verdict['manifest']}")
         for file in verdict["files"]:

@@ -86,14 +86,18 @@ def test_executors_that_were_not_heard_of_lately_are_away(world: World) -> None:
     ]
     assert world.run()["waiting_for"][0]["next_try_ns"] is None
     world.announce(A)
-    assert world.waits() == ["an executor takes the next job"]
+    assert world.waits() == [
+        "an executor is to take the next job (last contact 00:13:20 UTC, operator operator-0)"
+    ]
 
 
 def test_executors_that_take_nothing_are_not_awaited_though_they_were_there_a_moment_ago(
     world: World,
 ) -> None:
     world.enqueue()
-    assert world.waits() == ["an executor takes the next job"]
+    assert world.waits() == [
+        "an executor is to take the next job (last contact 22:13:20 UTC, operator operator-2)"
+    ]
     world.pass_time(21)
     assert world.waits() == [
         "no executor is at work (last contact 22:13:20 UTC, operator operator-2): start one"

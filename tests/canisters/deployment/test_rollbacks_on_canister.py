@@ -87,6 +87,32 @@ def test_a_first_install_cannot_be_rolled_back(canary: Installation) -> None:
     assert "nothing to return to" in refused
 
 
+def test_a_refusal_names_no_release_that_would_be_refused_too(canary: Installation) -> None:
+    canary.target()
+    first = canary.release(mode="Install")
+    second = canary.release(b"two")
+    done(canary, second)
+    for release in (first, second):
+        refused = canary.admin("rollback_release", release, None)["Err"]["Conflict"]
+        assert ("release-3 can be" in refused) == (release == first)
+        assert ("that is release-3" in refused) == (release == second)
+    # The one that is named can be: it takes the rollback back.
+    done(canary, "release-3")
+
+
+def test_a_failed_release_over_a_first_install_leaves_nothing_to_roll_back(
+    canary: Installation,
+) -> None:
+    canary.target()
+    first = canary.release(mode="Install")
+    canary.management.faults["install_chunked_code"] = ["reject"]
+    failed = canary.release(b"two")
+    canary.management.faults.clear()
+    refused = canary.admin("rollback_release", failed, None)["Err"]["Conflict"]
+    assert "that is" not in refused
+    assert f"now there is no way back: {first} was a first install" in refused
+
+
 def test_a_rollback_that_fails_leaves_the_new_module_running_and_says_why(
     canary: Installation,
 ) -> None:

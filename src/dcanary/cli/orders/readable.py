@@ -46,7 +46,7 @@ def order_fields(order: Order, interface: Interface | None) -> dict[str, object]
         ),
         "manifest": verdict["manifest"],
         "environment": verdict["environment"],
-        "gates": [gate_text(gate) for gate in order["gates"]],
+        "gates": Lines(gate_text(gate) for gate in order["gates"]),
     }
 
 
