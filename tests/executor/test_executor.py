@@ -308,6 +308,10 @@ def test_a_silent_network_does_not_stop_a_build(site: Site) -> None:
     assert site.chain.is_committed("run-1/build/0")
 
 
+class Killed(BaseException):
+    """What ends the executor in the middle of a call."""
+
+
 class Breaking(ExecutorsChain):
     """Breaks off at one call, before or after it has had its effect, as a kill -9 does."""
 
@@ -321,7 +325,7 @@ class Breaking(ExecutorsChain):
         self._call = ""
         if self._after:
             effect()
-        raise NetworkError("broken off")
+        raise Killed
 
     def submit_commitment(self, commitment: CommitmentInput) -> None:
         self._break(
@@ -345,7 +349,7 @@ def test_an_executor_that_breaks_off_goes_on_from_its_folder(
 ) -> None:
     site.add(stage_record(COPY, ["build/out"]))
     first = site.executor(chain=Breaking(site.chain, call, after))
-    with pytest.raises(NetworkError):
+    with pytest.raises(Killed):
         until(lambda: False, first)
     site.close(first)
     # The lease of an upload that was broken off ends first, and then the pause after it.

@@ -126,6 +126,7 @@ class UploadSlot:
     ) -> None:
         self._work, self._state, self._config, self._ended = work, state, config, ended
         self._chain = chain.another()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upload", daemon=True)
 
     @property
@@ -144,9 +145,11 @@ class UploadSlot:
 
     def cancel(self) -> None:
         """See `Slot.cancel`. The canister keeps what was sent and asks for the rest again."""
+        self._ending.set()
 
     def close(self) -> None:
         """See `Slot.close`."""
+        self._ending.set()
         self._chain.close()
 
     def _run(self) -> None:
@@ -166,7 +169,7 @@ class UploadSlot:
             return
         self._config.report(f"{held.job}: uploading {len(self._work['files'])} files")
         try:
-            upload_files(self._chain, self._work, self._state)
+            upload_files(self._chain, self._work, self._state, self._ending)
         except (RefusedError, FileNotFoundError) as error:
             self._config.report(f"{held.job}: the upload is refused: {error}")
             return

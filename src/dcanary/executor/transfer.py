@@ -1,14 +1,28 @@
 """Artifact bytes between the executor and the chain, in chunks, checked by their hashes."""
 
 import hashlib
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
 
-from dcanary.client.types.build_executor import BuildWork, ChunkRequest, File, UploadWork
+from dcanary.client.errors import ClientError, RefusedError
+from dcanary.client.types.build_executor import (
+    BuildWork,
+    ChunkInput,
+    ChunkRequest,
+    File,
+    UploadWork,
+)
 from dcanary.executor.chain import Chain
 from dcanary.executor.source import Entry, Held, SourceFailure, SourceUnavailable
 from dcanary.executor.state import State
 
 CHUNK_BYTES = 1_000_000
 MAX_INPUT_BYTES = 256 * 1024 * 1024
+RESUME_SECONDS = 30.0
+"""LEASE_NS of shared/rules/limits.py: after so long without a chunk the upload is another's."""
+PAUSE_SECONDS = 0.5
 
 
 def fetch_inputs(chain: Chain, work: BuildWork) -> list[Entry]:
@@ -38,20 +52,38 @@ def _fetch(chain: Chain, run: str, stage: str, file: File) -> Entry:
     return Entry(path, "100644", Held(content))
 
 
-def upload_files(chain: Chain, work: UploadWork, state: State) -> None:
-    """Send the files of an UploadWork from what is held. Sending a chunk again does no harm."""
+def upload_files(chain: Chain, work: UploadWork, state: State, ending: threading.Event) -> None:
+    """Send the files of an UploadWork from what is held. Sending a chunk again does no harm.
+
+    Where the chain does not answer, the same call is made again until the lease must have run out,
+    or `ending` is set: to begin again would cost the lease, the pause after it and all chunks.
+    Raises the ClientError of the last attempt, and RefusedError at once.
+    """
     for file in work["files"]:
         with state.file(work["job"], file["sha256"]).open("rb") as content:
             index = 0
             while chunk := content.read(CHUNK_BYTES):
-                chain.upload_chunk(
-                    {
-                        "run": work["run"],
-                        "stage": work["stage"],
-                        "path": file["path"],
-                        "index": index,
-                        "content": chunk,
-                    }
-                )
+                given: ChunkInput = {
+                    "run": work["run"],
+                    "stage": work["stage"],
+                    "path": file["path"],
+                    "index": index,
+                    "content": chunk,
+                }
+                _insist(partial(chain.upload_chunk, given), ending)
                 index += 1
-        chain.finish_upload(work["run"], work["stage"], file["path"])
+        finish = partial(chain.finish_upload, work["run"], work["stage"], file["path"])
+        _insist(finish, ending)
+
+
+def _insist(call: Callable[[], None], ending: threading.Event) -> None:
+    """Make the call until it is answered, for RESUME_SECONDS at most."""
+    deadline = time.monotonic() + RESUME_SECONDS
+    while True:
+        try:
+            return call()
+        except RefusedError:
+            raise
+        except ClientError:
+            if time.monotonic() >= deadline or ending.wait(PAUSE_SECONDS):
+                raise
