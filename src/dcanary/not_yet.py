@@ -94,11 +94,6 @@ EXECUTOR_RUNTIMES = NotYet(
     "start of an executor that is configured for one",
     "the runtime {} is not supported yet: use shell, python, motoko or node",
 )
-TEXTUAL_ARGUMENTS = NotYet(
-    'textual Candid other than `"()"`',
-    "`dcanary.yml`, `install_arg` and `upgrade_arg`",
-    'this textual Candid is not supported yet: use "()" or {hex: …}',
-)
 
 # Candid.
 

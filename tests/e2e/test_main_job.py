@@ -52,6 +52,12 @@ def test_a_signed_push_becomes_an_agreed_approved_deployed_canister_that_can_be_
         assert len(operators) >= 2 * len(verdicts)
 
         home = str(tmp_path / "demo")
+        commit = tmp_path / "demo" / "work" / "counter-motoko" / "dcanary.yml"
+        again = dcanary("--home", home, "--json", "run", "local", str(commit), "--compare", "run-1")
+        assert again.returncode == 0, again.stderr
+        assert [(e["stage"], e["equal"]) for e in json.loads(again.stdout)["stages"]] == [
+            ("build", True)
+        ]
         for release, example in (("release-3", "counter-motoko"), ("release-4", "counter-python")):
             back = dcanary("--home", home, "--json", "release", "rollback", release, "--yes")
             assert back.returncode == 0, back.stderr

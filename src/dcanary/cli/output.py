@@ -197,6 +197,11 @@ class Output:
         """A part of a text that goes on: no line end is added."""
         click.echo(harmless_lines(text), nl=False)
 
+    def log(self, text: str) -> None:
+        """A part of what a program prints while it works; on standard error."""
+        if not self.quiet:
+            click.echo(harmless_lines(text), nl=False, err=True)
+
     def confirm(self, question: str, instead: str = "--yes") -> None:
         """Ask on standard error. `instead` names the options that make the question needless.
 

@@ -22,6 +22,7 @@ from dcanary.cli.operations.watch import (
     wait_for_run,
 )
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
+from dcanary.cli.run_local import local
 from dcanary.cli.tables import short
 from dcanary.cli.times import moment
 from dcanary.cli.waiting import Changes, sentences, state_and_reason, took
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 def run() -> None:
     """Start, watch and read runs."""
 
+
+run.add_command(local)
 
 NO_FILES = hashlib.sha256(b"").hexdigest()
 """The manifest of a stage that left no files."""

@@ -39,8 +39,8 @@ def to_candid(
         "name": pipeline.name,
         "repository": repository,
         "triggers": _triggers(pipeline.on),
-        "environment": _variables(pipeline.environment),
-        "stages": [_stage(name, stage) for name, stage in pipeline.stages.items()],
+        "environment": to_variables(pipeline.environment),
+        "stages": to_stages(pipeline),
         "gates": [{"MaxArtifactBytes": gate.max_artifact_size} for gate in pipeline.gates],
         "approval": {
             "approvers": everyone,
@@ -63,8 +63,14 @@ def _triggers(on: Triggers) -> list[dict[str, Any]]:
     return triggers
 
 
-def _variables(environment: dict[str, str]) -> list[dict[str, str]]:
+def to_variables(environment: dict[str, str]) -> list[dict[str, str]]:
+    """Environment variables as Candid records."""
     return [{"name": name, "value": value} for name, value in environment.items()]
+
+
+def to_stages(pipeline: PipelineFile) -> list[dict[str, Any]]:
+    """The stages as Candid records, in the order of the file."""
+    return [_stage(name, stage) for name, stage in pipeline.stages.items()]
 
 
 def _stage(name: str, stage: Stage) -> dict[str, Any]:
@@ -73,7 +79,7 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "runtime": {stage.runtime.capitalize(): None},
         "commands": list(stage.commands),
         "depends_on": list(stage.depends_on),
-        "environment": _variables(stage.environment),
+        "environment": to_variables(stage.environment),
         "resources": _resources(stage.resources),
         "artifacts": list(stage.artifacts),
         "replicas": stage.replicas,

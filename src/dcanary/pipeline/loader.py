@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from dcanary import not_yet
 from dcanary.pipeline import graph
+from dcanary.pipeline.arguments import encode_arguments
 from dcanary.pipeline.errors import FieldError, Location, PipelineFileError
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
 from dcanary.pipeline.model import PipelineFile
@@ -26,19 +27,23 @@ def load_pipeline(path: Path | str) -> PipelineFile:
         reason = error.strerror or type(error).__name__
         message = f"cannot be read: {reason}"
         raise PipelineFileError([FieldError(str(path), 1, 1, "", message)]) from error
-    return parse_pipeline(content, str(path))
+    return parse_pipeline(content, str(path), path.parent)
 
 
-def parse_pipeline(content: bytes, file: str = FILE_NAME) -> PipelineFile:
+def parse_pipeline(
+    content: bytes, file: str = FILE_NAME, folder: Path | None = None
+) -> PipelineFile:
     """Check the content of a pipeline file; `file` is the name that errors carry.
 
-    Raises PipelineFileError, with every error in the file (at most MAX_ERRORS).
+    `folder` has the files that it names; without it they are not looked at. Raises
+    PipelineFileError, with every error in the file (at most MAX_ERRORS).
     """
     source = read_source(content, file)
     pipeline: PipelineFile | None = None
     if not isinstance(source.value, dict):
         source.report((), "must be a mapping that starts with version: 1")
     else:
+        encode_arguments(source, folder)
         try:
             pipeline = PipelineFile.model_validate(source.value)
         except ValidationError as error:

@@ -100,7 +100,10 @@ def _command(text: str) -> str:
 
 
 def _argument(value: object) -> object:
-    """Candid bytes of an argument: `"()"` or `{hex: "4449444c0000"}`."""
+    """Candid bytes of an argument: `"()"` or `{hex: "4449444c0000"}`.
+
+    Other texts have become bytes before: see `arguments`.
+    """
     if isinstance(value, bytes):
         return value
     if isinstance(value, dict):
@@ -120,7 +123,7 @@ def _argument(value: object) -> object:
     if isinstance(value, str):
         if re.fullmatch(r"\s*\(\s*\)\s*", value):
             return EMPTY_ARGUMENT
-        raise ValueError(not_yet.TEXTUAL_ARGUMENTS.sentence())
+        raise ValueError("must be textual Candid")
     raise ValueError('must be "()" or {hex: "4449444c0000"}')
 
 
@@ -167,7 +170,7 @@ Argument = Annotated[
     WithJsonSchema(
         {
             "oneOf": [
-                {"const": "()"},
+                {"type": "string", "pattern": "^\\s*\\("},
                 {
                     "type": "object",
                     "properties": {"hex": {"type": "string", "pattern": "^([0-9a-fA-F]{2})+$"}},
@@ -278,6 +281,7 @@ class Deploy(_Model):
     artifact: Path
     mode: Literal["auto", "install", "upgrade", "reinstall"] = "auto"
     memory: Literal["default", "keep", "replace"] = "default"
+    candid: Path | None = None
     install_arg: Argument = EMPTY_ARGUMENT
     upgrade_arg: Argument = EMPTY_ARGUMENT
 

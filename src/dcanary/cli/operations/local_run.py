@@ -1,0 +1,116 @@
+"""A pipeline's stages on this machine: of which commit, with which tools, where the files go."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcanary.cli.errors import UsageTrouble
+from dcanary.cli.operations.executor import require_sandbox
+from dcanary.executor import RuntimeUnavailable
+from dcanary.executor.local import LocalProblem, LocalRun, LocalStage
+from dcanary.executor.runtimes import RuntimeOptions, find_runtime
+from dcanary.executor.sandbox import UnsandboxedRunner, close_process
+from dcanary.wasm import ensure_template
+
+
+@dataclass(frozen=True)
+class LocalCommit:
+    """A commit of a repository on this disk, and a branch it is on.
+
+    `changed`: how many files of the work tree differ from what is checked out there.
+    """
+
+    folder: Path
+    ref: str
+    sha: str
+    changed: int
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a person lets a local run do."""
+
+    unsandboxed: bool = False
+    network: bool = False
+
+
+def find_commit(start: Path, name: str) -> LocalCommit:
+    """The commit that NAME (a branch, tag or id) names in the repository around `start`.
+
+    Raises UsageTrouble when there is none, or when no branch leads to it.
+    """
+    folder = (start if start.is_dir() else start.parent).resolve()
+    top = Path(_git(folder, "rev-parse", "--show-toplevel", problem="no Git repository"))
+    sha = _git(top, "rev-parse", "--verify", f"{name}^{{commit}}", problem=f"no commit {name}")
+    containing = ("for-each-ref", "--contains", sha, "--format=%(refname)", "refs/heads")
+    refs = _git(top, *containing, problem="its branches cannot be read").splitlines()
+    if not refs:
+        raise UsageTrouble(f"{top}: {name} is on no branch", "give it one: git switch -c NAME")
+    now = _git(top, "rev-parse", "--symbolic-full-name", "HEAD", problem="no HEAD")
+    status = _git(top, "status", "--porcelain", problem="its work tree cannot be read")
+    ref = now if now in refs else refs[0]
+    return LocalCommit(top, ref, sha, len(status.splitlines()))
+
+
+def _git(folder: Path, *arguments: str, problem: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, errors="replace"
+        )
+    except OSError as error:
+        raise UsageTrouble(f"git does not run in {folder}: {error.strerror}") from None
+    if done.returncode:
+        said = done.stderr.strip().removeprefix("fatal: ").partition("\n")[0]
+        raise UsageTrouble(f"{folder}: {problem}: {said}")
+    return done.stdout.strip()
+
+
+def perform(
+    stages: Sequence[Mapping[str, Any]],
+    environment: Sequence[Mapping[str, Any]],
+    commit: LocalCommit,
+    wanted: Sequence[str],
+    allowed: Allowed,
+    output: Callable[[bytes], None],
+) -> Generator[LocalStage, None, None]:
+    """Perform stages; gives each when it has ended. A stage's files last until the next is asked
+    for. Raises ClientError when this machine cannot perform one.
+    """
+    close_process()
+    with tempfile.TemporaryDirectory(prefix="dcanary-run-") as scratch:
+        folder = Path(scratch)
+        sandbox = require_sandbox(folder / "builds", allowed.unsandboxed)
+        sandboxed = not isinstance(sandbox, UnsandboxedRunner)
+        options = RuntimeOptions(folder / "tools", sandboxed=sandboxed, template=ensure_template)
+        source = {"clone_url": commit.folder.as_uri(), "ref": commit.ref, "sha": commit.sha}
+        run = LocalRun(
+            stages,
+            environment,
+            source,
+            folder / "stages",
+            sandbox,
+            lambda name: find_runtime(name, options),
+            output,
+            allowed.network,
+        )
+        try:
+            yield from run.perform(wanted)
+        except (LocalProblem, RuntimeUnavailable) as error:
+            raise UsageTrouble(str(error)) from None
+
+
+def save_files(stage: LocalStage, into: Path) -> None:
+    """Copy a stage's artifacts to their paths below a folder. Raises UsageTrouble."""
+    for file in stage.files:
+        place = into / file.path
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(stage.open_file(file), place)
+        except OSError as error:
+            raise UsageTrouble(f"{place} cannot be written: {error.strerror}") from None

@@ -1,0 +1,168 @@
+"""`dcanary run local`: a pipeline's stages on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations.watch import Ended
+from dcanary.cli.output import Lines
+from dcanary.cli.times import seconds
+
+if TYPE_CHECKING:
+    from dcanary.cli.operations.local_run import LocalCommit
+    from dcanary.executor.local import LocalStage
+
+
+def _record(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
+    report = stage.report
+    shown: dict[str, object] = {
+        "stage": stage.name,
+        "outcome": report.reason or "succeeded",
+        "took": seconds(report.wall_ns),
+        "memory": f"{report.peak_memory_bytes / (1 << 20):.0f} MiB at most",
+        "environment": stage.environment,
+        "manifest": stage.manifest,
+        "files": Lines(
+            line
+            for file in stage.files
+            for line in (f"{file.path}, {file.size:,} bytes, sha256", f"  {file.sha256}")
+        ),
+    }
+    if differing is not None:
+        shown["compared"] = Lines(differing) if differing else "equal"
+    return shown
+
+
+def _json(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
+    report = stage.report
+    shown: dict[str, object] = {
+        "stage": stage.name,
+        "succeeded": stage.succeeded,
+        "reason": report.reason,
+        "wall_ns": report.wall_ns,
+        "peak_memory_bytes": report.peak_memory_bytes,
+        "environment": stage.environment,
+        "manifest": stage.manifest,
+        "files": [
+            {"path": file.path, "size": file.size, "sha256": file.sha256} for file in stage.files
+        ],
+    }
+    if differing is not None:
+        shown |= {"equal": not differing, "differing": differing}
+    return shown
+
+
+@click.command("local")
+@click.argument("file", type=click.Path(path_type=Path), default="dcanary.yml")
+@click.option("--commit", "name", default="HEAD", show_default=True, help="Branch, tag or id.")
+@click.option(
+    "--stage", "stages", multiple=True, help="Only this one and those before it; may be repeated."
+)
+@click.option("--into", type=click.Path(path_type=Path), help="Folder that gets the artifacts.")
+@click.option(
+    "--compare",
+    metavar="RUN",
+    help="Perform the commit and pipeline of a run, and say what differs from its verdicts.",
+)
+@click.option("--allow-network", is_flag=True, help="Perform stages that ask for the network.")
+@click.option(
+    "--allow-unsandboxed",
+    is_flag=True,
+    envvar="DCANARY_ALLOW_UNSANDBOXED",
+    help="Build without a sandbox where none can be had. Builds can then read this machine.",
+)
+@pass_context
+def local(
+    context: Context,
+    file: Path,
+    name: str,
+    stages: tuple[str, ...],
+    into: Path | None,
+    compare: str | None,
+    allow_network: bool,
+    allow_unsandboxed: bool,
+) -> None:
+    """Perform the stages of FILE here, as an executor would; no network is needed.
+
+    What is built is a commit, never the work tree. Exit code 1 when a stage fails, or when
+    something differs from the run that it is compared with.
+    """
+    from dcanary.cli.operations import local_run as operations
+    from dcanary.cli.operations import pipeline as pipelines
+    from dcanary.pipeline.candid import to_stages, to_variables
+
+    found: Any = None
+    definitions: Sequence[Any]
+    environment: Sequence[Any]
+    if compare is None:
+        pipeline = pipelines.read(file)
+        definitions, environment = to_stages(pipeline), to_variables(pipeline.environment)
+        commit = operations.find_commit(file, name)
+    else:
+        found = context.system.build_executor.get_run(compare)
+        source = found["source"]
+        version = context.system.pipeline_config.get_pipeline_version(
+            source["repository"], found["pipeline_version"]
+        )
+        definitions = version["definition"]["stages"]
+        environment = version["definition"]["environment"]
+        commit = operations.find_commit(file.parent, source["sha"])
+    _say(context, commit, compare)
+    allowed = operations.Allowed(allow_unsandboxed, allow_network)
+    performed = operations.perform(
+        definitions,
+        environment,
+        commit,
+        stages,
+        allowed,
+        lambda piece: context.output.log(piece.decode(errors="replace")),
+    )
+    rows: list[dict[str, object]] = []
+    problem = ""
+    with contextlib.closing(performed):
+        for stage in performed:
+            if into is not None:
+                operations.save_files(stage, into)
+            differing = None if found is None else _compare(context, found["run"], stage)
+            if context.output.as_json:
+                rows.append(_json(stage, differing))
+            else:
+                context.output.record(_record(stage, differing), "stage")
+            if not stage.succeeded:
+                problem = f"the stage {stage.name} failed: {stage.report.reason}"
+            elif differing:
+                problem = problem or f"the stage {stage.name} differs from {compare}"
+    if context.output.as_json:
+        context.output.json({"commit": commit.sha, "ref": commit.ref, "stages": rows})
+    if problem:
+        raise Ended(problem)
+
+
+def _say(context: Context, commit: LocalCommit, compare: str | None) -> None:
+    context.output.progress(f"commit {commit.sha} of {commit.ref} in {commit.folder}")
+    if commit.changed and compare is None:
+        context.output.warning(
+            f"{commit.changed} files of the work tree are not as in that commit: "
+            "what is built is the commit"
+        )
+
+
+def _compare(context: Context, run: str, stage: LocalStage) -> list[str]:
+    from dcanary.cli.operations.compare import differences, run_file
+    from dcanary.executor.manifest import ManifestFile
+
+    verdict = context.system.verification.get_round(run, stage.name)["verdict"]
+    agreed = {file["path"]: file for file in (verdict["files"] if verdict else ())}
+
+    def read(path: str) -> bytes:
+        file = agreed[path]
+        known = ManifestFile(path, file["size"], file["sha256"])
+        return run_file(context.system, run, stage.name, path, known)
+
+    return differences(stage, verdict, read)

@@ -1,0 +1,177 @@
+"""Performs the stages of a pipeline on this machine as an executor does, with no chain to ask.
+
+Checkout, sandbox, tools and manifest are those of a leased job, so that what comes out is what a
+vote of this machine would say.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dcanary.executor.attestation import manifest_digest
+from dcanary.executor.building import Build, BuildReport
+from dcanary.executor.checkout import CheckoutLimits
+from dcanary.executor.logs import LogBuffer
+from dcanary.executor.manifest import ManifestFile
+from dcanary.executor.runtimes import Runtime
+from dcanary.executor.sandbox.model import Sandbox
+from dcanary.executor.source import Entry, Held
+
+# A repository on this disk is fetched by git itself, as one on a server is.
+LOCAL_CHECKOUT = CheckoutLimits(schemes=("https", "http", "file"))
+_MAX_LOG_BYTES = 64 * 1024 * 1024
+_PIECE_BYTES = 64 * 1024
+_TICK_SECONDS = 0.1
+
+
+class LocalProblem(Exception):
+    """A pipeline cannot be performed here; nothing is known about the commit."""
+
+
+@dataclass(frozen=True)
+class LocalStage:
+    """How a stage ended here. `environment` is the environment digest that a vote would carry."""
+
+    name: str
+    environment: str
+    report: BuildReport
+    folder: Path = field(repr=False)
+
+    @property
+    def files(self) -> tuple[ManifestFile, ...]:
+        """The artifacts, sorted by path; none after a failure."""
+        return self.report.files
+
+    @property
+    def manifest(self) -> str:
+        """The digest of the manifest, in hexadecimal."""
+        return manifest_digest(self.files)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether an executor would attest success."""
+        return not self.report.reason
+
+    def open_file(self, file: ManifestFile) -> Path:
+        """Where the bytes of an artifact lie."""
+        return self.folder / file.sha256
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """Stages (Candid records, with the variables that they share) and a commit (a Candid Source),
+    to be performed in `folder`, which holds the artifacts afterwards.
+
+    `find_runtime` is asked once a stage; `output` gets what they print.
+    """
+
+    stages: Sequence[Mapping[str, Any]]
+    environment: Sequence[Mapping[str, Any]]
+    source: Mapping[str, Any]
+    folder: Path
+    sandbox: Sandbox
+    find_runtime: Callable[[str], Runtime]
+    output: Callable[[bytes], None]
+    allow_network: bool = False
+
+    def perform(self, wanted: Sequence[str] = ()) -> Iterator[LocalStage]:
+        """Perform the `wanted` stages (all when empty) and those before them, one after the other.
+
+        Ends after a stage that failed. Raises LocalProblem when there is no such stage or this
+        machine cannot perform one, and RuntimeUnavailable when it lacks a stage's tools.
+        """
+        stages = ordered(self.stages, wanted)
+        for stage in stages:
+            if stage["resources"]["network"] and not self.allow_network:
+                raise LocalProblem(
+                    f"the stage {stage['name']} asks for the network: --allow-network gives it "
+                    "this machine's"
+                )
+        done: dict[str, LocalStage] = {}
+        for stage in stages:
+            ended = self._perform(stage, done)
+            done[ended.name] = ended
+            yield ended
+            if not ended.succeeded:
+                return
+
+    def _perform(self, stage: Mapping[str, Any], done: Mapping[str, LocalStage]) -> LocalStage:
+        name = stage["name"]
+        (runtime_name,) = stage["runtime"]
+        runtime = self.find_runtime(runtime_name.lower())
+        earlier = [done[each["name"]] for each in ordered(self.stages, [name])[:-1]]
+        folder = self.folder / name
+        folder.mkdir(parents=True)
+        log, news = LogBuffer((), _MAX_LOG_BYTES), threading.Event()
+        build = Build(
+            work={
+                "stage": stage,
+                "source": self.source,
+                "environment": [*self.environment, *stage["environment"]],
+            },
+            inputs=lambda: _inputs(earlier),
+            runtime=runtime,
+            sandbox=self.sandbox,
+            checkout_limits=LOCAL_CHECKOUT,
+            folder=folder,
+            log=log,
+            ended=news.set,
+        )
+        build.start()
+        try:
+            while not build.wait(_TICK_SECONDS):
+                self._pass_on(log)
+        except BaseException:
+            # Ctrl-C: what the stage runs must not live on.
+            build.cancel()
+            build.wait(60)
+            raise
+        self._pass_on(log)
+        report = build.report
+        assert report is not None
+        if report.error:
+            raise LocalProblem(f"the stage {name}: {report.error}")
+        for rest in folder.iterdir():
+            if rest != build.files_folder:
+                shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+        return LocalStage(name, runtime.digest, report, build.files_folder)
+
+    def _pass_on(self, log: LogBuffer) -> None:
+        while piece := log.peek(_PIECE_BYTES):
+            self.output(piece)
+            log.sent(len(piece))
+
+
+def ordered(stages: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The wanted stages (all when empty) with all that they depend on, each after its own.
+
+    Raises LocalProblem for a name that no stage has.
+    """
+    known = {stage["name"]: stage for stage in stages}
+    for name in wanted:
+        if name not in known:
+            raise LocalProblem(f"there is no stage {name}: use one of {', '.join(known)}")
+    placed: dict[str, Mapping[str, Any]] = {}
+
+    def place(name: str) -> None:
+        if name not in placed:
+            for earlier in known[name]["depends_on"]:
+                place(earlier)
+            placed[name] = known[name]
+
+    for name in wanted or known:
+        place(name)
+    return list(placed.values())
+
+
+def _inputs(earlier: Sequence[LocalStage]) -> list[Entry]:
+    """The files of earlier stages as a checkout's entries; of one path, the later stage's."""
+    found = {
+        file.path: Entry(file.path, "100644", Held(stage.open_file(file).read_bytes()))
+        for stage in earlier
+        for file in stage.files
+    }
+    return list(found.values())

@@ -1,0 +1,146 @@
+"""`dcanary run local` as a person uses it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcanary.cli.operations.compare import differences
+from dcanary.executor.attestation import manifest_digest
+from dcanary.executor.building import BuildReport
+from dcanary.executor.local import LocalStage
+from dcanary.executor.manifest import ManifestFile
+from tests.executor.repositories import commit, git, make_repository
+
+PIPELINE = """\
+version: 1
+name: hello
+stages:
+  build:
+    runtime: shell
+    commands: ["cp in.txt out.txt"]
+    artifacts: [out.txt]
+  test:
+    runtime: shell
+    depends_on: [build]
+    commands: ["grep -q hello out.txt"]
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    make_repository(folder, {"dcanary.yml": PIPELINE, "in.txt": "hello\n"})
+    return folder
+
+
+def dcanary(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dcanary", "run", "local", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_each_stage_is_shown_with_the_digests_of_its_vote(repository: Path, tmp_path: Path) -> None:
+    into = tmp_path / "artifacts"
+    done = dcanary(repository, "--json", "--into", str(into))
+    assert done.returncode == 0, done.stderr
+    build, test = json.loads(done.stdout)["stages"]
+    sha256 = hashlib.sha256(b"hello\n").hexdigest()
+    assert build["files"] == [{"path": "out.txt", "size": 6, "sha256": sha256}]
+    assert build["manifest"] == manifest_digest([ManifestFile("out.txt", 6, sha256)])
+    assert (test["stage"], test["succeeded"]) == ("test", True)
+    assert (into / "out.txt").read_bytes() == b"hello\n"
+    assert "$ cp in.txt out.txt" in done.stderr
+
+
+def test_the_commit_is_built_and_not_the_work_tree(repository: Path) -> None:
+    (repository / "in.txt").write_text("changed\n")
+    done = dcanary(repository)
+    assert done.returncode == 0, done.stderr
+    assert "warning: 1 files of the work tree are not as in that commit" in done.stderr
+    commit(repository)
+    done = dcanary(repository)
+    assert done.returncode == 1
+    assert done.stderr.endswith("error: the stage test failed: command\n")
+    assert "outcome      command" in done.stdout
+    assert dcanary(repository, "--commit", "HEAD~1").returncode == 0
+    assert dcanary(repository, "--stage", "build").returncode == 0
+
+
+def test_mistakes_are_told_with_what_to_do(repository: Path, tmp_path: Path) -> None:
+    done = dcanary(repository, "--stage", "deploy")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2,
+        "error: there is no stage deploy: use one of build, test",
+    )
+    done = dcanary(repository, "--commit", "v9")
+    assert done.returncode == 2 and "no commit v9" in " ".join(done.stderr.split())
+    git(repository, "checkout", "--quiet", "--detach")
+    git(repository, "commit", "--quiet", "--allow-empty", "--message=alone")
+    done = dcanary(repository)
+    assert done.returncode == 2
+    assert "HEAD is on no branch" in " ".join(done.stderr.split())
+    assert "git switch -c NAME" in done.stderr
+    (tmp_path / "dcanary.yml").write_text(PIPELINE)
+    done = dcanary(tmp_path)
+    assert done.returncode == 2 and "no Git repository" in " ".join(done.stderr.split())
+
+
+def stage(folder: Path, environment: str = "e" * 64, **contents: bytes) -> LocalStage:
+    files = []
+    for path, content in sorted(contents.items()):
+        sha256 = hashlib.sha256(content).hexdigest()
+        (folder / sha256).write_bytes(content)
+        files.append(ManifestFile(path, len(content), sha256))
+    return LocalStage("build", environment, BuildReport(files=tuple(files)), folder)
+
+
+def verdict(kind: str, environment: str = "e" * 64, **contents: bytes) -> Any:
+    return {
+        "kind": {kind: None},
+        "reason": "2 of 3",
+        "environment": environment,
+        "files": [
+            {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for path, content in contents.items()
+        ],
+    }
+
+
+def test_what_was_agreed_and_what_was_built_here_are_equal(tmp_path: Path) -> None:
+    built = stage(tmp_path, a=b"1", b=b"2")
+    assert differences(built, verdict("Agreed", b=b"2", a=b"1"), {}.__getitem__) == []
+
+
+def test_each_difference_from_what_was_agreed_is_named(tmp_path: Path) -> None:
+    built = stage(tmp_path, a=b"same up to here", b=b"2")
+    agreed = {"a": b"same up to there", "c": b"3"}
+    found = differences(built, verdict("Agreed", "f" * 64, **agreed), agreed.__getitem__)
+    assert found == [
+        "the tools differ: environment eeeeeeeeeeee here, ffffffffffff in the run",
+        "a: 15 bytes here, 16 in the run",
+        "  the first difference is at byte 11",
+        "b: only here",
+        "c: only in the run",
+    ]
+
+
+def test_a_verdict_without_agreement_is_no_equality(tmp_path: Path) -> None:
+    built = stage(tmp_path)
+    assert differences(built, None, {}.__getitem__) == ["the run has no verdict about it"]
+    assert differences(built, verdict("Disagreed"), {}.__getitem__) == [
+        "the operators agreed on nothing: Disagreed: 2 of 3"
+    ]
+    assert differences(built, verdict("Failed"), {}.__getitem__) == [
+        "here it succeeds, the verdict is Failed: 2 of 3"
+    ]
