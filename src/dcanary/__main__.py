@@ -1,5 +1,10 @@
 """`python -m dcanary`: the command line without its console script."""
 
-from dcanary.cli.main import main
+import sys
+
+try:
+    from dcanary.cli.main import main
+except KeyboardInterrupt:
+    sys.exit(130)
 
 main()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dcanary.cli.main import run
-from dcanary.cli.operations.pipeline_checks import problems
+from dcanary.cli.operations.pipeline_checks import problem_of_run, problems
 from dcanary.client.errors import RefusedError
 from dcanary.client.system import SystemConfig
 from dcanary.client.transport import NetworkAddress
@@ -37,6 +37,15 @@ class Installed:
     @property
     def connection(self) -> Any:
         return SimpleNamespace(controllers=lambda raw: list(self.controllers))
+
+    @property
+    def pipeline_config(self) -> Installed:
+        return self
+
+    def get_pipeline_version(self, repository: str, version: int) -> Any:
+        if version != 1:
+            raise RefusedError("NotFound", "there is no such version", "get_pipeline_version")
+        return {"definition": definition("counter")}
 
     def network(self) -> str:
         return "local"
@@ -104,6 +113,27 @@ def test_a_canister_that_deployment_does_not_control_is_named_with_what_to_do() 
 def test_other_refusals_are_failures() -> None:
     with pytest.raises(RefusedError):
         found(Installed(refusal="Denied"), "counter")
+
+
+def run_in(state: str, version: int = 1) -> Any:
+    source = {"repository": "counter"}
+    return {"state": {state: None}, "source": source, "pipeline_version": version}
+
+
+def test_a_run_is_told_of_a_missing_target_from_its_beginning() -> None:
+    installed: Any = Installed()
+    for state in ("Queued", "Running"):
+        told = problem_of_run(installed, run_in(state))
+        assert told is not None
+        assert "dcanary target add counter --repository counter" in told
+    there: Any = Installed({"counter": "counter"})
+    assert problem_of_run(there, run_in("Running")) is None
+
+
+def test_a_run_that_ended_or_whose_pipeline_is_gone_is_told_nothing() -> None:
+    installed: Any = Installed()
+    assert problem_of_run(installed, run_in("Failed")) is None
+    assert problem_of_run(installed, run_in("Running", version=2)) is None
 
 
 def test_a_stage_that_no_executor_can_build_is_named_with_the_reason() -> None:

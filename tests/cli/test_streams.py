@@ -67,7 +67,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["dcanary.cli.app", "click", "dcanary.cli.run"])
+@pytest.mark.parametrize(
+    "module", ["dcanary.cli.help", "dcanary.cli.app", "click", "dcanary.cli.run"]
+)
 def test_ctrl_c_while_modules_are_imported_ends_quietly(tmp_path: Path, module: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PAUSED, module],

@@ -7,21 +7,27 @@ library alone takes four times as long as Python's own start (bench/startup.py m
 import os
 import sys
 
-from dcanary.cli.help import HELP
-
 INTERRUPTED = 130
 """What a shell calls the end of a process by SIGINT."""
+
+try:
+    from dcanary.cli.help import HELP
+except KeyboardInterrupt:
+    # The console script imports this module before it calls anything that could catch it.
+    sys.exit(INTERRUPTED)
 
 
 def main() -> None:
     """Run the command line and exit."""
     try:
         _open_closed_streams()
-        code = _answer(sys.argv[1:])
+        code = _flushed(_answer(sys.argv[1:]))
     except KeyboardInterrupt:
-        # Before the command began, or while it ended: there is nothing to tell.
+        # Before the command began, or while it ended: there is nothing to tell. What was not
+        # written yet is not waited for either.
+        sys.stdout = None
         code = INTERRUPTED
-    sys.exit(_flushed(code))
+    sys.exit(code)
 
 
 def _answer(arguments: list[str]) -> int:

@@ -104,10 +104,20 @@ def show_run(context: Context, run_id: str) -> None:
         context.output.record({**found, "rounds": rounds}, "run")
         return
     context.output.record(summary(found, failure_of(context.system, found)), "run")
+    _warn(context, found)
     for name, voted in rounds.items():
         context.output.say(f"\n{name}: quorum {voted['quorum']} of {voted['replicas']}")
         for line in votes(voted, describe(found["state"])):
             context.output.say(f"  {line}")
+
+
+def _warn(context: Context, found: Run) -> None:
+    """Warn of what would keep the run from its end, before it is built."""
+    from dcanary.cli.operations.pipeline_checks import problem_of_run
+
+    problem = problem_of_run(context.system, found)
+    if problem is not None:
+        context.output.warning(problem)
 
 
 def votes(voted: Round, told_before: str = "") -> list[str]:
@@ -149,6 +159,7 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
 @pass_context
 def watch(context: Context, run_id: str, timeout: float) -> None:
     """Wait until a run has ended or waits for approval. Exit code 1 when it did not succeed."""
+    _warn(context, context.system.build_executor.get_run(run_id))
     changes = Changes(context.output.progress)
     found = wait_for_run(context.system, run_id, timeout, changes.look)
     if context.output.as_json:

@@ -153,13 +153,20 @@ def connect(
 @system.command()
 @pass_context
 def status(context: Context) -> None:
-    """Version, wiring, records and cycles of the five canisters, and their certified modules."""
+    """Version, wiring, records and cycles of the five canisters, and their certified modules.
+
+    `current` is whether a canister has the interface that this command was made for.
+    """
     rows: list[dict[str, object]] = []
+    others = []
     for name in CANISTERS:
         actor = context.system.actor(name)
         health = actor.health()
         module = context.system.connection.module_hash(actor.raw)
         row = {"canister": name, "principal": actor.canister, **health, "module": module}
+        row["current"] = actor.is_of_this_version()
+        if not row["current"]:
+            others.append(name)
         if not context.output.as_json:
             row["cycles"] = f"{health['cycles'] / 1e12:.2f} T"
         rows.append(row)
@@ -167,9 +174,15 @@ def status(context: Context) -> None:
         "canister:id",
         "principal:principal:2",
         "version:id:5",
+        "current:id:6",
         "wired:id",
         "records:id:3",
         "open:id:4",
         "cycles:id:1",
     ]
     context.output.table(rows, columns, "")
+    if others:
+        context.output.warning(
+            f"of another version than this command: {', '.join(others)}. "
+            "`dcanary system deploy` upgrades an older installation and keeps its records"
+        )

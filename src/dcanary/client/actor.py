@@ -11,15 +11,20 @@ from typing import Any, ClassVar
 
 from dcanary.candid import Interface, Method, parse_interface
 from dcanary.client import principal
-from dcanary.client.errors import ClientError, NetworkError, RefusedError
+from dcanary.client.errors import (
+    ClientError,
+    NetworkError,
+    OtherVersion,
+    RefusedError,
+    RejectedError,
+)
 from dcanary.client.transport import Connection
+
+NO_SUCH_METHOD = "IC0536"
 
 
 class Actor:
     """Calls to one canister by an interface that is known at run time only."""
-
-    misfit: ClassVar[str] = ""
-    """What to do when a reply does not fit the interface."""
 
     def __init__(self, connection: Connection, canister: str, interface: Interface) -> None:
         self.connection = connection
@@ -77,9 +82,11 @@ class Actor:
         try:
             return signature.decode(reply)
         except (TypeError, ValueError) as error:
-            raise NetworkError(
-                f"{method}: the reply does not fit the interface: {error}", self.misfit
-            ) from None
+            raise self._misfit(method, error) from None
+
+    def _misfit(self, method: str, error: Exception) -> ClientError:
+        """What to raise for a reply that does not fit the interface."""
+        return NetworkError(f"{method}: the reply does not fit the interface: {error}")
 
     def ask(self, method: str, *args: Any, certified: bool = False) -> Any:
         """Like `call`, for methods that answer `Ok | Err`: the value of Ok, or RefusedError."""
@@ -100,10 +107,34 @@ class Canister(Actor):
     """
 
     did: ClassVar[str]
-    misfit = "are the canisters of another version? bring them up to date: dcanary system deploy"
 
     def __init__(self, connection: Connection, canister: str) -> None:
         super().__init__(connection, canister, shipped_interface(self.did))
+
+    def exchange(self, method: str, arg: bytes, *, certified: bool = False) -> list[Any]:
+        """See `Actor.exchange`. Raises OtherVersion where the canister is not of this version."""
+        try:
+            return super().exchange(method, arg, certified=certified)
+        except RejectedError as error:
+            if error.error_code != NO_SUCH_METHOD:
+                raise
+            raise OtherVersion(self._name, f"it has no method {method}") from None
+
+    def _misfit(self, method: str, error: Exception) -> ClientError:
+        return OtherVersion(self._name, f"its answer to {method} has another form: {error}")
+
+    @property
+    def _name(self) -> str:
+        return self.did.removesuffix(".did")
+
+    def is_of_this_version(self) -> bool:
+        """Whether the canister publishes the shipped interface, white space aside. Certified.
+
+        The number of a version does not say it: it stays the same from release to release.
+        """
+        published = self.connection.metadata(self.raw, "candid:service")
+        shipped = interface_text(self.did)
+        return published is not None and published.decode().split() == shipped.split()
 
 
 def interface_text(file: str) -> str:

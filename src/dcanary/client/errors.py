@@ -70,6 +70,17 @@ class NetworkError(ClientError):
     error = "network"
 
 
+class OtherVersion(NetworkError):
+    """A canister of the installation is not of the version that this program is made for."""
+
+    def __init__(self, canister: str, why: str) -> None:
+        super().__init__(
+            f"the canister {canister} is of another version of DCanary than this command: {why}",
+            "`dcanary system deploy` upgrades an older installation and keeps its records; "
+            "`dcanary system status` shows which canisters differ",
+        )
+
+
 class CertificateError(NetworkError):
     """An answer that the network did not certify. Nothing of it may be believed."""
 

@@ -92,7 +92,7 @@ def test_an_upload_lease_that_expires_is_offered_again() -> None:
     assert "Upload" in world.lease(B, "run-1/build/1")
     assert "Denied" in send_one(world, A)["Err"]
     assert send_one(world, B) == {"Ok": None}
-    assert world.book.executors.get(A)["leases_lost"] == 1  # type: ignore[index]
+    assert world.executor(A)["leases_lost"] == 1
 
 
 def test_chunks_keep_the_lease_alive() -> None:

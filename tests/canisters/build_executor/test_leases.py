@@ -137,7 +137,7 @@ def test_an_expired_lease_is_requeued_with_the_next_attempt(world: World, tick: 
     late = world.beat(A, job)
     assert "attempt 1 is over" in late["Err"]["Conflict"]
     assert "Conflict" in world.commit(A, job)["Err"]
-    assert world.book.executors.get(A)["leases_lost"] == 1  # type: ignore[index]
+    assert world.executor(A)["leases_lost"] == 1
 
 
 def test_only_the_holder_of_a_lease_is_heard(world: World) -> None:
@@ -162,7 +162,7 @@ def test_a_commitment_sent_twice_is_taken_once(world: World) -> None:
     assert "Denied" in world.commit(B, job)["Err"]
     assert "committed already" in world.beat(A, job)["Err"]["Conflict"]
     assert world.jobs()[job]["state"] == {"Committed": None}
-    assert world.book.executors.get(A)["jobs_committed"] == 1  # type: ignore[index]
+    assert world.executor(A)["jobs_committed"] == 1
 
 
 @pytest.mark.parametrize("length", [0, 31, 33])

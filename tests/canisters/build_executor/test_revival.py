@@ -42,7 +42,7 @@ def test_a_heartbeat_restores_the_lease_and_charges_nobody(lost: World, upgraded
     assert job["failures"] == [] and job["phase"] == "stage"
     assert lost.log(JOB)["Ok"]["content"] == b"compiling\nlinking\n"
     assert pauses(lost) == []
-    assert lost.book.executors.get(A)["leases_lost"] == 0  # type: ignore[index]
+    assert lost.executor(A)["leases_lost"] == 0
     assert lost.book.next_due_ns() == lost.now + LEASE_NS
     assert lost.lease(B) is None
     lost.upgrade()

@@ -120,7 +120,9 @@ def test_an_executor_that_uploads_is_busy(world: World) -> None:
     job = world.build(A)["job"]
     world.commit(A, job)
     world.decide("Agreed", [file("out.wasm", b"x")], [job])
-    assert "Upload" in world.lease(A, job)  # type: ignore[operator]
+    work = world.lease(A, job)
+    assert work is not None
+    assert "Upload" in work
     world.enqueue(spec("run-2", stage("build", **one)))
     world.pass_time(25)
     assert "busy with other jobs: operator-0" in world.waits("run-2")[0]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcanary.cli.operations.register import uncontrolled
+from dcanary.cli.operations.watch import state_of
 from dcanary.client.errors import RefusedError
 
 if TYPE_CHECKING:
     from dcanary.client.system import System
+    from dcanary.client.types.build_executor import Run
     from dcanary.client.types.pipeline_config import PipelineInput
 
 
@@ -42,6 +44,23 @@ def target_problem(system: System, definition: PipelineInput) -> str | None:
         return None
     problem = uncontrolled(system, target["canister"])
     return None if problem is None else f"the target {name}: {problem}"
+
+
+def problem_of_run(system: System, found: Run) -> str | None:
+    """Why what a run builds could not be released, while that can still be mended; else None.
+
+    A pipeline may be there before its target: then the run is told of it from its beginning.
+    """
+    if state_of(found) not in ("Queued", "Running"):
+        return None
+    repository, version = found["source"]["repository"], found["pipeline_version"]
+    try:
+        pipeline = system.pipeline_config.get_pipeline_version(repository, version)
+    except RefusedError as error:
+        if error.kind != "NotFound":
+            raise
+        return None
+    return target_problem(system, pipeline["definition"])
 
 
 def problems(system: System, definition: PipelineInput) -> list[str]:

@@ -73,6 +73,12 @@ class World:
         chosen: Any = [{name: None} for name in runtimes or ("Shell", "Motoko")]
         return answer(lambda: executors.register(self.book, executor, operator, chosen, self.now))
 
+    def executor(self, executor: str) -> Any:
+        """The record of a registered executor."""
+        found = self.book.executors.get(executor)
+        assert found is not None
+        return found
+
     def enable(self, executor: str, enabled: bool) -> Any:
         return answer(lambda: executors.set_enabled(self.book, executor, enabled, self.now))
 
