@@ -49,11 +49,6 @@ OTHER_RUNTIMES = NotYet(
     "methods of `pipeline_config`: Invalid",
     "runtime: Azle and Rust are not supported yet: use Shell, Python, Motoko or Node",
 )
-ARTIFACT_WILDCARDS = NotYet(
-    "wildcards in artifact paths",
-    "methods of `pipeline_config`: Invalid",
-    "wildcards in paths are not supported yet: name each file",
-)
 OTHER_GATES = NotYet(
     "gates other than the artifact's size",
     "the gate fails, the approval request is Blocked",

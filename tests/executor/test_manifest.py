@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dcanary.executor.manifest import ManifestFile, collect_artifacts
+from dcanary.executor import manifest
+from dcanary.executor.manifest import MAX_FILES, ManifestFile, collect_artifacts
 from dcanary.executor.sandbox import ArtifactError
+from shared.rules.limits import MAX_MANIFEST_FILES
 
 HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
@@ -103,3 +105,91 @@ def test_a_machine_without_free_descriptors_is_no_failure_of_the_stage(
             collect_artifacts(source[1], ["build/a.txt"], tmp_path / "held", 100)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def paths_of(source: tuple[Path, int], into: Path, *artifacts: str) -> list[str]:
+    return [file.path for file in collect_artifacts(source[1], artifacts, into, 100)]
+
+
+def test_a_folder_takes_all_that_lies_in_it(source: tuple[Path, int], tmp_path: Path) -> None:
+    (source[0] / "build" / "deep" / ".hidden").mkdir(parents=True)
+    (source[0] / "build" / "deep" / ".hidden" / "c.txt").write_text("c")
+    (source[0] / "buildings").mkdir()
+    (source[0] / "buildings" / "d.txt").write_text("d")
+    assert paths_of(source, tmp_path / "held", "build/") == [
+        "build/a.txt",
+        "build/deep/.hidden/c.txt",
+    ]
+
+
+def test_a_pattern_takes_each_file_once(source: tuple[Path, int], tmp_path: Path) -> None:
+    (source[0] / "build" / "e.wasm").write_text("e")
+    held = tmp_path / "held"
+    assert paths_of(source, held, "*.txt") == ["b.txt"]
+    assert paths_of(source, held, "build/?.txt", "build/a.txt", "**.wasm") == [
+        "build/a.txt",
+        "build/e.wasm",
+    ]
+
+
+@pytest.mark.parametrize("artifact", ["dist/", "*.wasm", "build/*/x", "b.txt/", "b.txt/*"])
+def test_an_entry_that_takes_nothing_fails_the_stage(
+    source: tuple[Path, int], tmp_path: Path, artifact: str
+) -> None:
+    with pytest.raises(ArtifactError, match=r"o such file|Not a directory"):
+        paths_of(source, tmp_path / "held", artifact)
+
+
+def test_a_link_that_a_pattern_takes_is_refused_and_one_beside_it_is_not_followed(
+    source: tuple[Path, int], tmp_path: Path
+) -> None:
+    (source[0] / "build" / "out").symlink_to(tmp_path)
+    assert paths_of(source, tmp_path / "held", "build/*.txt") == ["build/a.txt"]
+    with pytest.raises(ArtifactError, match="artifact build/out: out is a symbolic link"):
+        paths_of(source, tmp_path / "held", "build/")
+
+
+@pytest.mark.parametrize(
+    "name", ["ä.txt", "a\nb.txt", "a\x1b[2J.txt", "a\\b.txt", os.fsdecode(b"\xff")]
+)
+def test_a_name_that_no_artifact_may_have_is_told_in_visible_characters(
+    source: tuple[Path, int], tmp_path: Path, name: str
+) -> None:
+    (source[0] / "build" / name).write_text("x")
+    with pytest.raises(ArtifactError) as caught:
+        paths_of(source, tmp_path / "held", "build/")
+    assert str(caught.value).startswith("artifact build/: build/")
+    assert str(caught.value).isprintable() and str(caught.value).isascii()
+
+
+def test_more_files_than_a_manifest_holds_fail_the_stage(
+    source: tuple[Path, int], tmp_path: Path
+) -> None:
+    for number in range(MAX_FILES):
+        (source[0] / "build" / f"{number}.js").write_text("x")
+    assert len(paths_of(source, tmp_path / "held", "build/*.js")) == MAX_FILES
+    with pytest.raises(ArtifactError, match=f"artifact build/: more than {MAX_FILES} files"):
+        paths_of(source, tmp_path / "held", "build/")
+
+
+def test_the_number_of_files_is_that_of_the_canisters() -> None:
+    assert MAX_FILES == MAX_MANIFEST_FILES
+
+
+def test_what_a_pattern_looks_through_is_bounded(
+    source: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        (source[0] / "build" / f"{number}").mkdir()
+    monkeypatch.setattr(manifest, "MAX_ENTRIES", 20)
+    with pytest.raises(ArtifactError, match="more than 20 files and folders to look through"):
+        paths_of(source, tmp_path / "held", "**.txt")
+    deep = source[0] / "deep"
+    for _ in range(130):
+        deep = deep / "x"
+    deep.mkdir(parents=True)
+    with pytest.raises(ArtifactError, match=r"a path below it is over 240|more than 20"):
+        paths_of(source, tmp_path / "held", "deep/")
+    monkeypatch.setattr(manifest, "MAX_ENTRIES", 1_000)
+    with pytest.raises(ArtifactError, match="a path below it is over 240"):
+        paths_of(source, tmp_path / "held", "deep/")

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from canisters.pipeline_config.pipelines.paths import lists, path_problem
 from canisters.pipeline_config.pipelines.stages import stages_problem, variables_problem
 from shared.rules.limits import (
     MAX_APPROVAL_TTL_NS,
@@ -93,7 +94,10 @@ def _deploy_problem(deploy: "Deploy | None", stages: "list[Stage]") -> "str | No
     stage = next((stage for stage in stages if stage["name"] == deploy["stage"]), None)
     if stage is None:
         return f"deploy.stage: there is no stage `{deploy['stage'][:MAX_NAME_CHARS]}`"
-    if deploy["artifact"] not in stage["artifacts"]:
+    problem = path_problem(deploy["artifact"])
+    if problem is not None:
+        return f"deploy.artifact: `{deploy['artifact'][:80]}`: {problem}"
+    if not lists(stage["artifacts"], deploy["artifact"]):
         return (
             f"deploy.artifact: stage {stage['name']} does not list the artifact "
             f"`{deploy['artifact'][:80]}`"

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from canisters.pipeline_config.pipelines.graph import find_cycle
-from canisters.pipeline_config.pipelines.paths import path_problem
+from canisters.pipeline_config.pipelines.paths import artifact_problem
 from shared.rules.limits import (
     COMMIT_WINDOW_NS,
     MAX_ARTIFACTS_PER_STAGE,
@@ -97,7 +97,7 @@ def _artifacts_problem(artifacts: "list[str]") -> "str | None":
             "(MAX_ARTIFACTS_PER_STAGE)"
         )
     for path in artifacts:
-        problem = path_problem(path)
+        problem = artifact_problem(path)
         if problem is not None:
             return f"artifacts: `{path[:80]}`: {problem}"
     if len(set(artifacts)) != len(artifacts):

@@ -7,14 +7,22 @@ what is hashed is the copy that is kept, so nothing can change between hash and 
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dcanary.executor.sandbox.model import ArtifactError
+from dcanary.pipeline.limits import MAX_PATH_CHARS
+from dcanary.pipeline.names import check_artifact_path
+from dcanary.pipeline.patterns import fixed_folder, is_pattern, matches
 
+# MAX_MANIFEST_FILES of shared/rules/limits.py.
+MAX_FILES = 256
+MAX_ENTRIES = 50_000
+"""Files and folders that all patterns of a stage look through together."""
 _READ_BYTES = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK a named pipe would block the executor.
@@ -33,37 +41,107 @@ class ManifestFile:
 
 
 def collect_artifacts(
-    source: int, paths: Iterable[str], into: Path, max_file_bytes: int
+    source: int, artifacts: Iterable[str], into: Path, max_file_bytes: int
 ) -> list[ManifestFile]:
-    """Copy the artifacts at `paths` below the folder `source` (a descriptor) to `into/<sha256>`.
+    """Copy the artifacts below the folder `source` (a descriptor) to `into/<sha256>`.
 
-    Returns the manifest, sorted by path. Raises ArtifactError when one is missing, too large, not
-    to be read by its owner, or no regular file reached without links; OSError when this machine
-    cannot.
+    An entry names a file, or a folder or pattern that takes at least one. Returns the manifest,
+    sorted by path. Raises ArtifactError when a file is missing, too large, not to be read by its
+    owner, or no regular file reached without links, and when there are more than MAX_FILES;
+    OSError when this machine cannot.
     """
     into.mkdir(parents=True, exist_ok=True)
-    return sorted(_collect(source, path, into, max_file_bytes) for path in dict.fromkeys(paths))
+    paths: dict[str, str] = {}
+    room = MAX_ENTRIES
+    for artifact in artifacts:
+        found = [artifact]
+        if is_pattern(artifact):
+            inside = list(_walk(source, artifact, room))
+            room -= len(inside)
+            found = [path for path in inside if path[-1] != "/" and matches(artifact, path)]
+            if not found:
+                raise ArtifactError(f"artifact {artifact}: there is no such file")
+        for path in found:
+            paths.setdefault(path, artifact)
+        if len(paths) > MAX_FILES:
+            raise ArtifactError(f"artifact {artifact}: more than {MAX_FILES} files")
+    return sorted(
+        _collect(source, path, artifact, into, max_file_bytes) for path, artifact in paths.items()
+    )
 
 
-def _collect(source: int, path: str, into: Path, max_file_bytes: int) -> ManifestFile:
+def _walk(source: int, artifact: str, room: int) -> Iterator[str]:
+    """All that lies below the folder that a pattern begins with; folders end in a `/`.
+
+    In one order, so that every machine meets the same problem first. Raises ArtifactError when
+    there is more than `room`.
+    """
+    folders = [fixed_folder(artifact)]
+    while folders:
+        folder = folders.pop()
+        # No file below could be an artifact, and each is reached from the root.
+        if len(folder) > MAX_PATH_CHARS:
+            raise ArtifactError(f"artifact {artifact}: a path below it is over {MAX_PATH_CHARS}")
+        descriptor = _open_folder(source, folder.split("/") if folder else [], artifact)
+        try:
+            with os.scandir(descriptor) as listed:
+                entries = [
+                    (entry.name, entry.is_dir(follow_symlinks=False))
+                    for entry in itertools.islice(listed, room + 1)
+                ]
+        finally:
+            os.close(descriptor)
+        room -= len(entries)
+        if room < 0:
+            raise ArtifactError(
+                f"artifact {artifact}: more than {MAX_ENTRIES:,} files and folders to look "
+                "through: begin the pattern with a folder that has fewer"
+            )
+        for name, is_folder in sorted(entries):
+            path = f"{folder}/{name}" if folder else name
+            if is_folder:
+                folders.append(path)
+            yield f"{path}/" if is_folder else path
+
+
+def _collect(
+    source: int, path: str, artifact: str, into: Path, max_file_bytes: int
+) -> ManifestFile:
+    label = path
+    if path != artifact:
+        label = ascii(path)[1:-1]
+        try:
+            check_artifact_path(path)
+        except ValueError as error:
+            raise ArtifactError(f"artifact {artifact}: {label}: a path {error}") from None
     *folders, name = path.split("/")
     if not name or any(part in ("", ".", "..") for part in folders) or name in (".", ".."):
         raise ArtifactError(f"artifact {path}: not a normalised path below the checkout")
-    current = os.dup(source)
+    current = _open_folder(source, folders, label)
     try:
-        for folder in folders:
-            below = _open(folder, _FOLDER, current, path)
-            os.close(current)
-            current = below
-        descriptor = _open(name, _FILE, current, path)
+        descriptor = _open(name, _FILE, current, label)
     finally:
         os.close(current)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ArtifactError(f"artifact {path}: not a regular file")
+            raise ArtifactError(f"artifact {label}: not a regular file")
         return _copy(descriptor, path, into, max_file_bytes)
     finally:
         os.close(descriptor)
+
+
+def _open_folder(source: int, parts: Iterable[str], artifact: str) -> int:
+    """A descriptor of a folder below the source, reached without links; the caller closes it."""
+    current = os.dup(source)
+    try:
+        for part in parts:
+            below = _open(part, _FOLDER, current, artifact)
+            os.close(current)
+            current = below
+    except BaseException:
+        os.close(current)
+        raise
+    return current
 
 
 def _open(name: str, flags: int, folder: int, path: str) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from dcanary.pipeline import limits
 from dcanary.pipeline.errors import Location
+from dcanary.pipeline.patterns import matches
 from dcanary.pipeline.source import Value
 
 Finding = tuple[Location, str]
@@ -117,7 +118,7 @@ def _deploy(value: Value, stages: dict[str, dict[str, Value]]) -> Iterator[Findi
         yield ("deploy", "stage"), f"there is no stage {stage}: use one of {', '.join(stages)}"
     elif isinstance(artifact, str):
         artifacts = [path for _, path in _texts(stages[stage].get("artifacts"))]
-        if artifact not in artifacts:
+        if not any(matches(entry, artifact) for entry in artifacts):
             listed = ", ".join(artifacts) or "none"
             yield (
                 ("deploy", "artifact"),

@@ -143,6 +143,7 @@ EMPTY_ARGUMENT = b"DIDL\x00\x00"
 
 Name = Annotated[str, AfterValidator(names.check_name)]
 Path = Annotated[str, AfterValidator(names.check_artifact_path)]
+Artifact = Annotated[str, AfterValidator(names.check_artifact)]
 Command = Annotated[str, AfterValidator(_command), Field(max_length=limits.MAX_COMMAND_CHARS)]
 Pattern = Annotated[
     str, AfterValidator(names.check_pattern), Field(max_length=limits.MAX_PATTERN_CHARS)
@@ -249,7 +250,7 @@ class Stage(_Model):
     depends_on: list[Name] = Field(default=[], max_length=limits.MAX_STAGES_PER_PIPELINE)
     environment: Environment = {}
     resources: Resources = Resources()
-    artifacts: list[Path] = Field(default=[], max_length=limits.MAX_ARTIFACTS_PER_STAGE)
+    artifacts: list[Artifact] = Field(default=[], max_length=limits.MAX_ARTIFACTS_PER_STAGE)
     replicas: int = Field(default=3, ge=1, le=limits.MAX_REPLICAS)
     quorum: int = Field(default=2, ge=1, le=limits.MAX_REPLICAS)
     retries: int = Field(default=1, ge=0, le=limits.MAX_JOB_ATTEMPTS - 1)

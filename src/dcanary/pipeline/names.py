@@ -7,6 +7,7 @@ import zlib
 
 from dcanary import not_yet
 from dcanary.pipeline.limits import MAX_NAME_CHARS, MAX_PATH_CHARS
+from dcanary.pipeline.patterns import WILDCARDS
 
 ANONYMOUS = "2vxsx-fae"
 MANAGEMENT = "aaaaa-aa"
@@ -65,6 +66,18 @@ def check_variable(name: str) -> str:
     if name in RESERVED_VARIABLES or name.startswith(("DCANARY_", "LD_")):
         raise ValueError(f"{name} is set by the executor: choose another variable name")
     return name
+
+
+def check_artifact(artifact: str) -> str:
+    """An entry of `artifacts`: a path, a folder such as dist/, or a pattern such as build/*.wasm.
+
+    Raises ValueError when it can take no file.
+    """
+    plain = artifact.removesuffix("/")
+    for wildcard in WILDCARDS:
+        plain = plain.replace(wildcard, "x")
+    check_artifact_path(plain)
+    return artifact
 
 
 def check_artifact_path(path: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kybra import Principal
 
-from canisters.pipeline_config.pipelines.paths import path_problem
+from canisters.pipeline_config.pipelines.paths import artifact_problem, path_problem
 from canisters.pipeline_config.pipelines.rules import pipeline_problem, triggers_problem
 from tests.canisters.pipeline_config.pipelines import APPROVER, pipeline, resources, stage
 
@@ -143,6 +143,29 @@ def test_relative_normalised_paths_are_taken(path: str) -> None:
 )
 def test_paths_that_could_leave_the_checkout_or_have_two_spellings_are_refused(path: str) -> None:
     assert path_problem(path) is not None
+
+
+@pytest.mark.parametrize("artifact", ["dist/", "build/*.wasm", "**/*.did", "a?", "a.wasm", "*"])
+def test_folders_and_patterns_are_taken_as_artifacts(artifact: str) -> None:
+    assert artifact_problem(artifact) is None
+
+
+@pytest.mark.parametrize("artifact", ["", "/", "../*", "/a/*", "a//", "*/../b", "[ab]", "a/./*"])
+def test_a_pattern_that_could_leave_the_checkout_is_refused(artifact: str) -> None:
+    assert artifact_problem(artifact) is not None
+
+
+def test_what_is_deployed_is_one_file_that_an_entry_takes() -> None:
+    definition = pipeline()
+    assert definition["deploy"] is not None
+    definition["stages"][0]["artifacts"] = ["build/*.wasm", "dist/"]
+    for artifact in ("build/a.wasm", "dist/x/y"):
+        definition["deploy"]["artifact"] = artifact
+        assert pipeline_problem(definition) is None
+    for artifact in ("build/x/a.wasm", "dist", "dist/", "build/*.wasm"):
+        definition["deploy"]["artifact"] = artifact
+        found = pipeline_problem(definition)
+        assert found is not None and found.startswith("deploy.artifact"), found
 
 
 @given(st.text("./a\\", max_size=12))
