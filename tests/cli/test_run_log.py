@@ -11,7 +11,7 @@ import pytest
 
 from dcanary.cli.context import Context
 from dcanary.cli.output import Output
-from dcanary.cli.run import log
+from dcanary.cli.run_log import log
 
 
 @dataclass
@@ -28,13 +28,13 @@ class Logs:
 
 @dataclass
 class Installed:
-    build_executor: Logs
+    build_executor: Any
 
 
 def shown(content: bytes, block: int, capsys: pytest.CaptureFixture[str], **how: bool) -> str:
     context = Context(Path(), "default", Output(**how))
     context.__dict__["system"] = Installed(Logs(content, block))
-    log.callback.__wrapped__(context, "run-1/build/0")  # type: ignore[union-attr]
+    log.callback.__wrapped__(context, "run-1/build/0", False)  # type: ignore[union-attr]
     return capsys.readouterr().out
 
 
@@ -61,3 +61,33 @@ def test_json_keeps_every_byte(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_empty_log_ends(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(b"", 10, capsys) == ""
+
+
+@dataclass
+class Growing:
+    """A job that prints `pieces`, one each time that somebody asks how it stands."""
+
+    pieces: list[bytes]
+    printed: bytes = b""
+
+    def get_log(self, job: str, offset: int) -> dict[str, Any]:
+        return {"content": self.printed[offset:], "offset": offset, "total": len(self.printed)}
+
+    def get_run(self, run: str) -> dict[str, Any]:
+        return {"state": {"Running": None}}
+
+    def list_jobs(self, run: str, page: object) -> dict[str, Any]:
+        if self.pieces:
+            self.printed += self.pieces.pop(0)
+        state = {"Leased": None} if self.pieces else {"Committed": None}
+        return {"items": [{"job": "run-1/build/0", "state": state}], "next": None}
+
+
+def test_a_log_that_is_followed_ends_with_its_job(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcanary.cli.run_log.POLL_SECONDS", 0.0)
+    context = Context(Path(), "default", Output())
+    context.__dict__["system"] = Installed(Growing([b"one\n", b"tw", b"o\nthree\n"]))
+    log.callback.__wrapped__(context, "run-1/build/0", True)  # type: ignore[union-attr]
+    assert capsys.readouterr().out == "one\ntwo\nthree\n"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import io
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +20,7 @@ from dcanary.cli.operations.watch import (
 )
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
 from dcanary.cli.run_local import local
+from dcanary.cli.run_log import log
 from dcanary.cli.tables import short
 from dcanary.cli.times import moment
 from dcanary.cli.waiting import Changes, sentences, state_and_reason, took
@@ -38,6 +36,7 @@ def run() -> None:
 
 
 run.add_command(local)
+run.add_command(log)
 
 NO_FILES = hashlib.sha256(b"").hexdigest()
 """The manifest of a stage that left no files."""
@@ -238,30 +237,3 @@ def jobs(context: Context, run_id: str, limit: int, cursor: str | None) -> None:
         "last failure:text:3",
     ]
     show(context, answer["next"], rows, columns, "no jobs yet")
-
-
-@run.command()
-@click.argument("job_id")
-@pass_context
-def log(context: Context, job_id: str) -> None:
-    """The log of a job, such as run-1/build/0, as its executor sent it."""
-    if context.output.as_json:
-        pieces = b"".join(_log_pieces(context, job_id))
-        # Bytes that are no UTF-8 are kept, as lone surrogates: nothing of a log is lost in JSON.
-        context.output.json({"job": job_id, "log": pieces.decode(errors="surrogateescape")})
-        return
-    # A character may lie across the border of two pieces, and so may the two of a line end.
-    text = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), True)
-    for piece in _log_pieces(context, job_id):
-        context.output.piece(text.decode(piece))
-    context.output.piece(text.decode(b"", final=True))
-
-
-def _log_pieces(context: Context, job_id: str) -> Iterator[bytes]:
-    offset = 0
-    while True:
-        piece = context.system.build_executor.get_log(job_id, offset)
-        yield piece["content"]
-        offset += len(piece["content"])
-        if not piece["content"] or offset >= piece["total"]:
-            return
