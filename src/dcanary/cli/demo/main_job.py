@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dcanary import folders
 from dcanary.cli.demo.examples import EXAMPLES, Example, change_source, make_working_copy, push
 from dcanary.cli.demo.follow import Follower
 from dcanary.cli.demo.reporter import Reporter
@@ -48,16 +49,24 @@ MARKER = "made-by-dcanary-demo"
 def usual_seconds(examples: int) -> list[float]:
     """How long each step takes on a machine of two processors, for a number of examples.
 
-    Measured; the first run of a version also makes the runtime template and compiles the modules.
+    Measured, and rounded up: who waits minds a time that is too short. Where the caches are empty,
+    the runtime template is made, and each module that is new to the network is compiled: those of
+    the five canisters, and those of the examples at their first release.
     """
-    first = not template_is_ready()
+    template = [] if template_is_ready() else [100.0]
+    is_compiled = any(folders.compiled_modules().glob("*"))
     build, release = 10.0 * examples, 2.0 * examples
+    first_build, first_release = build, release
+    install = 8.0
+    if template or not is_compiled:
+        install = 40.0
+        first_build, first_release = 15.0 * examples, 5.0 * examples
     return [
-        *([60.0] if first else []),
+        *template,
         15.0,
-        30.0 if first else 8.0,
+        install,
         *(1.0, 1.0, 1.0),
-        *(2.0, build, release, 1.0),
+        *(2.0, first_build, first_release, 1.0),
         *(2.0, build, release, 1.0),
     ]
 
