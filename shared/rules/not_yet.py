@@ -36,7 +36,7 @@ OTHER_CLONE_URLS = NotYet(
 )
 PULL_REQUESTS = NotYet(
     "pull requests as triggers",
-    "`register_pipeline`, `update_pipeline`, `set_pipeline_triggers`: Invalid",
+    "methods of `pipeline_config`: Invalid",
     "triggers: PullRequest is not supported yet: use Push, Tag or Manual",
 )
 EXCLUDING_PATTERNS = NotYet(
