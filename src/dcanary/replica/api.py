@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class StateNotWritten(RuntimeError):
@@ -37,8 +37,7 @@ class Reject:
     error_code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ingress:
+class Ingress(NamedTuple):
     """An authenticated message from outside. `canister_id` is empty for the management canister."""
 
     request_id: bytes

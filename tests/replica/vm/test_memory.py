@@ -76,8 +76,35 @@ def test_a_linear_memory_behaves_like_two_byte_strings(
                 view = bytearray(image)
             assert memory.read_view(0, memory.size) == view
             assert memory.read_image(0, memory.committed_size) == image
+            assert memory.view[: memory.size] == view
     finally:
         memory.close()
+
+
+def test_commits_of_the_same_pages_and_of_many_pages_are_whole(factory: MemoryFactory) -> None:
+    memory = factory.make(32 * WASM_PAGE)
+    memory.set_image_size(16 * WASM_PAGE)
+    memory.map_view(0, WASM_PAGE)
+    for pages, size in ((3, 16), (3, 16), (100, 16), (200, 32), (3, 32)):
+        memory.grow(size * WASM_PAGE)
+        for value in range(3):
+            for page in range(pages):
+                memory.view[page * 8192 : page * 8192 + 3] = b"%02d." % (value + page % 50)
+            memory.commit()
+            for page in range(pages):
+                assert memory.read_image(page * 8192, 3) == b"%02d." % (value + page % 50)
+    assert memory.read_image(4096, 4096) == bytes(4096)
+    memory.close()
+
+
+def test_a_view_that_is_gone_cannot_be_touched(factory: MemoryFactory) -> None:
+    memory = factory.make(WASM_PAGE)
+    memory.set_image_size(WASM_PAGE)
+    memory.map_view(0, WASM_PAGE)
+    memory.view[0:4] = b"here"
+    memory.unmap_view()
+    assert memory.view[0:4].tobytes() == b""
+    memory.close()
 
 
 def test_a_released_window_is_zero_for_its_next_owner() -> None:

@@ -15,11 +15,14 @@ from dcanary.replica.state import limits
 from dcanary.replica.state.costs import CostTable
 from dcanary.replica.state.errors import CallError, ErrorCode
 from dcanary.replica.state.records import (
+    INGRESS,
+    RUNNING,
+    STOPPING,
+    TASK,
     Caller,
     Canister,
     Change,
     LogRecord,
-    Origin,
     Response,
     Status,
     Subnet,
@@ -28,6 +31,8 @@ from dcanary.replica.vm.body import Body
 from dcanary.replica.vm.execution import Surroundings
 from dcanary.replica.vm.runtime import Runtime
 from dcanary.replica.wasm.compiler import CompiledModule
+
+_NOTHING_KNOWN = ((-1, 0, 0, 0), 0)
 
 
 class Core:
@@ -96,6 +101,16 @@ class Core:
             )
         return body
 
+    def callee(self, canister_id: bytes) -> tuple[Canister, Body]:
+        """A canister that accepts calls, and its executable part. Raises `CallError`."""
+        canister = self.subnet.canisters.get(canister_id)
+        body = self.bodies.get(canister_id)
+        if canister and canister.status is RUNNING and body and body.module:
+            return canister, body
+        canister = self.canister(canister_id)
+        self.check_running(canister)
+        return canister, self.body(canister)
+
     def put_body(self, canister: Canister, body: Body) -> None:
         """Make `body` the canister's; the one before is released."""
         self.drop_body(canister)
@@ -139,21 +154,20 @@ class Core:
         """Raises `CallError` when new calls are not accepted."""
         if canister.status is Status.STOPPED:
             raise CallError(ErrorCode.STOPPED, f"Canister {to_text(canister.id)} is stopped")
-        if canister.status is Status.STOPPING:
+        if canister.status is STOPPING:
             raise CallError(ErrorCode.STOPPING, f"Canister {to_text(canister.id)} is stopping")
 
     # Resources -----------------------------------------------------------------------------
 
     def memory_usage(self, canister: Canister) -> int:
         """Bytes the canister is charged for."""
-        total = 0
-        if canister.chunks:
-            total += sum(canister.chunks.values())
-        if canister.snapshots:
-            total += sum(snapshot.size for snapshot in canister.snapshots.values())
         body = self.bodies.get(canister.id)
+        total = 0
         if body is not None:
-            total += body.memory.committed_size + body.stable.committed_size + body.module_size
+            total = body.memory.committed_size + body.stable.committed_size + body.module_size
+        if canister.chunks or canister.snapshots:
+            total += sum(canister.chunks.values())
+            total += sum(snapshot.size for snapshot in canister.snapshots.values())
         return total
 
     def charged_memory(self, canister: Canister) -> int:
@@ -176,10 +190,8 @@ class Core:
             settings.compute_allocation,
             settings.freezing_threshold,
         )
-        known = self._thresholds.get(canister.id)
-        if known is not None and known[0] == inputs:
-            burned = known[1]
-        else:
+        known, burned = self._thresholds.get(canister.id, _NOTHING_KNOWN)
+        if known != inputs:
             burned = self.idle_per_day(canister) * settings.freezing_threshold // 86_400
             self._thresholds[canister.id] = (inputs, burned)
         left = burned - canister.reserved
@@ -187,7 +199,8 @@ class Core:
 
     def consume(self, canister: Canister, cycles: int) -> None:
         """Take cycles away, at most all there are."""
-        taken = min(cycles, canister.balance)
+        balance = canister.balance
+        taken = cycles if cycles < balance else balance
         canister.balance -= taken
         canister.consumed += taken
 
@@ -232,7 +245,7 @@ class Core:
 
     def show_processing(self, caller: Caller) -> None:
         """Show an ingress message as being executed."""
-        if caller.origin is Origin.INGRESS:
+        if caller.origin is INGRESS:
             result = self.subnet.results.get(caller.request_id)
             if result is not None:
                 result.state = "processing"
@@ -241,9 +254,9 @@ class Core:
     def respond(self, caller: Caller, answer: Reply | Reject, refund: int) -> None:
         """Send an answer to where the call came from."""
         origin = caller.origin
-        if origin is Origin.TASK:
+        if origin is TASK:
             return
-        if origin is Origin.INGRESS:
+        if origin is INGRESS:
             result = self.subnet.results.get(caller.request_id)
             if result is None:
                 return

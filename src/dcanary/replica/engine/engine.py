@@ -21,6 +21,7 @@ from dcanary.replica.api import (
     RequestStatus,
     StateNotWritten,
 )
+from dcanary.replica.engine.admission import Admission
 from dcanary.replica.engine.blobs import Blobs
 from dcanary.replica.engine.checkpoints import Checkpoints
 from dcanary.replica.engine.core import Core
@@ -28,14 +29,12 @@ from dcanary.replica.engine.inputs import Input, Inputs
 from dcanary.replica.engine.journal import Journal
 from dcanary.replica.engine.management.services import check_http_result
 from dcanary.replica.engine.options import Options, Patience
-from dcanary.replica.engine.queries import INSPECT_MESSAGE
 from dcanary.replica.engine.query_pool import QueryPool
 from dcanary.replica.engine.rounds import Rounds
 from dcanary.replica.engine.workers import Workers
-from dcanary.replica.state import limits
 from dcanary.replica.state.errors import CallError, ErrorCode
 from dcanary.replica.state.principal import canister_id, default_range
-from dcanary.replica.state.records import MANAGEMENT, Result, Subnet
+from dcanary.replica.state.records import Result, Subnet
 from dcanary.replica.vm.execution import Surroundings
 from dcanary.replica.vm.runtime import Runtime
 
@@ -62,7 +61,6 @@ class ReplicaEngine:
         self._options = options
         self._workers = Workers()
         self._queries: QueryPool[Reply | Reject] = QueryPool(self._workers)
-        self._inspections: QueryPool[Reject | None] = QueryPool(self._workers)
         self.journal = journal
         try:
             self._open(seed, start_time_ns, cache_dir)
@@ -86,6 +84,13 @@ class ReplicaEngine:
                 core.load(loaded)
         self.core = core
         self._inputs = Inputs(core, options.natives)
+        self._admission = Admission(
+            core,
+            self._inputs.management,
+            self._inputs.natives,
+            self._workers,
+            options.max_ingress_payload,
+        )
         self._rounds = Rounds(self._inputs.scheduler, core.runs, self._workers, self._append)
         self._checkpoints: Checkpoints | None = None
         if journal is not None:
@@ -126,6 +131,8 @@ class ReplicaEngine:
             raise RuntimeError("the engine is closed")
         if entry[0] != "ingress":
             self._canister_changes += 1
+        if self.journal is None:
+            return self._apply(entry, (), patience)
         begun = time.monotonic()
         result = self._log_and_apply(entry, patience)
         if self._checkpoints is not None:
@@ -152,7 +159,7 @@ class ReplicaEngine:
     # Time and rounds -----------------------------------------------------------------------
 
     def now(self) -> int:
-        return self.subnet.now
+        return self.core.subnet.now
 
     def set_time(self, time_ns: int) -> None:
         with self._exclusively():
@@ -190,35 +197,19 @@ class ReplicaEngine:
     # Messages ------------------------------------------------------------------------------
 
     def start_inspection(self, message: Ingress) -> Future[Reject | None] | None:
-        body = self.core.bodies.get(message.canister_id)
-        module = None if body is None else body.module
-        if module is None or not module.exports(INSPECT_MESSAGE):
-            return None
-        if message.request_id in self.subnet.results:
-            return None
-        return self._inspections.start(message.canister_id, lambda: self._inspect(message))
-
-    def _inspect(self, message: Ingress) -> Reject | None:
-        try:
-            self._check(message)
-            self._inputs.management.queries.inspect(
-                message.sender, message.canister_id, message.method, message.arg
-            )
-        except CallError as error:
-            return error.reject()
-        return None
+        return self._admission.start_inspection(message)
 
     def submit(self, message: Ingress, *, inspected: bool = False) -> Reject | None:
-        if message.request_id in self.subnet.results:
+        if message.request_id in self.core.subnet.results:
             return None
         try:
-            target, inspects = self._check(message)
+            target, inspects = self._admission.check(message)
             if inspects and not inspected:
-                refused = self._workers.run(lambda: self._inspect(message))
+                refused = self._workers.run(lambda: self._admission.inspect(message))
                 if refused is not None:
                     return refused
             with self._exclusively():
-                if message.request_id not in self.subnet.results:
+                if message.request_id not in self.core.subnet.results:
                     self._input(self._inputs.ingress(message, target))
         except CallError as error:
             return error.reject()
@@ -227,36 +218,6 @@ class ReplicaEngine:
             text = f"the network cannot record the message ({error}): make room on its disk"
             return CallError(ErrorCode.QUEUE_FULL, text).reject()
         return None
-
-    def _check(self, message: Ingress) -> tuple[bytes, bool]:
-        """Check an ingress message without running code.
-
-        Returns the canister it is about, and whether that wants to inspect it. Raises `CallError`.
-        """
-        core = self.core
-        most = self._options.max_ingress_payload
-        if len(message.arg) > most:
-            raise CallError(
-                ErrorCode.CANISTER_REJECTED,
-                f"Request of {len(message.arg)} bytes is too large; at most {most} bytes can be "
-                "sent",
-            )
-        if len(core.subnet.queue) >= limits.MAX_INGRESS_QUEUE:
-            raise CallError(ErrorCode.QUEUE_FULL, "The ingress queue is full; try again later")
-        with core.runs.lock:
-            if message.canister_id == MANAGEMENT:
-                about = self._inputs.management.inspect(message.sender, message.method, message.arg)
-                return b"" if about is None else about.id, False
-            if message.canister_id in self._inputs.natives:
-                self._inputs.natives.check(message.canister_id, message.method)
-                return message.canister_id, False
-            canister = core.canister(message.canister_id)
-            core.check_running(canister)
-            body = core.body(canister)
-            size = len(message.method.encode()) + len(message.arg)
-            core.require(canister, core.costs.ingress(size))
-            assert body.module is not None
-            return canister.id, body.module.exports(INSPECT_MESSAGE)
 
     def request_status(self, request_id: bytes) -> RequestStatus | None:
         found = self.subnet.results.get(request_id)
@@ -411,7 +372,7 @@ class ReplicaEngine:
                     self._checkpoints.write()
             finally:
                 self._closed = True
-                if self.core.runs.beside or self._queries.busy or self._inspections.busy:
+                if self.core.runs.beside or self._queries.busy or self._admission.busy:
                     self.runtime.compiler.close()
                     self.runtime.interrupt()
                 self.core.runs.abandon()
@@ -426,19 +387,10 @@ class ReplicaEngine:
         self.runtime.close()
 
 
-_STATES = {
-    "received": RequestState.RECEIVED,
-    "processing": RequestState.PROCESSING,
-    "replied": RequestState.REPLIED,
-    "rejected": RequestState.REJECTED,
-    "done": RequestState.DONE,
-}
-
-
 def _status(result: Result) -> RequestStatus:
     answer: Reply | Reject | None = None
     if result.state == "replied":
         answer = Reply(result.reply or b"")
     elif result.state == "rejected":
         answer = Reject(result.reject_code, result.message, result.error_code)
-    return RequestStatus(_STATES[result.state], answer, result.sender, result.effective)
+    return RequestStatus(RequestState(result.state), answer, result.sender, result.effective)

@@ -8,12 +8,14 @@ from dcanary.replica.engine.core import Core
 from dcanary.replica.state import limits
 from dcanary.replica.state.errors import CallError, ErrorCode
 from dcanary.replica.state.records import (
+    CALL,
+    STOPPING,
+    TASK,
     Callback,
     CallContext,
     Caller,
     Canister,
     Closure,
-    Origin,
     Request,
     Response,
     Status,
@@ -44,14 +46,11 @@ class Executor:
     def request(self, request: Request) -> None:
         """Execute a call to a canister; every outcome is answered."""
         try:
-            canister = self._core.canister(request.receiver)
-            self._core.check_running(canister)
-            body = self._core.body(canister)
-            found = body.update_entries.get(request.method)
-            if found is None:
-                found = _update_entry(canister, body, request.method)
-                body.update_entries[request.method] = found
-            entry, context = found
+            canister, body = self._core.callee(request.receiver)
+            method = request.method
+            entry, context = body.update_entries.get(method) or _update_entry(
+                canister, body, method
+            )
             prepaid, threshold = self._prepay(canister, body)
         except CallError as error:
             self._core.respond(request.caller, error.reject(), request.cycles)
@@ -62,11 +61,9 @@ class Executor:
         execution = self._execution(context, canister, body, call, threshold)
         execution.arg = request.arg
         execution.caller = request.caller.principal
-        execution.method = request.method
+        execution.method = method
         execution.available = request.cycles
-        execution.balance -= prepaid
-        self._run(execution, body, entry)
-        self._charge(execution, body, prepaid)
+        self._run(execution, body, entry, prepaid)
         if execution.error is None:
             if context == ctx.REPLICATED_QUERY:
                 body.rollback()
@@ -108,12 +105,10 @@ class Executor:
             prepaid, threshold = self._prepay(canister, body)
         except CallError:
             return  # frozen or emptied canisters skip their tasks
-        caller = Caller(Origin.TASK, b"")
+        caller = Caller(TASK, b"")
         call = self._open_context(canister, Request(canister.id, entry, b"", caller, 0))
         execution = self._execution(ctx.TASK, canister, body, call, threshold)
-        execution.balance -= prepaid
-        self._run(execution, body, entry)
-        self._charge(execution, body, prepaid)
+        self._run(execution, body, entry, prepaid)
         if execution.error is None:
             self._apply(execution, call)
         self._close_context(canister, call)
@@ -147,50 +142,45 @@ class Executor:
         cycles = self._prepaid[body.is_64]
         return cycles, self._core.require(canister, cycles)
 
-    def _run(self, execution: Execution, body: Body, entry: str | Closure) -> None:
-        """Run and commit, or roll back when it traps (`execution.error`)."""
+    def _run(self, execution: Execution, body: Body, entry: str | Closure, prepaid: int) -> None:
+        """Run and commit, or roll back when it traps (`execution.error`); charge what it used of
+        the cycles `prepaid`."""
         canister = execution.canister
+        runs = self._core.runs
+        execution.balance -= prepaid
         execution.begun_with = execution.balance
-        run = self._core.runs.begin(canister.id)
+        run = runs.begin(canister.id)
         try:
             used = body.run(execution, entry)
         except CallError as error:
             execution.error = error
             used = 0
         finally:
-            self._core.runs.end(run)
-        if (
-            execution.error is None
-            and execution.context == ctx.UPDATE
-            and 0 < canister.settings.wasm_memory_limit < body.memory.size
-        ):
+            runs.end(run)
+        context = execution.context
+        limit = canister.settings.wasm_memory_limit
+        if 0 < limit < body.memory.size and context == ctx.UPDATE and execution.error is None:
             execution.error = CallError(
                 ErrorCode.WASM_MEMORY_LIMIT,
-                f"Canister exceeded its current Wasm memory limit of "
-                f"{canister.settings.wasm_memory_limit} bytes.",
+                f"Canister exceeded its current Wasm memory limit of {limit} bytes.",
             )
-        if execution.error is None:
-            if execution.context != ctx.REPLICATED_QUERY:
-                body.commit()
-        else:
+        if execution.error is not None:
             body.rollback()
+        elif context != ctx.REPLICATED_QUERY:
+            body.commit()
         self.instructions += used
         if execution.call_context is not None:
             execution.call_context.instructions += used
-        execution.extra_instructions = used  # now the total, to be charged
         for line in execution.logs:
             self._core.log(canister, line)
         if execution.error is not None:
             self._core.log(canister, b"[TRAP]: " + execution.error.message.encode())
+        price = self._core.costs.execution(used, body.is_64)
+        self._charge(execution, price if price < prepaid else prepaid)
 
-    def _charge(self, execution: Execution, body: Body, prepaid: int) -> None:
+    def _charge(self, execution: Execution, price: int) -> None:
         """Charge what was used; a failed execution keeps nothing else of its balance."""
         canister = execution.canister
-        assert body.module is not None
-        costs = self._core.costs
-        price = costs.execution(execution.extra_instructions, body.is_64)
-        if price > prepaid:
-            price = prepaid
         if execution.error is None:
             if execution.building is not None:
                 discard(execution)
@@ -222,9 +212,8 @@ class Executor:
         execution.reject_code = response.reject_code
         execution.reject_message = response.message
         prepaid = min(self._prepaid[body.is_64], max(canister.balance, 0))
-        execution.balance -= prepaid
-        self._run(execution, body, callback.on_reply if replied else callback.on_reject)
-        self._charge(execution, body, prepaid)
+        closure = callback.on_reply if replied else callback.on_reject
+        self._run(execution, body, closure, prepaid)
         if execution.error is None:
             self._apply(execution, call)
             return
@@ -233,9 +222,7 @@ class Executor:
             cleanup.caller = call.caller.principal
             cleanup.reject_code = response.reject_code
             prepaid = min(prepaid, max(canister.balance, 0))
-            cleanup.balance -= prepaid
-            self._run(cleanup, body, callback.on_cleanup)
-            self._charge(cleanup, body, prepaid)
+            self._run(cleanup, body, callback.on_cleanup, prepaid)
             if cleanup.error is None:
                 self._apply(cleanup, call)
         if call.pending == 0 and not call.responded:
@@ -276,7 +263,7 @@ class Executor:
                     receiver=outgoing.callee,
                     method=outgoing.method,
                     arg=bytes(outgoing.payload),
-                    caller=Caller(Origin.CALL, canister.id, callback=number),
+                    caller=Caller(CALL, canister.id, callback=number),
                     cycles=outgoing.cycles,
                     deadline=deadline,
                 )
@@ -308,14 +295,14 @@ class Executor:
         """Forget the call once nothing of it is outstanding."""
         if call.pending:
             return
-        if not call.responded and call.caller.origin is not Origin.TASK:
+        if not call.responded and call.caller.origin is not TASK:
             error = CallError(
                 ErrorCode.DID_NOT_REPLY,
                 f"Error from Canister {to_text(canister.id)}: Canister did not reply to the call.",
             )
             self._answer(canister, call, error.reject())
         canister.contexts.pop(call.id, None)
-        if canister.status is Status.STOPPING:
+        if canister.status is STOPPING:
             finish_stopping(self._core, canister)
 
 
@@ -332,7 +319,7 @@ def apply_local_effects(core: Core, execution: Execution) -> None:
 
 def finish_stopping(core: Core, canister: Canister) -> None:
     """Let a stopping canister stop when its last call context is gone."""
-    if canister.status is not Status.STOPPING or canister.contexts:
+    if canister.status is not STOPPING or canister.contexts:
         return
     canister.status = Status.STOPPED
     canister.version += 1
@@ -360,13 +347,13 @@ def failure(canister: Canister, error: CallError) -> Reject:
 
 
 def _update_entry(canister: Canister, body: Body, method: str) -> tuple[str, int]:
+    """Entry point and context of a method, which the body remembers. Raises `CallError`."""
     assert body.module is not None
-    entry = f"canister_update {method}"
-    if body.module.exports(entry):
-        return entry, ctx.UPDATE
-    entry = f"canister_query {method}"
-    if body.module.exports(entry):
-        return entry, ctx.REPLICATED_QUERY
+    for kind, context in (("update", ctx.UPDATE), ("query", ctx.REPLICATED_QUERY)):
+        entry = f"canister_{kind} {method}"
+        if body.module.exports(entry):
+            body.update_entries[method] = entry, context
+            return entry, context
     if body.module.exports(f"canister_composite_query {method}"):
         raise CallError(
             ErrorCode.COMPOSITE_IN_REPLICATED,

@@ -14,7 +14,7 @@ from dcanary.replica.engine.executor import Executor
 from dcanary.replica.engine.management import Management
 from dcanary.replica.engine.native import NativeCanister, Natives
 from dcanary.replica.engine.scheduler import Scheduler
-from dcanary.replica.state.records import Answer, Caller, Origin, Request, Result
+from dcanary.replica.state.records import INGRESS, Answer, Caller, Request, Result
 
 Input = list[Any]
 """Kind and values, as written to the log."""
@@ -41,9 +41,8 @@ class Inputs:
 
     def apply(self, entry: Sequence[Any]) -> Any:
         """Apply one input other than a round."""
-        kind, *values = entry
         with self.core.runs.lock:
-            return self._effects[kind](*values)
+            return self._effects[entry[0]](*entry[1:])
 
     # What an input is called in the log ------------------------------------------------------
 
@@ -85,13 +84,14 @@ class Inputs:
         expiry: int,
         target: bytes,
     ) -> None:
-        subnet = self.core.subnet
+        core = self.core
+        subnet = core.subnet
         payer = subnet.canisters.get(target)
         if payer is not None:
-            self.core.consume(payer, self.core.costs.ingress(len(method.encode()) + len(arg)))
+            core.consume(payer, core.costs.ingress(len(method.encode()) + len(arg)))
         subnet.results[request_id] = Result(sender, target, expiry, "received")
-        self.core.changed_requests.add(request_id)
-        caller = Caller(Origin.INGRESS, sender, request_id=request_id)
+        core.changed_requests.add(request_id)
+        caller = Caller(INGRESS, sender, request_id)
         subnet.queue.append(Request(receiver, method, arg, caller, 0))
 
     def _add_cycles(self, canister_id: bytes, amount: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 from typing import Any
 
 import wasmtime
@@ -87,19 +88,25 @@ class Instance:
         self._returns_globals = count <= MAX_RETURNED_GLOBALS
         self._slots = max(1 + count, _MAX_ARGUMENTS)
         """Room for arguments and results of any call."""
-        self._values = (ctypes.c_uint64 * (2 * self._slots))()
+        self._values = (ctypes.c_int64 * (2 * self._slots))()
         self._values_address = ctypes.addressof(self._values)
         self._globals_size = _SLOT * count
+        self._returned_globals = memoryview(self._values).cast("B")[_SLOT : _SLOT * (1 + count)]
+        """The globals after the counter, as a run returns them."""
         self.left = 0
         """Instructions left after the last run; negative when the limit was passed."""
         self.known_globals: bytes | None = b"" if count == 0 else None
         """Values of the globals, where the host knows them."""
         self._counter = self._export(COUNTER, ffi.WASMTIME_EXTERN_GLOBAL.value).global_
         self._counter = ffi.wasmtime_global_t.from_buffer_copy(self._counter)
-        self._counter_address = ctypes.addressof(self._counter)
         self._counter_value = ffi.wasmtime_val_t()
-        self._counter_value_address = ctypes.addressof(self._counter_value)
         self._counter_number = ctypes.c_int64.from_buffer(self._counter_value, raw.VALUE_OFFSET)
+        self._get_counter = functools.partial(
+            raw.global_get,
+            ctypes.c_void_p(self.context),
+            ctypes.c_void_p(ctypes.addressof(self._counter)),
+            ctypes.c_void_p(ctypes.addressof(self._counter_value)),
+        )
 
     def _function(self, name: str) -> tuple[int, Any]:
         """Return address and structure of an exported function. Raises EngineError."""
@@ -176,8 +183,9 @@ class Instance:
         if isinstance(entry, str):
             function, arguments, spent = self._entries.get(entry) or self._prepare(entry)
             values[0] = execution.limit - spent
-            for position, value in enumerate(arguments, 1):
-                values[2 * position] = value
+            if arguments:
+                for position, value in enumerate(arguments, 1):
+                    values[2 * position] = value
         else:
             function = self._function(RUN + CALLBACK)[0]
             values[0] = execution.limit
@@ -198,17 +206,16 @@ class Instance:
         if trap is not None:
             self.left = self.counter()
             return trap
-        left = values[0]
-        self.left = left - (1 << 64) if left >> 63 else left
+        self.left = values[0]
         if self._returns_globals and self._global_count:
-            self.known_globals = ctypes.string_at(self._values_address + _SLOT, self._globals_size)
+            self.known_globals = self._returned_globals.tobytes()
         return None
 
     # State that is not in the memory ---------------------------------------------------------
 
     def counter(self) -> int:
         """Instructions left; negative when the limit was passed."""
-        raw.global_get(self.context, self._counter_address, self._counter_value_address)
+        self._get_counter()
         return self._counter_number.value
 
     def globals(self) -> bytes:
@@ -244,7 +251,8 @@ def run(
             watch = execution.watch
             interrupted = None if watch is None else watch.error
             execution.error = interrupted or _trap_error(trap)
-    return min(limit - left, limit) + execution.extra_instructions
+    used = limit - left if left > 0 else limit
+    return used + execution.extra_instructions
 
 
 def _trap_error(reason: str) -> CallError:

@@ -61,11 +61,25 @@ class Libc:
         return int(result)
 
 
+def as_buffer(address: int, size: int) -> memoryview:
+    """Return mapped memory as bytes that can be sliced and assigned; not to be used after it is
+    unmapped.
+
+    Copying a page this way takes a third of the time of `ctypes.memmove`, a few bytes a fifth.
+    """
+    return memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
+
+
+NOT_MAPPED = memoryview(b"")
+
+
 class LinearMemory(ABC):
     """Main memory of one canister. Sizes and offsets are in bytes."""
 
     base: int
     """Address of the view; 0 while no instance exists."""
+    view: memoryview
+    """The view; only the first `size` bytes may be touched. Empty while no instance exists."""
     size: int
     """Current size of the view."""
     committed_size: int
@@ -75,6 +89,7 @@ class LinearMemory(ABC):
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
         self.base = 0
+        self.view = NOT_MAPPED
         self.size = 0
         self.committed_size = 0
         self.changed = True
@@ -224,6 +239,7 @@ class CopiedView(LinearMemory):
         self.base = self._libc.mmap(
             None, self._total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0
         )
+        self.view = as_buffer(self.base, self.maximum)
         self.size = self.committed_size
         if self.size:
             self._libc.mprotect(self.base, self.size, PROT_READ_WRITE)
@@ -232,6 +248,7 @@ class CopiedView(LinearMemory):
 
     def unmap_view(self) -> None:
         if self.base:
+            self.view = NOT_MAPPED
             self._libc.munmap(self.base, self._total)
             self.base = 0
         self.size = self.committed_size

@@ -8,14 +8,12 @@ proportion to the pages touched.
 from __future__ import annotations
 
 import ctypes
-import os
 import re
 import sys
-import threading
 from collections.abc import Sequence
 
 from dcanary.replica.state import limits
-from dcanary.replica.state.errors import EngineError
+from dcanary.replica.vm.memory.arena import Arena
 from dcanary.replica.vm.memory.linear import (
     MADV_DONTNEED,
     MAP_ANONYMOUS,
@@ -23,6 +21,7 @@ from dcanary.replica.vm.memory.linear import (
     MAP_NORESERVE,
     MAP_PRIVATE,
     MAP_SHARED,
+    NOT_MAPPED,
     PROT_NONE,
     PROT_READ_WRITE,
     CopiedMemory,
@@ -30,79 +29,20 @@ from dcanary.replica.vm.memory.linear import (
     Libc,
     LinearMemory,
     Snapshot,
+    as_buffer,
 )
 from dcanary.replica.vm.memory.scanners import FlagScanner, PageScanner
 
-_SLOT = 8 * limits.GIB
 _ROLLBACK_REGIONS = 512
 """With more dirty regions than this, dropping the whole view is cheaper than copying back."""
 _ROLLBACK_BYTES = 16 * limits.MIB
 """With more than this, what is dirty would take memory twice when it is copied back."""
 _SCANS_BEFORE_DROP = 100
+_MANY_PAGES = 64
+"""With more to copy, others may run meanwhile: a call that lets them costs more than small copies.
+"""
 _IMAGE_STEP = 1 * limits.MIB
-_MADV_POPULATE_WRITE = 23
 _HOLES = re.compile(rb"\0+")
-
-
-class Arena:
-    """One memory file for all canisters: a window of 8 GiB (sparse) each."""
-
-    def __init__(self, libc: Libc, scanner: PageScanner | FlagScanner) -> None:
-        self.libc = libc
-        self.scanner = scanner
-        self.fd = os.memfd_create("canister-memory", os.MFD_CLOEXEC)
-        self._query_scanner = type(scanner)()
-        self._query_guard = threading.Lock()
-        self._slots = 0
-        self._free: list[int] = []
-        self._fallocate = ctypes.CDLL(None, use_errno=True).fallocate
-        self._fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-        self.keeps = self._can_make_private()
-        """Whether `make_private` works (Linux 5.14 and later)."""
-
-    def allocate(self) -> int:
-        """Offset of a zeroed window in the file."""
-        if self._free:
-            return self._free.pop()
-        offset = self._slots * _SLOT
-        self._slots += 1
-        os.ftruncate(self.fd, self._slots * _SLOT)
-        return offset
-
-    def make_private(self, address: int, length: int) -> None:
-        """Give pages of a private mapping a copy of their own, as writing to them would, without
-        a race with who writes to them. Raises `EngineError`."""
-        if self.libc.madvise(address, length, _MADV_POPULATE_WRITE):
-            raise EngineError(f"keeping a query's memory failed (errno {ctypes.get_errno()})")
-
-    def _can_make_private(self) -> bool:
-        size = limits.OS_PAGE
-        os.ftruncate(self.fd, size)
-        view = self.libc.mmap(None, size, PROT_READ_WRITE, MAP_PRIVATE, self.fd, 0)
-        try:
-            return not self.libc.madvise(view, size, _MADV_POPULATE_WRITE)
-        finally:
-            self.libc.munmap(view, size)
-
-    def private_size(self, base: int, size: int) -> int:
-        """Bytes of a private mapping that are no longer the file's. May be called by any thread."""
-        with self._query_guard:
-            regions = self._query_scanner.private_regions(base, size)
-        return sum(end - start for start, end in regions)
-
-    def punch(self, offset: int, length: int) -> None:
-        """Zero a part of the file and give its memory back."""
-        if length:
-            self._fallocate(self.fd, 3, offset, length)  # PUNCH_HOLE | KEEP_SIZE
-
-    def release(self, offset: int) -> None:
-        self.punch(offset, _SLOT)
-        self._free.append(offset)
-
-    def close(self) -> None:
-        os.close(self.fd)
-        self.scanner.close()
-        self._query_scanner.close()
 
 
 class MappedView(LinearMemory):
@@ -120,6 +60,7 @@ class MappedView(LinearMemory):
         self.base = self._libc.mmap(
             None, self._total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0
         )
+        self.view = as_buffer(self.base, self.maximum)
         from_file = self._mapped_size()
         if from_file:
             self._libc.mmap(
@@ -141,6 +82,7 @@ class MappedView(LinearMemory):
 
     def unmap_view(self) -> None:
         if self.base:
+            self.view = NOT_MAPPED
             self._libc.munmap(self.base, self._total)
             self.base = 0
         self.size = self.committed_size
@@ -184,6 +126,14 @@ class MappedMemory(MappedView):
         self._offset = arena.allocate()
         self._shared = 0
         self._shared_size = 0
+        self._image = NOT_MAPPED
+        """What `image_address` returned last, as bytes."""
+        self._regions: list[tuple[int, int]] = []
+        """Addresses of the dirty regions of the last commit: often they are the next one's too."""
+        self._parts: list[slice] = []
+        """The same as parts of the memory."""
+        self._pages = 0
+        """How many pages these are."""
         self._hot: int | None = None
         self._scans = 0
         self._closed = False
@@ -201,33 +151,46 @@ class MappedMemory(MappedView):
         if size <= self._shared_size:
             return self._shared
         size = -(-size // _IMAGE_STEP) * _IMAGE_STEP
-        if self._shared:
-            self._libc.munmap(self._shared, self._shared_size)
-            self._shared = 0
+        self._unmap_image()
         self._shared = self._libc.mmap(
             None, size, PROT_READ_WRITE, MAP_SHARED | MAP_NORESERVE, self._arena.fd, self._offset
         )
         self._shared_size = size
+        self._image = as_buffer(self._shared, size)
         return self._shared
+
+    def _unmap_image(self) -> None:
+        if self._shared:
+            self._image = NOT_MAPPED
+            self._libc.munmap(self._shared, self._shared_size)
+            self._shared = 0
+            self._shared_size = 0
 
     def map_view(self, reserved: int, guard: int) -> int:
         self._hot = None
+        self._note_regions([])
         return super().map_view(reserved, guard)
 
     def commit(self) -> None:
         size = self.size
         if not self.base or not size:
             return
-        base, shared, move = self.base, self.image_address(size), ctypes.memmove
-        regions = self._arena.scanner.private_regions(base, size)
+        if size > self._shared_size:
+            self.image_address(size)
+        regions = self._arena.scanner.private_regions(self.base, size)
+        if regions != self._regions:
+            self._note_regions(regions)
+        parts, pages = self._parts, self._pages
         for snapshot in self.snapshots:
+            for part in parts:
+                snapshot.keep(part.start, part.stop)
+        if pages > _MANY_PAGES:
             for start, end in regions:
-                snapshot.keep(start - base, end - base)
-        pages = 0
-        for start, end in regions:
-            move(shared + (start - base), start, end - start)
-            self._note_data(start - base, end - base)
-            pages += (end - start) >> 12
+                ctypes.memmove(self._shared + (start - self.base), start, end - start)
+        else:
+            image, view = self._image, self.view
+            for part in parts:
+                image[part] = view[part]
         if pages or size != self.committed_size:
             self.changed = True
             self.generation += 1
@@ -260,11 +223,17 @@ class MappedMemory(MappedView):
         self._closed = True
         self.generation += 1
         self.unmap_view()
-        if self._shared:
-            self._libc.munmap(self._shared, self._shared_size)
-            self._shared = 0
-            self._shared_size = 0
+        self._unmap_image()
         self._release_window()
+
+    def _note_regions(self, regions: list[tuple[int, int]]) -> None:
+        """Prepare for a commit of other regions than the last one's."""
+        base = self.base
+        self._regions = regions
+        self._parts = [slice(start - base, end - base) for start, end in regions]
+        self._pages = sum(end - start for start, end in regions) >> 12
+        for part in self._parts:
+            self._note_data(part.start, part.stop)
 
     def _note_data(self, start: int, end: int) -> None:
         first, last = start // _IMAGE_STEP, -(-end // _IMAGE_STEP)

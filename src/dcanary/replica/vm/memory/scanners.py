@@ -15,45 +15,50 @@ _PAGEMAP_SCAN = (3 << 30) | (96 << 16) | (ord("f") << 8) | 16
 _CATEGORY_FILE, _CATEGORY_PRESENT, _CATEGORY_SWAPPED = 4, 8, 16
 _REGIONS = 1024
 _ARGUMENT = struct.Struct("<12Q")
+_BOUNDS = struct.Struct("<3Q")
+_BOUNDS_OFFSET, _WALKED_OFFSET = 16, 32
 
 
 class PageScanner:
-    """Finds the pages of a private file mapping that were written to, by PAGEMAP_SCAN."""
+    """Finds the pages of a private file mapping that were written to, by PAGEMAP_SCAN. Used by one
+    thread at a time."""
 
     def __init__(self) -> None:
         self._pagemap = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
         self._vector = (ctypes.c_uint64 * (3 * _REGIONS))()
-        self._address = ctypes.addressof(self._vector)
+        self._argument = bytearray(
+            _ARGUMENT.pack(
+                96,
+                0,
+                0,
+                0,
+                0,
+                ctypes.addressof(self._vector),
+                _REGIONS,
+                0,
+                _CATEGORY_FILE,  # inverted: anonymous
+                _CATEGORY_FILE,
+                _CATEGORY_PRESENT | _CATEGORY_SWAPPED,
+                0,
+            )
+        )
 
     def private_regions(self, base: int, size: int) -> list[tuple[int, int]]:
         """(start, end) addresses of runs of pages that are no longer the file's."""
         out: list[tuple[int, int]] = []
+        argument = self._argument
         start, end = base, base + size
         while True:
-            argument = bytearray(
-                _ARGUMENT.pack(
-                    96,
-                    0,
-                    start,
-                    end,
-                    0,
-                    self._address,
-                    _REGIONS,
-                    0,
-                    _CATEGORY_FILE,  # inverted: anonymous
-                    _CATEGORY_FILE,
-                    _CATEGORY_PRESENT | _CATEGORY_SWAPPED,
-                    0,
-                )
-            )
+            _BOUNDS.pack_into(argument, _BOUNDS_OFFSET, start, end, 0)
             count = fcntl.ioctl(self._pagemap, _PAGEMAP_SCAN, argument, True)
             if count:
                 values = self._vector[: 3 * count]
                 out.extend(zip(values[0::3], values[1::3], strict=True))
-            walked = int.from_bytes(argument[32:40], "little")
-            if walked >= end or count < _REGIONS:
+            if count < _REGIONS:
                 return out
-            start = walked
+            start = int.from_bytes(argument[_WALKED_OFFSET : _WALKED_OFFSET + 8], "little")
+            if start >= end:
+                return out
 
     def close(self) -> None:
         os.close(self._pagemap)

@@ -49,7 +49,8 @@ class StableMemory:
         self._map: mmap.mmap | None = None
         self._capacity = 0
         self._old: dict[int, bytes] = {}
-        self._old_pages = 0
+        self.committed_size = 0
+        """Bytes, without what the present message has grown."""
         self._dirty = False
         self._snapshots: set[StableSnapshot] = set()
 
@@ -115,11 +116,6 @@ class StableMemory:
             self._map.close()
             self._map = bigger
 
-    @property
-    def committed_size(self) -> int:
-        """Bytes, without what the present message has grown."""
-        return (self._old_pages if self._dirty else self.pages) * limits.WASM_PAGE
-
     # Transactions ------------------------------------------------------------------------
 
     def commit(self) -> None:
@@ -132,7 +128,7 @@ class StableMemory:
             self._old.clear()
         self.changed = True
         self._dirty = False
-        self._old_pages = self.pages
+        self.committed_size = self.size
 
     def rollback(self) -> None:
         """Undo what was written since the last commit or rollback."""
@@ -144,8 +140,8 @@ class StableMemory:
                     self._map[page * _PAGE : (page + 1) * _PAGE] = content
             self._old.clear()
         self._dirty = False
-        self.pages = self._old_pages
-        self.size = self.pages * limits.WASM_PAGE
+        self.size = self.committed_size
+        self.pages = self.size // limits.WASM_PAGE
 
     # Snapshots ---------------------------------------------------------------------------
 
@@ -207,13 +203,13 @@ class StableMemory:
             self._map = None
             self._old = {}
         self._capacity = 0
-        self.pages = self.size = self._old_pages = 0
+        self.pages = self.size = self.committed_size = 0
         self._dirty = False
         self.changed = True
 
     def _leave_to_snapshots(self) -> None:
         heir = StableMemory()
-        heir.pages, heir.size, heir._old_pages = self.pages, self.size, self._old_pages
+        heir.pages, heir.size, heir.committed_size = self.pages, self.size, self.committed_size
         heir._map, heir._capacity, heir._dirty = self._map, self._capacity, self._dirty
         heir._old = self._old
         heir._snapshots, self._snapshots = self._snapshots, set()

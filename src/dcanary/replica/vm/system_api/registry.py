@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +13,6 @@ Values = Any
 """Unchecked arguments and results: 64-bit slots, of which the even ones are used."""
 ApiFunction = Callable[[Execution, Values], None]
 RawFunction = Callable[[Any, Any, Any, int], int | None]
-
-_string_at = ctypes.string_at
-_move = ctypes.memmove
 
 
 def out_of_bounds() -> HostTrap:
@@ -41,13 +37,14 @@ def charge(execution: Execution, amount: int) -> None:
 def read(execution: Execution, address: int, length: int) -> bytes:
     """Copy out of the main memory; charged per byte."""
     memory = execution.memory
-    if address + length > memory.size:
+    end = address + length
+    if end > memory.size:
         raise out_of_bounds()
     if length:
         execution.extra_instructions += length
         if execution.extra_instructions > execution.limit:
             charge(execution, 0)
-        return _string_at(memory.base + address, length)
+        return memory.view[address:end].tobytes()
     return b""
 
 
@@ -55,13 +52,14 @@ def write(execution: Execution, address: int, data: bytes) -> None:
     """Copy into the main memory; charged per byte."""
     memory = execution.memory
     length = len(data)
-    if address + length > memory.size:
+    end = address + length
+    if end > memory.size:
         raise out_of_bounds()
     if length:
         execution.extra_instructions += length
         if execution.extra_instructions > execution.limit:
             charge(execution, 0)
-        _move(memory.base + address, data, length)
+        memory.view[address:end] = data
 
 
 def write_u128(execution: Execution, address: int, value: int) -> None:
@@ -87,11 +85,11 @@ class Registry:
             try:
                 if execution is None:
                     return int(trap_new(b"no execution", 12))
-                if not execution.context & contexts:
-                    where = NAMES.get(execution.context, "this")
-                    raise violation(f'"ic0_{name}" cannot be executed in {where} mode')
-                function(execution, values)
-                return None
+                if execution.context & contexts:
+                    function(execution, values)
+                    return None
+                where = NAMES.get(execution.context, "this")
+                raise violation(f'"ic0_{name}" cannot be executed in {where} mode')
             except HostTrap as trap:
                 assert execution is not None
                 execution.error = CallError(trap.code, trap.message)
