@@ -95,6 +95,35 @@ EXECUTOR_RUNTIMES = NotYet(
     "the runtime {} is not supported yet: use shell, python, motoko or node",
 )
 
+# What `dcanary init` finds in a project.
+
+PACKAGES = NotYet(
+    "packages that have to be fetched: mops, npm, PyPI",
+    "`dcanary init`",
+    "{} not in the folder, and fetching is not supported yet: put it into the repository",
+)
+SEVERAL_CANISTERS = NotYet(
+    "several canisters in one pipeline",
+    "`dcanary init`",
+    "a pipeline builds and deploys one canister; several at once are not supported yet: choose "
+    "with --canister NAME, one of {}",
+)
+CANISTER_IMPORTS = NotYet(
+    "imports of `canister:` and `ic:` in Motoko",
+    "`dcanary init`",
+    "imports of {} are not supported yet: declare the actor's type and take its id in an argument",
+)
+ASSET_CANISTERS = NotYet(
+    "asset canisters as targets",
+    "`dcanary init`",
+    "asset canisters are not supported yet: a pipeline deploys one module, and no files",
+)
+LIBRARY_TESTS = NotYet(
+    "tests of Motoko packages with `mops test`",
+    "`dcanary init`",
+    "its modules are checked; running its tests with mops is not supported yet",
+)
+
 # Candid.
 
 CANDID_IMPORTS = NotYet(

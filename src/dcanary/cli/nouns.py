@@ -10,6 +10,7 @@ NOUNS = {
     "executor": "programs that build",
     "forge": "a local Git forge to try things with",
     "identity": "keys that sign calls",
+    "init": "write a dcanary.yml from what a folder holds",
     "network": "the embedded Internet Computer",
     "pipeline": "what a repository builds, when, and where it goes",
     "release": "deployments and their rollback",
@@ -17,4 +18,5 @@ NOUNS = {
     "run": "executions of pipelines",
     "system": "the five canisters of an installation",
     "target": "canisters that pipelines deploy to",
+    "template": "pipelines with parameters, from which init writes",
 }

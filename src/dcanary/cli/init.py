@@ -1,0 +1,98 @@
+"""`dcanary init`: a `dcanary.yml` from what a folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dcanary.cli.context import Context, pass_context
+
+if TYPE_CHECKING:
+    from dcanary.cli.output import Output
+    from dcanary.project.facts import Project
+
+WIDTH = 80
+
+
+@click.command()
+@click.argument(
+    "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default="."
+)
+@click.option("--template", "name", help="Use this template; see dcanary template list.")
+@click.option("--canister", help="The canister to build, where there are several.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the template; again for each entry of a list.",
+)
+@click.option("--stdout", is_flag=True, help="Print the file, write none.")
+@click.option("--force", is_flag=True, help="Replace a dcanary.yml that is there.")
+@pass_context
+def init(
+    context: Context,
+    folder: Path,
+    name: str | None,
+    canister: str | None,
+    settings: tuple[str, ...],
+    stdout: bool,
+    force: bool,
+) -> None:
+    """Look at FOLDER (default: this one) and write a dcanary.yml for it.
+
+    It says what it found, with file and line, and what it left open. Nothing in FOLDER is run.
+    """
+    from dcanary.cli.operations import init as operations
+    from dcanary.project import report, write
+
+    output = context.output
+    project = operations.look(folder)
+    if not output.as_json:
+        _show(output, project, aside=stdout)
+    found = operations.draft(folder, project, name, canister, settings)
+    path = None if stdout else operations.save(folder, found.text, force=force)
+    if output.as_json:
+        output.json(
+            {
+                "file": str(path) if path else None,
+                "template": found.fit.template,
+                "values": found.fit.values,
+                "open": write.open_lines(found.fit.open),
+                "facts": report.values(project),
+                "text": found.text,
+            }
+        )
+    elif path is None:
+        output.piece(found.text)
+    elif output.quiet:
+        output.text(str(path))
+    else:
+        for one in write.open_lines(found.fit.open):
+            _line(output, f"open  {one}", aside=False)
+        output.say(f"wrote {path} from the template {found.fit.template}")
+        output.say("next: dcanary pipeline validate, then dcanary repository add")
+
+
+def _show(output: Output, project: Project, *, aside: bool) -> None:
+    """Say what was found; `aside` keeps it out of standard output."""
+    from dcanary.project import report
+
+    for one in report.lines(project):
+        _line(output, f"found {one}", aside=aside)
+    for note in project.notes:
+        _line(output, f"note  {note}", aside=aside)
+
+
+def _line(output: Output, text: str, *, aside: bool) -> None:
+    """A fact in lines of 80 cells, whatever the terminal is: people send them to each other."""
+    from dcanary.cli.display import harmless
+    from dcanary.cli.folding import folded
+
+    lines = folded(text[:6], harmless(text[6:]), WIDTH)
+    if aside:
+        output.progress(lines)
+    else:
+        output.say(lines)

@@ -1,0 +1,150 @@
+"""A `dcanary.yml` for a folder, from what the folder holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dcanary.cli.errors import UsageTrouble
+from dcanary.pipeline import FILE_NAME
+from dcanary.project import report, template, write
+from dcanary.project.detect import detect
+from dcanary.project.facts import Project
+from dcanary.project.plan.choose import NoChoice, Outlook, choose, outlook
+from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open
+
+ARGUMENT = ("install_arg", "candid")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A pipeline that is not written yet."""
+
+    fit: Fit
+    text: str
+
+
+def look(folder: Path) -> Project:
+    """What the folder holds. Raises UsageTrouble when it cannot be listed."""
+    try:
+        return detect(folder)
+    except OSError as error:
+        raise UsageTrouble(f"{folder} cannot be read: {error.strerror}") from None
+
+
+def draft(
+    folder: Path,
+    project: Project,
+    name: str | None,
+    canister: str | None,
+    settings: Sequence[str],
+) -> Draft:
+    """The pipeline for a project: by the template `name`, or by the one that fits.
+
+    Raises UsageTrouble when there is none, or `settings` (PARAMETER=VALUE) do not suit it.
+    """
+    seen = outlook(project)
+    try:
+        fit = _fit(project, seen, name, canister)
+        chosen = template.load(fit.template)
+        given = _given(chosen, settings)
+        fit = replace(fit, values={**fit.values, **given})
+        if "install_arg" not in given:
+            fit = _with_right_argument(folder, chosen, fit)
+        return Draft(fit, write.pipeline_text(chosen, fit, report.lines(project), folder))
+    except NoChoice as error:
+        reasons = [f"- {one}" for one in write.open_lines(error.reasons)]
+        raise UsageTrouble("\n".join([f"{error}{':' if reasons else ''}", *reasons])) from None
+    except template.TemplateError as error:
+        raise UsageTrouble(str(error)) from None
+
+
+def _with_right_argument(folder: Path, chosen: template.Template, fit: Fit) -> Fit:
+    """The fit without a detected argument that cannot be encoded, such as one with `$(…)` in it."""
+    if "install_arg" not in fit.values:
+        return fit
+    try:
+        write.pipeline_text(chosen, fit, (), folder)
+    except template.TemplateError as error:
+        values = {key: one for key, one in fit.values.items() if key not in ARGUMENT}
+        without = replace(fit, values=values)
+        write.pipeline_text(chosen, without, (), folder)
+        text = f"the argument of the project cannot be taken over, () is written: {error}"
+        return replace(without, open=(*fit.open, Open(text, None, f"{PAGE}#arguments")))
+    return fit
+
+
+def _fit(project: Project, seen: Outlook, name: str | None, canister: str | None) -> Fit:
+    """What to write. A template that is asked for keeps what was detected for it."""
+    if name is None:
+        return choose(project, seen, canister)
+    # Before anything else: a name that is not right is the better thing to say.
+    template.load(name)
+    plans: list[tuple[str, Fit | NotYet]] = [(one.name, plan) for one, plan in seen.canisters]
+    plans += [("", plan) for plan in seen.folder]
+    for of, plan in plans:
+        if isinstance(plan, Fit) and plan.template == name and canister in (None, of):
+            return plan
+    if canister is not None:
+        raise NoChoice(f"the canister {canister} does not fit the template {name}")
+    defaults = {one.name: one.default for one in template.load(name).parameters}
+    own = {"branch": project.branch} if "branch" in defaults else {}
+    return Fit(name, own)
+
+
+def _given(chosen: template.Template, settings: Sequence[str]) -> dict[str, str | list[str]]:
+    """The values of `--set NAME=VALUE`; a list is given by naming it several times."""
+    lists = {one.name for one in chosen.parameters if one.kind == "list"}
+    given: dict[str, str | list[str]] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UsageTrouble(f"--set {setting}: write NAME=VALUE")
+        if name in lists:
+            before = given.get(name, [])
+            given[name] = [*(before if isinstance(before, list) else []), value]
+        else:
+            given[name] = value
+    return given
+
+
+def save(folder: Path, text: str, *, force: bool) -> Path:
+    """Write the file into the folder. Raises UsageTrouble when one is there and `force` is not."""
+    path = folder / FILE_NAME
+    if not force and os.path.lexists(path):
+        raise UsageTrouble(f"{path} is there already: it is kept\n  use --force to replace it")
+    try:
+        _write(path, text, replace=force)
+    except FileExistsError:
+        raise UsageTrouble(f"{path} is there already: it is kept") from None
+    except OSError as error:
+        raise UsageTrouble(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def _write(path: Path, text: str, *, replace: bool) -> None:
+    """Put a whole file in its place, or none."""
+    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            os.fchmod(stream.fileno(), 0o666 & ~_umask())
+        if replace:
+            Path(name).replace(path)
+        else:
+            # Unlike a rename, a link fails when the other name has come up meanwhile.
+            os.link(name, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def _umask() -> int:
+    """The permissions that new files of this process do not get."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""What a folder holds, and the pipeline that fits it: detection, templates, `dcanary init`."""

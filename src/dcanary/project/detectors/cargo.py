@@ -1,0 +1,74 @@
+"""`Cargo.toml`: the crates of a workspace, and which of them make canisters."""
+
+from __future__ import annotations
+
+import fnmatch
+
+from dcanary.project.detectors.protocol import Findings
+from dcanary.project.facts import Canister, CargoFile, Crate, Kind, Place
+from dcanary.project.folder import Folder, inside, parent
+from dcanary.project.reading.toml_text import read_toml
+from dcanary.project.reading.values import Value
+
+FILE = "Cargo.toml"
+LOCK = "Cargo.lock"
+
+
+class Cargo:
+    """Reads `Cargo.toml`, and those of the members of its workspace."""
+
+    def detect(self, folder: Folder, found: Findings) -> None:
+        """Add the crates, and the canisters that no other file names."""
+        files = [FILE] if folder.has(FILE) else folder.named(FILE)
+        if not files:
+            return
+        root = folder.values(files[0], read_toml)
+        if root is None:
+            return
+        members = [
+            file for file in folder.named(FILE) if _is_member(file, files, root.get("workspace"))
+        ]
+        crates = [crate for file in members if (crate := _crate(folder, file))]
+        workspace = root.get("workspace")
+        base = parent(files[0])
+        lock = LOCK if base == "." else f"{base}/{LOCK}"
+        first = workspace or root.get("package") or root
+        found.cargo = CargoFile(
+            place=Place(files[0], first.line),
+            workspace=workspace is not None,
+            crates=tuple(crates),
+            lock=lock if folder.has(lock) else "",
+        )
+        known = {one.package for one in found.canisters.values()}
+        rust = [one for one in found.canisters.values() if one.kind is Kind.RUST]
+        for crate in crates:
+            # A canister that is built by a script names no crate, and may be any of them.
+            if crate.canister and crate.name not in known and not any(not r.package for r in rust):
+                found.add(Canister(crate.name, Kind.RUST, (crate.place,), package=crate.name))
+
+
+def _is_member(file: str, files: list[str], workspace: Value | None) -> bool:
+    """Whether a file belongs to the first one: itself, a member of it, or found without a root."""
+    if file == files[0] or (len(files) > 1 and workspace is None):
+        return True
+    if workspace is None:
+        return False
+    base = parent(files[0])
+    patterns = [inside(one, base) for one in workspace.texts("members")]
+    left_out = [inside(one, base) for one in workspace.texts("exclude")]
+    here = parent(file)
+    return any(fnmatch.fnmatchcase(here, one) for one in patterns if one) and not any(
+        fnmatch.fnmatchcase(here, one) for one in left_out if one
+    )
+
+
+def _crate(folder: Folder, file: str) -> Crate | None:
+    root = folder.values(file, read_toml)
+    package = root.get("package") if root is not None else None
+    if root is None or package is None:
+        return None
+    kinds = root.get("lib", "crate-type")
+    on_ic = root.get("dependencies", "ic-cdk")
+    canister = on_ic is not None and "cdylib" in root.texts("lib", "crate-type")
+    place = Place(file, kinds.line if canister and kinds is not None else package.line)
+    return Crate(place, package.text("name") or folder.root.name, parent(file), canister)

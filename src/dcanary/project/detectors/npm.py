@@ -1,0 +1,72 @@
+"""`package.json`: scripts, packages, the kind of lock file."""
+
+from __future__ import annotations
+
+from dcanary.project.detectors.protocol import Findings
+from dcanary.project.facts import Dependency, NodePackage, Place
+from dcanary.project.folder import Folder, parent
+from dcanary.project.reading.json_text import read_json
+from dcanary.project.reading.values import Value
+
+FILE = "package.json"
+LOCKS = (
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "pnpm-lock.yaml",
+    "yarn.lock",
+    "bun.lock",
+    "bun.lockb",
+)
+TOOLS = ("azle", "vite", "webpack", "react", "vue", "svelte", "next")
+MAX_PACKAGES = 50
+"""Files that are read: the packages of a large workspace say the same fifty times."""
+
+
+class Npm:
+    """Reads `package.json` files, those nearest to the root first."""
+
+    def detect(self, folder: Folder, found: Findings) -> None:
+        """Add the packages."""
+        files = folder.named(FILE)
+        for file in files[:MAX_PACKAGES]:
+            root = folder.values(file, read_json)
+            if root is None:
+                continue
+            if isinstance(root.inner, dict):
+                found.node.append(_package(folder, file, root))
+            else:
+                folder.note(file, "not a mapping", root.line)
+        if len(files) > MAX_PACKAGES:
+            folder.note(files[MAX_PACKAGES], f"more than {MAX_PACKAGES} {FILE}: others not read")
+
+
+def _package(folder: Folder, file: str, root: Value) -> NodePackage:
+    dependencies = [
+        Dependency(name, version.inner if isinstance(version.inner, str) else "", place)
+        for group in ("dependencies", "devDependencies", "optionalDependencies")
+        for name, version in (root.get(group) or Value({}, 1)).items()
+        for place in [Place(file, version.line)]
+    ]
+    names = {one.name for one in dependencies}
+    scripts = [(name, root.text("scripts", name)) for name in ("build", "test")]
+    return NodePackage(
+        place=Place(file, root.line),
+        folder=parent(file),
+        name=root.text("name"),
+        scripts=tuple(one for one in scripts if one[1]),
+        dependencies=tuple(dependencies),
+        lock=_lock(folder, parent(file)),
+        tools=tuple(tool for tool in TOOLS if tool in names),
+    )
+
+
+def _lock(folder: Folder, base: str) -> str:
+    """The lock file of a package: beside it, or, in a workspace, in a folder above."""
+    while True:
+        for name in LOCKS:
+            path = name if base == "." else f"{base}/{name}"
+            if folder.has(path):
+                return path
+        if base == ".":
+            return ""
+        base = parent(base)

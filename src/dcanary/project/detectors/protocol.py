@@ -1,0 +1,60 @@
+"""What a detector is given, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from dcanary.project.facts import (
+    Canister,
+    CargoFile,
+    Kind,
+    KybraProgram,
+    MopsPackage,
+    MotokoLibrary,
+    MotokoProgram,
+    NodePackage,
+    StaticSite,
+)
+from dcanary.project.folder import Folder
+
+MANIFESTS = ("dfx.json", ".yaml", ".yml", "mops.toml")
+"""Endings of the files that list canisters."""
+
+
+@dataclass
+class Findings:
+    """The facts so far; later detectors see those of earlier ones."""
+
+    name: str
+    """Name of the folder."""
+    canisters: dict[str, Canister] = field(default_factory=dict)
+    mops: MopsPackage | None = None
+    cargo: CargoFile | None = None
+    node: list[NodePackage] = field(default_factory=list)
+    sites: list[StaticSite] = field(default_factory=list)
+    motoko: dict[str, MotokoProgram] = field(default_factory=dict)
+    kybra: dict[str, KybraProgram] = field(default_factory=dict)
+    library: MotokoLibrary | None = None
+
+    def add(self, canister: Canister) -> None:
+        """Add a canister, or to one of the same name what it did not say."""
+        known = self.canisters.get(canister.name)
+        if known is None:
+            self.canisters[canister.name] = canister
+            return
+        # A build script does not show what it builds; the sources do.
+        kind = canister.kind if known.kind is Kind.CUSTOM else known.kind
+        self.canisters[canister.name] = replace(known.filled_from(canister), kind=kind)
+
+    def has_manifest(self) -> bool:
+        """Whether a file that lists canisters names any, so that sources need not be asked."""
+        places = [place for one in self.canisters.values() for place in one.places]
+        return any(place.file.endswith(MANIFESTS) for place in places)
+
+
+class Detector(Protocol):
+    """Reads one kind of file. Raises nothing: what it cannot read is a note of the folder."""
+
+    def detect(self, folder: Folder, found: Findings) -> None:
+        """Add the facts of the folder to `found`."""

@@ -1,0 +1,284 @@
+"""`dcanary init` and `dcanary template`: what they print, write, and end with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dcanary.cli.main import run
+from dcanary.executor.runtimes import RuntimeOptions, find_runtime
+from dcanary.pipeline import load_pipeline
+from dcanary.wasm import ensure_template
+from tests.project.folders import COUNTER_MO, COUNTER_PY, write
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").iterdir())
+TWO = {"a/main.mo": COUNTER_MO, "b/main.mo": COUNTER_MO}
+
+
+def test_it_says_what_it_found_and_writes_a_valid_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "shop", {"src/main.mo": COUNTER_MO})
+    assert run(["init", str(root)]) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0] == "found src/main.mo:1: motoko canister shop (src/main.mo)"
+    assert lines[-2].startswith("wrote ")
+    assert run(["pipeline", "validate", str(root)]) == 0
+    deploy = load_pipeline(root / "dcanary.yml").deploy
+    assert deploy is not None
+    assert deploy.memory == "keep"
+    assert stat.S_IMODE((root / "dcanary.yml").stat().st_mode) & 0o044
+
+
+def test_a_file_that_is_there_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "shop", {"src/main.mo": COUNTER_MO, "dcanary.yml": "mine"})
+    assert run(["init", str(root)]) == 2
+    assert "is there already: it is kept" in capsys.readouterr().err
+    assert (root / "dcanary.yml").read_text() == "mine"
+    assert run(["init", str(root), "--force"]) == 0
+    assert "version: 1" in (root / "dcanary.yml").read_text()
+    assert sorted(path.name for path in root.iterdir()) == ["dcanary.yml", "src"]
+
+
+def test_a_link_in_its_place_is_kept_too(tmp_path: Path) -> None:
+    root = write(tmp_path / "shop", {"src/main.mo": COUNTER_MO})
+    (root / "dcanary.yml").symlink_to(tmp_path / "elsewhere")
+    assert run(["init", str(root)]) == 2
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_stdout_gets_the_file_alone_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "shop", {"src/main.mo": COUNTER_MO})
+    assert run(["init", str(root), "--stdout"]) == 0
+    printed = capsys.readouterr()
+    assert "found src/main.mo:1" in printed.err
+    (tmp_path / "given.yml").write_text(printed.out)
+    assert load_pipeline(tmp_path / "given.yml").name == "shop"
+    assert not (root / "dcanary.yml").exists()
+
+
+def test_of_several_canisters_one_is_chosen_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path, TWO)
+    assert run(["init", str(root)]) == 2
+    assert "choose with --canister NAME, one of a, b" in capsys.readouterr().err
+    assert run(["init", str(root), "--canister", "b"]) == 0
+    assert load_pipeline(root / "dcanary.yml").name == "b"
+
+
+def test_what_cannot_be_built_is_said_with_its_place_and_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path, {"dfx.json": '{"canisters": {"a": {"type": "rust", "package": "a"}}}'})
+    assert run(["init", str(root)]) == 2
+    told = capsys.readouterr().err
+    assert "dfx.json:1: a: rust is not supported yet" in told
+    assert "docs/how-to/bring-your-project.md#rust-and-azle" in told
+    assert not (root / "dcanary.yml").exists()
+
+
+def test_a_template_takes_what_was_detected_and_what_is_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "shop", {"src/main.mo": COUNTER_MO})
+    options = ["--template", "motoko", "--set", "name=store", "--set", "flags=-Werror"]
+    assert run(["init", str(root), *options, "--stdout"]) == 0
+    assert "moc -Werror src/main.mo -o build/store.wasm" in capsys.readouterr().out
+
+
+def test_a_template_needs_no_project(tmp_path: Path) -> None:
+    assert run(["init", str(tmp_path), "--template", "kybra", "--set", "main=app/main.py"]) == 0
+    (command,) = load_pipeline(tmp_path / "dcanary.yml").stages["build"].commands
+    assert command == "dcanary build app/main.py --out build --name app"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--template", "gone"], "there is no template gone"),
+        (["--template", "rust"], "the template rust cannot be used yet"),
+        (["--template", "node", "--set", "x=1"], "has no parameter x"),
+        (["--template", "node", "--set", "x"], "--set x: write NAME=VALUE"),
+        (["--template", "node", "--set", "name=A B"], "name: must be lower-case letters"),
+        (["--template", "node", "--canister", "a"], "does not fit the template node"),
+        (["--canister", "a"], "there is no canister a: none was found"),
+        ([], "nothing known was found"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_message_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], told: str
+) -> None:
+    assert run(["init", str(tmp_path), *options]) == 2
+    assert told in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_exit_code_2(tmp_path: Path) -> None:
+    assert run(["init", str(tmp_path / "gone")]) == 2
+
+
+def test_json_gives_facts_places_and_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "shop", {"src/main.mo": COUNTER_MO})
+    assert run(["init", str(root), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["template"] == "motoko"
+    (canister,) = answer["facts"]["canisters"]
+    assert (canister["kind"], canister["places"]) == (
+        "motoko",
+        [{"file": "src/main.mo", "line": 1}],
+    )
+    assert Path(answer["file"]).read_text() == answer["text"]
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [("(7)", "install_arg: (7)"), ('("$(dfx identity get-principal)", 1)', 'install_arg: "()"')],
+)
+def test_the_argument_of_the_project_is_taken_over_where_it_is_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], said: str, written: str
+) -> None:
+    about = {"main": "a.mo", "candid": "a.did", "init_arg": said}
+    files = {
+        "dfx.json": json.dumps({"canisters": {"a": about}}),
+        "a.mo": "persistent actor class A(n : Nat) {}",
+        "a.did": "service : (nat) -> {}",
+    }
+    root = write(tmp_path, files)
+    assert run(["init", str(root)]) == 0
+    text = (root / "dcanary.yml").read_text()
+    assert written.replace("(7)", '"(7)"') in text
+    assert ("cannot be taken over" in capsys.readouterr().out) == ("$" in said)
+    assert load_pipeline(root / "dcanary.yml").deploy is not None
+
+
+def test_names_of_strangers_do_nothing_to_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = 'a\\u001b[2J\\nb: {\\"x\\": 1}'
+    text = f'{{"canisters": {{"{evil}": {{"main": "a.mo"}}}}}}'
+    root = write(tmp_path, {"dfx.json": text, "a.mo": COUNTER_MO})
+    assert run(["init", str(root)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    assert load_pipeline(root / "dcanary.yml").name == "a-2j-b-x-1"
+
+
+def test_facts_fit_into_eighty_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "shop", {f"{'deep/' * 11}main.mo": COUNTER_MO})
+    assert run(["init", str(root)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines if line.startswith(("found", "open", "      "))) <= 80
+
+
+def test_templates_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["template", "list", "--json"]) == 0
+    rows = {row["name"]: row["usable"] for row in json.loads(capsys.readouterr().out)}
+    assert rows["motoko"] == "yes"
+    assert rows["rust"] == "the runtime rust is not supported yet"
+    assert run(["template", "show", "motoko"]) == 0
+    assert "moc {{flags|shell}}" in capsys.readouterr().out
+    assert run(["template", "show", "gone"]) == 2
+
+
+def build(root: Path, tools: Path) -> None:
+    """Run the commands of the written pipeline as an executor does, without its sandbox."""
+    for stage in load_pipeline(root / "dcanary.yml").stages.values():
+        options = RuntimeOptions(tools, sandboxed=False, template=ensure_template)
+        runtime = find_runtime(stage.runtime, options)
+        environment = {**runtime.environment, "PATH": runtime.program_path, "HOME": str(tools)}
+        for command in stage.commands:
+            done = subprocess.run(
+                ["/bin/sh", "-e", "-c", command],
+                cwd=root,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=250,
+            )
+            assert done.returncode == 0, done.stderr
+        for artifact in stage.artifacts:
+            assert (root / artifact).stat().st_size > 0, artifact
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "mops.toml": '[dependencies]\nown = "./packages/own"\ncore = "2.0.0"\n',
+            "packages/own/src/lib.mo": "module { public let one = 1 }",
+            "src/my main.mo": 'import O "mo:own";\nimport Nat "mo:core/Nat";\n'
+            "persistent actor { public query func get() : async Text { Nat.toText(O.one) } }",
+        },
+        {
+            "mops.toml": '[package]\nname = "map"\n',
+            "src/lib.mo": 'import Nat "mo:core/Nat";\n'
+            "module { public func show(n : Nat) : Text { Nat.toText(n) } }",
+            "src/more/Other.mo": 'import Map "../lib";\nmodule { public let show = Map.show }',
+        },
+        {
+            "package.json": '{"scripts": {"test": "node --test"}}',
+            "a.test.js": 'require("node:test")("a", () => {})',
+        },
+        {"public/index.html": "<p>", "public/a b.css": "p {}"},
+    ],
+    ids=["motoko", "library", "node", "static"],
+)
+def test_what_is_written_builds(tmp_path: Path, files: dict[str, str]) -> None:
+    root = write(tmp_path / "app", files)
+    assert run(["init", str(root)]) == 0
+    build(root, tmp_path / "tools")
+
+
+def test_a_module_that_is_wrong_fails_the_check_of_a_library(tmp_path: Path) -> None:
+    files = {"mops.toml": '[package]\nname = "map"\n', "src/a.mo": "module { let n : Nat = -1 }"}
+    root = write(tmp_path / "app", files | {"src/b.mo": "module {}"})
+    assert run(["init", str(root)]) == 0
+    with pytest.raises(AssertionError, match="M0050"):
+        build(root, tmp_path / "tools")
+
+
+@pytest.mark.replica
+def test_what_is_written_for_a_kybra_project_builds(tmp_path: Path) -> None:
+    root = write(tmp_path / "app", {"src/main.py": COUNTER_PY})
+    assert run(["init", str(root)]) == 0
+    build(root, tmp_path / "tools")
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.name)
+def test_an_example_gets_what_it_has(tmp_path: Path, example: Path) -> None:
+    """Detection finds the same build as the people who wrote the example."""
+    root = tmp_path / example.name
+    shutil.copytree(example, root)
+    written = load_pipeline(root / "dcanary.yml")
+    assert run(["init", str(root), "--force"]) == 0
+    given = load_pipeline(root / "dcanary.yml")
+    assert given.name == written.name
+    assert given.stages["build"].runtime == written.stages["build"].runtime
+    assert given.deploy is not None and written.deploy is not None
+    assert given.deploy.memory == written.deploy.memory
+    program = written.stages["build"].commands[0].split()[1:3]
+    assert set(given.stages["build"].commands[0].split()) & set(program)
+
+
+def test_it_needs_no_network_and_no_installation(tmp_path: Path) -> None:
+    root = write(tmp_path / "shop", {"src/main.mo": COUNTER_MO})
+    done = subprocess.run(
+        [sys.executable, "-m", "dcanary", "init"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in root.iterdir()) == ["dcanary.yml", "src"]

@@ -1,0 +1,95 @@
+"""Templates: every shipped one gives a pipeline, and no value breaks out of its place."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcanary.pipeline import parse_pipeline
+from dcanary.project.template import (
+    CATEGORIES,
+    Template,
+    TemplateError,
+    load,
+    names,
+    parse,
+)
+
+USABLE = [name for name in names() if not load(name).not_yet]
+PRINTED = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+
+
+def test_every_category_has_a_template() -> None:
+    assert {load(name).category for name in names()} == set(CATEGORIES)
+    assert set(USABLE) == {"motoko", "kybra", "node", "static", "library"}
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_a_shipped_template_is_a_pipeline_with_its_defaults(name: str) -> None:
+    template = load(name)
+    pipeline = parse_pipeline(template.render({}).encode())
+    assert pipeline.name == {one.name: one.default for one in template.parameters}["name"]
+    assert all(one.about for one in template.parameters)
+    assert "{{" not in template.render({})
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name not in USABLE])
+def test_what_is_not_supported_yet_is_listed_and_not_given(name: str) -> None:
+    with pytest.raises(TemplateError, match="cannot be used yet"):
+        load(name).render({})
+
+
+@given(PRINTED.filter(str.strip), st.lists(PRINTED, max_size=3))
+def test_any_value_stays_in_its_place(main: str, flags: list[str]) -> None:
+    text = load("motoko").render({"main": main, "flags": flags})
+    pipeline = parse_pipeline(text.encode())
+    (command,) = pipeline.stages["build"].commands
+    assert shlex.split(command) == ["moc", *flags, main, "-o", "build/app.wasm"]
+    assert list(pipeline.stages) == ["build"]
+
+
+@given(st.lists(PRINTED.filter(str.strip), min_size=1, max_size=4))
+def test_a_list_that_is_alone_becomes_as_many_entries(commands: list[str]) -> None:
+    pipeline = parse_pipeline(load("node").render({"commands": commands}).encode())
+    assert pipeline.stages["build"].commands == commands
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"nonsense": "x"}, "has no parameter nonsense: use one of name, branch, main, flags"),
+        ({"flags": "x"}, "the parameter flags must be a list"),
+        ({"main": ["x"]}, "the parameter main must be a text"),
+    ],
+)
+def test_a_wrong_parameter_is_told(values: dict[str, str | list[str]], told: str) -> None:
+    with pytest.raises(TemplateError, match=told):
+        load("motoko").render(values)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("category: [", "is no YAML"),
+        ("category: cobol\n---\n", "has no category"),
+        ("category: node\nparameters: {a: {kind: number}}\n---\n", "has no known kind"),
+        ("category: node\n---\nname: {{gone}}\n", "uses gone undeclared"),
+    ],
+)
+def test_a_file_that_is_no_template_is_told(content: str, told: str) -> None:
+    with pytest.raises(TemplateError, match=told):
+        parse("own", content)
+
+
+@pytest.mark.parametrize("name", ["gone", "../motoko", "", "a" * 65])
+def test_an_unknown_name_leads_to_the_list(name: str) -> None:
+    with pytest.raises(TemplateError, match="see dcanary template list"):
+        load(name)
+
+
+def test_comments_and_text_without_placeholders_are_kept() -> None:
+    template = Template("own", "node", "", (), "# {{kept}}\na: [1, 2]  # b\n")
+    assert template.render({}) == "# {{kept}}\na: [1, 2]  # b\n"
