@@ -12,7 +12,7 @@ from kybra import Async, CallResult, ic
 
 from canisters.verification.approvals import progress
 from canisters.verification.approvals.latest import latest_of, note_latest
-from canisters.verification.approvals.orders import make_order, release_order
+from canisters.verification.approvals.orders import EARLIER_DEPLOYMENT, make_order, release_order
 from canisters.verification.approvals.requests import attempt_of
 from canisters.verification.approvals.rules import state_at
 from canisters.verification.approvals.verdict import verdict_behind
@@ -30,6 +30,7 @@ from canisters.verification.store import (
 from shared.base.access import siblings_of
 from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, error_sentence, is_passing, refusal_of
+from shared.rules.creation import unbound
 from shared.rules.orders import order_digest
 from shared.siblings import BuildExecutorService, DeploymentService
 from shared.types.errors import Done
@@ -153,6 +154,8 @@ def _plan(number: int) -> "Async[str | None]":
         problem = verdict
     else:
         order = make_order(request, answer.Ok["Ok"], verdict)
+        if unbound(order) is not None:
+            return EARLIER_DEPLOYMENT
         approval_orders.insert(number, {"version": 1, "order": order})
         record["mode"] = order["mode"]
         record["gates"] = order["gates"]

@@ -13,6 +13,7 @@ import hashlib
 _PRIMITIVES = {
     "null": 0x7F,
     "bool": 0x7E,
+    "nat": 0x7D,
     "nat8": 0x7B,
     "nat16": 0x7A,
     "nat32": 0x79,
@@ -136,6 +137,8 @@ def _write_primitive(kind: str, value: object, out: bytearray) -> None:
         if not isinstance(raw, bytes):
             raise ValueError(f"{value!r} is not a principal")
         out += b"\x01" + _unsigned(len(raw)) + raw
+    elif kind == "nat" and isinstance(value, int) and value >= 0:
+        out += _unsigned(value)
     elif kind in _WIDTHS and isinstance(value, int):
         out += value.to_bytes(_WIDTHS[kind], "little")
     else:

@@ -2,6 +2,10 @@
 
 The types repeat `Order` and `RollbackOrder` of `shared/types/release.py` field by field; a test
 compares them with the `.did` files.
+
+An order that creates no canister is encoded as a record without the field `creates`. That field is
+younger than orders: with a null in its place, each order that was made before would have another
+digest after an upgrade, and a vote on the digest that somebody was shown would be refused.
 """
 
 from typing import TYPE_CHECKING
@@ -42,7 +46,8 @@ VERDICT = (
         ("replicas", "nat16"),
     ),
 )
-ORDER = (
+CREATION = ("record", (("controllers", ("vec", "principal")), ("cycles", "nat")))
+ORDER_WITHOUT_CREATION = (
     "record",
     (
         ("target", "text"),
@@ -64,6 +69,7 @@ ORDER = (
         ("replaces", ("opt", BLOB)),
     ),
 )
+ORDER = ("record", (*ORDER_WITHOUT_CREATION[1], ("creates", ("opt", CREATION))))
 ROLLBACK_ORDER = (
     "record",
     (
@@ -81,7 +87,8 @@ ROLLBACK_ORDER = (
 
 def order_digest(order: "Order") -> str:
     """Compute the digest of an order: 64 lower-case hexadecimal digits."""
-    return digest_of(ORDER, order).hex()
+    kind = ORDER_WITHOUT_CREATION if order["creates"] is None else ORDER
+    return digest_of(kind, order).hex()
 
 
 def rollback_digest(order: "RollbackOrder") -> str:

@@ -47,12 +47,23 @@ class OrderVerdict(Record):
     replicas: nat16
 
 
+class Creation(Record):
+    """What a canister is created with: all its controllers, sorted, and the cycles sent along.
+
+    `deployment` is among the `controllers`. The network takes its fee from the `cycles`.
+    """
+
+    controllers: Vec[Principal]
+    cycles: nat
+
+
 class Order(Record):
     """All that a release will do. Its digest is the sha256 of its canonical encoding.
 
-    See `shared.rules.orders`. `canister` is absent when the release creates it; `mode` is never
-    `Auto`; `argument` is the one that the mode uses (empty: no arguments); `replaces` is the hash
-    of the module that the target ran when people were asked, absent when it had none.
+    See `shared.rules.orders`. `canister` is absent when the release creates it: then `creates` says
+    with what, but in orders of earlier versions. `mode` is never `Auto`; `argument` is the one that
+    the mode uses (empty: no arguments); `replaces` is the hash of the module that the target ran
+    when people were asked, absent when it had none.
     """
 
     target: text
@@ -72,6 +83,7 @@ class Order(Record):
     verdict: OrderVerdict
     gates: Vec[GateResult]
     replaces: Opt[blob]
+    creates: Opt[Creation]
 
 
 class ApprovalState(Variant, total=False):
@@ -209,13 +221,17 @@ class PlanRequest(Record):
 
 
 class Plan(Record):
-    """The part of an order that depends on the target and on the artifact's first bytes."""
+    """The part of an order that depends on the target and on the artifact's first bytes.
+
+    `creates` is there when the target has no canister yet.
+    """
 
     canister: Opt[Principal]
     network: text
     mode: Mode
     replaces: Opt[blob]
     gates: Vec[GateResult]
+    creates: Opt[Creation]
 
 
 class PlanResult(Variant, total=False):

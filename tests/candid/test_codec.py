@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ic.candid import Types
 from ic.candid import encode as reference_encode
 
-from dcanary.candid import ANY_FUNC, ANY_VALUE, CandidError, Codec, parse_types
+from dcanary.candid import ANY_FUNC, ANY_VALUE, CandidError, Codec, parse_types, record_without
 
 Typed = tuple[str, st.SearchStrategy[Any]]
 
@@ -238,6 +238,17 @@ def test_nested_records_of_no_size_cannot_keep_the_decoder_busy() -> None:
     for kinds in ([], ["opt text"], ["any_value"]):
         with pytest.raises(CandidError, match="values that take no bytes"):
             decode(kinds, bomb)
+
+
+def test_a_record_without_a_field_is_the_record_that_never_had_it() -> None:
+    whole, less = "record { a : nat; b : opt text; c : bool }", "record { a : nat; c : bool }"
+    value = {"a": 1, "b": "left out", "c": True}
+    (node,) = codec(whole).types
+    assert Codec([record_without(node, "b")]).encode([value]) == codec(less).encode([value])
+    assert codec(whole).encode([value]) == Codec([node]).encode([value])
+    for kind, field in ((whole, "d"), ("variant { b }", "b"), ("text", "b")):
+        with pytest.raises(ValueError, match=r"no field|not a record"):
+            record_without(codec(kind).types[0], field)
 
 
 def test_threads_share_a_codec_without_disturbing_each_other() -> None:

@@ -108,6 +108,43 @@ def test_the_run_tells_every_step_from_the_push_to_the_release(system: Deploying
     assert found["updated_ns"] >= release["updated_ns"]
 
 
+def test_settings_that_change_between_approval_and_creation_are_asked_about_afresh(
+    system: Deploying,
+) -> None:
+    run = system.built()
+    asked = system.approval()["order"]["creates"]
+    assert asked["cycles"] == 3_000_000_000_000
+    target = {
+        **{"target": "demo", "repository": "demo", "network": "local"},
+        **{"canister": None, "controllers": [STRANGER], "cycles": 4_000_000_000_000},
+    }
+    ok(system.own("deployment", "update_target", target))
+    ok(system.decide())
+    system.network.advance(1_200)
+    why = system.run(run)["state"]["Failed"]
+    assert f"{STRANGER.to_str()}" in why
+    assert "cycles are 4000000000000 by now, people were asked about 3000000000000" in why
+    assert system.management.canisters == {}
+
+    again = error(system.own("verification", "retry_release", "approval-1"), "Conflict")
+    assert "cycles are 4000000000000 by now" in again
+    assert "Start the run again" in again
+
+    run = system.push("d-2")
+    # The bytes of these files are there already.
+    system.vote()
+    system.run_until_idle()
+    afresh = system.approval(2)["order"]["creates"]
+    assert afresh["cycles"] == 4_000_000_000_000
+    ok(system.decide(2))
+    system.network.advance(1_200)
+    assert system.state(run) == "Succeeded"
+    (created,) = system.management.canisters.values()
+    assert created.cycles == afresh["cycles"]
+    assert set(created.controllers) == {one.bytes for one in afresh["controllers"]}
+    assert STRANGER.bytes in created.controllers
+
+
 def test_a_request_that_could_not_be_made_is_made_when_it_can_be(system: Deploying) -> None:
     system.move_target("other")
     run = system.built()

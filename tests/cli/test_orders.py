@@ -21,6 +21,7 @@ from dcanary.cli.orders.digest import (
 from dcanary.cli.orders.readable import changes, order_fields, overview
 from dcanary.cli.orders.rollback import rollback_fields, rollback_warnings
 from dcanary.cli.orders.target_now import TargetNow
+from dcanary.cli.release import summary
 from dcanary.client.errors import ClientError, RefusedError
 from shared.rules.orders import order_digest as digest_in_canister
 from shared.rules.orders import rollback_digest as rollback_digest_in_canister
@@ -65,6 +66,7 @@ def order(**changed: Any) -> Any:
         },
         "gates": [{"gate": {"MaxArtifactBytes": 9}, "passed": True, "detail": "small"}],
         "replaces": OLD,
+        "creates": None,
         **changed,
     }
 
@@ -80,12 +82,26 @@ def as_in_canister(value: Any) -> Any:
     ready = deepcopy(value)
     if ready["canister"] is not None:
         ready["canister"] = Principal(from_text(ready["canister"]))
+    if ready.get("creates") is not None:
+        named = ready["creates"]["controllers"]
+        ready["creates"]["controllers"] = [Principal(from_text(one)) for one in named]
     return ready
+
+
+CREATES = {"controllers": ["aaaaa-aa", CANISTER], "cycles": 3_000_000_000_000}
+CREATING: dict[str, Any] = {
+    "canister": None,
+    "replaces": None,
+    "mode": {"Install": None},
+    "creates": CREATES,
+}
 
 
 CHANGES: list[dict[str, Any]] = [
     {},
-    {"canister": None, "replaces": None, "mode": {"Install": None}},
+    CREATING,
+    {**CREATING, "creates": None},
+    {**CREATING, "creates": {"controllers": [], "cycles": 2**80}},
     {"argument": b""},
     {"gates": []},
     {"target": "Zähler ✓"},
@@ -108,6 +124,7 @@ def test_every_field_of_an_order_changes_its_digest(field: str) -> None:
         "verdict": {**order()["verdict"], "quorum": 3},
         "gates": [],
         "replaces": None,
+        "creates": CREATES,
         "size": 1,
         "pipeline_version": 4,
     }
@@ -152,6 +169,32 @@ def test_everything_that_is_bound_is_shown() -> None:
     assert shown["arguments"] == ('(record { greeting = "hello\\u{1b}[2J"; limit = 5 : nat })',)
 
 
+def test_what_a_new_canister_gets_is_shown_with_the_order_that_creates_it() -> None:
+    shown = order_fields(order(**CREATING), None)
+    assert shown["canister"] == "made by this release"
+    assert shown["made with"] == (
+        f"3,000,000,000,000 cycles; its controllers: aaaaa-aa, {CANISTER}"
+    )
+    earlier = order_fields(order(**{**CREATING, "creates": None}), None)
+    assert "cannot be approved" in str(earlier["made with"])
+    assert "made with" not in order_fields(order(), None)
+
+
+def test_a_release_that_creates_its_canister_shows_what_it_gave_to_it() -> None:
+    release: Any = {
+        **{"release": "release-1", "state": {"Succeeded": None}, "canister": CANISTER},
+        **{"module_hash": None, "previous_hash": None, "snapshot": None, "updated_ns": 0},
+        **{"rollback": None, "rolled_back_by": None, "note": None},
+        "order": {**order(), "approval": "approval-1", "order": order(**CREATING)},
+    }
+    assert CANISTER in str(summary(release)["made with"])
+    release["order"]["order"] = order()
+    assert "made with" not in summary(release)
+    # Version 0.1.0 kept no order.
+    release["order"]["order"] = None
+    assert "made with" not in summary(release)
+
+
 def test_arguments_are_shown_by_what_is_known_of_their_types() -> None:
     assert arguments_text(b"", None) == "none"
     assert arguments_text(ARGUMENT, None).startswith("(record { ")
@@ -178,7 +221,13 @@ def test_changes_name_module_commits_and_arguments() -> None:
             TargetNow(b"\x09" * 32),
             f"another module than when the order was made:\nit ran       {OLD.hex()}",
         ),
-        ({"canister": None, "replaces": None}, TargetNow(), "a new canister is made"),
+        (
+            CREATING,
+            TargetNow(),
+            "a new canister is made with 3,000,000,000,000 cycles; "
+            f"its controllers: aaaaa-aa, {CANISTER}",
+        ),
+        ({**CREATING, "creates": None}, TargetNow(), "a new canister is made with NOT SAID"),
         ({"mode": {"Reinstall": None}}, TargetNow(OLD), "ERASED"),
         ({"memory": {"Replace": None}}, TargetNow(OLD), "REPLACED"),
         ({"sha256": OLD.hex()}, TargetNow(OLD), "(the same)"),

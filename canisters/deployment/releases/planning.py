@@ -2,7 +2,7 @@
 
 import zlib
 
-from kybra import Async
+from kybra import Async, ic
 
 from canisters.deployment import store
 from canisters.deployment.books import look_taken
@@ -48,12 +48,20 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
     gates = yield from _gates(request, mode)
     if isinstance(gates, str):
         raise unavailable(f"the artifact could not be read: {gates}")
+    creates = None
+    if canister is None:
+        # Read again: a release may have created it, or an admin changed it, meanwhile.
+        target = target_rules.of_repository(store.targets.get(name), name, request["repository"])
+        if target["canister"] is not None:
+            raise unavailable(f"target {name} has a canister by now: ask again")
+        creates = target_rules.creation_of(target, ic.id())
     return {
         "canister": canister,
         "network": target["network"],
         "mode": mode,
         "replaces": replaces,
         "gates": gates,
+        "creates": creates,
     }
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from canisters.deployment.steps.machine import hash_text, was_installed
 from canisters.deployment.targets.rules import refuse_if_busy, text_of
+from shared.rules.creation import controllers_differ, differences, unbound
 from shared.rules.limits import (
     MAX_ACTIVE_RELEASES,
     MAX_ARTIFACT_BYTES,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from canisters.deployment.records import ProgressRecord, TargetRecord
     from canisters.deployment.steps.answer import Look
-    from shared.types.release import Order, ReleaseOrder, RollbackOrder
+    from shared.types.release import Creation, Order, ReleaseOrder, RollbackOrder
 
 PREFIX = "release-"
 
@@ -112,8 +113,14 @@ def check_approved(order: "ReleaseOrder") -> "Order":
     return approved
 
 
-def check_place(approved: "Order", target: "TargetRecord", network: str) -> None:
-    """Refuse an order for another canister or network than the target's."""
+def check_place(
+    approved: "Order", target: "TargetRecord", network: str, creates: "Creation"
+) -> None:
+    """Refuse an order for another canister or network than the target's.
+
+    `creates` is what a new canister would get by the target's settings of now: where the order
+    creates it, people must have been asked about the same.
+    """
     if approved["network"] != network or target["network"] != network:
         raise conflict(
             f"the order is for network {approved['network']}, target {target['target']} is on "
@@ -123,11 +130,29 @@ def check_place(approved: "Order", target: "TargetRecord", network: str) -> None
     found = text_of(target["canister"])
     # A canister that was still to be created may have been created by an earlier release.
     if wanted == found or (wanted is None and target["created"]):
+        _check_creation(approved, found, creates)
         return
     raise conflict(
         f"the order is for canister {wanted or 'to be created'}, target {target['target']} is "
         f"{found or 'without a canister'} by now: ask for the approval again"
     )
+
+
+def _check_creation(approved: "Order", found: "str | None", creates: "Creation") -> None:
+    why = unbound(approved)
+    if why is not None:
+        raise conflict(why)
+    asked = approved["creates"]
+    if asked is None:
+        return
+    if found is None:
+        differing = differences(asked, creates)
+    else:
+        # The cycles were spent when an earlier release created it.
+        other = controllers_differ(asked, creates["controllers"])
+        differing = [] if other is None else [other]
+    if differing:
+        raise conflict(f"{'; '.join(differing)}: ask for the approval again")
 
 
 def last_changes(record: "TargetRecord") -> "list[str]":

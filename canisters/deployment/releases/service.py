@@ -39,7 +39,7 @@ def start_release(order: ReleaseOrder) -> str:
     target = target_rules.of_repository(
         store.targets.get(order["target"]), order["target"], order["repository"]
     )
-    rules.check_place(approved, target, network())
+    rules.check_place(approved, target, network(), target_rules.creation_of(target, ic.id()))
     _refuse_full()
     number = _enter(
         order,

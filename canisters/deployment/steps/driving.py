@@ -84,7 +84,7 @@ def _drive(number: int) -> "Async[str | None]":
         mark = UnderWay(now_ns + step.limit_ns)
         _under_way[number] = mark
         target = store.targets.get(order["target"]) if step.needs_target else None
-        task = Task(number, record, order, rollback, target, sent_ns)
+        task = Task(number, record, order, approved, rollback, target, sent_ns)
         answer = yield from _attempt(step, task)
         if _under_way.get(number) is not mark:
             return "a step was taken over"
@@ -227,7 +227,8 @@ def _refuse_begin(number: int, target: TargetRecord) -> "str | None":
     try:
         target_rules.of_repository(target, order["target"], order["repository"])
         if detail is not None and detail["order"] is not None:
-            rules.check_place(detail["order"], target, network())
+            creates = target_rules.creation_of(target, ic.id())
+            rules.check_place(detail["order"], target, network(), creates)
     except Refused as refused:
         return f"{refused.sentence}."
     return None

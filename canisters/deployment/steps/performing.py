@@ -20,9 +20,9 @@ from canisters.deployment.targets.rules import plan_snapshot
 from shared.base.access import siblings_of
 from shared.base.calls import bounded
 from shared.base.outbox import error_sentence, is_passing
+from shared.rules.creation import UNBOUND
 from shared.rules.limits import (
     CALL_WAIT_SECONDS,
-    CREATE_CANISTER_CYCLES,
     INSTALL_WAIT_SECONDS,
     RESERVE_CYCLES,
 )
@@ -36,7 +36,7 @@ from shared.types.management import (
     PersistenceWord,
     Snapshot,
 )
-from shared.types.release import ReleaseOrder, RollbackOrder
+from shared.types.release import Order, ReleaseOrder, RollbackOrder
 from shared.types.run import ChunkResult
 
 NO_ARGUMENTS = b"DIDL\x00\x00"
@@ -57,16 +57,18 @@ def drop_staged(number: int, size: int) -> None:
 
 
 class Task:
-    """All that a step needs. `target` is given when the step says so; `sent_ns` is since when an
+    """All that a step needs. `approved` is the order that people decided on, which releases that
+    began before 0.2 have not. `target` is given when the step says so; `sent_ns` is since when an
     earlier attempt may have been performed without its answer arriving, 0 when there was none."""
 
-    __slots__ = ("number", "order", "progress", "rollback", "sent_ns", "target")
+    __slots__ = ("approved", "number", "order", "progress", "rollback", "sent_ns", "target")
 
     def __init__(
         self,
         number: int,
         progress: ProgressRecord,
         order: ReleaseOrder,
+        approved: "Order | None",
         rollback: "RollbackOrder | None",
         target: "TargetRecord | None",
         sent_ns: int,
@@ -74,6 +76,7 @@ class Task:
         self.number = number
         self.progress = progress
         self.order = order
+        self.approved = approved
         self.rollback = rollback
         self.target = target
         self.sent_ns = sent_ns
@@ -86,7 +89,7 @@ def perform(step: Step, task: Task) -> "Async[Answer]":
     if step.call == "verify":
         return _verify(task)
     if step.call == "create" and task.target is not None:
-        return _create(task.target)
+        return _create(task.approved)
     canister = task.progress["canister"]
     if canister is None:
         return _no_canister()
@@ -156,8 +159,12 @@ def _verify(task: Task) -> "Async[Answer]":
     return Answer(digest.digest())
 
 
-def _create(target: TargetRecord) -> "Async[Answer]":
-    cycles = target["cycles"] or CREATE_CANISTER_CYCLES
+def _create(approved: "Order | None") -> "Async[Answer]":
+    """Create the canister with what people decided on, whatever the target's settings say now."""
+    creates = None if approved is None else approved["creates"]
+    if creates is None:
+        return Answer(error=UNBOUND, final=True)
+    cycles = creates["cycles"]
     # RESERVE_CYCLES must remain, so that this canister can go on working.
     missing = cycles + RESERVE_CYCLES - ic.canister_balance128()
     if missing > 0:
@@ -168,7 +175,7 @@ def _create(target: TargetRecord) -> "Async[Answer]":
         )
     reply: CallResult[CanisterIdRecord] = yield (
         management()
-        .create_canister({"settings": {"controllers": with_deployment(target["controllers"])}})
+        .create_canister({"settings": {"controllers": with_deployment(creates["controllers"])}})
         .with_cycles128(cycles)
     )
     if reply.Err is not None:

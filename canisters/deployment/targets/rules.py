@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from shared.rules.creation import creation
 from shared.rules.limits import (
+    CREATE_CANISTER_CYCLES,
     MAX_NAME_CHARS,
     MAX_SNAPSHOTS_PER_TARGET,
     MAX_TARGET_CONTROLLERS,
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from canisters.deployment.records import SnapshotRecord, TargetRecord
     from shared.types.management import Snapshot
-    from shared.types.release import TargetInput
+    from shared.types.release import Creation, TargetInput
 
 RECORD_VERSION = 3
 NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-_."
@@ -58,6 +60,13 @@ def keeps_canister(record: "TargetRecord", given: "TargetInput") -> bool:
 def besides(self_id: str, controllers: "list[Principal]") -> "list[Principal]":
     """The controllers without deployment itself."""
     return [one for one in controllers if one.to_str() != self_id]
+
+
+def creation_of(record: "TargetRecord", deployment: "Principal") -> "Creation":
+    """What a release that creates the target's canister gives it by the settings of now."""
+    return creation(
+        [deployment, *record["controllers"]], record["cycles"] or CREATE_CANISTER_CYCLES
+    )
 
 
 def same_controllers(some: "list[Principal]", others: "list[Principal]") -> bool:

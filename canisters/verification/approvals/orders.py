@@ -3,10 +3,17 @@
 from typing import TYPE_CHECKING
 
 from canisters.verification.gates.rules import evaluate_all
+from shared.rules.creation import differences, unbound
 
 if TYPE_CHECKING:
     from canisters.verification.records import ApprovalRecord
     from shared.types.release import ApprovalInput, Order, OrderVerdict, Plan, ReleaseOrder
+
+
+EARLIER_DEPLOYMENT = (
+    "deployment is of an earlier version, which does not say what it would give to the canister "
+    "that this release creates: upgrade deployment too"
+)
 
 
 def make_order(request: "ApprovalInput", plan: "Plan", verdict: "OrderVerdict") -> "Order":
@@ -30,18 +37,25 @@ def make_order(request: "ApprovalInput", plan: "Plan", verdict: "OrderVerdict") 
         "verdict": verdict,
         "gates": evaluate_all(request["gates"], request["size"], plan["gates"]),
         "replaces": plan["replaces"],
+        "creates": plan["creates"],
     }
 
 
 def changed_since(order: "Order", plan: "Plan") -> "list[str]":
     """What of an order no longer holds, as sentences; empty when it can be carried out again."""
     found = []
+    earlier = unbound(order)
+    if earlier is not None:
+        found.append(earlier)
     ordered, planned = order["canister"], plan["canister"]
     now = "none" if planned is None else planned.to_str()
     # One that was to be created may be there from the attempt that failed: deployment, which knows
     # what it created, refuses any other.
     if ordered is not None and ordered.to_str() != now:
         found.append(f"the target's canister is {now}, people were asked about {ordered.to_str()}")
+    asked, would = order["creates"], plan["creates"]
+    if asked is not None and would is not None:
+        found += differences(asked, would)
     if order["network"] != plan["network"]:
         found.append(f"the target is on network {plan['network']}")
     if order["replaces"] != plan["replaces"]:

@@ -85,12 +85,15 @@ def decide(
     policy: "ApprovalPolicy",
     admin: "Principal | None" = None,
     latest: "LatestRecord | None" = None,
+    unbound: "str | None" = None,
 ) -> None:
     """Count one approver's vote, or raise Refused.
 
     `policy` is the one in force now; votes of people whom it no longer names count no more. A
-    refusal changes nothing, but that an overdue request is marked. `admin` is the caller when it
-    is an admin here: it may reject, as the policy may name people who are trusted no more.
+    refusal changes nothing, but that a request which can be approved no more is marked. `admin` is
+    the caller when it is an admin here: it may reject, as the policy may name people who are
+    trusted no more. `unbound` says what the order leaves open that people must decide on: such a
+    request is blocked when somebody would approve it.
     """
     approvers = {approver.to_str(): approver for approver in policy["approvers"]}
     if admin is not None and not decision["approve"]:
@@ -120,6 +123,9 @@ def decide(
             f"{name} is about the order with digest {digest} (artifact "
             f"{record['request']['sha256']}), not the one that you decided on: look at it again"
         )
+    if unbound is not None and decision["approve"]:
+        record["state"] = {"Blocked": unbound}
+        raise conflict(f"{name} is Blocked ({unbound})")
     if len(decision["comment"].encode()) > MAX_TEXT_CHARS:
         raise invalid(f"the comment has more than {MAX_TEXT_CHARS} bytes (MAX_TEXT_CHARS)")
     record["votes"].append(

@@ -27,6 +27,7 @@ from canisters.verification.store import (
 )
 from shared.base.access import siblings_of
 from shared.base.results import refused_of
+from shared.rules.creation import unbound
 from shared.rules.limits import MAX_OPEN_APPROVALS, MAX_OPEN_MESSAGES, MAX_TEXT_CHARS
 from shared.rules.orders import order_digest
 from shared.rules.paging import page_bounds
@@ -120,8 +121,10 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
         raise exhausted(
             f"{MAX_OPEN_APPROVALS} requests wait for approvers (MAX_OPEN_APPROVALS): decide some"
         )
-    number = approvals.len()
     order = orders.make_order(request, plan, verdict)
+    if unbound(order) is not None:
+        raise unavailable(orders.EARLIER_DEPLOYMENT)
+    number = approvals.len()
     record = requests.asked(number, request, order, ic.time())
     record["state"] = rules.state_at(record, ic.time(), latest_of(request["target"]))
     approvals.insert(number, record)
@@ -173,7 +176,7 @@ def _refuse_full(what: str) -> None:
 
 
 def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
-    """Count a vote. That a request is found overdue is kept, though the vote is refused."""
+    """Count a vote. That a request is found to be void is kept, though the vote is refused."""
     number, record = _find(decision["approval"])
     if decision["approve"]:
         _refuse_full("no vote was counted")
@@ -196,6 +199,7 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
             _policy_for(record),
             Principal.from_str(caller) if is_admin else None,
             latest_of(record["request"]["target"]),
+            None if stored is None else unbound(stored["order"]),
         )
     except Refused:
         if rules.state_word(record["state"]) != before:

@@ -13,6 +13,7 @@ from dcanary.candid._interface import (
     Interface,
     Method,
     parse_interface,
+    record_without,
 )
 from dcanary.candid._opaque import ANY_FUNC, ANY_VALUE
 from dcanary.candid._parser import parse_types
@@ -30,4 +31,5 @@ __all__ = [
     "Type",
     "parse_interface",
     "parse_types",
+    "record_without",
 ]

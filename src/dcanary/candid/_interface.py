@@ -93,6 +93,18 @@ class Interface:
     text: str
 
 
+def record_without(node: types.Type, name: str) -> types.Type:
+    """The type of a record that has all fields but one. Raises ValueError when it has no such."""
+    if not isinstance(node, types.Record) or node.kind != types.RECORD:
+        raise ValueError(f"not a record: {types.type_name(node)}")
+    kept = [field for field in node.fields if field.label != name]
+    if len(kept) == len(node.fields):
+        raise ValueError(f"there is no field {name} to leave out")
+    made = types.Record(node.name, node.is_tuple)
+    made.set_fields(kept)
+    return made
+
+
 def parse_interface(text: str) -> Interface:
     """Raises DidSyntaxError with line and column."""
     init, service = parse(text)

@@ -10,6 +10,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import wait_for_release
+from dcanary.cli.orders.readable import created_with
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
 from dcanary.client.errors import RejectedError
@@ -41,6 +42,10 @@ def summary(found: Release) -> dict[str, object]:
         "snapshot": found["snapshot"],
         "updated": moment(found["updated_ns"]),
     }
+    # A rollback creates nothing, whatever the order did that it takes back.
+    created = None if rollback or order["order"] is None else created_with(order["order"])
+    if created is not None:
+        shown["made with"] = created
     if rollback is not None:
         shown["takes back"] = rollback["undoes"]
     if found["rolled_back_by"] is not None:

@@ -142,6 +142,7 @@ class Installation:
             },
             "gates": [],
             "replaces": None if module is None else hashlib.sha256(module).digest(),
+            "creates": self.creates(target) if target is not None and canister is None else None,
         }
         for field in ("target", "repository", "run", "stage", "artifact", "sha256", "size"):
             approved[field] = made[field]
@@ -151,6 +152,14 @@ class Installation:
         made["order"] = approved
         made["digest"] = order_digest(approved)  # type: ignore[arg-type] # the record as a dict
         return made
+
+    def creates(self, target: Any) -> dict[str, Any]:
+        """What a release gives to the canister that it creates for the target."""
+        named = {self.deployment.id, *target["controllers"]}
+        return {
+            "controllers": sorted(named, key=lambda one: one.bytes),
+            "cycles": target["cycles"] or 3_000_000_000_000,
+        }
 
     def start(self, order: dict[str, Any]) -> Any:
         return self.deployment.update("start_release", order, caller=self.verification)

@@ -96,7 +96,14 @@ class Installed:
             "verdict": VERDICT,
             "gates": [],
             "replaces": None if view is None else view.module_hash,
+            "creates": None,
         }
+        if canister is None:
+            named = [type(OWNER)(self.deployment), *found["controllers"]]
+            approved["creates"] = {
+                "controllers": sorted(named, key=lambda one: one.bytes),
+                "cycles": found["cycles"] or 3_000_000_000_000,
+            }
         for field in ("target", "repository", "run", "stage", "artifact", "sha256", "size"):
             approved[field] = order[field]
         for field in ("mode", "memory"):

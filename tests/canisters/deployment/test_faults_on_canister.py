@@ -243,6 +243,8 @@ def test_any_faults_of_a_first_release_create_at_most_one_recorded_canister(
     canary.target()
     canary.management.faults = {name: list(plan) for name, plan in faults.items()}
     release = canary.release(mode="Install")
+    # An answer to create_canister is waited for as long as the release ran until here.
+    canary.run_until_idle()
     world = canary.management.canisters
     assert len(world) <= 1
     assert canary.shown()["busy"] is None

@@ -1,6 +1,6 @@
 """Stands in for `deployment`: plans what it is told, keeps the orders it gets."""
 
-from kybra import StableBTreeMap, Vec, ic, nat64, query, text, update, void
+from kybra import Principal, StableBTreeMap, Vec, ic, nat64, query, text, update, void
 
 from shared.types.release import PlanRequest, PlanResult, ReleaseOrder, TextResult
 
@@ -12,7 +12,9 @@ answers = StableBTreeMap[text, text](memory_id=1, max_key_size=40, max_value_siz
 def answer_with(method: text, kind: text) -> void:
     """How `start_release` answers from now on: `Ok`, the name of an error, or `trap`.
 
-    `plan_release`: `Ok` (an install), `trap`, `NotFound`, `Conflict`, `upgrade`, or `not wasm`.
+    `plan_release`: `Ok` (an install), `trap`, `NotFound`, `Conflict`, `upgrade`,
+    `not wasm`, or `seven cycles` (which the new canister would get);
+    `earlier version`, which did not say what that would get.
     """
     answers.insert(method, kind)
 
@@ -42,6 +44,12 @@ def plan_release(request: PlanRequest) -> PlanResult:
                     else "the artifact is a WebAssembly module",
                 }
             ],
+            "creates": None
+            if how == "earlier version"
+            else {
+                "controllers": [Principal(b"controller")],
+                "cycles": 7 if how == "seven cycles" else 3_000_000_000_000,
+            },
         }
     }
 

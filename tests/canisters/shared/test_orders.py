@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 TARGET = Principal(b"target")
+DIGEST_BEFORE = "c5a6f21aa4d3ea8f87c8263fccc84b253a90a7fb2cb674d550e1509f12513dbf"
 
 
 def order() -> dict[str, Any]:
@@ -56,6 +57,7 @@ def order() -> dict[str, Any]:
             {"gate": {"ModuleKind": None}, "passed": False, "detail": "no"},
         ],
         "replaces": b"\x01" * 32,
+        "creates": {"controllers": [TARGET, Principal(b"ann")], "cycles": 2**70},
     }
 
 
@@ -74,10 +76,11 @@ def rollback() -> dict[str, Any]:
 
 def with_text(value: Any) -> Any:
     """The value as the host writes it: principals are text."""
-    return {
-        name: inner.to_str() if isinstance(inner, Principal) else inner
-        for name, inner in value.items()
-    }
+    if isinstance(value, Principal):
+        return value.to_str()
+    if isinstance(value, dict):
+        return {name: with_text(inner) for name, inner in value.items()}
+    return [with_text(inner) for inner in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,9 @@ def changes(value: Any) -> list[Any]:
         return [value + "x", ""]
     if isinstance(value, bytes):
         return [value + b"x", value[:-1]]
-    return [None, Principal(b"other")]
+    if isinstance(value, Principal):
+        return [Principal(b"other")]
+    raise TypeError(f"no other value is known for {value!r}")
 
 
 MODES = ("Install", "Upgrade", "Reinstall")
@@ -143,10 +148,25 @@ CASES: dict[str, tuple[str, ...]] = {
 def test_whatever_is_changed_in_an_order_changes_its_digest() -> None:
     known = {orders.order_digest(order())}  # type: ignore[arg-type] # a plain dict of the record
     others = changes(order())
+    others += [{**order(), name: None} for name in ("canister", "replaces", "creates")]
     assert len(others) > 40
     for other in others:
         known.add(orders.order_digest(other))
     assert len(known) == len(others) + 1
+
+
+def test_an_order_that_creates_nothing_has_the_digest_that_earlier_versions_gave_it() -> None:
+    earlier: Any = {**order(), "creates": None}
+    # Computed by the sources before orders had the field `creates`.
+    assert orders.order_digest(earlier) == DIGEST_BEFORE
+
+
+def test_a_stored_order_of_earlier_versions_is_read_and_creates_nothing() -> None:
+    interface = (ROOT / "canisters" / "verification" / "verification.did").read_text()
+    today = parse_types(interface.split("service :")[0])["Order"]
+    before = canonical.encode(orders.ORDER_WITHOUT_CREATION, order())
+    (read,) = Codec([today]).decode(before)
+    assert read == with_text({**order(), "creates": None})
 
 
 def test_the_digest_is_the_sha256_of_the_encoding() -> None:
@@ -161,6 +181,8 @@ def test_the_digest_is_the_sha256_of_the_encoding() -> None:
     [
         ("text", b"bytes"),
         ("nat16", -1),
+        ("nat", -1),
+        ("nat", "1"),
         ("nat16", 2**16),
         ("nat64", True and "1"),
         ("bool", 1),

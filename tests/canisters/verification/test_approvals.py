@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from canisters.verification.approvals import orders, requests, rules, views
 from canisters.verification.gates import rules as gates
+from shared.rules.creation import UNBOUND, creation, unbound
 from shared.rules.limits import DEFAULT_APPROVAL_TTL_NS
 from shared.rules.orders import order_digest
 from shared.rules.refused import Refused
@@ -45,7 +46,10 @@ def plan(**changes: Any) -> Plan:
         "mode": {"Install": None},
         "replaces": None,
         "gates": [],
+        "creates": creation([approver(7)], 10**12),
     }
+    if changes.get("canister") is not None:
+        made["creates"] = None
     for name, value in changes.items():
         made[name] = value  # type: ignore[literal-required] # names of fields
     return made
@@ -325,6 +329,45 @@ def test_what_changed_since_an_approval_is_named() -> None:
     failed = {"gate": {"ModuleKind": None}, "passed": False, "detail": "no module"}
     changed = plan(replaces=b"new", network="mainnet", canister=approver(9), gates=[failed])
     assert len(orders.changed_since(order, changed)) == 4
+
+
+def test_what_a_new_canister_would_get_by_now_is_named_a_field_a_sentence() -> None:
+    asked = creation([approver(7), approver(8)], 10**12)
+    order = order_for(approval_input(), creates=asked)
+    assert order["creates"] == asked
+    same = creation([approver(8), approver(7), approver(8)], 10**12)
+    assert orders.changed_since(order, plan(creates=same)) == []
+    other = creation([approver(7), approver(9)], 2 * 10**12)
+    controllers, cycles = orders.changed_since(order, plan(creates=other))
+    assert approver(9).to_str() in controllers
+    assert approver(8).to_str() in controllers.partition("people were asked about")[2]
+    assert "cycles are 2000000000000 by now, people were asked about 1000000000000" in cycles
+    # The attempt that failed has created it: deployment compares what it has.
+    assert orders.changed_since(order, plan(canister=approver(9))) == []
+
+
+def test_an_order_that_creates_and_does_not_say_with_what_holds_no_more() -> None:
+    earlier = order_for(approval_input(), creates=None)
+    for now in (plan(), plan(canister=approver(9))):
+        assert orders.changed_since(earlier, now) == [UNBOUND]
+    record = pending()
+    policy = record["request"]["policy"]
+    caller = approver(1).to_str()
+    why = unbound(earlier)
+    # Another digest than the order's blocks nothing.
+    wrong = refused(
+        lambda: rules.decide(
+            record, decision(digest="0" * 64), DIGEST, caller, NOW, policy, unbound=why
+        )
+    )
+    assert wrong is not None
+    assert record["state"] == {"Pending": None}
+    kind, sentence = refused(
+        lambda: rules.decide(record, decision(), DIGEST, caller, NOW, policy, unbound=why)
+    ) or ("", "")
+    assert (kind, record["state"]) == ("Conflict", {"Blocked": UNBOUND})
+    assert UNBOUND in sentence
+    assert record["votes"] == []
 
 
 def test_a_failed_gate_of_the_plan_blocks() -> None:

@@ -214,6 +214,83 @@ def test_a_retry_says_what_has_changed(canary: Installation) -> None:
     assert "Denied" in stranger["Err"]
 
 
+def test_an_order_that_creates_a_canister_binds_what_that_gets(canary: Installation) -> None:
+    ask(canary)
+    creates = shown(canary)["order"]["creates"]
+    assert creates["cycles"] == 3_000_000_000_000
+    assert len(creates["controllers"]) == 1
+    decide(canary)
+    (message,) = canary.orders()
+    assert message["order"]["creates"] == creates
+    canary.report({"Failed": "no"})
+    canary.deployment.update("answer_with", "plan_release", "seven cycles")
+    assert "cycles are 7 by now, people were asked about 3000000000000" in retried(canary)
+    assert len(canary.orders()) == 1
+
+
+def ask_as_earlier(canary: Installation) -> None:
+    """Ask for an order as it was made before orders said what a new canister gets."""
+    orders = canary.verification.module("canisters.verification.store").approval_orders
+    insert = orders.insert
+
+    def insert_as_earlier(number: int, record: Any) -> None:
+        insert(number, {**record, "order": {**record["order"], "creates": None}})
+
+    orders.insert = insert_as_earlier
+    ask(canary)
+    del orders.insert
+    assert shown(canary)["order"]["creates"] is None
+
+
+def test_a_pending_order_of_an_earlier_version_that_creates_is_not_approved_but_asked_afresh(
+    canary: Installation,
+) -> None:
+    sync(canary, 1, 2, threshold=2)
+    ask_as_earlier(canary)
+    stranger = decide(canary, 3)["Err"]
+    assert "Denied" in stranger
+    assert state(canary) == {"Pending": None}
+    refused = decide(canary, 2)["Err"]["Conflict"]
+    assert "start the run again" in refused
+    assert "does not say which controllers and cycles" in refused
+    assert "does not say which controllers and cycles" in state(canary)["Blocked"]
+    assert shown(canary)["votes"] == []
+    assert canary.notice_states()[-1] == "Rejected"
+    assert canary.orders() == []
+    assert ask(canary, attempt=2) == {"Ok": "approval-2"}
+    assert shown(canary, "approval-2")["order"]["creates"] is not None
+
+
+def test_a_pending_order_of_an_earlier_version_that_creates_can_be_rejected(
+    canary: Installation,
+) -> None:
+    ask_as_earlier(canary)
+    assert decide(canary, approve=False)["Ok"]["state"] == {"Rejected": None}
+
+
+def test_an_approved_order_of_an_earlier_version_that_creates_is_not_retried(
+    canary: Installation,
+) -> None:
+    rules = canary.verification.module("canisters.verification.approvals.service")
+    rules.unbound, bound = (lambda order: None), rules.unbound
+    ask_as_earlier(canary)
+    assert "Approved" in decide(canary)["Ok"]["state"]
+    rules.unbound = bound
+    canary.orders()
+    canary.report({"Failed": "no"})
+    assert "does not say which controllers and cycles" in retried(canary)
+
+
+def test_nobody_is_asked_about_a_new_canister_of_which_deployment_says_nothing(
+    canary: Installation,
+) -> None:
+    canary.deployment.update("answer_with", "plan_release", "earlier version")
+    assert "upgrade deployment too" in ask(canary)["Err"]["Unavailable"]
+    assert "NotFound" in canary.verification.query("get_approval", "approval-1")["Err"]
+    canary.deployment.update("answer_with", "plan_release", "Ok")
+    assert ask(canary) == {"Ok": "approval-1"}
+
+
 def retried(canary: Installation) -> str:
     answer = canary.verification.update("retry_release", "approval-1", caller=OWNER)
     return str(answer["Err"]["Conflict"])

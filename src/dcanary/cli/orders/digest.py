@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING
 
-from dcanary.candid import Codec, parse_types
+from dcanary.candid import Codec, parse_types, record_without
 from dcanary.client.actor import interface_text
 from dcanary.client.errors import ClientError
 
@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 
 
 @cache
-def _codec(file: str, name: str) -> Codec:
-    return Codec([parse_types(interface_text(file))[name]])
+def _codec(file: str, name: str, without: str | None = None) -> Codec:
+    node = parse_types(interface_text(file))[name]
+    return Codec([node if without is None else record_without(node, without)])
 
 
 def order_digest(order: Order) -> str:
-    """sha256 of the order's canonical encoding (its Candid message), in hexadecimal."""
-    return hashlib.sha256(_codec("verification.did", "Order").encode([order])).hexdigest()
+    """sha256 of the order's canonical encoding (its Candid message), in hexadecimal.
+
+    An order that creates no canister is encoded without the field `creates`, which earlier
+    versions had not: see `shared/rules/orders.py`.
+    """
+    without = "creates" if order["creates"] is None else None
+    encoded = _codec("verification.did", "Order", without).encode([order])
+    return hashlib.sha256(encoded).hexdigest()
 
 
 def rollback_digest(order: RollbackOrder) -> str:

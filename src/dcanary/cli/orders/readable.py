@@ -20,14 +20,27 @@ def gate_text(result: GateResult) -> str:
     return f"{next(iter(result['gate']))} {word}: {result['detail']}"
 
 
+def created_with(order: Order) -> str | None:
+    """What the order gives to the canister that it creates; None when it creates none."""
+    if order["canister"] is not None:
+        return None
+    creates = order["creates"]
+    if creates is None:
+        return "NOT SAID by this order of an earlier version: it cannot be approved"
+    controllers = ", ".join(creates["controllers"])
+    return f"{creates['cycles']:,} cycles; its controllers: {controllers}"
+
+
 def order_fields(order: Order, interface: Interface | None) -> dict[str, object]:
     """Everything that the digest binds, a field a line."""
     from dcanary.cli.orders.arguments import arguments_text
 
     source, verdict = order["source"], order["verdict"]
+    created = created_with(order)
     return {
         "target": f"{order['target']} of {order['repository']} on the network {order['network']}",
         "canister": order["canister"] or "made by this release",
+        **({} if created is None else {"made with": created}),
         "mode": next(iter(order["mode"])),
         "memory": next(iter(order["memory"])),
         "module": f"{order['artifact']} of stage {order['stage']}, {order['size']:,} bytes",
@@ -59,7 +72,7 @@ def changes(order: Order, now: TargetNow, interface: Interface | None) -> list[s
         lines.append("WARNING: the canister runs another module than when the order was made:")
         lines.append(f"it ran       {_hex(order['replaces'])}")
     if order["canister"] is None:
-        lines.append("a new canister is made")
+        lines.append(f"a new canister is made with {created_with(order)}")
     else:
         lines.append(f"module now   {_hex(now.module)}")
     same = " (the same)" if _hex(now.module) == order["sha256"] else ""

@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import TypedDict
 
 
+class Creation(TypedDict):
+    controllers: list[str]
+    cycles: int
+
+
 class Gate(TypedDict, total=False):
     """Exactly one of these cases."""
 
@@ -64,6 +69,7 @@ class Order(TypedDict):
     argument: bytes
     artifact: str
     canister: str | None
+    creates: Creation | None
     gates: list[GateResult]
     memory: MemoryPersistence
     mode: Mode
@@ -95,6 +101,7 @@ class PageRequest(TypedDict):
 
 class Plan(TypedDict):
     canister: str | None
+    creates: Creation | None
     gates: list[GateResult]
     mode: Mode
     network: str

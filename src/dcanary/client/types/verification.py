@@ -95,6 +95,11 @@ class CommitmentRecord(TypedDict):
     stage: str
 
 
+class Creation(TypedDict):
+    controllers: list[str]
+    cycles: int
+
+
 class Dispute(TypedDict):
     differing: list[str]
     executor: str
@@ -163,6 +168,7 @@ class Order(TypedDict):
     argument: bytes
     artifact: str
     canister: str | None
+    creates: Creation | None
     gates: list[GateResult]
     memory: MemoryPersistence
     mode: Mode
