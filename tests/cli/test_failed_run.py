@@ -120,7 +120,12 @@ def test_for_programs_the_message_stands_alone(capsys: pytest.CaptureFixture[str
 
 
 def test_the_manifest_of_nothing_is_left_out() -> None:
-    vote = {"operator": "alice", "outcome": {"Failed": "command"}, "manifest": NO_FILES}
+    vote = {
+        "operator": "alice",
+        "revealed_ns": 1,
+        "outcome": {"Failed": "command"},
+        "manifest": NO_FILES,
+    }
     verdict = {
         "kind": {"Failed": None},
         "reason": "command",
@@ -137,7 +142,7 @@ def test_the_manifest_of_nothing_is_left_out() -> None:
 def test_the_reason_of_a_failed_round_is_said_once() -> None:
     reason = "source: commit abc is not on refs/heads/main"
     cast = [
-        {"operator": name, "outcome": {"Failed": why}, "manifest": NO_FILES}
+        {"operator": name, "revealed_ns": 1, "outcome": {"Failed": why}, "manifest": NO_FILES}
         for name, why in (("alice", reason), ("bob", reason), ("carol", "command"))
     ]
     verdict = {
@@ -169,3 +174,14 @@ def test_progress_and_errors_fit_the_terminal(
     assert max(map(len, lines)) <= 60
     assert lines[1].startswith("  ") and not lines[1].startswith("   ")
     assert fitted("short\n  hint", sys.stderr) == "short\n  hint"
+
+
+def test_who_has_not_revealed_is_told() -> None:
+    voted: Any = {
+        "votes": [
+            {"operator": "a", "outcome": None, "manifest": "", "revealed_ns": 5},
+            {"operator": "b", "outcome": None, "manifest": "", "revealed_ns": None},
+        ],
+        "verdict": None,
+    }
+    assert votes(voted) == ["a: committed, and has revealed", "b: committed, not revealed"]

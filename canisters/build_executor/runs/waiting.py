@@ -130,7 +130,10 @@ class Waiting:
             if now < reopens_ns:
                 reason = f"{counted} and reveal their results"
                 return _entry(name, reason, closing_ns, None)
-            reason = f"{counted}, their results have no quorum: further votes are awaited"
+            # Who has revealed is known to verification alone: one that is away may be missing.
+            reason = f"{counted}, what they revealed so far is no quorum of equal results: "
+            leased = self._leased(stage)
+            reason += _at_work(leased) if leased else "further votes are awaited"
             return _entry(name, reason, closing_ns, None)
         if not job_rules.is_waiting_for_commitments(stage):
             reason = f"{counted} and reveal their results"
@@ -139,13 +142,19 @@ class Waiting:
         if grace_ns is not None:
             reason = f"{counted}, which is the quorum: the others have a short grace"
             return _entry(name, reason, latest_ns, None)
-        leased = [
-            job for job in stage["jobs"] if "Leased" in job["state"] and job["lease_until_ns"] > now
-        ]
+        leased = self._leased(stage)
         if leased and len(leased) + len(committed) >= stage["quorum"]:
             begun_ns = min(job["leased_ns"] or opened_ns for job in leased)
             return _entry(name, _at_work(leased), begun_ns, None)
         return self._of_missing(stage, latest_ns)
+
+    def _leased(self, stage: "StageRecord") -> "list[JobRow]":
+        """The jobs that executors hold now."""
+        return [
+            job
+            for job in stage["jobs"]
+            if "Leased" in job["state"] and job["lease_until_ns"] > self._now
+        ]
 
     def _of_missing(self, stage: "StageRecord", since_ns: int) -> "WaitingFor":
         """Too few operators work on the stage: why no more do."""

@@ -129,7 +129,7 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
     verdict = voted["verdict"]
     reason = "" if verdict is None else verdict["reason"]
     for vote in voted["votes"]:
-        told = "committed"
+        told = "committed, and has revealed" if vote["revealed_ns"] else "committed, not revealed"
         if vote["outcome"] is not None:
             failure = vote["outcome"].get("Failed")
             told = describe(vote["outcome"])

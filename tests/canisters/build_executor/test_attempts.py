@@ -208,8 +208,12 @@ def test_a_closed_round_without_a_verdict_gives_its_jobs_out_again(world: World)
     world.pass_time(MIN_GRACE_NS / SECOND)
     assert not world.has_work(C)
     world.pass_time(REOPEN_NS / SECOND)
-    assert "further votes are awaited" in world.waits()[0]
+    unequal = (
+        "2 of 3 operators have committed, what they revealed so far is no quorum of equal results"
+    )
+    assert f"{unequal}: further votes are awaited" in world.waits()[0]
     work = world.build(C)
+    assert f"{unequal}: at work: " in world.waits()[0]
     assert world.commit(C, work["job"], work["attempt"]) == {"Ok": None}
 
 
