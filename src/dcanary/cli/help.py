@@ -26,6 +26,7 @@ Nouns:
   delivery    webhook requests and what became of them
   demo        the main job from an empty folder to a deployed canister
   executor    programs that build
+  fetch       bring the dependencies that lock files pin
   forge       a local Git forge to try things with
   identity    keys that sign calls
   init        write a dcanary.yml from what a folder holds

@@ -1,0 +1,141 @@
+"""Downloads what lock files pin, all of it and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from dcanary.download.downloader import Downloader
+from dcanary.download.hosts import Hosts
+from dcanary.download.model import DownloadError, DownloadsFailed, Wanted
+from dcanary.download.registries import PYPI, Registries
+from dcanary.fetch.index import IndexFile, files_of
+from dcanary.fetch.pinned import LockProblem, Pinned, Target
+from dcanary.fetch.wheels import Wheels
+from dcanary.objects import Object
+
+MAX_FILE_BYTES = 1 << 30
+_PARALLEL = 8
+
+
+class FetchFailed(Exception):
+    """Not all that is pinned could be brought.
+
+    `problems` are of the locks, and the same for everybody; `downloads` of the network or servers.
+    """
+
+    def __init__(
+        self, problems: Sequence[LockProblem] = (), downloads: Sequence[DownloadError] = ()
+    ) -> None:
+        super().__init__("\n".join(map(str, [*problems, *downloads])))
+        self.problems, self.downloads = list(problems), list(downloads)
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A pinned dependency whose bytes are in the store."""
+
+    pin: Pinned
+    found: Object
+
+
+def host_problems(pins: Iterable[Pinned], allowed: Iterable[str]) -> list[LockProblem]:
+    """The pins on hosts that are not allowed, each with its line."""
+    hosts = Hosts(allowed)
+    found = []
+    for pin in pins:
+        problem = hosts.problem(pin.url or PYPI)
+        if problem:
+            what, _, remedy = problem.partition(": ")
+            package = f"{pin.name} {pin.version}".strip()
+            found.append(LockProblem(pin.lock, pin.line, f"{package}: {what}", remedy))
+    return sorted(found)
+
+
+def bring(
+    pins: Sequence[Pinned], downloader: Downloader, registries: Registries, target: Target
+) -> list[Brought]:
+    """All pins with their bytes in the downloader's store, in the order of the pins.
+
+    Raises FetchFailed, and ObjectError and OSError for trouble of this machine.
+    """
+    located, places = _located(pins, downloader, registries, target)
+    wanted = {
+        pin: Wanted(
+            registries.place(places.get(pin, pin.url)), pin.digests[0], pin.where, MAX_FILE_BYTES
+        )
+        for pin in located
+    }
+    try:
+        found = downloader.get_all(wanted.values())
+    except DownloadsFailed as error:
+        raise FetchFailed(downloads=error.problems) from error
+    return [Brought(pin, found[wanted[pin]]) for pin in located]
+
+
+def _located(
+    pins: Sequence[Pinned], downloader: Downloader, registries: Registries, target: Target
+) -> tuple[list[Pinned], dict[Pinned, str]]:
+    """The pins with one digest and file name each, and those of their places that an index told."""
+    asked = {pin: pin.name for pin in pins if _needs_index(pin, registries)}
+    names = sorted(set(asked.values()))
+    pages: dict[str, list[IndexFile]] = {}
+    downloads: list[DownloadError] = []
+    with ThreadPoolExecutor(_PARALLEL, "index") as threads:
+        started = [
+            (name, threads.submit(files_of, downloader, registries.pypi, name)) for name in names
+        ]
+        for name, future in started:
+            try:
+                pages[name] = future.result()
+            except DownloadError as error:
+                downloads.append(error)
+    if downloads:
+        raise FetchFailed(downloads=sorted(downloads, key=str))
+    wheels = Wheels(target)
+    problems: list[LockProblem] = []
+    located: list[Pinned] = []
+    places: dict[Pinned, str] = {}
+    for pin in pins:
+        if pin not in asked:
+            located.append(pin)
+            continue
+        chosen = _choose(pin, pages[pin.name], wheels, target)
+        if isinstance(chosen, LockProblem):
+            problems.append(chosen)
+        else:
+            located.append(chosen[0])
+            places[chosen[0]] = chosen[1]
+    if problems:
+        raise FetchFailed(problems=sorted(problems))
+    return located, places
+
+
+def _needs_index(pin: Pinned, registries: Registries) -> bool:
+    if pin.kind != "pypi":
+        return False
+    # A mirror of the index has files at places of its own.
+    return not pin.url or (registries.pypi != PYPI and "files.pythonhosted.org" in pin.url)
+
+
+def _choose(
+    pin: Pinned, files: list[IndexFile], wheels: Wheels, target: Target
+) -> tuple[Pinned, str] | LockProblem:
+    """The file to take, with its place; the lock's hashes decide which there are to choose from."""
+    pinned = {each.name: each for each in files if each.digests & set(pin.digests)}
+    best = pin.path if pin.path in pinned else wheels.best(pinned)
+    if best is None:
+        package = f"{pin.name} {pin.version}"
+        if not pinned:
+            what = f"no file of {package} in the index has one of its hashes"
+            return LockProblem(pin.lock, pin.line, what, "lock again, and find out what changed")
+        python = ".".join(map(str, target.python))
+        return LockProblem(
+            pin.lock,
+            pin.line,
+            f"{package} has no file for Python {python} on {target.machine}",
+            "use a version that has one, or another Python",
+        )
+    digest = min(pinned[best].digests & set(pin.digests))
+    return replace(pin, digests=(digest,), path=best), pinned[best].url

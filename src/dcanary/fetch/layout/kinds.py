@@ -1,0 +1,90 @@
+"""All kinds of layouts, and the folder that they make together."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from dcanary.fetch.bring import Brought
+from dcanary.fetch.layout.cargo import CargoLayout
+from dcanary.fetch.layout.folder import Folder, LayoutError, Manifest, read_manifest
+from dcanary.fetch.layout.npm import NpmLayout
+from dcanary.fetch.layout.pypi import PypiLayout
+from dcanary.fetch.layout.urls import UrlsLayout
+from dcanary.fetch.layout.yarn import YarnLayout
+from dcanary.objects import ObjectStore
+
+
+class Layout(Protocol):
+    """Writes the dependencies of one kind."""
+
+    kind: str
+
+    def write(self, brought: Sequence[Brought], store: ObjectStore, folder: Folder) -> None:
+        """Write below the folder `kind`. Raises LayoutError, ObjectError and OSError."""
+        ...
+
+    def environment(self, mount: str) -> dict[str, str]:
+        """The variables by which the tools find it, when the folder is at `mount`."""
+        ...
+
+
+LAYOUTS: tuple[Layout, ...] = (
+    NpmLayout(),
+    YarnLayout(),
+    CargoLayout(),
+    PypiLayout(),
+    UrlsLayout(),
+)
+
+
+def lay_out(brought: Iterable[Brought], store: ObjectStore, into: Path) -> Manifest:
+    """Make the folder `into` of dependencies; it appears complete or not at all.
+
+    The same dependencies give the same manifest, whoever makes it and wherever. Raises LayoutError,
+    ObjectError, OSError, and FileExistsError when `into` is there with other files.
+    """
+    into.parent.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(brought, key=lambda each: each.pin)
+    making = Path(tempfile.mkdtemp(prefix=f".{into.name}.", dir=into.parent))
+    try:
+        folder = Folder(making)
+        for layout in LAYOUTS:
+            ours = [each for each in ordered if each.pin.kind == layout.kind]
+            if ours:
+                layout.write(ours, store, folder)
+        manifest = folder.finish()
+        if into.exists() and any(into.iterdir()):
+            _check_same(into, manifest)
+            shutil.rmtree(making)
+        else:
+            making.replace(into)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    return manifest
+
+
+def _check_same(into: Path, manifest: Manifest) -> None:
+    try:
+        same = read_manifest(into) == manifest
+    except LayoutError:
+        same = False
+    if not same:
+        raise FileExistsError(f"{into} has other files: name another folder, or remove it")
+
+
+def environment(kinds: Iterable[str], mount: str) -> dict[str, str]:
+    """The variables for the tools of some kinds, when the folder is at `mount`."""
+    wanted = set(kinds)
+    found: dict[str, str] = {}
+    for layout in LAYOUTS:
+        if layout.kind in wanted:
+            found.update(layout.environment(mount))
+    return dict(sorted(found.items()))
+
+
+__all__ = ["LAYOUTS", "Layout", "LayoutError", "environment", "lay_out"]

@@ -1,0 +1,67 @@
+"""Dependencies from the real registries of npm and PyPI, used by the real tools without them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dcanary.cli.main import run
+
+pytestmark = pytest.mark.e2e
+
+ROOT = {"name": "site", "dependencies": {"ms": "2.1.3"}}
+NPM = {
+    "name": "site",
+    "lockfileVersion": 3,
+    "packages": {
+        "": ROOT,
+        "node_modules/ms": {
+            "version": "2.1.3",
+            "resolved": "https://registry.npmjs.org/ms/-/ms-2.1.3.tgz",
+            "integrity": "sha512-"
+            "6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA==",
+        },
+    },
+}
+PYPI = """\
+idna==3.7 \\
+    --hash=sha256:028ff3aadf0609c1fd278d8ea3089299412a7a8b9bd005dd08b9f8285bcb5cfc \\
+    --hash=sha256:82fee1fc78add43492d3a1898bfa6d8a904cc97d8427f683ed8e798d07761aa0
+"""
+
+
+def test_real_packages_are_fetched_and_installed_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("package.json").write_text(json.dumps(ROOT))
+    Path("package-lock.json").write_text(json.dumps(NPM))
+    Path("requirements.txt").write_text(PYPI)
+    assert run(["--json", "fetch", "--into", "made"]) == 0, capsys.readouterr().err
+    printed = json.loads(capsys.readouterr().out)
+    # Of any machine, on any day.
+    assert printed["digest"] == "5728cbbf377bcbfb0692e4eef836f926a929e39b01e2b719789917d27be6839e"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "npm_config_registry": "http://127.0.0.1:9/",
+        "PIP_CONFIG_FILE": os.devnull,
+        **printed["environment"],
+    }
+    for command in (
+        ["npm", "ci"],
+        [sys.executable, "-m", "pip", "install", "--target", "site", "-r", "requirements.txt"],
+    ):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, done.stderr
+    used = subprocess.run(
+        ["node", "-p", "require('ms')('1h')"], capture_output=True, text=True, check=True
+    )
+    assert used.stdout == "3600000\n"
+    assert (tmp_path / "site/idna/__init__.py").exists()
