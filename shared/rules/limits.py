@@ -3,7 +3,7 @@
 Units are bytes, nanoseconds or counts, as the names say.
 """
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 KIB = 1_024
 MIB = 1_024 * 1_024

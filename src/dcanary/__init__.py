@@ -1,3 +1,3 @@
 """DCanary: CI/CD that lives on the Internet Computer."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

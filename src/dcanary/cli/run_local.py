@@ -112,7 +112,7 @@ def local(
         )
         definitions = version["definition"]["stages"]
         environment = version["definition"]["environment"]
-        commit = operations.find_commit(file.parent, source["sha"])
+        commit = operations.find_commit(file, source["sha"])
     _say(context, commit, compare)
     allowed = operations.Allowed(allow_unsandboxed, allow_network)
     performed = operations.perform(
