@@ -26,3 +26,13 @@ def compiled_modules() -> Path:
 def objects() -> Path:
     """What was downloaded, by the sha256 of its bytes, for all projects of this user."""
     return cache("objects")
+
+
+def downloads() -> Path:
+    """What is not complete of downloads."""
+    return cache("downloads")
+
+
+def images() -> Path:
+    """Built images, for all projects of this user."""
+    return cache("images")

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -134,7 +135,7 @@ class ObjectStore:
         self._bound(size, digest)
         return Object(digest, size, path)
 
-    def open(self, digest: str) -> BinaryIO:
+    def open(self, digest: str) -> BufferedReader:
         """An object whose bytes have just been hashed, for reading from the beginning.
 
         Raises MissingObject, and PoisonedObject for one that has changed, which is then removed.

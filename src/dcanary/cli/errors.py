@@ -48,6 +48,18 @@ def _translate(error: Exception) -> ClientError | None:
         return NetworkTrouble(str(error))
     if module.startswith(("dcanary.pipeline", "dcanary.forge", "dcanary.executor")):
         return UsageTrouble(str(error))
+    if module.startswith("dcanary.image"):
+        return _of_images(error)
+    if module.startswith(("dcanary.objects", "dcanary.download")):
+        return ClientError(str(error))
     if module.startswith("dcanary.candid"):
         return UsageTrouble(str(error))
     return None
+
+
+def _of_images(error: Exception) -> ClientError:
+    from dcanary.image.errors import LockProblem, SpecProblem, UnresolvedError
+
+    # These are a user's to set right, in a file of theirs.
+    theirs = isinstance(error, (LockProblem, SpecProblem, UnresolvedError))
+    return (UsageTrouble if theirs else ClientError)(str(error))

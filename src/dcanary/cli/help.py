@@ -29,6 +29,7 @@ Nouns:
   fetch       bring the dependencies that lock files pin
   forge       a local Git forge to try things with
   identity    keys that sign calls
+  image       the file systems in which stages run
   init        write a dcanary.yml from what a folder holds
   network     the embedded Internet Computer
   pipeline    what a repository builds, when, and where it goes

@@ -87,22 +87,31 @@ class BubblewrapSandbox:
             group = create_cgroup(room, limits.processes + _OWN_TASKS + 1)
         try:
             # The program, too, may be where only root reaches it.
-            given = (Bind(Path(program), ""), etc_bind(), *plan.binds)
+            image = () if plan.root is None else (Bind(plan.root, ""),)
+            given = (Bind(Path(program), ""), *image, etc_bind(), *plan.binds)
             files = StageFileSystem(limits.storage_bytes, given)
         except SandboxError:
             if group is not None:
                 group.close()
             raise
         reached, *binds = files.binds
-        options = bubblewrap_arguments(
-            plan,
-            limits,
-            files.build,
-            binds,
-            disable_userns=self._disable_userns,
-            # Where nested namespaces can be made, they are mapped through /proc.
-            protect_memory=self._disable_userns or self._filter_calls,
-        )
+        root = binds.pop(0).host if image else None
+        try:
+            options = bubblewrap_arguments(
+                plan,
+                limits,
+                files.build,
+                binds,
+                disable_userns=self._disable_userns,
+                # Where nested namespaces can be made, they are mapped through /proc.
+                protect_memory=self._disable_userns or self._filter_calls,
+                root=root,
+            )
+        except SandboxError:
+            files.close()
+            if group is not None:
+                group.close()
+            raise
         cage = _BubblewrapCage([str(reached.host), *options], limits, files, group, calls)
         return supervise(cage, plan, limits, output, stop, collect)
 

@@ -61,6 +61,7 @@ class Plan:
     """One job: commands, each run by its own `/bin/sh -e -c` in SOURCE, one after the other.
 
     `source` is a tar file that is unpacked in SOURCE first. `program_path` is the PATH inside.
+    `root` is the folder of an image, whose file system the commands see instead of the host's.
     """
 
     commands: Sequence[str]
@@ -69,6 +70,7 @@ class Plan:
     binds: Sequence[Bind] = ()
     program_path: str = "/usr/bin:/bin"
     network: bool = False
+    root: Path | None = None
 
 
 @dataclass(frozen=True)

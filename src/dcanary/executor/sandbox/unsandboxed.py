@@ -54,6 +54,11 @@ class UnsandboxedRunner:
         self, plan: Plan, limits: Limits, output: Output, stop: Stop, collect: Collect
     ) -> StageResult:
         """See `Sandbox.run`. A stage that wants no network still has it: there is no sandbox."""
+        if plan.root is not None:
+            raise SandboxError(
+                "images are not supported without a sandbox: commands would see this machine's "
+                "files and not the image's"
+            )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix="job-", dir=self._folder))

@@ -1,0 +1,1 @@
+"""Debian's archive: signed releases, indexes of packages, their dependencies, and `.deb` files."""
