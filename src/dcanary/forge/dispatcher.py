@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ from dcanary.forge.recovery import git_folders, recover, remove_leftovers
 from dcanary.forge.repositories import Repositories
 from dcanary.forge.sender import Sender
 from dcanary.forge.spool import SpooledPush, SpooledRedelivery
+from dcanary.forge.troubles import Troubles
 from dcanary.forge.webhooks import Webhooks
 
 log = logging.getLogger("dcanary.forge")
 
 POLL_SECONDS = 0.1
 RECOVERY_SECONDS = 1.0
-"""Pause between looks at the refs of a repository that a push was cut short in."""
+"""Pause between looks at the refs of a repository while a push to it is going on."""
 MAX_ATTEMPTS = 30
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 60.0
@@ -65,6 +67,7 @@ class Dispatcher:
         """Repositories whose refs are to be compared with their deliveries, and when."""
         self._unwritten: list[Delivery] = []
         """States that the disk had no room for."""
+        self._troubles = Troubles()
         self._wake = asyncio.Event()
 
     def nudge(self) -> None:
@@ -80,15 +83,10 @@ class Dispatcher:
                 self._prepare(name, at_work)
             while True:
                 self._wake.clear()
-                try:
-                    self._write_again()
-                    self._collect()
-                    self._find_unrecovered()
-                    self._start_work(sender)
-                except Exception:
-                    # The forge must outlive a full disk or a damaged file.
-                    log.exception("pushes could not be read; trying again")
-                    await asyncio.sleep(1)
+                self._try("states of deliveries", self._write_again)
+                self._try("the pushes that wait", self._collect)
+                self._try("pushes that were cut short", self._find_unrecovered)
+                self._start_work(sender)
                 await self._rest()
         finally:
             for task in self._busy.values():
@@ -96,15 +94,30 @@ class Dispatcher:
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
             await sender.close()
 
+    def _try(self, subject: str, work: Callable[[], None]) -> bool:
+        """Do something unless it is in a pause; False when it was not done. The forge must outlive
+        a full disk, a damaged file, and every name that a stranger pushes."""
+        if not self._troubles.is_due(subject):
+            return False
+        try:
+            work()
+        except Exception as error:
+            self._troubles.met(subject, error)
+            return False
+        self._troubles.over(subject)
+        return True
+
     def _prepare(self, name: str, at_work: Sequence[Path]) -> None:
         """Take up a repository as the last forge left it, however that ended."""
-        try:
+
+        def tidy() -> None:
             folder = self._repositories.require(name)
             hooks.install(folder)
             remove_leftovers(folder, at_work)
-        except OSError as error:
-            log.error("repository %s is not as it should be: %s", name, error)
-        self._load(name)
+
+        self._try(f"the folder of {name}", tidy)
+        # What cannot be read now is read before the recovery, or before the next push.
+        self._try(f"the deliveries of {name}", lambda: self._load(name))
         self._unrecovered[name] = 0.0
 
     def _load(self, name: str) -> None:
@@ -124,17 +137,18 @@ class Dispatcher:
 
     def _collect(self) -> None:
         for entry in spool.waiting(self._layout):
-            try:
-                if isinstance(entry, SpooledPush):
-                    self._add_push(entry)
-                else:
-                    self._redeliver(entry)
-            except ForgeError as error:
-                log.warning("%s is dropped: %s", entry.path.name, error)
-            except OSError as error:
-                log.error("%s waits: %s", entry.path.name, error)
-                continue
-            entry.path.unlink(missing_ok=True)
+            self._try(f"{entry.path.name} of {entry.repository}", partial(self._take, entry))
+
+    def _take(self, entry: SpooledPush | SpooledRedelivery) -> None:
+        """Write down what a file of the spool says, and remove it; it stays when that fails."""
+        try:
+            if isinstance(entry, SpooledPush):
+                self._add_push(entry)
+            else:
+                self._redeliver(entry)
+        except ForgeError as error:
+            log.warning("%s is dropped: %s", entry.path.name, error)
+        entry.path.unlink(missing_ok=True)
 
     def _add_push(self, entry: SpooledPush) -> None:
         """Write down the deliveries of a push. Their bodies are made when they are sent: how long
@@ -207,13 +221,19 @@ class Dispatcher:
         self._busy[name] = asyncio.create_task(do())
 
     async def _recover(self, name: str) -> None:
+        subject = f"comparing the refs of {name} with its deliveries"
+        self._unrecovered[name] = time.monotonic() + RECOVERY_SECONDS
+        if not self._troubles.is_due(subject):
+            return
         try:
+            if name not in self._known:
+                self._load(name)
             if await in_thread(lambda: recover(self._layout, name)):
                 del self._unrecovered[name]
-                return
-        except (ForgeError, OSError) as error:
-            log.error("the refs of %s could not be compared with its deliveries: %s", name, error)
-        self._unrecovered[name] = time.monotonic() + RECOVERY_SECONDS
+        except Exception as error:
+            self._troubles.met(subject, error)
+        else:
+            self._troubles.over(subject)
 
     async def _send(self, sender: Sender, delivery: Delivery) -> None:
         try:
@@ -259,6 +279,15 @@ class Dispatcher:
             self._unwritten.append(delivery)
 
     def _write_again(self) -> None:
+        """Write down what the disk had no room for. Raises OSError when one of them still has none,
+        after all were tried: the log of another repository may lie elsewhere."""
         waiting, self._unwritten = self._unwritten, []
+        problem: OSError | None = None
         for delivery in waiting:
-            self._write(delivery)
+            try:
+                self._log.append(delivery)
+            except OSError as error:
+                self._unwritten.append(delivery)
+                problem = error
+        if problem is not None:
+            raise problem

@@ -21,6 +21,14 @@ def is_repository_name(name: str) -> bool:
     )
 
 
+def name_text(written: bytes) -> str:
+    """Text with names of refs in it, as git wrote it.
+
+    Bytes that are no UTF-8 become `\\xff`: two names stay two, as none has a backslash of its own.
+    """
+    return written.decode("utf-8", "backslashreplace")
+
+
 def check_repository_name(name: str) -> str:
     """The name itself; raises ForgeError when it is none."""
     if not is_repository_name(name):

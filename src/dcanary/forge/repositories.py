@@ -9,7 +9,7 @@ from pathlib import Path
 from dcanary.forge import git, hooks
 from dcanary.forge.errors import ForgeError
 from dcanary.forge.layout import Layout
-from dcanary.forge.names import is_repository_name
+from dcanary.forge.names import is_repository_name, name_text
 
 # Executors fetch a commit by its id, also when its branch has moved on meanwhile; so nothing is
 # collected, and any commit may be asked for.
@@ -85,12 +85,14 @@ class Repositories:
 
     def default_branch(self, name: str) -> str:
         """The branch that HEAD names."""
-        reference = git.output(self.require(name), "symbolic-ref", "HEAD").decode().strip()
-        return reference.removeprefix("refs/heads/")
+        reference = name_text(git.output(self.require(name), "symbolic-ref", "HEAD"))
+        return reference.removesuffix("\n").removeprefix("refs/heads/")
 
     def refs(self, name: str) -> dict[str, str]:
         """Object ids of all refs. Raises ForgeError."""
         form = "--format=%(objectname) %(refname) %(symref)"
-        listed = git.output(self.require(name), "for-each-ref", form).decode("utf-8", "replace")
-        fields = [line.split(" ") for line in listed.splitlines()]
+        listed = git.output(self.require(name), "for-each-ref", form)
+        # A name has no blank and no "\n", but may have what Python takes for the end of a line.
+        lines = name_text(listed).split("\n")[:-1]
+        fields = [line.split(" ") for line in lines]
         return {ref: object_id for object_id, ref, symbolic in fields if not symbolic}

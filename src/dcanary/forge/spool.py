@@ -26,10 +26,10 @@ from pathlib import Path
 import psutil
 
 from dcanary.forge.layout import Layout, write_whole
-from dcanary.forge.names import is_repository_name
+from dcanary.forge.names import is_repository_name, name_text
 from dcanary.forge.payload import RefUpdate
 
-_LINE = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs/\S+)")
+_LINE = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) (refs/[^ ]+)")
 _DELIVERIES = uuid.UUID("6f0f3a0e-1d0c-4f43-9c55-4a7b9d7a3c11")
 CLOCK_SECONDS = 2.0
 """How far the start of a process and the time of a file may lie apart by rounding."""
@@ -122,10 +122,10 @@ def _read(path: Path) -> SpooledPush | SpooledRedelivery | None:
 def _read_push(path: Path, push: str) -> SpooledPush | None:
     """None for a file that is no push, or that has just been renamed or removed."""
     try:
-        text = path.read_bytes().decode("utf-8", "replace")
+        text = name_text(path.read_bytes())
     except FileNotFoundError:
         return None
-    head, *lines = text.splitlines() or [""]
+    head, *lines = text.split("\n")
     name, _, rest = head.partition(" ")
     if not is_repository_name(name):
         return None

@@ -47,7 +47,7 @@ def failure_of(system: System, found: Run) -> Failure | None:
 
 def last_failure(tail: str) -> str:
     """What the last line about a failure says; empty when there is none."""
-    for line in reversed(tail.splitlines()):
+    for line in reversed(tail.split("\n")):
         if line.startswith(_MARK):
             # `command: command 2 of 3 ended with exit code 1: make` says its kind twice.
             kind, _, detail = line.removeprefix(_MARK).partition(": ")

@@ -49,13 +49,13 @@ def find_commit(start: Path, name: str) -> LocalCommit:
     top = Path(_git(folder, "rev-parse", "--show-toplevel", problem="no Git repository"))
     sha = _git(top, "rev-parse", "--verify", f"{name}^{{commit}}", problem=f"no commit {name}")
     containing = ("for-each-ref", "--contains", sha, "--format=%(refname)", "refs/heads")
-    refs = _git(top, *containing, problem="its branches cannot be read").splitlines()
-    if not refs:
+    refs = _git(top, *containing, problem="its branches cannot be read").split("\n")
+    if refs == [""]:
         raise UsageTrouble(f"{top}: {name} is on no branch", "give it one: git switch -c NAME")
     now = _git(top, "rev-parse", "--symbolic-full-name", "HEAD", problem="no HEAD")
     status = _git(top, "status", "--porcelain", problem="its work tree cannot be read")
     ref = now if now in refs else refs[0]
-    return LocalCommit(top, ref, sha, len(status.splitlines()))
+    return LocalCommit(top, ref, sha, status.count("\n") + bool(status))
 
 
 def _git(folder: Path, *arguments: str, problem: str) -> str:
@@ -68,7 +68,7 @@ def _git(folder: Path, *arguments: str, problem: str) -> str:
     if done.returncode:
         said = done.stderr.strip().removeprefix("fatal: ").partition("\n")[0]
         raise UsageTrouble(f"{folder}: {problem}: {said}")
-    return done.stdout.strip()
+    return done.stdout.removesuffix("\n")
 
 
 def perform(

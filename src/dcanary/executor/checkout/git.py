@@ -285,7 +285,7 @@ class Git:
             raise SourceFailure(f"git needs more than {limits.memory_bytes} bytes of memory")
         if found := _FSCK.search(text):
             raise SourceFailure(f"git refuses an object of the repository: {found[1]}")
-        lines = [line for line in text.strip().splitlines() if line.strip()]
+        lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
         # The first complaint is the cause; git goes on with guesses over several lines.
         fatal = [line for line in lines if line.startswith("fatal: ")]
         said = fatal[0] if fatal else " ".join(lines[-3:]) or f"exit code {code}"

@@ -161,7 +161,7 @@ def _candidates() -> list[tuple[Path, Path, bool]]:
 def mounted_controllers() -> tuple[dict[str, Path], dict[str, str]]:
     """Controller -> where it is mounted, and our group in it; the key of version 2 is empty."""
     mounts: dict[str, Path] = {}
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+    for line in _lines("/proc/self/mountinfo"):
         before, _, after = line.partition(" - ")
         point, (kind, _, options) = before.split()[4], after.split()[:3]
         if kind == "cgroup2":
@@ -170,11 +170,16 @@ def mounted_controllers() -> tuple[dict[str, Path], dict[str, str]]:
             for controller in options.split(","):
                 mounts.setdefault(controller, Path(point))
     ours: dict[str, str] = {}
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
+    for line in _lines("/proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
             ours[controller] = path
     return mounts, ours
+
+
+def _lines(file: str) -> list[str]:
+    # The kernel escapes "\n" in the paths of others, and nothing else that Python ends a line at.
+    return Path(file).read_bytes().decode(errors="surrogateescape").split("\n")[:-1]
 
 
 def _inside(mount: Path, path: str) -> Path:

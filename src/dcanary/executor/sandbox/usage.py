@@ -83,17 +83,23 @@ def _memory_of(pid: int) -> tuple[int, int]:
     # psutil tells resident and shared bytes; shared ones are files and memory together, and a
     # stage that fills memory shared with itself must not be overlooked.
     found = {"RssAnon": 0, "RssShmem": 0}
-    for line in (Path("/proc") / str(pid) / "status").read_text(errors="replace").splitlines():
+    for line in _lines(Path("/proc") / str(pid) / "status"):
         name, _, value = line.partition(":")
         if name in found:
             found[name] = int(value.split()[0]) * 1024
     return found["RssAnon"], found["RssShmem"]
 
 
+def _lines(file: Path) -> list[str]:
+    """Lines of a file of the kernel, which escapes "\\n" in names, but not "\\r", "\\f" or U+2028:
+    at those `read_text` and `splitlines` would let a job write lines of its own."""
+    return file.read_bytes().decode(errors="replace").split("\n")
+
+
 def _shared_mappings(pid: int) -> dict[str, int]:
     """Device and number of the shared memory that a process has mapped -> bytes."""
     found: dict[str, int] = {}
-    for line in (Path("/proc") / str(pid) / "maps").read_text(errors="replace").splitlines():
+    for line in _lines(Path("/proc") / str(pid) / "maps"):
         fields = line.split(maxsplit=5)
         if len(fields) == 6 and fields[1][3] == "s" and fields[5].startswith(_SHARED_MEMORY):
             start, _, end = fields[0].partition("-")
