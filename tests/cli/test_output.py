@@ -109,13 +109,45 @@ def test_a_hash_that_does_not_fit_beside_its_name_has_a_line_of_its_own(
         "certified_module_hash",
         f"  {'0' * 64}",
         "arguments",
-        f"  {'z' * 78}",
-        f"  {'z' * 12}",
+        f"  {'z' * 90}",
     ]
 
 
+WEBHOOK = "http://rrkah-fqaaa-aaaaa-aaaaq-cai.localhost:4943/webhook/github/counter-motoko-and-more"
+
+
+def test_what_is_copied_is_never_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(WEBHOOK) > 80
+    output = Output()
+    output.record({"id": "x", "webhook": WEBHOOK}, "id")
+    output.say(f"pushes to counter-motoko are posted to {WEBHOOK} from now on")
+    output.error(f"cannot reach {WEBHOOK}", "network")
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        "id       x",
+        "webhook",
+        f"  {WEBHOOK}",
+        "pushes to counter-motoko are posted to",
+        f"  {WEBHOOK}",
+        "  from now on",
+    ]
+    assert printed.err.splitlines() == ["error: cannot reach", f"  {WEBHOOK}"]
+
+
+def test_a_text_with_a_strangers_spaces_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().record({"id": "x", "reason": "y" * 76 + "\u00a0digest\u00a0\u00a0good"}, "id")
+    assert [len(line) <= 80 for line in capsys.readouterr().out.splitlines()] == [True] * 4
+
+
+def wider_than(width: int, printed: str) -> set[str]:
+    """Of the lines that are wider, which are one word each, the letter that the word repeats."""
+    wider = [line.strip() for line in printed.splitlines() if cell_width(line) > width]
+    assert all(" " not in line for line in wider)
+    return {letter for line in wider for letter in line if letter.isalnum()}
+
+
 @pytest.mark.parametrize("width", ["20", "40", "80", "132"])
-def test_no_value_of_a_record_goes_beyond_the_terminal(
+def test_only_a_word_to_copy_goes_beyond_the_terminal(
     width: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
@@ -133,7 +165,7 @@ def test_no_value_of_a_record_goes_beyond_the_terminal(
     output.record(record, "id")
     output.say("  " + "sentence " * 40 + "\nmore " + "w" * 300)
     printed = capsys.readouterr().out
-    assert max(map(cell_width, printed.splitlines())) <= int(width)
+    assert wider_than(int(width), printed) <= {"x", "0", "y", "q", "w", "b", "d"}
     bare = "".join(printed.split())
     for value in ("x" * 200, "\u6f22" * 120, "0" * 64, "y" * 150, "q" * 150, "w" * 300):
         assert value in bare
@@ -142,7 +174,7 @@ def test_no_value_of_a_record_goes_beyond_the_terminal(
 
 
 def told_on_standard_error(output: Output) -> None:
-    long = f"{'many words of a reason ' * 8}\n  {'and a hint ' * 12}{'0' * 130}"
+    long = f"{'many words of a reason ' * 8}\n  {'and a hint ' * 12}{'0' * 70}"
     output.error(long, "failed")
     output.warning(long)
     output.progress(long)

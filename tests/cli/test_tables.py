@@ -12,7 +12,14 @@ SHA = "0123456789abcdef" * 4
 PRINCIPAL = "zlwn3-5fpuc-hwcxi-eohji-4y6dt-nnm2k-uwjpe-wusvw-rmgd7-zk4e3-bae"
 COLUMNS = [
     column(one)
-    for one in ("run:id", "state", "repository:text:1", "ref:text:2", "commit:hash:3", "took:id:4")
+    for one in (
+        "run:id",
+        "state:state",
+        "repository:text:1",
+        "ref:ref:2",
+        "commit:hash:3",
+        "took:id:4",
+    )
 ]
 ROWS = [
     ["run-97", f"Failed: {'make ended with 2 ' * 4}", "counter", "refs/heads/main", SHA, "12.0 s"],
@@ -32,6 +39,27 @@ def test_at_80_columns_a_row_is_a_line_with_a_short_hash() -> None:
     assert len(rows) == 2
     assert rows[0].startswith("run-97  Failed: ")
     assert SHA not in rows[0]
+
+
+def test_at_80_columns_a_state_has_its_room_and_a_branch_its_name() -> None:
+    row = ["run-14", "Failed: stage build: make: ended with 2", "counter-motoko"]
+    layout = lay_out(COLUMNS, [[*row, "refs/heads/main", SHA, "12.0 s"]], 80)
+    shown = dict(zip([one.key for one in layout.columns], layout.rows[0], strict=True))
+    assert shown["state"].startswith("Failed: stage build: make: ended wi")
+    assert shown["ref"] == "main"
+    assert shown["commit"] == "01234567…"
+    assert [one.key for one in layout.left_out] == ["took"]
+
+
+def test_a_hash_gives_up_no_more_than_it_must() -> None:
+    layout = lay_out(COLUMNS, [ROWS[1]], 90)
+    assert layout.rows[0][4] == "0123456789ab…"
+    assert layout.rows[0][2:4] == ["a-repository-with-a-long-name", "feature"]
+
+
+def test_only_the_branch_of_a_ref_is_shown_without_its_folder() -> None:
+    assert short("refs/heads/feature/x", "ref") == "feature/x"
+    assert short("refs/tags/v1", "ref") == "refs/tags/v1"
 
 
 def test_columns_that_say_least_go_first_and_are_named() -> None:

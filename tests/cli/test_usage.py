@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,43 @@ def test_without_an_installation_the_way_to_one_is_told(tmp_path: Path) -> None:
     done = dcanary(tmp_path, "run", "list")
     assert done.returncode == 2
     assert "dcanary system deploy" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "list"],
+        ["executor", "register", "alice-1", "--operator", "alice"],
+        ["executor", "start", "alice-1"],
+        ["executor", "start", "alice-1", "--background"],
+    ],
+)
+def test_in_the_wrong_folder_no_key_is_asked_for_or_made(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    done = dcanary(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert "there is no DCanary installation here" in done.stderr
+    assert "DCANARY_HOME" in done.stderr
+    assert "identity" not in done.stderr
+    assert not (tmp_path / ".dcanary").exists()
+
+
+def test_in_the_wrong_folder_there_is_no_forge(tmp_path: Path) -> None:
+    done = dcanary(tmp_path, "forge", "url", "x")
+    assert done.returncode == 2
+    assert "there is no forge in" in done.stderr
+    assert "dcanary forge start" in done.stderr
+
+
+def test_an_executor_is_not_started_in_the_background_without_its_network(tmp_path: Path) -> None:
+    write_system(tmp_path, "http://127.0.0.1:9")
+    begun = time.monotonic()
+    done = dcanary(tmp_path, "executor", "start", "alice-1", "--background", "--allow-unsandboxed")
+    assert done.returncode == 3
+    assert "cannot reach the network at http://127.0.0.1:9" in done.stderr
+    assert time.monotonic() - begun < 60
+    assert not (tmp_path / ".dcanary" / "executors").exists()
 
 
 def write_system(folder: Path, url: str) -> None:

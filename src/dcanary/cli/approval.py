@@ -58,7 +58,14 @@ def list_approvals(context: Context, limit: int, cursor: str | None) -> None:
     """Approval requests, newest first."""
     answer = context.system.verification.list_approvals(page(limit, cursor))
     rows = rows_of(context, answer["items"], summary)
-    columns = ["approval:id", "state", "run:id:1", "target:text:2", "mode:text:4", "sha256:hash:3"]
+    columns = [
+        "approval:id",
+        "state:state",
+        "run:id:1",
+        "target:text:2",
+        "mode:text:4",
+        "sha256:hash:3",
+    ]
     show(context, answer["next"], rows, columns, "no approval requests yet")
 
 

@@ -14,7 +14,7 @@ from dcanary.cli.output import Output
 
 if TYPE_CHECKING:  # What signs and calls takes long to import: only commands that do pay for it.
     from dcanary.client.identity import Anonymous, Identity
-    from dcanary.client.system import System
+    from dcanary.client.system import System, SystemConfig
 
 
 @dataclass
@@ -71,17 +71,26 @@ class Context:
             return Anonymous()
         return load_identity(self.identity_path(self.identity_name))
 
+    @cached_property
+    def installation(self) -> SystemConfig:
+        """Where the five canisters are. Raises ConfigError when nothing is installed here."""
+        from dcanary.client.system import SystemConfig
+
+        return SystemConfig.load(self.system_file)
+
     def system_as(self, identity: Identity | Anonymous) -> System:
         """The installation, called as another identity."""
-        from dcanary.client.system import System, SystemConfig
+        from dcanary.client.system import System
 
-        system = System(SystemConfig.load(self.system_file), identity)
+        system = System(self.installation, identity)
         self._open.append(system)
         return system
 
     @cached_property
     def system(self) -> System:
         """The installation, called as the chosen identity."""
+        # Read before the identity: in the wrong folder both are missing, and a new key is no help.
+        _ = self.installation
         return self.system_as(self.identity)
 
     def close(self) -> None:

@@ -22,7 +22,14 @@ def list_deliveries(context: Context, repository: str, limit: int, cursor: str |
     """Deliveries of a repository, newest first."""
     answer = context.system.webhook.list_deliveries(repository, page(limit, cursor))
     rows = [{**item, "received": moment(item["received_ns"])} for item in answer["items"]]
-    columns = ["delivery:id", "event:text:3", "ref:text:2", "run:id:1", "state", "received:text:4"]
+    columns = [
+        "delivery:id",
+        "event:text:3",
+        "ref:ref:2",
+        "run:id:1",
+        "state:state",
+        "received:text:4",
+    ]
     show(context, answer["next"], rows, columns, "no deliveries yet")
 
 

@@ -53,8 +53,9 @@ def register(
     from dcanary.cli.operations import executor as operations
 
     chosen = list(runtimes) or RUNTIMES
+    system = context.system
     who = principal or operations.executor_identity(context.executors_dir, name).principal
-    made = register_operations.executor(context.system, who, operator, chosen)
+    made = register_operations.executor(system, who, operator, chosen)
     shown: Mapping[str, object] = made
     if not context.output.as_json:
         shown = {
@@ -114,11 +115,13 @@ def start(
     from dcanary.cli.operations import executor as operations
     from dcanary.cli.operations.processes import Processes
 
+    installation = context.installation
     operations.require_sandbox(context.executors_dir / name, allow_unsandboxed)
     offering = operations.Offering(slots, memory, allow_network, region, labels)
     if background:
         if once:
             raise click.UsageError("--once and --background exclude each other")
+        operations.require_network(installation)
         processes = Processes(context.processes_dir)
         process = operations.start_in_background(
             context.home,

@@ -1,4 +1,4 @@
-"""Long values of records in lines that fit the terminal, with hashes whole where they can be."""
+"""Long values of records in lines that fit the terminal; URLs, paths and hashes stay whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def folded(head: str, text: str, width: int | None) -> str:
     """`head` and `text` in lines of at most `width` cells (None: any width).
 
     What follows the first line stands below the text. Where a word has no room there, such as a
-    hash, the text begins a line of its own, further left; a word longer than that is cut.
+    hash, the text begins a line of its own, further left. See `_lines` for longer words.
     """
     if width is None or cell_width(head) + cell_width(text) <= width:
         return head + text
@@ -47,7 +47,11 @@ def _sentence(line: str, width: int | None) -> str:
 
 
 def _lines(words: list[str], room: int) -> Iterator[str]:
-    """Lines of at most `room` cells; spaces between words stay, but where a line breaks."""
+    """Lines of at most `room` cells; spaces between words stay, but where a line breaks.
+
+    A URL, path or hash that is longer goes beyond: whoever selects it gets it whole, which cut
+    in two lines it would not be.
+    """
     line = ""
     empty = True
     for word in words:
@@ -64,7 +68,9 @@ def _lines(words: list[str], room: int) -> Iterator[str]:
 
 
 def _pieces(word: str, room: int) -> list[str]:
-    """A word in pieces of at most `room` cells."""
+    """A word in pieces of at most `room` cells, or whole where it is to be copied."""
+    if _is_copied(word):
+        return [word]
     pieces = [""]
     used = 0
     for character in word:
@@ -75,3 +81,9 @@ def _pieces(word: str, room: int) -> list[str]:
         pieces[-1] += character
         used += cells
     return pieces
+
+
+def _is_copied(word: str) -> bool:
+    # Other scripts go on without spaces over whole sentences; and a stranger's space of another
+    # kind must not carry a text of several words to the beginning of the terminal's next line.
+    return word.isascii() and word.isprintable()

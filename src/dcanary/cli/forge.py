@@ -88,8 +88,8 @@ def deliveries(context: Context, name: str) -> None:
     columns = [
         "delivery:id",
         "event:text:4",
-        "ref:text:3",
-        "state",
+        "ref:ref:3",
+        "state:state",
         "status:id:1",
         "attempts:id:5",
         "response:text:2",

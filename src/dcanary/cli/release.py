@@ -67,7 +67,14 @@ def list_releases(context: Context, target: str | None, limit: int, cursor: str 
     """Releases, newest first."""
     answer = context.system.deployment.list_releases(target, page(limit, cursor))
     rows = rows_of(context, answer["items"], summary)
-    columns = ["release:id", "state", "target:text:1", "mode:text:4", "run:id:2", "sha256:hash:3"]
+    columns = [
+        "release:id",
+        "state:state",
+        "target:text:1",
+        "mode:text:4",
+        "run:id:2",
+        "sha256:hash:3",
+    ]
     show(context, answer["next"], rows, columns, "no releases yet")
 
 

@@ -85,7 +85,14 @@ def list_runs(context: Context, repository: str | None, limit: int, cursor: str 
     """Runs, newest first."""
     answer = context.system.build_executor.list_runs(repository, page(limit, cursor))
     rows = rows_of(context, newest_first(answer["items"], "run"), line_of_list)
-    columns = ["run:id", "state", "repository:text:1", "ref:text:2", "commit:hash:3", "took:id:4"]
+    columns = [
+        "run:id",
+        "state:state",
+        "repository:text:1",
+        "ref:ref:2",
+        "commit:hash:3",
+        "took:id:4",
+    ]
     show(context, answer["next"], rows, columns, "no runs yet: push to a registered repository")
 
 
@@ -229,7 +236,7 @@ def jobs(context: Context, run_id: str, limit: int, cursor: str | None) -> None:
     rows = rows_of(context, answer["items"], line_of_job)
     columns = [
         "job:id",
-        "state",
+        "state:state",
         "operator:text:1",
         "executor:principal:4",
         "attempt:id:2",

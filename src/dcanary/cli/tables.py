@@ -1,7 +1,8 @@
 """Tables that fit the width of the terminal: one line per row, whatever the values are.
 
-A table that is too wide gives up, in this order: the middle of hashes and principals, the columns
-that say least, and the ends of long texts.
+A table that is too wide gives up, in this order: what is the same in all values (`refs/heads/`),
+the middle of hashes and principals, the columns that say least, the ends of long texts, and the
+ends of long states.
 """
 
 from __future__ import annotations
@@ -10,8 +11,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 GAP = 2
-LEAST_TEXT = 10
-"""Cells to which a text column may shrink before a column is left out."""
+LEAST = {"text": 10, "state": 36}
+"""Cells to which a column of that kind may shrink before a column is left out.
+
+A state comes with its reason, which is what the table is read for.
+"""
+_DIGITS = (12, 8)
+"""How many digits of a hash are shown where it has no room: the first that make the table fit."""
+_BRANCH = "refs/heads/"
 
 
 class Column(NamedTuple):
@@ -24,17 +31,22 @@ class Column(NamedTuple):
 
 
 def column(spec: str) -> Column:
-    """A column from `key[:kind[:rank]][=title]`: kinds are text, id (whole), hash and principal."""
+    """A column from `key[:kind[:rank]][=title]`.
+
+    Kinds are text, state, id (always whole), ref, hash and principal.
+    """
     left, _, title = spec.partition("=")
     key, _, rest = left.partition(":")
     kind, _, rank = rest.partition(":")
     return Column(key, title or key.replace("_", " "), kind or "text", int(rank or 0))
 
 
-def short(value: str, kind: str) -> str:
-    """A hash or principal that is told from others by its beginning."""
-    if kind == "hash" and len(value) > 12:
-        return f"{value[:12]}…"
+def short(value: str, kind: str, digits: int = _DIGITS[0]) -> str:
+    """A hash or principal that is told from others by its beginning; a branch by its name."""
+    if kind == "hash" and len(value) > digits:
+        return f"{value[:digits]}…"
+    if kind == "ref":
+        return value.removeprefix(_BRANCH)
     if kind == "principal" and len(value) > 16:
         first, _, rest = value.partition("-")
         return f"{first}-…-{rest.rpartition('-')[2]}"
@@ -56,7 +68,10 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
     cells = [list(row) for row in rows]
     if width is None or _natural(kept, cells) <= width:
         return Layout(kept, cells, _widths(kept, cells), [])
-    cells = [[short(cell, kept[i].kind) for i, cell in enumerate(row)] for row in cells]
+    for digits in _DIGITS:
+        cells = [[short(cell, kept[i].kind, digits) for i, cell in enumerate(row)] for row in rows]
+        if _natural(kept, cells) <= width:
+            break
     left_out: list[Column] = []
     while len(kept) > 1 and _least(kept, cells) > width:
         worst = max(range(1, len(kept)), key=lambda i: (kept[i].rank, i))
@@ -82,20 +97,18 @@ def _natural(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
 def _least(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
     """The width below which a column must go."""
     least = [
-        min(width, max(LEAST_TEXT, cell_width(one.title))) if one.kind == "text" else width
+        min(width, max(LEAST.get(one.kind, width), cell_width(one.title)))
         for one, width in zip(columns, _widths(columns, rows), strict=True)
     ]
     return sum(least) + GAP * (len(columns) - 1)
 
 
 def _shrunk(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
-    """Take cells from the widest text column until the table fits; then from any column."""
+    """Take cells from the widest column that may shrink until the table fits; then from any."""
     room = width - GAP * (len(columns) - 1)
     widths = list(widths)
     while sum(widths) > room:
-        texts = [
-            i for i, one in enumerate(columns) if one.kind == "text" and widths[i] > LEAST_TEXT
-        ]
+        texts = [i for i, one in enumerate(columns) if widths[i] > LEAST.get(one.kind, widths[i])]
         widest = max(texts or range(len(columns)), key=lambda i: widths[i])
         if widths[widest] <= 1:
             break

@@ -43,7 +43,15 @@ class Repositories:
         """The folder of an existing repository; raises ForgeError for every other name."""
         path = self._layout.repository(name)
         if not path.is_dir():
-            raise ForgeError(f"there is no repository {name} in this forge: create it first")
+            if not self._layout.repositories.is_dir():
+                raise ForgeError(
+                    f"there is no forge in {self._layout.root}: make one with `dcanary forge start "
+                    "--background`"
+                )
+            raise ForgeError(
+                f"there is no repository {name} in this forge: create it with `dcanary forge "
+                f"create {name}`"
+            )
         return path
 
     def create(self, name: str, default_branch: str) -> Path:

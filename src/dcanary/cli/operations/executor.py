@@ -12,7 +12,8 @@ from dcanary.cli.operations.processes import Process, Processes, end, runs_alrea
 from dcanary.client.chain import SystemChain
 from dcanary.client.errors import ClientError
 from dcanary.client.identity import Identity, create_identity, load_identity
-from dcanary.client.system import System
+from dcanary.client.system import System, SystemConfig
+from dcanary.client.transport import fetch_root_key
 from dcanary.executor import Executor, ExecutorConfig, RuntimeUnavailable, StateError, standing
 from dcanary.executor.sandbox import (
     WARNING,
@@ -52,6 +53,15 @@ def require_sandbox(folder: Path, allow_unsandboxed: bool) -> Sandbox:
         f"builds cannot be sandboxed here: {probe.reason}",
         f"--allow-unsandboxed runs them anyway; {WARNING}",
     )
+
+
+def require_network(installation: SystemConfig) -> None:
+    """Raises NetworkError when the network of the installation does not answer now.
+
+    An executor waits for a network that is away; whoever starts one in the background would wait
+    with it.
+    """
+    fetch_root_key(installation.network.url)
 
 
 @dataclass(frozen=True)
