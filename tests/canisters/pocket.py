@@ -17,7 +17,7 @@ from ic.principal import Principal
 from pocket_ic import PocketIC
 
 from dcanary.testing.native import NativeCanister, NativeNetwork, PrincipalLike, as_principal
-from dcanary.wasm import build_canister
+from tests.built import built_canister
 
 CHUNK = 1_000_000
 ANONYMOUS = as_principal(b"\x04")
@@ -39,7 +39,7 @@ class Pocket:
         created = self.pic.create_canister()
         canister = created if isinstance(created, Principal) else Principal.from_str(str(created))
         twin = self._native.install(main)
-        installed = PocketCanister(self, canister, twin, build_canister(main, name=name).wasm_gz)
+        installed = PocketCanister(self, canister, twin, built_canister(main, name).wasm_gz)
         installed.put("install")
         return installed
 

@@ -29,17 +29,17 @@ from dcanary.cli.operations import forge as forge_operations
 from dcanary.cli.operations import network as network_operations
 from dcanary.cli.operations import pipeline as pipeline_operations
 from dcanary.cli.operations import system as system_operations
-from dcanary.cli.operations.build import build_system
 from dcanary.cli.operations.watch import BUILT_RUN, ENDED_RELEASE, ENDED_RUN, state_of
 from dcanary.client.actor import Actor
 from dcanary.client.errors import RefusedError
 from dcanary.client.identity import Anonymous, Identity, create_identity, load_identity
 from dcanary.client.management import Management
 from dcanary.client.principal import from_text
-from dcanary.client.system import System, SystemConfig
+from dcanary.client.system import CANISTERS, System, SystemConfig
 from dcanary.client.types.pipeline_config import PipelineInput
 from dcanary.executor.sandbox import probe_sandbox
 from dcanary.replica.network import control
+from tests.built import built_canister
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def make_template(home: Path) -> None:
     owner = create_identity(home / "identities" / "default.pem")
     create_identity(home / "identities" / "approver.pem")
     create_identity(home / "identities" / "stranger.pem")
-    built = build_system(home / "build", lambda _: None)
+    built = {name: built_canister(ROOT / "canisters" / name, name) for name in CANISTERS}
     running = control.start(home / "network")
     try:
         config, _ = system_operations.deploy(

@@ -15,8 +15,8 @@ from ic.canister import Canister
 from dcanary.candid import parse_interface
 from dcanary.client.system import CANISTERS
 from dcanary.testing.native import NativeNetwork
-from dcanary.wasm import build_canister
 from dcanary.wasm_binary import sections
+from tests.built import built_canister
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = "icp:public candid:service"
@@ -97,6 +97,6 @@ def test_a_mistake_in_an_interface_file_would_be_noticed() -> None:
 @pytest.mark.replica
 @pytest.mark.parametrize("name", CANISTERS)
 def test_the_built_module_publishes_the_interface_file(name: str) -> None:
-    built = build_canister(main_of(name), name=name)
+    built = built_canister(main_of(name), name)
     assert built.did == golden(name)
     assert custom_section(built.wasm, SECTION).decode() == golden(name)

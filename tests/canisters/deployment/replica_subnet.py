@@ -13,7 +13,7 @@ from dcanary.replica.engine import ReplicaEngine
 from dcanary.replica.engine.management import types
 from dcanary.replica.opening import open_engine
 from dcanary.testing.native import NativeCanister, NativeNetwork, user_principal
-from dcanary.wasm import build_canister
+from tests.built import built_canister
 from tests.replica.helpers.candid import decode, encode
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -90,7 +90,7 @@ class Subnet:
             self.management(CREATE, types.PROVISIONAL_CREATE, {}),
         )
         canister: bytes = record["canister_id"]
-        self.install(canister, build_canister(main, name=name).wasm_gz, "install")
+        self.install(canister, built_canister(main, name).wasm_gz, "install")
         self.twins[canister] = self._native.install(main)
         return canister
 

@@ -10,8 +10,8 @@ import pytest
 
 from dcanary.replica.api import Reply
 from dcanary.replica.engine.management import types
-from dcanary.wasm import build_canister
 from shared.rules.limits import CALL_WAIT_SECONDS, DRIVE_NS
+from tests.built import built_canister
 from tests.canisters.deployment.replica_orders import Installed
 from tests.canisters.deployment.replica_subnet import CREATE, OWNER, Subnet, open_subnet
 from tests.replica.helpers.candid import NAT, decode, encode
@@ -82,7 +82,7 @@ class World:
         arg = encode([types.CANISTER_ID], [{"canister_id": self.deployment}])
         stop = subnet.begin(b"", "stop_canister", arg, OWNER.bytes)
         waited = self.wait_for(lambda: subnet.answer(stop) is not None, 300)
-        module = build_canister(self.installed.main, name="deployment").wasm_gz
+        module = built_canister(self.installed.main, "deployment").wasm_gz
         subnet.install(self.deployment, module, "upgrade")
         started = {"canister_id": self.deployment}
         subnet.management("start_canister", types.CANISTER_ID, started)

@@ -11,7 +11,7 @@ import wasmtime
 from dcanary.client.system import CANISTERS
 from dcanary.replica.engine.management import types
 from dcanary.testing.native import NativeCanister, NativeNetwork, Principal
-from dcanary.wasm import build_canister
+from tests.built import built_canister
 from tests.canisters.deployment.replica_subnet import CHUNK, CREATE, OWNER, Subnet
 from tests.canisters.installation import CANISTERS as SOURCES
 from tests.canisters.upgrade.recorded import Recorded
@@ -110,7 +110,7 @@ class OnReplica(History):
             pages = 0
 
     def _upgrade(self, canister: bytes, name: str) -> None:
-        module = build_canister(SOURCES / name / "main.py", name=name).wasm_gz
+        module = built_canister(SOURCES / name / "main.py", name).wasm_gz
         hashes = []
         for start in range(0, len(module), CHUNK):
             chunk = module[start : start + CHUNK]
