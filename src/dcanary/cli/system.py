@@ -62,17 +62,15 @@ def deploy(context: Context) -> None:
     from dcanary.cli.operations import build as build_operations
     from dcanary.cli.operations import network as network_operations
     from dcanary.cli.operations import system as operations
+    from dcanary.cli.operations.installation_lock import changing
 
     running = network_operations.require_running(context.network_dir)
-    identity = owner(context)
-    built = build_operations.build_system(context.build_dir, context.output.progress)
-    config, done = operations.deploy(
-        context.system_file,
-        network_operations.address(running),
-        identity,
-        built,
-        context.output.progress,
-    )
+    progress = context.output.progress
+    with changing(context.home, "system deploy", progress):
+        identity = owner(context)
+        built = build_operations.build_system(context.build_dir, progress)
+        address = network_operations.address(running)
+        config, done = operations.deploy(context.system_file, address, identity, built, progress)
     rows = [
         {"canister": name, "principal": config.canisters[name], "result": done[name]}
         for name in CANISTERS
@@ -155,24 +153,19 @@ def connect(
 def status(context: Context) -> None:
     """Version, wiring, records and cycles of the five canisters, and their certified modules.
 
-    `current` is whether a canister has the interface that this command was made for.
+    `current` is whether a canister has the interface that this command was made for. Exit code 1
+    when one does not run or is not wired.
     """
-    rows: list[dict[str, object]] = []
-    others = []
-    for name in CANISTERS:
-        actor = context.system.actor(name)
-        health = actor.health()
-        module = context.system.connection.module_hash(actor.raw)
-        row = {"canister": name, "principal": actor.canister, **health, "module": module}
-        row["current"] = actor.is_of_this_version()
-        if not row["current"]:
-            others.append(name)
-        if not context.output.as_json:
-            row["cycles"] = f"{health['cycles'] / 1e12:.2f} T"
-        rows.append(row)
+    from dcanary.cli.operations import status as operations
+
+    found = operations.rows(context.system)
+    shown = found
+    if not context.output.as_json:
+        shown = [{**row, "cycles": _trillions(row["cycles"])} for row in found]
     columns = [
         "canister:id",
         "principal:principal:2",
+        "state:id",
         "version:id:5",
         "current:id:6",
         "wired:id",
@@ -180,9 +173,15 @@ def status(context: Context) -> None:
         "open:id:4",
         "cycles:id:1",
     ]
-    context.output.table(rows, columns, "")
+    context.output.table(shown, columns, "")
+    others = operations.of_another_version(found)
     if others:
         context.output.warning(
             f"of another version than this command: {', '.join(others)}. "
             "`dcanary system deploy` upgrades an older installation and keeps its records"
         )
+    operations.check(found, context.home)
+
+
+def _trillions(cycles: object) -> str | None:
+    return f"{cycles / 1e12:.2f} T" if isinstance(cycles, int) else None

@@ -64,7 +64,22 @@ class SystemConfig:
 
     @classmethod
     def load(cls, path: Path) -> SystemConfig:
-        """Raises ConfigError when the file is missing or not of this form."""
+        """Raises ConfigError when the file is missing, not of this form or not complete."""
+        config = cls.load_begun(path)
+        missing = [name for name in CANISTERS if name not in config.canisters]
+        if missing:
+            raise ConfigError(
+                f"the installation in {path} is not complete: {', '.join(missing)} missing",
+                "finish it with: dcanary system deploy",
+            )
+        return config
+
+    @classmethod
+    def load_begun(cls, path: Path) -> SystemConfig:
+        """Load also what a deployment has begun: `canisters` are those created so far.
+
+        Raises ConfigError when the file is missing or not of this form.
+        """
         try:
             record = json.loads(path.read_text())
         except FileNotFoundError:
@@ -78,7 +93,8 @@ class SystemConfig:
         try:
             if record["version"] != FILE_VERSION:
                 raise ConfigError(f"{path} is of version {record['version']}, not {FILE_VERSION}")
-            canisters = {name: str(record["canisters"][name]) for name in CANISTERS}
+            named = record["canisters"]
+            canisters = {name: str(named[name]) for name in CANISTERS if name in named}
             for text in canisters.values():
                 principal.from_text(text)
             address = NetworkAddress(str(record["url"]), bytes.fromhex(record["root_key"]))

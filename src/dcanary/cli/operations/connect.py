@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from dcanary.cli.operations.system import Progress, name_network
+from dcanary.cli.operations.installation_lock import changing
+from dcanary.cli.operations.system import Progress, name_network, put_aside
 from dcanary.client import principal
 from dcanary.client.errors import ConfigError, RefusedError
 from dcanary.client.identity import Identity
@@ -101,9 +102,22 @@ def connect(
 ) -> SystemConfig:
     """Check that five canisters answer, wire them to each other, save the file.
 
-    With `network`, targets name their network so from now on. Raises ConfigError when a canister
-    is another one than named, or belongs to someone else.
+    With `network`, targets name their network so from now on. The file of an installation that is
+    replaced is put aside. Another command that changes the installation is waited for. Raises
+    ConfigError when a canister is another one than named, or belongs to someone else.
     """
+    with changing(file.parent, "system connect", progress):
+        return _connect(file, address, canisters, identity, network, progress)
+
+
+def _connect(
+    file: Path,
+    address: NetworkAddress,
+    canisters: Mapping[str, str],
+    identity: Identity,
+    network: str | None,
+    progress: Progress,
+) -> SystemConfig:
     for text in canisters.values():
         principal.from_text(text)
     config = SystemConfig(address, dict(canisters))
@@ -124,8 +138,20 @@ def connect(
             name_network(system.deployment, network)
     finally:
         system.close()
+    if file.is_file() and not _same(file, config):
+        put_aside(file, progress)
     config.save(file)
     return config
+
+
+def _same(file: Path, config: SystemConfig) -> bool:
+    """Whether the file names these canisters of this network; no when it is unreadable."""
+    try:
+        before = SystemConfig.load_begun(file)
+    except ConfigError:
+        return False
+    same_network = before.network.root_key == config.network.root_key
+    return same_network and dict(before.canisters) == dict(config.canisters)
 
 
 def _wire(system: System, name: str, identity: Identity) -> None:

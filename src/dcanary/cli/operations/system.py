@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcanary.candid import parse_interface
 from dcanary.cli.operations import network as network_operations
+from dcanary.cli.operations.installation_lock import changing
 from dcanary.client import principal
 from dcanary.client.actor import Actor
 from dcanary.client.identity import Identity
@@ -33,18 +34,24 @@ def deploy(
     """Create, install (or upgrade where the module differs) and wire the five canisters.
 
     What was done to each canister is the second result: created, upgraded or unchanged. Safe to
-    repeat after any failure: ids are saved before anything is installed.
+    repeat after any failure: the id of a canister is saved before the next one is created, and all
+    are before anything is installed. Another command that changes the installation is waited for.
     """
-    config = _existing(file, address)
+    with changing(file.parent, "system deploy", progress):
+        return _deploy(file, address, identity, built, progress)
+
+
+def _deploy(
+    file: Path,
+    address: NetworkAddress,
+    identity: Identity,
+    built: Mapping[str, BuiltCanister],
+    progress: Progress,
+) -> tuple[SystemConfig, dict[str, str]]:
     done: dict[str, str] = {}
     with Connection(address, identity) as connection:
         management = Management(connection)
-        if config is None:
-            progress("creating five canisters")
-            effective = network_operations.effective_canister(address.url)
-            ids = {name: management.create(effective, CYCLES_PER_CANISTER) for name in CANISTERS}
-            config = SystemConfig(address, ids)
-            config.save(file)
+        config = _created(file, address, management, progress)
         for name in CANISTERS:
             canister = config.canisters[name]
             module = built[name].wasm_gz
@@ -86,14 +93,45 @@ def name_network(deployment: Actor, network: str) -> None:
         deployment.ask("set_network", network)
 
 
-def _existing(file: Path, address: NetworkAddress) -> SystemConfig | None:
-    """The saved installation, if it is on this very network (told by its root key)."""
+def _created(
+    file: Path, address: NetworkAddress, management: Management, progress: Progress
+) -> SystemConfig:
+    """The installation on this network, with those of the five canisters created that it lacks."""
+    config = _existing(file, address, progress)
+    missing = [name for name in CANISTERS if name not in config.canisters]
+    if missing:
+        created = "five canisters" if len(missing) == len(CANISTERS) else ", ".join(missing)
+        progress(f"creating {created}")
+        effective = network_operations.effective_canister(address.url)
+    for name in missing:
+        canister = management.create(effective, CYCLES_PER_CANISTER)
+        config = SystemConfig(address, {**config.canisters, name: canister})
+        config.save(file)
+    return config
+
+
+def _existing(file: Path, address: NetworkAddress, progress: Progress) -> SystemConfig:
+    """What is saved of the installation on this very network (told by its root key).
+
+    The file of an installation on another network is put aside: its canisters are nowhere else on
+    record.
+    """
     if not file.is_file():
-        return None
-    config = SystemConfig.load(file)
+        return SystemConfig(address, {})
+    config = SystemConfig.load_begun(file)
     if config.network.root_key != address.root_key:
-        return None
+        put_aside(file, progress)
+        return SystemConfig(address, {})
     if config.network.url != address.url:
         config = SystemConfig(address, config.canisters)
         config.save(file)
     return config
+
+
+def put_aside(file: Path, progress: Progress) -> None:
+    """Rename the file of an installation, so that its canisters stay on record."""
+    number = 1
+    while (kept := file.with_name(f"{file.stem}.before-{number}{file.suffix}")).exists():
+        number += 1
+    file.rename(kept)
+    progress(f"the installation that was here before is on record in {kept}")

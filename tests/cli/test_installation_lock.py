@@ -1,0 +1,219 @@
+"""Deployments of one installation take turns, and a deployment that ended early is resumed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from dcanary.cli.operations import system
+from dcanary.cli.operations.connect import connect
+from dcanary.cli.operations.installation_lock import changing, holder
+from dcanary.client.errors import ConfigError
+from dcanary.client.identity import create_identity
+from dcanary.client.system import CANISTERS, SystemConfig
+from dcanary.client.transport import NetworkAddress
+
+IDS = [
+    "rrkah-fqaaa-aaaaa-aaaaq-cai",
+    "ryjl3-tyaaa-aaaaa-aaaba-cai",
+    "r7inp-6aaaa-aaaaa-aaabq-cai",
+    "rkp4c-7iaaa-aaaaa-aaaca-cai",
+    "rno2w-sqaaa-aaaaa-aaacq-cai",
+]
+ADDRESS = NetworkAddress("http://127.0.0.1:1", b"key")
+OTHER = NetworkAddress("http://127.0.0.1:2", b"another key")
+BUILT = cast(Any, {n: SimpleNamespace(wasm_gz=b"", did="service : {}") for n in CANISTERS})
+
+HOLD = """
+import sys
+from pathlib import Path
+from dcanary.cli.operations.installation_lock import changing
+with changing(Path(sys.argv[1]), "system deploy", print):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+class Network:
+    """A network that creates canisters until it fails; what it made is kept in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[str] = []
+        self.installed: list[str] = []
+        self.fails_at: int | None = None
+        monkeypatch.setattr(system, "Connection", lambda *_: self)
+        monkeypatch.setattr(system, "Management", lambda _: self)
+        monkeypatch.setattr(system.network_operations, "effective_canister", lambda _: b"")
+        monkeypatch.setattr(system, "wire", lambda *_: None)
+        monkeypatch.setattr(system, "Actor", lambda *_: None)
+        monkeypatch.setattr(system, "name_network", lambda *_: None)
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def create(self, *_: object) -> str:
+        if len(self.made) == self.fails_at:
+            raise KeyboardInterrupt
+        self.made.append(IDS[len(self.made)])
+        return self.made[-1]
+
+    def module_hash(self, _: bytes) -> None:
+        return None
+
+    def install(self, canister: str, *_: object) -> None:
+        self.installed.append(canister)
+
+
+def holding(home: Path) -> subprocess.Popen[str]:
+    """Another process that changes the installation until its standard input ends."""
+    made = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert made.stdout is not None
+    assert made.stdout.readline() == "held\n"
+    return made
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    return Network(monkeypatch)
+
+
+def deploy(home: Path, told: list[str], address: NetworkAddress = ADDRESS) -> SystemConfig:
+    identity = create_identity(home / f"owner-{len(list(home.iterdir()))}.pem")
+    return system.deploy(home / "system.json", address, identity, BUILT, told.append)[0]
+
+
+@pytest.mark.parametrize("begun", range(1, 5))
+def test_a_first_deployment_that_ended_early_is_resumed_and_creates_what_misses(
+    begun: int, network: Network, tmp_path: Path
+) -> None:
+    network.fails_at = begun
+    with pytest.raises(KeyboardInterrupt):
+        deploy(tmp_path, [])
+    with pytest.raises(ConfigError, match=r"not complete.*\n.*dcanary system deploy"):
+        SystemConfig.load(tmp_path / "system.json")
+    network.fails_at = None
+    told: list[str] = []
+    config = deploy(tmp_path, told)
+    assert list(config.canisters.values()) == network.made == network.installed == IDS
+    assert told[0] == f"creating {', '.join(CANISTERS[begun:])}"
+    assert SystemConfig.load(tmp_path / "system.json") == config
+
+
+def test_the_installation_on_another_network_stays_on_record(
+    network: Network, tmp_path: Path
+) -> None:
+    before = SystemConfig(OTHER, dict(zip(CANISTERS, reversed(IDS), strict=True)))
+    before.save(tmp_path / "system.json")
+    told: list[str] = []
+    deploy(tmp_path, told)
+    kept = tmp_path / "system.before-1.json"
+    assert SystemConfig.load(kept) == before
+    assert told[0] == f"the installation that was here before is on record in {kept}"
+
+
+def test_connecting_to_others_keeps_the_record_of_what_it_replaces(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = deploy(tmp_path, [])
+    others = dict(zip(CANISTERS, reversed(IDS), strict=True))
+    actors = {
+        name: SimpleNamespace(call=lambda _, name=name: {"name": name}, ask=lambda *_: None)
+        for name in CANISTERS
+    }
+    from dcanary.cli.operations import connect as module
+
+    monkeypatch.setattr(
+        module,
+        "System",
+        lambda config, _: SimpleNamespace(
+            config=config, actor=actors.__getitem__, close=lambda: None
+        ),
+    )
+    identity = create_identity(tmp_path / "connecting.pem")
+    file = tmp_path / "system.json"
+    for _ in range(2):  # The second time nothing is replaced.
+        connect(file, ADDRESS, others, identity)
+        assert SystemConfig.load(file).canisters == others
+        assert SystemConfig.load(tmp_path / "system.before-1.json") == config
+    assert not (tmp_path / "system.before-2.json").exists()
+
+
+def test_the_second_of_two_first_deployments_waits_and_says_for_whom(
+    network: Network, tmp_path: Path
+) -> None:
+    first = holding(tmp_path)
+    assert first.stdin is not None
+    told: list[str] = []
+    waits = threading.Event()
+
+    def tell(line: str) -> None:
+        told.append(line)
+        waits.set()
+
+    identity = create_identity(tmp_path / "owner.pem")
+    file = tmp_path / "system.json"
+    second = threading.Thread(
+        target=system.deploy, args=(file, ADDRESS, identity, BUILT, tell), daemon=True
+    )
+    second.start()
+    assert waits.wait(60)
+    assert told == [f"waiting: `dcanary system deploy` (pid {first.pid}) changes this installation"]
+    # What the first made while the second waited is what the second finds.
+    made = SystemConfig(ADDRESS, dict(zip(CANISTERS, IDS, strict=True)))
+    made.save(file)
+    assert network.made == []
+    first.stdin.close()
+    second.join(60)
+    assert not second.is_alive()
+    assert network.made == []
+    assert SystemConfig.load(file) == made
+    with first:
+        assert first.wait(60) == 0
+
+
+def test_a_command_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    first = holding(tmp_path)
+    known = holder(tmp_path)
+    assert known is not None and known.pid == first.pid
+    with first:
+        first.kill()
+        first.wait(60)
+    assert holder(tmp_path) is None
+    told: list[str] = []
+    with changing(tmp_path, "system connect", told.append):
+        known = holder(tmp_path)
+        assert known is not None and known.command == "system connect"
+    assert told == []
+    assert holder(tmp_path) is None
+
+
+def test_a_part_of_a_command_does_not_wait_for_the_whole(tmp_path: Path) -> None:
+    told: list[str] = []
+    with changing(tmp_path, "system deploy", told.append):
+        with changing(tmp_path, "system deploy", told.append):
+            pass
+        assert holder(tmp_path) is not None
+    assert told == []
+
+
+def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ConfigError, match=r"the folder .*/file/home cannot be used: .*\n.*--home"),
+        changing(tmp_path / "file" / "home", "system deploy", print),
+    ):
+        pass
