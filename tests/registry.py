@@ -57,6 +57,7 @@ def serve() -> Iterator[Registry]:
 class Request(BaseHTTPRequestHandler):
     registry: Registry
     protocol_version = "HTTP/1.1"
+    body = b""
 
     def log_message(self, *_: Any) -> None:
         """Keep the test's output quiet."""
@@ -65,6 +66,10 @@ class Request(BaseHTTPRequestHandler):
         # A client that is done with an answer closes the connection.
         with contextlib.suppress(OSError):
             super().handle()
+
+    def do_POST(self) -> None:
+        self.body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def do_GET(self) -> None:
         registry = self.registry

@@ -124,6 +124,25 @@ LIBRARY_TESTS = NotYet(
     "its modules are checked; running its tests with mops is not supported yet",
 )
 
+# What `dcanary fetch` reads.
+
+OTHER_LOCKS = NotYet(
+    "lock files of pnpm, and of Yarn 2 and later",
+    "`dcanary fetch`",
+    "locks of {} are not supported yet: lock with npm (package-lock.json)",
+)
+GIT_DEPENDENCIES = NotYet(
+    "dependencies that are Git commits",
+    "`dcanary fetch`",
+    "fetching Git commits is not supported yet: use a published version of {}, or put its files "
+    "into the repository",
+)
+OTHER_REGISTRIES = NotYet(
+    "crates of other registries than crates.io",
+    "`dcanary fetch`",
+    "other registries than crates.io are not supported yet: vendor {} into the repository",
+)
+
 # Candid.
 
 CANDID_IMPORTS = NotYet(

@@ -27,9 +27,17 @@ def test_variables_and_files_of_the_tools_name_mirrors(tmp_path: Path) -> None:
         "npm_config_registry": "http://other/npm/",
         "PIP_INDEX_URL": "http://other/py",
         "DCANARY_CRATES_URL": "http://other/crates",
+        "MOPS_REGISTRY_HOST": "http://other/ic",
+        "MOPS_REGISTRY_CANISTER_ID": "aaaaa-aa",
     }
     found = registries_of_this_machine(said, tmp_path)
-    assert found == Registries("http://other/npm/", "http://other/py/", "http://other/crates/")
+    assert found == Registries(
+        "http://other/npm/",
+        "http://other/py/",
+        "http://other/crates/",
+        "http://other/ic/",
+        "aaaaa-aa",
+    )
     for public in ("https://registry.npmjs.org", "https://registry.yarnpkg.com"):
         assert found.place(f"{public}/@a/b/-/b-1.tgz") == "http://other/npm/@a/b/-/b-1.tgz"
     crate = "https://static.crates.io/crates/itoa/itoa-1.0.11.crate"

@@ -29,7 +29,10 @@ def registry() -> Iterator[Registry]:
 def fetched(tmp_path: Path, registry: Registry) -> Fetch:
     """Fetches what lock files pin, by name and text, into a folder; everything is mirrored."""
     mirrors = Registries(
-        f"{registry.url}/npm/", f"{registry.url}/simple/", f"{registry.url}/crates/"
+        f"{registry.url}/npm/",
+        f"{registry.url}/simple/",
+        f"{registry.url}/crates/",
+        f"{registry.url}/ic/",
     )
 
     def run(files: dict[str, str], into: Path, store: str = "store") -> Fetched:

@@ -145,6 +145,11 @@ class TestNpm:
         assert "is there twice" in told(read({"package-lock.json": lock}))[0]
 
 
+def test_locks_of_pnpm_are_refused_with_the_reason() -> None:
+    (said,) = told(read({"pnpm-lock.yaml": "lockfileVersion: '9.0'\n"}))
+    assert "locks of pnpm are not supported yet: lock with npm" in said
+
+
 YARN = f"""# yarn lockfile v1
 
 
@@ -224,7 +229,7 @@ class TestCargo:
             ("version = 4", "version = 5", "Cargo.lock: version 5 is not supported"),
             (f'checksum = "{SHA256}"', "", "line 7: itoa 1.0.11 has no checksum"),
             ("registry+https://github.com/rust-lang/crates.io-index", "git+https://h/x#1", "a Git"),
-            ("rust-lang/crates.io-index", "me/index", "only crates.io is supported"),
+            ("rust-lang/crates.io-index", "me/index", "line 7: itoa 1.0.11 is from"),
             ('"1.0.11"', '"../x"', "line 7: itoa ../x has no version"),
             ('"itoa"', '"../x"', "line 7: ../x 1.0.11 is no name of a crate"),
             ("[[package]]", "[[package", "Cargo.lock line 3: this is no TOML"),
@@ -350,6 +355,47 @@ class TestUv:
         self, old: str, new: str, problem: str
     ) -> None:
         assert problem in told(read({"uv.lock": UV.replace(old, new)}))[0]
+
+
+MOPS = json.dumps(
+    {
+        "version": 3,
+        "mopsTomlDepsHash": "0",
+        "deps": {"base": "0.11.1", "here": "./lib"},
+        "hashes": {"base@0.11.1": {"base@0.11.1/src/Array.mo": SHA256}},
+    },
+    indent=2,
+)
+ARRAY = "base@0.11.1/src/Array.mo"
+
+
+class TestMops:
+    def test_files_are_pinned(self) -> None:
+        found = read({"mops.lock": MOPS})
+        assert told(found) == []
+        (pin,) = found.pins
+        assert (pin.name, pin.version, pin.path) == ("base", "0.11.1", ARRAY)
+        assert (pin.line, pin.digests) == (10, (Digest("sha256", SHA256),))
+        assert host_problems([pin], ["icp-api.io"]) == []
+        assert len(host_problems([pin], ["pypi.org"])) == 1
+
+    @pytest.mark.parametrize(
+        ("old", "new", "problem"),
+        [
+            (SHA256, "0", "line 10: base@0.11.1/src/Array.mo has no sha256"),
+            (ARRAY, "base@0.11.1/../x", "line 10: base@0.11.1/../x is no file of base@0.11.1"),
+            (ARRAY, "other@1/src/x.mo", "line 10: other@1/src/x.mo is no file of base@0.11.1"),
+            ('"base@0.11.1": {', '"base": {', "line 9: base is no package"),
+            ("./lib", "../lib", "line 6: here ../lib is ../lib, which is not in this repository"),
+            ("./lib", "https://github.com/o/r#v1", "line 6: here https://github.com/o/r#v1 is a"),
+            ('"version": 3', '"version": 4', "line 2: version 4 is not supported"),
+            ('"hashes"', '"others"', "it has no hashes"),
+        ],
+    )
+    def test_what_does_not_pin_is_named_with_its_line(
+        self, old: str, new: str, problem: str
+    ) -> None:
+        assert problem in told(read({"mops.lock": MOPS.replace(old, new)}))[0]
 
 
 class TestUrls:

@@ -89,9 +89,19 @@ class Attempts:
         with self._asked(url, {"Accept": accept}) as response:
             return b"".join(self._chunks(url, response, max_bytes))
 
+    def answer(self, url: str, body: bytes, content_type: str, max_bytes: int) -> bytes:
+        """The answer to a POST. Raises DownloadError."""
+        with self._asked(url, {"Content-Type": content_type}, body) as response:
+            return b"".join(self._chunks(url, response, max_bytes))
+
     @contextlib.contextmanager
-    def _asked(self, url: str, headers: dict[str, str]) -> Iterator[httpcore.Response]:
-        """The answer to a GET after its redirects, each of which is checked like the first URL."""
+    def _asked(
+        self, url: str, headers: dict[str, str], body: bytes | None = None
+    ) -> Iterator[httpcore.Response]:
+        """The answer to a GET, or a POST of `body`, after its redirects.
+
+        Each of them is checked like the first URL.
+        """
         sent = [("User-Agent", _AGENT), ("Accept-Encoding", "identity"), *headers.items()]
         timeout = {
             "connect": self._limits.connect,
@@ -103,9 +113,10 @@ class Attempts:
         try:
             for _ in range(self._limits.redirects + 1):
                 with self._connections.pool(place).stream(
-                    "GET",
+                    "GET" if body is None else "POST",
                     place,
                     headers=sent + _login(place),
+                    content=body,
                     extensions={"timeout": timeout},
                 ) as response:
                     location = _header(response, "location")

@@ -115,6 +115,15 @@ class Downloader:
             raise HostNotAllowed(url, problem)
         return self._with_patience(url, lambda: self._attempts.page(url, max_bytes, accept))
 
+    def ask(self, url: str, body: bytes, content_type: str, max_bytes: int) -> bytes:
+        """The answer to a POST, such as a query of a canister. Raises DownloadError."""
+        problem = self._hosts.problem(url)
+        if problem:
+            raise HostNotAllowed(url, problem)
+        return self._with_patience(
+            url, lambda: self._attempts.answer(url, body, content_type, max_bytes)
+        )
+
     def _download(self, wanted: Wanted, partial: Partial) -> Object:
         self._with_patience(wanted.url, lambda: self._attempts.file(wanted, partial))
         with partial.reading() as file:

@@ -19,18 +19,24 @@ PYPI = "https://pypi.org/simple/"
 PYPI_FILES = "https://files.pythonhosted.org/"
 CRATES = "https://static.crates.io/crates/"
 
-PUBLIC = (NPM, YARN, PYPI, PYPI_FILES, CRATES)
+MOPS = "https://icp-api.io/"
+MOPS_CANISTER = "oknww-riaaa-aaaam-qaf6a-cai"
+"""The registry of mops on the Internet Computer, which names the canisters that have files."""
+
+PUBLIC = (NPM, YARN, PYPI, PYPI_FILES, CRATES, MOPS)
 PUBLIC_HOSTS = frozenset(each.split("/")[2] for each in PUBLIC)
 """Allowed for every fetch, unless a pipeline says otherwise."""
 
 
 @dataclass(frozen=True)
 class Registries:
-    """Base URLs, each with a slash at its end."""
+    """Base URLs, each with a slash at its end; `mops` is one of the Internet Computer."""
 
     npm: str = NPM
     pypi: str = PYPI
     crates: str = CRATES
+    mops: str = MOPS
+    mops_canister: str = MOPS_CANISTER
 
     def place(self, url: str) -> str:
         """Where this machine gets what has a public URL."""
@@ -47,13 +53,13 @@ class Registries:
         chosen by a commit, and their certificates are checked, so an address of this network is a
         mirror's.
         """
-        return (*PUBLIC, self.npm, self.pypi, self.crates)
+        return (*PUBLIC, self.npm, self.pypi, self.crates, self.mops)
 
 
 def registries_of_this_machine(
     environment: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> Registries:
-    """What npm and pip are set to, by their variables and their user's and machine's files.
+    """What npm, pip and mops are set to, by their variables and their user's and machine's files.
 
     A project's own files (.npmrc beside package.json) are not asked: a commit would choose then.
     DCANARY_CRATES_URL names a mirror of crates, which Cargo has no simple setting for.
@@ -66,6 +72,8 @@ def registries_of_this_machine(
         _base(npm or _from_npm_file(Path(npm_file)), NPM),
         _base(pypi, PYPI),
         _base(environment.get("DCANARY_CRATES_URL", ""), CRATES),
+        _base(environment.get("MOPS_REGISTRY_HOST", ""), MOPS),
+        environment.get("MOPS_REGISTRY_CANISTER_ID", "") or MOPS_CANISTER,
     )
 
 

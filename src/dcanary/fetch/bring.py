@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from dcanary.download.downloader import Downloader
 from dcanary.download.hosts import Hosts
 from dcanary.download.model import DownloadError, DownloadsFailed, Wanted
-from dcanary.download.registries import PYPI, Registries
+from dcanary.download.registries import MOPS, PYPI, Registries
+from dcanary.fetch.canister_files import bring_canister_files
 from dcanary.fetch.index import IndexFile, files_of
 from dcanary.fetch.pinned import LockProblem, Pinned, Target
 from dcanary.fetch.wheels import Wheels
-from dcanary.objects import Object
+from dcanary.objects import Object, ObjectStore
 
 MAX_FILE_BYTES = 1 << 30
 _PARALLEL = 8
+# Where dependencies are whose locks name no URL.
+_INDEXES = {"pypi": PYPI, "mops": MOPS}
 
 
 class FetchFailed(Exception):
@@ -45,7 +48,7 @@ def host_problems(pins: Iterable[Pinned], allowed: Iterable[str]) -> list[LockPr
     hosts = Hosts(allowed)
     found = []
     for pin in pins:
-        problem = hosts.problem(pin.url or PYPI)
+        problem = hosts.problem(pin.url or _INDEXES[pin.kind])
         if problem:
             what, _, remedy = problem.partition(": ")
             package = f"{pin.name} {pin.version}".strip()
@@ -54,13 +57,20 @@ def host_problems(pins: Iterable[Pinned], allowed: Iterable[str]) -> list[LockPr
 
 
 def bring(
-    pins: Sequence[Pinned], downloader: Downloader, registries: Registries, target: Target
+    pins: Sequence[Pinned],
+    store: ObjectStore,
+    downloader: Downloader,
+    registries: Registries,
+    target: Target,
 ) -> list[Brought]:
-    """All pins with their bytes in the downloader's store, in the order of the pins.
+    """All pins with their bytes in `store`, which is the downloader's.
 
     Raises FetchFailed, and ObjectError and OSError for trouble of this machine.
     """
-    located, places = _located(pins, downloader, registries, target)
+    in_canisters = [pin for pin in pins if pin.kind == "mops"]
+    located, places = _located(
+        [pin for pin in pins if pin.kind != "mops"], downloader, registries, target
+    )
     wanted = {
         pin: Wanted(
             registries.place(places.get(pin, pin.url)), pin.digests[0], pin.where, MAX_FILE_BYTES
@@ -69,9 +79,13 @@ def bring(
     }
     try:
         found = downloader.get_all(wanted.values())
+        files = bring_canister_files(in_canisters, store, downloader, registries)
     except DownloadsFailed as error:
         raise FetchFailed(downloads=error.problems) from error
-    return [Brought(pin, found[wanted[pin]]) for pin in located]
+    return [
+        *(Brought(pin, found[wanted[pin]]) for pin in located),
+        *(Brought(pin, files[pin]) for pin in in_canisters),
+    ]
 
 
 def _located(

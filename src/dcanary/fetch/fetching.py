@@ -53,5 +53,5 @@ def fetch(
     Raises FetchFailed, LayoutError, ObjectError and OSError. What was downloaded before stays in
     the store, so that the next attempt does not download it again.
     """
-    brought = bring(pins, downloader, registries, target)
+    brought = bring(pins, store, downloader, registries, target)
     return Fetched(tuple(brought), lay_out(brought, store, into))

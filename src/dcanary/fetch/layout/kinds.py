@@ -11,6 +11,7 @@ from typing import Protocol
 from dcanary.fetch.bring import Brought
 from dcanary.fetch.layout.cargo import CargoLayout
 from dcanary.fetch.layout.folder import Folder, LayoutError, Manifest, read_manifest
+from dcanary.fetch.layout.mops import MopsLayout
 from dcanary.fetch.layout.npm import NpmLayout
 from dcanary.fetch.layout.pypi import PypiLayout
 from dcanary.fetch.layout.urls import UrlsLayout
@@ -37,6 +38,7 @@ LAYOUTS: tuple[Layout, ...] = (
     YarnLayout(),
     CargoLayout(),
     PypiLayout(),
+    MopsLayout(),
     UrlsLayout(),
 )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from dcanary import not_yet
 from dcanary.fetch.locks.reader import from_hex, table_lines, toml_document
 from dcanary.fetch.pinned import Pinned, ReadFile, Reading, Target, shown
 
@@ -63,14 +64,14 @@ def _read_entry(file: str, line: int, entry: object, into: Reading) -> None:
             file,
             line,
             f"{what} is a Git commit, whose bytes no hash in the lock pins",
-            "use a published version, or vendor it into the repository with `cargo vendor`",
+            not_yet.GIT_DEPENDENCIES.sentence(name),
         )
     elif source not in _CRATES_IO:
         into.problem(
             file,
             line,
-            f"{what} is from {shown(source)}: only crates.io is supported",
-            "use a crate of crates.io, or vendor it into the repository with `cargo vendor`",
+            f"{what} is from {shown(source)}",
+            not_yet.OTHER_REGISTRIES.sentence(name),
         )
     elif (digest := from_hex("sha256", fields.get("checksum"))) is None:
         into.problem(file, line, f"{what} has no checksum: it is not pinned", _AGAIN)

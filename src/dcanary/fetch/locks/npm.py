@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from dcanary import not_yet
 from dcanary.fetch.locks.reader import integrity, json_document, json_lines
 from dcanary.fetch.pinned import Pinned, ReadFile, Reading, Target, inside, shown
 
@@ -130,7 +131,10 @@ def add(
         into.problem(file, line, f"{what} has no URL", again)
     elif parts.scheme in ("git", "git+ssh", "git+https", "git+http", "git+file", "ssh"):
         into.problem(
-            file, line, f"{what} is a Git commit, whose bytes no hash in the lock pins", PUBLISHED
+            file,
+            line,
+            f"{what} is a Git commit, whose bytes no hash in the lock pins",
+            not_yet.GIT_DEPENDENCIES.sentence(shown(name)),
         )
     elif parts.scheme != "https" or not parts.netloc:
         into.problem(file, line, f"{what} is not fetched by https: {shown(resolved)}", PUBLISHED)

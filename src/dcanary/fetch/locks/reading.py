@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from dcanary.fetch.locks.cargo import Cargo
+from dcanary.fetch.locks.mops import Mops
 from dcanary.fetch.locks.npm import Npm
+from dcanary.fetch.locks.pnpm import Pnpm
 from dcanary.fetch.locks.reader import NotReadable, Reader
 from dcanary.fetch.locks.requirements import Requirements
 from dcanary.fetch.locks.urls import Urls
@@ -26,11 +28,11 @@ from dcanary.fetch.pinned import (
     shown,
 )
 
-READERS: tuple[Reader, ...] = (Npm(), Yarn(), Cargo(), Requirements(), Uv(), Urls())
+READERS: tuple[Reader, ...] = (Npm(), Yarn(), Pnpm(), Cargo(), Requirements(), Uv(), Mops(), Urls())
 
 # Files of one name and version that differ do not get in each other's way: npm's cache is addressed
-# by content, and wheels have names of their own.
-_MANY_CONTENTS = ("npm", "pypi")
+# by content, wheels have names of their own, and a mops package has many files.
+_MANY_CONTENTS = ("npm", "pypi", "mops")
 
 
 def reader_of(name: str) -> Reader | None:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from dcanary import not_yet
 from dcanary.fetch.locks.npm import check_local
 from dcanary.fetch.locks.reader import from_hex, table_lines, toml_document
 from dcanary.fetch.pinned import Pinned, ReadFile, Reading, Target, shown
@@ -56,7 +57,10 @@ def _read_entry(file: str, line: int, entry: dict[str, Any], wheels: Wheels, int
         into.problem(file, line, f"{what} has no version", _AGAIN)
     elif "git" in source:
         into.problem(
-            file, line, f"{what} is a Git commit, whose bytes no hash in the lock pins", _PUBLISHED
+            file,
+            line,
+            f"{what} is a Git commit, whose bytes no hash in the lock pins",
+            not_yet.GIT_DEPENDENCIES.sentence(name),
         )
     elif "registry" not in source and "url" not in source:
         into.problem(file, line, f"{what} has no source that is known", _AGAIN)

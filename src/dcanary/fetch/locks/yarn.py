@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from dcanary import not_yet
 from dcanary.fetch.locks.npm import NAME, VERSION, add, check_local
 from dcanary.fetch.pinned import ReadFile, Reading, Target, shown
 
@@ -37,7 +38,7 @@ class Yarn:
                 file,
                 0,
                 "this is a lock of Yarn 2 or later, which pins archives that only Yarn makes",
-                "not supported: lock with npm (package-lock.json) or Yarn 1",
+                not_yet.OTHER_LOCKS.sentence("Yarn 2 and later"),
             )
             return
         if "# yarn lockfile v1" not in text[:1000]:
