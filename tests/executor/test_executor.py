@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dcanary.client.errors import NetworkError, RefusedError
+from dcanary.client.errors import RefusedError
 from dcanary.client.types.build_executor import ChunkInput, CommitmentInput, LeaseRequest, Work
 from dcanary.client.types.verification import RevealInput, Round, Verdict
 from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
@@ -391,7 +391,7 @@ def test_a_vote_survives_a_round_that_is_not_open_yet_or_is_shown_too_far(
 def test_a_commitment_that_came_too_late_is_forgotten(site: Site) -> None:
     site.add(stage_record(COPY, ["build/out"]))
     executor = site.executor(chain=Breaking(site.chain, "submit_commitment", False))
-    with pytest.raises(NetworkError):
+    with pytest.raises(Killed):
         executor.run_once()
     site.chain.advance(LEASE_SECONDS + 1)
     bob = site.chain.view("bob")

@@ -185,7 +185,7 @@ class Build:
         )
 
     def _say(self, line: str) -> None:
-        self.log.write(f"[dcanary] {line}\n".encode())
+        self.log.write(f"[dcanary] {line}\n".encode(errors="backslashreplace"))
 
 
 def job_limits(resources: Mapping[str, Any]) -> Limits:

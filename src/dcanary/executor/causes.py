@@ -4,12 +4,19 @@ Whatever is not about the commit is weather: it is waited out and tried again, a
 it. Only what this executor will never be able to do is given back for good.
 """
 
+import traceback
+from pathlib import Path
 from typing import Literal
 
 from dcanary.client.errors import ClientError
 from dcanary.executor.runtimes import RuntimeUnavailable
 from dcanary.executor.sandbox.model import SandboxError
-from dcanary.executor.source import SourceFailure, SourceUnable, SourceUnavailable
+from dcanary.executor.source import (
+    SourceError,
+    SourceFailure,
+    SourceUnable,
+    SourceUnavailable,
+)
 
 # The cases of the canister's GiveBackCause.
 Cause = Literal["Weather", "Unable", "Stopping"]
@@ -29,13 +36,26 @@ def cause_of(error: BaseException) -> tuple[Cause, str]:
         # A sandbox that does not start today (memory, processes, a full disk) may start tomorrow.
         case SourceUnavailable() | SandboxError() | ClientError():
             return "Weather", str(error)
-        case OSError():
-            return "Weather", f"this machine: {error}"
+        case OSError() | MemoryError():
+            return "Weather", f"this machine: {error or 'out of memory'}"
         case _:
             # An error of our own comes again with the same input, so others should try.
-            return "Unable", f"internal error: {error!r}"
+            return "Unable", described(error)
+
+
+def described(error: BaseException) -> str:
+    """What is said of an error, in one line of characters that any message holds.
+
+    One of our own is said with the line of code that raised it.
+    """
+    if isinstance(error, SourceError | RuntimeUnavailable | SandboxError | ClientError | OSError):
+        return str(error).encode(errors="backslashreplace").decode()
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"internal error: {error!a}{where}"
 
 
 def attested_reason(error: SourceFailure) -> str:
     """The outcome's reason, the same for every operator, within what the canister takes."""
-    return f"source: {error}".encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+    said = f"source: {error}".encode(errors="backslashreplace")
+    return said[:MAX_REASON_BYTES].decode(errors="ignore")

@@ -9,13 +9,11 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import cast
 
 from dcanary.client.errors import ClientError, RefusedError
 from dcanary.client.types.build_executor import (
     BuildWork,
     ExecutorOffer,
-    GiveBackCause,
     LeaseRequest,
     UploadWork,
     Work,
@@ -23,7 +21,7 @@ from dcanary.client.types.build_executor import (
 from dcanary.executor import standing
 from dcanary.executor.attestation import Attestation
 from dcanary.executor.building import BuildReport
-from dcanary.executor.causes import Cause, cause_of
+from dcanary.executor.causes import Cause, cause_of, described
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.contact import Contact
@@ -36,8 +34,6 @@ from dcanary.executor.state import HeldJob, State
 from dcanary.executor.voting import Voter
 
 MAX_HELD_JOBS = 256
-# MAX_TEXT_CHARS of shared/rules/limits.py bounds it; a person reads less.
-_REASON_CHARS = 400
 _LONGEST_PAUSE_SECONDS = 30.0
 _LONGEST_WEATHER_SECONDS = 8.0
 DENIED_SECONDS = 10.0
@@ -99,12 +95,14 @@ class Executor(Voter):
             try:
                 busy = self._turn()
                 pause = self._config.poll_seconds
-            except (ClientError, OSError) as error:
+            except Exception as error:
+                # Whatever it is, to end would be worse: other jobs wait to be revealed.
                 busy = False
                 pause = min(max(pause, 0.5) * 2, _LONGEST_PAUSE_SECONDS)
-                self._config.report(f"{error}; trying again in {pause:.0f} s")
+                said = described(error)
+                self._config.report(f"{said}; trying again in {pause:.0f} s")
                 if self._offer is None:
-                    standing.note(self._config.folder, "troubled", str(error))
+                    standing.note(self._config.folder, "troubled", said)
             if not busy:
                 # Executors that have lost the same network should not come back as one.
                 jitter = random.uniform(0.7, 1.0)  # noqa: S311 - no secret
@@ -173,12 +171,23 @@ class Executor(Voter):
         if len(self._slots) < self._config.slots and time.monotonic() >= self._next_lease:
             slot = self._lease()
             if slot is not None:
-                self._slots.append(slot)
-                slot.start()
+                self._start(slot)
                 return True
         elif self._is_silent():
             self._next_offer = 0.0
         return busy
+
+    def _start(self, slot: "BuildSlot | UploadSlot") -> None:
+        try:
+            slot.start()
+        except RuntimeError as error:
+            # No thread can be made: what has none is waited for by nobody.
+            self._close(slot)
+            if isinstance(slot, BuildSlot):
+                said = f"this machine: {error}"
+                self._give_back(slot.job, slot.work["attempt"], said, "Weather")
+            return
+        self._slots.append(slot)
 
     def _is_silent(self) -> bool:
         # Heartbeats of builds are contact enough; uploads leave hardly a trace.
@@ -233,8 +242,9 @@ class Executor(Voter):
             try:
                 if isinstance(slot, BuildSlot) and not slot.concluded:
                     self._conclude(slot)
-            except (ClientError, OSError) as error:
-                self._config.report(f"{error}")
+            except Exception as error:
+                # The other slots are ended all the same.
+                self._config.report(described(error))
             self._close(slot)
         self._slots.clear()
 
@@ -275,9 +285,15 @@ class Executor(Voter):
         """Give back what was being built when this executor was killed, so that others go on."""
         while self._interrupted:
             job, attempt = self._interrupted[0]
-            if self._state.get(job) is None:
-                self._give_back(job, attempt, "the executor was restarted", "Stopping")
-            self._state.drop_lease(job)
+            try:
+                if self._state.get(job) is None:
+                    self._give_back(job, attempt, "the executor was restarted", "Stopping")
+                self._state.drop_lease(job)
+            except (ClientError, OSError):
+                raise
+            except Exception as error:
+                # Of a damaged note; its lease runs out by itself.
+                self._config.report(f"{job!a}: not given back: {described(error)}")
             self._interrupted.pop(0)
 
     def _lease(self) -> "BuildSlot | UploadSlot | None":
@@ -293,7 +309,22 @@ class Executor(Voter):
                 # The canister may have lost the offer, as a new installation has.
                 self._next_offer = 0.0
             raise
-        return None if work is None else self._slot_for(work)
+        if work is None:
+            return None
+        try:
+            return self._slot_for(work)
+        except ClientError:
+            raise
+        except Exception as error:
+            cause, said = cause_of(error)
+            if "Build" not in work:
+                # The canister leases it again when the lease has run out.
+                self._config.report(f"{work['Upload']['job']}: not begun: {said}")
+                return None
+            job, attempt = work["Build"]["job"], work["Build"]["attempt"]
+            self._state.drop_lease(job)
+            self._give_back(job, attempt, said, cause)
+            return None
 
     def _slot_for(self, work: Work) -> "BuildSlot | UploadSlot | None":
         if "Upload" in work:
@@ -361,13 +392,19 @@ class Executor(Voter):
             )
             held = _held(work, attestation, report)
             self._state.keep(held, slot.build.files_folder)
-        except OSError as error:
+        except Exception as error:
             cause, said = cause_of(error)
             self._give_back(job, attempt, said, cause)
             return
         self._storms = 0
         self._config.report(f"{held.job}: {attestation.outcome}")
-        self.send_commitment(held)
+        try:
+            self.send_commitment(held)
+        except (ClientError, OSError):
+            raise
+        except Exception as error:
+            self.set_aside(held, error)
+            return
         for forgotten in self._state.trim(self._config.max_held_bytes, MAX_HELD_JOBS):
             self._config.report(f"{forgotten}: its files were removed to make room")
 
@@ -384,17 +421,7 @@ class Executor(Voter):
             # one into the same storm.
             self._storms += 1
             self._next_lease = time.monotonic() + self.weather_pause()
-        try:
-            self._chain.release_work(
-                {
-                    "job": job,
-                    "attempt": attempt,
-                    "cause": cast(GiveBackCause, {cause: None}),
-                    "reason": reason[:_REASON_CHARS],
-                }
-            )
-        except RefusedError as error:
-            self._config.report(f"{error}")
+        self.release(job, attempt, reason, cause)
 
 
 def _held(work: BuildWork, attestation: Attestation, report: BuildReport) -> HeldJob:

@@ -59,7 +59,8 @@ class Keeper:
         """Stop. A call that is under way ends by itself."""
         self._ending.set()
         self._hurry.set()
-        self._thread.join(_END_SECONDS)
+        if self._thread.ident is not None:
+            self._thread.join(_END_SECONDS)
 
     def _run(self) -> None:
         phase = ""

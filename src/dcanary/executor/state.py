@@ -5,21 +5,24 @@
     work/                half-done things; emptied at start
     leases/<id>.json     jobs that are being performed, to be given back after a restart
     jobs/<id>/record.json, jobs/<id>/files/<sha256>
+    broken/<id>/record.json, broken/<id>/why.txt    jobs that were set aside; the newest of them
 
 A job's folder is made in `work/` and renamed into place when it is complete, and its record is
-replaced atomically, so each is either there or not.
+replaced atomically, so each is either there or not. A job whose record is damaged, or with which
+the executor cannot go on, is set aside: it must not keep the others from being followed.
 """
 
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 import threading
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import filelock
 
@@ -31,6 +34,7 @@ from dcanary.executor.standing import owner
 # agreed: the verdict is ours, so the files may be asked for.
 Phase = Literal["built", "committed", "revealed", "agreed"]
 _FORMAT = 1
+_MAX_BROKEN = 16
 
 
 class StateError(Exception):
@@ -67,7 +71,7 @@ class State:
         self._changing = threading.RLock()
         self._lock = filelock.FileLock(folder / "lock", timeout=0, mode=0o600, thread_local=False)
         try:
-            for part in (folder, self.work, self._leases, self._jobs):
+            for part in (folder, self.work, self._leases, self._jobs, self._broken):
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.acquire()
         except filelock.Timeout as error:
@@ -100,6 +104,10 @@ class State:
     def _jobs(self) -> Path:
         return self._folder / "jobs"
 
+    @property
+    def _broken(self) -> Path:
+        return self._folder / "broken"
+
     def close(self) -> None:
         """Let another executor use the folder."""
         self._lock.release()
@@ -124,7 +132,9 @@ class State:
         for file in sorted(self._leases.glob("*.json")):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 noted = json.loads(file.read_text())
-                found.append((str(noted["job"]), int(noted["attempt"])))
+                job, attempt = str(noted["job"]), int(noted["attempt"])
+                job.encode()
+                found.append((job, attempt))
         return found
 
     def keep(self, held: HeldJob, files: Path) -> None:
@@ -152,6 +162,11 @@ class State:
         """Remove a job with its files. Nothing happens when it is not held."""
         with self._changing:
             shutil.rmtree(self._place(job), ignore_errors=True)
+
+    def set_aside(self, job: str, why: str) -> None:
+        """Keep a job's record apart, for a person, without its files. It is held no longer."""
+        with self._changing:
+            self._set_aside(self._place(job), why)
 
     def get(self, job: str) -> HeldJob | None:
         """The held job of that name."""
@@ -193,7 +208,20 @@ class State:
             shutil.rmtree(leftover, ignore_errors=True)
         for place in self._jobs.iterdir():
             if _read(place) is None:
-                shutil.rmtree(place, ignore_errors=True)
+                self._set_aside(place, "its record cannot be read")
+
+    def _set_aside(self, place: Path, why: str) -> None:
+        shutil.rmtree(place / "files", ignore_errors=True)
+        aside = self._broken / place.name
+        # Whatever cannot be kept is removed: what stays among the jobs would be met again.
+        with contextlib.suppress(OSError):
+            shutil.rmtree(aside, ignore_errors=True)
+            place.rename(aside)
+            (aside / "why.txt").write_text(f"{why}\n", errors="backslashreplace")
+        shutil.rmtree(place, ignore_errors=True)
+        kept = sorted(self._broken.iterdir(), key=lambda each: each.lstat().st_mtime_ns)
+        for oldest in kept[:-_MAX_BROKEN]:
+            shutil.rmtree(oldest, ignore_errors=True)
 
 
 def _to_json(held: HeldJob) -> str:
@@ -203,6 +231,7 @@ def _to_json(held: HeldJob) -> str:
 
 
 def _read(place: Path) -> HeldJob | None:
+    """The held job in a folder; None for a record that is damaged or of another format."""
     try:
         record: dict[str, Any] = json.loads((place / "record.json").read_text())
         if record.pop("format") != _FORMAT:
@@ -213,9 +242,30 @@ def _read(place: Path) -> HeldJob | None:
         described = attestation.pop("commit", None)
         commit = None if described is None else CommitDescription(**described)
         attested = Attestation(**attestation, files=files, nonce=nonce, commit=commit)
-        return HeldJob(attestation=attested, **record)
-    except (OSError, ValueError, KeyError, TypeError):
+        held = HeldJob(attestation=attested, **record)
+        return held if _is_sound(held) else None
+    except Exception:
+        # What a damaged file makes of the lines above is not to be foreseen, and to end by it would
+        # be to end at every start.
         return None
+
+
+def _is_sound(held: HeldJob) -> bool:
+    """Whether a record that was read can be worked with. May raise when it cannot."""
+    attestation, commit = held.attestation, held.attestation.commit
+    texts = [held.run, held.stage, held.job, attestation.reason, attestation.environment]
+    texts += [text for file in attestation.files for text in (file.path, file.sha256)]
+    texts += [] if commit is None else [commit.author, commit.message]
+    numbers = [held.attempt, held.wall_ns, held.peak_memory_bytes]
+    numbers += [file.size for file in attestation.files]
+    # Raises for text with lone surrogates, which no message could hold.
+    "".join(texts).encode()
+    return (
+        held.phase in get_args(Phase)
+        and all(isinstance(number, int) and 0 <= number < 1 << 64 for number in numbers)
+        and isinstance(held.since, int | float)
+        and math.isfinite(held.since)
+    )
 
 
 def _write_durably(file: Path, text: str) -> None:

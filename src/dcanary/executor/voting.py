@@ -4,14 +4,19 @@ What has been attested to is on disk before it is sent, and a killed executor go
 """
 
 import time
+from typing import cast
 
-from dcanary.client.errors import RefusedError
+from dcanary.client.errors import ClientError, RefusedError
+from dcanary.client.types.build_executor import GiveBackCause
 from dcanary.client.types.verification import Outcome, RevealInput, Round, Verdict, Vote
+from dcanary.executor.causes import Cause, cause_of
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.state import HeldJob, State
 
 _TEND_SECONDS = 2.0
+# MAX_TEXT_CHARS of shared/rules/limits.py bounds it; a person reads less.
+_REASON_CHARS = 400
 # Longer than any round lasts, and its opening may be delayed before that.
 _ROUND_SECONDS = 8 * 24 * 3_600.0
 
@@ -29,7 +34,7 @@ class Voter:
             return False
         self._next_tend = time.monotonic() + min(_TEND_SECONDS, self._config.poll_seconds)
         busy = False
-        refusal: RefusedError | None = None
+        trouble: RefusedError | OSError | None = None
         for held in self._state.held():
             try:
                 if held.phase == "built":
@@ -37,12 +42,44 @@ class Voter:
                     busy = True
                 elif held.phase in ("committed", "revealed"):
                     busy = self._follow(held) or busy
-            except RefusedError as error:
+            except (RefusedError, OSError) as error:
                 # One job's trouble must not keep the others from being revealed.
-                refusal = error
-        if refusal is not None:
-            raise refusal
+                trouble = error
+            except ClientError:
+                raise
+            except Exception as error:
+                self.set_aside(held, error)
+        if trouble is not None:
+            raise trouble
         return busy
+
+    def set_aside(self, held: HeldJob, error: Exception) -> None:
+        """Go on without a job that cannot be worked with, and give back what is left of it.
+
+        It would be met again in each turn and after each start, and end the executor each time.
+        """
+        cause, said = cause_of(error)
+        self._config.report(f"{held.job}: set aside: {said}")
+        self._state.set_aside(held.job, said)
+        try:
+            self.release(held.job, held.attempt, said, cause)
+        except ClientError as problem:
+            # The lease, where there still is one, runs out by itself.
+            self._config.report(f"{problem}")
+
+    def release(self, job: str, attempt: int, reason: str, cause: Cause) -> None:
+        """Give a leased job back. A refusal is reported. Raises ClientError."""
+        try:
+            self._chain.release_work(
+                {
+                    "job": job,
+                    "attempt": attempt,
+                    "cause": cast(GiveBackCause, {cause: None}),
+                    "reason": reason[:_REASON_CHARS],
+                }
+            )
+        except RefusedError as error:
+            self._config.report(f"{error}")
 
     def send_commitment(self, held: HeldJob) -> None:
         """Commit to what is held. Again after a restart: the chain takes the same one twice."""
