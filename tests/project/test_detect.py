@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from dcanary.project import report
 from dcanary.project.detect import detect
+from dcanary.project.detectors.protocol import MAX_PROGRAMS
 from dcanary.project.plan.choose import outlook
 from tests.project.folders import COUNTER_MO, COUNTER_PY, found, notes, write
 
@@ -98,3 +100,17 @@ def test_a_folder_inside_a_repository_is_told(tmp_path: Path) -> None:
         "its commands would need other paths"
     ]
     assert notes(detect(tmp_path)) == []
+
+
+def test_a_project_of_thousands_is_cut_and_said(tmp_path: Path) -> None:
+    canisters = ", ".join(f'"c{n}": {{"main": "c.mo"}}' for n in range(5_000))
+    entries = "".join(f"  - f{n}/*\n" for n in range(5_000))
+    files = {"dfx.json": f'{{"canisters": {{{canisters}}}}}', "icp.yaml": f"canisters:\n{entries}"}
+    begun = time.monotonic()
+    project = found(tmp_path, files | {"c.mo": COUNTER_MO})
+    assert time.monotonic() - begun < 60
+    assert len(project.canisters) == MAX_PROGRAMS
+    told = [one for one in notes(project) if "more than" in one]
+    assert told == [
+        f"{name}:1: more than {MAX_PROGRAMS} canisters: the others are not read" for name in files
+    ]

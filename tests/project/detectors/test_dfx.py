@@ -64,6 +64,11 @@ def test_every_canister_is_read_with_its_line(tmp_path: Path) -> None:
             Kind.KYBRA,
             "canisters/one/main.py",
         ),
+        (
+            '{"type": "custom", "build": "mkdir x && $(dfx cache show)/moc src/a.mo -o x/a.wasm"}',
+            Kind.MOTOKO,
+            "src/a.mo",
+        ),
         ('{"type": "azle", "main": "src/index.ts"}', Kind.AZLE, "src/index.ts"),
         ('{"type": "custom", "build": "npx azle one"}', Kind.AZLE, ""),
         ('{"type": "custom", "build": ["cargo build --release"]}', Kind.RUST, ""),

@@ -68,6 +68,14 @@ def test_a_recipe_without_a_program_gets_it_from_mops(tmp_path: Path) -> None:
     ]
 
 
+def test_a_script_that_calls_moc_is_a_motoko_canister(tmp_path: Path) -> None:
+    command = '$(mops toolchain bin moc) src/main.mo $(mops sources) -o "$ICP_WASM_OUTPUT_PATH"'
+    steps = f"{{steps: [{{type: script, commands: ['{command}']}}]}}"
+    project = found(tmp_path, {"icp.yaml": f"canisters:\n  - name: app\n    build: {steps}\n"})
+    app = canister(project, "app")
+    assert (app.kind, app.main) == (Kind.MOTOKO, "src/main.mo")
+
+
 def test_a_template_with_holes_is_a_note(tmp_path: Path) -> None:
     told = notes(found(tmp_path, {"icp.yaml": "canisters:\n  - a\n{% if x %}\n"}))
     assert told[0].startswith("icp.yaml:3: not valid YAML")

@@ -11,6 +11,7 @@ from dcanary.project.reading.toml_text import read_toml
 from dcanary.project.reading.values import Value
 
 FILE = "Cargo.toml"
+MAX_PATTERNS = 200
 LOCK = "Cargo.lock"
 
 
@@ -54,8 +55,8 @@ def _is_member(file: str, files: list[str], workspace: Value | None) -> bool:
     if workspace is None:
         return False
     base = parent(files[0])
-    patterns = [inside(one, base) for one in workspace.texts("members")]
-    left_out = [inside(one, base) for one in workspace.texts("exclude")]
+    patterns = [inside(one, base) for one in workspace.texts("members")[:MAX_PATTERNS]]
+    left_out = [inside(one, base) for one in workspace.texts("exclude")[:MAX_PATTERNS]]
     here = parent(file)
     return any(fnmatch.fnmatchcase(here, one) for one in patterns if one) and not any(
         fnmatch.fnmatchcase(here, one) for one in left_out if one

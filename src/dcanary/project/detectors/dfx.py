@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 
-from dcanary.project.detectors.protocol import Findings
+from dcanary.project.detectors.protocol import MAX_PROGRAMS, Findings
 from dcanary.project.facts import Canister, Kind, Place
 from dcanary.project.folder import Folder, inside
 from dcanary.project.reading.json_text import read_json
@@ -33,7 +33,10 @@ class Dfx:
             folder.note(FILE, "it names no canisters", root.line)
             return
         defaults = root.get("defaults", "build")
-        for name, about in canisters.items():
+        entries = list(canisters.items())
+        if len(entries) > MAX_PROGRAMS:
+            folder.note(FILE, f"more than {MAX_PROGRAMS} canisters: the others are not read")
+        for name, about in entries[:MAX_PROGRAMS]:
             if not isinstance(about.inner, dict):
                 folder.note(FILE, f"canister {name}: not a mapping", about.line)
             elif about.get("remote", "id") is not None and not about.texts("main"):
@@ -81,6 +84,8 @@ def _custom(build: tuple[str, ...], main: str) -> tuple[Kind, str]:
             # python -m kybra NAME MAIN [DID]
             rest = words[words.index("kybra") + 1 :]
             return Kind.KYBRA, rest[1] if len(rest) > 1 else main
+        if motoko_main := moc_program(words):
+            return Kind.MOTOKO, motoko_main
     text = "\n".join(build)
     if "azle" in text:
         return Kind.AZLE, main
@@ -97,6 +102,15 @@ def dcanary_build(words: tuple[str, ...]) -> str:
             main = words[at + 2]
             return main if main.endswith(".py") else f"{main}/main.py"
     return ""
+
+
+def moc_program(words: tuple[str, ...]) -> str:
+    """The program that a command compiles with `moc`; empty for another command."""
+    programs = [word.rpartition("/")[2] for word in words]
+    # It may come late, as in `mkdir -p out && $(dfx cache show)/moc src/main.mo`, and its path may
+    # be the output of another program: `$(mops toolchain bin moc) src/main.mo`.
+    after = next((at for at, one in enumerate(programs) if one in ("moc", "moc)")), len(words))
+    return next((word for word in words[after:] if word.endswith(".mo")), "")
 
 
 def _words(text: str) -> tuple[str, ...]:

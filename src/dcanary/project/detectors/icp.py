@@ -9,8 +9,8 @@ from __future__ import annotations
 import fnmatch
 import re
 
-from dcanary.project.detectors.dfx import dcanary_build
-from dcanary.project.detectors.protocol import Findings
+from dcanary.project.detectors.dfx import dcanary_build, moc_program
+from dcanary.project.detectors.protocol import MAX_PROGRAMS, Findings
 from dcanary.project.facts import Canister, Kind, Place
 from dcanary.project.folder import Folder, inside, parent
 from dcanary.project.reading.values import Value
@@ -43,13 +43,16 @@ class Icp:
         entries = list(canisters.entries()) if canisters else []
         if root.get("canister") is not None:
             folder.note(FILE, "the key canister is of icp-cli before 0.1: not read", root.line)
-        for entry in entries:
+        if len(entries) > MAX_PROGRAMS:
+            folder.note(FILE, f"more than {MAX_PROGRAMS} canisters: the others are not read")
+        for entry in entries[:MAX_PROGRAMS]:
             if isinstance(entry.inner, str):
-                for file in _named(folder, entry.inner):
+                named = _named(folder, entry.inner)
+                for file in named:
                     about = folder.values(file, read_yaml)
                     if about is not None:
                         _add(folder, found, file, about)
-                if not _named(folder, entry.inner):
+                if not named:
                     folder.note(FILE, f"no {CANISTER_FILE} is in {entry.inner}", entry.line)
             else:
                 _add(folder, found, FILE, entry)
@@ -86,7 +89,8 @@ def _add(folder: Folder, found: Findings, file: str, about: Value) -> None:
             prebuilt = True
             wasm = inside(step.text("path"), base) or step.text("url")
     named = about.get("name")
-    mains = [main for one in scripts if (main := dcanary_build(tuple(one.split())))]
+    commands = [tuple(one.split()) for one in scripts]
+    mains = [main for one in commands if (main := dcanary_build(one) or moc_program(one))]
     found.add(
         Canister(
             name=name,
@@ -118,6 +122,8 @@ def _kind(recipe: str, scripts: list[str], prebuilt: bool) -> Kind:
         return Kind.PREBUILT
     if "kybra" in text or "dcanary build" in text:
         return Kind.KYBRA
+    if any(moc_program(tuple(one.split())) for one in scripts):
+        return Kind.MOTOKO
     if "azle" in text:
         return Kind.AZLE
     if re.search(r"\bcargo\b", text):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from dcanary.project.detectors.protocol import Findings
+from dcanary.project.detectors.protocol import MAX_PROGRAMS, Findings
 from dcanary.project.facts import Canister, Kind, KybraProgram, Place
 from dcanary.project.folder import Folder, parent
 
@@ -34,7 +34,7 @@ class Kybra:
                 found.kybra[main] = program
         if found.has_manifest():
             return
-        for main in folder.named(MAIN):
+        for main in folder.named(MAIN)[:MAX_PROGRAMS]:
             if _TEST_FOLDERS.intersection(PurePosixPath(main).parts[:-1]):
                 continue
             # Most files of that name have nothing to do with Kybra: they are not followed.

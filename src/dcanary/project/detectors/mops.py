@@ -22,7 +22,9 @@ class Mops:
     def detect(self, folder: Folder, found: Findings) -> None:
         """Add the package and its canisters."""
         files = [FILE] if folder.has(FILE) else []
-        files += [one for one in folder.named(FILE) if _beside_a_canister(one, found)]
+        places = [place for one in found.canisters.values() for place in one.places]
+        beside = {parent(place.file) for place in places}
+        files += [one for one in folder.named(FILE) if parent(one) in beside]
         for file in dict.fromkeys(files):
             root = folder.values(file, read_toml)
             if root is None:
@@ -31,11 +33,6 @@ class Mops:
                 found.mops = _package(folder, file, root)
             for name, about in (root.get("canisters") or Value({}, 1)).items():
                 _add(found, file, name, about)
-
-
-def _beside_a_canister(file: str, found: Findings) -> bool:
-    folders = {parent(place.file) for one in found.canisters.values() for place in one.places}
-    return parent(file) in folders
 
 
 def _package(folder: Folder, file: str, root: Value) -> MopsPackage:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from dcanary.project.detectors.protocol import Findings
+from dcanary.project.detectors.protocol import MAX_PROGRAMS, Findings
 from dcanary.project.facts import Canister, Kind, MopsPackage, MotokoLibrary, MotokoProgram, Place
 from dcanary.project.folder import Folder, inside, parent
 
@@ -50,6 +50,11 @@ class Motoko:
             mains = [one for one in sources if _may_be_main(one)]
         imports = _Imports(folder)
         for main in mains:
+            if len(found.motoko) >= MAX_PROGRAMS:
+                folder.note(
+                    main, f"more than {MAX_PROGRAMS} Motoko programs: not read from here on"
+                )
+                break
             program = _program(imports, main)
             if program is None:
                 continue

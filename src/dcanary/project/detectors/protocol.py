@@ -18,6 +18,8 @@ from dcanary.project.facts import (
 )
 from dcanary.project.folder import Folder
 
+MAX_PROGRAMS = 200
+"""Programs whose imports are followed, canisters that are looked at: more is no project."""
 MANIFESTS = ("dfx.json", ".yaml", ".yml", "mops.toml")
 """Endings of the files that list canisters."""
 
