@@ -98,7 +98,7 @@ def test_unused_images_are_collected(dcanary: Command) -> None:
 @pytest.mark.parametrize(
     ("words", "told", "code"),
     [
-        (("build", "nothing"), "there is no image nothing: name a standard image (base, ", 2),
+        (("build", "nothing"), "there is no image nothing: name a standard image (azle, base, ", 2),
         (("build", "none.lock"), "none.lock: cannot be read: No such file", 2),
         (("build", "bad.lock"), "bad.lock: debian[0].sha256: is not 64 hexadecimal digits", 2),
         (("build", "future.lock"), "future.lock: version: 7 is not supported", 2),

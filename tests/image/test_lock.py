@@ -128,6 +128,6 @@ def test_each_standard_lock_is_written_as_a_lock_is(name: str) -> None:
 
 
 def test_there_are_standard_images_and_other_names_are_none() -> None:
-    assert {"base", "motoko", "node", "rust"} <= set(standard_names())
+    assert {"azle", "base", "motoko", "node", "python", "rust"} <= set(standard_names())
     for name in ("nothing", "../standard_images/base", "", "base.lock"):
         assert standard_lock(name) is None

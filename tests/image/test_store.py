@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import time
 from collections.abc import Callable
@@ -168,3 +169,24 @@ def test_what_is_no_digest_names_no_image(place: Place, digest: str) -> None:
     for use in (place.images.find, place.images.check, place.images.remove, place.images.lock_of):
         with pytest.raises(NoSuchImage, match="is not the digest of an image"):
             use(digest)
+
+
+def test_a_use_of_a_built_image_costs_little(place: Place) -> None:
+    """A fifth of a second is allowed for images as large as the standard ones."""
+    members = [member(f"./usr/lib/{n % 100}/{n}", b"x") for n in range(5_000)]
+    large = pool({"large": deb("large", members)})
+    place.registry.files.update(large.files)
+    image = place.build(large.lock)
+
+    def used_seconds() -> float:
+        before = spent()
+        with place.images.use(image.digest):
+            return spent() - before
+
+    assert min(used_seconds() for _ in range(5)) < 0.2
+
+
+def spent() -> float:
+    """Processor time of this process and the ones that it has begun: other load does not count."""
+    of_children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + of_children.ru_utime + of_children.ru_stime

@@ -106,7 +106,11 @@ def remove(context: Context, image: str) -> None:
     show_default=True,
     help="How long no stage has used an image.",
 )
-@click.option("--packages", is_flag=True, help="Downloaded packages that no image needs, too.")
+@click.option(
+    "--packages",
+    is_flag=True,
+    help="Downloads that no image needs, too; `dcanary fetch` gets its own again.",
+)
 @pass_context
 def collect(context: Context, unused_days: float, packages: bool) -> None:
     """Remove images that no stage has used for a while, and what killed builds have left."""

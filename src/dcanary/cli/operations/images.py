@@ -10,6 +10,7 @@ from pathlib import Path
 from dcanary import folders
 from dcanary.client.errors import ConfigError
 from dcanary.download.downloader import Downloader
+from dcanary.executor.images import image_environment, unfit_image
 from dcanary.image.build import ensure_image
 from dcanary.image.lock import DebianPackage, Lock, NpmPackage, PypiPackage, format_lock, read_lock
 from dcanary.image.locking import make_lock
@@ -74,6 +75,8 @@ def describe(name: str) -> dict[str, object]:
         "download_bytes": _counts(lock)["bytes"],
         "built": built is not None,
         "tree": built.tree if built else None,
+        "environment_digest": image_environment("shell", built) if built else None,
+        "unfit": unfit_image(built) if built else None,
         "root": str(built.root) if built else None,
     }
 

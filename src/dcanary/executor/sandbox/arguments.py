@@ -15,6 +15,9 @@ from dcanary.executor.sandbox.model import (
     SandboxError,
 )
 
+# Part of the environment digest of stages in images: one higher when what the sandbox adds to an
+# image changes (folders, files of /etc, variables, user), so that other versions do not agree.
+SETTINGS_VERSION = 1
 USER_ID = 1_000
 HOST_NAME = "dcanary"
 _SHARED_MEMORY_BYTES = 64 * 1_024 * 1_024
