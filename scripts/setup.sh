@@ -61,12 +61,12 @@ digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
 # Does a long thing and says every TELL seconds what it is at, and at the end how long it took; what
 # it printed is shown only if it failed.
 TELL=${DCANARY_SETUP_TELL:-15}
-step() { # title, usual duration, command...
+step() { # title, when it takes how long, command...
     local title=$1 usual=$2 log worker code=0 now
     shift 2
     log=$(mktemp)
     say "setup: $title"
-    say "setup: the first time this takes $usual ..."
+    say "setup: $usual ..."
     SECONDS=0
     # Before the start: Ctrl-C at any moment after it finds what to end. `$!` and not a variable set
     # afterwards, which is not yet there when the signal comes in between.
@@ -118,13 +118,15 @@ stamp=.venv/.dcanary-setup
 want="$(digest requirements.lock pyproject.toml)"
 if [ ! -x .venv/bin/python ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
     python=$(find_python)
-    step "Python packages into .venv, by their hashes" "1 to 3 minutes, or longer on a busy machine" install_python_packages
+    usual="the first time this takes 1 to 3 minutes, longer on a busy machine"
+    [ ! -x .venv/bin/python ] || usual=".venv is there: this takes as long as what has changed"
+    step "Python packages into .venv, by their hashes" "$usual" install_python_packages
     echo "$want" >"$stamp"
 fi
 
 stamp=node_modules/.dcanary-setup
 want="$(digest package-lock.json)"
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; then
-    step "npm packages into node_modules" "about half a minute" install_node_packages
+    step "npm packages into node_modules" "this takes about half a minute" install_node_packages
     echo "$want" >"$stamp"
 fi

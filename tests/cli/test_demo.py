@@ -2,14 +2,84 @@
 
 from __future__ import annotations
 
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from dcanary.cli.demo.main_job import MARKER, MainJob, demo_home
-from dcanary.cli.demo.reporter import Reporter
+from dcanary.cli.demo.home import MARKER, demo_home, emptied
 from dcanary.cli.main import run
+from dcanary.cli.operations.processes import Process, Processes
 from dcanary.client.errors import ConfigError
+
+
+@pytest.fixture
+def left_running(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A folder of a demo, of which an executor still runs."""
+    home = tmp_path / "demo"
+    (home / "processes").mkdir(parents=True)
+    (home / MARKER).touch()
+    (home / "system.json").touch()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as child:
+        started = psutil.Process(child.pid).create_time()
+        with Processes(home / "processes").changing() as listed:
+            listed.append(Process("alice-1", child.pid, started, home / "alice-1.log"))
+        yield child
+        child.kill()
+
+
+def refuse(names: list[str]) -> None:
+    raise AssertionError(f"asked although nothing runs: {names}")
+
+
+def test_a_demo_that_runs_is_not_stopped_without_an_answer(
+    tmp_path: Path,
+    left_running: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert run(["--home", str(tmp_path), "demo"]) == 2
+    told = capsys.readouterr().err
+    assert "a demo runs in" in told
+    assert "alice-1" in told
+    assert "--fresh" in told
+    assert "dcanary demo --stop" in told
+    assert left_running.poll() is None
+    assert (tmp_path / "demo" / "system.json").exists()
+
+
+def test_a_demo_that_runs_is_stopped_once_that_is_confirmed(
+    tmp_path: Path, left_running: subprocess.Popen[bytes]
+) -> None:
+    asked: list[list[str]] = []
+    with emptied(tmp_path / "demo", asked.append):
+        assert asked == [["alice-1"]]
+        left_running.wait(60)
+        assert [path.name for path in (tmp_path / "demo").iterdir()] == [MARKER]
+
+
+def test_what_an_ended_demo_left_is_deleted_without_a_question(tmp_path: Path) -> None:
+    (tmp_path / MARKER).touch()
+    (tmp_path / "work").mkdir()
+    with emptied(tmp_path, refuse):
+        assert [path.name for path in tmp_path.iterdir()] == [MARKER]
+
+
+def test_a_demo_at_work_is_left_alone_even_with_fresh(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with emptied(tmp_path / "demo", refuse):
+        (tmp_path / "demo" / "work").mkdir()
+        assert run(["--home", str(tmp_path), "demo", "--fresh"]) == 1
+        assert (tmp_path / "demo" / "work").is_dir()
+    told = capsys.readouterr().err
+    assert f"a demo is at work in {tmp_path / 'demo'}: process {os.getpid()}" in told
 
 
 def test_the_demo_has_a_folder_of_its_own_in_the_home_folder(tmp_path: Path) -> None:
@@ -25,9 +95,11 @@ def test_a_folder_that_no_demo_made_is_never_emptied(tmp_path: Path) -> None:
     precious = tmp_path / "demo" / "system.json"
     precious.parent.mkdir()
     precious.write_text("mine")
-    job = MainJob(tmp_path / "demo", ["counter-motoko"], Reporter(True), keep_running=True)
-    with pytest.raises(ConfigError, match="not a folder that a demo made"):
-        job.run()
+    with (
+        pytest.raises(ConfigError, match="not a folder that a demo made"),
+        emptied(tmp_path / "demo", refuse),
+    ):
+        pass
     assert precious.read_text() == "mine"
 
 

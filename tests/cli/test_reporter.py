@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,13 +92,15 @@ def test_the_closing_words_fit_80_columns(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "/nowhere")
-    home = tmp_path / ".dcanary" / "demo"
+    home = Path(".dcanary") / "my demo"
     job = MainJob(home, ["counter-motoko", "counter-python"], Reporter(False), keep_running=True)
     job.closing_words()
     lines = capsys.readouterr().out.splitlines()
-    assert "  export DCANARY_HOME=.dcanary/demo" in lines
-    # The folder of the commands is as long as it is; it stands alone in its line.
-    assert all(len(line) <= 80 for line in lines if "export PATH=" not in line)
+    # Both stay right after a change of folder.
+    assert f"  export DCANARY_HOME='{tmp_path / home}'" in lines
+    assert f'  export PATH="{Path(sys.executable).parent}:$PATH"' in lines
+    # Folders are as long as they are; each stands alone in its line.
+    assert all(len(line) <= 80 for line in lines if "  export " not in line)
 
 
 def test_json_has_an_event_per_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from dcanary.cli.context import Context, pass_context
@@ -9,6 +11,9 @@ from dcanary.cli.context import Context, pass_context
 
 @click.command()
 @click.option("--stop", is_flag=True, help="Stop what an earlier demo left running.")
+@click.option(
+    "--fresh", is_flag=True, help="Begin anew without a question, also while a demo runs."
+)
 @click.option(
     "--example",
     "examples",
@@ -20,10 +25,14 @@ from dcanary.cli.context import Context, pass_context
     "--keep-going/--stop-after", default=True, help="Leave everything running at the end."
 )
 @pass_context
-def demo(context: Context, stop: bool, examples: tuple[str, ...], keep_going: bool) -> None:
-    """Push, build, agree, approve, deploy, upgrade: in a folder of its own (HOME/demo)."""
-    from dcanary.cli.demo.main_job import MainJob, demo_home, stop_everything, usual_seconds
-    from dcanary.cli.demo.reporter import Reporter, measured_pace
+def demo(
+    context: Context, stop: bool, fresh: bool, examples: tuple[str, ...], keep_going: bool
+) -> None:
+    """Push, build, agree, approve, deploy, upgrade: in a folder of its own (HOME/demo).
+
+    What an earlier demo left there is deleted. While it still runs, that is asked before.
+    """
+    from dcanary.cli.demo.home import demo_home, emptied, stop_everything
 
     home = demo_home(context.home)
     if stop:
@@ -33,6 +42,26 @@ def demo(context: Context, stop: bool, examples: tuple[str, ...], keep_going: bo
         if not stopped:
             context.output.say(f"no demo was running in {home}")
         return
-    chosen = list(examples) or ["counter-motoko", "counter-python"]
-    reporter = Reporter(context.output.as_json, usual_seconds(len(chosen)), measured_pace())
-    MainJob(home, chosen, reporter, keep_running=keep_going).run()
+
+    def confirm(names: list[str]) -> None:
+        if not fresh:
+            context.output.confirm(_question(home, names), "--fresh, or first: dcanary demo --stop")
+        context.output.progress(
+            f"stopping the demo that runs: {', '.join(names)} (up to half a minute)"
+        )
+
+    with emptied(home, confirm):
+        context.output.progress(f"the main job, in a folder of its own: {home}")
+        from dcanary.cli.demo.main_job import MainJob, usual_seconds
+        from dcanary.cli.demo.reporter import Reporter, measured_pace
+
+        chosen = list(examples) or ["counter-motoko", "counter-python"]
+        reporter = Reporter(context.output.as_json, usual_seconds(len(chosen)), measured_pace())
+        MainJob(home, chosen, reporter, keep_running=keep_going).run()
+
+
+def _question(home: Path, names: list[str]) -> str:
+    return (
+        f"a demo runs in {home} ({', '.join(names)}).\n"
+        "  To go on with it, answer no. Stop it, delete its records and begin anew?"
+    )

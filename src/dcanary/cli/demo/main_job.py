@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import shutil
 import sys
 import time
@@ -13,8 +14,8 @@ from typing import Any
 from dcanary import folders
 from dcanary.cli.demo.examples import EXAMPLES, Example, change_source, make_working_copy, push
 from dcanary.cli.demo.follow import Follower
+from dcanary.cli.demo.home import stop_everything
 from dcanary.cli.demo.reporter import Reporter
-from dcanary.cli.errors import translated
 from dcanary.cli.operations import build as build_operations
 from dcanary.cli.operations import executor as executor_operations
 from dcanary.cli.operations import forge as forge_operations
@@ -28,22 +29,17 @@ from dcanary.cli.operations.watch import BUILT_RUN, Ended, describe, state_of, w
 from dcanary.cli.orders.digest import checked_digest
 from dcanary.cli.tables import short
 from dcanary.client.actor import Actor
-from dcanary.client.errors import ClientError, ConfigError, RefusedError
+from dcanary.client.errors import ClientError, RefusedError
 from dcanary.client.identity import Identity, create_identity
 from dcanary.client.principal import from_text
 from dcanary.client.system import CANISTERS, System, SystemConfig
 from dcanary.executor.sandbox import probe_sandbox
-from dcanary.replica.network import control
 from dcanary.wasm import ensure_template, template_is_ready
 
 OPERATORS = ("alice", "bob", "carol")
 RUN_SECONDS = 600.0
 RELEASE_SECONDS = 180.0
 RUNTIMES = ("shell", "python", "motoko")
-
-
-# In every folder that a demo made: only such a folder may be emptied by the next one.
-MARKER = "made-by-dcanary-demo"
 
 
 def usual_seconds(examples: int) -> list[float]:
@@ -71,22 +67,8 @@ def usual_seconds(examples: int) -> list[float]:
     ]
 
 
-def demo_home(home: Path) -> Path:
-    """`home` itself when a demo made it (people export it to look around), else `demo` in it."""
-    return home if (home / MARKER).is_file() else home / "demo"
-
-
-def stop_everything(home: Path) -> list[str]:
-    """Stop forge, executors and network of a demo; names of what ran."""
-    names = Processes(home / "processes").stop_all()
-    with translated():
-        if home.is_dir() and control.stop(home / "network"):
-            names.append("network")
-    return names
-
-
 class MainJob:
-    """One demo in one folder, which it empties first: it is the demo's own."""
+    """One demo in one empty folder of its own: see `home.emptied`."""
 
     def __init__(
         self, home: Path, examples: Sequence[str], reporter: Reporter, *, keep_running: bool
@@ -138,8 +120,6 @@ class MainJob:
     # -- steps -----------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        stop_everything(self.home)
-        self._empty_home()
         if not template_is_ready():
             with self.report.step("Make CPython a runtime template: once per version"):
                 ensure_template(progress=self._progress)
@@ -156,17 +136,6 @@ class MainJob:
                     sha256=one.module_hash_gz,
                 )
             self.address = network_operations.address(running)
-
-    def _empty_home(self) -> None:
-        if self.home.exists() and any(self.home.iterdir()):
-            if not (self.home / MARKER).is_file():
-                raise ConfigError(
-                    f"{self.home} is not a folder that a demo made: it stays as it is",
-                    "choose another --home, or move it away",
-                )
-            shutil.rmtree(self.home)
-        self.home.mkdir(parents=True, exist_ok=True)
-        (self.home / MARKER).touch()
 
     def _progress(self, text: str) -> None:
         self.report.detail(text)
@@ -344,10 +313,8 @@ class MainJob:
 
     def closing_words(self) -> None:
         """Print how to go on with what the demo leaves running."""
-        home = self.home
-        if home.is_relative_to(Path.cwd()):
-            home = home.relative_to(Path.cwd())
-        lines = [f"  export DCANARY_HOME={home}"]
+        # Absolute, so that it stays right in whatever folder the commands are then given.
+        lines = [f"  export DCANARY_HOME={shlex.quote(str(self.home.absolute()))}"]
         if not shutil.which("dcanary"):
             # As one line of its own: before each command it would make all of them too long.
             lines.append(f'  export PATH="{Path(sys.executable).parent}:$PATH"')

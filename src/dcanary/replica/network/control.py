@@ -33,6 +33,8 @@ ANSWER_SECONDS = 60.0
 had much memory keeps it for seconds."""
 STOP_SECONDS = 600.0
 """A state of many gigabytes is written to the disk first."""
+_END_SECONDS = 60.0
+"""So long a process is waited for that has let go of its folder."""
 _POLL = 0.05
 _FIRST_REPORT, REPORT_SECONDS = 2.0, 5.0
 """Seconds before a wait is first spoken of, and between two such lines."""
@@ -288,16 +290,27 @@ def _released(state_dir: Path, seconds: float, reports: _Reports | None = None) 
         time.sleep(_POLL)
 
 
-def _reap(pid: int) -> None:
-    """Forget a network that this very process started."""
+def _await_end(process: psutil.Process) -> None:
+    """Wait for a process whose state is on disk: it only gives its memory back."""
+    deadline = time.monotonic() + _END_SECONDS
+    with contextlib.suppress(psutil.NoSuchProcess):
+        # Not Process.wait: it counts one that its parent never asks for as running.
+        while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(_POLL)
+    with contextlib.suppress(ChildProcessError):  # Unless this very process started it.
+        os.waitpid(process.pid, os.WNOHANG)
+
+
+def _process(pid: int) -> psutil.Process | None:
+    """The process, known apart from a later one of its number; None when it has ended."""
     try:
-        os.waitpid(pid, 0)
-    except ChildProcessError:
-        return
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
 
 
 def stop(state_dir: Path, report: Report = _silent) -> bool:
-    """Stop the network of a folder and wait until its state is on disk.
+    """Stop the network of a folder and wait until its state is on disk and its process has ended.
 
     One that still starts is stopped too; the next start goes on from its last checkpoint. Returns
     False when none ran. Raises NetworkError when it does not end.
@@ -309,6 +322,7 @@ def stop(state_dir: Path, report: Report = _silent) -> bool:
             raise NetworkError(f"another process has locked {state_dir} for a moment: try again")
         return False
     pid = info.pid if info is not None else begun.pid if begun is not None else 0
+    process = _process(pid)
     reports = _Reports(report)
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 60.0)):
         try:
@@ -320,6 +334,7 @@ def stop(state_dir: Path, report: Report = _silent) -> bool:
                 f"process {pid} of the network on {state_dir} belongs to another user"
             ) from error
         if _released(state_dir, seconds, reports):
-            _reap(pid)
+            if process is not None:
+                _await_end(process)
             return True
     raise NetworkError(f"process {pid} of the network on {state_dir} does not end")
