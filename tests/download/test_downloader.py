@@ -191,6 +191,17 @@ def test_more_bytes_than_allowed_end_the_download(here: Here, registry: Registry
     assert here.store.size() == 0
 
 
+def test_all_files_together_are_bounded(tmp_path: Path, registry: Registry) -> None:
+    wanted = []
+    for number in range(10):
+        registry.files[f"/{number}"] = bytes([number]) * 1000
+        wanted.append(Wanted(f"{registry.url}/{number}", pinned(bytes([number]) * 1000)))
+    here = Here(tmp_path, [registry.url], Limits(all_bytes=3_500, parallel=1))
+    with here.downloader, pytest.raises(DownloadsFailed, match="more than 3500 bytes"):
+        here.downloader.get_all(wanted)
+    assert len(registry.seen) < 10
+
+
 @pytest.mark.parametrize(
     ("answer", "limits", "told"),
     [

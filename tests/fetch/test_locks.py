@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from base64 import b64encode
 
 import pytest
@@ -290,6 +291,8 @@ fragment @ https://h.example/fragment-1.0.tar.gz#sha256={SHA256}
             ("x @ https://h/x-1.tar.gz", "has 0 hashes"),
             (f"x @ https://h/x --hash=sha256:{SHA256}", "is no wheel or source archive"),
             ("what is this", "is no requirement"),
+            (f"six==1 --hash=sha256:{SHA256} ; os_name ~= 'x'", "is no requirement"),
+            ("six==1 ; " + "(" * 3000, "is no requirement"),
         ],
     )
     def test_what_does_not_pin_is_named_with_its_line(self, line: str, problem: str) -> None:
@@ -494,6 +497,30 @@ def test_size_and_number_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     found = read({"urls.lock": "bad\n" * 500})
     assert len(found.problems) == pinned.MAX_PROBLEMS + 1
     assert "300 more problems" in told(found)[-1]
+    assert len(read({"urls.lock": "bad\n" * 100_000}).problems) == pinned.MAX_PROBLEMS + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.txt", "a" + " " * 300_000 + "b\n"),
+        ("requirements.txt", " " * 300_000),
+        ("Cargo.lock", "\n" * 300_000),
+        ("package-lock.json", '{"a": "' + "\\\\" * 150_000 + '"}'),
+        ("yarn.lock", "# yarn lockfile v1\n" + '"' * 300_000 + ":"),
+    ],
+)
+def test_no_text_takes_more_than_its_length_to_read(name: str, text: str) -> None:
+    began = time.monotonic()
+    read({name: text})
+    # With steps for each pair of characters it would be hours.
+    assert time.monotonic() - began < 30
+
+
+def test_text_that_no_terminal_can_show_is_told() -> None:
+    lock = '{"lockfileVersion": 3, "packages": {"node_modules/\\ud800": {"version": "1"}}}'
+    (said,) = told(read({"package-lock.json": lock}))
+    said.encode()
 
 
 @pytest.mark.parametrize("name", ["package-lock.json", "Cargo.lock", "uv.lock"])

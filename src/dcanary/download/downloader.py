@@ -17,6 +17,7 @@ from dcanary.download.model import (
     DownloadsFailed,
     HostNotAllowed,
     Limits,
+    TooLarge,
     Wanted,
     Weather,
 )
@@ -91,6 +92,7 @@ class Downloader:
         first = {each.digest: each for each in reversed(asked)}
         done: dict[Wanted, Object] = {}
         problems: list[DownloadError] = []
+        size = 0
         with ThreadPoolExecutor(self._limits.parallel, "download") as threads:
             started = {threads.submit(self.get, each): each for each in first.values()}
             try:
@@ -99,6 +101,11 @@ class Downloader:
                         done[each] = future.result()
                     except DownloadError as error:
                         problems.append(error)
+                    else:
+                        size += done[each].size
+                        if size > self._limits.all_bytes:
+                            said = f"with it there are more than {self._limits.all_bytes} bytes"
+                            raise DownloadsFailed([TooLarge(each.url, said)])
             except BaseException:
                 # Interrupted, or this machine's trouble (a full disk): what runs is not waited for.
                 self._stopping.set()

@@ -52,6 +52,8 @@ class Limits:
     patience: float = 30.0
     pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0)
     """Before each of the attempts that follow the first."""
+    all_bytes: int = 8 << 30
+    """Of all files that are asked for at once."""
     redirects: int = 5
     parallel: int = 8
 

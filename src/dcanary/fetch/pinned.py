@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 
 from dcanary.download.model import Digest
 
-MAX_LOCK_BYTES = 32 << 20
+MAX_LOCK_BYTES = 8 << 20
 MAX_PINS = 20_000
 MAX_PROBLEMS = 200
+"""As many are told."""
+MAX_READ_PROBLEMS = 2_000
+"""After as many a file is not read on."""
 
 ReadFile = Callable[[str], bytes | None]
 """The content of a file of the commit by its path; None where there is none."""
@@ -71,6 +74,10 @@ class Target:
             raise ValueError(f"machine {self.machine!r}: use x86_64 or aarch64")
 
 
+class TooManyProblems(Exception):
+    """The lock files have so many problems that nobody needs the rest."""
+
+
 @dataclass
 class Reading:
     """What has been read: pins and problems, in the order of the files."""
@@ -79,14 +86,17 @@ class Reading:
     problems: list[LockProblem] = field(default_factory=list)
 
     def problem(self, file: str, line: int, what: str, remedy: str) -> None:
-        """Note a problem. What a lock says is cut where it is very long."""
+        """Note a problem. What a lock says is cut where it is very long. Raises TooManyProblems."""
+        if len(self.problems) >= MAX_READ_PROBLEMS:
+            raise TooManyProblems
         self.problems.append(LockProblem(file, line, shown(what, 300), remedy))
 
 
 def shown(text: object, most: int = 120) -> str:
     """Text of a lock for a message: one line, and not longer than `most` characters."""
-    line = re.sub(r"\s+", " ", str(text))
-    return line if len(line) <= most else line[:most] + "…"
+    said = str(text)
+    line = re.sub(r"\s+", " ", said[: 4 * most]).encode(errors="replace").decode()
+    return line if len(line) <= most and len(said) <= 4 * most else line[:most] + "…"
 
 
 def inside(lock: str, path: str) -> str | None:

@@ -102,7 +102,7 @@ def toml_document(text: str) -> dict[str, Any]:
 
 def table_lines(text: str, name: str) -> list[int]:
     """The lines of the `[[name]]` headers of a TOML text, from the first."""
-    header = re.compile(rf"^\s*\[\[\s*{re.escape(name)}\s*\]\]", re.MULTILINE)
+    header = re.compile(rf"^[ \t]*\[\[[ \t]*{re.escape(name)}[ \t]*\]\]", re.MULTILINE)
     starts = [each.end() for each in re.finditer("\n", text)]
     return [bisect_right(starts, each.end() - 1) + 1 for each in header.finditer(text)]
 

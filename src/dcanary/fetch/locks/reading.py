@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -24,6 +25,7 @@ from dcanary.fetch.pinned import (
     ReadFile,
     Reading,
     Target,
+    TooManyProblems,
     inside,
     shown,
 )
@@ -47,9 +49,11 @@ def reader_of(name: str) -> Reader | None:
 def read_locks(read: ReadFile, names: Iterable[str], target: Target) -> Reading:
     """What lock files pin, sorted and each once, and what is wrong with them, sorted."""
     found = Reading()
-    for name in sorted(set(names)):
-        _read_one(read, name, target, found)
-    pins = _once(found)
+    pins: list[Pinned] = []
+    with contextlib.suppress(TooManyProblems):
+        for name in sorted(set(names)):
+            _read_one(read, name, target, found)
+        pins = _once(found)
     if len(pins) > MAX_PINS:
         what = f"more than {MAX_PINS} files are pinned"
         found.problem(pins[0].lock, 0, what, "split the stage")

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from packaging.markers import UndefinedComparison
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
 
 from dcanary.download.model import HEX_LENGTHS, Digest
 from dcanary.fetch.locks.reader import from_hex
@@ -18,7 +20,7 @@ from dcanary.fetch.wheels import environment
 _MAX_DEPTH = 10
 _MAX_FILES = 200
 _MAX_LINE = 200_000
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
 _AGAIN = "lock with `pip-compile --generate-hashes` or `uv pip compile --generate-hashes`"
 _WRITE = "write NAME==VERSION --hash=sha256:…, or " + _AGAIN
 _HASH = re.compile(r"--hash[= ]+(\S+)")
@@ -150,10 +152,11 @@ def _read_requirement(file: str, line: int, said: str, reader: _Reader) -> None:
         return
     try:
         found = Requirement(named)
-    except (InvalidRequirement, RecursionError):
+        wanted = found.marker is None or found.marker.evaluate(dict(environment(reader.target)))
+    except (InvalidRequirement, UndefinedComparison, InvalidVersion, RecursionError):
         into.problem(file, line, f"{shown(named)} is no requirement", _WRITE)
         return
-    if found.marker is not None and not found.marker.evaluate(dict(environment(reader.target))):
+    if not wanted:
         return
     digests = sorted({each for each in map(_digest, hashes) if each is not None})
     name = canonicalize_name(found.name)
