@@ -26,6 +26,7 @@ class Installed:
     refusal: str = "NotFound"
 
     offered: bool = True
+    repositories: tuple[str, ...] = ("counter",)
     place: str = "local"
     canister: str | None = None
     controllers: tuple[str, ...] = (CANISTER,)
@@ -62,6 +63,15 @@ class Installed:
     def deployment(self) -> Installed:
         return self
 
+    @property
+    def webhook(self) -> Installed:
+        return self
+
+    def get_repository(self, name: str) -> dict[str, Any]:
+        if name not in self.repositories:
+            raise RefusedError("NotFound", f"there is no repository {name}", "get_repository")
+        return {"repository": name}
+
     def get_target(self, name: str) -> dict[str, Any]:
         if name not in self.targets:
             raise RefusedError(self.refusal, f"there is no target {name}", "get_target")
@@ -85,6 +95,14 @@ def found(installed: Installed, target: str | None) -> list[str]:
 def test_a_target_that_is_there_is_no_problem() -> None:
     assert found(Installed({"counter": "counter"}), "counter") == []
     assert found(Installed(), None) == []
+
+
+def test_a_repository_that_is_not_registered_is_named_with_the_command_that_adds_it() -> None:
+    (told,) = found(Installed(repositories=()), None)
+    assert told == (
+        "the repository counter is not registered, so no push of it is built: "
+        "dcanary repository add counter --clone-url URL"
+    )
 
 
 def test_a_target_that_is_not_registered_is_named_with_the_command_that_adds_it() -> None:

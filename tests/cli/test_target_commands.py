@@ -14,6 +14,7 @@ from dcanary.cli import target
 from dcanary.cli.context import Context
 from dcanary.cli.operations.system import LOCAL, name_network
 from dcanary.cli.output import Output
+from dcanary.client.errors import RefusedError
 
 DEPLOYMENT = "rwlgt-iiaaa-aaaaa-aaaaa-cai"
 CANISTER, FRIEND, HAND = "rrkah-fqaaa-aaaaa-aaaaq-cai", "2vxsx-fae", "aaaaa-aa"
@@ -31,6 +32,15 @@ class Installed:
     @property
     def deployment(self) -> Installed:
         return self
+
+    @property
+    def webhook(self) -> Installed:
+        return self
+
+    def get_repository(self, name: str) -> Any:
+        if name != "demo":
+            raise RefusedError("NotFound", f"there is no repository {name}", "get_repository")
+        return {"repository": name}
 
     @property
     def config(self) -> Any:
@@ -120,6 +130,20 @@ def test_a_canister_that_deployment_does_not_control_is_warned_of(
     assert capsys.readouterr().err == ""
     run(Installed(controllers=[HAND]), target.target.commands[command], *arguments[command])
     assert f"--add-controller {DEPLOYMENT}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["add", "update"])
+def test_a_repository_that_is_not_registered_is_warned_of(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments: dict[str, tuple[Any, ...]] = {
+        "add": ("counter", "nope", None, None, (), 5),
+        "update": ("counter", "nope", None, (), None),
+    }
+    run(Installed(), target.target.commands[command], *arguments[command])
+    told = capsys.readouterr().err
+    assert "warning: the repository nope is not registered" in told
+    assert "dcanary repository add nope" in told
 
 
 def test_deployment_is_told_its_network_once() -> None:

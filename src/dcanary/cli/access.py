@@ -6,6 +6,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.paging import page, paged, show
+from dcanary.cli.parameters import PRINCIPAL
 from dcanary.client.names import CANISTERS
 
 ROLES = ["Owner", "Admin", "Operator", "Executor", "Approver", "Viewer"]
@@ -22,7 +23,7 @@ _canister = click.option(
 
 
 @access.command()
-@click.argument("principal")
+@click.argument("principal", type=PRINCIPAL)
 @click.argument("role", type=click.Choice(ROLES, case_sensitive=False))
 @_canister
 @pass_context
@@ -34,7 +35,7 @@ def grant(context: Context, principal: str, role: str, canister: str | None) -> 
 
 
 @access.command()
-@click.argument("principal")
+@click.argument("principal", type=PRINCIPAL)
 @click.argument("role", type=click.Choice(ROLES, case_sensitive=False))
 @_canister
 @pass_context

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dcanary import __version__
 from dcanary.cli.nouns import NOUNS
-from dcanary.client.errors import KINDS, ClientError
+from dcanary.cli.parameters import checked
+from dcanary.client.errors import KINDS, ClientError, ConfigError
 from dcanary.client.names import DEFAULT_IDENTITY
 
+if TYPE_CHECKING:
+    from dcanary.cli.context import Context
+
 _STREAM_ERRORS = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT)
+_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
 
 
 class Nouns(click.Group):
@@ -33,7 +39,7 @@ class Nouns(click.Group):
         module = importlib.import_module(f"dcanary.cli.{cmd_name}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
-        return command
+        return checked(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Nouns"):
@@ -65,12 +71,22 @@ def cli(ctx: click.Context, home: str | None, identity: str, as_json: bool, quie
     ctx.call_on_close(context.close)
 
 
+@cli.result_callback()
+@click.pass_obj
+def _finish(context: Context, /, result: object, **_: object) -> object:
+    """With `--json`, give those a value whose command has only said that it is done."""
+    context.output.finish()
+    return result
+
+
 def run(arguments: list[str]) -> int:
     """The exit code of one command."""
     _tolerate_narrow_encodings()
     try:
         result: Any = cli.main(args=_hoist(arguments), prog_name="dcanary", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
+        if _wants_json(arguments):
+            return _fail(click.UsageError("Missing command.", error.ctx), arguments)
         click.echo(error.ctx.get_help() if error.ctx else error.format_message())
         return 0
     except click.exceptions.Exit as error:
@@ -80,12 +96,23 @@ def run(arguments: list[str]) -> int:
     except (click.ClickException, click.Abort, KeyboardInterrupt, ClientError) as error:
         return _fail(error, arguments)
     except OSError as error:
-        # Of the streams: what reads and writes files of its own names them.
-        if error.filename is not None or error.errno not in _STREAM_ERRORS:
+        found = _of_files(error)
+        if found is None:
             raise
-        lost = ClientError(f"the output cannot be written: {error.strerror}")
-        return _fail(lost, arguments)
+        return _fail(found, arguments)
     return result if isinstance(result, int) else 0
+
+
+def _of_files(error: OSError) -> ClientError | None:
+    """What to say of a file or stream that cannot be used; None for other causes."""
+    if error.filename is not None:
+        path = os.fsdecode(error.filename) if not isinstance(error.filename, int) else "a file"
+        hint = "make it usable, or name another" if error.errno in _NO_ACCESS else ""
+        return ConfigError(f"cannot use {path}: {error.strerror}", hint)
+    # Of the streams: what reads and writes files of its own names them.
+    if error.errno in _STREAM_ERRORS:
+        return ClientError(f"the output cannot be written: {error.strerror}")
+    return None
 
 
 def _tolerate_narrow_encodings() -> None:
@@ -101,8 +128,7 @@ def _fail(error: BaseException, arguments: list[str]) -> int:
     from dcanary.cli.output import Output
     from dcanary.cli.wording import worded
 
-    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    as_json = "--json" in before
+    as_json = _wants_json(arguments)
     kind, message, details = "usage", str(error), {}
     if isinstance(error, ClientError):
         kind, details = error.error, error.details()
@@ -116,6 +142,11 @@ def _fail(error: BaseException, arguments: list[str]) -> int:
         kind, message = "interrupted", "interrupted"
     Output(as_json).error(message, kind, details)
     return KINDS[kind].exit_code
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in before
 
 
 def _hoist(arguments: list[str]) -> list[str]:

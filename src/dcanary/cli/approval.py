@@ -12,6 +12,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
 from dcanary.cli.output import Lines
 from dcanary.cli.paging import page, paged, rows_of, show
+from dcanary.cli.parameters import APPROVAL_ID
 from dcanary.cli.times import moment
 from dcanary.client.errors import ClientError, RefusedError
 
@@ -70,7 +71,7 @@ def list_approvals(context: Context, limit: int, cursor: str | None) -> None:
 
 
 @approval.command("show")
-@click.argument("approval_id")
+@click.argument("approval_id", type=APPROVAL_ID)
 @pass_context
 def show_approval(context: Context, approval_id: str) -> None:
     """One approval request: the whole order, and what it would change."""
@@ -201,7 +202,7 @@ def _decision(function: Callable[..., None]) -> Callable[..., None]:
         ),
     ):
         function = option(function)
-    return click.argument("approval_id")(function)
+    return click.argument("approval_id", type=APPROVAL_ID)(function)
 
 
 @approval.command()

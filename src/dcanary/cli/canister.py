@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.parameters import CANISTER
 
 
 @click.group()
@@ -13,7 +14,7 @@ def canister() -> None:
 
 
 @canister.command()
-@click.argument("principal")
+@click.argument("principal", type=CANISTER)
 @click.argument("method")
 @click.argument("arguments", default="()")
 @pass_context
@@ -29,7 +30,7 @@ def call(context: Context, principal: str, method: str, arguments: str) -> None:
 
 
 @canister.command()
-@click.argument("principal")
+@click.argument("principal", type=CANISTER)
 @pass_context
 def info(context: Context, principal: str) -> None:
     """Module hash and controllers, as the network certifies them."""
@@ -48,10 +49,14 @@ def info(context: Context, principal: str) -> None:
 
 
 @canister.command()
-@click.argument("principal")
+@click.argument("principal", type=CANISTER)
 @pass_context
 def interface(context: Context, principal: str) -> None:
     """The canister's Candid interface."""
     from dcanary.client.actor import Actor
 
-    context.output.text(Actor.from_metadata(context.system.connection, principal).interface.text)
+    text = Actor.from_metadata(context.system.connection, principal).interface.text
+    if context.output.as_json:
+        context.output.json({"interface": text})
+    else:
+        context.output.text(text)

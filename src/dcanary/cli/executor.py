@@ -10,6 +10,7 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as register_operations
 from dcanary.cli.paging import page, paged, show
+from dcanary.cli.parameters import OFFER, PRINCIPAL
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ def executor() -> None:
 @executor.command()
 @click.argument("name")
 @click.option("--operator", required=True, help="Who answers for it; votes count per operator.")
-@click.option("--principal", help="Of an executor elsewhere (default: a key made here for NAME).")
+@click.option(
+    "--principal",
+    type=PRINCIPAL,
+    help="Of an executor elsewhere (default: a key made here for NAME).",
+)
 @click.option("--runtime", "runtimes", multiple=True, type=click.Choice(RUNTIMES))
 @pass_context
 def register(
@@ -94,8 +99,12 @@ def register(
     is_flag=True,
     help="Perform stages that ask for the network. They then have this machine's.",
 )
-@click.option("--region", default="", help="Where it is, for stages that ask for a region.")
-@click.option("--label", "labels", multiple=True, help="What stages may ask for; may be repeated.")
+@click.option(
+    "--region", type=OFFER, default="", help="Where it is, for stages that ask for a region."
+)
+@click.option(
+    "--label", "labels", type=OFFER, multiple=True, help="What stages may ask for; may be repeated."
+)
 @click.option("--once", is_flag=True, help="Do one piece of work, if there is any, and end.")
 @click.option("--background", is_flag=True, help="Return when it is up; see executor stop.")
 @pass_context
@@ -202,7 +211,7 @@ def _enable(context: Context, principal: str, enabled: bool) -> None:
 
 
 @executor.command()
-@click.argument("principal")
+@click.argument("principal", type=PRINCIPAL)
 @pass_context
 def enable(context: Context, principal: str) -> None:
     """Give an executor work again."""
@@ -210,7 +219,7 @@ def enable(context: Context, principal: str) -> None:
 
 
 @executor.command()
-@click.argument("principal")
+@click.argument("principal", type=PRINCIPAL)
 @pass_context
 def disable(context: Context, principal: str) -> None:
     """Give an executor no more work."""

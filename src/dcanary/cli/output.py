@@ -107,6 +107,8 @@ class Output:
     def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
+        self._unsaid: list[str] = []
+        self._valued = False
 
     def _out(self, text: str, **style: Any) -> None:
         click.echo(click.style(harmless_lines(text), **style) if style else harmless_lines(text))
@@ -115,9 +117,16 @@ class Output:
         click.echo(click.style(fitted(harmless_lines(text), sys.stderr), **style), err=True)
 
     def say(self, text: str) -> None:
-        """A sentence for people only."""
-        if not self.as_json and not self.quiet:
+        """A sentence for people; for programs it is the value where there is no other."""
+        if self.as_json:
+            self._unsaid.append(text)
+        elif not self.quiet:
             self._out(fitted(harmless_lines(text), sys.stdout))
+
+    def finish(self) -> None:
+        """With `as_json`, print what was said as a value, unless one was printed."""
+        if self._unsaid and not self._valued:
+            self.json({"done": "\n".join(self._unsaid)})
 
     def progress(self, text: str) -> None:
         """What is happening now; on standard error, so that pipes stay clean."""
@@ -180,6 +189,7 @@ class Output:
 
     def json(self, value: object) -> None:
         """One JSON value, exact."""
+        self._valued = True
         click.echo(json.dumps(plain(value), indent=2))
 
     def answer(self, answer: Answer) -> None:

@@ -9,6 +9,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.paging import page, paged, rows_of, show
+from dcanary.cli.parameters import PRINCIPAL, VERSION
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _repository = click.option("--repository", required=True, help="The registered r
 _approvers = click.option(
     "--approver",
     "approvers",
+    type=PRINCIPAL,
     multiple=True,
     help="Principal that may approve; added to the file's.",
 )
@@ -121,7 +123,7 @@ def update(context: Context, file: Path, repository: str, approvers: tuple[str, 
 
 @pipeline.command("show")
 @click.argument("repository")
-@click.option("--version", type=int, help="An earlier version (default: the current one).")
+@click.option("--version", type=VERSION, help="An earlier version (default: the current one).")
 @pass_context
 def show_pipeline(context: Context, repository: str, version: int | None) -> None:
     """A repository's pipeline."""

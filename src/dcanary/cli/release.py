@@ -12,6 +12,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import wait_for_release
 from dcanary.cli.orders.readable import created_with
 from dcanary.cli.paging import page, paged, rows_of, show
+from dcanary.cli.parameters import RELEASE_ID, RELEASE_OR_APPROVAL_ID
 from dcanary.cli.times import moment
 from dcanary.client.errors import RejectedError
 
@@ -79,7 +80,7 @@ def list_releases(context: Context, target: str | None, limit: int, cursor: str 
 
 
 @release.command("show")
-@click.argument("release_id")
+@click.argument("release_id", type=RELEASE_ID)
 @pass_context
 def show_release(context: Context, release_id: str) -> None:
     """One release."""
@@ -88,7 +89,7 @@ def show_release(context: Context, release_id: str) -> None:
 
 
 @release.command()
-@click.argument("release_id")
+@click.argument("release_id", type=RELEASE_ID)
 @click.option("--timeout", type=float, default=300.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def watch(context: Context, release_id: str, timeout: float) -> None:
@@ -108,7 +109,7 @@ def _nothing_begun() -> Iterator[None]:
 
 
 @release.command()
-@click.argument("release_id")
+@click.argument("release_id", type=RELEASE_ID)
 @click.option("--plan", "only_plan", is_flag=True, help="Show what it would do, and end.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait.")
@@ -144,7 +145,7 @@ def rollback(context: Context, release_id: str, only_plan: bool, yes: bool, time
 
 
 @release.command()
-@click.argument("release_id")
+@click.argument("release_id", type=RELEASE_ID)
 @pass_context
 def cancel(context: Context, release_id: str) -> None:
     """Cancel a release that waits in the queue: nothing was touched yet."""
@@ -152,7 +153,7 @@ def cancel(context: Context, release_id: str) -> None:
 
 
 @release.command()
-@click.argument("release_or_approval")
+@click.argument("release_or_approval", type=RELEASE_OR_APPROVAL_ID)
 @pass_context
 def retry(context: Context, release_or_approval: str) -> None:
     """Carry an approved order out again whose release failed.

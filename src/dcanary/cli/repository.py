@@ -11,6 +11,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
 from dcanary.cli.operations.secrets import kept_secret, new_secret_file, next_secret, read_secret
 from dcanary.cli.paging import page, paged, show
+from dcanary.cli.parameters import NAME
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def repository() -> None:
 
 
 @repository.command()
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option("--provider", type=click.Choice(sorted(operations.PROVIDERS)), default="github")
 @click.option("--clone-url", required=True, help="What executors clone.")
 @click.option(

@@ -19,6 +19,7 @@ from dcanary.cli.operations.watch import (
     wait_for_run,
 )
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
+from dcanary.cli.parameters import COMMIT, RUN_ID
 from dcanary.cli.run_local import local
 from dcanary.cli.run_log import log
 from dcanary.cli.tables import short
@@ -97,7 +98,7 @@ def list_runs(context: Context, repository: str | None, limit: int, cursor: str 
 
 
 @run.command("show")
-@click.argument("run_id")
+@click.argument("run_id", type=RUN_ID)
 @pass_context
 def show_run(context: Context, run_id: str) -> None:
     """One run: its stages, their votes and their files."""
@@ -160,7 +161,7 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
 
 
 @run.command()
-@click.argument("run_id")
+@click.argument("run_id", type=RUN_ID)
 @click.option("--timeout", type=float, default=1800.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def watch(context: Context, run_id: str, timeout: float) -> None:
@@ -180,7 +181,7 @@ def watch(context: Context, run_id: str, timeout: float) -> None:
 
 @run.command()
 @click.argument("repository")
-@click.option("--sha", required=True, help="Full commit id.")
+@click.option("--sha", type=COMMIT, required=True, help="Full commit id.")
 @click.option("--ref", default="refs/heads/main", show_default=True)
 @click.option("--message", default="started by hand")
 @pass_context
@@ -193,7 +194,7 @@ def start(context: Context, repository: str, sha: str, ref: str, message: str) -
 
 
 @run.command()
-@click.argument("run_id")
+@click.argument("run_id", type=RUN_ID)
 @pass_context
 def retry(context: Context, run_id: str) -> None:
     """Ask again for the approval of a run that built well: its bytes and votes stay valid."""
@@ -202,7 +203,7 @@ def retry(context: Context, run_id: str) -> None:
 
 
 @run.command()
-@click.argument("run_id")
+@click.argument("run_id", type=RUN_ID)
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def cancel(context: Context, run_id: str, timeout: float) -> None:
@@ -227,7 +228,7 @@ def line_of_job(found: Job) -> dict[str, object]:
 
 
 @run.command()
-@click.argument("run_id")
+@click.argument("run_id", type=RUN_ID)
 @paged
 @pass_context
 def jobs(context: Context, run_id: str, limit: int, cursor: str | None) -> None:

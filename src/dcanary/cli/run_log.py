@@ -12,13 +12,14 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import ENDED_RUN, state_of
 from dcanary.cli.paging import page
+from dcanary.cli.parameters import JOB_ID
 from dcanary.client.errors import ConfigError
 
 POLL_SECONDS = 1.0
 
 
 @click.command()
-@click.argument("job_id")
+@click.argument("job_id", type=JOB_ID)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended.")
 @pass_context
 def log(context: Context, job_id: str, follow: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.parameters import CANISTER
 from dcanary.client.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -110,11 +111,15 @@ def _address(context: Context, url: str | None, root_key: str | None) -> Network
 @click.option("--url", help="Address of the network; the local network if none.")
 @click.option("--root-key", help="Hexadecimal root key; 'fetch' asks the network (own ones only).")
 @click.option("--network", help="What targets call this network (default: as it is called now).")
-@click.option("--webhook", help="A principal. The five, in place of what icp or dfx wrote down.")
-@click.option("--pipeline-config")
-@click.option("--build-executor")
-@click.option("--verification")
-@click.option("--deployment")
+@click.option(
+    "--webhook",
+    type=CANISTER,
+    help="The five, in place of what icp or dfx wrote down.",
+)
+@click.option("--pipeline-config", type=CANISTER)
+@click.option("--build-executor", type=CANISTER)
+@click.option("--verification", type=CANISTER)
+@click.option("--deployment", type=CANISTER)
 @click.option("--any-module", is_flag=True, help="Do not build, do not compare modules.")
 @pass_context
 def connect(

@@ -10,6 +10,7 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
 from dcanary.cli.paging import page, paged, show
+from dcanary.cli.parameters import CANISTER, CANISTER_OR_NONE, CYCLES, NAME, PRINCIPAL
 from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
@@ -22,14 +23,24 @@ def target() -> None:
 
 
 @target.command()
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option(
     "--repository", required=True, help="Only this repository's pipeline may deploy here."
 )
 @click.option("--network", help="The installation's own (default); others are not supported.")
-@click.option("--canister", help="An existing canister (default: the first release creates one).")
-@click.option("--controller", "controllers", multiple=True, help="More controllers of a new one.")
-@click.option("--cycles", type=int, default=operations.DEFAULT_TARGET_CYCLES, show_default=True)
+@click.option(
+    "--canister",
+    type=CANISTER,
+    help="An existing canister (default: the first release creates one).",
+)
+@click.option(
+    "--controller",
+    "controllers",
+    type=PRINCIPAL,
+    multiple=True,
+    help="More controllers of a new one.",
+)
+@click.option("--cycles", type=CYCLES, default=operations.DEFAULT_TARGET_CYCLES, show_default=True)
 @pass_context
 def add(
     context: Context,
@@ -51,7 +62,7 @@ def add(
         cycles=cycles,
     )
     _told(context, made)
-    _warn(context, canister)
+    _warn(context, repository, canister)
 
 
 def _told(context: Context, found: Target) -> None:
@@ -69,25 +80,39 @@ def _told(context: Context, found: Target) -> None:
     context.output.record(shown, "target")
 
 
-def _warn(context: Context, canister: str | None) -> None:
-    """Warn of a canister that releases cannot change."""
-    problem = operations.uncontrolled(context.system, canister) if canister else None
-    if problem is not None:
-        context.output.warning(problem)
+def _warn(context: Context, repository: str | None, canister: str | None) -> None:
+    """Warn of a repository that nothing comes from, and of a canister that releases cannot change.
+
+    Of what was given: what stays was warned of before.
+    """
+    from dcanary.cli.operations.pipeline_checks import repository_problem
+
+    problems = [
+        repository_problem(context.system, repository) if repository else None,
+        operations.uncontrolled(context.system, canister) if canister else None,
+    ]
+    for problem in problems:
+        if problem is not None:
+            context.output.warning(problem)
 
 
 @target.command()
 @click.argument("name")
 @click.option("--repository", help="The repository whose pipeline may deploy here.")
-@click.option("--canister", help="Another canister; '' for one that the next release creates.")
+@click.option(
+    "--canister",
+    type=CANISTER_OR_NONE,
+    help="Another canister; '' for one that the next release creates.",
+)
 @click.option(
     "--controller",
     "--controllers",
     "controllers",
+    type=PRINCIPAL,
     multiple=True,
     help="All controllers besides deployment of a canister that a release created.",
 )
-@click.option("--cycles", type=int, help="What a new canister is created with.")
+@click.option("--cycles", type=CYCLES, help="What a new canister is created with.")
 @pass_context
 def update(
     context: Context,
@@ -110,7 +135,7 @@ def update(
         cycles=cycles,
     )
     _told(context, changed)
-    _warn(context, canister)
+    _warn(context, repository, canister)
 
 
 @target.command("list")

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from dcanary.client.types.pipeline_config import PipelineInput
 
 
+def repository_problem(system: System, name: str) -> str | None:
+    """Why nothing of a repository will be built, and what to do; None when it is registered."""
+    try:
+        system.webhook.get_repository(name)
+    except RefusedError as error:
+        if error.kind != "NotFound":
+            raise
+        return (
+            f"the repository {name} is not registered, so no push of it is built: "
+            f"dcanary repository add {name} --clone-url URL"
+        )
+    return None
+
+
 def target_problem(system: System, definition: PipelineInput) -> str | None:
     """Why the target of `deploy` cannot be released to, and what to do; None when it can."""
     deploy, repository = definition["deploy"], definition["repository"]
@@ -70,5 +84,8 @@ def problems(system: System, definition: PipelineInput) -> list[str]:
         for one in system.build_executor.check_stages(definition["stages"])
         if one["problem"] is not None
     ]
-    target = target_problem(system, definition)
-    return found if target is None else [*found, target]
+    others = [
+        repository_problem(system, definition["repository"]),
+        target_problem(system, definition),
+    ]
+    return [*found, *(one for one in others if one is not None)]
