@@ -11,7 +11,7 @@ from dcanary.executor.checkout import CheckoutLimits, check_out
 from dcanary.executor.checkout.gateway import Gateway
 from dcanary.executor.checkout.git import GitHome
 from dcanary.executor.source import SourceFailure
-from dcanary.reach import NotPublicError, Reach, is_public
+from dcanary.reach import NotPublicError, Reach, is_public, problem_of
 from tests.executor.repositories import git, make_repository
 from tests.executor.servers import GitServer, serve
 
@@ -167,3 +167,24 @@ def test_a_gateway_that_is_closed_ends_its_connections(internal: GitServer) -> N
         assert client.recv(1) == b""
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", "\udc80"])
+def test_a_host_that_can_be_no_name_is_one_that_cannot_be_looked_up(host: str) -> None:
+    reach = Reach("http://example.org/x")
+    with pytest.raises(OSError, match="is no name and port of a host"):
+        reach.addresses(host, 80)
+    reach.check(f"http://{host}/x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:3000/x",
+        "https://[::1]:1/x",
+        "https://b\u00fccher.example./x",
+        "http://a_b",
+    ],
+)
+def test_hosts_and_ports_that_can_be_are_no_problem(url: str) -> None:
+    assert problem_of(url) is None

@@ -36,9 +36,12 @@ class Reach:
 
         Raises NotPublicError when there is none, and OSError when the host cannot be looked up.
         """
-        found = dict.fromkeys(
-            str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
+        try:
+            listed = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (ValueError, OverflowError) as error:
+            # UnicodeError for a label that is empty or over 63 characters, and others like it.
+            raise OSError(f"{host!a}, port {port}, is no name and port of a host") from error
+        found = dict.fromkeys(str(each[4][0]) for each in listed)
         if host.lower() == self.host and port in self._ports:
             return list(found)
         allowed = [each for each in found if is_public(each)]
@@ -94,6 +97,22 @@ def origin(url: str) -> tuple[str, int]:
         return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
         return "", 0
+
+
+def problem_of(url: str) -> str | None:
+    """What makes a URL of a server one that no machine can connect to; None for another."""
+    try:
+        host, port = urlsplit(url).hostname or "", urlsplit(url).port
+    except ValueError:
+        return "a host or port that cannot be read"
+    labels = host.removesuffix(".").split(".")
+    try:
+        is_name = max(len(label.encode("idna")) for label in labels) <= 63 and len(host) <= 253
+    except UnicodeError:
+        is_name = False
+    if not is_name or not all(labels):
+        return "a host that can be no name"
+    return "the impossible port 0" if port == 0 else None
 
 
 def _inside(address: Address) -> Sequence[Address]:

@@ -127,6 +127,43 @@ def test_a_large_file_out_of_few_bytes_is_refused(tmp_path: Path) -> None:
         check_out(folder.as_uri(), "refs/heads/main", sha, tmp_path / "work", limits)
 
 
+def test_a_link_as_large_as_a_file_is_refused_and_takes_no_memory(tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
+    make_repository(folder, {"a": "A"})
+    target = write_object(folder, "blob", bytes(96 << 20))
+    tree = write_object(folder, "tree", b"120000 link\0" + bytes.fromhex(target))
+    sha = commit_of(folder, tree)
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(
+        SourceFailure, match=r"^the link 'link' has a target of 100663296 bytes: 1 to 4095$"
+    ):
+        run(folder, sha)
+    assert psutil.Process().memory_info().rss - before < 64 << 20
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        (300, r"^a name of more than 255 bytes is in 'xxx"),
+        (1_200, r"^the tree has a path of more than 1024 bytes$"),
+        (32 << 20, r"^the tree has a path of more than 1024 bytes$"),
+    ],
+)
+def test_a_name_as_large_as_a_file_is_refused_at_once(
+    tmp_path: Path, size: int, reason: str
+) -> None:
+    folder = tmp_path / "repository"
+    make_repository(folder, {"a": "A"})
+    blob = git(folder, "rev-parse", "HEAD:a")
+    name = b"x" * size
+    tree = write_object(folder, "tree", b"100644 " + name + b"\0" + bytes.fromhex(blob))
+    sha = commit_of(folder, tree)
+    started = time.monotonic()
+    with pytest.raises(SourceFailure, match=reason):
+        run(folder, sha)
+    assert time.monotonic() - started < 20
+
+
 def test_a_commit_of_another_branch_is_refused_with_one_reason(tmp_path: Path) -> None:
     folder = tmp_path / "repository"
     make_repository(folder, {"a": "A"})

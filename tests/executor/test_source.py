@@ -1,5 +1,6 @@
 """The source tar is canonical."""
 
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcanary.executor.source import Entry, Held, SourceError, write_source
+from dcanary.executor.source import Entry, Held, SourceError, SourceFailure, write_source
 from tests.examples import examples
 
 ENTRIES = [
@@ -49,10 +50,41 @@ def test_a_path_that_is_not_plain_or_lies_behind_a_link_is_refused(
         write_source([*ENTRIES, Entry(path, "100644", Held(b""))], 0, tmp_path / "one.tar")
 
 
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (Entry("l", "120000", Held(b"")), "the link 'l' has a target of 0 bytes: 1 to 4095"),
+        (Entry("l", "120000", Held(b"x" * 4096)), "the link 'l' has a target of 4096 bytes"),
+        (Entry("l", "120000", Held(b"a\0b")), "the link 'l' has a NUL in its target"),
+        (Entry("x" * 256, "100644", Held(b"")), "a name of more than 255 bytes is in 'xxx"),
+        (Entry("d/" + "ü" * 128, "100644", Held(b"")), "a name of more than 255 bytes is in 'd/"),
+    ],
+)
+def test_what_no_file_system_can_hold_is_the_reason(
+    tmp_path: Path, entry: Entry, reason: str
+) -> None:
+    with pytest.raises(SourceFailure) as caught:
+        write_source([*ENTRIES, entry], 0, tmp_path / "one.tar")
+    assert str(caught.value).startswith(reason)
+
+
+def test_the_longest_names_and_targets_are_written(tmp_path: Path) -> None:
+    entries = [
+        Entry("x" * 255, "100644", Held(b"")),
+        Entry("l", "120000", Held(b"y" * 4095)),
+    ]
+    write_source(entries, 0, tmp_path / "one.tar")
+    done = subprocess.run(
+        ["tar", "-xf", tmp_path / "one.tar", "-C", tmp_path, "--no-same-owner"], check=False
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "l").readlink() == Path("y" * 4095)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 @given(
     st.dictionaries(
-        st.from_regex(r"[a-zéü\udc80-\udcff ]{1,150}", fullmatch=True),
+        st.from_regex(r"[a-zéü\udc80-\udcff ]{1,120}", fullmatch=True),
         st.binary(max_size=20),
         max_size=5,
     )

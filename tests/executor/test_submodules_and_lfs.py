@@ -92,6 +92,29 @@ def test_a_submodule_over_another_transport_is_the_reason(
         contents(server, sha)
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://a..b/x", "a host that can be no name"),
+        ("http://.b/x", "a host that can be no name"),
+        (f"https://{'a' * 64}.example/x", "a host that can be no name"),
+        (f"https://{'a.' * 130}example/x", "a host that can be no name"),
+        ("http://127.0.0.1:99999/x", "a host or port that cannot be read"),
+        ("http://example.org:0/x", "the impossible port 0"),
+        ("http://\u200b/x", "blanks or characters that do not show"),
+        ("http://example.org/a b", "blanks or characters that do not show"),
+        ("../a\u202eb", "blanks or characters that do not show"),
+    ],
+)
+def test_a_submodule_that_no_machine_can_reach_is_the_reason(
+    server: GitServer, url: str, reason: str
+) -> None:
+    make_repository(server.folder / "main", {"z": "z"})
+    sha = add_submodule(server.folder / "main", "lib", url, "1" * 40)
+    with pytest.raises(SourceFailure, match=f"^the submodule 'lib' has a URL with {reason}$"):
+        contents(server, sha)
+
+
 def test_a_submodule_without_a_url_is_the_reason(server: GitServer) -> None:
     folder = server.folder / "main"
     sha = make_repository(folder, {"z": "z"})

@@ -152,8 +152,9 @@ def _open(name: str, flags: int, folder: int, path: str) -> int:
             raise
         with contextlib.suppress(OSError):
             if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                shown = ascii(name)[1:-1]
                 raise ArtifactError(
-                    f"artifact {path}: {name} is a symbolic link, which is never followed"
+                    f"artifact {path}: {shown} is a symbolic link, which is never followed"
                 ) from error
         reason = error.strerror or type(error).__name__
         raise ArtifactError(f"artifact {path}: {reason}") from error

@@ -16,6 +16,9 @@ from typing import Any, BinaryIO, Protocol
 
 FILE, PROGRAM, LINK = "100644", "100755", "120000"
 _SHOWN_CHARS = 80
+# NAME_MAX and PATH_MAX (with the NUL at its end) of Linux: no file system could hold more.
+_MAX_NAME_BYTES = 255
+_MAX_TARGET_BYTES = 4_095
 
 
 class SourceError(Exception):
@@ -140,7 +143,9 @@ def write_source(entries: Iterable[Entry], commit_time: int, into: Path) -> None
         if links & parents or chosen.keys() & parents:
             raise SourceFailure(f"{shown(path)} lies behind something that is no folder")
         folders |= parents
-    with tarfile.open(into, "w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
+    with tarfile.open(
+        into, "w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
+    ) as archive:
         for folder in [".", *sorted(folders)]:
             archive.addfile(_info(folder, tarfile.DIRTYPE, 0o755, commit_time))
         for path in sorted(chosen):
@@ -152,6 +157,16 @@ def check_path(path: str) -> None:
     parts = path.split("/")
     if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or "\0" in path:
         raise SourceFailure(f"the tree holds a path that is refused: {shown(path)}")
+    if any(len(part.encode(errors="surrogateescape")) > _MAX_NAME_BYTES for part in parts):
+        raise SourceFailure(f"a name of more than {_MAX_NAME_BYTES} bytes is in {shown(path)}")
+
+
+def check_link(path: str, size: int) -> None:
+    """Raises SourceFailure for a link that no file system can hold, by the bytes of its target."""
+    if not 0 < size <= _MAX_TARGET_BYTES:
+        raise SourceFailure(
+            f"the link {shown(path)} has a target of {size} bytes: 1 to {_MAX_TARGET_BYTES}"
+        )
 
 
 def shown(path: str) -> str:
@@ -168,7 +183,12 @@ def _parents(path: str) -> set[str]:
 def _add(archive: tarfile.TarFile, entry: Entry, commit_time: int) -> None:
     if entry.mode == LINK:
         info = _info(entry.path, tarfile.SYMTYPE, 0o777, commit_time)
-        info.linkname = entry.read().decode("utf-8", "surrogateescape")
+        # Before it is read: a link is written from memory, and may have as many bytes as a file.
+        check_link(entry.path, entry.content.size)
+        target = entry.read()
+        if b"\0" in target:
+            raise SourceFailure(f"the link {shown(entry.path)} has a NUL in its target")
+        info.linkname = target.decode("utf-8", "surrogateescape")
         archive.addfile(info)
         return
     mode = 0o755 if entry.mode == PROGRAM else 0o644

@@ -28,7 +28,7 @@ from dcanary.executor.source import (
     Spool,
     shown,
 )
-from dcanary.reach import NotPublicError
+from dcanary.reach import NotPublicError, problem_of
 
 # Of every executor, whatever its configuration allows besides.
 _COMMON_SCHEMES = ("https", "http")
@@ -104,6 +104,10 @@ class _Reader:
     def _read_submodule(self, parent: str, path: str, given: str, sha: str) -> list[Entry]:
         self._budget.take_submodule()
         url = submodule_url(parent, given)
+        if _is_odd(url) and _scheme(url) in _COMMON_SCHEMES:
+            raise SourceFailure(
+                f"the submodule {shown(path)} has a URL with blanks or characters that do not show"
+            )
         try:
             _check_url(url, self._home.limits)
         except SourceUnable as error:
@@ -111,6 +115,9 @@ class _Reader:
                 f"the submodule {shown(path)} has a URL of kind {_kind(url)}: only "
                 f"{' and '.join(_COMMON_SCHEMES)} are supported"
             ) from error
+        problem = problem_of(url) if _scheme(url) in _COMMON_SCHEMES else None
+        if problem is not None:
+            raise SourceFailure(f"the submodule {shown(path)} has a URL with {problem}")
         self._fetched += 1
         inner = SourceFailure(
             f"the submodule {shown(path)} is on a host without a public address, "
@@ -145,10 +152,15 @@ def submodule_url(parent: str, given: str) -> str:
 
 
 def _check_url(url: str, limits: CheckoutLimits) -> None:
-    odd = any(character.isspace() or not character.isprintable() for character in url)
-    if odd or _scheme(url) not in limits.schemes:
+    if _scheme(url) not in limits.schemes:
         allowed = ", ".join(limits.schemes)
         raise SourceUnable(f"clone URLs of kind {_kind(url)!r} are not allowed here: {allowed}")
+    if _is_odd(url):
+        raise SourceUnable("clone URLs with blanks or characters that do not show are not allowed")
+
+
+def _is_odd(url: str) -> bool:
+    return any(character.isspace() or not character.isprintable() for character in url)
 
 
 def _scheme(url: str) -> str:

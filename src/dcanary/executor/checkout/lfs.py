@@ -40,6 +40,16 @@ _MAX_ANSWER_BYTES = 4 * 1024 * 1024
 # look like one of somebody else's; a login goes to the host that the server names, not further.
 _HEADERS = ("accept", "authorization")
 _READ_BYTES = 256 * 1024
+# What JSON of another form raises where it is read: numbers without end and nesting, too.
+_ODD_ANSWER = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+)
 _CONFIGURED = r"^(lfs\.url|remote\..*\.lfsurl)$"
 
 
@@ -183,7 +193,7 @@ class _Download:
         try:
             answer = httpx.Response(200, content=content).json()
             return {str(each["oid"]): each for each in answer["objects"]}
-        except (ValueError, KeyError, TypeError) as error:
+        except _ODD_ANSWER as error:
             raise SourceUnavailable("the Git LFS server's answer is no batch of objects") from error
 
     def _take(self, pointer: Pointer, path: str, answer: Any) -> Stored:
@@ -201,9 +211,10 @@ class _Download:
                 for name, value in action.get("header", {}).items()
                 if str(name).lower() in _HEADERS
             }
-        except (ValueError, KeyError, TypeError) as error:
+            scheme = urlsplit(href).scheme
+        except _ODD_ANSWER as error:
             raise SourceUnavailable(f"the Git LFS server gave no way to {path!r}") from error
-        if urlsplit(href).scheme not in self._home.limits.schemes:
+        if scheme not in self._home.limits.schemes:
             raise SourceUnavailable(f"the Git LFS server sent elsewhere for {path!r}: not allowed")
         return self._download(pointer, path, href, headers, missing)
 
@@ -265,7 +276,8 @@ class _Download:
                 "the Git LFS server sends to a host without a public address, "
                 "which is not that of the clone URL"
             ) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            # ValueError: a header or an address of the server's that cannot be encoded.
             said = str(error) or type(error).__name__
             if self._secret:
                 said = said.replace(self._secret, "***")

@@ -15,12 +15,15 @@ from dcanary.executor.source import (
     SourceUnavailable,
     Spool,
     Stored,
+    check_link,
     check_path,
     shown,
 )
 
 _FILE = "100644"
 _SUBMODULE = "160000"
+# Mode, kind, object and size before a path are shorter.
+_ABOUT_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,18 @@ class Budget:
         self._limits = limits
         self._bytes, self._files, self._submodules = 0, 0, 0
 
+    @property
+    def max_path_bytes(self) -> int:
+        """Of one path."""
+        return self._limits.max_path_bytes
+
     def take(self, path: str, size: int) -> None:
         """Count one file. Raises SourceFailure when it is one too many, or too large."""
         self._files += 1
         self._bytes += size
         limits = self._limits
         if len(path.encode(errors="surrogateescape")) > limits.max_path_bytes:
-            raise SourceFailure(f"the tree has a path of more than {limits.max_path_bytes} bytes")
+            raise _too_long(limits.max_path_bytes)
         if self._files > limits.max_files:
             raise SourceFailure(f"the tree has more than {limits.max_files} files")
         if self._bytes > limits.max_bytes:
@@ -72,13 +80,20 @@ def list_tree(git: Git, sha: str, prefix: str, budget: Budget) -> list[Listed]:
     found: list[Listed] = []
     try:
         with git.stream("ls-tree", "-r", "-z", "--full-tree", "--long", sha) as chunks:
-            for line in _lines(chunks):
+            for line in _lines(chunks, budget.max_path_bytes):
                 about, _, raw = line.partition(b"\t")
+                if len(raw) > budget.max_path_bytes:
+                    # First of all, as `_lines` does: one reason wherever the pieces end.
+                    raise _too_long(budget.max_path_bytes)
                 mode, _, name, size = about.decode().split()
                 path = prefix + raw.decode("utf-8", "surrogateescape")
                 check_path(path)
+                if size != "-" and not size.isdigit():
+                    raise SourceUnavailable(f"the repository lacks the object of {path!r}")
                 listed = Listed(path, mode, name, 0 if size == "-" else int(size))
                 budget.take(path, listed.size)
+                if mode == LINK:
+                    check_link(path, listed.size)
                 found.append(listed)
     except GitFailed as error:
         raise SourceUnavailable(str(error)) from error
@@ -141,6 +156,10 @@ def missing_url(path: str) -> SourceFailure:
     return SourceFailure(f"the submodule {shown(path)} has no URL in .gitmodules")
 
 
+def _too_long(max_path_bytes: int) -> SourceFailure:
+    return SourceFailure(f"the tree has a path of more than {max_path_bytes} bytes")
+
+
 class _Source:
     """Lines and counted bytes out of pieces."""
 
@@ -167,11 +186,17 @@ class _Source:
         raise SourceUnavailable("git ended before all files were read")
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines, each ended by a NUL, of what comes in pieces."""
+def _lines(chunks: Iterator[bytes], max_path_bytes: int) -> Iterator[bytes]:
+    """The lines, each ended by a NUL, of what comes in pieces.
+
+    Raises SourceFailure for one that must have a longer path.
+    """
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\0")
         yield from lines
+        # A name may have as many bytes as an object: it is not collected first.
+        if len(rest) > max_path_bytes + _ABOUT_BYTES:
+            raise _too_long(max_path_bytes)
     if rest:
         yield rest
