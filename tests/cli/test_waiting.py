@@ -139,7 +139,7 @@ class Installed:
 def watched(*runs: Any, timeout: float = 60.0) -> tuple[Any, list[str]]:
     told: list[str] = []
     system: Any = Installed(Answers(list(runs)))
-    return wait_for_run(system, "run-7", timeout, Changes(told.append).look), told
+    return wait_for_run(system, "run-7", timeout, told.append, Changes(told.append).look), told
 
 
 def test_watching_tells_each_change_once_and_what_is_waited_for(

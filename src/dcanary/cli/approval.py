@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations.patience import Patience
 from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
 from dcanary.cli.output import Lines
 from dcanary.cli.paging import page, paged, rows_of, show
@@ -146,7 +147,12 @@ def with_order(context: Context, approval_id: str) -> Approval:
     digest is that of no order.
     """
     verification = context.system.verification
-    found = verification.get_approval(approval_id, certified=True)
+    patience = Patience(context.output.progress)
+
+    def look() -> Approval:
+        return verification.get_approval(approval_id, certified=True)
+
+    found = patience(look)
     if found["order"] is not None or "Pending" not in found["state"]:
         return found
     try:
@@ -159,7 +165,7 @@ def with_order(context: Context, approval_id: str) -> Approval:
     deadline = time.monotonic() + ORDER_SECONDS
     while found["order"] is None and "Pending" in found["state"] and time.monotonic() < deadline:
         time.sleep(0.5)
-        found = verification.get_approval(approval_id, certified=True)
+        found = patience(look)
     return found
 
 

@@ -140,7 +140,7 @@ def rollback(context: Context, release_id: str, only_plan: bool, yes: bool, time
         begun = context.system.deployment.rollback_release(release_id, digest)
     _print(
         context,
-        wait_for_release(context.system, begun["release"], timeout, context.output.progress),
+        wait_for_release(context.system, begun["release"], timeout, context.output.progress, True),
     )
 
 

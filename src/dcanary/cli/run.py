@@ -10,6 +10,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.failures import Failure, failure_of
+from dcanary.cli.operations.patience import Patience
 from dcanary.cli.operations.watch import (
     BUILT_RUN,
     Ended,
@@ -166,13 +167,15 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
 @pass_context
 def watch(context: Context, run_id: str, timeout: float) -> None:
     """Wait until a run has ended or waits for approval. Exit code 1 when it did not succeed."""
-    _warn(context, context.system.build_executor.get_run(run_id))
-    changes = Changes(context.output.progress)
-    found = wait_for_run(context.system, run_id, timeout, changes.look)
+    progress = context.output.progress
+    patience = Patience(progress)
+    _warn(context, patience(lambda: context.system.build_executor.get_run(run_id)))
+    found = wait_for_run(context.system, run_id, timeout, progress, Changes(progress).look)
     if context.output.as_json:
         context.output.record(found, "run")
     else:
-        context.output.record(summary(found, failure_of(context.system, found)), "run")
+        why = patience(lambda: failure_of(context.system, found))
+        context.output.record(summary(found, why), "run")
     if state_of(found) not in BUILT_RUN:
         # The record has said why; in JSON the message stands alone.
         how = describe(found["state"]) if context.output.as_json else state_of(found)

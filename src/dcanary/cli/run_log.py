@@ -6,10 +6,12 @@ import codecs
 import io
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations.patience import Patience
 from dcanary.cli.operations.watch import ENDED_RUN, state_of
 from dcanary.cli.paging import page
 from dcanary.cli.parameters import JOB_ID
@@ -39,8 +41,9 @@ def log(context: Context, job_id: str, follow: bool) -> None:
 def _pieces(context: Context, job_id: str, follow: bool) -> Iterator[bytes]:
     offset = 0
     ended = not follow
+    patience = Patience(context.output.progress)
     while True:
-        piece = context.system.build_executor.get_log(job_id, offset)
+        piece = patience(partial(context.system.build_executor.get_log, job_id, offset))
         yield piece["content"]
         offset += len(piece["content"])
         if piece["content"] and offset < piece["total"]:
@@ -48,7 +51,7 @@ def _pieces(context: Context, job_id: str, follow: bool) -> Iterator[bytes]:
         if ended:
             return
         # Asked before the log is read once more: what came between is not lost.
-        ended = _has_ended(context, job_id)
+        ended = patience(lambda: _has_ended(context, job_id))
         if not ended:
             time.sleep(POLL_SECONDS)
 

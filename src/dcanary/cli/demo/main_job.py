@@ -278,7 +278,7 @@ class MainJob:
             lambda: None,
             f"the release of {approval}",
         )
-        found = wait_for_release(self.system, release, RELEASE_SECONDS, self._progress)
+        found = wait_for_release(self.system, release, RELEASE_SECONDS, self._progress, True)
         assert found["canister"] is not None
         certified = self._certified(found["canister"], sha256)
         self.report.good(

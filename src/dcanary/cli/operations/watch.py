@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from dcanary.cli.operations.patience import Patience
 from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def describe(state: Mapping[str, object]) -> str:
 
 
 def wait_for_run(
-    system: System, run: str, timeout: float, look: Callable[[Run], None] = lambda _: None
+    system: System,
+    run: str,
+    timeout: float,
+    progress: Progress,
+    look: Callable[[Run], None] = lambda _: None,
 ) -> Run:
     """The run when it has ended, whatever the end, or when people are asked to approve it.
 
@@ -50,8 +55,9 @@ def wait_for_run(
     `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
+    patience = Patience(progress, deadline)
     while True:
-        found = system.build_executor.get_run(run)
+        found = patience(lambda: system.build_executor.get_run(run))
         if state_of(found) in (*ENDED_RUN, "Approving"):
             return found
         look(found)
@@ -66,9 +72,10 @@ def wait_for_cancel(system: System, run: str, timeout: float, progress: Progress
     Raises Ended when the request was decided before, and ClientError after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
+    patience = Patience(progress, deadline, answered=True)
     told = False
     while True:
-        found = system.build_executor.get_run(run)
+        found = patience(lambda: system.build_executor.get_run(run))
         state = state_of(found)
         if state == "Cancelled":
             return found
@@ -92,12 +99,18 @@ def _now(found: Run) -> str:
     return "; ".join(parts)
 
 
-def wait_for_release(system: System, release: str, timeout: float, progress: Progress) -> Release:
-    """The release when it has ended well. Raises Ended when it failed."""
+def wait_for_release(
+    system: System, release: str, timeout: float, progress: Progress, begun: bool = False
+) -> Release:
+    """The release when it has ended well. Raises Ended when it failed.
+
+    `begun` says that this command has begun it: the network has answered already.
+    """
     deadline = time.monotonic() + timeout
+    patience = Patience(progress, deadline, answered=begun)
     last = ""
     while True:
-        found = system.deployment.get_release(release)
+        found = patience(lambda: system.deployment.get_release(release))
         now = describe(found["state"])
         if now != last:
             progress(f"{release}: {now}")
