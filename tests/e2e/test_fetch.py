@@ -14,6 +14,7 @@ from dcanary.cli.main import run
 
 pytestmark = pytest.mark.e2e
 
+MS = "6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA=="
 ROOT = {"name": "site", "dependencies": {"ms": "2.1.3"}}
 NPM = {
     "name": "site",
@@ -23,8 +24,7 @@ NPM = {
         "node_modules/ms": {
             "version": "2.1.3",
             "resolved": "https://registry.npmjs.org/ms/-/ms-2.1.3.tgz",
-            "integrity": "sha512-"
-            "6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA==",
+            "integrity": f"sha512-{MS}",
         },
     },
 }
@@ -65,3 +65,55 @@ def test_real_packages_are_fetched_and_installed_offline(
     )
     assert used.stdout == "3600000\n"
     assert (tmp_path / "site/idna/__init__.py").exists()
+
+
+YARN = {
+    "lockfileVersion": 3,
+    "packages": {
+        "node_modules/yarn": {
+            "version": "1.22.22",
+            "resolved": "https://registry.npmjs.org/yarn/-/yarn-1.22.22.tgz",
+            "integrity": "sha512-"
+            "prL3kGtyG7o9Z9Sv8IPfBNrWTDmXB4Qbes8A9rEzt6wkJV8mUvoirjU0Mp3GGAU06Y0XQyA3/2/RQFVuK7MTfg==",
+        }
+    },
+}
+YARN_MAIN = "tool/node_modules/yarn/bin/yarn.js"
+YARN_LOCK = """\
+# yarn lockfile v1
+
+
+ms@2.1.3:
+  version "2.1.3"
+  resolved "https://registry.yarnpkg.com/ms/-/ms-2.1.3.tgz#574c8138ce1d2b5861f0b44579dbadd60c6615b2"
+  integrity sha512-INTEGRITY
+"""
+
+
+def test_yarn_itself_is_fetched_and_installs_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("package.json").write_text(json.dumps(ROOT))
+    Path("yarn.lock").write_text(YARN_LOCK.replace("INTEGRITY", MS))
+    Path("tool").mkdir()
+    Path("tool/package.json").write_text('{"dependencies": {"yarn": "1.22.22"}}')
+    Path("tool/package-lock.json").write_text(json.dumps(YARN))
+    locks = ["--lock", "yarn.lock", "--lock", "tool/package-lock.json"]
+    assert run(["--json", "fetch", "--into", "made", *locks]) == 0, capsys.readouterr().err
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "npm_config_registry": "http://127.0.0.1:9/",
+        **json.loads(capsys.readouterr().out)["environment"],
+    }
+    for command, folder in (
+        (["npm", "ci", "--ignore-scripts"], "tool"),
+        (["node", YARN_MAIN, "install", "--offline", "--frozen-lockfile"], "."),
+    ):
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200
+        )
+        assert done.returncode == 0, done.stderr
+    assert Path("node_modules/ms/index.js").exists()

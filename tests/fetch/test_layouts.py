@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -238,6 +239,23 @@ def test_a_folder_with_other_files_is_left_alone(
         fetched(locks, tmp_path / "made")
     assert changed.is_symlink()
     assert [each.name for each in tmp_path.iterdir() if "made" in each.name] == ["made"]
+
+
+def test_what_a_killed_process_had_begun_is_removed(
+    tmp_path: Path, registry: Registry, fetched: Fetch
+) -> None:
+    for name in (".made.killed", ".made.living", ".made.young", ".other.killed"):
+        (tmp_path / name / "npm").mkdir(parents=True)
+        if "young" not in name:
+            os.utime(tmp_path / name, (0, 0))
+    held = os.open(tmp_path / ".made.living", os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        fetched(cargo_files(registry), tmp_path / "made")
+    finally:
+        os.close(held)
+    left = {each.name for each in tmp_path.iterdir() if each.name.startswith(".")}
+    assert left == {".made.living", ".made.young", ".other.killed"}
 
 
 def test_the_second_fetch_asks_no_registry_for_files(

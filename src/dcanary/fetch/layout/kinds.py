@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import glob
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +22,8 @@ from dcanary.fetch.layout.pypi import PypiLayout
 from dcanary.fetch.layout.urls import UrlsLayout
 from dcanary.fetch.layout.yarn import YarnLayout
 from dcanary.objects import ObjectStore
+
+_ABANDONED_SECONDS = 60
 
 
 class Layout(Protocol):
@@ -51,8 +58,12 @@ def lay_out(brought: Iterable[Brought], store: ObjectStore, into: Path) -> Manif
     """
     into.parent.mkdir(parents=True, exist_ok=True)
     ordered = sorted(brought, key=lambda each: each.pin)
+    _remove_abandoned(into)
     making = Path(tempfile.mkdtemp(prefix=f".{into.name}.", dir=into.parent))
+    # Held until the end of this process at the latest: who finds it free finds it abandoned.
+    held = os.open(making, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        fcntl.flock(held, fcntl.LOCK_EX)
         folder = Folder(making)
         for layout in LAYOUTS:
             ours = [each for each in ordered if each.pin.kind == layout.kind]
@@ -67,7 +78,23 @@ def lay_out(brought: Iterable[Brought], store: ObjectStore, into: Path) -> Manif
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
+    finally:
+        os.close(held)
     return manifest
+
+
+def _remove_abandoned(into: Path) -> None:
+    """Remove what killed processes had begun to make for `into`."""
+    for path in into.parent.glob(f".{glob.escape(into.name)}.*"):
+        with contextlib.suppress(OSError):
+            found = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                # Another process may have made it now and not hold it yet.
+                if time.time() - os.fstat(found).st_mtime > _ABANDONED_SECONDS:
+                    fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(found)
 
 
 def _check_same(into: Path, manifest: Manifest) -> None:
