@@ -73,7 +73,7 @@ def init(
         for one in write.open_lines(found.fit.open):
             _line(output, f"open  {one}", aside=False)
         output.say(f"wrote {path} from the template {found.fit.template}")
-        output.say("next: dcanary pipeline validate, then dcanary repository add")
+        output.say("next: commit it, try it with dcanary run local, then dcanary repository add")
 
 
 def _show(output: Output, project: Project, *, aside: bool) -> None:
