@@ -190,7 +190,8 @@ _REFUSED = _numbers(
     "chroot",
 )
 _UNKNOWN = _numbers(
-    "io_uring_setup", "io_uring_enter", "io_uring_register", "clone3", "memfd_create"
+    *("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3", "memfd_create"),
+    *("msgget", "msgsnd", "semget"),
 )
 
 
@@ -237,6 +238,23 @@ _HIDDEN = {
             place = libc.shmat(segment, None, 0)
             ctypes.memset(place, 1, 10 << 20)
             libc.shmdt(ctypes.c_void_p(place))
+    """,
+    "messages": """
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        message = ctypes.create_string_buffer(8 + 8192)
+        message[0] = 1
+        for number in range(25600):
+            queue = libc.msgget(0, 0o1600)
+            assert queue >= 0
+            for part in range(2):
+                assert libc.msgsnd(queue, message, ctypes.c_size_t(8192), 0o4000) == 0
+    """,
+    "semaphores": """
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        for number in range(200):
+            assert libc.semget(0, 32000, 0o1600) >= 0
     """,
     "shared mappings": """
         import mmap

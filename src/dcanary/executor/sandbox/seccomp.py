@@ -38,8 +38,10 @@ _KERNEL_INTERFACES = (
 _UNKNOWN = ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
 # Memory without a page in any process, which can be sent over a socket and be kept there: only a
 # control group counts it. Refused on every machine, so that operators with and without control
-# groups agree. Programs fall back on files or on shared mappings.
-_HIDDEN_MEMORY = ("memfd_create", "memfd_secret")
+# groups agree. Programs fall back on files or on shared mappings. A namespace has 32,000 queues of
+# System V messages with 16 KiB in each, and as many sets of 32,000 semaphores of 64 bytes; those of
+# POSIX are small, or files.
+_HIDDEN_MEMORY = ("memfd_create", "memfd_secret", "msgget", "msgsnd", "semget")
 # Database servers make a System V segment of a few bytes; a namespace has 4,096 of them at most.
 _MAX_SEGMENT_BYTES = 4_096
 _MOUNTS = (
