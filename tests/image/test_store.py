@@ -172,8 +172,8 @@ def test_what_is_no_digest_names_no_image(place: Place, digest: str) -> None:
 
 
 def test_a_use_of_a_built_image_costs_little(place: Place) -> None:
-    """A fifth of a second is allowed for images as large as the standard ones."""
-    members = [member(f"./usr/lib/{n % 100}/{n}", b"x") for n in range(5_000)]
+    """A tenth of a second of the processor for 2,000 files: standard images have up to 10,000."""
+    members = [member(f"./usr/lib/{n % 100}/{n}", b"x") for n in range(2_000)]
     large = pool({"large": deb("large", members)})
     place.registry.files.update(large.files)
     image = place.build(large.lock)
@@ -183,7 +183,7 @@ def test_a_use_of_a_built_image_costs_little(place: Place) -> None:
         with place.images.use(image.digest):
             return spent() - before
 
-    assert min(used_seconds() for _ in range(5)) < 0.2
+    assert min(used_seconds() for _ in range(5)) < 0.1
 
 
 def spent() -> float:

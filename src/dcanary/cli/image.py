@@ -54,9 +54,10 @@ def build(context: Context, image: str) -> None:
 def list_(context: Context) -> None:
     """List the images that are built here."""
     from dcanary.cli.operations import images as operations
+    from dcanary.image.machine import images
 
     with translated():
-        rows = [operations.row(each) for each in operations.store().images()]
+        rows = [operations.row(each) for each in images().images()]
     columns = ["digest", "name", "machine", "bytes", "files", "used"]
     context.output.table(rows, columns, "no images: build one with `dcanary image build NAME`")
 

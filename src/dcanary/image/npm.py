@@ -13,6 +13,7 @@ from dcanary.image.lock import NpmPackage
 from dcanary.image.tree import Tree
 
 _FOLDER = "usr/lib"
+_MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 _DAMAGED = (EOFError, tarfile.TarError, OSError)
 
 
@@ -37,6 +38,8 @@ def unpack_npm(file: BinaryIO, package: NpmPackage, tree: Tree) -> None:
                     # npm itself leaves out links and devices.
                     continue
                 content = cast(IO[bytes], archive.extractfile(member))
+                if inner == "package.json" and member.size > _MAX_MANIFEST_BYTES:
+                    raise PackageProblem(f"{owner}: package.json is larger than allowed")
                 if inner == "package.json":
                     text = content.read()
                     manifest = json.loads(text)

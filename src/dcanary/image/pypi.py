@@ -18,6 +18,7 @@ from dcanary.image.tree import Tree
 
 _PACKAGES = "usr/lib/python3/dist-packages"
 _PROGRAMS = "usr/bin"
+_MAX_FILE_BYTES = 1024 * 1024 * 1024
 _MAX_INDEX_BYTES = 64 * 1024 * 1024
 _INDEX = "application/vnd.pypi.simple.v1+json"
 
@@ -80,6 +81,8 @@ def unpack_wheel(file: BinaryIO, wheel: PypiPackage, tree: Tree) -> None:
                 if info.is_dir() or place is None:
                     continue
                 executable = bool(info.external_attr >> 16 & 0o111) or place.startswith(_PROGRAMS)
+                if info.file_size > _MAX_FILE_BYTES:
+                    raise PackageProblem(f"{owner}: {info.filename} is larger than allowed")
                 with archive.open(info) as content:
                     read = io.BytesIO(_interpreted(content.read(), place))
                 tree.file(place, owner, read, size=read.getbuffer().nbytes, executable=executable)

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from dcanary import folders
 from dcanary.client.errors import ConfigError
-from dcanary.download.downloader import Downloader
 from dcanary.executor.images import image_environment, unfit_image
-from dcanary.image.build import ensure_image
 from dcanary.image.lock import DebianPackage, Lock, NpmPackage, PypiPackage, format_lock, read_lock
 from dcanary.image.locking import make_lock
-from dcanary.image.registries import Registries, find_registries
+from dcanary.image.machine import Progress, have_image, images, objects, open_downloader
+from dcanary.image.registries import find_registries
 from dcanary.image.spec import read_spec
 from dcanary.image.standard import standard_lock, standard_names, standard_spec
-from dcanary.image.store import Image, ImageStore
-from dcanary.objects import ObjectStore
+from dcanary.image.store import Image
 
-MAX_OBJECT_BYTES = 20 * 1024**3
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
-
-Progress = Callable[[str], None]
-
-
-def store() -> ImageStore:
-    """The images of this user."""
-    return ImageStore(folders.images())
 
 
 def write_lock(spec: Path, out: Path | None, progress: Progress) -> dict[str, object]:
@@ -38,7 +26,7 @@ def write_lock(spec: Path, out: Path | None, progress: Progress) -> dict[str, ob
         raise ConfigError(f"{spec} would be overwritten: name the lock file with --out")
     wanted = read_spec(spec, standard_spec)
     registries = find_registries()
-    with _downloader(registries, progress) as downloader:
+    with open_downloader(registries, progress) as downloader:
         made = make_lock(wanted, registries, downloader, progress)
     try:
         target.write_text(format_lock(made))
@@ -50,16 +38,13 @@ def write_lock(spec: Path, out: Path | None, progress: Progress) -> dict[str, ob
 def build(name: str, progress: Progress) -> Image:
     """Build the image that somebody calls `name`. Raises ImageError and ConfigError."""
     lock, label = _lock(name)
-    registries = find_registries()
-    objects = _objects()
-    with _downloader(registries, progress) as downloader:
-        return ensure_image(lock, store(), objects, downloader, registries, progress, label)
+    return have_image(lock, progress, label)
 
 
 def describe(name: str) -> dict[str, object]:
     """What an image is made of. Raises ImageError and ConfigError."""
     lock, label = _lock(name)
-    built = store().find(lock.digest)
+    built = images().find(lock.digest)
     return {
         "digest": lock.digest,
         "name": label,
@@ -83,27 +68,27 @@ def describe(name: str) -> dict[str, object]:
 
 def check(name: str | None) -> list[Image]:
     """Compare every byte of one image, or of all. Raises ImageError at the first damage."""
-    images = store()
-    digests = [_built(name)] if name else [each.digest for each in images.images()]
-    return [images.check(digest) for digest in digests]
+    store = images()
+    digests = [_built(name)] if name else [each.digest for each in store.images()]
+    return [store.check(digest) for digest in digests]
 
 
 def remove(name: str) -> dict[str, object]:
     """Remove a built image. Raises ImageError and ConfigError."""
     digest = _built(name)
-    return {"digest": digest, "bytes": store().remove(digest)}
+    return {"digest": digest, "bytes": images().remove(digest)}
 
 
 def collect(unused_days: float, packages: bool) -> tuple[list[Image], int]:
     """Remove what is not used: images, and with `packages` downloads; the latter's bytes."""
-    images = store()
-    removed = images.collect(unused_days * 86_400)
+    store = images()
+    removed = store.collect(unused_days * 86_400)
     freed = 0
     if packages:
         kept: set[str] = set()
-        for each in images.images():
-            kept.update(images.lock_of(each.digest).objects())
-        freed = _objects().collect_garbage(kept)
+        for each in store.images():
+            kept.update(store.lock_of(each.digest).objects())
+        freed = objects().collect_garbage(kept)
     return removed, freed
 
 
@@ -132,7 +117,7 @@ def _lock(name: str) -> tuple[Lock, str]:
             raise ConfigError(f"{name} is a specification: run `dcanary image lock {name}` first")
         return read_lock(path), path.name.removesuffix(".lock")
     found = _matching(name)
-    return store().lock_of(found.digest), found.name
+    return images().lock_of(found.digest), found.name
 
 
 def _built(name: str) -> str:
@@ -143,7 +128,7 @@ def _built(name: str) -> str:
 
 
 def _matching(beginning: str) -> Image:
-    found = [each for each in store().images() if each.digest.startswith(beginning)]
+    found = [each for each in images().images() if each.digest.startswith(beginning)]
     if not _DIGEST.fullmatch(beginning) or not found:
         known = ", ".join(standard_names())
         raise ConfigError(
@@ -159,11 +144,3 @@ def _counts(lock: Lock) -> dict[str, object]:
     packages: list[DebianPackage | NpmPackage | PypiPackage]
     packages = [*lock.debian, *lock.npm, *lock.pypi]
     return {"packages": len(packages), "bytes": sum(each.size for each in packages)}
-
-
-def _objects() -> ObjectStore:
-    return ObjectStore(folders.objects(), MAX_OBJECT_BYTES)
-
-
-def _downloader(registries: Registries, progress: Progress) -> Downloader:
-    return Downloader(_objects(), folders.downloads(), registries.hosts, say=progress)
