@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,6 +141,39 @@ def test_a_registry_that_fails_is_weather(folder: Path, registry: Registry) -> N
     registry.seen.clear()
     fetch_into(pins, [], Target(), folder / "made", said.append)
     assert registry.seen == ["/npm/left/-/left-1.0.0.tgz"]
+
+
+@pytest.mark.parametrize("full", ["cache", "into"])
+def test_a_full_disk_is_told_with_the_folder(folder: Path, registry: Registry, full: str) -> None:
+    content = os.urandom(100_000)
+    name = "answer-1.0-py3-none-any.whl"
+    registry.files[f"/files/{name}"] = content
+    page = f'<a href="/files/{name}#sha256={sha256(content)}">{name}</a>'
+    registry.files["/simple/answer/"] = page.encode()
+    write(folder, {"requirements.txt": f"answer==1.0 --hash=sha256:{sha256(content)}\n"})
+    environment = os.environ | {"PIP_INDEX_URL": f"{registry.url}/simple"}
+    arguments = ["fetch", "--into", "made"]
+    command = [sys.executable, "-m", "dcanary", *arguments]
+    if full == "into":
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+        shutil.rmtree(folder / "made")
+    # As a full disk does, the limit on the size of files lets a write fail.
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); "
+        f"from dcanary.cli.main import run; sys.exit(run({arguments!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    told = " ".join(done.stderr.split())
+    where = folder if full == "into" else folder.parent / "cache/dcanary/downloads/partial"
+    assert f"no room on the disk of {where}" in told
+    assert "Traceback" not in told
+    assert [each.name for each in folder.iterdir()] == ["requirements.txt"]
+    # With room it goes on.
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+    assert (folder / "made/pypi" / name).read_bytes() == content
 
 
 def test_a_folder_with_other_files_is_left_alone(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dcanary.download.model import Digest
+from dcanary.download.room import room_in
 
 _KEPT_SECONDS = 7 * 24 * 3600
 
@@ -50,10 +51,11 @@ class Partial:
         return os.fdopen(os.dup(self._descriptor), "rb")
 
     def append(self, chunk: bytes) -> None:
-        """Add bytes at the end. Raises OSError."""
+        """Add bytes at the end. Raises NoRoom and OSError."""
         os.lseek(self._descriptor, 0, os.SEEK_END)
-        while chunk:
-            chunk = chunk[os.write(self._descriptor, chunk) :]
+        with room_in(self._path.parent):
+            while chunk:
+                chunk = chunk[os.write(self._descriptor, chunk) :]
 
     def clear(self) -> None:
         """Begin again with no bytes."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from dcanary.download.room import room_in
 from dcanary.fetch.bring import Brought
 from dcanary.fetch.layout.cargo import CargoLayout
 from dcanary.fetch.layout.folder import Folder, LayoutError, Manifest, read_manifest
@@ -57,8 +58,12 @@ def lay_out(brought: Iterable[Brought], store: ObjectStore, into: Path) -> Manif
     ObjectError, OSError, and FileExistsError when `into` is there with other files.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
-    ordered = sorted(brought, key=lambda each: each.pin)
     _remove_abandoned(into)
+    with room_in(into.absolute().parent):
+        return _make(sorted(brought, key=lambda each: each.pin), store, into)
+
+
+def _make(brought: Sequence[Brought], store: ObjectStore, into: Path) -> Manifest:
     making = Path(tempfile.mkdtemp(prefix=f".{into.name}.", dir=into.parent))
     # Held until the end of this process at the latest: who finds it free finds it abandoned.
     held = os.open(making, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -66,7 +71,7 @@ def lay_out(brought: Iterable[Brought], store: ObjectStore, into: Path) -> Manif
         fcntl.flock(held, fcntl.LOCK_EX)
         folder = Folder(making)
         for layout in LAYOUTS:
-            ours = [each for each in ordered if each.pin.kind == layout.kind]
+            ours = [each for each in brought if each.pin.kind == layout.kind]
             if ours:
                 layout.write(ours, store, folder)
         manifest = folder.finish()
