@@ -14,7 +14,7 @@ from dcanary.cli import target
 from dcanary.cli.context import Context
 from dcanary.cli.operations.system import LOCAL, name_network
 from dcanary.cli.output import Output
-from dcanary.client.errors import RefusedError
+from dcanary.client.errors import ClientError, RefusedError, RejectedError
 
 DEPLOYMENT = "rwlgt-iiaaa-aaaaa-aaaaa-cai"
 CANISTER, FRIEND, HAND = "rrkah-fqaaa-aaaaa-aaaaq-cai", "2vxsx-fae", "aaaaa-aa"
@@ -90,6 +90,30 @@ def test_a_target_is_on_the_network_of_its_installation_unless_another_is_named(
     for given, expected in ((None, "staging"), ("mainnet", "mainnet")):
         told = run(Installed(), add, "counter", "demo", given, None, (), 5)
         assert told["network"] == expected
+
+
+def busy_network() -> Any:
+    """A network on which the target's canister is made and not yet installed."""
+
+    def update(*_: object) -> bytes:
+        raise RejectedError(5, "the canister contains no Wasm module", "IC0537", "canister.get")
+
+    return SimpleNamespace(metadata=lambda *_: None, update=update)
+
+
+@pytest.mark.parametrize(("canister", "told"), [(CANISTER, "no Wasm module"), (None, "canister")])
+def test_a_call_in_the_middle_of_a_release_says_so(canister: str | None, told: str) -> None:
+    def get_target(name: str) -> Any:
+        return {"target": name, "canister": canister, "busy": "release-1"}
+
+    context = Context(Path(), "default", Output())
+    context.__dict__["system"] = SimpleNamespace(
+        connection=busy_network(), deployment=SimpleNamespace(get_target=get_target)
+    )
+    command = target.target.commands["call"].callback
+    with pytest.raises(ClientError, match=told) as caught:
+        command.__wrapped__(context, "counter", "get", "()")  # type: ignore[union-attr]
+    assert caught.value.hint == "release-1 is still at work there: dcanary target show counter"
 
 
 def test_what_an_update_does_not_name_stays() -> None:
@@ -168,4 +192,4 @@ def test_a_new_target_is_told_in_few_lines_without_what_is_not_there_yet(
         "controllers",
     ]
     assert "made by its first release, with 3.00 T cycles" in lines[3]
-    assert lines[4].endswith(f"deployment, {FRIEND}")
+    assert lines[4].endswith(f"{DEPLOYMENT} (deployment), {FRIEND}")

@@ -148,6 +148,16 @@ def test_an_invalid_pipeline_file_names_line_and_field(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_stands_for_the_pipeline_file_in_it(tmp_path: Path) -> None:
+    (tmp_path / "hello").mkdir()
+    (tmp_path / "hello" / "dcanary.yml").write_text(
+        "version: 1\nname: x\non: {push: {branches: [main]}}\nstages:\n  build:\n"
+        "    runtime: shell\n    commands: [make]\n"
+    )
+    done = dcanary(tmp_path, "--json", "pipeline", "validate", "hello")
+    assert json.loads(done.stdout)["file"] == "hello/dcanary.yml"
+
+
 def test_a_network_that_does_not_run_is_exit_code_3(tmp_path: Path) -> None:
     done = dcanary(tmp_path, "network", "status")
     assert done.returncode == 3

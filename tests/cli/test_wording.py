@@ -12,7 +12,7 @@ import click
 import pytest
 
 from dcanary.cli.app import Nouns, cli, run
-from dcanary.cli.wording import COMMANDS, in_commands, worded
+from dcanary.cli.wording import COMMANDS, case_and_text, in_commands, worded
 from dcanary.client.errors import ClientError, RefusedError, RejectedError
 
 ROOT = Path(__file__).parents[2]
@@ -94,3 +94,22 @@ def test_programs_get_the_canisters_own_sentence(
         assert told["kind"] == "NotFound"
     else:
         assert printed == "error: there is no run run-9: see `dcanary run list`\n"
+
+
+def test_what_is_not_registered_is_told_with_the_command_that_registers_it() -> None:
+    said = [in_commands(sentence) for sentence in sentences()]
+    assert " is not registered here: see `dcanary repository add`" in said
+    assert ": an admin adds it with `dcanary target add`" in said
+
+
+@pytest.mark.parametrize(
+    ("case", "text", "shown"),
+    [
+        ("Cancelled", "cancelled by eve", "Cancelled by eve"),
+        ("Failed", "stage build: make", "Failed: stage build: make"),
+        ("Failed", "failed", "Failed: failed"),
+        ("Queued", "", "Queued"),
+    ],
+)
+def test_a_state_says_its_word_once(case: str, text: str, shown: str) -> None:
+    assert case_and_text(case, text) == shown

@@ -64,7 +64,7 @@ def test_an_argument_of_another_type_is_refused_with_its_place(tmp_path: Path) -
     assert said.startswith("9: deploy.install_arg: is not the argument that is wanted: ")
     assert "nat64" in said
     said = error_of(tmp_path, 'candid: shop.did\n  install_arg: "()"')
-    assert "1 arguments are expected" in said
+    assert "1 argument is expected" in said
 
 
 def test_an_interface_that_cannot_be_used_is_told(tmp_path: Path) -> None:

@@ -107,7 +107,9 @@ def test_approvers_of_file_and_registration_are_joined_and_the_threshold_is_chec
         "ryjl3-tyaaa-aaaaa-aaaba-cai",
     ]
     without = parse_pipeline(GOOD.encode())
-    with pytest.raises(ValueError, match="threshold is 1 but there are 0 approvers"):
+    with pytest.raises(
+        ValueError, match="threshold is 1 and there are 0 approvers: name more with --approver"
+    ):
         to_candid(without, "counter")
     assert to_candid(parse_pipeline(SMALLEST.encode()), "c")["approval"]["approvers"] == []
     with pytest.raises(ValueError, match="approver nobody"):

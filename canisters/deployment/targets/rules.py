@@ -190,7 +190,7 @@ def unlock(record: "TargetRecord") -> None:
 def of_repository(record: "TargetRecord | None", target: str, repository: str) -> "TargetRecord":
     """The target, when it is the repository's: others can neither plan nor release to it."""
     if record is None:
-        raise not_found(f"there is no target {target}: an admin must register it first")
+        raise not_found(f"there is no target {target}: an admin adds it with register_target")
     if record["repository"] != repository:
         raise denied(f"target {target} belongs to another repository than {repository}")
     return record

@@ -32,7 +32,7 @@ def why_not(error: str) -> str:
 
 
 def no_target(target: str) -> Refused:
-    return not_found(f"there is no target {target[:80]}: an admin must register it first")
+    return not_found(f"there is no target {target[:80]}: an admin adds it with register_target")
 
 
 def find(target: str) -> TargetRecord:

@@ -10,7 +10,9 @@ from shared.types.repository import Repository, RepositoryPage
 
 def unknown(repository: str) -> Refused:
     """The refusal for a repository that is not registered."""
-    return not_found(f"repository {repository[:64]} is not registered here: register it first")
+    return not_found(
+        f"repository {repository[:64]} is not registered here: see register_repository"
+    )
 
 
 def shown(repository: str) -> "Repository | None":

@@ -38,7 +38,8 @@ def parse_arguments(text: str, nodes: Sequence[types.Type]) -> list[Any]:
     if not isinstance(given, list):
         raise CandidError("""the arguments are not a JSON array such as '["text", 3]'""")
     if len(given) > len(nodes):
-        raise CandidError(f"{len(nodes)} arguments are expected and {len(given)} given")
+        plural = "argument is" if len(nodes) == 1 else "arguments are"
+        raise CandidError(f"{len(nodes)} {plural} expected and {len(given)} given")
     given += [None] * (len(nodes) - len(given))
     pairs = enumerate(zip(given, nodes, strict=True))
     return [from_json(one, node, f"[{index}]") for index, (one, node) in pairs]

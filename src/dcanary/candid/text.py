@@ -77,7 +77,8 @@ def decode_untyped(data: bytes) -> str:
 
 def _count(expected: Sequence[types.Type], given: int) -> str:
     kinds = ", ".join(types.type_name(node) for node in expected)
-    return f"{len(expected)} arguments are expected, ({kinds}), and {given} given"
+    plural = "argument is" if len(expected) == 1 else "arguments are"
+    return f"{len(expected)} {plural} expected, ({kinds}), and {given} given"
 
 
 def _check_fields(value: Any, node: types.Type) -> None:

@@ -51,3 +51,4 @@ def replay(context: Context, repository: str, delivery_id: str) -> None:
     """Send a delivery on again whose run was never acknowledged."""
     run = context.system.webhook.replay_delivery(repository, delivery_id)
     context.output.record({"run": run}, "run")
+    context.output.say(f"follow it: dcanary run watch {run}")

@@ -19,6 +19,7 @@ import click
 from dcanary.cli import tables
 from dcanary.cli.display import harmless, harmless_lines
 from dcanary.cli.folding import folded, folded_lines
+from dcanary.cli.wording import case_and_text
 from dcanary.client.errors import ClientError
 
 
@@ -62,7 +63,7 @@ def plain(value: Any) -> Any:
 def variant(value: Mapping[str, object]) -> str:
     """A variant in a sentence: its case, and what it carries."""
     ((case, inner),) = value.items()
-    return str(case) if inner is None or inner in ("", []) else f"{case}: {cell(inner)}"
+    return case_and_text(str(case), "" if inner is None or inner in ("", []) else cell(inner))
 
 
 def cell(value: object) -> str:

@@ -75,7 +75,8 @@ def validate(context: Context, file: Path) -> None:
     from dcanary.cli.operations import pipeline as operations
 
     found = operations.read(file)
-    context.output.record({"file": str(file), "name": found.name, "valid": True}, "name")
+    path = str(operations.file_of(file))
+    context.output.record({"file": path, "name": found.name, "valid": True}, "name")
     missing = operations.missing_approvers(found)
     if missing:
         context.output.warning(

@@ -121,4 +121,7 @@ def delete(context: Context, name: str, yes: bool) -> None:
 def _readable(found: Repository, as_json: bool) -> Mapping[str, object]:
     if as_json:
         return found
-    return {**found, "registered_ns": moment(found["registered_ns"])}
+    shown: dict[str, object] = {**found}
+    shown["registered"] = moment(found["registered_ns"])
+    del shown["registered_ns"]
+    return shown

@@ -194,6 +194,7 @@ def start(context: Context, repository: str, sha: str, ref: str, message: str) -
         {"repository": repository, "ref": ref, "sha": sha, "message": message}
     )
     context.output.record({"run": made}, "run")
+    context.output.say(f"follow it: dcanary run watch {made}")
 
 
 @run.command()
@@ -202,7 +203,7 @@ def start(context: Context, repository: str, sha: str, ref: str, message: str) -
 def retry(context: Context, run_id: str) -> None:
     """Ask again for the approval of a run that built well: its bytes and votes stay valid."""
     context.system.build_executor.retry_run(run_id)
-    context.output.say(f"{run_id} asks for its approval again")
+    context.output.say(f"{run_id} asks for its approval again: dcanary run watch {run_id}")
 
 
 @run.command()

@@ -11,7 +11,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.parameters import CANISTER, CANISTER_OR_NONE, CYCLES, NAME, PRINCIPAL
-from dcanary.client.errors import ClientError
+from dcanary.client.errors import ClientError, RejectedError
 
 if TYPE_CHECKING:
     from dcanary.client.types.deployment import Target
@@ -75,9 +75,14 @@ def _told(context: Context, found: Target) -> None:
             "repository": found["repository"],
             "network": found["network"],
             "canister": found["canister"] or new,
-            "controllers": ["deployment", *found["controllers"]],
+            "controllers": _controllers(context, found),
         }
     context.output.record(shown, "target")
+
+
+def _controllers(context: Context, found: Target) -> list[str]:
+    """Who controls a canister that a release of the target creates."""
+    return [f"{context.system.config.canisters['deployment']} (deployment)", *found["controllers"]]
 
 
 def _warn(context: Context, repository: str | None, canister: str | None) -> None:
@@ -167,6 +172,8 @@ def show_target(context: Context, name: str) -> None:
     if found["canister"] is not None:
         certified = context.system.connection.module_hash(from_text(found["canister"]))
         shown["certified_module_hash"] = certified
+    if not context.output.as_json:
+        shown["controllers"] = _controllers(context, found)
     context.output.record(shown, "target")
 
 
@@ -183,10 +190,19 @@ def call(context: Context, name: str, method: str, arguments: str) -> None:
     from dcanary.cli.operations.calls import call as call_method
 
     found = context.system.deployment.get_target(name)
+    at_work = f"{found['busy']} is still at work there: dcanary target show {name}"
     if found["canister"] is None:
-        raise ClientError(f"{name} has no canister yet", "its first release creates one")
+        hint = at_work if found["busy"] else "its first release creates one"
+        raise ClientError(f"{name} has no canister yet", hint)
     connection = context.system.connection
-    context.output.answer(call_method(connection, found["canister"], method, arguments))
+    try:
+        answer = call_method(connection, found["canister"], method, arguments)
+    except RejectedError as error:
+        # Such as IC0537: a canister that its first release has made and not yet installed.
+        if found["busy"] and not error.hint:
+            error.hint = at_work
+        raise
+    context.output.answer(answer)
 
 
 def _control(context: Context, method: str, name: str, done: str) -> None:

@@ -32,6 +32,7 @@ COMMANDS = {
     "register_executor": "executor register",
     "register_pipeline": "pipeline register",
     "register_repository": "repository add",
+    "register_target": "target add",
     "retry_release": "release retry",
     "retry_run": "run retry",
     "rollback_release": "release rollback",
@@ -42,6 +43,15 @@ COMMANDS = {
     "update_target": "target update",
 }
 """Method -> the command that calls it."""
+
+
+def case_and_text(case: str, text: str) -> str:
+    """A case of a variant and its text, which may begin with the same word: `Cancelled by eve`."""
+    if not text:
+        return case
+    first, _, rest = text.partition(" ")
+    return f"{case} {rest}" if first == case.lower() and rest else f"{case}: {text}"
+
 
 _METHOD = re.compile(rf"`?\b({'|'.join(COMMANDS)})\b`?")
 

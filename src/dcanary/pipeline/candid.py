@@ -32,8 +32,9 @@ def to_candid(
         raise ValueError(f"there are {len(everyone)} approvers: at most {MAX_APPROVERS}")
     if (everyone or pipeline.deploy) and pipeline.approval.threshold > len(everyone):
         raise ValueError(
-            f"approval.threshold is {pipeline.approval.threshold} but there are "
-            f"{len(everyone)} approvers: add approvers or lower the threshold"
+            f"approval.threshold is {pipeline.approval.threshold} and there are {len(everyone)} "
+            "approvers: name more with --approver PRINCIPAL or in approval.approvers of the file"
+            + (", or lower the threshold" if everyone else "")
         )
     return {
         "name": pipeline.name,

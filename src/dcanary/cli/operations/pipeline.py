@@ -11,10 +11,15 @@ from dcanary.client.types.pipeline_config import PipelineInput
 from dcanary.pipeline import FILE_NAME, PipelineFile, load_pipeline, to_candid
 
 
+def file_of(path: Path) -> Path:
+    """The file itself; a folder stands for the file in it."""
+    return path / FILE_NAME if path.is_dir() else path
+
+
 def read(path: Path) -> PipelineFile:
-    """The checked file; a folder stands for the file in it. Raises UsageTrouble with each error."""
+    """The checked file, see `file_of`. Raises UsageTrouble with each error."""
     with translated():
-        return load_pipeline(path / FILE_NAME if path.is_dir() else path)
+        return load_pipeline(file_of(path))
 
 
 def missing_approvers(pipeline: PipelineFile) -> int:
@@ -31,4 +36,4 @@ def definition(path: Path, repository: str, approvers: Sequence[str]) -> Pipelin
         # `pipeline` knows nothing of the client: a test holds its record to the canister's types.
         return cast(PipelineInput, to_candid(pipeline, repository, approvers))
     except ValueError as error:
-        raise UsageTrouble(f"{path}: {error}") from None
+        raise UsageTrouble(f"{file_of(path)}: {error}") from None

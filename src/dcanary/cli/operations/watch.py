@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from dcanary.cli.operations.patience import Patience
+from dcanary.cli.wording import case_and_text
 from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def state_of(record: Mapping[str, object]) -> str:
 def describe(state: Mapping[str, object]) -> str:
     """A variant in a sentence: its case, and its text where it has one."""
     ((case, text),) = state.items()
-    return f"{case}: {text}" if text else str(case)
+    return case_and_text(str(case), str(text or ""))
 
 
 def wait_for_run(
