@@ -41,6 +41,11 @@ def test_every_noun_explains_itself(noun: str, capsys: pytest.CaptureFixture[str
         (["run", "nonsense"], "No such command 'nonsense'"),
         (["run", "show"], "Missing argument"),
         (["run", "list", "--limit", "0"], "--limit"),
+        *(
+            (["executor", *verb, name], "is not a name of an executor")
+            for verb in (["register", "--operator", "o"], ["start"], ["stop"])
+            for name in ("a/b", "", "../x", "..", "a" * 65, "a\u202eb")
+        ),
         (["--wrong"], "No such option"),
         (["network", "start", "--port", "99999"], "--port"),
     ],

@@ -290,9 +290,21 @@ def _of_pauses(name: str, pauses: "list[Pause]", since_ns: int) -> "WaitingFor":
     first = min(pauses, key=lambda pause: pause["until_ns"])
     said = f"operator {first['operator']}: {first['reason']}"
     if first["until_ns"] >= job_rules.NEVER_NS:
-        reason = f"no executor that fits is able to build it: {said}"
-        return _entry(name, reason, since_ns, None)
+        return _entry(name, _of_unable(pauses), since_ns, None)
     return _entry(name, f"the next attempt after a failure, {said}", since_ns, first["until_ns"])
+
+
+def _of_unable(pauses: "list[Pause]") -> str:
+    """All executors that fit have said that they cannot: what they said, and what ends it."""
+    names = sentence_of(sorted({pause["operator"] for pause in pauses}))
+    reasons = sorted({pause["reason"] for pause in pauses})
+    more = "" if len(reasons) == 1 else f" (and {len(reasons) - 1} other reasons)"
+    # Others are waited for: an executor's word that it cannot is not an agreed failure.
+    return (
+        f"no executor that fits is able to build it (asked: {names}): {reasons[0]}{more}. "
+        "None of them is asked again while it offers the same: start one of another version or "
+        "offer, or cancel the run"
+    )
 
 
 def _free_since(stage: "StageRecord", operators: "list[str]", now: int) -> int:

@@ -10,7 +10,7 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as register_operations
 from dcanary.cli.paging import page, paged, show
-from dcanary.cli.parameters import OFFER, PRINCIPAL
+from dcanary.cli.parameters import EXECUTOR_NAME, OFFER, PRINCIPAL
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def executor() -> None:
 
 
 @executor.command()
-@click.argument("name")
+@click.argument("name", type=EXECUTOR_NAME)
 @click.option("--operator", required=True, help="Who answers for it; votes count per operator.")
 @click.option(
     "--principal",
@@ -74,7 +74,7 @@ def register(
 
 
 @executor.command()
-@click.argument("name")
+@click.argument("name", type=EXECUTOR_NAME)
 @click.option(
     "--allow-unsandboxed",
     is_flag=True,
@@ -153,7 +153,7 @@ def start(
 
 
 @executor.command()
-@click.argument("name")
+@click.argument("name", type=EXECUTOR_NAME)
 @pass_context
 def stop(context: Context, name: str) -> None:
     """Stop an executor of this installation; a build under way is given back."""

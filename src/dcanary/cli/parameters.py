@@ -126,6 +126,20 @@ class NameText(Text):
             self.fail(f"{text!a}: a name {error}", param, ctx)
 
 
+class ExecutorNameText(Text):
+    """The name of an executor of this installation, which is that of its folder, too."""
+
+    def convert(self, value: Any, param: Parameter, ctx: Where) -> Any:
+        # Loads what signs: too slow for commands that need no key.
+        from dcanary.client.identity import NAME
+
+        text: str = super().convert(value, param, ctx)
+        if not NAME.fullmatch(text):
+            looks = "a letter or digit, then at most 63 letters, digits, '.', '_' and '-'"
+            self.fail(f"{text!a} is not a name of an executor: {looks}", param, ctx)
+        return text
+
+
 class OfferText(Text):
     """A word of an executor's offer, which stages ask for: its region, or a label."""
 
@@ -149,6 +163,7 @@ RELEASE_OR_APPROVAL_ID = RecordId("release", "approval")
 JOB_ID = Matching(_JOB, "the id of a job, such as run-1/build/0: see dcanary run jobs")
 COMMIT = Matching(_COMMIT, "a full commit id of 40 or 64 lower-case hexadecimal digits")
 NAME = NameText()
+EXECUTOR_NAME = ExecutorNameText()
 OFFER = OfferText()
 CYCLES = click.IntRange(0, MAX_TARGET_CYCLES)
 VERSION = click.IntRange(1, MAX_VERSION)

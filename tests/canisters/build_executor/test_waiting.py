@@ -214,3 +214,21 @@ def test_a_run_that_has_ended_waits_for_nothing(world: World) -> None:
     world.enqueue()
     world.decide("Failed", reason="command")
     assert world.run()["waiting_for"] == []
+
+
+def test_what_every_executor_that_fits_cannot_build_is_told_with_what_ends_it(
+    world: World,
+) -> None:
+    for executor in (A, B, C):
+        world.announce(executor)
+    world.enqueue(spec("run-1", stage("s", replicas=3, quorum=2)))
+    reason = "internal error: UnicodeError('no label') (reach.py:40)"
+    for executor in (A, B, C):
+        work = world.build(executor)
+        world.release(executor, work["job"], work["attempt"], cause="Unable", reason=reason)
+    (said,) = world.waits()
+    assert said == (
+        "no executor that fits is able to build it (asked: operator-0, operator-1 and operator-2): "
+        f"{reason}. None of them is asked again while it offers the same: start one of another "
+        "version or offer, or cancel the run"
+    )

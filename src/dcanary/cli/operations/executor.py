@@ -10,8 +10,8 @@ from pathlib import Path
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.processes import Process, Processes, end, runs_already
 from dcanary.client.chain import SystemChain
-from dcanary.client.errors import ClientError
-from dcanary.client.identity import Identity, create_identity, load_identity
+from dcanary.client.errors import ClientError, ConfigError
+from dcanary.client.identity import NAME, Identity, create_identity, load_identity
 from dcanary.client.system import System, SystemConfig
 from dcanary.client.transport import fetch_root_key
 from dcanary.executor import Executor, ExecutorConfig, RuntimeUnavailable, StateError, standing
@@ -36,7 +36,10 @@ class SandboxUnavailable(ClientError):
 
 
 def executor_identity(folder: Path, name: str) -> Identity:
-    """The key of the executor NAME, made the first time."""
+    """The key of the executor NAME, made the first time. Raises ConfigError for what is no name."""
+    if not NAME.fullmatch(name):
+        # It is a folder's name here, and must not lead out of `folder`.
+        raise ConfigError(f"{name!a} is not a name: use letters, digits, '.', '_' and '-'")
     path = folder / name / "key.pem"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return load_identity(path) if path.exists() else create_identity(path)
