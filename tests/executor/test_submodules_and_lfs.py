@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -321,3 +322,23 @@ def test_a_proxy_in_the_environment_does_not_stand_before_this_machine(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert contents(server, sha)["a.bin"] == b"x"
+
+
+@pytest.mark.parametrize(
+    ("href", "header"),
+    [
+        ("http://[x", {}),
+        ("http://a..b/x", {}),
+        ("http://127.0.0.1:1/\ud800", {}),
+        ("", {"Authorization": "\u2028"}),
+        ("", ["no", "headers"]),
+    ],
+)
+def test_an_odd_answer_of_a_git_lfs_server_is_weather(
+    server: GitServer, href: str, header: Any
+) -> None:
+    files = {".gitattributes": ATTRIBUTES, "a.bin": server.add(b"content")}
+    sha = make_repository(server.folder / "main", files)
+    server.href, server.header = href, header
+    with pytest.raises(SourceUnavailable, match="Git LFS server"):
+        contents(server, sha)
