@@ -12,6 +12,7 @@ from canisters.deployment.steps.machine import (
     hash_text,
 )
 from canisters.deployment.steps.phases import CLEAR, CREATE, LOOK, STOP, VERIFY
+from shared.rules.creation import controllers_differ
 from shared.rules.cycles import cycles_to_release, frozen_by_growth
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ LOST_CREATE = (
     "recorded here. Look for a canister controlled by this deployment canister that was created "
     "at that time; enter it with update_target or let it be, then start the run again"
 )
+
+ASK_AFRESH = "start the run again to ask about what is there now"
 
 
 def fetched(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
@@ -53,15 +56,22 @@ def looked(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
     expected_changes = progress["changes"]
     progress["previous_hash"] = found
     progress["changes"] = look.changes
+    other_controllers = None
+    if goal.creates is not None and look.controllers is not None:
+        other_controllers = controllers_differ(goal.creates, look.controllers)
     if goal.rollback and expected_changes not in (None, look.changes):
         fail_concurrent(progress, "the canister was changed since the plan", look.by_others)
-    elif goal.binds and found != goal.replaces and (found is None or found != goal.left):
+    elif goal.binds and found != goal.replaces:
+        # Whoever installed it, another release of this canister or somebody else: people approved
+        # that something else is replaced.
         fail_concurrent(
             progress,
             f"the canister has {hash_text(found)}; it had {hash_text(goal.replaces)} when the "
-            "order was made, and this deployment canister installed no other since",
+            f"order was made: {ASK_AFRESH}",
             look.by_others,
         )
+    elif other_controllers is not None:
+        fail_concurrent(progress, f"{ASK_AFRESH}: {other_controllers}", look.by_others)
     elif found is None and goal.mode != "Install" and not goal.rollback:
         fail(progress, f"approved is mode {goal.mode}, but the target's canister has no module")
     elif found is not None and goal.mode == "Install" and not goal.rollback:

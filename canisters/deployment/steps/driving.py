@@ -94,7 +94,7 @@ def _drive(number: int) -> "Async[str | None]":
             return None
         target = store.targets.get(order["target"])
         was_installed = machine.was_installed(record)
-        again = table.record_answer(record, step, answer, Goal(order, approved, rollback, target))
+        again = table.record_answer(record, step, answer, Goal(order, approved, rollback))
         if target is not None:
             _note_facts(step, number, record, answer, target)
             if answer.look is not None:

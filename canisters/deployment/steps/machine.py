@@ -8,7 +8,7 @@ from shared.rules.limits import MAX_CHUNK_BYTES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from canisters.deployment.records import ProgressRecord, TargetRecord
+    from canisters.deployment.records import ProgressRecord
     from canisters.deployment.steps.phases import Phase
     from shared.types.release import Order, ReleaseOrder, ReleaseState, RollbackOrder
 
@@ -24,35 +24,33 @@ LOADED = "The canister has the snapshot's module and state."
 
 
 class Goal:
-    """What a release is to reach, from its order and from the target's books.
+    """What a release is to reach, from its order, and what it must find before it changes anything.
 
-    `module_hash` is what the canister shall run. With `binds`, it must run `replaces` before, or
-    `left`: what this deployment canister installed last. A rollback accepts `replaces` only.
-    `keeps`: the module keeps its heap over the upgrade.
+    `module_hash` is what the canister shall run. With `binds`, it must run `replaces` before.
+    `creates`: what a canister was to be created with, whichever release created it. `keeps`: the
+    module keeps its heap over the upgrade.
     """
 
-    __slots__ = ("binds", "keeps", "left", "mode", "module_hash", "replaces", "rollback", "size")
+    __slots__ = ("binds", "creates", "keeps", "mode", "module_hash", "replaces", "rollback", "size")
 
     def __init__(
         self,
         order: "ReleaseOrder",
         approved: "Order | None",
         rollback: "RollbackOrder | None",
-        target: "TargetRecord | None",
     ) -> None:
         self.rollback = rollback is not None
         self.size = order["size"]
         self.mode = word_of(order["mode"])
         self.module_hash = bytes.fromhex(order["sha256"])
         self.keeps = "Keep" in order["memory"]
-        self.left = None if target is None else target["left_hash"]
         self.binds = approved is not None
+        self.creates = None if approved is None else approved["creates"]
         self.replaces = None if approved is None else approved["replaces"]
         if rollback is not None:
             self.module_hash = rollback["returns_to"]
             self.replaces = rollback["replaces"]
             self.binds = True
-            self.left = rollback["replaces"]
 
 
 def word_of(variant: "Mapping[str, object]") -> str:

@@ -60,8 +60,18 @@ class Installed:
         registered = self.subnet.call(self.deployment, "register_target", target)
         assert "Ok" in registered, registered
 
-    def start(self, number: int, mode: str, module: bytes, memory: str = "Default") -> str:
-        """Start an approved release of `module`; its name."""
+    def start(
+        self,
+        number: int,
+        mode: str,
+        module: bytes,
+        memory: str = "Default",
+        replaces: bytes | None = None,
+    ) -> str:
+        """Start an approved release of `module`; its name.
+
+        `replaces` is the hash of what the target ran when people were asked, by default of now.
+        """
         subnet = self.subnet
         run = f"run-{number}"
         for index in range(0, len(module), CHUNK):
@@ -95,7 +105,7 @@ class Installed:
             "argument": b"",
             "verdict": VERDICT,
             "gates": [],
-            "replaces": None if view is None else view.module_hash,
+            "replaces": replaces or (None if view is None else view.module_hash),
             "creates": None,
         }
         if canister is None:

@@ -37,12 +37,14 @@ class Deployed(Installed):
         super().__init__(subnet)
         self.folder = folder
 
-    def release(self, number: int, mode: str, **settings: Any) -> tuple[dict[str, Any], bytes]:
+    def release(
+        self, number: int, mode: str, replaces: bytes | None = None, **settings: Any
+    ) -> tuple[dict[str, Any], bytes]:
         """Release a counter with these settings; the release as it ended, its module's hash."""
         main = lay_out(self.folder / f"counter{number}", COUNTER, **settings)
         module = build_canister(main, name="counter").wasm_gz
         assert len(module) > 2 * CHUNK
-        name = self.start(number, mode, module)
+        name = self.start(number, mode, module, replaces=replaces)
         self.subnet.rounds()
         return self.shown(name), hashlib.sha256(module).digest()
 
@@ -115,13 +117,20 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
     shown = subnet.query(deployment, "get_release", second["release"])["Ok"]
     assert shown["state"] == {"RolledBack": None}
     assert read() == 1
+    counted = dict(subnet.query(deployment, "instructions"))
+    # Three releases of 4.7 MB and a rollback: each byte is hashed once.
+    assert counted["step release"] < 3_000_000_000
+
+    # People were asked before the rollback: what they approved to replace is gone.
+    fourth, _ = release(4, "Upgrade", replaces=second_hash, TRAPS=True)
+    assert (
+        "start the run again to ask about what is there now" in fourth["state"]["ConcurrentChange"]
+    )
+    assert read() == 1
     view = subnet.engine.canister(counter)
     assert view is not None
     assert view.module_hash == first_hash
     assert subnet.query(deployment, "get_target", "counter")["Ok"]["busy"] is None
-    counted = dict(subnet.query(deployment, "instructions"))
-    # Three releases of 4.7 MB and a rollback: each byte is hashed once.
-    assert counted["step release"] < 3_000_000_000
 
 
 @pytest.mark.timeout(900)

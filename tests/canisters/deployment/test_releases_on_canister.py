@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -269,8 +270,12 @@ def test_an_order_is_taken_once_per_approval(canary: Installation) -> None:
 def test_releases_to_one_target_wait_for_each_other_in_order(canary: Installation) -> None:
     canister = canary.existing()
     other = canary.existing(name="other")
-    modules = [b"first", b"second", b"third"]
-    names = [canary.start(canary.order(module))["Ok"] for module in modules]
+    modules = [OLD, b"first", b"second", b"third"]
+    orders = [
+        canary.bound(canary.order(module), replaces=sha256(before))
+        for before, module in pairwise(modules)
+    ]
+    names = [canary.start(order)["Ok"] for order in orders]
     elsewhere = canary.start(canary.order(b"elsewhere", target="other"))["Ok"]
     assert canary.shown()["busy"] == names[0]
     assert canary.state(names[1]) == {"Queued": None}

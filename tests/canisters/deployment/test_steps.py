@@ -63,7 +63,7 @@ def fetching(canister: bool = True) -> ProgressRecord:
 
 
 def goal(given: ReleaseOrder) -> Goal:
-    return Goal(given, None, None, None)
+    return Goal(given, None, None)
 
 
 def rolling_back(canister: bool = True) -> ProgressRecord:
@@ -406,7 +406,7 @@ def test_any_faults_end_old_or_new_and_running(
         pending = list(faults)
         undo = goal(order())
         undo.rollback, undo.binds = True, True
-        undo.module_hash, undo.replaces, undo.left = OLD_DIGEST, DIGEST, DIGEST
+        undo.module_hash, undo.replaces = OLD_DIGEST, DIGEST
         states = drive(back, world, undo, lambda step: pending.pop(0) if pending else "")
         assert world.running
         assert world.module == (OLD_DIGEST if back["installed"] else DIGEST)
