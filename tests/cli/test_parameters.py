@@ -74,6 +74,11 @@ SHIP = "rrkah-fqaaa-aaaaa-aaaaq-cai"
         ["release", "cancel", "approval-1"],
         ["release", "retry", "run-1"],
         ["approval", "show", "release-1"],
+        ["run", "watch", "run-1", "--timeout", "-1"],
+        ["release", "watch", "release-1", "--timeout", "nan"],
+        ["approval", "approve", "approval-1", "--digest", "abc"],
+        ["approval", "reject", "approval-1", "--sha256", "A" * 64],
+        ["executor", "register", "a", "--operator", "two words"],
         ["run"],
         [],
     ],
@@ -106,6 +111,8 @@ def test_what_has_not_the_form_of_its_argument_is_usage(
         ["run", "log", "run-1/a/0"],
         ["run", "start", "r", "--sha", "a" * 40],
         ["release", "retry", "approval-3"],
+        ["release", "watch", "release-1", "--timeout", "0.5"],
+        ["approval", "approve", "approval-1", "--digest", "a" * 64],
     ],
 )
 def test_what_has_it_is_only_short_of_an_installation(

@@ -13,7 +13,7 @@ from dcanary.cli.operations.patience import Patience
 from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
 from dcanary.cli.output import Lines
 from dcanary.cli.paging import page, paged, rows_of, show
-from dcanary.cli.parameters import APPROVAL_ID
+from dcanary.cli.parameters import APPROVAL_ID, SHA256
 from dcanary.cli.times import moment
 from dcanary.client.errors import ClientError, RefusedError
 
@@ -202,9 +202,11 @@ def _decision(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--yes", is_flag=True, help="Do not ask."),
         click.option("--comment", default="", help="Kept with the vote."),
-        click.option("--sha256", help="Only if the module's hash is this one."),
+        click.option("--sha256", type=SHA256, help="Only if the module's hash is this one."),
         click.option(
-            "--digest", help="Only if the order's digest is this one; no question is asked."
+            "--digest",
+            type=SHA256,
+            help="Only if the order's digest is this one; no question is asked.",
         ),
     ):
         function = option(function)

@@ -10,7 +10,7 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as register_operations
 from dcanary.cli.paging import page, paged, show
-from dcanary.cli.parameters import EXECUTOR_NAME, OFFER, PRINCIPAL
+from dcanary.cli.parameters import EXECUTOR_NAME, OFFER, OPERATOR, PRINCIPAL
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ def executor() -> None:
 
 @executor.command()
 @click.argument("name", type=EXECUTOR_NAME)
-@click.option("--operator", required=True, help="Who answers for it; votes count per operator.")
+@click.option(
+    "--operator",
+    type=OPERATOR,
+    required=True,
+    help="Who answers for it; votes count per operator.",
+)
 @click.option(
     "--principal",
     type=PRINCIPAL,

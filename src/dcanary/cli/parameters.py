@@ -6,6 +6,7 @@ exit code, and comes after a connection is made.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -22,6 +23,8 @@ _OF_CANISTERS = 0x01
 """Last byte of the principals that a network gives to canisters (interface specification)."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _JOB = re.compile(r"run-[1-9][0-9]{0,14}/[^/]+/[0-9]{1,5}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_OPERATOR = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 Parameter = click.Parameter | None
@@ -113,6 +116,16 @@ class Matching(Text):
         return text
 
 
+class Seconds(click.FloatRange):
+    """A time to wait, in seconds."""
+
+    def convert(self, value: Any, param: Parameter, ctx: Where) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return seconds
+
+
 class NameText(Text):
     """The name of a new repository or target."""
 
@@ -162,6 +175,9 @@ RELEASE_ID = RecordId("release")
 RELEASE_OR_APPROVAL_ID = RecordId("release", "approval")
 JOB_ID = Matching(_JOB, "the id of a job, such as run-1/build/0: see dcanary run jobs")
 COMMIT = Matching(_COMMIT, "a full commit id of 40 or 64 lower-case hexadecimal digits")
+SHA256 = Matching(_SHA256, "64 lower-case hexadecimal digits")
+OPERATOR = Matching(_OPERATOR, "a name of 1 to 64 letters, digits, '.', '_' and '-'")
+SECONDS = Seconds(min=0)
 NAME = NameText()
 EXECUTOR_NAME = ExecutorNameText()
 OFFER = OfferText()

@@ -12,7 +12,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.watch import wait_for_release
 from dcanary.cli.orders.readable import created_with
 from dcanary.cli.paging import page, paged, rows_of, show
-from dcanary.cli.parameters import RELEASE_ID, RELEASE_OR_APPROVAL_ID
+from dcanary.cli.parameters import RELEASE_ID, RELEASE_OR_APPROVAL_ID, SECONDS
 from dcanary.cli.times import moment
 from dcanary.client.errors import RejectedError
 
@@ -90,7 +90,7 @@ def show_release(context: Context, release_id: str) -> None:
 
 @release.command()
 @click.argument("release_id", type=RELEASE_ID)
-@click.option("--timeout", type=float, default=300.0, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=SECONDS, default=300.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def watch(context: Context, release_id: str, timeout: float) -> None:
     """Wait until a release has ended. Exit code 1 when it failed."""
@@ -112,7 +112,7 @@ def _nothing_begun() -> Iterator[None]:
 @click.argument("release_id", type=RELEASE_ID)
 @click.option("--plan", "only_plan", is_flag=True, help="Show what it would do, and end.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=SECONDS, default=120.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def rollback(context: Context, release_id: str, only_plan: bool, yes: bool, timeout: float) -> None:
     """Return the target to the module and state it had before RELEASE_ID.

@@ -20,7 +20,7 @@ from dcanary.cli.operations.watch import (
     wait_for_run,
 )
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
-from dcanary.cli.parameters import COMMIT, RUN_ID
+from dcanary.cli.parameters import COMMIT, RUN_ID, SECONDS
 from dcanary.cli.run_local import local
 from dcanary.cli.run_log import log
 from dcanary.cli.tables import short
@@ -163,7 +163,7 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
 
 @run.command()
 @click.argument("run_id", type=RUN_ID)
-@click.option("--timeout", type=float, default=1800.0, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=SECONDS, default=1800.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def watch(context: Context, run_id: str, timeout: float) -> None:
     """Wait until a run has ended or waits for approval. Exit code 1 when it did not succeed."""
@@ -208,7 +208,7 @@ def retry(context: Context, run_id: str) -> None:
 
 @run.command()
 @click.argument("run_id", type=RUN_ID)
-@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=SECONDS, default=60.0, show_default=True, help="Seconds to wait.")
 @pass_context
 def cancel(context: Context, run_id: str, timeout: float) -> None:
     """Cancel a run that is built or waits for approval: its approval request is withdrawn.
