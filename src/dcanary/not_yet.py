@@ -28,7 +28,6 @@ PLANNED_KEYS = (
     "cache",
     "cycles",
     "health_check",
-    "image",
     "matrix",
     "notifications",
     "parallel",

@@ -32,7 +32,7 @@ def local_run(
         source_record(repository, sha),
         tmp_path / "stages",
         sandbox,
-        lambda name: find_runtime(name, options),
+        lambda _: find_runtime("shell", options),
         printed.extend,
     )
 

@@ -163,8 +163,8 @@ def test_needs_and_times_that_the_canister_refuses_are_refused_in_the_file(
         parse_pipeline(ASKING.replace(*wrong).encode())
 
 
-def test_an_image_is_not_supported_yet() -> None:
-    with pytest.raises(PipelineFileError, match="image: is not supported yet: remove it"):
+def test_an_image_is_asked_for_beside_the_needs() -> None:
+    with pytest.raises(PipelineFileError, match="needs.image: is not a known key here"):
         parse_pipeline(ASKING.replace("cpus: 4", "image: debian").encode())
 
 

@@ -112,13 +112,14 @@ class Build:
         write_source((*checkout.entries, *inputs), commit.time, tree)
         plan = self._plan(tree, commit.time)
         self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
-        for attempt in range(stage["retries"] + 1):
-            if attempt:
-                self._say(f"retry {attempt} of {stage['retries']}")
-            result = self._attempt(plan)
-            # Only commands fail by chance; a limit that was hit once is hit again.
-            if result.reason != COMMAND or result.cancelled:
-                break
+        with self.runtime.hold():
+            for attempt in range(stage["retries"] + 1):
+                if attempt:
+                    self._say(f"retry {attempt} of {stage['retries']}")
+                result = self._attempt(plan)
+                # Only commands fail by chance; a limit that was hit once is hit again.
+                if result.reason != COMMAND or result.cancelled:
+                    break
         return BuildReport(
             reason=result.reason,
             commit=self._commit,
@@ -181,6 +182,7 @@ class Build:
             environment={**given, **self.runtime.environment, **fixed},
             binds=self.runtime.binds,
             program_path=self.runtime.program_path,
+            root=self.runtime.root,
             network=bool(stage["resources"]["network"]),
         )
 

@@ -17,6 +17,7 @@ from dcanary.executor.source import (
     SourceUnable,
     SourceUnavailable,
 )
+from dcanary.image.errors import ImageError
 
 # The cases of the canister's GiveBackCause.
 Cause = Literal["Weather", "Unable", "Stopping"]
@@ -31,7 +32,7 @@ def cause_of(error: BaseException) -> tuple[Cause, str]:
     SourceFailure has no cause: it is attested to, by `attested_reason`.
     """
     match error:
-        case SourceUnable() | RuntimeUnavailable():
+        case SourceUnable() | RuntimeUnavailable() | ImageError():
             return "Unable", str(error)
         # A sandbox that does not start today (memory, processes, a full disk) may start tomorrow.
         case SourceUnavailable() | SandboxError() | ClientError():

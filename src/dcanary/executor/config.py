@@ -8,6 +8,7 @@ from pathlib import Path
 from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.runtimes import NAMES, TemplateSource
 from dcanary.executor.sandbox.model import Sandbox
+from dcanary.image.store import ImageStore
 
 _log = logging.getLogger("dcanary.executor")
 
@@ -23,7 +24,8 @@ class ExecutorConfig:
     `secrets` are masked in logs. `report` gets one line about what happens.
 
     `slots` jobs are performed at a time; `memory_bytes` and `storage_bytes` bound all of them
-    together (None: what the machine and its control group have). `region` and `labels` are offered
+    together (None: what the machine and its control group have). `images` are offered to stages
+    that ask for one; without a sandbox none is. `region` and `labels` are offered
     to stages that ask for them. For `patience_seconds` a job waits for a server that does not
     answer before it is given back. An executor that has nothing to do sends an update at least
     every `contact_seconds`; PRESENT_NS of the canister is three times the default.
@@ -44,6 +46,7 @@ class ExecutorConfig:
     slots: int = 1
     memory_bytes: int | None = None
     storage_bytes: int | None = None
+    images: ImageStore | None = None
     region: str = ""
     labels: tuple[str, ...] = ()
     patience_seconds: float = 30.0

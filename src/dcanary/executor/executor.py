@@ -15,6 +15,7 @@ from dcanary.client.types.build_executor import (
     BuildWork,
     ExecutorOffer,
     LeaseRequest,
+    Stage,
     UploadWork,
     Work,
 )
@@ -25,6 +26,7 @@ from dcanary.executor.causes import Cause, cause_of, described
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.contact import Contact
+from dcanary.executor.images import image_runtime
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.offer import OFFER_SECONDS, make_offer, unfit
 from dcanary.executor.performing import BuildSlot, Slot, UploadSlot
@@ -335,7 +337,7 @@ class Executor(Voter):
             cause, why = refusal
             self._give_back(build["job"], build["attempt"], why, cause)
             return None
-        runtime = self._runtimes[next(iter(build["stage"]["runtime"])).lower()]
+        runtime = self._runtime_of(build["stage"])
         self._config.report(f"{build['job']}: building {build['source']['sha'][:12]}")
         try:
             self._state.note_lease(build["job"], build["attempt"])
@@ -370,6 +372,13 @@ class Executor(Voter):
         return held[-MAX_HELD_JOBS:]
 
     # Ends of builds
+
+    def _runtime_of(self, stage: Stage) -> Runtime:
+        """What a stage finds. Raises RuntimeUnavailable when its image is gone."""
+        needs = stage["needs"]
+        if needs is not None and needs["image"] is not None and self._config.images is not None:
+            return image_runtime(self._config.images, needs["image"])
+        return self._runtimes[next(iter(stage["runtime"])).lower()]
 
     def _conclude(self, slot: BuildSlot) -> None:
         """Attest to a build that has ended, or give it back. Raises ClientError."""

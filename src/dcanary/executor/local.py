@@ -65,7 +65,7 @@ class LocalRun:
     """Stages (Candid records, with the variables that they share) and a commit (a Candid Source),
     to be performed in `folder`, which holds the artifacts afterwards.
 
-    `find_runtime` is asked once a stage; `output` gets what they print.
+    `find_runtime` is asked once a stage, with its record; `output` gets what they print.
     """
 
     stages: Sequence[Mapping[str, Any]]
@@ -73,7 +73,7 @@ class LocalRun:
     source: Mapping[str, Any]
     folder: Path
     sandbox: Sandbox
-    find_runtime: Callable[[str], Runtime]
+    find_runtime: Callable[[Mapping[str, Any]], Runtime]
     output: Callable[[bytes], None]
     allow_network: bool = False
 
@@ -100,8 +100,7 @@ class LocalRun:
 
     def _perform(self, stage: Mapping[str, Any], done: Mapping[str, LocalStage]) -> LocalStage:
         name = stage["name"]
-        (runtime_name,) = stage["runtime"]
-        runtime = self.find_runtime(runtime_name.lower())
+        runtime = self.find_runtime(stage)
         earlier = [done[each["name"]] for each in ordered(self.stages, [name])[:-1]]
         folder = self.folder / name
         folder.mkdir(parents=True)

@@ -9,6 +9,7 @@ import psutil
 
 from dcanary.client.types.build_executor import ExecutorOffer, Stage
 from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.images import offered_images
 from dcanary.executor.sandbox.cgroup import memory_limit
 from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
 
@@ -25,7 +26,7 @@ def make_offer(config: ExecutorConfig, runtimes: Iterable[str]) -> ExecutorOffer
     named: Any = [{name.capitalize(): None} for name in runtimes]
     return {
         "runtimes": named,
-        "images": [],
+        "images": offered_images(config.images) if in_memory else [],
         "memory_bytes": memory // config.slots,
         "storage_bytes": _lowest(room, config.storage_bytes) // config.slots,
         "cpus": max(1, len(os.sched_getaffinity(0)) // config.slots),

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -56,13 +57,19 @@ class RuntimeUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Runtime:
-    """A tool chain: what is bound into the sandbox, what the commands find, and its digest."""
+    """A tool chain: what is bound into the sandbox, what the commands find, and its digest.
+
+    `root` is the image in which everything runs, if there is one; it stays there and unchanged
+    within `hold()`.
+    """
 
     name: str
     digest: str
     binds: tuple[Bind, ...] = ()
     program_path: str = ":".join(_SYSTEM_PATH)
     environment: Mapping[str, str] = field(default_factory=dict)
+    root: Path | None = None
+    hold: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
 
 
 @dataclass(frozen=True)

@@ -86,15 +86,16 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "replicas": stage.replicas,
         "quorum": stage.quorum,
         "retries": stage.retries,
-        "needs": _needs(stage.needs) if stage.needs else None,
+        "needs": _needs(stage) if stage.needs or stage.image else None,
         "grace_seconds": stage.grace,
     }
 
 
-def _needs(needs: Needs) -> dict[str, Any]:
+def _needs(stage: Stage) -> dict[str, Any]:
+    needs = stage.needs or Needs()
     return {
         "cpus": needs.cpus,
-        "image": None,
+        "image": stage.image,
         "region": needs.region,
         "labels": list(needs.labels),
     }

@@ -10,6 +10,7 @@ from dcanary import not_yet
 from dcanary.pipeline import graph
 from dcanary.pipeline.arguments import encode_arguments
 from dcanary.pipeline.errors import FieldError, Location, PipelineFileError
+from dcanary.pipeline.images import resolve_images
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
 from dcanary.pipeline.model import PipelineFile
 from dcanary.pipeline.source import Source, read_source
@@ -44,6 +45,7 @@ def parse_pipeline(
         source.report((), "must be a mapping that starts with version: 1")
     else:
         encode_arguments(source, folder)
+        resolve_images(source, folder)
         try:
             pipeline = PipelineFile.model_validate(source.value)
         except ValidationError as error:

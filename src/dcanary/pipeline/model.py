@@ -157,6 +157,7 @@ Environment = Annotated[
 Approver = Annotated[str, AfterValidator(names.check_principal)]
 Word = Annotated[str, AfterValidator(_word), Field(min_length=1, max_length=limits.MAX_NEED_CHARS)]
 Labels = Annotated[list[Word], AfterValidator(_distinct), Field(max_length=limits.MAX_LABELS)]
+ImageName = Annotated[str, Field(max_length=limits.MAX_NEED_CHARS)]
 Grace = Annotated[int, _Duration(limits.MIN_GRACE_SECONDS, limits.MAX_GRACE_SECONDS, "2m")]
 Queue = Annotated[int, _Duration(limits.MIN_QUEUE_SECONDS, limits.MAX_QUEUE_SECONDS, "7d")]
 RuntimeName = Annotated[
@@ -246,6 +247,7 @@ class Stage(_Model):
     """A node of the graph: what runs, in which tool chain, and how many must agree."""
 
     runtime: RuntimeName
+    image: ImageName | None = None
     commands: list[Command] = Field(min_length=1, max_length=limits.MAX_COMMANDS_PER_STAGE)
     depends_on: list[Name] = Field(default=[], max_length=limits.MAX_STAGES_PER_PIPELINE)
     environment: Environment = {}

@@ -34,6 +34,11 @@ PROGRAMS = {
 
 def make_image(root: Path) -> Path:
     """The root of an image with programs of this machine and their libraries, and nothing else."""
+    return make_tree(root).root
+
+
+def make_tree(root: Path) -> Tree:
+    """The same, with the record of what is in it."""
     root.mkdir()
     tree = Tree(root)
     for inside in PROGRAMS.values():
@@ -48,7 +53,7 @@ def make_image(root: Path) -> Path:
     tree.link("usr/bin/sh", "test", "dash")
     add(tree, "etc/only-in-the-image", b"image")
     tree.finish()
-    return root
+    return tree
 
 
 def add(tree: Tree, path: str, content: bytes, executable: bool = False) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcanary import folders
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.processes import Process, Processes, end, runs_already
 from dcanary.client.chain import SystemChain
@@ -22,6 +23,7 @@ from dcanary.executor.sandbox import (
     close_process,
     probe_sandbox,
 )
+from dcanary.image.store import ImageStore
 from dcanary.wasm import ensure_template
 
 POLL_SECONDS = 0.5
@@ -182,6 +184,7 @@ def run_executor(
         allow_network=offering.allow_network,
         slots=offering.slots,
         memory_bytes=offering.memory_bytes,
+        images=ImageStore(folders.images()),
         region=offering.region,
         labels=offering.labels,
         poll_seconds=POLL_SECONDS,

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dcanary import folders
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.executor import require_sandbox
 from dcanary.executor import RuntimeUnavailable
+from dcanary.executor.images import image_runtime
 from dcanary.executor.local import LocalProblem, LocalRun, LocalStage
-from dcanary.executor.runtimes import RuntimeOptions, find_runtime
+from dcanary.executor.runtimes import Runtime, RuntimeOptions, find_runtime
 from dcanary.executor.sandbox import UnsandboxedRunner, close_process
+from dcanary.image.store import ImageStore
 from dcanary.wasm import ensure_template
 
 
@@ -95,7 +98,7 @@ def perform(
             source,
             folder / "stages",
             sandbox,
-            lambda name: find_runtime(name, options),
+            lambda stage: _runtime_of(stage, options),
             output,
             allowed.network,
         )
@@ -103,6 +106,17 @@ def perform(
             yield from run.perform(wanted)
         except (LocalProblem, RuntimeUnavailable) as error:
             raise UsageTrouble(str(error)) from None
+
+
+def _runtime_of(stage: Mapping[str, Any], options: RuntimeOptions) -> Runtime:
+    """What a stage finds here. Raises RuntimeUnavailable."""
+    needs = stage["needs"]
+    if needs is None or needs["image"] is None:
+        (name,) = stage["runtime"]
+        return find_runtime(name.lower(), options)
+    if not options.sandboxed:
+        raise RuntimeUnavailable("a stage in an image needs the sandbox")
+    return image_runtime(ImageStore(folders.images()), needs["image"])
 
 
 def save_files(stage: LocalStage, into: Path) -> None:

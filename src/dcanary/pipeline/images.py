@@ -1,0 +1,61 @@
+"""Which image a stage means: its name in the file becomes the digest of the image's lock.
+
+A digest is what a pipeline registers: a name that means another image in a later version, or a lock
+file that changes, changes no registered pipeline.
+"""
+
+import re
+from pathlib import Path
+
+from dcanary.image.errors import ImageError
+from dcanary.image.lock import parse_lock
+from dcanary.image.standard import standard_lock, standard_names
+from dcanary.pipeline.limits import MAX_LOCK_BYTES
+from dcanary.pipeline.names import check_artifact_path
+from dcanary.pipeline.source import Source, Value
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def resolve_images(source: Source, folder: Path | None) -> None:
+    """Put a digest in the place of each stage's `image`; report what names none.
+
+    `folder` is where lock files are looked for; None where no files can be read.
+    """
+    stages = source.value.get("stages") if isinstance(source.value, dict) else None
+    for name, stage in stages.items() if isinstance(stages, dict) else ():
+        if isinstance(stage, dict) and isinstance(stage.get("image"), str):
+            place = ("stages", name, "image")
+            try:
+                stage["image"] = _digest_of(stage["image"], folder)
+            except (ImageError, ValueError) as error:
+                source.report(place, str(error))
+                del stage["image"]
+            if stage.get("runtime") not in (None, "shell"):
+                source.report(
+                    ("stages", name, "runtime"), "an image brings its own tools: use runtime: shell"
+                )
+
+
+def _digest_of(named: Value, folder: Path | None) -> str:
+    """The digest of the lock that a name, a lock file or a digest means. Raises ValueError."""
+    text = str(named)
+    if _DIGEST.fullmatch(text):
+        return text
+    standard = standard_lock(text)
+    if standard is not None:
+        return parse_lock(standard.read_bytes(), text).digest
+    if not text.endswith(".lock"):
+        known = ", ".join(standard_names())
+        raise ValueError(f"is no image: use one of {known}, a lock file, or a lock's digest")
+    check_artifact_path(text)
+    if folder is None:
+        raise ValueError("lock files cannot be read here: use the lock's digest")
+    try:
+        with (folder / text).open("rb") as stream:
+            content = stream.read(MAX_LOCK_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"{text} cannot be read: {error.strerror}") from None
+    if len(content) > MAX_LOCK_BYTES:
+        raise ValueError(f"{text} has more than {MAX_LOCK_BYTES} bytes")
+    return parse_lock(content, text).digest

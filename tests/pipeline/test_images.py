@@ -1,0 +1,80 @@
+"""What a stage's `image` means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcanary.image.lock import read_lock
+from dcanary.image.standard import standard_lock, standard_names
+from dcanary.pipeline import (
+    PipelineFile,
+    PipelineFileError,
+    load_pipeline,
+    parse_pipeline,
+    to_candid,
+)
+
+PIPELINE = """\
+version: 1
+name: shop
+stages: {{build: {{runtime: {runtime}, image: {image}, commands: ["true"]}}}}
+"""
+
+
+def standard(name: str) -> Path:
+    found = standard_lock(name)
+    assert found is not None
+    return found
+
+
+def load(folder: Path, image: str, runtime: str = "shell") -> PipelineFile:
+    (folder / "dcanary.yml").write_text(PIPELINE.format(image=image, runtime=runtime))
+    return load_pipeline(folder / "dcanary.yml")
+
+
+def error_of(folder: Path, image: str, runtime: str = "shell") -> str:
+    with pytest.raises(PipelineFileError) as caught:
+        load(folder, image, runtime)
+    (error,) = caught.value.errors
+    return f"{error.line}: {error.field}: {error.message}"
+
+
+@pytest.mark.parametrize("name", standard_names())
+def test_the_name_of_a_standard_image_becomes_the_digest_of_its_lock(
+    tmp_path: Path, name: str
+) -> None:
+    digest = read_lock(standard(name)).digest
+    pipeline = load(tmp_path, name)
+    assert pipeline.stages["build"].image == digest
+    (stage,) = to_candid(pipeline, "shop")["stages"]
+    assert stage["needs"] == {"cpus": None, "image": digest, "region": None, "labels": []}
+
+
+def test_a_lock_file_beside_the_pipeline_is_read(tmp_path: Path) -> None:
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "ci" / "own.lock").write_bytes(standard("base").read_bytes())
+    digest = read_lock(standard("base")).digest
+    assert load(tmp_path, "ci/own.lock").stages["build"].image == digest
+    assert load(tmp_path, digest).stages["build"].image == digest
+
+
+def test_what_names_no_image_is_told_with_what_does(tmp_path: Path) -> None:
+    (tmp_path / "bad.lock").write_text("{}")
+    known = ", ".join(standard_names())
+    assert error_of(tmp_path, "ubuntu") == (
+        f"3: stages.build.image: is no image: use one of {known}, a lock file, or a lock's digest"
+    )
+    assert "none.lock cannot be read" in error_of(tmp_path, "none.lock")
+    assert "bad.lock" in error_of(tmp_path, "bad.lock")
+    assert "normalised" in error_of(tmp_path, "../base.lock")
+    content = PIPELINE.format(image="own.lock", runtime="shell").encode()
+    with pytest.raises(PipelineFileError, match="use the lock's digest"):
+        parse_pipeline(content)
+
+
+def test_an_image_has_no_other_runtime_than_its_own_tools(tmp_path: Path) -> None:
+    assert error_of(tmp_path, "base", "motoko") == (
+        "3: stages.build.runtime: an image brings its own tools: use runtime: shell"
+    )
