@@ -164,7 +164,7 @@ def test_needs_and_times_that_the_canister_refuses_are_refused_in_the_file(
 
 
 def test_an_image_is_asked_for_beside_the_needs() -> None:
-    with pytest.raises(PipelineFileError, match="needs.image: is not a known key here"):
+    with pytest.raises(PipelineFileError, match=r"needs\.image: is not a known key here"):
         parse_pipeline(ASKING.replace("cpus: 4", "image: debian").encode())
 
 
