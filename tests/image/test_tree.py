@@ -166,3 +166,10 @@ def test_the_digest_of_a_tree_sees_every_change_and_no_order(tmp_path: Path) -> 
     }
     assert len(others) == 5
     assert first not in others
+
+
+def test_a_path_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    tree = new_tree(tmp_path)
+    for path in ("usr/" + "x" * 300, "y/" * 3_000 + "z"):
+        with pytest.raises(PackageProblem, match="is too long"):
+            add(tree, path)

@@ -89,24 +89,19 @@ class Tree:
         self._bytes += size
         if self._bytes > MAX_BYTES:
             raise PackageProblem(f"{owner}: the image is larger than {MAX_BYTES} bytes")
-        temporary = self.root.with_name(f"{self.root.name}.new")
-        hashed, left = hashlib.sha256(), size
-        with temporary.open("wb") as file:
-            while left:
-                chunk = content.read(min(left, _CHUNK_BYTES))
-                if not chunk:
-                    raise PackageProblem(f"{owner}: {path} ends early: the package is damaged")
-                hashed.update(chunk)
-                file.write(chunk)
-                left -= len(chunk)
-        entry = Entry(FILE, owner, hashed.hexdigest(), executable, size)
-        if self._takes(place, entry):
-            temporary.chmod(0o755 if executable else 0o644)
+        # Where something is already, which of both stays is known when the new one is hashed.
+        fresh = place not in self.entries
+        written = f"{self.root}/{place}" if fresh else f"{self.root}.new"
+        digest = _write(written, content, size, f"{owner}: {path}", executable=executable)
+        entry = Entry(FILE, owner, digest, executable, size)
+        if fresh:
+            self.entries[place] = entry
+        elif self._takes(place, entry):
             self._remove(place)
-            temporary.rename(self.root / place)
+            Path(written).rename(self.root / place)
             self.entries[place] = entry
         else:
-            temporary.unlink()
+            Path(written).unlink()
 
     def link(self, path: str, owner: str, target: str) -> None:
         """Make a symbolic link that holds `target`."""
@@ -267,6 +262,30 @@ class Tree:
         if ".." in parts or "\0" in path:
             raise PackageProblem(f"{owner}: {path} leads out of its folder")
         return parts
+
+
+def _write(path: str, content: BinaryIO, size: int, what: str, *, executable: bool) -> str:
+    """Write `size` bytes to a new file; their sha256. Raises PackageProblem and OSError."""
+    hashed, left = hashlib.sha256(), size
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise PackageProblem(f"{what[:200]}… is too long a path") from error
+        raise
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        while left:
+            chunk = content.read(min(left, _CHUNK_BYTES))
+            if not chunk:
+                raise PackageProblem(f"{what} ends early: the package is damaged")
+            hashed.update(chunk)
+            left -= len(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[file.write(rest) :]
+        # Whatever the umask is.
+        os.fchmod(file.fileno(), 0o755 if executable else 0o644)
+    return hashed.hexdigest()
 
 
 def tree_digest(entries: Mapping[str, Entry]) -> str:
