@@ -18,6 +18,12 @@ from dcanary.cli.operations.processes import Process, Processes
 from dcanary.client.errors import ConfigError
 
 
+@pytest.fixture(autouse=True)
+def any_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentences in one line, also where the test run sets a width."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def left_running(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A folder of a demo, of which an executor still runs."""

@@ -17,7 +17,10 @@ from dcanary.cli.nouns import NOUNS
 
 def dcanary(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The real command, as a process, in a folder of its own."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("DCANARY")}
+    # Without a width that the test run may set, by which messages would be folded.
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith("DCANARY") and k != "COLUMNS"
+    }
     return subprocess.run(
         [sys.executable, "-m", "dcanary", *arguments],
         cwd=folder,

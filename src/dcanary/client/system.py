@@ -85,8 +85,8 @@ class SystemConfig:
         except FileNotFoundError:
             raise ConfigError(
                 f"there is no DCanary installation here ({path} is missing)",
-                "name its folder with --home or DCANARY_HOME, or install one with: "
-                "dcanary system deploy",
+                "name its folder with --home or DCANARY_HOME,\n"
+                "  or install one with: dcanary system deploy",
             ) from None
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot read {path}: {error}") from None

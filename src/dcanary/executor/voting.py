@@ -79,7 +79,7 @@ class Voter:
                 }
             )
         except RefusedError as error:
-            self._config.report(f"{error}")
+            self._config.report(f"{job}: not given back: {error.sentence}")
 
     def send_commitment(self, held: HeldJob) -> None:
         """Commit to what is held. Again after a restart: the chain takes the same one twice."""
