@@ -26,6 +26,8 @@ MAX_BYTES = 16 * 1024**3
 MAX_ENTRIES = 500_000
 _CHUNK_BYTES = 1 << 20
 _MAX_LINKS = 40
+# Folders in each other; Debian's packages have some twenty. Removing a tree is recursive.
+_MAX_DEPTH = 100
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
@@ -210,6 +212,8 @@ class Tree:
             made = self._resolve((*made, part), owner, 0, last=True)
             place = "/".join(made)
             found = self.entries.get(place)
+            if len(made) > _MAX_DEPTH:
+                raise PackageProblem(f"{owner}: {place[:80]}… is too long a path")
             if not made or (found is not None and found.kind == FOLDER):
                 continue
             if found is not None:
