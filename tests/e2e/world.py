@@ -120,7 +120,7 @@ class World:
     """Processes and clients of one installation; `stop` ends them all."""
 
     def __init__(self, template: Path, home: Path) -> None:
-        self.home, self.template = home, template
+        self.home = home
         for name in ("network", "identities", "executors"):
             shutil.copytree(template / name, home / name)
         self.owner = self.identity("default")
@@ -167,7 +167,7 @@ class World:
 
     def upgrade(self, canister: str) -> None:
         """Install the same module again over a running canister, as an upgrade."""
-        module = (self.template / "build" / f"{canister}.wasm.gz").read_bytes()
+        module = built_canister(ROOT / "canisters" / canister, canister).wasm_gz
         management = Management(self.system.connection)
         management.install(self.canisters[canister], module, NO_ARGUMENTS, "upgrade")
 

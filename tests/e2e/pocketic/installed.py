@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 from ic.principal import Principal
@@ -12,6 +11,7 @@ from ic.principal import Principal
 from dcanary.client.system import CANISTERS
 from dcanary.testing.native import NativeNetwork, user_principal
 from shared.rules.digests import commitment, manifest_digest
+from tests.built import built_canister
 from tests.canisters.build_executor.helpers.specs import offer
 from tests.canisters.installation import (
     CANISTERS as SOURCES,
@@ -41,7 +41,7 @@ class Installed:
     """The whole system, one repository `demo`, and three executors of three operators that the
     test plays."""
 
-    def __init__(self, build: Path) -> None:
+    def __init__(self) -> None:
         self.pocket = Pocket(OWNER)
         native = NativeNetwork()
         self.canisters: dict[str, PocketCanister] = {}
@@ -49,7 +49,7 @@ class Installed:
             self.pocket._be(OWNER)
             made = self.pocket.pic.create_canister()
             canister = made if isinstance(made, Principal) else Principal.from_str(str(made))
-            module = (build / f"{name}.wasm.gz").read_bytes()
+            module = built_canister(SOURCES / name, name).wasm_gz
             twin = native.install(SOURCES / name / "main.py")
             self.canisters[name] = PocketCanister(self.pocket, canister, twin, module)
             self.canisters[name].put("install")

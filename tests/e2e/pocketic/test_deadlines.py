@@ -33,8 +33,8 @@ REVEAL_WINDOW = 5 * MINUTE
 
 
 @pytest.fixture(scope="module")
-def installed(binary: Path, template: Path) -> Iterator[Installed]:  # noqa: F811
-    made = Installed(template / "build")
+def installed(binary: Path) -> Iterator[Installed]:  # noqa: F811
+    made = Installed()
     yield made
     made.pocket.close()
     gc.collect()
