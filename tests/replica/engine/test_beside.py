@@ -222,7 +222,8 @@ def test_closing_does_not_wait_for_what_runs(
     net.engine.close()
     assert time.monotonic() - begun < 5
     again = open_subnet(tmp_path)
-    assert state(again, request) is RequestState.PROCESSING
+    # It goes on at once, and may have ended before a slow machine asks.
+    assert state(again, request) in (RequestState.PROCESSING, RequestState.REPLIED)
     assert numbers(finish(again, request)) == [1] * 4
     again.engine.close()
 
