@@ -7,6 +7,7 @@ what tests start on that machine.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +22,10 @@ if str(ROOT) not in sys.path:
 _LOCAL = "127.0.0.1,localhost,.localhost,::1"
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), _LOCAL]))
+
+# What runs in the background of a script ignores Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes depends on what else the machine does. A failing example is not made
 # smaller: that alone may take five minutes for a test of whole canisters. To get a small one, run

@@ -77,8 +77,6 @@ def test_ctrl_c_ends_what_a_step_runs() -> None:
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        # A shell cannot trap what was ignored when it began, as in what runs in the background.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         os.close(write)
         with os.fdopen(read) as said:
