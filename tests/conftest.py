@@ -23,6 +23,11 @@ _LOCAL = "127.0.0.1,localhost,.localhost,::1"
 for _name in ("no_proxy", "NO_PROXY"):
     os.environ[_name] = ",".join(filter(None, [os.environ.get(_name), _LOCAL]))
 
+# They also want a library for a proxy of SOCKS as soon as one is named.
+for _name in ("all_proxy", "ALL_PROXY"):
+    if os.environ.get(_name, "").startswith("socks"):
+        del os.environ[_name]
+
 # What runs in the background of a script ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
