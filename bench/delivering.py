@@ -23,6 +23,7 @@ from dcanary.client.errors import ClientError
 from dcanary.client.management import Management
 
 REPOSITORY = "bench-delivery"
+CLONE_URL = f"https://example.org/{REPOSITORY}.git"
 PIPELINE = "counter-motoko"
 DELIVERIES = 8
 NOOP_UPDATES = 20
@@ -67,9 +68,8 @@ def _noop_updates(installation: Installation) -> list[float]:
 
 def _deliveries(installation: Installation) -> list[float]:
     secret = secrets.token_hex(32).encode()
-    clone_url = "https://example.org/bench-delivery.git"
     installation.register(
-        REPOSITORY, clone_url, secret, shipped_folder("examples", PIPELINE) / PIPELINE
+        REPOSITORY, CLONE_URL, secret, shipped_folder("examples", PIPELINE) / PIPELINE
     )
     wait_for(
         lambda: installation.system.webhook.get_repository(REPOSITORY)["triggers"],
@@ -80,7 +80,7 @@ def _deliveries(installation: Installation) -> list[float]:
     seconds = []
     with httpx.Client(timeout=QUEUED_SECONDS, trust_env=False) as client:
         for _ in range(DELIVERIES + 1):
-            request = _push(client, address, secret)
+            request = push_request(client, address, secret)
             begun = time.monotonic()
             run = _accepted(client.send(request))
             queued = functools.partial(_queued, installation, run)
@@ -90,7 +90,7 @@ def _deliveries(installation: Installation) -> list[float]:
     return seconds[1:]
 
 
-def _push(client: httpx.Client, address: str, secret: bytes) -> httpx.Request:
+def push_request(client: httpx.Client, address: str, secret: bytes) -> httpx.Request:
     """A push of a commit that nobody will ever fetch, as GitHub would send it."""
     sha = secrets.token_hex(20)
     body = json.dumps(
@@ -100,6 +100,7 @@ def _push(client: httpx.Client, address: str, secret: bytes) -> httpx.Request:
             "after": sha,
             "head_commit": {"id": sha, "message": "Measure", "author": {"name": "bench"}},
             "pusher": {"name": "bench"},
+            "repository": {"clone_url": CLONE_URL},
         }
     ).encode()
     signature = hmac.new(secret, body, hashlib.sha256).hexdigest()
