@@ -55,7 +55,11 @@ serve(
             "replay_delivery": "Operator",
             "sync_triggers": "pipeline_config",
         },
-        screens={"http_request_update": lambda: deliveries.is_worth_an_update(ic.arg_data_raw())},
+        screens={
+            "http_request_update": lambda: deliveries.is_worth_an_update(
+                ic.arg_data_raw(), ic.time()
+            )
+        },
         records=lambda: tables.count(ALL_DELIVERIES),
         open_work=outbox.open_count,
         wired=outbox.wake,

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 _EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz_")
+MAX_UPGRADE_NS = 30 * 10**9
+"""The longest time that a gateway takes from the query's answer until it sends the update."""
 
 
 class Registered:
@@ -53,6 +55,9 @@ class Known(Protocol):
     def run_of(self, repository: str, delivery: str) -> "tuple[bool, str | None]":
         """Whether the delivery was recorded before, and the run that it started."""
 
+    def received_ns(self, repository: str, delivery: str) -> "int | None":
+        """When a delivery was recorded, in nanoseconds since 1970; None if it was not."""
+
     def delivery_of_body(self, repository: str, digest: str) -> "str | None":
         """The delivery that was recorded with a body of this sha256, or None."""
 
@@ -71,13 +76,14 @@ class Decision:
     """What to answer; `event` is set when the delivery is to be recorded.
 
     `content` is the answer's JSON; the caller adds the run's id when `push` is set. `digest` is
-    the sha256 of the raw body.
+    the sha256 of the raw body. `duplicate_of` names the recorded delivery that this one repeats.
     """
 
     __slots__ = (
         "content",
         "delivery",
         "digest",
+        "duplicate_of",
         "event",
         "ignored",
         "push",
@@ -94,6 +100,7 @@ class Decision:
         self.repository = ""
         self.delivery = ""
         self.digest = ""
+        self.duplicate_of: str | None = None
         self.event = ""
         self.push: Push | None = None
         self.ignored: str | None = None
@@ -102,6 +109,13 @@ class Decision:
 
 def refused(status: int, sentence: str) -> Decision:
     return Decision(status, {"status": "error", "error": sentence})
+
+
+def _duplicate(repository: str, delivery: str, run: "str | None") -> Decision:
+    decision = Decision(200, {"status": "duplicate", "delivery": delivery, "run": run})
+    decision.repository = repository
+    decision.duplicate_of = delivery
+    return decision
 
 
 def only_header(headers: "list[tuple[str, str]]", name: str) -> "str | None":
@@ -188,7 +202,7 @@ def name(known: Known, signed: Signed, headers: "list[tuple[str, str]]") -> "Dec
         )
     run = known.run_of(signed.repository, delivery)[1]
     if run is not None:
-        return Decision(200, {"status": "duplicate", "delivery": delivery, "run": run})
+        return _duplicate(signed.repository, delivery, run)
     if event is None or not is_event_name(event):
         return refused(400, f"{provider.EVENT_HEADER} is missing or not the name of an event")
     signed.delivery = delivery
@@ -198,8 +212,8 @@ def name(known: Known, signed: Signed, headers: "list[tuple[str, str]]") -> "Dec
     # other id and event name. Forges never send two pushes with the same bytes.
     first = known.delivery_of_body(signed.repository, signed.digest)
     run = None if first is None else known.run_of(signed.repository, first)[1]
-    if run is not None:
-        return Decision(200, {"status": "duplicate", "delivery": first, "run": run})
+    if first is not None and run is not None:
+        return _duplicate(signed.repository, first, run)
     return None
 
 
@@ -281,7 +295,7 @@ def _seen(known: Known, signed: Signed) -> "str | None":
 def _ignored(known: Known, signed: Signed, reason: str, push: "Push | None" = None) -> Decision:
     first = _seen(known, signed)
     if first is not None:
-        return Decision(200, {"status": "duplicate", "delivery": first, "run": None})
+        return _duplicate(signed.repository, first, None)
     decision = Decision(200, {"status": "ignored", "delivery": signed.delivery, "reason": reason})
     return _recorded(decision, signed, push, reason)
 
@@ -290,14 +304,21 @@ def _too_large(known: Known, signed: Signed) -> Decision:
     """A delivery that cannot be read: recorded, so that people see that it came."""
     size = f"{len(signed.body)} bytes, over {MAX_DELIVERY_BYTES} (MAX_DELIVERY_BYTES)"
     decision = refused(413, f"the body has {size}: start the run by hand")
-    if _seen(known, signed) is not None:
+    decision.duplicate_of = _seen(known, signed)
+    if decision.duplicate_of is not None:
+        decision.repository = signed.repository
         return decision
     reason = f"ignored, because the body has {size}: start the run by hand"
     return _recorded(decision, signed, None, reason)
 
 
 def is_worth_an_update(
-    known: Known, method: str, url: str, headers: "list[tuple[str, str]]", body: bytes
+    known: Known,
+    method: str,
+    url: str,
+    headers: "list[tuple[str, str]]",
+    body: bytes,
+    now_ns: int,
 ) -> bool:
     """Whether the update of this request records anything, as far as an inspection can tell.
 
@@ -306,7 +327,8 @@ def is_worth_an_update(
     signature and whether the body is new, or the signature alone.
     """
     if len(body) <= MAX_INSPECTED_BYTES:
-        return decide(known, method, url, headers, body).event != ""
+        decision = decide(known, method, url, headers, body)
+        return decision.event != "" or _was_just_recorded(known, decision, now_ns)
     route = route_of(url)
     registered = None if route is None else known.registered(route.repository)
     secrets = 0 if registered is None else len(registered.secrets)
@@ -317,4 +339,18 @@ def is_worth_an_update(
         return False
     if len(body) * (secrets + 1) > MAX_INSPECTED_HASH_BYTES:
         return True
-    return name(known, signed, headers) is None
+    ended = name(known, signed, headers)
+    return ended is None or _was_just_recorded(known, ended, now_ns)
+
+
+def _was_just_recorded(known: Known, decision: Decision, now_ns: int) -> bool:
+    """Whether the query may have called for this update before another delivery was first.
+
+    A forge that sends one delivery twice at once gets its answer then, not a refusal by the
+    network. Rejected: to let every duplicate in; who captured a delivery could cost us updates for
+    ever.
+    """
+    if decision.duplicate_of is None:
+        return False
+    received = known.received_ns(decision.repository, decision.duplicate_of)
+    return received is not None and now_ns - received < MAX_UPGRADE_NS

@@ -31,7 +31,7 @@ def answer_query(request: HttpRequest) -> HttpResponse:
     return json_reply(decision.status, decision.content)
 
 
-def is_worth_an_update(message: bytes) -> bool:
+def is_worth_an_update(message: bytes, now_ns: int) -> bool:
     """For `inspect_message`: whether `http_request_update` with this argument records anything.
 
     Who does not ask the query first must not be able to make the canister work for nothing.
@@ -40,7 +40,7 @@ def is_worth_an_update(message: bytes) -> bool:
     if request is None:
         return False
     return rules.is_worth_an_update(
-        StoredKnown(), request.method, request.url, request.headers, request.body
+        StoredKnown(), request.method, request.url, request.headers, request.body, now_ns
     )
 
 

@@ -31,6 +31,11 @@ class StoredKnown:
         stored = deliveries.get(tables.delivery_key(repository, delivery))
         return (False, None) if stored is None else (True, stored["delivery"]["run"])
 
+    def received_ns(self, repository: str, delivery: str) -> "int | None":
+        """When a delivery was recorded, in nanoseconds since 1970; None if it was not."""
+        stored = deliveries.get(tables.delivery_key(repository, delivery))
+        return None if stored is None else stored["delivery"]["received_ns"]
+
     def delivery_of_body(self, repository: str, digest: str) -> "str | None":
         """The delivery that was recorded with a body of this sha256, or None."""
         return bodies.get(f"{repository}/{digest}")

@@ -46,6 +46,9 @@ class Known:
         key = (repository, delivery)
         return key in self.deliveries, self.deliveries.get(key)
 
+    def received_ns(self, repository: str, delivery: str) -> int | None:
+        return 0 if (repository, delivery) in self.deliveries else None
+
     def delivery_of_body(self, repository: str, digest: str) -> str | None:
         return self.bodies.get((repository, digest))
 

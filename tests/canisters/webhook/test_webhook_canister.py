@@ -131,9 +131,41 @@ def test_forged_requests_cost_no_update_whether_they_ask_the_query_first_or_not(
         ready.webhook.http_update(forged)
 
 
+def test_an_update_that_was_overtaken_by_its_duplicate_is_answered_not_dropped(
+    ready: Installation,
+) -> None:
+    """Both asked the query before either was recorded, as forges' retries do."""
+    body = push_payload()
+    sent = request(body)
+    other = request(body, headers=delivery_headers(body, "d-2"))
+    for each in (sent, other):
+        assert ready.webhook.http_query(each)["upgrade"] is True
+    assert ready.webhook.http_update(sent)["status_code"] == 202
+    for each in (sent, other):
+        late = ready.webhook.http_update(each)
+        assert late["status_code"] == 200
+        assert json.loads(late["body"]) == {
+            "status": "duplicate",
+            "delivery": "d-1",
+            "run": "run-1",
+        }
+    assert ok(ready.webhook.query("get_repository", "demo"))["deliveries"] == 1
+
+
+@pytest.mark.parametrize("event", ["issues", "push"])
+def test_an_overtaken_update_that_starts_no_run_is_answered_too(
+    ready: Installation, event: str
+) -> None:
+    body = b" " * (MAX_DELIVERY_BYTES + 1) if event == "push" else push_payload()
+    sent = request(body, headers=delivery_headers(body, "d-1", event))
+    first = ready.webhook.http_update(sent)["status_code"]
+    assert ready.webhook.http_update(sent)["status_code"] == first
+
+
 def test_a_captured_delivery_costs_an_update_only_once(ready: Installation) -> None:
     """Under its own id or another one, as a push or as anything else."""
     assert ready.deliver()[0] == 202
+    ready.network.advance(31)
     body = push_payload(compare="d-1")
     for delivery, event in (("d-1", "push"), ("d-2", "push"), ("d-3", "issues")):
         again = request(body, headers=delivery_headers(body, delivery, event))
