@@ -150,6 +150,12 @@ def _spec(run: str) -> dict[str, Any]:
         "retries": 0,
         "needs": None,
         "grace_seconds": None,
+        "fetch": None,
+        "keep": None,
+        "secrets": None,
+        "reports": None,
+        "cache": None,
+        "group": None,
     }
     pipeline = {
         "name": "main",
@@ -161,6 +167,8 @@ def _spec(run: str) -> dict[str, Any]:
         "approval": {"approvers": [], "threshold": 1, "ttl_seconds": 3_600},
         "deploy": None,
         "queue_seconds": None,
+        "deploys": None,
+        "priority": None,
     }
     source = {
         "repository": "bench",

@@ -49,6 +49,51 @@ OTHER_RUNTIMES = NotYet(
     "methods of `pipeline_config`: Invalid",
     "runtime: Azle and Rust are not supported yet: use Shell, Python, Motoko or Node",
 )
+FETCH = NotYet(
+    "stages that fetch packages",
+    "methods of `pipeline_config`: Invalid",
+    "fetch: is not supported yet: put the packages into the repository",
+)
+KEEP = NotYet(
+    "artifacts that stay with executors",
+    "methods of `pipeline_config`: Invalid",
+    "keep: Executors is not supported yet: use Chain",
+)
+SECRETS = NotYet(
+    "secrets of stages",
+    "methods of `pipeline_config`: Invalid",
+    "secrets: is not supported yet: leave it out",
+)
+REPORTS = NotYet(
+    "reports of tests",
+    "methods of `pipeline_config`: Invalid",
+    "reports: is not supported yet: leave it out",
+)
+CACHE = NotYet(
+    "results used again by inputs",
+    "methods of `pipeline_config`: Invalid",
+    "cache: is not supported yet: leave it out",
+)
+GROUP = NotYet(
+    "groups of stages",
+    "methods of `pipeline_config`: Invalid",
+    "group: is not supported yet: leave it out",
+)
+SEVERAL_TARGETS = NotYet(
+    "several targets in one pipeline",
+    "methods of `pipeline_config`: Invalid",
+    "deploys: is not supported yet: name one target in deploy",
+)
+REFERENCES = NotYet(
+    "references to other targets in arguments",
+    "methods of `pipeline_config`: Invalid",
+    "deploy: depends_on and references are not supported yet: write the id into the argument",
+)
+PRIORITY = NotYet(
+    "priorities of runs",
+    "methods of `pipeline_config`: Invalid",
+    "priority: is not supported yet: leave it out",
+)
 OTHER_GATES = NotYet(
     "gates other than the artifact's size",
     "the gate fails, the approval request is Blocked",

@@ -63,11 +63,51 @@ class Needs(Record):
     labels: Vec[text]
 
 
+class Fetch(Record):
+    """What a stage downloads: exactly what these lock files of the commit pin.
+
+    `locks` are paths in the repository; `hosts` are the only ones that may be asked (empty: the
+    public registries of the locks' kinds).
+    """
+
+    locks: Vec[text]
+    hosts: Vec[text]
+
+
+class Keep(Variant, total=False):
+    """Where the agreed bytes of a stage stay. `Executors`: the chain has the manifest alone."""
+
+    Chain: null
+    Executors: null
+
+
+class Flaky(Variant, total=False):
+    """What a test does to a stage whose outcome differs between operators."""
+
+    Tolerate: null
+    Fail: null
+
+
+class Reports(Record):
+    """Files in which a stage says more than that it ended. `tests` is a JUnit XML file."""
+
+    tests: Opt[text]
+    flaky: Opt[Flaky]
+
+
+class Cache(Record):
+    """When an executor may use its own earlier agreed result again: these inputs are the same."""
+
+    inputs: Vec[text]
+
+
 class Stage(Record):
     """A node of the pipeline's graph. `quorum` of `replicas` distinct operators must agree.
 
     `grace_seconds`: how long after the quorum's last commitment others may still commit. Absent:
-    60 s, or half the time that the quorum took when that is longer.
+    60 s, or half the time that the quorum took when that is longer. With `fetch` the executor
+    itself downloads, and there are no commands. `secrets` are names. `group` is the stage of the
+    file that this one was made from, by its matrix.
     """
 
     name: text
@@ -82,6 +122,12 @@ class Stage(Record):
     retries: nat16
     needs: Opt[Needs]
     grace_seconds: Opt[nat32]
+    fetch: Opt[Fetch]
+    keep: Opt[Keep]
+    secrets: Opt[Vec[text]]
+    reports: Opt[Reports]
+    cache: Opt[Cache]
+    group: Opt[text]
 
 
 class Gate(Variant, total=False):
@@ -121,8 +167,22 @@ class MemoryPersistence(Variant, total=False):
     Replace: null
 
 
+class Reference(Record):
+    """A place in an argument that gets the id of the target `canister` before people are asked.
+
+    From byte `offset` on: the 10 bytes of the id, or the 27 characters of its text when `textual`.
+    """
+
+    canister: text
+    offset: nat32
+    textual: bool
+
+
 class Deploy(Record):
-    """Which artifact (of which stage) goes to which target, and how. Arguments are Candid bytes."""
+    """Which artifact (of which stage) goes to which target, and how. Arguments are Candid bytes.
+
+    `depends_on` are targets of the same pipeline that are released before.
+    """
 
     target: text
     stage: text
@@ -131,12 +191,17 @@ class Deploy(Record):
     memory: MemoryPersistence
     install_arg: blob
     upgrade_arg: blob
+    depends_on: Opt[Vec[text]]
+    install_references: Opt[Vec[Reference]]
+    upgrade_references: Opt[Vec[Reference]]
 
 
 class PipelineInput(Record):
     """A pipeline as its author sends it.
 
-    `queue_seconds`: how long a run may wait for executors; absent: MAX_QUEUE_NS (7 days).
+    `queue_seconds`: how long a run may wait for executors; absent: MAX_QUEUE_NS (7 days). One
+    target is `deploy`; of several, that is null and `deploys` lists them. `priority` (0 to 9,
+    absent: 5) orders the runs of one repository that wait.
     """
 
     name: text
@@ -148,6 +213,8 @@ class PipelineInput(Record):
     approval: ApprovalPolicy
     deploy: Opt[Deploy]
     queue_seconds: Opt[nat32]
+    deploys: Opt[Vec[Deploy]]
+    priority: Opt[nat16]
 
 
 class Pipeline(Record):

@@ -298,6 +298,8 @@ def run_spec(run: str, stages: Sequence[dict[str, Any]], source: dict[str, Any])
             "approval": {"approvers": [], "threshold": 1, "ttl_seconds": 3_600},
             "deploy": None,
             "queue_seconds": None,
+            "deploys": None,
+            "priority": None,
         },
         "started_by": None,
     }

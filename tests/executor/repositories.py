@@ -93,4 +93,10 @@ def stage_record(
         "retries": retries,
         "needs": None,
         "grace_seconds": None,
+        "fetch": None,
+        "keep": None,
+        "secrets": None,
+        "reports": None,
+        "cache": None,
+        "group": None,
     }

@@ -59,8 +59,12 @@ def shared(module: str) -> ModuleType:
     return importlib.import_module(f"shared.{module}")
 
 
-OPTIONAL = {"deploy", "queue_seconds", "grace_seconds", "needs", "cpus", "image", "region"}
-"""Fields of type opt."""
+OPTIONAL = {
+    *("deploy", "queue_seconds", "grace_seconds", "needs", "cpus", "image", "region"),
+    *("fetch", "keep", "secrets", "reports", "tests", "flaky", "cache", "group"),
+    *("install_references", "upgrade_references", "deploys", "priority"),
+}
+"""Fields of type opt; so is `depends_on` of a target, but not that of a stage."""
 
 
 def for_ic_py(value: Any, optional: set[str]) -> Any:
@@ -72,7 +76,7 @@ def for_ic_py(value: Any, optional: set[str]) -> Any:
     made = {}
     for name, inner in value.items():
         plain = for_ic_py(inner, optional)
-        if name in optional:
+        if name in optional or (name == "depends_on" and "target" in value):
             plain = [] if inner is None else [plain]
         made[name] = plain
     return made

@@ -16,7 +16,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import PULL_REQUESTS
+from shared.rules.not_yet import PRIORITY, PULL_REQUESTS, REFERENCES, SEVERAL_TARGETS
 from shared.rules.patterns import pattern_problem
 from shared.rules.sizes import candid_bound
 
@@ -111,6 +111,20 @@ def _deploy_problem(deploy: "Deploy | None", stages: "list[Stage]") -> "str | No
     return None
 
 
+def _later_problem(pipeline: "PipelineInput") -> "str | None":
+    """What the records have room for and nothing does yet."""
+    if pipeline["deploys"] is not None:
+        return SEVERAL_TARGETS.sentence()
+    deploy = pipeline["deploy"]
+    if deploy is not None and (
+        deploy["depends_on"] or deploy["install_references"] or deploy["upgrade_references"]
+    ):
+        return REFERENCES.sentence()
+    if pipeline["priority"] is not None:
+        return PRIORITY.sentence()
+    return None
+
+
 def pipeline_problem(pipeline: "PipelineInput") -> "str | None":
     """Why a pipeline is refused (naming stage and field), or None when it may be stored."""
     problem = name_problem("repository", pipeline["repository"])
@@ -130,4 +144,5 @@ def pipeline_problem(pipeline: "PipelineInput") -> "str | None":
         or _gates_problem(pipeline["gates"])
         or _approval_problem(pipeline["approval"], pipeline["deploy"] is not None)
         or _deploy_problem(pipeline["deploy"], pipeline["stages"])
+        or _later_problem(pipeline)
     )

@@ -20,7 +20,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import OTHER_RUNTIMES
+from shared.rules.not_yet import CACHE, FETCH, GROUP, KEEP, OTHER_RUNTIMES, REPORTS, SECRETS
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Runtime, Stage, Variable
@@ -161,6 +161,23 @@ def _grace_problem(stage: "Stage") -> "str | None":
     return None
 
 
+def _later_problem(stage: "Stage") -> "str | None":
+    """What the records have room for and nothing does yet."""
+    if stage["fetch"] is not None:
+        return FETCH.sentence()
+    if stage["keep"] is not None and "Executors" in stage["keep"]:
+        return KEEP.sentence()
+    if stage["secrets"]:
+        return SECRETS.sentence()
+    if stage["reports"] is not None:
+        return REPORTS.sentence()
+    if stage["cache"] is not None:
+        return CACHE.sentence()
+    if stage["group"] is not None:
+        return GROUP.sentence()
+    return None
+
+
 def _own_problem(stage: "Stage") -> "str | None":
     """Problems that can be seen without the other stages."""
     return (
@@ -172,6 +189,7 @@ def _own_problem(stage: "Stage") -> "str | None":
         or _votes_problem(stage)
         or _needs_problem(stage)
         or _grace_problem(stage)
+        or _later_problem(stage)
     )
 
 

@@ -50,6 +50,8 @@ def to_candid(
         },
         "deploy": _deploy(pipeline.deploy) if pipeline.deploy else None,
         "queue_seconds": pipeline.queue,
+        "deploys": None,
+        "priority": None,
     }
 
 
@@ -88,6 +90,12 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "retries": stage.retries,
         "needs": _needs(stage) if stage.needs or stage.image else None,
         "grace_seconds": stage.grace,
+        "fetch": None,
+        "keep": None,
+        "secrets": None,
+        "reports": None,
+        "cache": None,
+        "group": None,
     }
 
 
@@ -121,4 +129,7 @@ def _deploy(deploy: Deploy) -> dict[str, Any]:
         "memory": {deploy.memory.capitalize(): None},
         "install_arg": deploy.install_arg,
         "upgrade_arg": deploy.upgrade_arg,
+        "depends_on": None,
+        "install_references": None,
+        "upgrade_references": None,
     }

@@ -32,6 +32,12 @@ def stage(name: str, depends_on: list[str] | None = None) -> Stage:
         "retries": 1,
         "needs": None,
         "grace_seconds": None,
+        "fetch": None,
+        "keep": None,
+        "secrets": None,
+        "reports": None,
+        "cache": None,
+        "group": None,
     }
 
 
@@ -52,6 +58,11 @@ def pipeline(repository: str = "demo") -> PipelineInput:
             "memory": {"Default": None},
             "install_arg": b"DIDL\x00\x00",
             "upgrade_arg": b"",
+            "depends_on": None,
+            "install_references": None,
+            "upgrade_references": None,
         },
         "queue_seconds": None,
+        "deploys": None,
+        "priority": None,
     }

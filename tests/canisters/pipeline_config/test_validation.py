@@ -210,6 +210,24 @@ def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named:
     assert named in problem(path, value)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("stages.0.fetch", {"locks": ["Cargo.lock"], "hosts": []}),
+        ("stages.0.keep", {"Executors": None}),
+        ("stages.0.secrets", ["TOKEN"]),
+        ("stages.0.reports", {"tests": "junit.xml", "flaky": None}),
+        ("stages.0.cache", {"inputs": ["Cargo.lock"]}),
+        ("stages.0.group", "build"),
+        ("deploys", []),
+        ("deploy.depends_on", ["other"]),
+        ("priority", 5),
+    ],
+)
+def test_what_the_records_have_room_for_is_refused_until_it_works(path: str, value: object) -> None:
+    assert "not supported yet" in problem(path, value)
+
+
 def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:
     needs = {"cpus": 4, "image": "sha256:ab", "region": "eu", "labels": ["gpu", "arm64"]}
     for path, value in (

@@ -90,6 +90,12 @@ class Installed:
             "retries": 0,
             "needs": None,
             "grace_seconds": None,
+            "fetch": None,
+            "keep": None,
+            "secrets": None,
+            "reports": None,
+            "cache": None,
+            "group": None,
         }
         deploy = {
             "target": "demo",
@@ -99,6 +105,9 @@ class Installed:
             "memory": {"Default": None},
             "install_arg": b"",
             "upgrade_arg": b"",
+            "depends_on": None,
+            "install_references": None,
+            "upgrade_references": None,
         }
         policy = {"approvers": [APPROVER], "threshold": 1, "ttl_seconds": APPROVAL_SECONDS}
         pipeline = {
@@ -111,6 +120,8 @@ class Installed:
             "approval": policy,
             "deploy": deploy,
             "queue_seconds": QUEUE_SECONDS,
+            "deploys": None,
+            "priority": None,
         }
         self.ask("pipeline_config", "register_pipeline", pipeline)
         target = {"target": "demo", "repository": "demo", "network": "local", "canister": None}

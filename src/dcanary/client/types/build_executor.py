@@ -26,6 +26,10 @@ class BuildWork(TypedDict):
     stage: Stage
 
 
+class Cache(TypedDict):
+    inputs: list[str]
+
+
 class ChunkInput(TypedDict):
     content: bytes
     index: int
@@ -56,12 +60,15 @@ class CommitmentInput(TypedDict):
 
 class Deploy(TypedDict):
     artifact: str
+    depends_on: list[str] | None
     install_arg: bytes
+    install_references: list[Reference] | None
     memory: MemoryPersistence
     mode: Mode
     stage: str
     target: str
     upgrade_arg: bytes
+    upgrade_references: list[Reference] | None
 
 
 class Dispute(TypedDict):
@@ -109,10 +116,22 @@ class ExecutorPage(TypedDict):
     next: str | None
 
 
+class Fetch(TypedDict):
+    hosts: list[str]
+    locks: list[str]
+
+
 class File(TypedDict):
     path: str
     sha256: str
     size: int
+
+
+class Flaky(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Fail: None
+    Tolerate: None
 
 
 class Gate(TypedDict, total=False):
@@ -208,6 +227,13 @@ class JobState(TypedDict, total=False):
     Queued: None
 
 
+class Keep(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Chain: None
+    Executors: None
+
+
 class Lease(TypedDict):
     cancelled: bool
     until_ns: int
@@ -265,13 +291,21 @@ class PageRequest(TypedDict):
 class PipelineInput(TypedDict):
     approval: ApprovalPolicy
     deploy: Deploy | None
+    deploys: list[Deploy] | None
     environment: list[Variable]
     gates: list[Gate]
     name: str
+    priority: int | None
     queue_seconds: int | None
     repository: str
     stages: list[Stage]
     triggers: list[Trigger]
+
+
+class Reference(TypedDict):
+    canister: str
+    offset: int
+    textual: bool
 
 
 class ReleaseNotice(TypedDict):
@@ -280,6 +314,11 @@ class ReleaseNotice(TypedDict):
     release: str | None
     run: str
     state: NoticeState
+
+
+class Reports(TypedDict):
+    flaky: Flaky | None
+    tests: str | None
 
 
 class Resources(TypedDict):
@@ -376,17 +415,23 @@ class Source(TypedDict):
 
 class Stage(TypedDict):
     artifacts: list[str]
+    cache: Cache | None
     commands: list[str]
     depends_on: list[str]
     environment: list[Variable]
+    fetch: Fetch | None
     grace_seconds: int | None
+    group: str | None
+    keep: Keep | None
     name: str
     needs: Needs | None
     quorum: int
     replicas: int
+    reports: Reports | None
     resources: Resources
     retries: int
     runtime: Runtime
+    secrets: list[str] | None
 
 
 class StageProblem(TypedDict):

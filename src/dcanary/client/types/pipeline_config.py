@@ -15,14 +15,33 @@ class ApprovalPolicy(TypedDict):
     ttl_seconds: int
 
 
+class Cache(TypedDict):
+    inputs: list[str]
+
+
 class Deploy(TypedDict):
     artifact: str
+    depends_on: list[str] | None
     install_arg: bytes
+    install_references: list[Reference] | None
     memory: MemoryPersistence
     mode: Mode
     stage: str
     target: str
     upgrade_arg: bytes
+    upgrade_references: list[Reference] | None
+
+
+class Fetch(TypedDict):
+    hosts: list[str]
+    locks: list[str]
+
+
+class Flaky(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Fail: None
+    Tolerate: None
 
 
 class Gate(TypedDict, total=False):
@@ -51,6 +70,13 @@ class Health(TypedDict):
     records: int
     version: str
     wired: bool
+
+
+class Keep(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Chain: None
+    Executors: None
 
 
 class MemoryPersistence(TypedDict, total=False):
@@ -92,9 +118,11 @@ class Pipeline(TypedDict):
 class PipelineInput(TypedDict):
     approval: ApprovalPolicy
     deploy: Deploy | None
+    deploys: list[Deploy] | None
     environment: list[Variable]
     gates: list[Gate]
     name: str
+    priority: int | None
     queue_seconds: int | None
     repository: str
     stages: list[Stage]
@@ -104,6 +132,17 @@ class PipelineInput(TypedDict):
 class PipelinePage(TypedDict):
     items: list[Pipeline]
     next: str | None
+
+
+class Reference(TypedDict):
+    canister: str
+    offset: int
+    textual: bool
+
+
+class Reports(TypedDict):
+    flaky: Flaky | None
+    tests: str | None
 
 
 class Resources(TypedDict):
@@ -163,17 +202,23 @@ class Source(TypedDict):
 
 class Stage(TypedDict):
     artifacts: list[str]
+    cache: Cache | None
     commands: list[str]
     depends_on: list[str]
     environment: list[Variable]
+    fetch: Fetch | None
     grace_seconds: int | None
+    group: str | None
+    keep: Keep | None
     name: str
     needs: Needs | None
     quorum: int
     replicas: int
+    reports: Reports | None
     resources: Resources
     retries: int
     runtime: Runtime
+    secrets: list[str] | None
 
 
 class Trigger(TypedDict, total=False):

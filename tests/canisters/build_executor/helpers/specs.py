@@ -37,6 +37,12 @@ def stage(name: str, **changes: Any) -> dict[str, Any]:
         "retries": 0,
         "needs": None,
         "grace_seconds": None,
+        "fetch": None,
+        "keep": None,
+        "secrets": None,
+        "reports": None,
+        "cache": None,
+        "group": None,
     }
     made.update(changes)
     return made
@@ -69,6 +75,9 @@ def deploy(stage_name: str = "build", artifact: str = "out.wasm") -> dict[str, A
         "memory": {"Default": None},
         "install_arg": b"DIDL\x00\x00",
         "upgrade_arg": b"DIDL\x00\x00",
+        "depends_on": None,
+        "install_references": None,
+        "upgrade_references": None,
     }
 
 
@@ -85,6 +94,8 @@ def spec(
         "approval": {"approvers": [], "threshold": 1, "ttl_seconds": 3_600},
         "deploy": None,
         "queue_seconds": None,
+        "deploys": None,
+        "priority": None,
     }
     pipeline.update(changes)
     return {
