@@ -22,6 +22,9 @@ _CONTROLS = "\x00-\x1f\x7f-\x9f\ud800-\udfff"
 _IN_LINE = re.compile(f"[{_CONTROLS}{_INVISIBLE}{_EMOJI_STYLE}]")
 # In logs the variation selectors stay: build tools print them after their check marks.
 _IN_LINES = re.compile(f"[{_CONTROLS}{_INVISIBLE}]")
+_COLOUR = re.compile("\x1b\\[((?:[0-9]{1,3}(?:;[0-9]{1,3}){0,9})?)m")
+"""A sequence Select Graphic Rendition. Source: ECMA-48, section 8.3.117."""
+_CONCEALED = 8
 _KEPT_IN_LINES = {"\n": "\n", "\t": "\t"}
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -34,6 +37,29 @@ def harmless(text: str) -> str:
 def harmless_lines(text: str) -> str:
     """Like `harmless`, for text of many lines: line ends and tabs stay."""
     return _IN_LINES.sub(_escape_in_lines, text.replace("\r\n", "\n"))
+
+
+def coloured_lines(text: str) -> str:
+    """Like `harmless_lines`, with colours; each line ends in the colours of the terminal.
+
+    What would conceal text is not among them. A sequence that is cut in two is shown as text.
+    """
+    return "\n".join(_coloured(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def _conceals(codes: str) -> bool:
+    # In 38;5;8 and 48;2;0;0;8 the 8 is part of a colour.
+    rest = re.sub(r"[34]8;(?:5;\d+|2;\d+;\d+;\d+)", "", codes)
+    return _CONCEALED in {int(code) for code in rest.split(";") if code}
+
+
+def _coloured(line: str) -> str:
+    made, end = "", 0
+    for found in _COLOUR.finditer(line):
+        if not _conceals(found[1]):
+            made += harmless_lines(line[end : found.start()]) + found[0]
+            end = found.end()
+    return made + harmless_lines(line[end:]) + ("\x1b[0m" if made else "")
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ from typing import IO, Any, Protocol
 import click
 
 from dcanary.cli import tables
-from dcanary.cli.display import harmless, harmless_lines
+from dcanary.cli.display import coloured_lines, harmless, harmless_lines
 from dcanary.cli.folding import folded, folded_lines
 from dcanary.cli.wording import case_and_text
 from dcanary.client.errors import ClientError
@@ -204,9 +204,16 @@ class Output:
         """Text of many lines that is the answer itself, such as an interface; no JSON of it."""
         self._out(text)
 
-    def piece(self, text: str) -> None:
-        """A part of a text that goes on: no line end is added."""
-        click.echo(harmless_lines(text), nl=False)
+    def piece(self, text: str, color: bool = False) -> None:
+        """A part of a text that goes on: no line end is added. `color` keeps its colours."""
+        if color:
+            click.echo(coloured_lines(text), nl=False, color=True)
+        else:
+            click.echo(harmless_lines(text), nl=False)
+
+    def heading(self, text: str) -> None:
+        """What the lines after it are about."""
+        self._out(text, bold=True)
 
     def log(self, text: str) -> None:
         """A part of what a program prints while it works; on standard error."""

@@ -22,7 +22,7 @@ _LOOKS = "a principal looks like rrkah-fqaaa-aaaaa-aaaaq-cai"
 _OF_CANISTERS = 0x01
 """Last byte of the principals that a network gives to canisters (interface specification)."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
-_JOB = re.compile(r"run-[1-9][0-9]{0,14}/[^/]+/[0-9]{1,5}", re.ASCII)
+_LOG_OF = re.compile(r"run-[1-9][0-9]{0,14}(?:/[^/]+(?:/[0-9]{1,5})?)?", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _OPERATOR = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
@@ -173,7 +173,7 @@ RUN_ID = RecordId("run")
 APPROVAL_ID = RecordId("approval")
 RELEASE_ID = RecordId("release")
 RELEASE_OR_APPROVAL_ID = RecordId("release", "approval")
-JOB_ID = Matching(_JOB, "the id of a job, such as run-1/build/0: see dcanary run jobs")
+LOG_OF = Matching(_LOG_OF, "a run, a stage or a job, such as run-1, run-1/build, run-1/build/0")
 COMMIT = Matching(_COMMIT, "a full commit id of 40 or 64 lower-case hexadecimal digits")
 SHA256 = Matching(_SHA256, "64 lower-case hexadecimal digits")
 OPERATOR = Matching(_OPERATOR, "a name of 1 to 64 letters, digits, '.', '_' and '-'")

@@ -1,72 +1,188 @@
-"""`dcanary run log`: what a job prints."""
+"""`dcanary run log`: what jobs print."""
 
 from __future__ import annotations
 
-import codecs
-import io
+import hashlib
 import time
-from collections.abc import Iterator
-from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations.job_logs import JobLog, is_done, is_over, jobs_of
 from dcanary.cli.operations.patience import Patience
-from dcanary.cli.operations.watch import ENDED_RUN, state_of
-from dcanary.cli.paging import page
-from dcanary.cli.parameters import JOB_ID
-from dcanary.client.errors import ConfigError
+from dcanary.cli.parameters import LOG_OF
+from dcanary.client.errors import ClientError
+
+if TYPE_CHECKING:
+    from dcanary.client.types.build_executor import Job
 
 POLL_SECONDS = 1.0
 
 
+class NotFound(ClientError):
+    """No line holds what was searched for."""
+
+    error = "ended"
+
+
 @click.command()
-@click.argument("job_id", type=JOB_ID)
-@click.option("--follow", "-f", is_flag=True, help="Go on until the job has ended.")
+@click.argument("what", metavar="RUN|STAGE|JOB", type=LOG_OF)
+@click.option("--follow", "-f", is_flag=True, help="Go on until the jobs have ended.")
+@click.option("--search", metavar="TEXT", help="Only lines that hold this text; exit 1 if none.")
+@click.option(
+    "--into",
+    "folder",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write a file for each job instead, byte by byte.",
+)
+@click.option("--color", is_flag=True, help="Keep the colours that the commands printed.")
 @pass_context
-def log(context: Context, job_id: str, follow: bool) -> None:
-    """The log of a job, such as run-1/build/0, as its executor sent it."""
+def log(
+    context: Context,
+    what: str,
+    follow: bool,
+    search: str | None,
+    folder: Path | None,
+    color: bool,
+) -> None:
+    """What jobs printed: of a run (run-1), a stage (run-1/build) or a job (run-1/build/0).
+
+    Several logs come one after the other; those that are followed, line by line.
+    """
+    if follow and (search is not None or folder is not None):
+        raise click.UsageError("--follow cannot be used with --search or --into")
+    if search is not None and folder is not None:
+        raise click.UsageError("--search cannot be used with --into")
+    if search == "":
+        raise click.UsageError("--search needs some text")
+    if folder is not None:
+        _write(context, what, folder)
+    elif search is not None:
+        _search(context, what, search)
+    elif what.count("/") == 2:
+        _one(context, what, follow, color)
+    elif follow:
+        _follow(context, what, color)
+    else:
+        _several(context, what, color)
+
+
+def _patience(context: Context) -> Patience:
+    return Patience(context.output.progress)
+
+
+def _jobs(context: Context, what: str) -> list[Job]:
+    return jobs_of(context.system, what, _patience(context))
+
+
+def _logs(context: Context, what: str) -> list[JobLog]:
+    names = [what] if what.count("/") == 2 else [job["job"] for job in _jobs(context, what)]
+    return [JobLog(context.system, name, _patience(context)) for name in names]
+
+
+def _as_text(content: bytes) -> str:
+    # Bytes that are no UTF-8 are kept, as lone surrogates: nothing of a log is lost in JSON.
+    return content.decode(errors="surrogateescape")
+
+
+def _one(context: Context, job: str, follow: bool, color: bool) -> None:
+    one = JobLog(context.system, job, _patience(context))
     if context.output.as_json:
-        pieces = b"".join(_pieces(context, job_id, follow))
-        # Bytes that are no UTF-8 are kept, as lone surrogates: nothing of a log is lost in JSON.
-        context.output.json({"job": job_id, "log": pieces.decode(errors="surrogateescape")})
+        pieces = b"".join(one.pieces())
+        while follow and not _has_ended(context, job):
+            time.sleep(POLL_SECONDS)
+        pieces += b"".join(one.pieces()) if follow else b""
+        context.output.json({"job": job, "log": _as_text(pieces)})
         return
-    # A character may lie across the border of two pieces, and so may the two of a line end.
-    text = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), True)
-    for piece in _pieces(context, job_id, follow):
-        context.output.piece(text.decode(piece))
-    context.output.piece(text.decode(b"", final=True))
-
-
-def _pieces(context: Context, job_id: str, follow: bool) -> Iterator[bytes]:
-    offset = 0
     ended = not follow
-    patience = Patience(context.output.progress)
     while True:
-        piece = patience(partial(context.system.build_executor.get_log, job_id, offset))
-        yield piece["content"]
-        offset += len(piece["content"])
-        if piece["content"] and offset < piece["total"]:
-            continue
+        if color:
+            for line in one.lines(final=ended):
+                context.output.piece(line + "\n", color)
+        else:
+            for text in one.text(final=ended):
+                context.output.piece(text)
         if ended:
             return
         # Asked before the log is read once more: what came between is not lost.
-        ended = patience(lambda: _has_ended(context, job_id))
+        ended = _has_ended(context, job)
         if not ended:
             time.sleep(POLL_SECONDS)
 
 
-def _has_ended(context: Context, job_id: str) -> bool:
-    """Whether nothing more will be printed: the job is committed, or its run is over."""
-    run = job_id.partition("/")[0]
-    if state_of(context.system.build_executor.get_run(run)) in (*ENDED_RUN, "Approving"):
+def _has_ended(context: Context, job: str) -> bool:
+    if is_over(context.system, job.partition("/")[0], _patience(context)):
         return True
-    cursor = None
+    return all(is_done(each) for each in _jobs(context, job))
+
+
+def _several(context: Context, what: str, color: bool) -> None:
+    found = _jobs(context, what)
+    logs = [JobLog(context.system, job["job"], _patience(context)) for job in found]
+    if context.output.as_json:
+        read = [{"job": each.job, "log": _as_text(b"".join(each.pieces()))} for each in logs]
+        context.output.json(read)
+        return
+    if not found:
+        context.output.say(f"{what} has no jobs yet")
+    for job, each in zip(found, logs, strict=True):
+        context.output.heading(f"{each.job}  {job['operator'] or 'nobody'}")
+        for line in each.lines(final=True):
+            context.output.piece(line + "\n", color)
+
+
+def _follow(context: Context, what: str, color: bool) -> None:
+    run = what.partition("/")[0]
+    logs: dict[str, JobLog] = {}
     while True:
-        found = context.system.build_executor.list_jobs(run, page(100, cursor))
-        for job in found["items"]:
-            if job["job"] == job_id:
-                return "Committed" in job["state"]
-        cursor = found["next"]
-        if cursor is None:
-            raise ConfigError(f"there is no job {job_id}", f"see: dcanary run jobs {run}")
+        found = _jobs(context, what)
+        ended = is_over(context.system, run, _patience(context)) or (
+            "/" in what and bool(found) and all(is_done(job) for job in found)
+        )
+        for name in [job["job"] for job in found]:
+            each = logs.setdefault(name, JobLog(context.system, name, _patience(context)))
+            for line in each.lines(final=ended):
+                if not context.output.as_json:
+                    context.output.piece(f"{name.partition('/')[2]} | {line}\n", color)
+        if ended:
+            break
+        time.sleep(POLL_SECONDS)
+    if context.output.as_json:
+        _several(context, what, color)
+
+
+def _search(context: Context, what: str, wanted: str) -> None:
+    found = [
+        {"job": each.job, "line": number, "text": line}
+        for each in _logs(context, what)
+        for number, line in enumerate(each.lines(final=True), 1)
+        if wanted in line
+    ]
+    if context.output.as_json:
+        context.output.json(found)
+    for one in found if not context.output.as_json else ():
+        context.output.piece(f"{one['job']}:{one['line']}: {one['text']}\n")
+    if not found:
+        raise NotFound(f"no line of {what} holds {wanted}")
+
+
+def _write(context: Context, what: str, folder: Path) -> None:
+    rows = []
+    for each in _logs(context, what):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{each.job.replace('/', '_')}.log"
+        digest, size = hashlib.sha256(), 0
+        part = file.with_suffix(".part")
+        with part.open("wb") as stream:
+            for piece in each.pieces():
+                stream.write(piece)
+                digest.update(piece)
+                size += len(piece)
+        part.replace(file)
+        rows.append(
+            {"file": str(file), "job": each.job, "bytes": size, "sha256": digest.hexdigest()}
+        )
+    context.output.table(rows, ["file", "bytes", "sha256"], f"{what} has no jobs yet")

@@ -1,0 +1,100 @@
+"""Reading logs: of one job, or of all jobs of a run or of a stage."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from dcanary.cli.operations.patience import Patience
+from dcanary.cli.operations.watch import ENDED_RUN, state_of
+from dcanary.cli.paging import page
+from dcanary.client.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dcanary.client.system import System
+    from dcanary.client.types.build_executor import Job
+
+QUIET_RUN = (*ENDED_RUN, "Approving", "Releasing")
+"""States of a run in which none of its jobs prints any more."""
+
+
+class JobLog:
+    """A log that is read on from where the last reading ended."""
+
+    def __init__(self, system: System, job: str, patience: Patience) -> None:
+        self.job = job
+        self._system, self._patience = system, patience
+        self._offset = 0
+        # A character may lie across the border of two pieces, and so may the two of a line end.
+        self._decoder = io.IncrementalNewlineDecoder(
+            codecs.getincrementaldecoder("utf-8")("replace"), True
+        )
+        self._rest = ""
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes that are there by now and were not read before."""
+        while True:
+            piece = self._patience(
+                lambda: self._system.build_executor.get_log(self.job, self._offset)
+            )
+            self._offset += len(piece["content"])
+            yield piece["content"]
+            if not piece["content"] or self._offset >= piece["total"]:
+                return
+
+    def text(self, final: bool = False) -> Iterator[str]:
+        """Like `pieces`, as text; `final` when nothing will be read any more."""
+        for piece in self.pieces():
+            yield self._decoder.decode(piece)
+        if final:
+            yield self._decoder.decode(b"", final=True)
+
+    def lines(self, final: bool = False) -> Iterator[str]:
+        """Like `text`, in whole lines without their ends; the last one need not have one."""
+        for text in self.text(final):
+            *whole, self._rest = (self._rest + text).split("\n")
+            yield from whole
+        if final and self._rest:
+            yield self._rest
+            self._rest = ""
+
+
+def jobs_of(system: System, what: str, patience: Patience) -> list[Job]:
+    """The jobs of a run, of a stage (`run-1/build`), or the one of that name; oldest stage first.
+
+    Empty while the run, or the stage, has none. Raises ConfigError when there will be none.
+    """
+    run, _, inside = what.partition("/")
+    found: list[Job] = []
+    cursor = None
+    while True:
+        got = patience(lambda at=cursor: system.build_executor.list_jobs(run, page(100, at)))  # type: ignore[misc]  # mypy infers no type for a lambda with a default
+        found += [job for job in got["items"] if _is_in(job, inside)]
+        cursor = got["next"]
+        if cursor is None:
+            break
+    if not found and inside:
+        known = [
+            stage["name"]
+            for stage in patience(lambda: system.build_executor.get_run(run))["stages"]
+        ]
+        if inside not in known:
+            raise ConfigError(f"there is no job or stage {what}", f"see: dcanary run jobs {run}")
+    order = {name: -number for number, name in enumerate(each["stage"] for each in found)}
+    return sorted(found, key=lambda job: (order[job["stage"]], job["replica"]))
+
+
+def _is_in(job: Job, inside: str) -> bool:
+    return not inside or job["stage"] == inside or job["job"].partition("/")[2] == inside
+
+
+def is_over(system: System, run: str, patience: Patience) -> bool:
+    """Whether no job of the run prints any more."""
+    return state_of(patience(lambda: system.build_executor.get_run(run))) in QUIET_RUN
+
+
+def is_done(job: Mapping[str, object]) -> bool:
+    """Whether a job's executor has voted: nothing more will be printed."""
+    return state_of(job) == "Committed"
