@@ -28,6 +28,9 @@ def requirements(
     runtime: str, resources: "Resources | None", needs: "Needs | None"
 ) -> "list[tuple[str, str, int | str | bool]]":
     """(phrase, field, value) of each thing that a stage asks of an executor."""
+    if needs is not None and needs["image"] is not None:
+        # The image has the tools, whatever the runtime is called.
+        runtime = "Shell"
     wanted: list[tuple[str, str, int | str | bool]] = [
         (f"the runtime {runtime}", "runtime", runtime)
     ]

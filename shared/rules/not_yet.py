@@ -44,11 +44,6 @@ EXCLUDING_PATTERNS = NotYet(
     "methods of `pipeline_config`: Invalid",
     "patterns that exclude (`!…`) are not supported yet: list the patterns that include",
 )
-OTHER_RUNTIMES = NotYet(
-    "runtimes `Azle` and `Rust`",
-    "methods of `pipeline_config`: Invalid",
-    "runtime: Azle and Rust are not supported yet: use Shell, Python, Motoko or Node",
-)
 FETCH = NotYet(
     "stages that fetch packages",
     "methods of `pipeline_config`: Invalid",

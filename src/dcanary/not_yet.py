@@ -44,8 +44,6 @@ PLANNED_KEYS = (
 )
 """Keys of `dcanary.yml` that people know from other systems and that DCanary means to have."""
 
-PLANNED_RUNTIMES = ("azle", "rust")
-
 MANAGEMENT_METHODS = frozenset(
     (
         "bitcoin_get_balance",
@@ -88,16 +86,6 @@ KEYS = NotYet(
     f"the keys {_listed(PLANNED_KEYS)}",
     "`dcanary.yml`",
     "is not supported yet: remove it",
-)
-RUNTIMES = NotYet(
-    f"the runtimes {_listed(PLANNED_RUNTIMES)}",
-    "`dcanary.yml`",
-    "{} is not supported yet: use shell, python, motoko or node",
-)
-EXECUTOR_RUNTIMES = NotYet(
-    "other runtimes",
-    "start of an executor that is configured for one",
-    "the runtime {} is not supported yet: use shell, python, motoko or node",
 )
 
 # What `dcanary init` finds in a project.

@@ -11,6 +11,7 @@ GIVEN = [
     Offering(),
     Offering(3, 5 * 1024**3 + 1, True, "eu-west", ("gpu", "a b")),
     Offering(labels=("--background",)),
+    Offering(build_images=False),
 ]
 
 
@@ -25,7 +26,7 @@ def _parsed(arguments: list[str]) -> dict[str, object]:
 @pytest.mark.parametrize("offering", GIVEN)
 def test_the_options_in_the_background_are_those_that_were_given(offering: Offering) -> None:
     parsed = _parsed(offering.arguments())
-    names = ("slots", "memory", "allow_network", "region", "labels")
+    names = ("slots", "memory", "allow_network", "region", "labels", "build_images")
     assert [parsed[name] for name in names] == list(vars(offering).values())
     assert parsed["name"] == "alice-1"
     assert not parsed["background"]

@@ -244,3 +244,12 @@ def test_a_time_limit_says_what_the_run_waits_for() -> None:
 )
 def test_an_executor_is_online_away_or_disabled(enabled: bool, online: bool, told: str) -> None:
     assert presence({"enabled": enabled, "online": online}) == told  # type: ignore[typeddict-item]
+
+
+def test_an_image_that_nobody_offers_is_named_with_the_command_that_builds_it() -> None:
+    from dcanary.image.standard import standard_locks
+
+    digest = standard_locks()["rust"].digest
+    waiting = {**GIT, "reason": f"no executor offers the image {digest}"}
+    said = sentence(waiting, NOW)  # type: ignore[arg-type]  # a record as the canister answers it
+    assert "no executor offers the image rust: dcanary image build rust (for" in said

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dcanary.executor.causes import cause_of
+from dcanary.client.types.build_executor import BuildWork, ExecutorOffer
+from dcanary.executor import Executor
+from dcanary.executor.causes import Cause, cause_of
 from dcanary.executor.config import ExecutorConfig
-from dcanary.executor.images import MAX_IMAGES, image_environment, image_runtime, offered_images
+from dcanary.executor.images import (
+    MAX_IMAGES,
+    ImageBuilder,
+    image_environment,
+    image_runtime,
+    offered_images,
+)
 from dcanary.executor.offer import make_offer
 from dcanary.executor.runtimes import RuntimeUnavailable
 from dcanary.executor.sandbox import BubblewrapSandbox, UnsandboxedRunner
-from dcanary.image.lock import format_lock
+from dcanary.image.errors import NoRoomForImage, RegistryError
+from dcanary.image.lock import Lock, format_lock
+from dcanary.image.standard import called, standard_locks
 from dcanary.image.store import Image, ImageStore
 from shared.rules.limits import MAX_OFFER_TEXTS
 from tests.executor.repositories import stage_record
@@ -43,7 +53,7 @@ def site(tmp_path: Path, sandbox: BubblewrapSandbox) -> Iterator[Site]:
 
 
 def in_image(digest: str) -> dict[str, Any]:
-    needs = {"cpus": None, "image": digest, "region": None, "labels": []}
+    needs: Any = {"cpus": None, "image": digest, "region": None, "labels": []}
     return {**stage_record(COMMANDS, ["out"], replicas=2, quorum=2), "needs": needs}
 
 
@@ -99,3 +109,78 @@ def test_an_image_that_is_gone_or_damaged_is_no_failure_of_the_stage(
     with pytest.raises(Exception, match="only-in-the-image") as damaged, runtime.hold():
         pass
     assert cause_of(damaged.value)[0] == "Unable"
+
+
+def builder_into(store: ImageStore, built_images: list[str]) -> ImageBuilder:
+    """Builds the image of LOCK, which it calls own."""
+
+    def build(lock: Lock, say: Callable[[str], None], name: str) -> Image:
+        with store.building(lock.digest) as folder:
+            tree = make_tree(folder / "tree")
+            made = store.add(folder, tree, lock, format_lock(lock), name)
+        built_images.append(name)
+        return made
+
+    return ImageBuilder(build, {"own": LOCK})
+
+
+def test_an_image_that_a_stage_asks_for_is_built_by_who_leases_it(
+    site: Site, tmp_path: Path
+) -> None:
+    site.add(in_image(LOCK.digest))
+    built_images: list[str] = []
+    executors = []
+    for name in ("alice", "bob"):
+        own = ImageStore(tmp_path / f"images of {name}")
+        builder = builder_into(own, built_images)
+        executors.append(site.executor(name, images=own, image_builder=builder))
+        assert executors[-1].offer()["images"] == [LOCK.digest]
+    assert built_images == []
+    until(site.chain.stored, *executors)
+    assert built_images == ["own", "own"]
+    own = ImageStore(tmp_path / "images of alice")
+    assert site.verdict()["environment"] == image_environment("shell", built(own))
+    assert "building the image own" in site.chain.log("run-1/build/0").decode()
+
+
+@pytest.mark.parametrize("error", [RegistryError("away"), NoRoomForImage("full")])
+def test_an_image_that_cannot_be_built_now_is_weather_and_not_offered_for_a_while(
+    site: Site, tmp_path: Path, error: Exception
+) -> None:
+    def build(lock: Lock, say: Callable[[str], None], name: str) -> Image:
+        raise error
+
+    site.add(in_image(LOCK.digest))
+    builder = ImageBuilder(build, {"own": LOCK})
+    executor = site.executor("alice", images=ImageStore(tmp_path / "none"), image_builder=builder)
+    executor.run_once()
+    assert any(f"given back: {error}" in line for line in site.lines)
+    assert cause_of(error)[0] == "Weather"
+    assert executor.offer()["images"] == []
+
+
+class Boastful(Executor):
+    """Offers an image that it has not, and looks at nothing that it is given."""
+
+    def offer(self) -> ExecutorOffer:
+        """See `Executor.offer`."""
+        return {**super().offer(), "images": [LOCK.digest]}
+
+    def refusal(self, work: BuildWork) -> tuple[Cause, str] | None:
+        """See `Executor.refusal`."""
+        return None
+
+
+def test_an_executor_with_no_images_never_takes_its_own_tools_instead(site: Site) -> None:
+    site.add(in_image(LOCK.digest))
+    executor = site.executor("alice", Boastful)
+    for _ in range(3):
+        executor.run_once()
+    assert any("runs no stages in images" in line for line in site.lines)
+    assert "submit_commitment" not in site.chain.calls
+
+
+def test_an_image_is_called_by_its_name_with_the_command_that_builds_it() -> None:
+    rust = standard_locks()["rust"].digest
+    assert called(rust) == "rust: dcanary image build rust"
+    assert "dcanary image build LOCK" in called("0" * 64)

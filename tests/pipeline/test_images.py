@@ -74,7 +74,18 @@ def test_what_names_no_image_is_told_with_what_does(tmp_path: Path) -> None:
         parse_pipeline(content)
 
 
-def test_an_image_has_no_other_runtime_than_its_own_tools(tmp_path: Path) -> None:
-    assert error_of(tmp_path, "base", "motoko") == (
-        "3: stages.build.runtime: an image brings its own tools: use runtime: shell"
-    )
+@pytest.mark.parametrize("name", ["rust", "azle"])
+def test_a_runtime_that_no_machine_has_is_the_image_of_its_name(tmp_path: Path, name: str) -> None:
+    own = PIPELINE.format(runtime=name, image="null")
+    (stage,) = to_candid(parse_pipeline(own.encode()), "shop")["stages"]
+    assert stage["runtime"] == {name.capitalize(): None}
+    assert stage["needs"]["image"] == read_lock(standard(name)).digest
+    other = load(tmp_path, "base", name).stages["build"]
+    assert other.image == read_lock(standard("base")).digest
+
+
+@pytest.mark.parametrize("name", ["motoko", "node", "python"])
+def test_a_runtime_of_the_machine_may_be_an_image_instead(tmp_path: Path, name: str) -> None:
+    assert load(tmp_path, name, name).stages["build"].image == read_lock(standard(name)).digest
+    alone = parse_pipeline(PIPELINE.format(runtime=name, image="null").encode())
+    assert alone.stages["build"].image is None

@@ -93,7 +93,7 @@ def test_a_quorum_that_is_left_out_is_held_against_the_replicas() -> None:
 
 def test_all_errors_of_a_file_are_reported_at_once_in_order() -> None:
     bad = GOOD.replace("quorum: 2", "quorum: 4\n    quorums: 1").replace("2GiB", "2Gib")
-    bad = bad.replace("runtime: motoko", "runtime: rust").replace("stage: build", "stage: nope")
+    bad = bad.replace("runtime: motoko", "runtime: cobol").replace("stage: build", "stage: nope")
     errors = errors_of(bad.replace("KEY: value", "KEY: 1, KEY: 2"))
     assert [error.split(": ")[1] for error in errors] == [
         "environment.KEY",
@@ -106,7 +106,7 @@ def test_all_errors_of_a_file_are_reported_at_once_in_order() -> None:
     ]
     lines = [int(error.split(":")[1]) for error in errors]
     assert lines == sorted(lines)
-    assert "rust is not supported yet" in errors[2]
+    assert "must be shell, python, motoko, node, rust or azle" in errors[2]
     assert "use one of runtime, image, commands" in errors[5]
 
 
@@ -230,3 +230,29 @@ def test_a_key_that_is_planned_says_that_it_is_not_supported_yet(
     assert old in GOOD
     (error,) = errors_of(GOOD.replace(old, new, 1))
     assert error.endswith(f": {field}: is not supported yet: remove it")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("instructions: 20000000000", "instructions of native tools cannot be counted"),
+        ("cycles: 1000", "spends no cycles"),
+        ("network_calls: 50", "calls of native tools cannot be counted"),
+        ("network_calls: true", "calls of native tools cannot be counted"),
+        ("network: true, network_calls: 0", "network: true asks for it"),
+        ("memory_pages: 1000", "write it as memory: 64000KiB"),
+        ("storage_limit: 100MB", "write it as storage"),
+        ("instruction_limit: 1", "instructions of native tools cannot be counted"),
+    ],
+)
+def test_a_resource_that_nobody_can_bound_is_refused_with_the_reason(
+    wanted: str, words: str
+) -> None:
+    (error,) = errors_of(GOOD.replace("{memory: 2GiB,", "{" + wanted + ", memory: 2GiB,"))
+    assert "stages.build.resources" in error
+    assert words in error
+
+
+def test_no_calls_and_no_cycles_are_what_every_stage_has() -> None:
+    text = GOOD.replace("{memory: 2GiB,", "{network_calls: 0, cycles: 0, memory: 2GiB,")
+    assert parse_pipeline(text.encode()).stages["build"].resources.network is False

@@ -20,10 +20,10 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import CACHE, FETCH, GROUP, KEEP, OTHER_RUNTIMES, REPORTS, SECRETS
+from shared.rules.not_yet import CACHE, FETCH, GROUP, KEEP, REPORTS, SECRETS
 
 if TYPE_CHECKING:
-    from shared.types.pipeline import Resources, Runtime, Stage, Variable
+    from shared.types.pipeline import Resources, Stage, Variable
 
 MAX_TIMEOUT_SECONDS = COMMIT_WINDOW_NS // SECOND_NS
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
@@ -120,9 +120,13 @@ def _votes_problem(stage: "Stage") -> "str | None":
     return None
 
 
-def _runtime_problem(runtime: "Runtime") -> "str | None":
-    if "Azle" in runtime or "Rust" in runtime:
-        return OTHER_RUNTIMES.sentence()
+def _runtime_problem(stage: "Stage") -> "str | None":
+    """These tool chains are in images: executors have no such tools of their own."""
+    needs = stage["needs"]
+    if needs is None or needs["image"] is None:
+        for runtime in stage["runtime"]:
+            if runtime in ("Azle", "Rust"):
+                return f"runtime: {runtime} runs in an image: name one in needs.image"
     return None
 
 
@@ -181,7 +185,7 @@ def _later_problem(stage: "Stage") -> "str | None":
 def _own_problem(stage: "Stage") -> "str | None":
     """Problems that can be seen without the other stages."""
     return (
-        _runtime_problem(stage["runtime"])
+        _runtime_problem(stage)
         or _commands_problem(stage["commands"])
         or variables_problem(stage["environment"])
         or _resources_problem(stage["resources"])

@@ -110,6 +110,12 @@ def register(
 @click.option(
     "--label", "labels", type=OFFER, multiple=True, help="What stages may ask for; may be repeated."
 )
+@click.option(
+    "--build-images/--no-build-images",
+    default=True,
+    show_default=True,
+    help="Build a standard image when a stage asks for one that is not here.",
+)
 @click.option("--once", is_flag=True, help="Do one piece of work, if there is any, and end.")
 @click.option("--background", is_flag=True, help="Return when it is up; see executor stop.")
 @pass_context
@@ -122,6 +128,7 @@ def start(
     allow_network: bool,
     region: str,
     labels: tuple[str, ...],
+    build_images: bool,
     once: bool,
     background: bool,
 ) -> None:
@@ -131,7 +138,7 @@ def start(
 
     installation = context.installation
     operations.require_sandbox(context.executors_dir / name, allow_unsandboxed)
-    offering = operations.Offering(slots, memory, allow_network, region, labels)
+    offering = operations.Offering(slots, memory, allow_network, region, labels, build_images)
     if background:
         if once:
             raise click.UsageError("--once and --background exclude each other")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -14,13 +15,22 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS = 60.0
 """How often a watcher is told again what the run still waits for."""
+_IMAGE = re.compile(r"the image ([0-9a-f]{64})")
 DUE_NS = 5 * 10**9
 """A next try that is past for longer is none: it is not said."""
 
 
 def reason(one: WaitingFor) -> str:
     """What is waited for, without times: it changes only when something else is waited for."""
-    return f"{one['stage']}: {one['reason']}" if one["stage"] else one["reason"]
+    said = _IMAGE.sub(_image_called, one["reason"])
+    return f"{one['stage']}: {said}" if one["stage"] else said
+
+
+def _image_called(found: re.Match[str]) -> str:
+    """An image by its name, with the command that builds it where an executor is."""
+    from dcanary.image.standard import called
+
+    return f"the image {called(found[1])}"
 
 
 def sentence(one: WaitingFor, now_ns: int) -> str:

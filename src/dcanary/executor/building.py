@@ -110,6 +110,9 @@ class Build:
         commit = checkout.commit
         self._commit = CommitDescription(commit.author, commit.message)
         write_source((*checkout.entries, *inputs), commit.time, tree)
+        if self.runtime.prepare is not None:
+            self.phase = "image"
+            self.runtime = self.runtime.prepare(self._say)
         plan = self._plan(tree, commit.time)
         self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
         with self.runtime.hold():

@@ -17,7 +17,7 @@ from dcanary.executor.source import (
     SourceUnable,
     SourceUnavailable,
 )
-from dcanary.image.errors import ImageError
+from dcanary.image.errors import ImageError, NoRoomForImage, RegistryError
 
 # The cases of the canister's GiveBackCause.
 Cause = Literal["Weather", "Unable", "Stopping"]
@@ -32,6 +32,9 @@ def cause_of(error: BaseException) -> tuple[Cause, str]:
     SourceFailure has no cause: it is attested to, by `attested_reason`.
     """
     match error:
+        # A registry that does not answer, and a disk that is full, may be well tomorrow.
+        case RegistryError() | NoRoomForImage():
+            return "Weather", str(error)
         case SourceUnable() | RuntimeUnavailable() | ImageError():
             return "Unable", str(error)
         # A sandbox that does not start today (memory, processes, a full disk) may start tomorrow.

@@ -374,11 +374,15 @@ class Executor(Voter):
     # Ends of builds
 
     def _runtime_of(self, stage: Stage) -> Runtime:
-        """What a stage finds. Raises RuntimeUnavailable when its image is gone."""
+        """What a stage finds. Raises RuntimeUnavailable when its image cannot be had."""
         needs = stage["needs"]
-        if needs is not None and needs["image"] is not None and self._config.images is not None:
-            return image_runtime(self._config.images, needs["image"])
-        return self._runtimes[next(iter(stage["runtime"])).lower()]
+        if needs is None or needs["image"] is None:
+            return self._runtimes[next(iter(stage["runtime"])).lower()]
+        # Never this machine's tools in the image's place: what they make would be attested as the
+        # image's.
+        if self._config.images is None or self._unsandboxed:
+            raise RuntimeUnavailable("this executor runs no stages in images")
+        return image_runtime(self._config.images, needs["image"], self._config.image_builder)
 
     def _conclude(self, slot: BuildSlot) -> None:
         """Attest to a build that has ended, or give it back. Raises ClientError."""
@@ -397,7 +401,7 @@ class Executor(Voter):
         try:
             files = self.files_to_attest(report.files, slot.build.files_folder)
             attestation = Attestation(
-                job, report.reason, slot.runtime.digest, files, commit=report.commit
+                job, report.reason, slot.build.runtime.digest, files, commit=report.commit
             )
             held = _held(work, attestation, report)
             self._state.keep(held, slot.build.files_folder)

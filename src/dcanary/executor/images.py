@@ -1,17 +1,65 @@
-"""What an executor says of a stage that runs in an image."""
+"""Images as an executor has them: offered, built when a stage asks for one, run in."""
 
 from __future__ import annotations
 
 import platform
+import threading
+import time
+from collections.abc import Callable, Mapping
 
 from dcanary.executor.runtimes import Runtime, RuntimeUnavailable, environment_digest
 from dcanary.executor.sandbox.arguments import SETTINGS_VERSION
-from dcanary.image.lock import read_lock
-from dcanary.image.standard import standard_lock, standard_names
+from dcanary.image.lock import Lock
+from dcanary.image.standard import called, standard_locks
 from dcanary.image.store import Image, ImageStore
 
 # MAX_OFFER_TEXTS of shared/rules/limits.py.
 MAX_IMAGES = 64
+FAILED_PAUSE_SECONDS = 600.0
+"""For so long an image that could not be built is not offered."""
+
+Say = Callable[[str], None]
+
+
+class ImageBuilder:
+    """Builds images when a stage asks for one. For use by several threads.
+
+    Standard ones: of another lock file an executor knows nothing but the digest, until the commit
+    is there that has it.
+    """
+
+    def __init__(
+        self, build: Callable[[Lock, Say, str], Image], locks: Mapping[str, Lock] | None = None
+    ) -> None:
+        """`build` is `dcanary.image.machine.have_image`; `locks` by name, default the standard."""
+        self._build = build
+        self._locks = standard_locks() if locks is None else locks
+        self._failed: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def offered(self) -> list[str]:
+        """Digests of the images that can be built for this machine, as far as is known."""
+        here, now = platform.machine(), time.monotonic()
+        with self._lock:
+            failed = {
+                digest for digest, at in self._failed.items() if now - at < FAILED_PAUSE_SECONDS
+            }
+        return sorted(
+            lock.digest
+            for lock in self._locks.values()
+            if lock.machine == here and lock.digest not in failed
+        )
+
+    def build(self, digest: str, say: Say) -> None:
+        """Build the image of a digest of `offered`. Raises ImageError and OSError."""
+        name, lock = next(each for each in self._locks.items() if each[1].digest == digest)
+        say(f"building the image {name}, which is not on this machine yet")
+        try:
+            self._build(lock, say, name)
+        except BaseException:
+            with self._lock:
+                self._failed[digest] = time.monotonic()
+            raise
 
 
 def image_environment(runtime: str, image: Image) -> str:
@@ -23,15 +71,21 @@ def image_environment(runtime: str, image: Image) -> str:
     return environment_digest(runtime, {"image": image.tree, "sandbox": str(SETTINGS_VERSION)})
 
 
-def image_runtime(store: ImageStore, digest: str) -> Runtime:
-    """What a stage finds that runs in an image. Raises RuntimeUnavailable when it is not there."""
+def image_runtime(store: ImageStore, digest: str, builder: ImageBuilder | None = None) -> Runtime:
+    """What a stage finds that runs in an image. Raises RuntimeUnavailable when it is not there.
+
+    One that the builder can build is built by the runtime's `prepare`.
+    """
     image = store.find(digest)
+    if image is None and builder is not None and digest in builder.offered():
+
+        def prepare(say: Say) -> Runtime:
+            builder.build(digest, say)
+            return image_runtime(store, digest)
+
+        return Runtime(f"shell in the image {digest[:12]}", "", prepare=prepare)
     if image is None:
-        name = next((each for each in standard_names() if _standard_digest(each) == digest), None)
-        raise RuntimeUnavailable(
-            f"the image {name or digest} is not built on this machine: dcanary image build "
-            f"{name or 'LOCK'}"
-        )
+        raise RuntimeUnavailable(f"this machine lacks the image {called(digest)}")
     problem = unfit_image(image)
     if problem is not None:
         raise RuntimeUnavailable(problem)
@@ -45,16 +99,17 @@ def image_runtime(store: ImageStore, digest: str) -> Runtime:
     )
 
 
-def _standard_digest(name: str) -> str | None:
-    lock = standard_lock(name)
-    return read_lock(lock).digest if lock is not None else None
+def offered_images(store: ImageStore | None, builder: ImageBuilder | None = None) -> list[str]:
+    """Digests of the images in which stages can run here; of many, those used last.
 
-
-def offered_images(store: ImageStore | None) -> list[str]:
-    """Digests of the images in which stages can run here; of many, those used last."""
-    fit = [each for each in store.images() if unfit_image(each) is None] if store else []
-    newest = sorted(fit, key=lambda each: each.used, reverse=True)[:MAX_IMAGES]
-    return sorted(each.digest for each in newest)
+    With a builder also those that are built when a stage asks for one.
+    """
+    if store is None:
+        return []
+    fit = [each for each in store.images() if unfit_image(each) is None]
+    newest = sorted(fit, key=lambda each: each.used, reverse=True)
+    known = [*(each.digest for each in newest), *(builder.offered() if builder else ())]
+    return sorted(list(dict.fromkeys(known))[:MAX_IMAGES])
 
 
 def unfit_image(image: Image) -> str | None:

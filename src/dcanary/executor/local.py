@@ -136,7 +136,7 @@ class LocalRun:
         for rest in folder.iterdir():
             if rest != build.files_folder:
                 shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
-        return LocalStage(name, runtime.digest, report, build.files_folder)
+        return LocalStage(name, build.runtime.digest, report, build.files_folder)
 
     def _pass_on(self, log: LogBuffer) -> None:
         while piece := log.peek(_PIECE_BYTES):

@@ -12,6 +12,7 @@ from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.images import offered_images
 from dcanary.executor.sandbox.cgroup import memory_limit
 from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
+from dcanary.image.standard import called
 
 # Announced again after so long, so that a canister which has lost it learns of it.
 OFFER_SECONDS = 600.0
@@ -26,7 +27,7 @@ def make_offer(config: ExecutorConfig, runtimes: Iterable[str]) -> ExecutorOffer
     named: Any = [{name.capitalize(): None} for name in runtimes]
     return {
         "runtimes": named,
-        "images": offered_images(config.images) if in_memory else [],
+        "images": offered_images(config.images, config.image_builder) if in_memory else [],
         "memory_bytes": memory // config.slots,
         "storage_bytes": _lowest(room, config.storage_bytes) // config.slots,
         "cpus": max(1, len(os.sched_getaffinity(0)) // config.slots),
@@ -46,10 +47,11 @@ def unfit(stage: Stage, offer: ExecutorOffer) -> str | None:
     """
     resources, needs = stage["resources"], stage["needs"]
     memory, storage = resources["memory_bytes"], resources["storage_bytes"]
-    if stage["runtime"] not in offer["runtimes"]:
-        return (
-            f"the stage asks for the runtime {next(iter(stage['runtime'])).lower()}, not found here"
-        )
+    in_image = needs is not None and needs["image"] is not None
+    # An image has the tools, whatever the runtime is called.
+    runtime = "Shell" if in_image else next(iter(stage["runtime"]))
+    if runtime not in {name for each in offer["runtimes"] for name in each}:
+        return f"the stage asks for the runtime {runtime.lower()}, not found here"
     if resources["network"] and not offer["network"]:
         return "the stage asks for the network, which this executor gives none"
     for what, asked, given in (
@@ -64,7 +66,7 @@ def unfit(stage: Stage, offer: ExecutorOffer) -> str | None:
     if (needs["cpus"] or 0) > offer["cpus"]:
         return f"the stage asks for {needs['cpus']} CPUs, this executor has {offer['cpus']} a slot"
     if needs["image"] is not None and needs["image"] not in offer["images"]:
-        return f"the stage asks for the image {needs['image']}, which this executor has not"
+        return f"this executor lacks the image that the stage asks for, {called(needs['image'])}"
     if needs["region"] is not None and needs["region"] != offer["region"]:
         here = offer["region"] or "no region"
         return f"the stage asks for the region {needs['region']}, this executor is in {here}"

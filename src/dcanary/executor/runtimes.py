@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Protocol
 
 import dcanary
-from dcanary import not_yet
 from dcanary.executor.sandbox.model import Bind
 
 NAMES = ("shell", "python", "motoko", "node")
@@ -60,7 +59,8 @@ class Runtime:
     """A tool chain: what is bound into the sandbox, what the commands find, and its digest.
 
     `root` is the image in which everything runs, if there is one; it stays there and unchanged
-    within `hold()`.
+    within `hold()`. `prepare` makes the runtime that is meant, where its tools are not there yet:
+    that takes minutes, is told to its argument, and raises what `causes` can tell the kind of.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Runtime:
     environment: Mapping[str, str] = field(default_factory=dict)
     root: Path | None = None
     hold: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
+    prepare: "Callable[[Callable[[str], None]], Runtime] | None" = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,10 @@ def find_runtime(name: str, options: RuntimeOptions) -> Runtime:
     """
     find = {"shell": _shell, "python": _python, "motoko": _motoko, "node": _node}.get(name)
     if find is None:
-        raise RuntimeUnavailable(not_yet.EXECUTOR_RUNTIMES.sentence(name))
+        known = ", ".join(NAMES)
+        raise RuntimeUnavailable(
+            f"{name} is no runtime of a machine: use one of {known}; others are images"
+        )
     return find(_Layout(name, options))
 
 

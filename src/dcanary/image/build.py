@@ -19,7 +19,13 @@ from pathlib import Path
 from dcanary.download.downloader import Downloader
 from dcanary.download.model import Digest, DownloadError, DownloadsFailed, NotThere, Wanted
 from dcanary.image.debian.package import read_control, unpack
-from dcanary.image.errors import DamagedImage, ImageError, PackageProblem, said_of_registries
+from dcanary.image.errors import (
+    DamagedImage,
+    ImageError,
+    NoRoomForImage,
+    PackageProblem,
+    said_of_registries,
+)
 from dcanary.image.lock import DebianPackage, Lock, NpmPackage, PypiPackage, format_lock
 from dcanary.image.npm import tarball_url, unpack_npm
 from dcanary.image.pypi import unpack_wheel, wheel_url
@@ -199,7 +205,7 @@ def _said_as_full(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ImageError(
+            raise NoRoomForImage(
                 f"no room on the disk of {folder}: free some, or remove images with "
                 "`dcanary image collect`, then try again; what was downloaded is kept"
             ) from error

@@ -31,6 +31,10 @@ class UnresolvedError(ImageError):
     """Packages that cannot be had together, or a choice that only the specification can make."""
 
 
+class NoRoomForImage(ImageError):
+    """The disk is full. Names the folder and the command that frees some."""
+
+
 class RegistryError(ImageError):
     """A registry did not answer, or not with what was expected of it."""
 
@@ -51,4 +55,4 @@ def said_of_registries() -> Iterator[None]:
     except (DownloadError, DownloadsFailed) as error:
         raise RegistryError(str(error)) from error
     except NoRoom as error:
-        raise ImageError(str(error)) from error
+        raise NoRoomForImage(str(error)) from error

@@ -15,6 +15,8 @@ from dcanary.pipeline.names import check_artifact_path
 from dcanary.pipeline.source import Source, Value
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# Runtimes that are a standard image of the same name, where a stage names no other.
+IMAGE_RUNTIMES = frozenset({"rust", "azle"})
 
 
 def resolve_images(source: Source, folder: Path | None) -> None:
@@ -24,17 +26,17 @@ def resolve_images(source: Source, folder: Path | None) -> None:
     """
     stages = source.value.get("stages") if isinstance(source.value, dict) else None
     for name, stage in stages.items() if isinstance(stages, dict) else ():
-        if isinstance(stage, dict) and isinstance(stage.get("image"), str):
+        if not isinstance(stage, dict):
+            continue
+        if stage.get("image") is None and stage.get("runtime") in IMAGE_RUNTIMES:
+            stage["image"] = stage["runtime"]
+        if isinstance(stage.get("image"), str):
             place = ("stages", name, "image")
             try:
                 stage["image"] = _digest_of(stage["image"], folder)
             except (ImageError, ValueError) as error:
                 source.report(place, str(error))
                 del stage["image"]
-            if stage.get("runtime") not in (None, "shell"):
-                source.report(
-                    ("stages", name, "runtime"), "an image brings its own tools: use runtime: shell"
-                )
 
 
 def _digest_of(named: Value, folder: Path | None) -> str:

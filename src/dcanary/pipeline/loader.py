@@ -12,7 +12,7 @@ from dcanary.pipeline.arguments import encode_arguments
 from dcanary.pipeline.errors import FieldError, Location, PipelineFileError
 from dcanary.pipeline.images import resolve_images
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
-from dcanary.pipeline.model import PipelineFile
+from dcanary.pipeline.model import PipelineFile, limits_elsewhere
 from dcanary.pipeline.source import Source, read_source
 
 FILE_NAME = "dcanary.yml"
@@ -71,6 +71,10 @@ def _message(detail: ErrorDetails, location: Location) -> str:
         return "is missing"
     if kind == "extra_forbidden" and location[-1] in not_yet.PLANNED_KEYS:
         return not_yet.KEYS.sentence()
+    if kind == "extra_forbidden" and location[-2:-1] == ("resources",):
+        said = limits_elsewhere(str(location[-1]), detail["input"])
+        if said is not None:
+            return said
     if kind == "extra_forbidden":
         return f"is not a known key here: use one of {', '.join(_known_keys(location[:-1]))}"
     if kind == "literal_error":

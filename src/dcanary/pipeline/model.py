@@ -85,10 +85,47 @@ def _unsupported(value: object) -> object:
     return value
 
 
-def _runtime(value: object) -> object:
-    if isinstance(value, str) and value in not_yet.PLANNED_RUNTIMES:
-        raise ValueError(not_yet.RUNTIMES.sentence(value))
+_UNCOUNTED = "instructions of native tools cannot be counted: give a timeout"
+_PAGE_KIB = 64
+
+
+def limits_elsewhere(name: str, value: object) -> str | None:
+    """What to write instead of a limit's name in a canister; None for another name."""
+    if name == "memory_pages":
+        pages = value if isinstance(value, int) else 0
+        return f"counts pages of 64KiB: write it as memory: {pages * _PAGE_KIB or 1024}KiB"
+    if name == "storage_limit":
+        return f"write it as storage: {value if isinstance(value, str) else '100MB'}"
+    return _UNCOUNTED if name == "instruction_limit" else None
+
+
+def _zero(value: object, reason: str) -> object:
+    """Zero or nothing; any other number is refused, and not ignored, because nobody can keep it."""
+    if isinstance(value, bool) or value not in (None, 0):
+        raise ValueError(reason)
     return value
+
+
+def _instructions(value: object) -> object:
+    if value is not None:
+        raise ValueError(_UNCOUNTED)
+    return value
+
+
+def _cycles(value: object) -> object:
+    return _zero(
+        value,
+        "a stage runs on an executor's machine and spends no cycles: those of a canister are "
+        "given with its target, dcanary target add --cycles",
+    )
+
+
+def _network_calls(value: object) -> object:
+    return _zero(
+        value,
+        "calls of native tools cannot be counted: use 0, which is no network, or a stage of "
+        "kind: fetch for packages",
+    )
 
 
 def _command(text: str) -> str:
@@ -160,11 +197,7 @@ Labels = Annotated[list[Word], AfterValidator(_distinct), Field(max_length=limit
 ImageName = Annotated[str, Field(max_length=limits.MAX_NEED_CHARS)]
 Grace = Annotated[int, _Duration(limits.MIN_GRACE_SECONDS, limits.MAX_GRACE_SECONDS, "2m")]
 Queue = Annotated[int, _Duration(limits.MIN_QUEUE_SECONDS, limits.MAX_QUEUE_SECONDS, "7d")]
-RuntimeName = Annotated[
-    Literal["shell", "python", "motoko", "node"],
-    BeforeValidator(_runtime),
-    WithJsonSchema({"enum": ["shell", "python", "motoko", "node"]}),
-]
+RuntimeName = Literal["shell", "python", "motoko", "node", "rust", "azle"]
 Argument = Annotated[
     bytes,
     BeforeValidator(_argument),
@@ -233,6 +266,15 @@ class Resources(_Model):
         int, _Duration(limits.MIN_TIMEOUT_SECONDS, limits.MAX_TIMEOUT_SECONDS, "10m")
     ] = 600
     network: bool = False
+    network_calls: Annotated[Literal[0] | None, BeforeValidator(_network_calls)] = None
+    instructions: Annotated[None, BeforeValidator(_instructions)] = None
+    cycles: Annotated[Literal[0] | None, BeforeValidator(_cycles)] = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Resources":
+        if self.network and self.network_calls == 0:
+            raise ValueError("network_calls: 0 is no network, and network: true asks for it")
+        return self
 
 
 class Needs(_Model):

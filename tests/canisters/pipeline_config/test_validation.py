@@ -61,7 +61,7 @@ def test_the_example_is_valid_and_so_is_one_that_deploys_nothing() -> None:
         ("stages.1.name", "A b", "stage number 2: name"),
         ("stages.1.name", "build", "stage build: name: two stages"),
         ("stages.1.runtime", {"Rust": None}, "stage test: runtime"),
-        ("stages.1.runtime", {"Azle": None}, "not supported yet"),
+        ("stages.1.runtime", {"Azle": None}, "Azle runs in an image: name one in needs.image"),
         ("stages.1.commands", [], "stage test: commands"),
         ("stages.1.commands", ["make", " "], "stage test: commands: number 2"),
         ("stages.1.commands", ["x" * 4_001], "MAX_COMMAND_CHARS"),
@@ -237,3 +237,16 @@ def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:
         ("queue_seconds", 7 * 24 * 3_600),
     ):
         assert pipeline_problem(changed(path, value)) is None, path
+
+
+def test_runtimes_that_are_images_are_taken_with_one() -> None:
+    definition = pipeline()
+    for runtime in ("Rust", "Azle", "Motoko"):
+        definition["stages"][1]["runtime"] = {runtime: None}
+        definition["stages"][1]["needs"] = {
+            "cpus": None,
+            "image": "ab" * 32,
+            "region": None,
+            "labels": [],
+        }
+        assert pipeline_problem(definition) is None

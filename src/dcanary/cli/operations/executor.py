@@ -16,6 +16,7 @@ from dcanary.client.identity import NAME, Identity, create_identity, load_identi
 from dcanary.client.system import System, SystemConfig
 from dcanary.client.transport import fetch_root_key
 from dcanary.executor import Executor, ExecutorConfig, RuntimeUnavailable, StateError, standing
+from dcanary.executor.images import ImageBuilder
 from dcanary.executor.sandbox import (
     WARNING,
     Sandbox,
@@ -23,6 +24,7 @@ from dcanary.executor.sandbox import (
     close_process,
     probe_sandbox,
 )
+from dcanary.image.machine import have_image
 from dcanary.image.store import ImageStore
 from dcanary.wasm import ensure_template
 
@@ -78,6 +80,7 @@ class Offering:
     allow_network: bool = False
     region: str = ""
     labels: tuple[str, ...] = ()
+    build_images: bool = True
 
     def arguments(self) -> list[str]:
         """The options of `executor start` that say the same."""
@@ -90,6 +93,8 @@ class Offering:
             found += ["--region", self.region]
         for label in self.labels:
             found += ["--label", label]
+        if not self.build_images:
+            found.append("--no-build-images")
         return found
 
 
@@ -185,6 +190,7 @@ def run_executor(
         slots=offering.slots,
         memory_bytes=offering.memory_bytes,
         images=ImageStore(folders.images()),
+        image_builder=ImageBuilder(have_image) if offering.build_images else None,
         region=offering.region,
         labels=offering.labels,
         poll_seconds=POLL_SECONDS,

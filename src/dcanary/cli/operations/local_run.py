@@ -14,10 +14,11 @@ from dcanary import folders
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.executor import require_sandbox
 from dcanary.executor import RuntimeUnavailable
-from dcanary.executor.images import image_runtime
+from dcanary.executor.images import ImageBuilder, image_runtime
 from dcanary.executor.local import LocalProblem, LocalRun, LocalStage
 from dcanary.executor.runtimes import Runtime, RuntimeOptions, find_runtime
 from dcanary.executor.sandbox import UnsandboxedRunner, close_process
+from dcanary.image.machine import have_image
 from dcanary.image.store import ImageStore
 from dcanary.wasm import ensure_template
 
@@ -116,7 +117,8 @@ def _runtime_of(stage: Mapping[str, Any], options: RuntimeOptions) -> Runtime:
         return find_runtime(name.lower(), options)
     if not options.sandboxed:
         raise RuntimeUnavailable("a stage in an image needs the sandbox")
-    return image_runtime(ImageStore(folders.images()), needs["image"])
+    store = ImageStore(folders.images())
+    return image_runtime(store, needs["image"], ImageBuilder(have_image))
 
 
 def save_files(stage: LocalStage, into: Path) -> None:

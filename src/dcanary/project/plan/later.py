@@ -7,8 +7,8 @@ from dcanary.project.facts import Canister, Kind, Project
 from dcanary.project.plan.fit import PAGE, NotYet, Open
 
 REASONS = {
-    Kind.RUST: (not_yet.RUNTIMES.sentence("rust"), "rust-and-azle"),
-    Kind.AZLE: (not_yet.RUNTIMES.sentence("azle"), "rust-and-azle"),
+    Kind.RUST: ("no pipeline is written for it yet", "rust-and-azle"),
+    Kind.AZLE: ("no pipeline is written for it yet", "rust-and-azle"),
     Kind.ASSETS: (not_yet.ASSET_CANISTERS.sentence(), "front-ends"),
     Kind.CUSTOM: ("its own build commands need tools that no runtime has", "custom-builds"),
     Kind.PREBUILT: ("a module that is made elsewhere: there is nothing to build", "custom-builds"),
