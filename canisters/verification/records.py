@@ -10,6 +10,11 @@ from shared.types.run import CommitDescription, File
 
 
 class VoteRecord(Record):
+    """`commit_digest` names the commit's description, `tests_digest` the report of the tests, which
+    are kept once for all votes that attest them. Votes of 0.1.0 hold the description itself, in
+    `commit`.
+    """
+
     operator: text
     executor: Principal
     job: text
@@ -20,10 +25,15 @@ class VoteRecord(Record):
     environment: text
     manifest: text
     commit: Opt[CommitDescription]
+    commit_digest: Opt[text]
+    tests_digest: Opt[text]
 
 
 class VerdictRecord(Record):
-    """A verdict without its files and disputes, which follow from the votes' manifests."""
+    """A verdict without its files and disputes, which follow from the votes' manifests.
+
+    The commit's description is named by `commit_digest`; verdicts of 0.1.0 hold it, in `commit`.
+    """
 
     kind: VerdictKind
     reason: text
@@ -31,6 +41,7 @@ class VerdictRecord(Record):
     environment: text
     jobs: Vec[text]
     commit: Opt[CommitDescription]
+    commit_digest: Opt[text]
     decided_ns: nat64
 
 
@@ -57,6 +68,13 @@ class RoundRecord(Record):
 class ManifestRecord(Record):
     version: nat16
     files: Vec[File]
+
+
+class DescriptionRecord(Record):
+    """The description of a commit that somebody attested."""
+
+    version: nat16
+    description: CommitDescription
 
 
 class ApprovalRecord(Record):
@@ -114,6 +132,7 @@ class OpenApprovalRecord(Record):
 
 ROUND: "Versions[RoundRecord]" = Versions("RoundRecord", current=1)
 MANIFEST: "Versions[ManifestRecord]" = Versions("ManifestRecord", current=1)
+DESCRIPTION: "Versions[DescriptionRecord]" = Versions("DescriptionRecord", current=1)
 APPROVAL: "Versions[ApprovalRecord]" = Versions("ApprovalRecord", current=2)
 APPROVAL_ORDER: "Versions[ApprovalOrderRecord]" = Versions("ApprovalOrderRecord", current=1)
 POLICY: "Versions[PolicyRecord]" = Versions("PolicyRecord", current=1)

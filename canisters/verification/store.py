@@ -15,6 +15,7 @@
 | 10 | policies: in force now | repository |
 | 11 | latest: the newest run that was approved | target |
 | 12 | open_approvals (at most MAX_OPEN_APPROVALS): undecided ones | sequence number |
+| 13 | descriptions: of commits, as attested | digest |
 
 Sizes are those of Candid bytes. Keys are bounded by MAX_NAME_CHARS per name, votes by MAX_REPLICAS,
 files by MAX_MANIFEST_FILES and MAX_PATH_CHARS, arguments by MAX_PIPELINE_BYTES.
@@ -25,6 +26,7 @@ from kybra import StableBTreeMap, nat8, nat64, text
 from canisters.verification.records import (
     APPROVAL,
     APPROVAL_ORDER,
+    DESCRIPTION,
     LATEST,
     MANIFEST,
     OPEN_APPROVAL,
@@ -32,6 +34,7 @@ from canisters.verification.records import (
     ROUND,
     ApprovalOrderRecord,
     ApprovalRecord,
+    DescriptionRecord,
     LatestRecord,
     ManifestRecord,
     OpenApprovalRecord,
@@ -62,9 +65,13 @@ latest_map = StableBTreeMap[text, LatestRecord](memory_id=11, max_key_size=80, m
 open_approval_map = StableBTreeMap[nat64, OpenApprovalRecord](
     memory_id=12, max_key_size=16, max_value_size=500
 )
+description_map = StableBTreeMap[text, DescriptionRecord](
+    memory_id=13, max_key_size=80, max_value_size=9_000
+)
 
 rounds = Versioned(round_map, ROUND)
 manifests = Versioned(manifest_map, MANIFEST)
+descriptions = Versioned(description_map, DESCRIPTION)
 approvals = Versioned(approval_map, APPROVAL)
 approval_orders = Versioned(approval_order_map, APPROVAL_ORDER)
 policies = Versioned(policy_map, POLICY)

@@ -274,6 +274,8 @@ def commit(round: "RoundRecord", record: "CommitmentRecord", now_ns: int) -> Non
             "environment": "",
             "manifest": "",
             "commit": None,
+            "commit_digest": None,
+            "tests_digest": None,
         }
     )
     if round["reopened"] and len(round["votes"]) >= round["replicas"]:
@@ -374,4 +376,4 @@ def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int)
     vote["outcome"] = given["outcome"]
     vote["environment"] = given["environment"]
     vote["manifest"] = manifest
-    vote["commit"] = given["commit"]
+    vote["commit_digest"] = commit_of(given["commit"]) or None

@@ -5,16 +5,17 @@ from heapq import heapify, heappop, heappush
 from kybra import ic
 
 from canisters.verification.outbox import outbox, verdict_message
-from canisters.verification.records import RoundRecord
+from canisters.verification.records import RoundRecord, VoteRecord
 from canisters.verification.rounds import rules
 from canisters.verification.rounds.views import shown
-from canisters.verification.store import manifests, open_rounds, outgoing, rounds
+from canisters.verification.store import descriptions, manifests, open_rounds, outgoing, rounds
 from shared.base.clock import WakeUp
 from shared.rules.limits import MAX_OPEN_ROUNDS
 from shared.rules.refused import conflict, exhausted, not_found
 from shared.types.attestation import CommitmentRecord, RevealInput, Round, RoundInput
 
 MANIFEST_VERSION = 1
+DESCRIPTION_VERSION = 1
 
 _deadlines: "list[tuple[int, str]]" = []
 """Heap of (deadline, round) of the open rounds. What was superseded stays until it is on top."""
@@ -138,16 +139,23 @@ def reveal(given: RevealInput, caller: str) -> None:
         rules.reveal(round, given, caller, now_ns)
         if vote is not None and not was_revealed:
             changed = True
-            _keep_manifest(vote["manifest"], given)
+            _keep_attested(vote, given)
             rules.advance(round, now_ns)
     finally:
         if changed:
             _keep(key, round)
 
 
-def _keep_manifest(digest: str, given: RevealInput) -> None:
-    if not manifests.contains_key(digest):
-        manifests.insert(digest, {"version": MANIFEST_VERSION, "files": given["files"]})
+def _keep_attested(vote: VoteRecord, given: RevealInput) -> None:
+    """Keep once what many votes attest, or thirteen of them would not fit into the round."""
+    manifest, description = vote["manifest"], vote["commit_digest"]
+    if not manifests.contains_key(manifest):
+        manifests.insert(manifest, {"version": MANIFEST_VERSION, "files": given["files"]})
+    if description is not None and not descriptions.contains_key(description):
+        assert given["commit"] is not None
+        descriptions.insert(
+            description, {"version": DESCRIPTION_VERSION, "description": given["commit"]}
+        )
 
 
 def get_round(run: str, stage: str) -> Round:

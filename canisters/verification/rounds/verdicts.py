@@ -41,6 +41,11 @@ def commit_of(described: "CommitDescription | None") -> str:
     return "" if described is None else commit_digest(described["author"], described["message"])
 
 
+def commit_digest_of(vote: "VoteRecord") -> str:
+    """The digest of the commit's description that a vote attests; empty when it has none."""
+    return vote["commit_digest"] or commit_of(vote["commit"])
+
+
 def outcome_text(outcome: "Outcome") -> str:
     """How the outcome is written in the attestation text."""
     failure = outcome.get("Failed")
@@ -78,7 +83,7 @@ def _by_commit(votes: "list[VoteRecord]") -> "list[tuple[str, list[VoteRecord]]]
     """
     by_commit: dict[str, list[VoteRecord]] = {}
     for vote in votes:
-        by_commit.setdefault(commit_of(vote["commit"]), []).append(vote)
+        by_commit.setdefault(commit_digest_of(vote), []).append(vote)
     silent = by_commit.pop("", [])
     most = max((len(group) for group in by_commit.values()), default=0)
     leading = [commit for commit, group in by_commit.items() if len(group) == most]
@@ -89,10 +94,11 @@ def _by_commit(votes: "list[VoteRecord]") -> "list[tuple[str, list[VoteRecord]]]
     return list(by_commit.items())
 
 
-def described_by(votes: "list[VoteRecord]", quorum: int) -> "CommitDescription | None":
-    """The commit's description that the quorum attests, when no vote attests another."""
-    attested = [vote["commit"] for vote in votes if vote["commit"] is not None]
-    if len(attested) < quorum or len({commit_of(one) for one in attested}) != 1:
+def described_by(votes: "list[VoteRecord]", quorum: int) -> "str | None":
+    """Digest of the description of the commit that the quorum attests, when no vote attests
+    another."""
+    attested = [digest for digest in map(commit_digest_of, votes) if digest]
+    if len(attested) < quorum or len(set(attested)) != 1:
         return None
     return attested[0]
 
@@ -128,7 +134,7 @@ def decide(votes: "list[VoteRecord]", replicas: int, quorum: int, now_ns: int) -
             verdict = _verdict({"Agreed": None}, reason, now_ns, jobs)
             verdict["manifest"] = group[0]["manifest"]
             verdict["environment"] = group[0]["environment"]
-        verdict["commit"] = described_by(group, quorum)
+        verdict["commit_digest"] = described_by(group, quorum)
         return verdict
     if len(cast) >= replicas:
         reason = (
@@ -169,6 +175,7 @@ def _verdict(
         "environment": "",
         "jobs": sorted(jobs or []),
         "commit": None,
+        "commit_digest": None,
         "decided_ns": now_ns,
     }
 
@@ -205,12 +212,12 @@ def disputes(
     if not agreeing:
         return []
     reference = agreeing[0]
-    attested = {commit_of(vote["commit"]) for vote in agreeing} - {""}
+    attested = {commit_digest_of(vote) for vote in agreeing} - {""}
     found: list[Dispute] = []
     for vote in counted(votes):
         failure = failure_of(vote)
         same_environment = vote["environment"] == reference["environment"]
-        given_commit = commit_of(vote["commit"])
+        given_commit = commit_digest_of(vote)
         same_commit = not given_commit or not attested or given_commit in attested
         same_files = vote["manifest"] == reference["manifest"]
         if failure is None and same_files and same_environment and same_commit:

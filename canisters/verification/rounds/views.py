@@ -1,10 +1,10 @@
 """Public forms of stored rounds: the files and disputes of a verdict follow from its votes."""
 
-from canisters.verification.records import RoundRecord, VoteRecord
-from canisters.verification.rounds.verdicts import commit_of, disputes
-from canisters.verification.store import manifests
+from canisters.verification.records import RoundRecord, VerdictRecord, VoteRecord
+from canisters.verification.rounds.verdicts import commit_digest_of, disputes
+from canisters.verification.store import descriptions, manifests
 from shared.types.attestation import Dispute, Round, Verdict, Vote
-from shared.types.run import File
+from shared.types.run import CommitDescription, File
 
 
 def files_of(round: RoundRecord) -> "dict[str, list[File]]":
@@ -16,6 +16,13 @@ def files_of(round: RoundRecord) -> "dict[str, list[File]]":
             stored = manifests.get(digest)
             found[digest] = [] if stored is None else stored["files"]
     return found
+
+
+def description_of(verdict: VerdictRecord) -> "CommitDescription | None":
+    """What a verdict says of the commit; None when the quorum attests nothing."""
+    digest = verdict["commit_digest"]
+    stored = None if digest is None else descriptions.get(digest)
+    return verdict["commit"] if stored is None else stored["description"]
 
 
 def verdict_of(round: RoundRecord) -> "Verdict | None":
@@ -33,7 +40,7 @@ def verdict_of(round: RoundRecord) -> "Verdict | None":
         "files": files.get(stored["manifest"], []),
         "jobs": stored["jobs"],
         "disputes": found,
-        "commit": stored["commit"],
+        "commit": description_of(stored),
         "decided_ns": stored["decided_ns"],
     }
 
@@ -49,7 +56,7 @@ def _vote(vote: VoteRecord, is_closed: bool) -> Vote:
         "outcome": vote["outcome"] if is_closed else None,
         "environment": vote["environment"] if is_closed else "",
         "manifest": vote["manifest"] if is_closed else "",
-        "commit": commit_of(vote["commit"]) if is_closed else "",
+        "commit": commit_digest_of(vote) if is_closed else "",
     }
 
 

@@ -280,3 +280,21 @@ def test_a_refused_commitment_moves_a_round_on_whose_time_has_come(canary: Insta
     answer = canary.commit(reveal_input(1), 1)
     assert "late" in answer["Err"]["Conflict"]
     assert canary.round()["verdict"]["kind"] == {"Inconclusive": None}
+
+
+def test_thirteen_operators_attest_the_longest_description_of_a_commit(
+    canary: Installation,
+) -> None:
+    canary.open(13, 7)
+    described = {"author": "愛" * 1_000, "message": "\U0001f426" * 1_000}
+    given = {
+        number: reveal_input(number, described=described)  # type: ignore[arg-type]  # a TypedDict
+        for number in range(1, 14)
+    }
+    canary.commit_all(given)
+    for number, one in given.items():
+        assert canary.reveal(one, number) == {"Ok": None}, number
+    (notice,) = canary.notices()
+    assert notice["verdict"]["kind"] == {"Agreed": None}
+    assert notice["verdict"]["commit"] == described
+    assert canary.round()["verdict"] == notice["verdict"]

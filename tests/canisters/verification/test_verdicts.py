@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.verification.rounds.verdicts import compare_files, decide, disputes
+from canisters.verification.rounds.verdicts import commit_of, compare_files, decide, disputes
 from tests.canisters.verification import verification_samples as samples
 from tests.canisters.verification.verification_samples import NOW, file, manifest, vote
 
@@ -133,7 +133,7 @@ def test_a_vote_without_a_description_agrees_with_one_that_has_it() -> None:
     verdict = decide(votes, 3, 2, NOW)
     assert verdict["kind"] == {"Agreed": None}
     assert verdict["jobs"] == ["run-1/build/1", "run-1/build/2"]
-    assert verdict["commit"] is None
+    assert verdict["commit_digest"] is None
     (found,) = disputes(votes, verdict, {})
     assert found["operator"] == "op3"
     assert "author" not in found["reason"]
@@ -142,7 +142,7 @@ def test_a_vote_without_a_description_agrees_with_one_that_has_it() -> None:
 def test_a_vote_without_a_description_is_not_in_dispute_about_it() -> None:
     votes = [vote(1, described=READ), vote(2, described=READ), vote(3)]
     verdict = decide(votes, 3, 2, NOW)
-    assert verdict["commit"] == READ
+    assert verdict["commit_digest"] == commit_of(READ)
     assert len(verdict["jobs"]) == 3
     assert disputes(votes, verdict, {}) == []
 
@@ -158,7 +158,7 @@ def test_another_description_is_in_dispute_whoever_votes_without_one() -> None:
     votes = [vote(0), vote(1, described=READ), vote(2, described=READ), vote(3, described=INVENTED)]
     verdict = decide(votes, 4, 3, NOW)
     assert verdict["kind"] == {"Agreed": None}
-    assert verdict["commit"] is None
+    assert verdict["commit_digest"] is None
     (found,) = disputes(votes, verdict, {})
     assert found["operator"] == "op3"
     assert found["reason"] == "read another author or message from the commit"

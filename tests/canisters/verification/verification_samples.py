@@ -57,7 +57,9 @@ def vote(
         "outcome": outcome if revealed else None,
         "environment": environment if revealed else "",
         "manifest": manifest(held) if revealed else "",
-        "commit": described if revealed else None,
+        "commit": None,
+        "commit_digest": (commit_of(described) or None) if revealed else None,
+        "tests_digest": None,
     }
 
 
