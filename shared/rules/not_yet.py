@@ -44,13 +44,8 @@ EXCLUDING_PATTERNS = NotYet(
     "methods of `pipeline_config`: Invalid",
     "patterns that exclude (`!…`) are not supported yet: list the patterns that include",
 )
-FETCH = NotYet(
-    "stages that fetch packages",
-    "methods of `pipeline_config`: Invalid",
-    "fetch: is not supported yet: put the packages into the repository",
-)
 KEEP = NotYet(
-    "artifacts that stay with executors",
+    "artifacts of builds that stay with executors",
     "methods of `pipeline_config`: Invalid",
     "keep: Executors is not supported yet: use Chain",
 )

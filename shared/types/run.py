@@ -3,7 +3,7 @@
 from kybra import Opt, Principal, Record, Variant, Vec, blob, nat16, nat32, nat64, null, text
 
 from shared.types.errors import Error
-from shared.types.pipeline import PipelineInput, Runtime, Stage, Variable
+from shared.types.pipeline import Fetch, PipelineInput, Runtime, Stage, Variable
 
 
 class Source(Record):
@@ -176,10 +176,15 @@ class Job(Record):
 
 
 class InputArtifact(Record):
-    """A file of an earlier stage that this stage finds in its checkout, at the same path."""
+    """A file of an earlier stage that this stage finds in its checkout, at the same path.
+
+    With `fetch` it is the manifest of packages that the earlier stage fetched: the stage finds
+    them, and not the manifest.
+    """
 
     stage: text
     file: File
+    fetch: Opt[Fetch]
 
 
 class BuildWork(Record):

@@ -89,12 +89,16 @@ class NativeChain:
             for name, files in before.items()
         ]
         stages = [*earlier, {**stage, "depends_on": [*stage["depends_on"], *before]}]
+        self.add_run(run, stages, source)
+        for files in before.values():
+            self._store(run, files)
+
+    def add_run(self, run: str, stages: Sequence[dict[str, Any]], source: dict[str, Any]) -> None:
+        """Queue a run of these stages."""
         pipeline_config = BuildExecutor(
             NativeConnection(self.network, PIPELINE_CONFIG), self.canisters["build_executor"]
         )
         pipeline_config.enqueue_run(cast(RunSpec, run_spec(run, stages, source)))
-        for files in before.values():
-            self._store(run, files)
 
     def _store(self, run: str, files: dict[str, bytes]) -> None:
         """Build the oldest open stage by an executor that knows the result."""

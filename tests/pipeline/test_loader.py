@@ -107,7 +107,7 @@ def test_all_errors_of_a_file_are_reported_at_once_in_order() -> None:
     lines = [int(error.split(":")[1]) for error in errors]
     assert lines == sorted(lines)
     assert "must be shell, python, motoko, node, rust or azle" in errors[2]
-    assert "use one of runtime, image, commands" in errors[5]
+    assert "use one of kind, runtime, image, commands" in errors[5]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from canisters.build_executor.runs import service as runs
 from shared.rules import matching
 from shared.rules.limits import MAX_HELD_JOBS
 from shared.rules.refused import Refused, conflict, denied, invalid, not_found, too_large
+from shared.types.pipeline import Stage
 from shared.types.run import (
     BuildWork,
     CommitmentInput,
@@ -142,20 +143,24 @@ def _lease_build(
         "stage": definition,
         "environment": graph.environment(pipeline["environment"], definition["environment"]),
         "source": stored["spec"]["source"],
-        "inputs": _inputs(book, stage["run"], graph.ancestors(pipeline["stages"], stage["name"])),
+        "inputs": _inputs(book, stage["run"], pipeline["stages"], stage["name"]),
         "lease_until_ns": job["lease_until_ns"],
     }
 
 
-def _inputs(book: Book, run: str, ancestors: "list[str]") -> "list[InputArtifact]":
+def _inputs(book: Book, run: str, stages: "list[Stage]", stage_name: str) -> "list[InputArtifact]":
     """Files of earlier stages; where two wrote the same path, the later stage's."""
     found: dict[str, InputArtifact] = {}
-    for name in ancestors:
-        earlier = book.stage(stage_key(run, name))
+    for name in graph.ancestors(stages, stage_name):
+        earlier, definition = book.stage(stage_key(run, name)), graph.find(stages, name)
+        fetch = None if definition is None else definition["fetch"]
         for row in earlier["files"] if earlier is not None else []:
-            found[row["path"]] = {
+            # The manifest of packages is no file in the checkout, where another may have its path.
+            key = row["path"] if fetch is None else f"/{name}"
+            found[key] = {
                 "stage": name,
                 "file": {"path": row["path"], "size": row["size"], "sha256": row["sha256"]},
+                "fetch": fetch,
             }
     return list(found.values())
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from canisters.pipeline_config.pipelines.fetch import fetch_problem
 from canisters.pipeline_config.pipelines.graph import find_cycle
 from canisters.pipeline_config.pipelines.paths import artifact_problem
 from shared.rules.limits import (
@@ -20,7 +21,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import CACHE, FETCH, GROUP, KEEP, REPORTS, SECRETS
+from shared.rules.not_yet import CACHE, GROUP, KEEP, REPORTS, SECRETS
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Stage, Variable
@@ -57,7 +58,10 @@ def variables_problem(variables: "list[Variable]") -> "str | None":
     return None
 
 
-def _commands_problem(commands: "list[str]") -> "str | None":
+def _commands_problem(stage: "Stage") -> "str | None":
+    if stage["fetch"] is not None:
+        return None
+    commands = stage["commands"]
     if not 1 <= len(commands) <= MAX_COMMANDS_PER_STAGE:
         return (
             f"commands: {len(commands)} of them: use 1 to {MAX_COMMANDS_PER_STAGE} "
@@ -167,9 +171,8 @@ def _grace_problem(stage: "Stage") -> "str | None":
 
 def _later_problem(stage: "Stage") -> "str | None":
     """What the records have room for and nothing does yet."""
-    if stage["fetch"] is not None:
-        return FETCH.sentence()
-    if stage["keep"] is not None and "Executors" in stage["keep"]:
+    keeps = stage["keep"]
+    if stage["fetch"] is None and keeps is not None and "Executors" in keeps:
         return KEEP.sentence()
     if stage["secrets"]:
         return SECRETS.sentence()
@@ -186,13 +189,14 @@ def _own_problem(stage: "Stage") -> "str | None":
     """Problems that can be seen without the other stages."""
     return (
         _runtime_problem(stage)
-        or _commands_problem(stage["commands"])
+        or _commands_problem(stage)
         or variables_problem(stage["environment"])
         or _resources_problem(stage["resources"])
         or _artifacts_problem(stage["artifacts"])
         or _votes_problem(stage)
         or _needs_problem(stage)
         or _grace_problem(stage)
+        or fetch_problem(stage)
         or _later_problem(stage)
     )
 

@@ -100,12 +100,13 @@ class Downloader:
                     try:
                         done[each] = future.result()
                     except DownloadError as error:
+                        error.pinned_by = each.pinned_by
                         problems.append(error)
                     else:
                         size += done[each].size
                         if size > self._limits.all_bytes:
                             said = f"with it there are more than {self._limits.all_bytes} bytes"
-                            raise DownloadsFailed([TooLarge(each.url, said)])
+                            raise DownloadsFailed([TooLarge(each.url, said, each.pinned_by)])
             except BaseException:
                 # Interrupted, or this machine's trouble (a full disk): what runs is not waited for.
                 self._stopping.set()

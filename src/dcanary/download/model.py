@@ -59,11 +59,14 @@ class Limits:
 
 
 class DownloadError(Exception):
-    """A file was not downloaded. `url` says which, the message why, and what to do."""
+    """A file was not downloaded. `url` says which, the message why, and what to do.
 
-    def __init__(self, url: str, message: str) -> None:
+    `pinned_by` is that of the file that was wanted, where one was.
+    """
+
+    def __init__(self, url: str, message: str, pinned_by: str = "") -> None:
         super().__init__(f"{without_login(url)}: {message}")
-        self.url = url
+        self.url, self.pinned_by = url, pinned_by
 
 
 class Weather(DownloadError):

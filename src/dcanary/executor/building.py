@@ -1,5 +1,6 @@
 """One build, in a thread of its own, so that heartbeats and reveals go on meanwhile."""
 
+import contextlib
 import random
 import threading
 import time
@@ -10,13 +11,30 @@ from typing import Any, TypeVar
 
 from dcanary.client.errors import ClientError
 from dcanary.executor.attestation import CommitDescription
+from dcanary.executor.cancellation import Cancellation
 from dcanary.executor.causes import Cause, attested_reason, cause_of
 from dcanary.executor.checkout import Checkout, CheckoutLimits, check_out
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.manifest import ManifestFile, collect_artifacts
+from dcanary.executor.packages import Given, Needed, Packages, reading
 from dcanary.executor.runtimes import Runtime
-from dcanary.executor.sandbox.model import COMMAND, Limits, Plan, Sandbox, StageResult
-from dcanary.executor.source import Entry, SourceFailure, SourceUnavailable, write_source
+from dcanary.executor.sandbox.model import (
+    COMMAND,
+    PACKAGES,
+    Bind,
+    Limits,
+    Plan,
+    Sandbox,
+    StageResult,
+)
+from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
+from dcanary.executor.source import (
+    Entry,
+    SourceFailure,
+    SourceUnable,
+    SourceUnavailable,
+    write_source,
+)
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 8.0
@@ -44,7 +62,8 @@ class BuildReport:
 class Build:
     """A leased job with all that is needed to perform it. `folder` is scratch for it alone.
 
-    `inputs` gets the files of earlier stages; `ended` is called at the end, by the build's thread.
+    `inputs` gets the files of earlier stages; `needed` are packages of earlier fetch stages, which
+    `packages` has or fetches. `ended` is called at the end, by the build's thread.
     After `wait` returns true, `report` is set; on success the artifacts are in `files_folder`.
     `phase` is what is being done now. For `patience_seconds` in all, servers that do not answer are
     asked again.
@@ -59,10 +78,12 @@ class Build:
     log: LogBuffer
     patience_seconds: float = 0.0
     ended: Callable[[], None] = lambda: None
+    packages: Packages | None = None
+    needed: Sequence[Needed] = ()
     phase: str = "inputs"
     report: BuildReport | None = None
     _commit: CommitDescription | None = None
-    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _cancelled: Cancellation = field(default_factory=Cancellation)
     _thread: threading.Thread | None = None
 
     @property
@@ -101,21 +122,29 @@ class Build:
         self.ended()
 
     def _perform(self) -> BuildReport:
-        source, stage = self.work["source"], self.work["stage"]
         patience = time.monotonic() + self.patience_seconds
         inputs = self._patiently(self.inputs, patience)
         self.phase = "checkout"
         checkout = self._patiently(self._check_out, patience)
+        self._commit = CommitDescription(checkout.commit.author, checkout.commit.message)
+        return self._work(checkout, inputs, patience)
+
+    def _work(self, checkout: Checkout, inputs: Sequence[Entry], patience: float) -> BuildReport:
+        """What the job is about, when the commit and the files of earlier stages are there.
+
+        Until `patience`, a time of the monotonic clock, servers are asked again.
+        """
+        source, stage, commit = self.work["source"], self.work["stage"], checkout.commit
         tree = self.folder / "source.tar"
-        commit = checkout.commit
-        self._commit = CommitDescription(commit.author, commit.message)
         write_source((*checkout.entries, *inputs), commit.time, tree)
         if self.runtime.prepare is not None:
             self.phase = "image"
             self.runtime = self.runtime.prepare(self._say)
-        plan = self._plan(tree, commit.time)
-        self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
-        with self.runtime.hold():
+        with contextlib.ExitStack() as held:
+            given = self._patiently(lambda: self._packages(checkout, held), patience)
+            self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
+            held.enter_context(self.runtime.hold())
+            plan = self._plan(tree, commit.time, given)
             for attempt in range(stage["retries"] + 1):
                 if attempt:
                     self._say(f"retry {attempt} of {stage['retries']}")
@@ -130,6 +159,18 @@ class Build:
             wall_ns=result.wall_ns,
             peak_memory_bytes=result.peak_memory_bytes,
             cancelled=result.cancelled,
+        )
+
+    def _packages(self, checkout: Checkout, held: contextlib.ExitStack) -> Given | None:
+        """The packages of earlier fetch stages, until `held` ends; None where there are none."""
+        if not self.needed:
+            return None
+        if self.packages is None:
+            raise SourceUnable("this executor keeps no packages")
+        self.phase = "packages"
+        read, scratch = reading(checkout.entries), self.folder / "packages"
+        return held.enter_context(
+            self.packages.given(self.needed, read, scratch, self._say, self._cancelled)
         )
 
     def _check_out(self) -> Checkout:
@@ -175,15 +216,21 @@ class Build:
         self._say("cancelled" if result.cancelled else ended)
         return result
 
-    def _plan(self, tree: Path, commit_time: int) -> Plan:
+    def _plan(self, tree: Path, commit_time: int, packages: Given | None) -> Plan:
         stage = self.work["stage"]
+        binds, found = self.runtime.binds, {}
+        if packages is not None and isinstance(self.sandbox, UnsandboxedRunner):
+            found = packages.environment(str(packages.folder))
+        elif packages is not None:
+            binds = (*binds, Bind(packages.folder, PACKAGES))
+            found = packages.environment(PACKAGES)
         given = {each["name"]: each["value"] for each in self.work["environment"]}
         fixed = {"SOURCE_DATE_EPOCH": str(commit_time), "CI": "true"}
         return Plan(
             commands=tuple(stage["commands"]),
             source=tree,
-            environment={**given, **self.runtime.environment, **fixed},
-            binds=self.runtime.binds,
+            environment={**given, **self.runtime.environment, **found, **fixed},
+            binds=binds,
             program_path=self.runtime.program_path,
             root=self.runtime.root,
             network=bool(stage["resources"]["network"]),

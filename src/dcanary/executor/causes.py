@@ -18,6 +18,7 @@ from dcanary.executor.source import (
     SourceUnavailable,
 )
 from dcanary.image.errors import ImageError, NoRoomForImage, RegistryError
+from dcanary.objects import ObjectError
 
 # The cases of the canister's GiveBackCause.
 Cause = Literal["Weather", "Unable", "Stopping"]
@@ -38,7 +39,7 @@ def cause_of(error: BaseException) -> tuple[Cause, str]:
         case SourceUnable() | RuntimeUnavailable() | ImageError():
             return "Unable", str(error)
         # A sandbox that does not start today (memory, processes, a full disk) may start tomorrow.
-        case SourceUnavailable() | SandboxError() | ClientError():
+        case SourceUnavailable() | SandboxError() | ClientError() | ObjectError():
             return "Weather", str(error)
         case OSError() | MemoryError():
             return "Weather", f"this machine: {error or 'out of memory'}"
@@ -52,7 +53,8 @@ def described(error: BaseException) -> str:
 
     One of our own is said with the line of code that raised it.
     """
-    if isinstance(error, SourceError | RuntimeUnavailable | SandboxError | ClientError | OSError):
+    known = SourceError | RuntimeUnavailable | SandboxError | ClientError | ObjectError | OSError
+    if isinstance(error, known):
         return str(error).encode(errors="backslashreplace").decode()
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
@@ -61,5 +63,5 @@ def described(error: BaseException) -> str:
 
 def attested_reason(error: SourceFailure) -> str:
     """The outcome's reason, the same for every operator, within what the canister takes."""
-    said = f"source: {error}".encode(errors="backslashreplace")
+    said = f"{error.about}: {error}".encode(errors="backslashreplace")
     return said[:MAX_REASON_BYTES].decode(errors="ignore")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.images import ImageBuilder
+from dcanary.executor.packages import Packages
 from dcanary.executor.runtimes import NAMES, TemplateSource
 from dcanary.executor.sandbox.model import Sandbox
 from dcanary.image.store import ImageStore
@@ -27,7 +28,8 @@ class ExecutorConfig:
     `slots` jobs are performed at a time; `memory_bytes` and `storage_bytes` bound all of them
     together (None: what the machine and its control group have). `images` are offered to stages
     that ask for one; without a sandbox none is. With an `image_builder` standard images that are
-    not built are offered too, and built when a stage asks for one. `region` and `labels` are
+    not built are offered too, and built when a stage asks for one. `packages` keeps what fetch
+    stages bring (None: with this machine's registries, below `folder`). `region` and `labels` are
     offered to stages that ask for them. For `patience_seconds` a job waits for a server that does
     not answer before it is given back. An executor that has nothing to do sends an update at least
     every `contact_seconds`; PRESENT_NS of the canister is three times the default.
@@ -50,6 +52,7 @@ class ExecutorConfig:
     storage_bytes: int | None = None
     images: ImageStore | None = None
     image_builder: ImageBuilder | None = None
+    packages: Packages | None = None
     region: str = ""
     labels: tuple[str, ...] = ()
     patience_seconds: float = 30.0

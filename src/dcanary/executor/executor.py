@@ -26,9 +26,11 @@ from dcanary.executor.causes import Cause, cause_of, described
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.contact import Contact
+from dcanary.executor.fetching import FETCH
 from dcanary.executor.images import image_runtime
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.offer import OFFER_SECONDS, make_offer, unfit
+from dcanary.executor.packages import Packages
 from dcanary.executor.performing import BuildSlot, Slot, UploadSlot
 from dcanary.executor.runtimes import Runtime, RuntimeOptions, RuntimeUnavailable, find_runtime
 from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
@@ -54,6 +56,7 @@ class Executor(Voter):
         self._runtimes: dict[str, Runtime] = {}
         self._offer: ExecutorOffer | None = None
         self._next_offer, self.denied_pause = 0.0, DENIED_SECONDS
+        self._packages = config.packages or Packages.of_this_machine(config.folder / "packages")
         self._slots: list[Slot] = []
         self._news, self._stopping = threading.Event(), threading.Event()
         self._storms, self._told = 0, ""
@@ -346,7 +349,8 @@ class Executor(Voter):
             cause, said = cause_of(error)
             self._give_back(build["job"], build["attempt"], said, cause)
             return None
-        return BuildSlot(self._chain, build, runtime, self._config, folder, self._news.set)
+        packages, config = self._packages, self._config
+        return BuildSlot(self._chain, build, runtime, packages, config, folder, self._news.set)
 
     def upload_slot(self, work: UploadWork) -> UploadSlot:
         """What performs a leased upload."""
@@ -375,6 +379,8 @@ class Executor(Voter):
 
     def _runtime_of(self, stage: Stage) -> Runtime:
         """What a stage finds. Raises RuntimeUnavailable when its image cannot be had."""
+        if stage["fetch"] is not None:
+            return FETCH
         needs = stage["needs"]
         if needs is None or needs["image"] is None:
             return self._runtimes[next(iter(stage["runtime"])).lower()]

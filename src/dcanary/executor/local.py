@@ -14,8 +14,10 @@ from typing import Any
 from dcanary.executor.attestation import manifest_digest
 from dcanary.executor.building import Build, BuildReport
 from dcanary.executor.checkout import CheckoutLimits
+from dcanary.executor.fetching import FETCH, FetchBuild
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.manifest import ManifestFile
+from dcanary.executor.packages import Needed, Packages
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.sandbox.model import Sandbox
 from dcanary.executor.source import Entry, Held
@@ -33,12 +35,16 @@ class LocalProblem(Exception):
 
 @dataclass(frozen=True)
 class LocalStage:
-    """How a stage ended here. `environment` is the environment digest that a vote would carry."""
+    """How a stage ended here. `environment` is the environment digest that a vote would carry.
+
+    `fetch` is the Fetch record of a fetch stage, whose packages later stages find.
+    """
 
     name: str
     environment: str
     report: BuildReport
     folder: Path = field(repr=False)
+    fetch: Mapping[str, Any] | None = None
 
     @property
     def files(self) -> tuple[ManifestFile, ...]:
@@ -66,6 +72,7 @@ class LocalRun:
     to be performed in `folder`, which holds the artifacts afterwards.
 
     `find_runtime` is asked once a stage, with its record; `output` gets what they print.
+    `packages` keeps what fetch stages bring.
     """
 
     stages: Sequence[Mapping[str, Any]]
@@ -76,6 +83,7 @@ class LocalRun:
     find_runtime: Callable[[Mapping[str, Any]], Runtime]
     output: Callable[[bytes], None]
     allow_network: bool = False
+    packages: Packages | None = None
 
     def perform(self, wanted: Sequence[str] = ()) -> Iterator[LocalStage]:
         """Perform the `wanted` stages (all when empty) and those before them, one after the other.
@@ -100,18 +108,26 @@ class LocalRun:
 
     def _perform(self, stage: Mapping[str, Any], done: Mapping[str, LocalStage]) -> LocalStage:
         name = stage["name"]
-        runtime = self.find_runtime(stage)
+        fetch = stage["fetch"] is not None
+        runtime = FETCH if fetch else self.find_runtime(stage)
         earlier = [done[each["name"]] for each in ordered(self.stages, [name])[:-1]]
         folder = self.folder / name
         folder.mkdir(parents=True)
         log, news = LogBuffer((), _MAX_LOG_BYTES), threading.Event()
-        build = Build(
+        kind = FetchBuild if fetch else Build
+        build = kind(
             work={
                 "stage": stage,
                 "source": self.source,
                 "environment": [*self.environment, *stage["environment"]],
             },
             inputs=lambda: _inputs(earlier),
+            packages=self.packages,
+            needed=[
+                Needed(each.name, each.fetch, each.files[0].sha256)
+                for each in earlier
+                if each.fetch is not None
+            ],
             runtime=runtime,
             sandbox=self.sandbox,
             checkout_limits=LOCAL_CHECKOUT,
@@ -136,7 +152,7 @@ class LocalRun:
         for rest in folder.iterdir():
             if rest != build.files_folder:
                 shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
-        return LocalStage(name, build.runtime.digest, report, build.files_folder)
+        return LocalStage(name, build.runtime.digest, report, build.files_folder, stage["fetch"])
 
     def _pass_on(self, log: LogBuffer) -> None:
         while piece := log.peek(_PIECE_BYTES):
@@ -171,6 +187,7 @@ def _inputs(earlier: Sequence[LocalStage]) -> list[Entry]:
     found = {
         file.path: Entry(file.path, "100644", Held(stage.open_file(file).read_bytes()))
         for stage in earlier
+        if stage.fetch is None
         for file in stage.files
     }
     return list(found.values())

@@ -12,8 +12,10 @@ from dcanary.executor.building import Build, BuildReport
 from dcanary.executor.causes import cause_of
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.fetching import FetchBuild, needed_packages
 from dcanary.executor.keeper import Keeper
 from dcanary.executor.logs import LogBuffer
+from dcanary.executor.packages import Packages
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.state import State
 from dcanary.executor.transfer import fetch_inputs, upload_files
@@ -50,6 +52,7 @@ class BuildSlot:
         chain: Chain,
         work: BuildWork,
         runtime: Runtime,
+        packages: Packages,
         config: ExecutorConfig,
         folder: Path,
         ended: Callable[[], None],
@@ -58,7 +61,8 @@ class BuildSlot:
         self._folder = folder
         self._files_chain = chain.another()
         log = LogBuffer(config.secrets, MAX_LOG_BYTES)
-        self.build = Build(
+        kind = Build if work["stage"]["fetch"] is None else FetchBuild
+        self.build = kind(
             work,
             lambda: fetch_inputs(self._files_chain, work),
             runtime,
@@ -68,6 +72,8 @@ class BuildSlot:
             log,
             config.patience_seconds,
             ended,
+            packages,
+            needed_packages(work["inputs"]),
         )
         self._keeper = Keeper(
             chain.another(), work, log, config, lambda: self.build.phase, self.build.cancel

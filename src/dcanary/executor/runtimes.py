@@ -159,7 +159,12 @@ class _Layout:
 
 def environment_digest(runtime: str, tools: Mapping[str, str]) -> str:
     """Hexadecimal sha256 that names a runtime with its tools on this kind of machine."""
-    about = {"machine": platform.machine(), "runtime": runtime, "tools": dict(tools)}
+    return fixed_environment(runtime, tools, platform.machine())
+
+
+def fixed_environment(runtime: str, tools: Mapping[str, str], machine: str = "") -> str:
+    """Hexadecimal sha256 that names a runtime with its tools on machines of any kind, or one."""
+    about = {"machine": machine, "runtime": runtime, "tools": dict(tools)}
     text = json.dumps(about, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

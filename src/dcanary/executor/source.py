@@ -29,8 +29,10 @@ class SourceFailure(SourceError):
     """The commit is such that no executor can build it. The text is the same for all of them.
 
     It is attested to, so that operators agree on it: no path of this machine, no time, no address
-    and no words of another program may be in it.
+    and no words of another program may be in it. `about` says what of the commit it is.
     """
+
+    about = "source"
 
 
 class SourceUnavailable(SourceError):

@@ -3,6 +3,7 @@
     lock                 held while an executor runs on this folder
     standing.json        which process that is; see `standing`
     work/                half-done things; emptied at start
+    packages/            what fetch stages brought; see `packages`
     leases/<id>.json     jobs that are being performed, to be given back after a restart
     jobs/<id>/record.json, jobs/<id>/files/<sha256>
     broken/<id>/record.json, broken/<id>/why.txt    jobs that were set aside; the newest of them

@@ -31,10 +31,12 @@ def fetch_inputs(chain: Chain, work: BuildWork) -> list[Entry]:
     Raises SourceFailure when they are too large, and SourceUnavailable when they do not come whole
     (queries are answered by one node of the network, which may be wrong).
     """
-    total = sum(item["file"]["size"] for item in work["inputs"])
+    # Packages are fetched, and the manifest of them is no file of the checkout.
+    inputs = [item for item in work["inputs"] if item["fetch"] is None]
+    total = sum(item["file"]["size"] for item in inputs)
     if total > MAX_INPUT_BYTES:
         raise SourceFailure(f"earlier stages' files have {total} bytes: at most {MAX_INPUT_BYTES}")
-    return [_fetch(chain, work["run"], item["stage"], item["file"]) for item in work["inputs"]]
+    return [_fetch(chain, work["run"], item["stage"], item["file"]) for item in inputs]
 
 
 def _fetch(chain: Chain, run: str, stage: str, file: File) -> Entry:

@@ -118,15 +118,17 @@ class _Registry:
             content += answer["ok"]
             if len(content) > _MAX_FILE_BYTES:
                 said = f"{pin.path} has more than the {_MAX_FILE_BYTES} bytes that are allowed"
-                raise TooLarge(self._network, said)
+                raise TooLarge(self._network, said, pin.where)
         if hashlib.sha256(content).hexdigest() == pin.digests[0].hex:
             return content
         if not content:
-            raise NotThere(self._network, f"mops has no file {pin.path}, pinned by {pin.where}")
+            said = f"mops has no file {pin.path}, pinned by {pin.where}"
+            raise NotThere(self._network, said, pin.where)
         raise WrongBytes(
             self._network,
             f"the bytes of {pin.path} are not those pinned by {pin.where}: find out whether the "
             "package or the lock was changed before you lock again",
+            pin.where,
         )
 
     def _query(self, canister: str, method: str, values: list[object]) -> dict[str, Any]:

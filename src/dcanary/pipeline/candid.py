@@ -8,9 +8,35 @@ its text, a blob bytes. Fields and cases are those of
 from collections.abc import Sequence
 from typing import Any
 
-from dcanary.pipeline.limits import MAX_APPROVERS, MAX_NAME_CHARS
-from dcanary.pipeline.model import Deploy, Needs, PipelineFile, Resources, Stage, Triggers
+from dcanary.pipeline.limits import (
+    MAX_APPROVERS,
+    MAX_NAME_CHARS,
+    MAX_TIMEOUT_SECONDS,
+    MIN_MEMORY_BYTES,
+    MIN_OUTPUT_BYTES,
+    MIN_PROCESSES,
+    MIN_STORAGE_BYTES,
+)
+from dcanary.pipeline.model import (
+    Deploy,
+    FetchStage,
+    Needs,
+    PipelineFile,
+    Resources,
+    Stage,
+    Triggers,
+)
 from dcanary.pipeline.names import check_principal
+
+# Of the executor's own work: no process of a stage runs, and packages lie outside of its storage.
+FETCH_RESOURCES = {
+    "memory_bytes": MIN_MEMORY_BYTES,
+    "storage_bytes": MIN_STORAGE_BYTES,
+    "output_bytes": MIN_OUTPUT_BYTES,
+    "processes": MIN_PROCESSES,
+    "timeout_seconds": MAX_TIMEOUT_SECONDS,
+    "network": False,
+}
 
 
 def to_candid(
@@ -73,7 +99,33 @@ def to_variables(environment: dict[str, str]) -> list[dict[str, str]]:
 
 def to_stages(pipeline: PipelineFile) -> list[dict[str, Any]]:
     """The stages as Candid records, in the order of the file."""
-    return [_stage(name, stage) for name, stage in pipeline.stages.items()]
+    return [
+        _fetch_stage(name, stage) if isinstance(stage, FetchStage) else _stage(name, stage)
+        for name, stage in pipeline.stages.items()
+    ]
+
+
+def _fetch_stage(name: str, stage: FetchStage) -> dict[str, Any]:
+    return {
+        "name": name,
+        "runtime": {"Shell": None},
+        "commands": [],
+        "depends_on": [],
+        "environment": [],
+        "resources": dict(FETCH_RESOURCES),
+        "artifacts": [f"{name}.manifest"],
+        "replicas": stage.replicas,
+        "quorum": stage.quorum,
+        "retries": 0,
+        "needs": _needs(stage.needs, None) if stage.needs else None,
+        "grace_seconds": stage.grace,
+        "fetch": {"locks": list(stage.locks), "hosts": list(stage.hosts)},
+        "keep": {"Executors": None},
+        "secrets": None,
+        "reports": None,
+        "cache": None,
+        "group": None,
+    }
 
 
 def _stage(name: str, stage: Stage) -> dict[str, Any]:
@@ -88,7 +140,7 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "replicas": stage.replicas,
         "quorum": stage.quorum,
         "retries": stage.retries,
-        "needs": _needs(stage) if stage.needs or stage.image else None,
+        "needs": _needs(stage.needs, stage.image) if stage.needs or stage.image else None,
         "grace_seconds": stage.grace,
         "fetch": None,
         "keep": None,
@@ -99,11 +151,11 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
     }
 
 
-def _needs(stage: Stage) -> dict[str, Any]:
-    needs = stage.needs or Needs()
+def _needs(given: Needs | None, image: str | None) -> dict[str, Any]:
+    needs = given or Needs()
     return {
         "cpus": needs.cpus,
-        "image": stage.image,
+        "image": image,
         "region": needs.region,
         "labels": list(needs.labels),
     }

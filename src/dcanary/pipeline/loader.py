@@ -12,7 +12,8 @@ from dcanary.pipeline.arguments import encode_arguments
 from dcanary.pipeline.errors import FieldError, Location, PipelineFileError
 from dcanary.pipeline.images import resolve_images
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
-from dcanary.pipeline.model import PipelineFile, limits_elsewhere
+from dcanary.pipeline.locks import check_locks
+from dcanary.pipeline.model import KINDS, PipelineFile, limits_elsewhere
 from dcanary.pipeline.source import Source, read_source
 
 FILE_NAME = "dcanary.yml"
@@ -46,6 +47,7 @@ def parse_pipeline(
     else:
         encode_arguments(source, folder)
         resolve_images(source, folder)
+        check_locks(source, folder)
         try:
             pipeline = PipelineFile.model_validate(source.value)
         except ValidationError as error:
@@ -60,7 +62,11 @@ def parse_pipeline(
 
 def _report(source: Source, detail: ErrorDetails) -> None:
     location: Location = tuple(part for part in detail["loc"] if part != "[key]")
-    source.report(location, _message(detail, location))
+    message = _message(detail, location)
+    # The third part of a stage's location is its kind, which stands nowhere in the file.
+    if location[:1] == ("stages",) and location[2:3] and location[2] in KINDS:
+        location = (*location[:2], *location[3:])
+    source.report(location, message)
 
 
 def _message(detail: ErrorDetails, location: Location) -> str:
@@ -113,6 +119,9 @@ def _known_keys(location: Location) -> list[str]:
     """The keys of the model at a location."""
     model: Any = PipelineFile
     for part in location:
+        if model is not PipelineFile and part in KINDS:
+            model = KINDS[str(part)]
+            continue
         field = getattr(model, "model_fields", {}).get(part)
         annotation = field.annotation if field else model
         model = _model_in(annotation)

@@ -9,10 +9,12 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
@@ -170,13 +172,32 @@ def _word(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    if len(text) > limits.MAX_HOST_CHARS or not _HOST.fullmatch(text):
+        raise ValueError("must be a host's name, such as registry.example.org, or name:port")
+    return text
+
+
+def _build_kind(value: object) -> object:
+    if value != "build":
+        raise ValueError("must be build or fetch")
+    return value
+
+
+def _fetch_keep(value: object) -> object:
+    if value == "chain":
+        raise ValueError("must be executors: of packages only the manifest goes on chain")
+    return value
+
+
 def _distinct(words: list[str]) -> list[str]:
     if len(set(words)) != len(words):
-        raise ValueError("must not name a label twice")
+        raise ValueError("must name nothing twice")
     return words
 
 
 EMPTY_ARGUMENT = b"DIDL\x00\x00"
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", re.ASCII)
 
 Name = Annotated[str, AfterValidator(names.check_name)]
 Path = Annotated[str, AfterValidator(names.check_artifact_path)]
@@ -194,6 +215,9 @@ Environment = Annotated[
 Approver = Annotated[str, AfterValidator(names.check_principal)]
 Word = Annotated[str, AfterValidator(_word), Field(min_length=1, max_length=limits.MAX_NEED_CHARS)]
 Labels = Annotated[list[Word], AfterValidator(_distinct), Field(max_length=limits.MAX_LABELS)]
+Host = Annotated[str, AfterValidator(_host)]
+BuildKind = Annotated[Literal["build"], BeforeValidator(_build_kind)]
+FetchKeep = Annotated[Literal["executors"], BeforeValidator(_fetch_keep)]
 ImageName = Annotated[str, Field(max_length=limits.MAX_NEED_CHARS)]
 Grace = Annotated[int, _Duration(limits.MIN_GRACE_SECONDS, limits.MAX_GRACE_SECONDS, "2m")]
 Queue = Annotated[int, _Duration(limits.MIN_QUEUE_SECONDS, limits.MAX_QUEUE_SECONDS, "7d")]
@@ -288,6 +312,7 @@ class Needs(_Model):
 class Stage(_Model):
     """A node of the graph: what runs, in which tool chain, and how many must agree."""
 
+    kind: BuildKind = "build"
     runtime: RuntimeName
     image: ImageName | None = None
     commands: list[Command] = Field(min_length=1, max_length=limits.MAX_COMMANDS_PER_STAGE)
@@ -300,6 +325,37 @@ class Stage(_Model):
     retries: int = Field(default=1, ge=0, le=limits.MAX_JOB_ATTEMPTS - 1)
     needs: Needs | None = None
     grace: Grace | None = None
+
+
+class FetchStage(_Model):
+    """A node of the graph that brings what lock files pin. Executors download; no command runs."""
+
+    kind: Literal["fetch"]
+    locks: Annotated[list[Path], AfterValidator(_distinct)] = Field(
+        min_length=1, max_length=limits.MAX_LOCKS
+    )
+    hosts: Annotated[list[Host], AfterValidator(_distinct)] = Field(
+        default=[], max_length=limits.MAX_HOSTS
+    )
+    keep: FetchKeep = "executors"
+    replicas: int = Field(default=3, ge=1, le=limits.MAX_REPLICAS)
+    quorum: int = Field(default=2, ge=1, le=limits.MAX_REPLICAS)
+    needs: Needs | None = None
+    grace: Grace | None = None
+
+
+KINDS: dict[str, type[Stage] | type[FetchStage]] = {"build": Stage, "fetch": FetchStage}
+"""The model of each kind of stage. No stage has a key of these names."""
+
+
+def _kind(value: object) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return "fetch" if kind == "fetch" else "build"
+
+
+AnyStage = Annotated[
+    Annotated[Stage, Tag("build")] | Annotated[FetchStage, Tag("fetch")], Discriminator(_kind)
+]
 
 
 class Gate(_Model):
@@ -338,7 +394,7 @@ class PipelineFile(_Model):
     name: Name
     on: Triggers = Triggers()
     environment: Environment = {}
-    stages: dict[Name, Stage] = Field(min_length=1, max_length=limits.MAX_STAGES_PER_PIPELINE)
+    stages: dict[Name, AnyStage] = Field(min_length=1, max_length=limits.MAX_STAGES_PER_PIPELINE)
     gates: list[Gate] = Field(default=[], max_length=limits.MAX_GATES)
     approval: Approval = Approval()
     deploy: Deploy | None = None

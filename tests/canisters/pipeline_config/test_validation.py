@@ -213,7 +213,6 @@ def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("stages.0.fetch", {"locks": ["Cargo.lock"], "hosts": []}),
         ("stages.0.keep", {"Executors": None}),
         ("stages.0.secrets", ["TOKEN"]),
         ("stages.0.reports", {"tests": "junit.xml", "flaky": None}),

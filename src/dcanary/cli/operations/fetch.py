@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from dcanary.download.model import DownloadError, Limits, Weather
 from dcanary.download.registries import PUBLIC_HOSTS, registries_of_this_machine
 from dcanary.fetch.bring import FetchFailed
 from dcanary.fetch.fetching import Fetched, fetch, pins_of
+from dcanary.fetch.files import reading_folder
 from dcanary.fetch.layout.folder import LayoutError
 from dcanary.fetch.locks.reading import READERS, reader_of
-from dcanary.fetch.pinned import Pinned, ReadFile, Target
+from dcanary.fetch.pinned import Pinned, Target
 from dcanary.objects import ObjectError, ObjectStore
 
 _STORE_BYTES = 20 << 30
@@ -53,7 +53,7 @@ def read_pins(
 ) -> list[Pinned]:
     """What the lock files of a folder pin. Raises UsageTrouble."""
     try:
-        return pins_of(_reading(folder), locks, {*PUBLIC_HOSTS, *allowed}, target)
+        return pins_of(reading_folder(folder), locks, {*PUBLIC_HOSTS, *allowed}, target)
     except FetchFailed as error:
         raise NotPinned(error) from error
     except ValueError as error:
@@ -92,17 +92,3 @@ def _not_brought(failures: Sequence[DownloadError]) -> ClientError:
     if any(not isinstance(each, Weather) for each in failures):
         return UsageTrouble(f"not all that is pinned can be fetched\n{lines}")
     return NetworkError(f"not all could be fetched now\n{lines}", "try again: what came is kept")
-
-
-def _reading(folder: Path) -> ReadFile:
-    """Reads files below a folder, never through a link that leads out of it."""
-    root = folder.resolve()
-
-    def read(name: str) -> bytes | None:
-        path = Path(os.path.realpath(root / name))
-        try:
-            return path.read_bytes() if path.is_relative_to(root) and path.is_file() else None
-        except OSError:
-            return None
-
-    return read

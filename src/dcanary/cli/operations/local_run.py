@@ -16,6 +16,7 @@ from dcanary.cli.operations.executor import require_sandbox
 from dcanary.executor import RuntimeUnavailable
 from dcanary.executor.images import ImageBuilder, image_runtime
 from dcanary.executor.local import LocalProblem, LocalRun, LocalStage
+from dcanary.executor.packages import Packages
 from dcanary.executor.runtimes import Runtime, RuntimeOptions, find_runtime
 from dcanary.executor.sandbox import UnsandboxedRunner, close_process
 from dcanary.image.machine import have_image
@@ -102,6 +103,7 @@ def perform(
             lambda stage: _runtime_of(stage, options),
             output,
             allowed.network,
+            Packages.of_this_machine(folder / "packages"),
         )
         try:
             yield from run.perform(wanted)

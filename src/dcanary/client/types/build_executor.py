@@ -186,6 +186,7 @@ class Heartbeat(TypedDict):
 
 
 class InputArtifact(TypedDict):
+    fetch: Fetch | None
     file: File
     stage: str
 

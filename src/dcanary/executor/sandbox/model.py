@@ -10,6 +10,9 @@ BUILD = "/build"
 SOURCE = f"{BUILD}/source"
 HOME = f"{BUILD}/home"
 TEMPORARY = f"{BUILD}/tmp"  # noqa: S108
+# Packages of fetch stages. Not below SOURCE: a stage may remove, move and search all that is there.
+# No folder of an image holds it, because where that is read-only no place for it could be made.
+PACKAGES = "/packages"
 
 COMMAND = "command"
 TIME_LIMIT = "time_limit"

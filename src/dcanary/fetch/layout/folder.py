@@ -13,7 +13,7 @@ from dcanary.objects import Readable
 MAX_FILES = 500_000
 MAX_BYTES = 8 << 30
 _CHUNK_BYTES = 1 << 20
-_FILE_MODE, _PROGRAM_MODE, _FOLDER_MODE = 0o644, 0o755, 0o755
+FILE_MODE, PROGRAM_MODE, FOLDER_MODE = 0o644, 0o755, 0o755
 
 
 class LayoutError(Exception):
@@ -38,12 +38,16 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """sha256, in hexadecimal, of a line `sha256 size x|- path` a file."""
-        hashed = hashlib.sha256()
-        for each in self.entries:
-            mode = "x" if each.executable else "-"
-            hashed.update(f"{each.sha256} {each.size} {mode} {each.path}\n".encode())
-        return hashed.hexdigest()
+        """sha256, in hexadecimal, of `text`."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def text(self) -> str:
+        """A line `sha256 size x|- path` a file."""
+        return "".join(
+            f"{each.sha256} {each.size} {'x' if each.executable else '-'} {each.path}\n"
+            for each in self.entries
+        )
 
     @property
     def size(self) -> int:
@@ -95,13 +99,13 @@ class Folder:
             for name in files:
                 path = Path(folder, name)
                 entry = self._entries[path.relative_to(self._root).as_posix()]
-                path.chmod(_PROGRAM_MODE if entry.executable else _FILE_MODE)
+                path.chmod(PROGRAM_MODE if entry.executable else FILE_MODE)
                 os.utime(path, (0, 0))
             for name in folders:
                 path = Path(folder, name)
-                path.chmod(_FOLDER_MODE)
+                path.chmod(FOLDER_MODE)
                 os.utime(path, (0, 0))
-        self._root.chmod(_FOLDER_MODE)
+        self._root.chmod(FOLDER_MODE)
         os.utime(self._root, (0, 0))
         return Manifest(tuple(sorted(self._entries.values())))
 

@@ -24,6 +24,8 @@ from dcanary.fetch.layout.urls import UrlsLayout
 from dcanary.fetch.layout.yarn import YarnLayout
 from dcanary.objects import ObjectStore
 
+LAYOUTS_VERSION = 1
+"""One higher when the same locks give other files, so that other versions do not agree."""
 _ABANDONED_SECONDS = 60
 
 
@@ -121,4 +123,4 @@ def environment(kinds: Iterable[str], mount: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-__all__ = ["LAYOUTS", "Layout", "LayoutError", "environment", "lay_out"]
+__all__ = ["LAYOUTS", "LAYOUTS_VERSION", "Layout", "LayoutError", "environment", "lay_out"]

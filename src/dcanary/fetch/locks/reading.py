@@ -46,6 +46,11 @@ def reader_of(name: str) -> Reader | None:
     return None
 
 
+def known_names() -> str:
+    """The names of lock files that can be read, for messages."""
+    return ", ".join(" ".join(each.names.split()) for each in READERS)
+
+
 def read_locks(read: ReadFile, names: Iterable[str], target: Target) -> Reading:
     """What lock files pin, sorted and each once, and what is wrong with them, sorted."""
     found = Reading()
@@ -70,8 +75,8 @@ def read_locks(read: ReadFile, names: Iterable[str], target: Target) -> Reading:
 def _read_one(read: ReadFile, name: str, target: Target, into: Reading) -> None:
     reader = reader_of(name)
     if reader is None:
-        known = ", ".join(" ".join(each.names.split()) for each in READERS)
-        into.problem(shown(name), 0, "this is no lock file that is known", f"known are {known}")
+        known = f"known are {known_names()}"
+        into.problem(shown(name), 0, "this is no lock file that is known", known)
         return
     if inside("", name) != name:
         into.problem(shown(name), 0, "this is no path in the repository", "use a relative path")
