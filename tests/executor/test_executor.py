@@ -89,7 +89,7 @@ def site(tmp_path: Path, sandbox: BubblewrapSandbox) -> Iterator[Site]:
 
 def until(condition: Callable[[], Any], *executors: Executor) -> None:
     """Let the executors work in turns until the condition holds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "it takes too long"
         for executor in executors:
