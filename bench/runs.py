@@ -47,15 +47,15 @@ class Burst:
             "deployment": user_principal(4),
         }
         for canister in (self._runs, self._rounds):
-            _ok(canister.update("wire", siblings, caller=OWNER))
+            ok(canister.update("wire", siblings, caller=OWNER))
         for number, executor in enumerate(EXECUTORS):
             record = {
                 "executor": executor,
                 "operator": f"operator-{number}",
                 "runtimes": [{"Shell": None}],
             }
-            _ok(self._runs.update("register_executor", record, caller=OWNER))
-            _ok(self._runs.update("announce_offer", _offer(), caller=executor))
+            ok(self._runs.update("register_executor", record, caller=OWNER))
+            ok(self._runs.update("announce_offer", offer_of(), caller=executor))
 
     def _install(self, name: str) -> NativeCanister:
         return self._network.install(CANISTERS / name / "main.py", caller=OWNER)
@@ -63,11 +63,11 @@ class Burst:
     def run(self, number: int) -> None:
         """Take a run from its beginning to its end."""
         name = f"run-{number}"
-        _ok(self._runs.update("enqueue_run", _spec(name), caller=PIPELINES))
+        ok(self._runs.update("enqueue_run", spec_of(name), caller=PIPELINES))
         self._network.advance(0)
         reveals = []
         for executor in EXECUTORS:
-            work = _ok(self._runs.update("lease_work", {"holds": []}, caller=executor))["Build"]
+            work = ok(self._runs.update("lease_work", {"holds": []}, caller=executor))["Build"]
             reveal = _reveal(name, work["job"])
             reveals.append((executor, reveal))
             given = {
@@ -77,15 +77,15 @@ class Burst:
                 "wall_ns": 1,
                 "peak_memory_bytes": 1,
             }
-            _ok(self._runs.update("submit_commitment", given, caller=executor))
+            ok(self._runs.update("submit_commitment", given, caller=executor))
         self._network.advance(0)
         for executor, reveal in reveals:
-            _ok(self._rounds.update("reveal", reveal, caller=executor))
+            ok(self._rounds.update("reveal", reveal, caller=executor))
         self._network.advance(0)
 
     def check(self, runs: int) -> None:
         """Raises AssertionError unless the last of so many runs has come to its end."""
-        state = _ok(self._runs.query("get_run", f"run-{runs - 1}"))["state"]
+        state = ok(self._runs.query("get_run", f"run-{runs - 1}"))["state"]
         if "Failed" not in state:
             raise AssertionError(f"the last run is {state}: the figures mean nothing")
 
@@ -108,20 +108,20 @@ def _commitment(reveal: dict[str, Any]) -> bytes:
     return commitment(reveal["job"], outcome, ENVIRONMENT, nothing, "", reveal["nonce"])
 
 
-def _ok(answer: Any) -> Any:
+def ok(answer: Any) -> Any:
     if "Ok" not in answer:
         raise AssertionError(answer)
     return answer["Ok"]
 
 
-def _offer() -> dict[str, Any]:
+def offer_of(slots: int = 4) -> dict[str, Any]:
     return {
         "runtimes": [{"Shell": None}],
         "images": [],
         "memory_bytes": 64 * GIB,
         "storage_bytes": 64 * GIB,
         "cpus": 8,
-        "slots": 4,
+        "slots": slots,
         "network": False,
         "region": "",
         "labels": [],
@@ -129,7 +129,7 @@ def _offer() -> dict[str, Any]:
     }
 
 
-def _spec(run: str) -> dict[str, Any]:
+def spec_of(run: str, repository: str = "bench") -> dict[str, Any]:
     stage = {
         "name": "build",
         "runtime": {"Shell": None},
@@ -159,7 +159,7 @@ def _spec(run: str) -> dict[str, Any]:
     }
     pipeline = {
         "name": "main",
-        "repository": "bench",
+        "repository": repository,
         "triggers": [],
         "environment": [],
         "stages": [stage],
@@ -171,7 +171,7 @@ def _spec(run: str) -> dict[str, Any]:
         "priority": None,
     }
     source = {
-        "repository": "bench",
+        "repository": repository,
         "clone_url": "https://example.org/bench.git",
         "ref": "refs/heads/main",
         "sha": "a" * 40,

@@ -5,13 +5,16 @@ executors, are kept decoded. They are written to the stable maps on every change
 again after an upgrade: memory holds nothing that the maps do not.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Protocol
 
 from canisters.build_executor.artifacts import uploads
+from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.jobs import rules
+from canisters.build_executor.jobs.queue import Queue
+from canisters.build_executor.jobs.shares import Shares
 from canisters.build_executor.keys import is_open, key_of, stage_key
 from canisters.build_executor.records import (
     ContentRecord,
@@ -19,6 +22,7 @@ from canisters.build_executor.records import (
     JobRow,
     OfferRecord,
     RunRecord,
+    ShareRecord,
     SpecRecord,
     StageRecord,
 )
@@ -62,6 +66,7 @@ class Book:
         executors: "Lookup[str, ExecutorRecord]",
         executor_index: "Lookup[int, str]",
         offers: "Lookup[str, OfferRecord]",
+        shares: "Lookup[str, ShareRecord]",
         meter: "Callable[[], int]",
     ) -> None:
         self.runs = runs
@@ -77,6 +82,7 @@ class Book:
         self.executors = executors
         self.executor_index = executor_index
         self.offers = offers
+        self.shares = Shares(shares, lambda *charged: self._queue.set_used(*charged))
         self.outgoing: list[str] = []
         self._meter = meter
         self._metered = 0
@@ -87,6 +93,9 @@ class Book:
         self._deadlines: list[tuple[int, str]] = []
         self._leases: dict[str, dict[str, int]] = {}
         self._holders: dict[str, set[str]] = {}
+        self._storing: dict[str, set[str]] = {}
+        self._keepers: dict[str, set[str]] = {}
+        self._queue = Queue(self.shares.used_ns)
         self._known: dict[str, tuple[ExecutorRecord, ExecutorOffer | None]] = {}
         self._all_known = False
 
@@ -106,6 +115,8 @@ class Book:
                         )
                         self._index(stage)
             self._order.sort()
+            for principal, executor, offer in self.all_executors():
+                self._set_lane(principal, executor, offer)
         return self._open
 
     def reload(self) -> None:
@@ -117,6 +128,9 @@ class Book:
         self._deadlines = []
         self._leases = {}
         self._holders = {}
+        self._storing = {}
+        self._keepers = {}
+        self._queue = Queue(self.shares.used_ns)
         self._known = {}
         self._all_known = False
         self._load()
@@ -192,7 +206,12 @@ class Book:
                 insort(self._order, (stage["run_sequence"], stage["position"], key))
             stages[key] = stage
         elif stages.pop(key, None) is not None:
-            self._order.remove((stage["run_sequence"], stage["position"], key))
+            del self._order[
+                bisect_left(self._order, (stage["run_sequence"], stage["position"], key))
+            ]
+        repository = stage["repository"]
+        if "Building" in stage["state"] and not self._queue.is_known(repository):
+            self.shares.join(repository)
         self._index(stage)
         self.stages.insert(key, stage)
 
@@ -201,6 +220,10 @@ class Book:
         key = key_of(stage)
         for holder in self._holders.pop(key, ()):
             self._leases[holder].pop(key, None)
+        for keeper in self._keepers.pop(key, ()):
+            self._storing[keeper].discard(key)
+        if "Building" not in stage["state"]:
+            self._queue.drop(key)
         if not is_open(stage):
             self._due.pop(key, None)
             return
@@ -217,6 +240,63 @@ class Book:
                     holders.add(executor)
             if holders:
                 self._holders[key] = holders
+            self._queue.put(key, stage)
+            return
+        keepers = {stage["jobs"][replica]["executor"] or "" for replica in stage["agreeing"]}
+        for keeper in keepers:
+            self._storing.setdefault(keeper, set()).add(key)
+        self._keepers[key] = keepers
+
+    def stored_by(self, executor: str) -> "list[StageRecord]":
+        """The stages that are Storing whose bytes the executor has, those of older runs first."""
+        stages = self._load()
+        found = [stages[key] for key in self._storing.get(executor, ())]
+        return sorted(found, key=lambda each: (each["run_sequence"], each["position"]))
+
+    def has_open_stages(self) -> bool:
+        return bool(self._load())
+
+    # The queue
+
+    def next_build(
+        self, executor: str, operator: str, now: int
+    ) -> "tuple[StageRecord, int] | None":
+        """The stage and replica that the executor is given next, if it has a slot free."""
+        stages = self._load()
+        for key in self._queue.candidates(executor, self._overdue(now), now):
+            job = rules.free_job(stages[key], operator, executor, now)
+            if job is not None:
+                return stages[key], job["replica"]
+        return None
+
+    def begin_build(self, stage: StageRecord, now: int) -> None:
+        """A job of the stage is given out: its repository is charged for it, and comes later."""
+        self.shares.begin(stage["repository"])
+        self._queue.promote(now)
+
+    def barred_from(self, executor: str) -> "list[StageRecord]":
+        """Stages that the executor itself, and not its operator, was not able to build."""
+        stages = self._load()
+        return [stages[key] for key in self._queue.barred(executor)]
+
+    def queue_described(self, now: int) -> "dict[str, object]":
+        """What the queue holds at `now`; see `Queue.described`."""
+        self._load()
+        self._queue.promote(now)
+        return self._queue.described()
+
+    def _overdue(self, now: int) -> "list[str]":
+        """Stages whose deadline has passed and that the timer has not come to."""
+        found: list[str] = []
+        places = [0]
+        while places:
+            place = places.pop()
+            if place < len(self._deadlines) and self._deadlines[place][0] <= now:
+                due, key = self._deadlines[place]
+                if self._due.get(key) == due:
+                    found.append(key)
+                places += [2 * place + 1, 2 * place + 2]
+        return found
 
     def slots_taken(self, executor: str, now: int) -> int:
         """How many jobs the executor holds leases of at `now`."""
@@ -261,15 +341,27 @@ class Book:
             self._known[principal] = found
         return found
 
+    def _set_lane(
+        self, principal: str, record: ExecutorRecord, offer: "ExecutorOffer | None"
+    ) -> None:
+        runtimes = executor_rules.runtimes_of(record, offer)
+        operator, is_active = record["operator"], record["enabled"]
+        self._queue.set_lane(principal, operator, runtimes, offer, is_active)
+
     def save_executor(self, principal: str, record: ExecutorRecord) -> None:
         known = self.executor(principal)
+        offer = None if known is None else known[1]
         self.executors.insert(principal, record)
-        self._known[principal] = (record, None if known is None else known[1])
+        self._known[principal] = (record, offer)
+        self._load()
+        self._set_lane(principal, record, offer)
 
     def save_offer(self, principal: str, record: ExecutorRecord, offer: ExecutorOffer) -> None:
         self.offers.insert(principal, {"version": 1, "offer": offer})
         self.executors.insert(principal, record)
         self._known[principal] = (record, offer)
+        self._load()
+        self._set_lane(principal, record, offer)
 
     def all_executors(self) -> "list[tuple[str, ExecutorRecord, ExecutorOffer | None]]":
         """All registered executors (at most MAX_EXECUTORS), registered first, first."""

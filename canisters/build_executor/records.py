@@ -168,6 +168,7 @@ class StageRecord(Record):
     grace_seconds: Opt[nat32]
     pauses: Opt[Vec[Pause]]
     woken_ns: Opt[nat64]
+    priority: Opt[nat16]
 
 
 class ContentRecord(Record):
@@ -197,9 +198,20 @@ class ExecutorRecord(Record):
     leases_lost: nat64
 
 
+class ShareRecord(Record):
+    """How much work was done for a repository, in nanoseconds of slots. Only grows.
+
+    Under the empty name: what a repository that comes back is taken to have had at least.
+    """
+
+    version: nat16
+    used_ns: nat64
+
+
 RUN: "Versions[RunRecord]" = Versions("RunRecord", current=1)
 SPEC: "Versions[SpecRecord]" = Versions("SpecRecord", current=1)
 STAGE: "Versions[StageRecord]" = Versions("StageRecord", current=1)
 CONTENT: "Versions[ContentRecord]" = Versions("ContentRecord", current=1)
 EXECUTOR: "Versions[ExecutorRecord]" = Versions("ExecutorRecord", current=1)
 OFFER: "Versions[OfferRecord]" = Versions("OfferRecord", current=1)
+SHARE: "Versions[ShareRecord]" = Versions("ShareRecord", current=1)

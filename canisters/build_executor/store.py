@@ -12,12 +12,14 @@ from canisters.build_executor.records import (
     EXECUTOR,
     OFFER,
     RUN,
+    SHARE,
     SPEC,
     STAGE,
     ContentRecord,
     ExecutorRecord,
     OfferRecord,
     RunRecord,
+    ShareRecord,
     SpecRecord,
     StageRecord,
 )
@@ -45,6 +47,7 @@ executor_map = StableBTreeMap[text, ExecutorRecord](
 )
 executor_index = StableBTreeMap[nat64, text](memory_id=15, max_key_size=20, max_value_size=100)
 offer_map = StableBTreeMap[text, OfferRecord](memory_id=16, max_key_size=80, max_value_size=20_000)
+share_map = StableBTreeMap[text, ShareRecord](memory_id=17, max_key_size=100, max_value_size=100)
 
 runs = Versioned(run_map, RUN)
 specs = Versioned(spec_map, SPEC)
@@ -52,6 +55,7 @@ stages = Versioned(stage_map, STAGE)
 contents = Versioned(content_map, CONTENT)
 executors = Versioned(executor_map, EXECUTOR)
 offers = Versioned(offer_map, OFFER)
+shares = Versioned(share_map, SHARE)
 
 
 def instructions_so_far() -> int:
@@ -73,5 +77,6 @@ book = Book(
     executors=executors,
     executor_index=executor_index,
     offers=offers,
+    shares=shares,
     meter=instructions_so_far,
 )

@@ -79,11 +79,6 @@ REFERENCES = NotYet(
     "methods of `pipeline_config`: Invalid",
     "deploy: depends_on and references are not supported yet: write the id into the argument",
 )
-PRIORITY = NotYet(
-    "priorities of runs",
-    "methods of `pipeline_config`: Invalid",
-    "priority: is not supported yet: leave it out",
-)
 OTHER_GATES = NotYet(
     "gates other than the artifact's size",
     "the gate fails, the approval request is Blocked",

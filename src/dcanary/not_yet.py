@@ -34,7 +34,6 @@ PLANNED_KEYS = (
     "matrix",
     "notifications",
     "parallel",
-    "priority",
     "reports",
     "rollout",
     "schedule",

@@ -30,11 +30,14 @@ def test_a_cancelled_run_leaves_no_open_round(committed: int, later: int) -> Non
         job = system.lease(executor)["Build"]["job"]
         ok(system.commit(executor, job, system.commitment(job)))
     system.network.advance(later)
-    assert open_rounds(system) == 1
+    # What waits in the queue has no round: one is opened with the first lease.
+    assert open_rounds(system) == (1 if committed else 0)
     assert system.own("build_executor", "cancel_run", run) == {"Ok": None}
     run_until_idle(system)
     assert open_rounds(system) == 0
+    assert "Cancelled" in system.run(run)["state"]
+    if not committed:
+        return
     round: Any = ok(system.canisters["verification"].query("get_round", run, "build"))
     assert round["phase"] == {"Closed": None}
     assert "ended before there was a verdict" in round["verdict"]["reason"]
-    assert "Cancelled" in system.run(run)["state"]

@@ -66,7 +66,16 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
     ("canisters/verification/rounds/service.py", "rearm", "outgoing"): ("MAX_OPEN_ROUNDS",),
 }
 # The same words on what is a dict, though its type does not stand beside it.
+LANES = "a lane for each operator and offer: MAX_EXECUTORS"
 DICTS: dict[tuple[str, str, str], str] = {
+    ("canisters/build_executor/jobs/queue.py", "_set_rank", "self._lanes"): LANES,
+    ("canisters/build_executor/jobs/queue.py", "described", "self._lanes"): LANES,
+    ("canisters/build_executor/jobs/queue.py", "drop", "self._lanes"): LANES,
+    ("canisters/build_executor/jobs/queue.py", "promote", "self._lanes"): LANES,
+    ("canisters/build_executor/jobs/queue.py", "put", "self._lanes"): LANES,
+    ("canisters/build_executor/jobs/queue.py", "set_lane", "self._stages"): (
+        "for the first executor of an operator with an offer: MAX_OPEN_RUNS"
+    ),
     ("shared/base/outbox.py", "error_sentence", "error"): "a variant: one case",
     ("canisters/build_executor/book.py", "all_executors", "self._known"): "MAX_EXECUTORS",
     ("canisters/build_executor/book.py", "last_beat_ns", "self._leases.get(executor, {})"): (

@@ -57,7 +57,7 @@ def announce(book: Book, caller: str, offer: ExecutorOffer, now: int) -> None:
 
 
 def _offer_changed(book: Book, executor: str) -> None:
-    for stage in book.open_stages():
+    for stage in book.barred_from(executor):
         if job_rules.forget_unable(stage, executor):
             book.save(stage)
 

@@ -5,13 +5,12 @@ from canisters.build_executor.artifacts import uploads
 from canisters.build_executor.book import Book
 from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.executors import service as executors
-from canisters.build_executor.jobs import revival, rules
+from canisters.build_executor.jobs import revival, rules, shares
 from canisters.build_executor.keys import job_name, stage_key
 from canisters.build_executor.logs import service as logs
 from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
 from canisters.build_executor.runs import graph
 from canisters.build_executor.runs import service as runs
-from shared.rules import matching
 from shared.rules.limits import MAX_HELD_JOBS
 from shared.rules.refused import Refused, conflict, denied, invalid, not_found, too_large
 from shared.types.pipeline import Stage
@@ -36,7 +35,7 @@ def has_work(book: Book, caller: str, request: LeaseRequest, now: int) -> bool:
 
     Also true while there is work and the caller has announced no offer: `lease_work` then says so.
     """
-    if len(request["holds"]) > MAX_HELD_JOBS or not book.open_stages():
+    if len(request["holds"]) > MAX_HELD_JOBS or not book.has_open_stages():
         return False
     known = book.executor(caller)
     if known is None or not known[0]["enabled"]:
@@ -58,38 +57,19 @@ def choose(
 
     Without an offer there are only uploads: whether a stage fits is not known.
     """
-    runtimes = executor_rules.runtimes_of(record, offer)
     holds = set(request["holds"])
-    has_room = book.slots_taken(caller, now) < executor_rules.slots_of(offer)
-    build: tuple[StageRecord, int] | None = None
-    for stage in book.open_stages():
-        if "Storing" in stage["state"]:
-            if holds and stage["upload_until_ns"] <= now < stage["end_by_ns"]:
-                replica = uploads.choose(stage, caller, holds, now)
-                if replica is not None:
-                    return stage, replica
-        elif build is None and has_room:
-            job = rules.free_job(stage, record["operator"], caller, now)
-            if job is not None and fits(stage, runtimes, offer):
-                build = (stage, job["replica"])
-        if build is not None and not holds:
-            return build
-    return build
-
-
-def fits(stage: StageRecord, runtimes: "set[str]", offer: "ExecutorOffer | None") -> bool:
-    """Whether an executor offers all that the stage needs."""
-    return matching.misfit(requirements(stage), runtimes, offer) is None
-
-
-def requirements(stage: StageRecord) -> "list[tuple[str, str, int | str | bool]]":
-    for runtime in stage["runtime"]:
-        return matching.requirements(runtime, stage["resources"], stage["needs"])
-    return []
+    for stage in book.stored_by(caller) if holds else []:
+        if stage["upload_until_ns"] <= now < stage["end_by_ns"]:
+            replica = uploads.choose(stage, caller, holds, now)
+            if replica is not None:
+                return stage, replica
+    if book.slots_taken(caller, now) >= executor_rules.slots_of(offer):
+        return None
+    return book.next_build(caller, record["operator"], now)
 
 
 def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Work | None":
-    """Give the caller the oldest work that it may do, or null."""
+    """Give the caller the work that it is to do next (see `shares`), or null."""
     if len(request["holds"]) > MAX_HELD_JOBS:
         raise too_large(f"holds: name at most {MAX_HELD_JOBS} jobs (MAX_HELD_JOBS)")
     record, offer = executors.active(book, caller)
@@ -113,6 +93,8 @@ def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Wor
 
 def apply_time(book: Book, stage: StageRecord, now: int) -> bool:
     """End the leases of a stage that ran out by `now`; True when there were any."""
+    over = [job for job in shares.leased(stage) if job["lease_until_ns"] <= now]
+    book.shares.charge(stage, over, now)
     lost = rules.expire(stage, now)
     uploader = uploads.expire(stage, now)
     if uploader is not None:
@@ -132,9 +114,12 @@ def _lease_build(
     definition = pipeline["stages"][stage["position"]]
     job = stage["jobs"][replica]
     name = job_name(stage, replica)
+    book.begin_build(stage, now)
     rules.begin_lease(stage, job, caller, operator, now)
     logs.start_attempt(book, name, job, caller)
     book.save(stage)
+    if not stage["round_open"]:
+        book.tell_round(stage)
     runs.mark_running(book, stage["run"], now)
     return {
         "job": name,
@@ -254,6 +239,7 @@ def release(book: Book, caller: str, given: GiveBack, now: int) -> None:
     cause = rules.WEATHER
     for name in given["cause"]:
         cause = name
+    book.shares.charge(stage, [job], now)
     rules.end_lease(stage, job, cause, given["reason"], now)
     book.save(stage)
     executors.note_contact(book, caller, now)
@@ -274,6 +260,7 @@ def commit(book: Book, caller: str, given: CommitmentInput, now: int) -> None:
         raise refusal
     if is_back:
         _revive(book, stage, job, caller, now)
+    book.shares.charge(stage, [job], now)
     job["state"] = {"Committed": None}
     job["commitment"] = commitment
     job["committed_ns"] = now

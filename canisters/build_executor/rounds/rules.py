@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 def next_message(stage: "StageRecord") -> "str | int | None":
     """`open`, the replica whose commitment comes next, `close`, `cancel`, or None: all is told.
 
-    A round is opened first. Commitments that come after it was closed are told too: without a
-    quorum of equal results it takes further votes. The round of a stage that has ended without a
-    verdict is cancelled, also when it is not known to be open: the answer may have been lost.
+    A round is opened when the first job is leased: what waits in the queue takes no room of
+    `verification`, which holds MAX_OPEN_ROUNDS. Commitments that come after it was closed are told
+    too: without a quorum of equal results it takes further votes. The round of a stage that has
+    ended without a verdict is cancelled, also when it is not known to be open: the answer may have
+    been lost.
     """
     if stage["verdict"] is None and not is_open(stage):
         return None if stage["closed"] else "cancel"
     if not stage["round_open"]:
-        return "open" if is_open(stage) else None
+        begun = any(job["leased_ns"] is not None for job in stage["jobs"])
+        return "open" if begun and is_open(stage) else None
     if stage["verdict"] is not None or not is_open(stage):
         return "close" if stage["closing"] and not stage["closed"] else None
     for job in stage["jobs"]:

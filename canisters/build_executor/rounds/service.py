@@ -3,6 +3,7 @@
 from canisters.build_executor.artifacts import contents
 from canisters.build_executor.book import Book
 from canisters.build_executor.jobs import rules as job_rules
+from canisters.build_executor.jobs import shares
 from canisters.build_executor.keys import is_open, job_name, stage_key
 from canisters.build_executor.records import FileRow, JobRow, StageRecord
 from canisters.build_executor.rounds import rules
@@ -95,6 +96,7 @@ def record_verdict(book: Book, notice: VerdictNotice, now: int) -> None:
 
 
 def _start_storing(book: Book, stage: StageRecord, verdict: Verdict, now: int) -> None:
+    book.shares.charge(stage, shares.leased(stage), now)
     job_rules.drop_unfinished(stage, "the verdict came before this job was committed")
     stage["state"] = {"Storing": None}
     stage["end_by_ns"] = now + runs.store_window_ns(stage)

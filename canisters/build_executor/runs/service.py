@@ -3,12 +3,14 @@
 from canisters.build_executor.artifacts import contents
 from canisters.build_executor.book import Book
 from canisters.build_executor.jobs import rules as job_rules
+from canisters.build_executor.jobs import shares
 from canisters.build_executor.keys import is_open, stage_key
 from canisters.build_executor.records import RunRecord, StageRecord
 from canisters.build_executor.runs import graph, rules
 from shared.rules.limits import (
     APPROVAL_WAIT_NS,
     BUILD_MARGIN_NS,
+    FEW_OPEN_RUNS,
     MAX_OPEN_RUNS,
     MAX_OPEN_RUNS_PER_REPOSITORY,
     MAX_TEXT_CHARS,
@@ -18,7 +20,7 @@ from shared.rules.limits import (
     VERDICT_WAIT_NS,
 )
 from shared.rules.refused import conflict, exhausted, not_found
-from shared.types.pipeline import Stage
+from shared.types.pipeline import PipelineInput
 from shared.types.release import ReleaseNotice
 from shared.types.run import RunSpec, RunState, StageState
 
@@ -27,7 +29,14 @@ def _refuse_full(book: Book, repository: str) -> None:
     """Raise Exhausted. One repository has a share of the open runs, for they may wait for days."""
     if book.open_runs.len() >= MAX_OPEN_RUNS:
         raise exhausted(f"{MAX_OPEN_RUNS} runs are open (MAX_OPEN_RUNS): they are awaited")
-    if book.open_runs_of(repository) >= MAX_OPEN_RUNS_PER_REPOSITORY:
+    own = book.open_runs_of(repository)
+    if own >= FEW_OPEN_RUNS and book.open_runs.len() >= MAX_OPEN_RUNS - MAX_OPEN_RUNS // 4:
+        raise exhausted(
+            f"{book.open_runs.len()} runs are open, what is left of {MAX_OPEN_RUNS} "
+            f"(MAX_OPEN_RUNS) is kept for repositories with less than {FEW_OPEN_RUNS} "
+            f"(FEW_OPEN_RUNS), {repository} has {own}: they are awaited"
+        )
+    if own >= MAX_OPEN_RUNS_PER_REPOSITORY:
         raise exhausted(
             f"{MAX_OPEN_RUNS_PER_REPOSITORY} runs of {repository} are open "
             "(MAX_OPEN_RUNS_PER_REPOSITORY): they are awaited, cancel what is not wanted any more"
@@ -79,11 +88,10 @@ def _advance(book: Book, run: str, record: RunRecord, spec: RunSpec, now: int) -
     """Open every stage whose dependencies have succeeded; at the end ask for the approval."""
     stages = spec["pipeline"]["stages"]
     opened = {each["name"] for each in record["opened"]}
-    queue_ns = rules.queue_ns(spec["pipeline"])
     for position in graph.ready(stages, opened, set(record["succeeded"])):
         stage = stages[position]
         record["opened"].append({"name": stage["name"], "jobs": stage["replicas"]})
-        _open_stage(book, run, record, stage, position, queue_ns, now)
+        _open_stage(book, run, record, spec["pipeline"], position, now)
     record["updated_ns"] = now
     if len(record["succeeded"]) == len(stages):
         if spec["pipeline"]["deploy"] is None:
@@ -98,12 +106,12 @@ def _open_stage(
     book: Book,
     run: str,
     record: RunRecord,
-    stage: Stage,
+    pipeline: PipelineInput,
     position: int,
-    queue_ns: int,
     now: int,
 ) -> None:
-    commit_until_ns = now + queue_ns
+    stage = pipeline["stages"][position]
+    commit_until_ns = now + rules.queue_ns(pipeline)
     longest_ns = stage["resources"]["timeout_seconds"] * SECOND_NS + BUILD_MARGIN_NS
     opened: StageRecord = {
         "version": 1,
@@ -137,9 +145,9 @@ def _open_stage(
         "grace_seconds": stage["grace_seconds"],
         "pauses": None,
         "woken_ns": None,
+        "priority": pipeline["priority"],
     }
     book.save(opened)
-    book.tell_round(opened)
 
 
 def store_window_ns(stage: StageRecord) -> int:
@@ -212,6 +220,7 @@ def _end_stage(book: Book, stage: StageRecord, state: StageState, reason: str, n
         stage["closed"] = False
         book.tell_round(stage)
     contents.drop_unstored(book, stage)
+    book.shares.charge(stage, shares.leased(stage), now)
     job_rules.drop_unfinished(stage, reason)
     stage["state"] = state
     stage["upload_until_ns"] = 0

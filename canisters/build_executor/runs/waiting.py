@@ -212,8 +212,8 @@ class Waiting:
         """Whether all slots of an executor are taken, by builds or by uploads."""
         principal, _, offer = one
         taken = self._book.slots_taken(principal, self._now)
-        for stage in self._book.open_stages():
-            if "Storing" in stage["state"] and stage["upload_until_ns"] > self._now:
+        for stage in self._book.stored_by(principal):
+            if stage["upload_until_ns"] > self._now:
                 taken += executors.uploader_of(stage) == principal
         return taken >= executor_rules.slots_of(offer)
 

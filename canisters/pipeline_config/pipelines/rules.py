@@ -11,12 +11,13 @@ from shared.rules.limits import (
     MAX_NAME_CHARS,
     MAX_PATTERNS_PER_TRIGGER,
     MAX_PIPELINE_BYTES,
+    MAX_PRIORITY,
     MAX_QUEUE_NS,
     MAX_TRIGGERS,
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import PRIORITY, PULL_REQUESTS, REFERENCES, SEVERAL_TARGETS
+from shared.rules.not_yet import PULL_REQUESTS, REFERENCES, SEVERAL_TARGETS
 from shared.rules.patterns import pattern_problem
 from shared.rules.sizes import candid_bound
 
@@ -120,8 +121,12 @@ def _later_problem(pipeline: "PipelineInput") -> "str | None":
         deploy["depends_on"] or deploy["install_references"] or deploy["upgrade_references"]
     ):
         return REFERENCES.sentence()
-    if pipeline["priority"] is not None:
-        return PRIORITY.sentence()
+    return None
+
+
+def _priority_problem(priority: "int | None") -> "str | None":
+    if priority is not None and priority > MAX_PRIORITY:
+        return f"priority is {priority}: use 0 to {MAX_PRIORITY} (MAX_PRIORITY), 9 comes first"
     return None
 
 
@@ -144,5 +149,6 @@ def pipeline_problem(pipeline: "PipelineInput") -> "str | None":
         or _gates_problem(pipeline["gates"])
         or _approval_problem(pipeline["approval"], pipeline["deploy"] is not None)
         or _deploy_problem(pipeline["deploy"], pipeline["stages"])
+        or _priority_problem(pipeline["priority"])
         or _later_problem(pipeline)
     )

@@ -26,6 +26,7 @@ from dcanary.cli.run_log import log
 from dcanary.cli.tables import short
 from dcanary.cli.times import moment
 from dcanary.cli.waiting import Changes, sentences, state_and_reason, took
+from dcanary.client.errors import RefusedError
 
 if TYPE_CHECKING:
     from dcanary.client.types.build_executor import Job, Run
@@ -107,7 +108,14 @@ def show_run(context: Context, run_id: str) -> None:
     rounds = {}
     for stage in found["stages"]:
         if not {"Waiting", "Skipped"} & set(stage["state"]):
-            rounds[stage["name"]] = context.system.verification.get_round(run_id, stage["name"])
+            try:
+                voted = context.system.verification.get_round(run_id, stage["name"])
+            except RefusedError as error:
+                # A stage that no executor has taken yet has no round.
+                if error.kind != "NotFound":
+                    raise
+            else:
+                rounds[stage["name"]] = voted
     if context.output.as_json or context.output.quiet:
         context.output.record({**found, "rounds": rounds}, "run")
         return

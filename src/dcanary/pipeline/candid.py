@@ -77,7 +77,7 @@ def to_candid(
         "deploy": _deploy(pipeline.deploy) if pipeline.deploy else None,
         "queue_seconds": pipeline.queue,
         "deploys": None,
-        "priority": None,
+        "priority": pipeline.priority,
     }
 
 

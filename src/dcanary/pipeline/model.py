@@ -399,3 +399,4 @@ class PipelineFile(_Model):
     approval: Approval = Approval()
     deploy: Deploy | None = None
     queue: Queue = limits.MAX_QUEUE_SECONDS
+    priority: int | None = Field(default=None, ge=0, le=limits.MAX_PRIORITY)

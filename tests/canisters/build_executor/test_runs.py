@@ -15,7 +15,7 @@ from canisters.build_executor.runs import service as runs
 from canisters.build_executor.runs import views
 from shared.rules.limits import (
     APPROVAL_WAIT_NS,
-    MAX_OPEN_RUNS,
+    FEW_OPEN_RUNS,
     MAX_OPEN_RUNS_PER_REPOSITORY,
     MAX_QUEUE_NS,
     MIN_GRACE_NS,
@@ -59,7 +59,7 @@ def test_a_run_is_queued_with_its_first_stages_open() -> None:
     assert world.enqueue(three_stages()) == OK
     assert world.run()["state"] == {"Queued": None}
     assert states(world) == {"lib": "Building", "app": "Waiting", "docs": "Building"}
-    assert sorted(world.book.take_outgoing()) == ["round:run-1/docs", "round:run-1/lib"]
+    assert world.book.take_outgoing() == [], "a stage that waits in the queue takes no round"
     assert len(world.jobs()) == 6
     assert world.book.next_due_ns() > world.now
 
@@ -109,15 +109,35 @@ def test_a_run_that_cannot_be_executed_is_refused(change: dict[str, Any], kind: 
     assert world.book.open_runs.len() == 0
 
 
-def test_open_runs_are_bounded_and_make_room_when_they_end() -> None:
+def test_open_runs_are_bounded_and_make_room_when_they_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runs, "MAX_OPEN_RUNS", 100)
     world = World()
-    for number in range(MAX_OPEN_RUNS):
-        share = f"repository-{number % 5}"
+    for number in range(100):
+        share = f"repository-{number % 12}"
         assert world.enqueue(spec(f"run-{number}", repository=share)) == OK
     refused = world.enqueue(spec("one-more"))
     assert "MAX_OPEN_RUNS)" in refused["Err"]["Exhausted"]
     world.cancel("run-7")
     assert world.enqueue(spec("one-more")) == OK
+
+
+def test_the_last_room_is_kept_for_repositories_with_few_open_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runs, "MAX_OPEN_RUNS", 100)
+    world = World()
+    for number in range(75):
+        repository = f"repository-{number % 5}"
+        assert world.enqueue(spec(f"run-{number}", repository=repository)) == OK
+    refused = world.enqueue(spec("more", repository="repository-0"))["Err"]["Exhausted"]
+    assert "is kept for repositories with less than 10 (FEW_OPEN_RUNS), repository-0 has 15" in (
+        refused
+    )
+    for number in range(FEW_OPEN_RUNS):
+        assert world.enqueue(spec(f"late-{number}", repository="other")) == OK
+    assert "Exhausted" in world.enqueue(spec("more", repository="other"))["Err"]
 
 
 def test_the_open_runs_of_one_repository_leave_room_for_those_of_others() -> None:

@@ -267,6 +267,9 @@ class BuildExecutor(RuleBasedStateMachine):
         expected = [copy.deepcopy(each) for each in stages.values() if is_open(each)]
         expected.sort(key=lambda each: (each["run_sequence"], each["position"]))
         assert self.world.book.open_stages() == expected
+        again = self.world.of_maps()
+        now = self.world.now
+        assert self.world.book.queue_described(now) == again.queue_described(now)
         open_now = self.world.book.open_runs.keys()
         sources = [self.world.maps["runs"].entries[run]["source"] for run in open_now]
         for repository in {source["repository"] for source in sources}:

@@ -204,6 +204,7 @@ def test_patterns_of_any_text_are_judged_without_raising(patterns: list[str]) ->
         ("stages.0.grace_seconds", 1_801, "COMMIT_WINDOW_NS"),
         ("queue_seconds", 0, "queue_seconds"),
         ("queue_seconds", 7 * 24 * 3_600 + 1, "MAX_QUEUE_NS"),
+        ("priority", 10, "MAX_PRIORITY"),
     ],
 )
 def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named: str) -> None:
@@ -220,7 +221,6 @@ def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named:
         ("stages.0.group", "build"),
         ("deploys", []),
         ("deploy.depends_on", ["other"]),
-        ("priority", 5),
     ],
 )
 def test_what_the_records_have_room_for_is_refused_until_it_works(path: str, value: object) -> None:
@@ -234,6 +234,8 @@ def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:
         ("stages.0.grace_seconds", 0),
         ("stages.0.grace_seconds", 1_800),
         ("queue_seconds", 7 * 24 * 3_600),
+        ("priority", 0),
+        ("priority", 9),
     ):
         assert pipeline_problem(changed(path, value)) is None, path
 

@@ -37,6 +37,7 @@ MAPS = (
     "executors",
     "executor_index",
     "offers",
+    "shares",
 )
 
 
@@ -65,6 +66,13 @@ class World:
         meter: Any = iter(range(0, 1 << 40, 1_000)).__next__
         self.book = Book(**self.maps, meter=meter)
         self.book.reload()
+
+    def of_maps(self) -> Book:
+        """Another book on the same maps: what an upgrade would make of them now."""
+        meter: Any = iter(range(0, 1 << 40, 1_000)).__next__
+        book = Book(**self.maps, meter=meter)
+        book.reload()
+        return book
 
     def operations(self) -> int:
         return sum(each.operations for each in self.maps.values())
