@@ -100,6 +100,7 @@ def _reveal(run: str, job: str) -> dict[str, Any]:
         "files": [],
         "nonce": job.encode().ljust(32, b"\0"),
         "commit": None,
+        "tests": None,
     }
 
 

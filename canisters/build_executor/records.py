@@ -6,7 +6,7 @@ Fields that records of 0.1.0 lack are `Opt`: their bytes are read with these typ
 from kybra import Opt, Record, Vec, blob, nat16, nat32, nat64, text
 
 from shared.base.migration import Versions
-from shared.types.pipeline import Needs, Resources, Runtime
+from shared.types.pipeline import Flaky, Needs, Resources, Runtime
 from shared.types.run import (
     ExecutorOffer,
     JobFailure,
@@ -166,6 +166,7 @@ class StageRecord(Record):
     resources: Opt[Resources]
     needs: Opt[Needs]
     grace_seconds: Opt[nat32]
+    flaky: Opt[Flaky]
     pauses: Opt[Vec[Pause]]
     woken_ns: Opt[nat64]
     priority: Opt[nat16]

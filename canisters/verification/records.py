@@ -3,8 +3,8 @@
 from kybra import Opt, Principal, Record, Vec, blob, nat16, nat64, text
 
 from shared.base.migration import Versions
-from shared.types.attestation import Outcome, Phase, VerdictKind
-from shared.types.pipeline import ApprovalPolicy, Mode
+from shared.types.attestation import Outcome, Phase, TestReport, VerdictKind
+from shared.types.pipeline import ApprovalPolicy, Flaky, Mode
 from shared.types.release import ApprovalInput, ApprovalState, ApprovalVote, GateResult, Order
 from shared.types.run import CommitDescription, File
 
@@ -63,11 +63,19 @@ class RoundRecord(Record):
     verdict: Opt[VerdictRecord]
     agreed_ns: Opt[nat64]
     reopened: Opt[bool]
+    flaky: Opt[Flaky]
 
 
 class ManifestRecord(Record):
     version: nat16
     files: Vec[File]
+
+
+class TestReportRecord(Record):
+    """What the tests of a stage said, as somebody attested it."""
+
+    version: nat16
+    report: TestReport
 
 
 class DescriptionRecord(Record):
@@ -132,6 +140,7 @@ class OpenApprovalRecord(Record):
 
 ROUND: "Versions[RoundRecord]" = Versions("RoundRecord", current=1)
 MANIFEST: "Versions[ManifestRecord]" = Versions("ManifestRecord", current=1)
+TEST_REPORT: "Versions[TestReportRecord]" = Versions("TestReportRecord", current=1)
 DESCRIPTION: "Versions[DescriptionRecord]" = Versions("DescriptionRecord", current=1)
 APPROVAL: "Versions[ApprovalRecord]" = Versions("ApprovalRecord", current=2)
 APPROVAL_ORDER: "Versions[ApprovalOrderRecord]" = Versions("ApprovalOrderRecord", current=1)

@@ -16,6 +16,7 @@
 | 11 | latest: the newest run that was approved | target |
 | 12 | open_approvals (at most MAX_OPEN_APPROVALS): undecided ones | sequence number |
 | 13 | descriptions: of commits, as attested | digest |
+| 14 | test_reports: what tests said, as attested | digest |
 
 Sizes are those of Candid bytes. Keys are bounded by MAX_NAME_CHARS per name, votes by MAX_REPLICAS,
 files by MAX_MANIFEST_FILES and MAX_PATH_CHARS, arguments by MAX_PIPELINE_BYTES.
@@ -32,6 +33,7 @@ from canisters.verification.records import (
     OPEN_APPROVAL,
     POLICY,
     ROUND,
+    TEST_REPORT,
     ApprovalOrderRecord,
     ApprovalRecord,
     DescriptionRecord,
@@ -40,6 +42,7 @@ from canisters.verification.records import (
     OpenApprovalRecord,
     PolicyRecord,
     RoundRecord,
+    TestReportRecord,
 )
 from shared.base.migration import Versioned
 from shared.base.records import Outgoing, Wiring
@@ -68,10 +71,14 @@ open_approval_map = StableBTreeMap[nat64, OpenApprovalRecord](
 description_map = StableBTreeMap[text, DescriptionRecord](
     memory_id=13, max_key_size=80, max_value_size=9_000
 )
+test_report_map = StableBTreeMap[text, TestReportRecord](
+    memory_id=14, max_key_size=80, max_value_size=30_000
+)
 
 rounds = Versioned(round_map, ROUND)
 manifests = Versioned(manifest_map, MANIFEST)
 descriptions = Versioned(description_map, DESCRIPTION)
+test_reports = Versioned(test_report_map, TEST_REPORT)
 approvals = Versioned(approval_map, APPROVAL)
 approval_orders = Versioned(approval_order_map, APPROVAL_ORDER)
 policies = Versioned(policy_map, POLICY)

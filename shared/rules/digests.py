@@ -7,6 +7,8 @@ Both are text so that a person can recompute them with `sha256sum`.
 
 import hashlib
 
+# With what the tests said. Version 2 is the same without it.
+ATTESTATION_DOMAIN_3 = "dcanary-attestation-v3"
 ATTESTATION_DOMAIN = "dcanary-attestation-v2"
 # Without the commit's description. Executors of before it may have committed to this text.
 ATTESTATION_DOMAIN_1 = "dcanary-attestation-v1"
@@ -32,15 +34,31 @@ def commit_digest(author: str, message: str) -> str:
     return sha256_hex(f"{author}\n{message}".encode())
 
 
+def tests_digest(ran: int, skipped: int, failed_count: int, failed: "list[str]") -> str:
+    """Digest of what the tests of a stage said."""
+    lines = [f"ran {ran}", f"skipped {skipped}", f"failed {failed_count}", *failed]
+    return sha256_hex("".join(f"{line}\n" for line in lines).encode())
+
+
 def attestation_text(
-    job: str, outcome: str, environment: str, manifest: str, commit: str, nonce: bytes
+    job: str,
+    outcome: str,
+    environment: str,
+    manifest: str,
+    commit: str,
+    nonce: bytes,
+    tests: str = "",
 ) -> str:
     """What an executor commits to. `outcome` is `succeeded` or `failed:<reason>`.
 
-    `commit` is a `commit_digest`; when it is empty the text is that of version 1.
+    `commit` is a `commit_digest`; when it is empty the text is that of version 1. `tests` is a
+    `tests_digest`; when it is empty that of version 2.
     """
     domain = ATTESTATION_DOMAIN if commit else ATTESTATION_DOMAIN_1
     described = f"commit:{commit}\n" if commit else ""
+    if tests:
+        domain = ATTESTATION_DOMAIN_3
+        described += f"tests:{tests}\n"
     return (
         f"{domain}\n"
         f"job:{job}\n"
@@ -53,8 +71,14 @@ def attestation_text(
 
 
 def commitment(
-    job: str, outcome: str, environment: str, manifest: str, commit: str, nonce: bytes
+    job: str,
+    outcome: str,
+    environment: str,
+    manifest: str,
+    commit: str,
+    nonce: bytes,
+    tests: str = "",
 ) -> bytes:
     """The 32 bytes sent first; the attestation itself follows when all have committed."""
-    text = attestation_text(job, outcome, environment, manifest, commit, nonce)
+    text = attestation_text(job, outcome, environment, manifest, commit, nonce, tests)
     return hashlib.sha256(text.encode()).digest()

@@ -54,11 +54,6 @@ SECRETS = NotYet(
     "methods of `pipeline_config`: Invalid",
     "secrets: is not supported yet: leave it out",
 )
-REPORTS = NotYet(
-    "reports of tests",
-    "methods of `pipeline_config`: Invalid",
-    "reports: is not supported yet: leave it out",
-)
 CACHE = NotYet(
     "results used again by inputs",
     "methods of `pipeline_config`: Invalid",

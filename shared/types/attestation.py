@@ -1,13 +1,17 @@
 """Words of the attestation family: rounds, reveals, verdicts and disputes."""
 
-from kybra import Opt, Principal, Record, Variant, Vec, blob, nat16, nat64, null, text
+from kybra import Opt, Principal, Record, Variant, Vec, blob, nat16, nat32, nat64, null, text
 
 from shared.types.errors import Error
+from shared.types.pipeline import Flaky
 from shared.types.run import CommitDescription, File
 
 
 class RoundInput(Record):
-    """`build_executor` -> `verification`: votes on this stage are about to come."""
+    """`build_executor` -> `verification`: votes on this stage are about to come.
+
+    `flaky` says what tests do to the verdict that fail at some operators only; absent: `Tolerate`.
+    """
 
     run: text
     stage: text
@@ -15,6 +19,7 @@ class RoundInput(Record):
     replicas: nat16
     quorum: nat16
     commit_until_ns: nat64
+    flaky: Opt[Flaky]
 
 
 class CommitmentRecord(Record):
@@ -36,11 +41,33 @@ class Outcome(Variant, total=False):
     Failed: text
 
 
+class TestReport(Record):
+    """What the tests of a stage said, in its last attempt.
+
+    `ran` counts the skipped ones not. `failed` are the first MAX_REPORTED_TESTS names, sorted, of
+    the `failed_count` tests that failed.
+    """
+
+    ran: nat32
+    skipped: nat32
+    failed_count: nat32
+    failed: Vec[text]
+
+
+class FlakyTest(Record):
+    """A test that failed at some operators and not at others, who built the same commit."""
+
+    test: text
+    failed: Vec[text]
+    passed: Vec[text]
+
+
 class RevealInput(Record):
     """The attestation behind a commitment. `environment` is a hexadecimal sha256 digest.
 
     `commit` is as the executor read it from the Git repository; absent in attestations of the
-    form `dcanary-attestation-v1`, which executors of before it send.
+    form `dcanary-attestation-v1`, which executors of before it send. `tests` is there when the
+    stage reports tests.
     """
 
     job: text
@@ -51,6 +78,7 @@ class RevealInput(Record):
     files: Vec[File]
     nonce: blob
     commit: Opt[CommitDescription]
+    tests: Opt[TestReport]
 
 
 class Phase(Variant, total=False):
@@ -74,7 +102,8 @@ class VerdictKind(Variant, total=False):
 
 class Vote(Record):
     """One operator's vote. `manifest` is the hexadecimal digest of its files, `commit` that of the
-    commit's description as its executor read it (empty: not attested)."""
+    commit's description as its executor read it (empty: not attested). `tests` is what its tests
+    said."""
 
     operator: text
     executor: Principal
@@ -85,6 +114,7 @@ class Vote(Record):
     environment: text
     manifest: text
     commit: text
+    tests: Opt[TestReport]
 
 
 class Dispute(Record):
@@ -97,7 +127,8 @@ class Dispute(Record):
 
 
 class Verdict(Record):
-    """`jobs` are the agreeing jobs, whose executors hold the agreed files."""
+    """`jobs` are the agreeing jobs, whose executors hold the agreed files. `flaky` are tests whose
+    outcome differs between operators; no commit is blamed for them."""
 
     kind: VerdictKind
     reason: text
@@ -107,6 +138,7 @@ class Verdict(Record):
     jobs: Vec[text]
     disputes: Vec[Dispute]
     commit: Opt[CommitDescription]
+    flaky: Opt[Vec[FlakyTest]]
     decided_ns: nat64
 
 

@@ -34,7 +34,6 @@ PLANNED_KEYS = (
     "matrix",
     "notifications",
     "parallel",
-    "reports",
     "rollout",
     "schedule",
     "secrets",

@@ -188,6 +188,7 @@ def test_reports_without_the_lease_and_late_reports_are_refused_and_change_nothi
         "files": [],
         "nonce": b"\2" * 32,
         "commit": None,
+        "tests": None,
     }
     committer = next(
         name

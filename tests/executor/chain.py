@@ -131,6 +131,7 @@ class NativeChain:
                 "files": [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in manifest],
                 "nonce": given.nonce,
                 "commit": None,
+                "tests": None,
             }
         )
         upload = chain.lease_work({"holds": [job]})

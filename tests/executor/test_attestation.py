@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dcanary.executor.attestation import Attestation, CommitDescription, manifest_digest
 from dcanary.executor.manifest import ManifestFile
+from dcanary.executor.reports import TestReport
 
 HASHING = Path(__file__).parents[2] / "shared" / "rules" / "digests.py"
 
@@ -36,16 +37,41 @@ _files = st.lists(
 _described = st.none() | st.builds(CommitDescription, st.text(max_size=20), st.text(max_size=40))
 
 
-@given(_files, st.sampled_from(["", "command", "time_limit"]), st.binary(max_size=40), _described)
+_names = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1))
+_reports = st.none() | st.builds(
+    TestReport,
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    _names.map(tuple),
+)
+
+
+@given(
+    _files,
+    st.sampled_from(["", "command", "time_limit"]),
+    st.binary(max_size=40),
+    _described,
+    _reports,
+)
 def test_a_commitment_is_what_the_canister_recomputes(
-    files: list[ManifestFile], reason: str, nonce: bytes, described: CommitDescription | None
+    files: list[ManifestFile],
+    reason: str,
+    nonce: bytes,
+    described: CommitDescription | None,
+    tests: TestReport | None,
 ) -> None:
     manifest = THEIRS.manifest_digest([(file.path, file.size, file.sha256) for file in files])
     assert manifest_digest(files) == manifest
-    attestation = Attestation("run-1/build/0", reason, "e" * 64, tuple(files), nonce, described)
+    attestation = Attestation(
+        "run-1/build/0", reason, "e" * 64, tuple(files), nonce, described, tests
+    )
     commit = "" if described is None else THEIRS.commit_digest(described.author, described.message)
     outcome = f"failed:{reason}" if reason else "succeeded"
-    theirs = THEIRS.commitment("run-1/build/0", outcome, "e" * 64, manifest, commit, nonce)
+    said = ""
+    if tests is not None:
+        said = THEIRS.tests_digest(tests.ran, tests.skipped, tests.failed_count, list(tests.failed))
+    theirs = THEIRS.commitment("run-1/build/0", outcome, "e" * 64, manifest, commit, nonce, said)
     assert attestation.commitment() == theirs
 
 

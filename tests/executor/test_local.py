@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dcanary.executor.local import LocalProblem, LocalRun, LocalStage, ordered
+from dcanary.executor.reports import TestReport
 from dcanary.executor.runtimes import RuntimeOptions, find_runtime
 from dcanary.executor.sandbox import Sandbox, probe_sandbox
 from tests.executor.repositories import make_repository, source_record, stage_record
@@ -24,6 +25,7 @@ def local_run(
     tmp_path: Path, sandbox: Sandbox, stages: list[dict[str, Any]], printed: bytearray
 ) -> LocalRun:
     repository = tmp_path / "repository"
+    tmp_path.mkdir(exist_ok=True)
     sha = make_repository(repository, {"in.txt": "text\n"})
     options = RuntimeOptions(tmp_path / "tools")
     return LocalRun(
@@ -101,3 +103,36 @@ def test_a_stage_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(LocalProblem, match="there is no stage c: use one of a, b"):
         ordered(stages, ["c"])
     assert [stage["name"] for stage in ordered(list(reversed(stages)), [])] == ["a", "b"]
+
+
+JUNIT = (
+    'printf \'<testsuite><testcase name="adds"/><testcase name="%s">%s</testcase></testsuite>\' '
+    "{} > junit.xml"
+)
+
+
+def reporting(*commands: str) -> Any:
+    reports = {"tests": "junit.xml", "flaky": {"Tolerate": None}}
+    return {**named("test", *commands), "reports": reports}
+
+
+def test_what_the_tests_said_is_read_whether_they_passed_or_not(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    passed = reporting(JUNIT.format("clock ''"))
+    (ended,) = local_run(tmp_path / "1", sandbox, [passed], bytearray()).perform()
+    assert ended.succeeded
+    assert ended.report.tests == TestReport(2, 0, 0, ())
+    failed = reporting(JUNIT.format("clock '<failure/>'"), "exit 1")
+    (ended,) = local_run(tmp_path / "2", sandbox, [failed], bytearray()).perform()
+    assert ended.report.reason == "command"
+    assert ended.report.tests == TestReport(2, 0, 1, ("clock",))
+
+
+def test_a_report_that_is_missing_fails_a_stage_only_when_it_succeeded(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    (ended,) = local_run(tmp_path / "1", sandbox, [reporting("true")], bytearray()).perform()
+    assert ended.report.reason == "artifact"
+    (ended,) = local_run(tmp_path / "2", sandbox, [reporting("exit 1")], bytearray()).perform()
+    assert (ended.report.reason, ended.report.tests) == ("command", None)

@@ -144,6 +144,7 @@ class System:
             "files": list(files),
             "nonce": nonce,
             "commit": described,
+            "tests": None,
         }
 
     def commitment(

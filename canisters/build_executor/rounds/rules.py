@@ -47,6 +47,7 @@ def round_input(stage: "StageRecord") -> "RoundInput":
         "replicas": stage["replicas"],
         "quorum": stage["quorum"],
         "commit_until_ns": outer_bound_ns(stage),
+        "flaky": stage["flaky"],
     }
 
 

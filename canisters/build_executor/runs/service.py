@@ -143,6 +143,7 @@ def _open_stage(
         "resources": stage["resources"],
         "needs": stage["needs"],
         "grace_seconds": stage["grace_seconds"],
+        "flaky": None if stage["reports"] is None else stage["reports"]["flaky"],
         "pauses": None,
         "woken_ns": None,
         "priority": pipeline["priority"],

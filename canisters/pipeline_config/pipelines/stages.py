@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from canisters.pipeline_config.pipelines.fetch import fetch_problem
 from canisters.pipeline_config.pipelines.graph import find_cycle
-from canisters.pipeline_config.pipelines.paths import artifact_problem
+from canisters.pipeline_config.pipelines.paths import artifact_problem, path_problem
 from shared.rules.limits import (
     COMMIT_WINDOW_NS,
     MAX_ARTIFACTS_PER_STAGE,
@@ -21,7 +21,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import CACHE, GROUP, KEEP, REPORTS, SECRETS
+from shared.rules.not_yet import CACHE, GROUP, KEEP, SECRETS
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Stage, Variable
@@ -169,6 +169,17 @@ def _grace_problem(stage: "Stage") -> "str | None":
     return None
 
 
+def _reports_problem(stage: "Stage") -> "str | None":
+    reports = stage["reports"]
+    if reports is None:
+        return None
+    tests = reports["tests"]
+    if tests is None:
+        return "reports: name a file in tests"
+    problem = path_problem(tests)
+    return None if problem is None else f"reports.tests: `{tests[:80]}`: {problem}"
+
+
 def _later_problem(stage: "Stage") -> "str | None":
     """What the records have room for and nothing does yet."""
     keeps = stage["keep"]
@@ -176,8 +187,6 @@ def _later_problem(stage: "Stage") -> "str | None":
         return KEEP.sentence()
     if stage["secrets"]:
         return SECRETS.sentence()
-    if stage["reports"] is not None:
-        return REPORTS.sentence()
     if stage["cache"] is not None:
         return CACHE.sentence()
     if stage["group"] is not None:
@@ -197,6 +206,7 @@ def _own_problem(stage: "Stage") -> "str | None":
         or _needs_problem(stage)
         or _grace_problem(stage)
         or fetch_problem(stage)
+        or _reports_problem(stage)
         or _later_problem(stage)
     )
 

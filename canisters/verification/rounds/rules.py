@@ -5,16 +5,16 @@ A refused change is raised and leaves the record as it was. Times are nanosecond
 
 from typing import TYPE_CHECKING
 
+from canisters.verification.rounds.counting import counted, failure_of
+from canisters.verification.rounds.flaky import no_report, report_problem
 from canisters.verification.rounds.verdicts import (
     cancelled,
     commit_of,
-    counted,
     decide,
-    failure_of,
     groups,
     outcome_text,
 )
-from shared.rules.digests import commitment, is_digest, manifest_digest
+from shared.rules.digests import commitment, is_digest, manifest_digest, tests_digest
 from shared.rules.limits import (
     MAX_ARTIFACT_BYTES,
     MAX_FAILURE_REASON_BYTES,
@@ -32,8 +32,10 @@ from shared.rules.limits import (
 from shared.rules.refused import conflict, denied, invalid, unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from canisters.verification.records import RoundRecord, VoteRecord
-    from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput
+    from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, TestReport
     from shared.types.run import File
 
 RECORD_VERSION = 1
@@ -90,6 +92,7 @@ def opened(request: "RoundInput") -> "RoundRecord":
         "verdict": None,
         "agreed_ns": None,
         "reopened": None,
+        "flaky": request["flaky"],
     }
 
 
@@ -100,6 +103,7 @@ def same_opening(round: "RoundRecord", request: "RoundInput") -> bool:
         and round["replicas"] == request["replicas"]
         and round["quorum"] == request["quorum"]
         and round["commit_until_ns"] == request["commit_until_ns"]
+        and round["flaky"] == request["flaky"]
     )
 
 
@@ -149,8 +153,16 @@ def takes_commitments(round: "RoundRecord", now_ns: int) -> bool:
     return bool(round["reopened"]) and not is_closed(round) and now_ns < outer_bound_ns(round)
 
 
-def advance(round: "RoundRecord", now_ns: int, commits_closed: bool = False) -> bool:
-    """Move to the phase that the votes and the time call for; whether anything changed."""
+def advance(
+    round: "RoundRecord",
+    now_ns: int,
+    commits_closed: bool = False,
+    report_of: "Callable[[str], TestReport | None]" = no_report,
+) -> bool:
+    """Move to the phase that the votes and the time call for; whether anything changed.
+
+    `report_of` finds what tests said, by its digest.
+    """
     changed = False
     if "Commit" in round["phase"]:
         complete = len(round["votes"]) >= round["replicas"]
@@ -158,16 +170,18 @@ def advance(round: "RoundRecord", now_ns: int, commits_closed: bool = False) -> 
             return False
         changed = True
         if len(round["votes"]) < round["quorum"]:
-            _close(round, now_ns)
+            _close(round, now_ns, report_of)
         else:
             round["phase"] = {"Reveal": None}
             round["reveal_until_ns"] = now_ns + REVEAL_WINDOW_NS
     if "Reveal" in round["phase"]:
-        changed = _advance_reveals(round, now_ns) or changed
+        changed = _advance_reveals(round, now_ns, report_of) or changed
     return changed
 
 
-def _advance_reveals(round: "RoundRecord", now_ns: int) -> bool:
+def _advance_reveals(
+    round: "RoundRecord", now_ns: int, report_of: "Callable[[str], TestReport | None]"
+) -> bool:
     """Close a round whose result is known or cannot come any more; else take further votes.
 
     Commitments are closed a short grace after the quorum-th one, so that an operator that holds
@@ -184,7 +198,7 @@ def _advance_reveals(round: "RoundRecord", now_ns: int) -> bool:
     if best >= quorum:
         reached_ns = round["agreed_ns"]
         if unrevealed == 0 or (reached_ns is not None and now_ns >= reached_ns + REVEAL_GRACE_NS):
-            _close(round, now_ns)
+            _close(round, now_ns, report_of)
             return True
         if reached_ns is None:
             round["agreed_ns"] = now_ns
@@ -194,13 +208,13 @@ def _advance_reveals(round: "RoundRecord", now_ns: int) -> bool:
     hopeless = best + unrevealed + missing < quorum
     is_late = now_ns >= round["reveal_until_ns"]
     if hopeless and (unrevealed == 0 or is_late):
-        _close(round, now_ns)
+        _close(round, now_ns, report_of)
         return True
     if missing == 0 and is_late and (len(cast) >= quorum or now_ns >= _absence_ns(round)):
-        _close(round, now_ns)
+        _close(round, now_ns, report_of)
         return True
     if now_ns >= outer_bound_ns(round):
-        _close(round, now_ns)
+        _close(round, now_ns, report_of)
         return True
     reopens_ns = round["reveal_until_ns"] if missing == 0 else _reopens_ns(round)
     if not round["reopened"] and (unrevealed == 0 or now_ns >= reopens_ns):
@@ -209,9 +223,14 @@ def _advance_reveals(round: "RoundRecord", now_ns: int) -> bool:
     return False
 
 
-def _close(round: "RoundRecord", now_ns: int) -> None:
+def _close(
+    round: "RoundRecord", now_ns: int, report_of: "Callable[[str], TestReport | None]"
+) -> None:
+    fails = round["flaky"] is not None and "Fail" in round["flaky"]
     round["phase"] = {"Closed": None}
-    round["verdict"] = decide(round["votes"], round["replicas"], round["quorum"], now_ns)
+    round["verdict"] = decide(
+        round["votes"], round["replicas"], round["quorum"], now_ns, report_of, fails
+    )
 
 
 def cancel(round: "RoundRecord", now_ns: int) -> None:
@@ -338,6 +357,16 @@ def check_reveal(reveal: "RevealInput") -> None:
     why = files_problem(reveal["files"])
     if why is not None:
         raise invalid(f"files: {why}")
+    why = None if reveal["tests"] is None else report_problem(reveal["tests"])
+    if why is not None:
+        raise invalid(f"tests: {why}")
+
+
+def tests_of(report: "TestReport | None") -> str:
+    """The digest of what tests said; empty when the stage reports none."""
+    if report is None:
+        return ""
+    return tests_digest(report["ran"], report["skipped"], report["failed_count"], report["failed"])
 
 
 def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int) -> None:
@@ -357,6 +386,7 @@ def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int)
         manifest,
         commit_of(given["commit"]),
         given["nonce"],
+        tests_of(given["tests"]),
     )
     matches = expected == vote["commitment"]
     if vote["outcome"] is not None:
@@ -377,3 +407,4 @@ def reveal(round: "RoundRecord", given: "RevealInput", caller: str, now_ns: int)
     vote["environment"] = given["environment"]
     vote["manifest"] = manifest
     vote["commit_digest"] = commit_of(given["commit"]) or None
+    vote["tests_digest"] = tests_of(given["tests"]) or None

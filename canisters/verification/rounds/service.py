@@ -7,8 +7,15 @@ from kybra import ic
 from canisters.verification.outbox import outbox, verdict_message
 from canisters.verification.records import RoundRecord, VoteRecord
 from canisters.verification.rounds import rules
-from canisters.verification.rounds.views import shown
-from canisters.verification.store import descriptions, manifests, open_rounds, outgoing, rounds
+from canisters.verification.rounds.views import report_of, shown
+from canisters.verification.store import (
+    descriptions,
+    manifests,
+    open_rounds,
+    outgoing,
+    rounds,
+    test_reports,
+)
 from shared.base.clock import WakeUp
 from shared.rules.limits import MAX_OPEN_ROUNDS
 from shared.rules.refused import conflict, exhausted, not_found
@@ -16,6 +23,7 @@ from shared.types.attestation import CommitmentRecord, RevealInput, Round, Round
 
 MANIFEST_VERSION = 1
 DESCRIPTION_VERSION = 1
+TEST_REPORT_VERSION = 1
 
 _deadlines: "list[tuple[int, str]]" = []
 """Heap of (deadline, round) of the open rounds. What was superseded stays until it is on top."""
@@ -42,6 +50,10 @@ def _keep(key: str, round: RoundRecord) -> None:
         outbox.put(verdict_message(key))
 
 
+def _advance(round: RoundRecord, now_ns: int, commits_closed: bool = False) -> bool:
+    return rules.advance(round, now_ns, commits_closed, report_of)
+
+
 # Deadlines
 
 
@@ -63,7 +75,7 @@ def pass_due(now_ns: int) -> int:
         if round is None or rules.is_closed(round):
             open_rounds.remove(key)
             continue
-        rules.advance(round, now_ns)
+        _advance(round, now_ns)
         # Forgets the deadline that passed, so that the next one is taken up even if it is equal.
         open_rounds.insert(key, 0)
         _keep(key, round)
@@ -107,14 +119,14 @@ def record_commitment(record: CommitmentRecord) -> None:
         rules.commit(round, record, now_ns)
     finally:
         # The time may have come to move on, whether or not the commitment counts.
-        if rules.advance(round, now_ns) or len(round["votes"]) != votes:
+        if _advance(round, now_ns) or len(round["votes"]) != votes:
             _keep(key, round)
 
 
 def close_commits(run: str, stage: str) -> None:
     """No further commitment will come. Said again, or after all have committed: no effect."""
     key, round = _find(run, stage)
-    if rules.advance(round, ic.time(), commits_closed=True):
+    if _advance(round, ic.time(), commits_closed=True):
         _keep(key, round)
 
 
@@ -132,7 +144,7 @@ def reveal(given: RevealInput, caller: str) -> None:
     """Open the caller's commitment; raises Refused for a reveal that is late or does not match."""
     key, round = _find(given["run"], given["stage"])
     now_ns = ic.time()
-    changed = rules.advance(round, now_ns)
+    changed = _advance(round, now_ns)
     vote = rules.vote_of_job(round, given["job"])
     was_revealed = vote is not None and vote["outcome"] is not None
     try:
@@ -140,7 +152,7 @@ def reveal(given: RevealInput, caller: str) -> None:
         if vote is not None and not was_revealed:
             changed = True
             _keep_attested(vote, given)
-            rules.advance(round, now_ns)
+            _advance(round, now_ns)
     finally:
         if changed:
             _keep(key, round)
@@ -156,6 +168,10 @@ def _keep_attested(vote: VoteRecord, given: RevealInput) -> None:
         descriptions.insert(
             description, {"version": DESCRIPTION_VERSION, "description": given["commit"]}
         )
+    tests = vote["tests_digest"]
+    if tests is not None and not test_reports.contains_key(tests):
+        assert given["tests"] is not None
+        test_reports.insert(tests, {"version": TEST_REPORT_VERSION, "report": given["tests"]})
 
 
 def get_round(run: str, stage: str) -> Round:

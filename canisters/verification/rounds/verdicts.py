@@ -8,32 +8,24 @@ attestation made them, says nothing about it: it supports the bytes, whatever ot
 
 from typing import TYPE_CHECKING
 
+from canisters.verification.rounds.counting import counted, failure_of
+from canisters.verification.rounds.flaky import (
+    fails_by_flaky_tests,
+    flaky_tests,
+    no_report,
+    sentence,
+)
 from shared.rules.digests import commit_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from canisters.verification.records import VerdictRecord, VoteRecord
-    from shared.types.attestation import Dispute, Outcome, VerdictKind
+    from shared.types.attestation import Dispute, Outcome, TestReport, VerdictKind
     from shared.types.run import CommitDescription, File
 
 MAX_DIFFERING_NAMES = 64
 NAMES_IN_A_SENTENCE = 5
-
-
-def counted(votes: "list[VoteRecord]") -> "list[VoteRecord]":
-    """The revealed votes that count, by job. Of an operator's several votes only the first does."""
-    kept = {}
-    for vote in sorted(votes, key=lambda one: one["job"]):
-        if vote["outcome"] is not None and vote["operator"] not in kept:
-            kept[vote["operator"]] = vote
-    return sorted(kept.values(), key=lambda one: one["job"])
-
-
-def failure_of(vote: "VoteRecord") -> "str | None":
-    """Why the vote says that the stage failed; None when it succeeded or was not revealed."""
-    outcome = vote["outcome"]
-    if outcome is None:
-        return None
-    return outcome.get("Failed")
 
 
 def commit_of(described: "CommitDescription | None") -> str:
@@ -103,14 +95,24 @@ def described_by(votes: "list[VoteRecord]", quorum: int) -> "str | None":
     return attested[0]
 
 
-def decide(votes: "list[VoteRecord]", replicas: int, quorum: int, now_ns: int) -> "VerdictRecord":
+def decide(
+    votes: "list[VoteRecord]",
+    replicas: int,
+    quorum: int,
+    now_ns: int,
+    report_of: "Callable[[str], TestReport | None]" = no_report,
+    flaky_fails: bool = False,
+) -> "VerdictRecord":
     """The verdict of a round that takes no more votes.
 
     Two results that both reach the quorum (possible when it is half of the replicas or less) make
-    the round Disagreed: there is then no single answer to trust.
+    the round Disagreed: there is then no single answer to trust. So do failures that rest on flaky
+    tests alone, and any flaky test when `flaky_fails`.
     """
     cast = counted(votes)
     results = groups(cast)
+    flaky = flaky_tests(votes, report_of)
+    also = f"; flaky tests: {sentence(flaky)}" if flaky else ""
     reached = [group for group in results if len(group) >= quorum]
     failed = [vote for vote in cast if failure_of(vote) is not None]
     if not reached and len(failed) >= quorum:
@@ -119,33 +121,42 @@ def decide(votes: "list[VoteRecord]", replicas: int, quorum: int, now_ns: int) -
     if len(reached) > 1:
         reason = (
             f"{len(reached)} different results reach the quorum of {quorum}: "
-            "set the quorum of this stage above half of its replicas"
+            f"set the quorum of this stage above half of its replicas{also}"
         )
         return _verdict({"Disagreed": None}, reason, now_ns)
     if reached:
         group = reached[0]
         jobs = [vote["job"] for vote in group]
-        if failure_of(group[0]) is not None:
-            failure = most_common_failure(group)
-            reason = f"{len(group)} of {replicas} operators report that the stage failed: {failure}"
-            verdict = _verdict({"Failed": None}, reason, now_ns, jobs)
-        else:
-            reason = f"{len(group)} of {replicas} operators agree (quorum {quorum})"
+        if failure_of(group[0]) is None:
+            if flaky and flaky_fails:
+                reason = f"tests fail at some operators only (flaky: fail): {sentence(flaky)}"
+                return _verdict({"Disagreed": None}, reason, now_ns)
+            reason = f"{len(group)} of {replicas} operators agree (quorum {quorum}){also}"
             verdict = _verdict({"Agreed": None}, reason, now_ns, jobs)
             verdict["manifest"] = group[0]["manifest"]
             verdict["environment"] = group[0]["environment"]
+        elif all(fails_by_flaky_tests(vote, flaky, report_of) for vote in group):
+            reason = (
+                f"tests fail at {len(group)} of {replicas} operators, each of them only at some: "
+                f"{sentence(flaky)}: the commit is not blamed, start the run again"
+            )
+            return _verdict({"Disagreed": None}, reason, now_ns)
+        else:
+            failure = most_common_failure(group)
+            reason = f"{len(group)} of {replicas} operators report that the stage failed: {failure}"
+            verdict = _verdict({"Failed": None}, reason + also, now_ns, jobs)
         verdict["commit_digest"] = described_by(group, quorum)
         return verdict
     if len(cast) >= replicas:
         reason = (
             f"{len(cast)} operators revealed {len(results)} different results: "
-            f"none has the quorum of {quorum}{_failures(cast)}"
+            f"none has the quorum of {quorum}{_failures(cast)}{also}"
         )
         return _verdict({"Disagreed": None}, reason, now_ns)
     reason = (
         f"{len(cast)} of {replicas} operators answered before the deadline and no result has "
-        f"the quorum of {quorum}{_failures(cast)}: start the run again when enough executors are "
-        "at work"
+        f"the quorum of {quorum}{_failures(cast)}{also}: start the run again when enough executors "
+        "are at work"
     )
     return _verdict({"Inconclusive": None}, reason, now_ns)
 

@@ -1,9 +1,10 @@
 """Public forms of stored rounds: the files and disputes of a verdict follow from its votes."""
 
 from canisters.verification.records import RoundRecord, VerdictRecord, VoteRecord
+from canisters.verification.rounds.flaky import flaky_tests
 from canisters.verification.rounds.verdicts import commit_digest_of, disputes
-from canisters.verification.store import descriptions, manifests
-from shared.types.attestation import Dispute, Round, Verdict, Vote
+from canisters.verification.store import descriptions, manifests, test_reports
+from shared.types.attestation import Dispute, Round, TestReport, Verdict, Vote
 from shared.types.run import CommitDescription, File
 
 
@@ -25,6 +26,12 @@ def description_of(verdict: VerdictRecord) -> "CommitDescription | None":
     return verdict["commit"] if stored is None else stored["description"]
 
 
+def report_of(digest: str) -> "TestReport | None":
+    """What tests said, by its digest."""
+    stored = test_reports.get(digest)
+    return None if stored is None else stored["report"]
+
+
 def verdict_of(round: RoundRecord) -> "Verdict | None":
     """The whole verdict of a closed round, None before."""
     stored = round["verdict"]
@@ -41,12 +48,14 @@ def verdict_of(round: RoundRecord) -> "Verdict | None":
         "jobs": stored["jobs"],
         "disputes": found,
         "commit": description_of(stored),
+        "flaky": flaky_tests(round["votes"], report_of) or None,
         "decided_ns": stored["decided_ns"],
     }
 
 
 def _vote(vote: VoteRecord, is_closed: bool) -> Vote:
     """A vote; its result shows only when nobody can vote any more, or it could be copied."""
+    tests = vote["tests_digest"]
     return {
         "operator": vote["operator"],
         "executor": vote["executor"],
@@ -57,6 +66,7 @@ def _vote(vote: VoteRecord, is_closed: bool) -> Vote:
         "environment": vote["environment"] if is_closed else "",
         "manifest": vote["manifest"] if is_closed else "",
         "commit": commit_digest_of(vote) if is_closed else "",
+        "tests": report_of(tests) if is_closed and tests is not None else None,
     }
 
 

@@ -154,6 +154,9 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
                 told = "Failed"
             if vote["manifest"] != NO_FILES:
                 told += f", manifest {short(vote['manifest'], 'hash')}"
+        tests = vote["tests"]
+        if tests is not None:
+            told += f", {tests['ran']} tests ran, {tests['failed_count']} failed"
         lines.append(f"{vote['operator']}: {told}")
     if verdict is not None:
         kind = describe(verdict["kind"])
@@ -166,6 +169,9 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
         for dispute in verdict["disputes"]:
             files = ", ".join(dispute["differing"])
             lines.append(f"dispute: {dispute['operator']}: {dispute['reason']} {files}")
+        for one in verdict["flaky"] or []:
+            failed, passed = ", ".join(one["failed"]), ", ".join(one["passed"])
+            lines.append(f"flaky: {one['test']}: failed at {failed}, passed at {passed}")
     return lines
 
 

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dcanary.executor.manifest import ManifestFile
+from dcanary.executor.reports import TestReport
 
+DOMAIN_3 = "dcanary-attestation-v3"
 DOMAIN = "dcanary-attestation-v2"
 DOMAIN_1 = "dcanary-attestation-v1"
 NONCE_BYTES = 32
@@ -39,7 +41,8 @@ class Attestation:
     """One executor's answer about one job. `reason` is empty when the job succeeded.
 
     `environment` is the environment digest; `nonce` keeps the commitment from being guessed.
-    Without `commit` the text has the form of version 1, which knew none.
+    Without `commit` the text has the form of version 1, which knew none; with `tests` that of
+    version 3.
     """
 
     job: str
@@ -48,6 +51,7 @@ class Attestation:
     files: tuple[ManifestFile, ...]
     nonce: bytes = field(default_factory=lambda: secrets.token_bytes(NONCE_BYTES), repr=False)
     commit: CommitDescription | None = None
+    tests: TestReport | None = None
 
     @property
     def outcome(self) -> str:
@@ -57,6 +61,9 @@ class Attestation:
         """The 32 bytes that are sent before the attestation itself."""
         domain = DOMAIN_1 if self.commit is None else DOMAIN
         described = "" if self.commit is None else f"commit:{self.commit.digest}\n"
+        if self.tests is not None:
+            domain = DOMAIN_3
+            described += f"tests:{self.tests.digest}\n"
         text = (
             f"{domain}\n"
             f"job:{self.job}\n"

@@ -17,6 +17,7 @@ from dcanary.executor.checkout import Checkout, CheckoutLimits, check_out
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.manifest import ManifestFile, collect_artifacts
 from dcanary.executor.packages import Given, Needed, Packages, reading
+from dcanary.executor.reports import TestReport, read_report
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.sandbox.model import (
     COMMAND,
@@ -51,6 +52,7 @@ class BuildReport:
     reason: str = ""
     commit: CommitDescription | None = None
     files: tuple[ManifestFile, ...] = ()
+    tests: TestReport | None = None
     wall_ns: int = 0
     peak_memory_bytes: int = 0
     cancelled: bool = False
@@ -83,6 +85,7 @@ class Build:
     phase: str = "inputs"
     report: BuildReport | None = None
     _commit: CommitDescription | None = None
+    _tests: TestReport | None = None
     _cancelled: Cancellation = field(default_factory=Cancellation)
     _thread: threading.Thread | None = None
 
@@ -156,6 +159,7 @@ class Build:
             reason=result.reason,
             commit=self._commit,
             files=tuple(self._files) if result.succeeded else (),
+            tests=self._tests,
             wall_ns=result.wall_ns,
             peak_memory_bytes=result.peak_memory_bytes,
             cancelled=result.cancelled,
@@ -201,6 +205,7 @@ class Build:
     def _attempt(self, plan: Plan) -> StageResult:
         stage = self.work["stage"]
         self._files: list[ManifestFile] = []
+        self._tests = None
         self.phase = "stage"
 
         def collect(source: int) -> None:
@@ -208,6 +213,7 @@ class Build:
             self._files = collect_artifacts(
                 source, stage["artifacts"], self.files_folder, MAX_FILE_BYTES
             )
+            self._read_tests(source)
 
         result = self.sandbox.run(
             plan, job_limits(stage["resources"]), self.log.write, self._cancelled.is_set, collect
@@ -215,6 +221,12 @@ class Build:
         ended = "succeeded" if result.succeeded else f"failed: {result.reason}: {result.detail}"
         self._say("cancelled" if result.cancelled else ended)
         return result
+
+    def _read_tests(self, source: int) -> None:
+        reports = self.work["stage"].get("reports")
+        if reports is not None:
+            self._tests = read_report(source, reports["tests"])
+            self._say(self._tests.sentence())
 
     def _plan(self, tree: Path, commit_time: int, packages: Given | None) -> Plan:
         stage = self.work["stage"]
@@ -234,6 +246,7 @@ class Build:
             program_path=self.runtime.program_path,
             root=self.runtime.root,
             network=bool(stage["resources"]["network"]),
+            inspect=self._read_tests,
         )
 
     def _say(self, line: str) -> None:

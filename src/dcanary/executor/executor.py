@@ -407,7 +407,12 @@ class Executor(Voter):
         try:
             files = self.files_to_attest(report.files, slot.build.files_folder)
             attestation = Attestation(
-                job, report.reason, slot.build.runtime.digest, files, commit=report.commit
+                job,
+                report.reason,
+                slot.build.runtime.digest,
+                files,
+                commit=report.commit,
+                tests=report.tests,
             )
             held = _held(work, attestation, report)
             self._state.keep(held, slot.build.files_folder)

@@ -29,6 +29,7 @@ import filelock
 
 from dcanary.executor.attestation import Attestation, CommitDescription
 from dcanary.executor.manifest import ManifestFile
+from dcanary.executor.reports import TestReport
 from dcanary.executor.standing import owner
 
 # built: attested to, commitment perhaps not sent; committed: sent; revealed: revealed;
@@ -242,7 +243,9 @@ def _read(place: Path) -> HeldJob | None:
         nonce = bytes.fromhex(attestation.pop("nonce"))
         described = attestation.pop("commit", None)
         commit = None if described is None else CommitDescription(**described)
-        attested = Attestation(**attestation, files=files, nonce=nonce, commit=commit)
+        said = attestation.pop("tests", None)
+        tests = None if said is None else TestReport(**{**said, "failed": tuple(said["failed"])})
+        attested = Attestation(**attestation, files=files, nonce=nonce, commit=commit, tests=tests)
         held = HeldJob(attestation=attested, **record)
         return held if _is_sound(held) else None
     except Exception:
@@ -253,12 +256,18 @@ def _read(place: Path) -> HeldJob | None:
 
 def _is_sound(held: HeldJob) -> bool:
     """Whether a record that was read can be worked with. May raise when it cannot."""
-    attestation, commit = held.attestation, held.attestation.commit
+    attestation, commit, tests = (
+        held.attestation,
+        held.attestation.commit,
+        held.attestation.tests,
+    )
     texts = [held.run, held.stage, held.job, attestation.reason, attestation.environment]
     texts += [text for file in attestation.files for text in (file.path, file.sha256)]
     texts += [] if commit is None else [commit.author, commit.message]
+    texts += [] if tests is None else tests.failed
     numbers = [held.attempt, held.wall_ns, held.peak_memory_bytes]
     numbers += [file.size for file in attestation.files]
+    numbers += [] if tests is None else [tests.ran, tests.skipped, tests.failed_count]
     # Raises for text with lone surrogates, which no message could hold.
     "".join(texts).encode()
     return (

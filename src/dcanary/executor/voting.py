@@ -150,7 +150,8 @@ class Voter:
 
     def revelation(self, held: HeldJob) -> RevealInput:
         """The RevealInput of a job."""
-        attestation, commit = held.attestation, held.attestation.commit
+        attestation = held.attestation
+        commit, tests = attestation.commit, attestation.tests
         outcome: Outcome = (
             {"Failed": attestation.reason} if attestation.reason else {"Succeeded": None}
         )
@@ -168,6 +169,14 @@ class Voter:
             "commit": None
             if commit is None
             else {"author": commit.author, "message": commit.message},
+            "tests": None
+            if tests is None
+            else {
+                "ran": tests.ran,
+                "skipped": tests.skipped,
+                "failed_count": tests.failed_count,
+                "failed": list(tests.failed),
+            },
         }
 
     def _vote(self, held: HeldJob) -> Vote | None:

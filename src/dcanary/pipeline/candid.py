@@ -22,6 +22,7 @@ from dcanary.pipeline.model import (
     FetchStage,
     Needs,
     PipelineFile,
+    Reports,
     Resources,
     Stage,
     Triggers,
@@ -145,7 +146,7 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "fetch": None,
         "keep": None,
         "secrets": None,
-        "reports": None,
+        "reports": _reports(stage.reports) if stage.reports else None,
         "cache": None,
         "group": None,
     }
@@ -159,6 +160,10 @@ def _needs(given: Needs | None, image: str | None) -> dict[str, Any]:
         "region": needs.region,
         "labels": list(needs.labels),
     }
+
+
+def _reports(reports: Reports) -> dict[str, Any]:
+    return {"tests": reports.tests, "flaky": {reports.flaky.capitalize(): None}}
 
 
 def _resources(resources: Resources) -> dict[str, Any]:

@@ -309,6 +309,13 @@ class Needs(_Model):
     labels: Labels = []
 
 
+class Reports(_Model):
+    """Files in which a stage says more than that it ended. `tests` is a JUnit XML file."""
+
+    tests: Path
+    flaky: Literal["tolerate", "fail"] = "tolerate"
+
+
 class Stage(_Model):
     """A node of the graph: what runs, in which tool chain, and how many must agree."""
 
@@ -325,6 +332,7 @@ class Stage(_Model):
     retries: int = Field(default=1, ge=0, le=limits.MAX_JOB_ATTEMPTS - 1)
     needs: Needs | None = None
     grace: Grace | None = None
+    reports: Reports | None = None
 
 
 class FetchStage(_Model):

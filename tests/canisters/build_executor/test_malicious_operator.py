@@ -115,6 +115,7 @@ class Play:
             "files": [made],
             "nonce": who.key.encode()[:32],
             "commit": None,
+            "tests": None,
         }
         if "Ok" in self.world.commit(who.key, job, attempt, sealed(reveal)):
             who.reveals.append(reveal)

@@ -12,7 +12,13 @@ from shared.rules.digests import commitment, manifest_digest, sha256_hex
 
 if TYPE_CHECKING:
     from canisters.verification.records import RoundRecord, VoteRecord
-    from shared.types.attestation import CommitmentRecord, Outcome, RevealInput, RoundInput
+    from shared.types.attestation import (
+        CommitmentRecord,
+        Outcome,
+        RevealInput,
+        RoundInput,
+        TestReport,
+    )
     from shared.types.release import ApprovalInput
     from shared.types.run import CommitDescription, File
 
@@ -71,6 +77,7 @@ def round_input(replicas: int = 3, quorum: int = 2, run: str = RUN) -> RoundInpu
         "replicas": replicas,
         "quorum": quorum,
         "commit_until_ns": NOW + 600 * SECOND,
+        "flaky": None,
     }
 
 
@@ -85,6 +92,7 @@ def reveal_input(
     environment: str = ENVIRONMENT,
     described: CommitDescription | None = None,
     run: str = RUN,
+    tests: TestReport | None = None,
 ) -> RevealInput:
     outcome: Outcome = {"Succeeded": None} if failed is None else {"Failed": failed}
     return {
@@ -96,6 +104,7 @@ def reveal_input(
         "files": [] if failed is not None else [file()] if files is None else files,
         "nonce": bytes([number]) * 32,
         "commit": described,
+        "tests": tests,
     }
 
 
@@ -107,6 +116,7 @@ def commitment_to(reveal: RevealInput) -> bytes:
         manifest(reveal["files"]),
         commit_of(reveal["commit"]),
         reveal["nonce"],
+        rules.tests_of(reveal["tests"]),
     )
 
 

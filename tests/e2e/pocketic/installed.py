@@ -180,6 +180,7 @@ class Installed:
             "files": [{"path": PATH, "size": len(content), "sha256": sha256}],
             "nonce": b"\x07" * 32,
             "commit": None,
+            "tests": None,
         }
 
     def commit(self, number: int, work: dict[str, Any], content: bytes) -> dict[str, Any]:

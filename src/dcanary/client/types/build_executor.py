@@ -134,6 +134,12 @@ class Flaky(TypedDict, total=False):
     Tolerate: None
 
 
+class FlakyTest(TypedDict):
+    failed: list[str]
+    passed: list[str]
+    test: str
+
+
 class Gate(TypedDict, total=False):
     """Exactly one of these cases."""
 
@@ -489,6 +495,7 @@ class Verdict(TypedDict):
     disputes: list[Dispute]
     environment: str
     files: list[File]
+    flaky: list[FlakyTest] | None
     jobs: list[str]
     kind: VerdictKind
     manifest: str

@@ -113,6 +113,19 @@ class File(TypedDict):
     size: int
 
 
+class Flaky(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Fail: None
+    Tolerate: None
+
+
+class FlakyTest(TypedDict):
+    failed: list[str]
+    passed: list[str]
+    test: str
+
+
 class Gate(TypedDict, total=False):
     """Exactly one of these cases."""
 
@@ -238,6 +251,7 @@ class RevealInput(TypedDict):
     outcome: Outcome
     run: str
     stage: str
+    tests: TestReport | None
 
 
 class Role(TypedDict, total=False):
@@ -266,6 +280,7 @@ class Round(TypedDict):
 
 class RoundInput(TypedDict):
     commit_until_ns: int
+    flaky: Flaky | None
     quorum: int
     replicas: int
     repository: str
@@ -290,12 +305,20 @@ class Source(TypedDict):
     sha: str
 
 
+class TestReport(TypedDict):
+    failed: list[str]
+    failed_count: int
+    ran: int
+    skipped: int
+
+
 class Verdict(TypedDict):
     commit: CommitDescription | None
     decided_ns: int
     disputes: list[Dispute]
     environment: str
     files: list[File]
+    flaky: list[FlakyTest] | None
     jobs: list[str]
     kind: VerdictKind
     manifest: str
@@ -321,3 +344,4 @@ class Vote(TypedDict):
     operator: str
     outcome: Outcome | None
     revealed_ns: int | None
+    tests: TestReport | None

@@ -65,6 +65,7 @@ class Plan:
 
     `source` is a tar file that is unpacked in SOURCE first. `program_path` is the PATH inside.
     `root` is the folder of an image, whose file system the commands see instead of the host's.
+    `inspect` gets a descriptor of SOURCE when a command has failed: what it left may say why.
     """
 
     commands: Sequence[str]
@@ -74,6 +75,7 @@ class Plan:
     program_path: str = "/usr/bin:/bin"
     network: bool = False
     root: Path | None = None
+    inspect: "Collect | None" = None
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,12 @@ def supervise(
     started = time.monotonic_ns()
     stage = _Stage(cage, limits, output, stop)
     try:
-        ending = _perform(stage, cage, plan) or _collect(cage, collect)
+        ending = _perform(stage, cage, plan)
+        if ending is None:
+            ending = _collect(cage, collect)
+        elif ending.reason == COMMAND and plan.inspect is not None:
+            # The stage has failed already: what the inspection says of artifacts changes nothing.
+            _collect(cage, plan.inspect)
     finally:
         cage.close()
     return StageResult(

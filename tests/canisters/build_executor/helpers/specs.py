@@ -129,5 +129,6 @@ def verdict(kind: str, files: list[Any], jobs: list[str], reason: str = "") -> A
         "jobs": jobs,
         "disputes": [],
         "commit": None,
+        "flaky": None,
         "decided_ns": 0,
     }
