@@ -17,6 +17,7 @@ from canisters.build_executor.jobs.queue import Queue
 from canisters.build_executor.jobs.shares import Shares
 from canisters.build_executor.keys import is_open, key_of, stage_key
 from canisters.build_executor.records import (
+    CertifiedRecord,
     ContentRecord,
     ExecutorRecord,
     JobRow,
@@ -27,6 +28,7 @@ from canisters.build_executor.records import (
     StageRecord,
 )
 from canisters.build_executor.runs.graph import is_name
+from canisters.build_executor.serving.shelf import Shelf
 from shared.base.records import Lookup
 from shared.rules.limits import MAX_NAME_CHARS
 from shared.types.run import ExecutorOffer
@@ -48,7 +50,8 @@ def due_ns(stage: StageRecord) -> int:
 class Book:
     """All maps, the open stages, and what must still be done after a rule has run.
 
-    `outgoing` names messages to send to `verification`. `meter` reads the instruction counter.
+    `outgoing` names messages to send to `verification`. `meter` reads the instruction counter,
+    `publish` sets the canister's certified data.
     """
 
     def __init__(
@@ -67,6 +70,8 @@ class Book:
         executor_index: "Lookup[int, str]",
         offers: "Lookup[str, OfferRecord]",
         shares: "Lookup[str, ShareRecord]",
+        certified: "Lookup[int, CertifiedRecord]",
+        publish: "Callable[[bytes], None]",
         meter: "Callable[[], int]",
     ) -> None:
         self.runs = runs
@@ -83,6 +88,8 @@ class Book:
         self.executor_index = executor_index
         self.offers = offers
         self.shares = Shares(shares, lambda *charged: self._queue.set_used(*charged))
+        self.shelf = Shelf(certified)
+        self.publish = publish
         self.outgoing: list[str] = []
         self._meter = meter
         self._metered = 0

@@ -14,6 +14,7 @@ from canisters.build_executor.jobs import views as job_views
 from canisters.build_executor.rounds import service as rounds
 from canisters.build_executor.runs import service as runs
 from canisters.build_executor.runs import views as run_views
+from canisters.build_executor.serving import service as serving
 from canisters.build_executor.store import book, grants, instruction_totals, outgoing, wiring
 from shared.base.canister import Canister, serve
 from shared.base.endpoints import (
@@ -31,6 +32,7 @@ from shared.base.results import answer, answer_query
 from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES
 from shared.types.attestation import VerdictNotice
 from shared.types.errors import Done
+from shared.types.http import HttpRequest
 from shared.types.paging import PageRequest
 from shared.types.pipeline import Stage
 from shared.types.release import ReleaseNotice
@@ -56,6 +58,18 @@ from shared.types.run import (
     StageProblem,
     WorkResult,
 )
+from shared.types.streaming import FileResponse, StreamPiece, StreamToken
+
+
+def publish_files() -> None:
+    """Set the certified data, which an upgrade does not keep."""
+    book.publish(serving.certified_data(book))
+
+
+def wired() -> None:
+    outbox.outbox.wake()
+    publish_files()
+
 
 serve(
     Canister(
@@ -82,7 +96,7 @@ serve(
         argument_bytes={"upload_chunk": MAX_ARGUMENT_BYTES + MAX_CHUNK_BYTES},
         records=book.run_index.len,
         open_work=book.open_runs.len,
-        wired=outbox.outbox.wake,
+        wired=wired,
     )
 )
 
@@ -109,6 +123,7 @@ def followed(work: "Callable[[], T]") -> "Callable[[], T]":
 @post_upgrade
 def resume() -> void:
     outbox.resume()
+    publish_files()
 
 
 @update
@@ -242,3 +257,13 @@ def get_log(job: text, offset: nat64) -> LogResult:
 @query
 def read_chunk(request: ChunkRequest) -> ChunkResult:
     return answer_query(lambda: artifacts.read_chunk(book, request))
+
+
+@query
+def http_request(request: HttpRequest) -> FileResponse:
+    return serving.answer(book, request, ic.id(), ic.data_certificate() or b"")
+
+
+@query
+def stream_file(token: StreamToken) -> Opt[StreamPiece]:
+    return serving.stream(book, token)

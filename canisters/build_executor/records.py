@@ -209,6 +209,29 @@ class ShareRecord(Record):
     used_ns: nat64
 
 
+class CertifiedStage(Record):
+    """The files of a stage: `digest` is that of the hash tree of their certified responses."""
+
+    name: text
+    digest: blob
+
+
+class CertifiedRecord(Record):
+    """A node of the tree of certified files, see `serving.shelf`: a run, or a fork at a bit.
+
+    A fork has no `run`, a run no pointers.
+    """
+
+    version: nat16
+    bit: nat16
+    left: nat64
+    right: nat64
+    left_digest: blob
+    right_digest: blob
+    run: text
+    stages: Vec[CertifiedStage]
+
+
 RUN: "Versions[RunRecord]" = Versions("RunRecord", current=1)
 SPEC: "Versions[SpecRecord]" = Versions("SpecRecord", current=1)
 STAGE: "Versions[StageRecord]" = Versions("StageRecord", current=1)
@@ -216,3 +239,4 @@ CONTENT: "Versions[ContentRecord]" = Versions("ContentRecord", current=1)
 EXECUTOR: "Versions[ExecutorRecord]" = Versions("ExecutorRecord", current=1)
 OFFER: "Versions[OfferRecord]" = Versions("OfferRecord", current=1)
 SHARE: "Versions[ShareRecord]" = Versions("ShareRecord", current=1)
+CERTIFIED: "Versions[CertifiedRecord]" = Versions("CertifiedRecord", current=1)

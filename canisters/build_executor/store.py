@@ -1,13 +1,15 @@
 """The canister's stable maps. Sizes are bytes of Candid; the bounds are in `shared.rules.limits`.
 
 Keys: runs by id, stages `<run>/<stage>`, jobs `<run>/<stage>/<replica>`; log blocks
-`<job>#<number>`, chunks `<place>#<index>`, a repository's runs `<repository>#<number>`.
+`<job>#<number>`, chunks `<place>#<index>`, a repository's runs `<repository>#<number>`; nodes of
+certified files are numbered, 0 points to the root.
 """
 
 from kybra import StableBTreeMap, blob, ic, nat8, nat64, text
 
 from canisters.build_executor.book import Book
 from canisters.build_executor.records import (
+    CERTIFIED,
     CONTENT,
     EXECUTOR,
     OFFER,
@@ -15,6 +17,7 @@ from canisters.build_executor.records import (
     SHARE,
     SPEC,
     STAGE,
+    CertifiedRecord,
     ContentRecord,
     ExecutorRecord,
     OfferRecord,
@@ -48,6 +51,9 @@ executor_map = StableBTreeMap[text, ExecutorRecord](
 executor_index = StableBTreeMap[nat64, text](memory_id=15, max_key_size=20, max_value_size=100)
 offer_map = StableBTreeMap[text, OfferRecord](memory_id=16, max_key_size=80, max_value_size=20_000)
 share_map = StableBTreeMap[text, ShareRecord](memory_id=17, max_key_size=100, max_value_size=100)
+certified_map = StableBTreeMap[nat64, CertifiedRecord](
+    memory_id=18, max_key_size=20, max_value_size=6_000
+)
 
 runs = Versioned(run_map, RUN)
 specs = Versioned(spec_map, SPEC)
@@ -56,11 +62,17 @@ contents = Versioned(content_map, CONTENT)
 executors = Versioned(executor_map, EXECUTOR)
 offers = Versioned(offer_map, OFFER)
 shares = Versioned(share_map, SHARE)
+certified = Versioned(certified_map, CERTIFIED)
 
 
 def instructions_so_far() -> int:
     """Instructions of the message that is running."""
     return ic.performance_counter(0)
+
+
+def publish(root: bytes) -> None:
+    """Have the network certify the files that are served, by the root of their hash tree."""
+    ic.set_certified_data(root)
 
 
 book = Book(
@@ -78,5 +90,7 @@ book = Book(
     executor_index=executor_index,
     offers=offers,
     shares=shares,
+    certified=certified,
+    publish=publish,
     meter=instructions_so_far,
 )

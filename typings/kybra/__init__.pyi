@@ -18,6 +18,7 @@ __all__ = [
     "CandidError",
     "Duration",
     "Error",
+    "Func",
     "GuardResult",
     "GuardType",
     "Manual",
@@ -110,9 +111,11 @@ def pre_upgrade(_func: F) -> F: ...
 def post_upgrade(_func: F) -> F: ...
 def inspect_message(_func: F) -> F: ...
 
-Query = Callable  # type: ignore[type-arg]
+Query: TypeAlias = Callable[P, T]
 Update = Callable  # type: ignore[type-arg]
 Oneway = Callable  # type: ignore[type-arg]
+
+def Func(callable: Any) -> Any: ...
 
 class RejectionCode(Variant, total=False):
     NoError: null

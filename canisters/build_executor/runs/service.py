@@ -7,6 +7,7 @@ from canisters.build_executor.jobs import shares
 from canisters.build_executor.keys import is_open, stage_key
 from canisters.build_executor.records import RunRecord, StageRecord
 from canisters.build_executor.runs import graph, rules
+from canisters.build_executor.serving import service as serving
 from shared.rules.limits import (
     APPROVAL_WAIT_NS,
     BUILD_MARGIN_NS,
@@ -179,6 +180,7 @@ def stage_succeeded(book: Book, stage: StageRecord, now: int) -> None:
     stage["state"] = {"Succeeded": None}
     stage["upload_until_ns"] = 0
     book.save(stage)
+    serving.certify(book, stage)
     record = book.runs.get(stage["run"])
     spec = book.specs.get(stage["run"])
     if record is None or spec is None:

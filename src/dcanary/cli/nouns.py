@@ -3,6 +3,7 @@
 NOUNS = {
     "access": "who may do what",
     "approval": "may agreed bytes go to a target: requests and votes",
+    "artifact": "the agreed files of runs",
     "build": "compile a Kybra-API canister to an IC module",
     "canister": "call any canister",
     "delivery": "webhook requests and what became of them",

@@ -6,17 +6,16 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from dcanary.cli.operations.artifact_diff import within
 from dcanary.client.errors import ClientError
 from dcanary.executor.local import LocalStage
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.transfer import CHUNK_BYTES
-from dcanary.wasm_binary.difference import module_difference
 
 if TYPE_CHECKING:
     from dcanary.client.system import System
     from dcanary.client.types.verification import Verdict
 
-_WASM = b"\0asm"
 ReadFile = Callable[[str], bytes]
 
 
@@ -55,18 +54,10 @@ def _file_differences(
         elif ours != theirs:
             yield f"{path}: {ours.size:,} bytes here, {theirs.size:,} in the run"
             try:
-                yield from (f"  {line}" for line in _within(stage, ours, read(path)))
+                content = stage.open_file(ours).read_bytes()
+                yield from (f"  {line}" for line in within(content, read(path)))
             except ClientError as error:
                 yield f"  the run's bytes cannot be had: {error.message}"
-
-
-def _within(stage: LocalStage, file: ManifestFile, theirs: bytes) -> list[str]:
-    ours = stage.open_file(file).read_bytes()
-    if ours.startswith(_WASM) and theirs.startswith(_WASM):
-        return module_difference(ours, theirs)
-    same = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
-    at = min(len(ours), len(theirs)) if same is None else same
-    return [f"the first difference is at byte {at:,}"]
 
 
 def run_file(system: System, run: str, stage: str, path: str, file: ManifestFile) -> bytes:

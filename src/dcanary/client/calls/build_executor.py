@@ -19,10 +19,12 @@ if TYPE_CHECKING:
         ExecutorInput,
         ExecutorOffer,
         ExecutorPage,
+        FileResponse,
         GiveBack,
         GrantPage,
         Health,
         Heartbeat,
+        HttpRequest,
         JobPage,
         Lease,
         LeaseRequest,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
         Siblings,
         Stage,
         StageProblem,
+        StreamPiece,
+        StreamToken,
         VerdictNotice,
         Work,
     )
@@ -82,6 +86,12 @@ class BuildExecutor(Canister):
 
     def heartbeat(self, heartbeat: Heartbeat, /) -> Lease:
         answer: Lease = self.ask("heartbeat", heartbeat)
+        return answer
+
+    def http_request(
+        self, http_request: HttpRequest, /, *, certified: bool = False
+    ) -> FileResponse:
+        answer: FileResponse = self.call("http_request", http_request, certified=certified)
         return answer
 
     def instructions(self, *, certified: bool = False) -> list[tuple[str, int]]:
@@ -142,6 +152,12 @@ class BuildExecutor(Canister):
 
     def siblings(self, *, certified: bool = False) -> Siblings | None:
         answer: Siblings | None = self.call("siblings", certified=certified)
+        return answer
+
+    def stream_file(
+        self, stream_token: StreamToken, /, *, certified: bool = False
+    ) -> StreamPiece | None:
+        answer: StreamPiece | None = self.call("stream_file", stream_token, certified=certified)
         return answer
 
     def submit_commitment(self, commitment_input: CommitmentInput, /) -> None:

@@ -127,6 +127,13 @@ class File(TypedDict):
     size: int
 
 
+class FileResponse(TypedDict):
+    body: bytes
+    headers: list[tuple[str, str]]
+    status_code: int
+    streaming_strategy: StreamingStrategy | None
+
+
 class Flaky(TypedDict, total=False):
     """Exactly one of these cases."""
 
@@ -189,6 +196,14 @@ class Heartbeat(TypedDict):
     log: bytes
     offset: int
     phase: str | None
+
+
+class HttpRequest(TypedDict):
+    body: bytes
+    certificate_version: int | None
+    headers: list[tuple[str, str]]
+    method: str
+    url: str
 
 
 class InputArtifact(TypedDict):
@@ -465,6 +480,29 @@ class StageStatus(TypedDict):
     name: str
     state: StageState
     stored: list[str]
+
+
+class StreamPiece(TypedDict):
+    body: bytes
+    token: StreamToken | None
+
+
+class StreamSource(TypedDict):
+    callback: tuple[str, str]
+    token: StreamToken
+
+
+class StreamToken(TypedDict):
+    index: int
+    path: str
+    run: str
+    stage: str
+
+
+class StreamingStrategy(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Callback: StreamSource
 
 
 class Trigger(TypedDict, total=False):

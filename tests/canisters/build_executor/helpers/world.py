@@ -38,6 +38,7 @@ MAPS = (
     "executor_index",
     "offers",
     "shares",
+    "certified",
 )
 
 
@@ -64,15 +65,19 @@ class World:
     def upgrade(self) -> None:
         """Memory is empty, the maps stay."""
         meter: Any = iter(range(0, 1 << 40, 1_000)).__next__
-        self.book = Book(**self.maps, meter=meter)
+        self.certified_data = b""
+        self.book = Book(**self.maps, meter=meter, publish=self._publish)
         self.book.reload()
 
     def of_maps(self) -> Book:
         """Another book on the same maps: what an upgrade would make of them now."""
         meter: Any = iter(range(0, 1 << 40, 1_000)).__next__
-        book = Book(**self.maps, meter=meter)
+        book = Book(**self.maps, meter=meter, publish=self._publish)
         book.reload()
         return book
+
+    def _publish(self, root: bytes) -> None:
+        self.certified_data = root
 
     def operations(self) -> int:
         return sum(each.operations for each in self.maps.values())
