@@ -180,8 +180,8 @@ class Packages:
             shutil.rmtree(making, ignore_errors=True)
         found = made.manifest
         say(
-            f"{len(pins):,} packages are pinned, {len(found.entries):,} files of "
-            f"{found.size:,} bytes: {found.digest}"
+            f"packages: {len(pins):,} pinned, files: {len(found.entries):,}, "
+            f"bytes: {found.size:,}, manifest: {found.digest}"
         )
         return found
 
