@@ -127,6 +127,7 @@ def offer_of(slots: int = 4) -> dict[str, Any]:
         "region": "",
         "labels": [],
         "files_in_memory": False,
+        "secret_key": None,
     }
 
 

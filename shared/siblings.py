@@ -1,6 +1,6 @@
 """What the canisters call on each other. Only siblings may call these methods."""
 
-from kybra import Service, Vec, service_query, service_update, text
+from kybra import Principal, Service, Vec, nat16, service_query, service_update, text
 
 from shared.types.attestation import CommitmentRecord, RoundInput, VerdictNotice
 from shared.types.errors import Done
@@ -15,6 +15,7 @@ from shared.types.release import (
     TextResult,
 )
 from shared.types.run import ChunkRequest, ChunkResult, RunRequest, RunSpec
+from shared.types.secret import LeaseGrantResult
 
 
 class WebhookService(Service):
@@ -36,6 +37,12 @@ class BuildExecutorService(Service):
 
     @service_update
     def record_release(self, notice: ReleaseNotice) -> Done: ...
+
+    @service_update
+    def secrets_changed(self) -> Done: ...
+
+    @service_query
+    def get_lease(self, job: text, attempt: nat16, executor: Principal) -> LeaseGrantResult: ...
 
     @service_query
     def read_chunk(self, request: ChunkRequest) -> ChunkResult: ...

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from kybra import Opt, Principal, Vec, ic, nat64, post_upgrade, query, text, update, void
+from kybra import Opt, Principal, Vec, ic, nat16, nat64, post_upgrade, query, text, update, void
 
 from canisters.build_executor import outbox
 from canisters.build_executor.artifacts import service as artifacts
 from canisters.build_executor.executors import service as executors
 from canisters.build_executor.executors import views as executor_views
+from canisters.build_executor.jobs import leases
 from canisters.build_executor.jobs import service as jobs
 from canisters.build_executor.jobs import views as job_views
 from canisters.build_executor.rounds import service as rounds
@@ -58,6 +59,7 @@ from shared.types.run import (
     StageProblem,
     WorkResult,
 )
+from shared.types.secret import LeaseGrantResult
 from shared.types.streaming import FileResponse, StreamPiece, StreamToken
 
 
@@ -79,6 +81,7 @@ serve(
         totals=instruction_totals,
         callers={
             "enqueue_run": "pipeline_config",
+            "secrets_changed": "pipeline_config",
             "record_verdict": "verification",
             "record_release": "verification",
             "announce_offer": "a registered, enabled executor",
@@ -222,6 +225,16 @@ def set_executor_enabled(executor: Principal, enabled: bool) -> Done:
         "set_executor_enabled",
         followed(lambda: executors.set_enabled(book, executor.to_str(), enabled, ic.time())),
     )
+
+
+@update
+def secrets_changed() -> Done:
+    return answer("secrets_changed", followed(lambda: executors.forget_unable(book)))
+
+
+@query
+def get_lease(job: text, attempt: nat16, executor: Principal) -> LeaseGrantResult:
+    return answer_query(lambda: leases.get(book, job, attempt, executor.to_str(), ic.time()))
 
 
 @query

@@ -1,11 +1,26 @@
 """Entry points of the pipeline_config canister."""
 
-from kybra import Async, Vec, ic, nat32, post_upgrade, query, text, update, void
+from kybra import (
+    Async,
+    Opt,
+    Vec,
+    ic,
+    nat16,
+    nat32,
+    post_upgrade,
+    query,
+    text,
+    update,
+    void,
+)
 
 from canisters.pipeline_config.outbox import outbox
 from canisters.pipeline_config.pipelines import service, tables, views
 from canisters.pipeline_config.runs import service as runs
+from canisters.pipeline_config.secrets import service as secrets
+from canisters.pipeline_config.secrets import views as secret_views
 from canisters.pipeline_config.store import grants, instruction_totals, wiring
+from shared.base.access import require_role
 from shared.base.canister import Canister, serve
 from shared.base.endpoints import (
     grant_role,
@@ -19,6 +34,7 @@ from shared.base.endpoints import (
     wire,
 )
 from shared.base.results import answer, answer_async, answer_query
+from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_SEALED_BYTES, MAX_SECRET_COPIES
 from shared.types.errors import Done
 from shared.types.paging import PageRequest
 from shared.types.pipeline import (
@@ -29,6 +45,20 @@ from shared.types.pipeline import (
     Trigger,
 )
 from shared.types.run import RunRequest
+from shared.types.secret import (
+    Credential,
+    CredentialResult,
+    SealedCopyResult,
+    SecretGrantResult,
+    SecretInput,
+    SecretPageResult,
+    SecretResult,
+    SecretUsePageResult,
+    SecretVersionResult,
+)
+
+# Copies with the principals and keys of who they are for.
+SECRET_ARGUMENT_BYTES = MAX_ARGUMENT_BYTES + MAX_SECRET_COPIES * MAX_SEALED_BYTES
 
 serve(
     Canister(
@@ -43,6 +73,16 @@ serve(
             "set_pipeline_triggers": "Admin",
             "delete_pipeline": "Admin",
             "start_run": "webhook",
+            "set_secret": "Admin",
+            "reseal_secret": "Admin",
+            "remove_secret": "Admin",
+            "set_credential": "Admin",
+            "remove_credential": "Admin",
+            "take_secrets": "the executor that holds the lease",
+        },
+        argument_bytes={
+            "set_secret": SECRET_ARGUMENT_BYTES,
+            "reseal_secret": SECRET_ARGUMENT_BYTES,
         },
         records=lambda: tables.count(tables.ALL_VERSIONS),
         open_work=outbox.open_count,
@@ -110,3 +150,69 @@ def list_pipeline_versions(repository: text, page: PageRequest) -> PipelinePageR
 @update
 def start_run(request: RunRequest) -> Async[Done]:
     return answer_async("start_run", lambda: runs.start(request))
+
+
+@update
+def set_secret(secret: SecretInput) -> SecretResult:
+    return answer("set_secret", lambda: secrets.set_value(secret, ic.caller(), ic.time()))
+
+
+@update
+def reseal_secret(secret: SecretInput) -> SecretResult:
+    return answer("reseal_secret", lambda: secrets.reseal(secret, ic.caller(), ic.time()))
+
+
+@update
+def remove_secret(repository: Opt[text], name: text) -> Done:
+    return answer("remove_secret", lambda: secrets.remove(repository, name))
+
+
+@query
+def get_secret(repository: Opt[text], name: text) -> SecretResult:
+    return answer_query(lambda: secret_views.get(repository, name))
+
+
+@query
+def next_secret_version(repository: Opt[text], name: text) -> SecretVersionResult:
+    return answer_query(lambda: secret_views.next_version(repository, name))
+
+
+@query
+def list_secrets(repository: Opt[text], page: PageRequest) -> SecretPageResult:
+    return answer_query(lambda: secret_views.page(repository, page))
+
+
+@query
+def list_secret_uses(repository: Opt[text], name: text, page: PageRequest) -> SecretUsePageResult:
+    return answer_query(lambda: secret_views.uses(repository, name, page))
+
+
+@query
+def get_own_copy(repository: Opt[text], name: text) -> SealedCopyResult:
+    def work() -> object:
+        # An executor has its copies from `take_secrets` alone, where they are written down.
+        require_role(grants, ic.caller().to_str(), "Admin")
+        return secret_views.own_copy(repository, name, ic.caller().to_str())
+
+    return answer_query(work)
+
+
+@update
+def take_secrets(job: text, attempt: nat16) -> Async[SecretGrantResult]:
+    caller = ic.caller()
+    return answer_async("take_secrets", lambda: secrets.take(job, attempt, caller, ic.time()))
+
+
+@update
+def set_credential(credential: Credential) -> Done:
+    return answer("set_credential", lambda: secrets.set_credential(credential))
+
+
+@update
+def remove_credential(repository: text) -> Done:
+    return answer("remove_credential", lambda: secrets.remove_credential(repository))
+
+
+@query
+def get_credential(repository: text) -> CredentialResult:
+    return answer_query(lambda: secrets.credential_of(repository))

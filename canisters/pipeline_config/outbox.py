@@ -1,4 +1,5 @@
-"""Messages of `pipeline_config`: triggers of pipelines to `webhook`, policies to `verification`.
+"""Messages of `pipeline_config`: triggers of pipelines to `webhook`, policies to `verification`,
+and to `build_executor` that secrets were set.
 
 A message is a copy of what is stored now, the latest wins: it may be sent again at any time.
 """
@@ -12,12 +13,13 @@ from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, error_sentence, refusal_of
 from shared.rules.limits import MAX_OPEN_SYNCS
 from shared.rules.refused import exhausted
-from shared.siblings import VerificationService, WebhookService
+from shared.siblings import BuildExecutorService, VerificationService, WebhookService
 from shared.types.errors import Done
 from shared.types.pipeline import Trigger
 
 TRIGGERS = "sync_triggers:"
 POLICY = "sync_policy:"
+SECRETS = "secrets_changed"
 
 
 def perform(key: str) -> "Async[str | None]":
@@ -25,6 +27,9 @@ def perform(key: str) -> "Async[str | None]":
     if key.startswith(POLICY):
         again = yield from _send_policy(key[len(POLICY) :])
         return counted(instruction_totals, "send sync_policy", again, CALL_CONTEXT)
+    if key == SECRETS:
+        again = yield from _send_secrets_changed()
+        return counted(instruction_totals, "send secrets_changed", again, CALL_CONTEXT)
     again = yield from _send_triggers(key[len(TRIGGERS) :])
     return counted(instruction_totals, "send sync_triggers", again, CALL_CONTEXT)
 
@@ -63,6 +68,17 @@ def _send_policy(repository: str) -> "Async[str | None]":
     return again
 
 
+def _send_secrets_changed() -> "Async[str | None]":
+    """Executors that lacked a secret may have it now."""
+    siblings = siblings_of(wiring)
+    if siblings is None:
+        return "not wired yet: an owner must call wire"
+    service = BuildExecutorService(siblings["build_executor"])
+    answer: CallResult[Done] = yield service.secrets_changed()
+    refusal, again = refusal_of(answer)
+    return again if refusal is None else error_sentence(refusal)
+
+
 outbox = Outbox(outgoing, perform)
 
 
@@ -74,6 +90,11 @@ def send_triggers(repository: str) -> None:
 def send_policy(repository: str) -> None:
     """Have the repository's approval policy brought to `verification`."""
     outbox.put(POLICY + repository)
+
+
+def send_secrets_changed() -> None:
+    """Have `build_executor` ask executors again that lacked a secret."""
+    outbox.put(SECRETS)
 
 
 def require_room(repository: str) -> None:

@@ -4,6 +4,7 @@ from kybra import Record, nat16, nat32, nat64, text
 
 from shared.base.migration import Versions
 from shared.types.pipeline import Pipeline
+from shared.types.secret import Credential, SealedCopy, Secret, SecretUse
 
 
 class HeadRecord(Record):
@@ -31,6 +32,38 @@ class StartRecord(Record):
     acknowledged: bool
 
 
+class SecretRecord(Record):
+    """What is known of a secret, without its copies."""
+
+    version: nat16
+    secret: Secret
+
+
+class CopyRecord(Record):
+    """One copy of a secret's value, as only its recipient can read it."""
+
+    version: nat16
+    copy: SealedCopy
+
+
+class UseRecord(Record):
+    """One handing out of a secret; never changed."""
+
+    version: nat16
+    use: SecretUse
+
+
+class CredentialRecord(Record):
+    """Which secret a repository is cloned with."""
+
+    version: nat16
+    credential: Credential
+
+
 HEAD: "Versions[HeadRecord]" = Versions("HeadRecord", current=1)
 PIPELINE: "Versions[PipelineRecord]" = Versions("PipelineRecord", current=1)
 START: "Versions[StartRecord]" = Versions("StartRecord", current=1)
+SECRET: "Versions[SecretRecord]" = Versions("SecretRecord", current=1)
+COPY: "Versions[CopyRecord]" = Versions("CopyRecord", current=1)
+USE: "Versions[UseRecord]" = Versions("UseRecord", current=1)
+CREDENTIAL: "Versions[CredentialRecord]" = Versions("CredentialRecord", current=1)

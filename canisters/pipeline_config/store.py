@@ -11,17 +11,31 @@
 | versions: outlive their pipeline, whose runs refer to them | `<repository>/<version>` |
 | starts | run |
 | counters: length of `pipeline_order`, number of versions | name of the list |
+| secrets | `<repository>/<name>`, `/<name>` for one of all repositories |
+| secret_copies | `<key of the secret>#<recipient>` |
+| secret_uses: outlive their secret, dense | `<key of the secret>#0`, `#1` … |
+| secret_takings: the number of the use | `<key of the secret>#<version>#<job>#<attempt>` |
+| secret_counts: number of uses, highest version removed | `uses:<key of the secret>`, `removed` |
+| credentials | repository |
 """
 
 from kybra import StableBTreeMap, nat8, nat64, text
 
 from canisters.pipeline_config.records import (
+    COPY,
+    CREDENTIAL,
     HEAD,
     PIPELINE,
+    SECRET,
     START,
+    USE,
+    CopyRecord,
+    CredentialRecord,
     HeadRecord,
     PipelineRecord,
+    SecretRecord,
     StartRecord,
+    UseRecord,
 )
 from shared.base.migration import Versioned
 from shared.base.records import Outgoing, Wiring
@@ -37,7 +51,21 @@ version_map = StableBTreeMap[text, PipelineRecord](
 )
 start_map = StableBTreeMap[text, StartRecord](memory_id=7, max_key_size=50, max_value_size=250)
 counters = StableBTreeMap[text, nat64](memory_id=8, max_key_size=120, max_value_size=20)
+secret_map = StableBTreeMap[text, SecretRecord](memory_id=9, max_key_size=150, max_value_size=8_000)
+secret_copy_map = StableBTreeMap[text, CopyRecord](
+    memory_id=10, max_key_size=220, max_value_size=17_600
+)
+secret_use_map = StableBTreeMap[text, UseRecord](memory_id=11, max_key_size=170, max_value_size=900)
+secret_takings = StableBTreeMap[text, nat64](memory_id=12, max_key_size=340, max_value_size=20)
+secret_counts = StableBTreeMap[text, nat64](memory_id=13, max_key_size=150, max_value_size=20)
+credential_map = StableBTreeMap[text, CredentialRecord](
+    memory_id=14, max_key_size=100, max_value_size=500
+)
 
 heads = Versioned(head_map, HEAD)
 versions = Versioned(version_map, PIPELINE)
 starts = Versioned(start_map, START)
+secrets = Versioned(secret_map, SECRET)
+secret_copies = Versioned(secret_copy_map, COPY)
+secret_uses = Versioned(secret_use_map, USE)
+credentials = Versioned(credential_map, CREDENTIAL)

@@ -34,6 +34,11 @@ OTHER_CLONE_URLS = NotYet(
     "`register_repository`: Invalid",
     "clone_url must start with https:// or http://: other ways are not supported yet",
 )
+DEPLOY_KEYS = NotYet(
+    "clones over SSH with a deploy key",
+    "`set_credential`: Invalid",
+    "kind: DeployKey is not supported yet: use a token, and an https:// clone URL",
+)
 PULL_REQUESTS = NotYet(
     "pull requests as triggers",
     "methods of `pipeline_config`: Invalid",
@@ -48,11 +53,6 @@ KEEP = NotYet(
     "artifacts of builds that stay with executors",
     "methods of `pipeline_config`: Invalid",
     "keep: Executors is not supported yet: use Chain",
-)
-SECRETS = NotYet(
-    "secrets of stages",
-    "methods of `pipeline_config`: Invalid",
-    "secrets: is not supported yet: leave it out",
 )
 CACHE = NotYet(
     "results used again by inputs",

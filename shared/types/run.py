@@ -227,7 +227,8 @@ class ExecutorOffer(Record):
 
     `images` are digests of lock files. `slots` is how many jobs it performs at a time; memory,
     storage and CPUs are those of one slot. `network`: its stages may use the network. `region`
-    may be empty. `files_in_memory`: the storage of a stage is part of its memory.
+    may be empty. `files_in_memory`: the storage of a stage is part of its memory. `secret_key` is
+    the X25519 public key to which secrets for it are sealed; absent when it takes none.
     """
 
     runtimes: Vec[Runtime]
@@ -240,6 +241,7 @@ class ExecutorOffer(Record):
     region: text
     labels: Vec[text]
     files_in_memory: Opt[bool]
+    secret_key: Opt[blob]
 
 
 class StageProblem(Record):

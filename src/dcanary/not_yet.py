@@ -36,7 +36,6 @@ PLANNED_KEYS = (
     "parallel",
     "rollout",
     "schedule",
-    "secrets",
     "services",
     "template",
 )

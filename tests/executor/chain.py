@@ -283,6 +283,7 @@ def offer(slots: int = 1) -> ExecutorOffer:
         "region": "",
         "labels": [],
         "files_in_memory": False,
+        "secret_key": None,
     }
 
 

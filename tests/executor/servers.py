@@ -20,7 +20,8 @@ class GitServer:
 
     `objects` are the LFS files by sha256; `has_lfs` false answers 404 to all of LFS; `status`
     other than 0 is the answer to everything, with the text `page`. Paths below one of `private`
-    are answered 401, those below one of `redirects` are sent on. `href` and `header` stand in place
+    are answered 401, as are those below one of `logins` without its Authorization header; those
+    below one of `redirects` are sent on. `href` and `header` stand in place
     of what LFS files are asked for with. `seen` are (method, path, authorization) of the requests,
     `headers` all their headers.
     """
@@ -32,6 +33,7 @@ class GitServer:
     status: int = 0
     page: bytes = b""
     private: set[str] = field(default_factory=set)
+    logins: dict[str, str] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     href: str = ""
     header: dict[str, str] = field(default_factory=dict)
@@ -95,7 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", to)
             self.end_headers()
-        elif any(parts.path.startswith(each) for each in made.private):
+        elif any(parts.path.startswith(each) for each in made.private) or any(
+            parts.path.startswith(start) and self.headers.get("Authorization") != login
+            for start, login in made.logins.items()
+        ):
             self._send(401, b"")
         elif "/info/lfs/" in parts.path or parts.path.startswith("/lfs/"):
             self._lfs(parts.path, body)

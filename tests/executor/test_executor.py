@@ -58,12 +58,15 @@ class Site:
             self.folder / name,
             self.sandbox,
             runtimes=("shell",),
-            checkout=CheckoutLimits(schemes=("file",)),
             poll_seconds=0.01,
             log_seconds=0.05,
             heartbeat_seconds=0.2,
             report=self.lines.append,
-            **{"patience_seconds": 0.0, **more},
+            **{
+                "checkout": CheckoutLimits(schemes=("file",)),
+                "patience_seconds": 0.0,
+                **more,
+            },
         )
         made = kind(chain or self.chain.view(name), config)
         self.executors.append(made)

@@ -25,6 +25,7 @@ OFFER: ExecutorOffer = {
     "region": "eu",
     "labels": ["fast", "arm"],
     "files_in_memory": True,
+    "secret_key": None,
 }
 
 

@@ -117,6 +117,7 @@ OFFER = {
     "region": "",
     "labels": [],
     "files_in_memory": None,
+    "secret_key": None,
 }
 # Who may call these shows only on a run that is further: see the last test but one.
 LATER = ("reveal", "upload_chunk", "finish_upload", "decide_approval")

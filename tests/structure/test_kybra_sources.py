@@ -44,6 +44,7 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
     ("shared/base/access.py", "list_grants", "grants"): ("MAX_GRANTS",),
     ("shared/base/outbox.py", "wake", "self._entries"): OUTBOXES,
     ("shared/base/outbox.py", "_tick", "self._entries"): OUTBOXES,
+    ("canisters/pipeline_config/secrets/tables.py", "all_secrets", "secrets"): ("MAX_SECRETS",),
     ("canisters/build_executor/book.py", "_load", "self.open_runs"): ("MAX_OPEN_RUNS",),
     ("canisters/webhook/outbox.py", "open_of", "outgoing"): ("MAX_OPEN_DELIVERIES",),
     ("canisters/deployment/targets/service.py", "open_releases_of", "store.open_releases"): (

@@ -21,6 +21,7 @@ RUNTIMES = ("Shell", "Python", "Motoko", "Node", "Azle", "Rust")
 # An executor that has nothing to do asks by an update every 60 s, one that builds sends heartbeats:
 # after three minutes without either it is taken to be away.
 PRESENT_NS = 180 * SECOND_NS
+SECRET_KEY_BYTES = 32
 
 
 def names(runtimes: "list[Runtime]") -> "set[str]":
@@ -47,6 +48,9 @@ def check_offer(offer: "ExecutorOffer") -> None:
         raise invalid(f"slots is {offer['slots']}: offer 1 to {limit}")
     if len(offer["images"]) > MAX_OFFER_TEXTS or len(offer["labels"]) > MAX_OFFER_TEXTS:
         raise too_large(f"offer at most {MAX_OFFER_TEXTS} images and labels (MAX_OFFER_TEXTS)")
+    key = offer["secret_key"]
+    if key is not None and len(key) != SECRET_KEY_BYTES:
+        raise invalid(f"secret_key has {len(key)} bytes: an X25519 public key has 32")
     for word in [offer["region"], *offer["images"], *offer["labels"]]:
         if len(word) > MAX_OFFER_CHARS:
             raise too_large(

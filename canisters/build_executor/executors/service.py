@@ -62,6 +62,13 @@ def _offer_changed(book: Book, executor: str) -> None:
             book.save(stage)
 
 
+def forget_unable(book: Book) -> None:
+    """Ask executors again that were unable to build: secrets that they lacked were set."""
+    for stage in book.open_stages():
+        if job_rules.forget_all_unable(stage):
+            book.save(stage)
+
+
 def set_enabled(book: Book, executor: str, enabled: bool, now: int) -> None:
     """Let an executor work or not. A disabled one loses its leases; its commitments stand."""
     known = book.executor(executor)

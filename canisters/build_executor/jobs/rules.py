@@ -138,11 +138,22 @@ def add_pause(
 
 def forget_unable(stage: "StageRecord", executor: str) -> bool:
     """The executor's offer has changed: it may be able now. True when something was forgotten."""
-    kept = [
-        pause
-        for pause in pauses(stage)
-        if pause["executor"] != executor or pause["cause"] != UNABLE
-    ]
+    return _keep_pauses(
+        stage,
+        [
+            pause
+            for pause in pauses(stage)
+            if pause["executor"] != executor or pause["cause"] != UNABLE
+        ],
+    )
+
+
+def forget_all_unable(stage: "StageRecord") -> bool:
+    """What executors lack may be there now. True when something was forgotten."""
+    return _keep_pauses(stage, [pause for pause in pauses(stage) if pause["cause"] != UNABLE])
+
+
+def _keep_pauses(stage: "StageRecord", kept: "list[Pause]") -> bool:
     changed = len(kept) != len(pauses(stage))
     if changed:
         stage["pauses"] = kept

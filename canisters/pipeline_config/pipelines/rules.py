@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from canisters.pipeline_config.pipelines.paths import lists, path_problem
 from canisters.pipeline_config.pipelines.stages import stages_problem, variables_problem
+from canisters.pipeline_config.secrets.rules import secrets_problem
 from shared.rules.limits import (
     MAX_APPROVAL_TTL_NS,
     MAX_APPROVERS,
@@ -145,6 +146,7 @@ def pipeline_problem(pipeline: "PipelineInput") -> "str | None":
         triggers_problem(pipeline["triggers"])
         or variables_problem(pipeline["environment"])
         or stages_problem(pipeline["stages"])
+        or secrets_problem(pipeline["stages"], pipeline["environment"])
         or _queue_problem(pipeline["queue_seconds"])
         or _gates_problem(pipeline["gates"])
         or _approval_problem(pipeline["approval"], pipeline["deploy"] is not None)

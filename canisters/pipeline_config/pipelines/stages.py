@@ -21,7 +21,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import CACHE, GROUP, KEEP, SECRETS
+from shared.rules.not_yet import CACHE, GROUP, KEEP
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Stage, Variable
@@ -185,8 +185,6 @@ def _later_problem(stage: "Stage") -> "str | None":
     keeps = stage["keep"]
     if stage["fetch"] is None and keeps is not None and "Executors" in keeps:
         return KEEP.sentence()
-    if stage["secrets"]:
-        return SECRETS.sentence()
     if stage["cache"] is not None:
         return CACHE.sentence()
     if stage["group"] is not None:

@@ -46,7 +46,9 @@ def _translate(error: Exception) -> ClientError | None:
         return BuildFailed(str(error))
     if module.startswith("dcanary.replica"):
         return NetworkTrouble(str(error))
-    if module.startswith(("dcanary.pipeline", "dcanary.forge", "dcanary.executor")):
+    if module.startswith(
+        ("dcanary.pipeline", "dcanary.forge", "dcanary.executor", "dcanary.secrets")
+    ):
         return UsageTrouble(str(error))
     if module.startswith("dcanary.image"):
         return _of_images(error)

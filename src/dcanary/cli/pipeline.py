@@ -104,6 +104,7 @@ def register(context: Context, file: Path, repository: str, approvers: tuple[str
     from dcanary.cli.operations import pipeline as operations
 
     definition = operations.definition(file, repository, approvers)
+    operations.require_secrets(context.system, file, definition)
     _print(context, context.system.pipeline_config.register_pipeline(definition))
     _warn(context, definition)
 
@@ -118,6 +119,7 @@ def update(context: Context, file: Path, repository: str, approvers: tuple[str, 
     from dcanary.cli.operations import pipeline as operations
 
     definition = operations.definition(file, repository, approvers)
+    operations.require_secrets(context.system, file, definition)
     _print(context, context.system.pipeline_config.update_pipeline(definition))
     _warn(context, definition)
 

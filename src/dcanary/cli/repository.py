@@ -12,10 +12,17 @@ from dcanary.cli.operations import register as operations
 from dcanary.cli.operations.secrets import kept_secret, new_secret_file, next_secret, read_secret
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.parameters import NAME
+from dcanary.cli.secret import SECRET_NAME
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
+    from dcanary.client.types.pipeline_config import Credential, CredentialKind
     from dcanary.client.types.webhook import Repository
+
+CREDENTIAL_KINDS: dict[str, CredentialKind] = {
+    "token": {"Token": None},
+    "deploy-key": {"DeployKey": None},
+}
 
 
 @click.group()
@@ -116,6 +123,60 @@ def delete(context: Context, name: str, yes: bool) -> None:
         context.output.confirm("Forget this repository and its secrets?")
     context.system.webhook.delete_repository(name)
     context.output.say(f"{name} is forgotten")
+
+
+@repository.group()
+def credential() -> None:
+    """What executors clone a private repository with: a secret that is sealed to them."""
+
+
+@credential.command("set")
+@click.argument("name", type=NAME)
+@click.option("--secret", type=SECRET_NAME, required=True, help="The secret: dcanary secret set.")
+@click.option("--kind", type=click.Choice(sorted(CREDENTIAL_KINDS)), default="token")
+@click.option(
+    "--username",
+    default="x-access-token",
+    show_default=True,
+    help="Goes with a token: GitHub takes any, GitLab `oauth2`.",
+)
+@pass_context
+def set_credential(context: Context, name: str, secret: str, kind: str, username: str) -> None:
+    """Have the repository NAME cloned with a secret, which must be there already."""
+    given: Credential = {
+        "repository": name,
+        "secret": secret,
+        "kind": CREDENTIAL_KINDS[kind],
+        "username": username,
+    }
+    context.system.pipeline_config.set_credential(given)
+    context.output.record(_credential(given), "repository")
+
+
+@credential.command("show")
+@click.argument("name", type=NAME)
+@pass_context
+def show_credential(context: Context, name: str) -> None:
+    """Which secret a repository is cloned with."""
+    found = context.system.pipeline_config.get_credential(name)
+    if found is None:
+        context.output.say(f"{name} is cloned without a credential")
+        return
+    context.output.record(_credential(found), "repository")
+
+
+@credential.command("remove")
+@click.argument("name", type=NAME)
+@pass_context
+def remove_credential(context: Context, name: str) -> None:
+    """Have the repository NAME cloned without a credential; the secret stays."""
+    context.system.pipeline_config.remove_credential(name)
+    context.output.say(f"{name} is cloned without a credential")
+
+
+def _credential(found: Credential) -> dict[str, object]:
+    kinds = {next(iter(variant)): kind for kind, variant in CREDENTIAL_KINDS.items()}
+    return {**found, "kind": kinds[next(iter(found["kind"]))]}
 
 
 def _readable(found: Repository, as_json: bool) -> Mapping[str, object]:

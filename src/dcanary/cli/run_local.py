@@ -72,6 +72,13 @@ def _json(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
 )
 @click.option("--allow-network", is_flag=True, help="Perform stages that ask for the network.")
 @click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="NAME=@FILE",
+    help="A secret that stages list; may be repeated. Also: the variable DCANARY_SECRET_NAME.",
+)
+@click.option(
     "--allow-unsandboxed",
     is_flag=True,
     envvar="DCANARY_ALLOW_UNSANDBOXED",
@@ -86,6 +93,7 @@ def local(
     into: Path | None,
     compare: str | None,
     allow_network: bool,
+    secrets: tuple[str, ...],
     allow_unsandboxed: bool,
 ) -> None:
     """Perform the stages of FILE here, as an executor would; no network is needed.
@@ -114,7 +122,9 @@ def local(
         environment = version["definition"]["environment"]
         commit = operations.find_commit(file, source["sha"])
     _say(context, commit, compare)
-    allowed = operations.Allowed(allow_unsandboxed, allow_network)
+    allowed = operations.Allowed(
+        allow_unsandboxed, allow_network, operations.given_secrets(secrets)
+    )
     performed = operations.perform(
         definitions,
         environment,

@@ -14,6 +14,7 @@ from dcanary.client.types.build_executor import (
     LeaseRequest,
     Work,
 )
+from dcanary.client.types.pipeline_config import Credential, SecretGrant
 from dcanary.client.types.verification import RevealInput, Round
 
 
@@ -31,6 +32,11 @@ class SystemChain:
     def executor(self) -> str:
         """Principal that this chain's calls are signed by."""
         return self._system.connection.sender
+
+    @property
+    def installation(self) -> str:
+        """Principal of `pipeline_config`, for which secrets are sealed."""
+        return self._system.config.canisters["pipeline_config"]
 
     def another(self) -> SystemChain:
         """The same calls over a connection of its own, for another thread."""
@@ -69,6 +75,12 @@ class SystemChain:
 
     def finish_upload(self, run: str, stage: str, path: str) -> None:
         self._system.build_executor.finish_upload(run, stage, path)
+
+    def get_credential(self, repository: str) -> Credential | None:
+        return self._system.pipeline_config.get_credential(repository)
+
+    def take_secrets(self, job: str, attempt: int) -> SecretGrant:
+        return self._system.pipeline_config.take_secrets(job, attempt)
 
     def read_chunk(self, request: ChunkRequest) -> bytes:
         return self._system.build_executor.read_chunk(request)

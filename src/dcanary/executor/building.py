@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from dcanary.executor.cancellation import Cancellation
 from dcanary.executor.causes import Cause, attested_reason, cause_of
 from dcanary.executor.checkout import Checkout, CheckoutLimits, check_out
 from dcanary.executor.logs import LogBuffer
-from dcanary.executor.manifest import ManifestFile, collect_artifacts
+from dcanary.executor.manifest import ManifestFile, check_leaks, collect_artifacts
 from dcanary.executor.packages import Given, Needed, Packages, reading
 from dcanary.executor.reports import TestReport, read_report
 from dcanary.executor.runtimes import Runtime
@@ -29,6 +29,7 @@ from dcanary.executor.sandbox.model import (
     StageResult,
 )
 from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
+from dcanary.executor.secrets import Secrets
 from dcanary.executor.source import (
     Entry,
     SourceFailure,
@@ -67,8 +68,8 @@ class Build:
     `inputs` gets the files of earlier stages; `needed` are packages of earlier fetch stages, which
     `packages` has or fetches. `ended` is called at the end, by the build's thread.
     After `wait` returns true, `report` is set; on success the artifacts are in `files_folder`.
-    `phase` is what is being done now. For `patience_seconds` in all, servers that do not answer are
-    asked again.
+    `secrets` gets what the stage is given and what the repository is cloned with. `phase` is what
+    is being done now. For `patience_seconds` in all, servers that do not answer are asked again.
     """
 
     work: Mapping[str, Any]
@@ -82,8 +83,10 @@ class Build:
     ended: Callable[[], None] = lambda: None
     packages: Packages | None = None
     needed: Sequence[Needed] = ()
+    secrets: Callable[[], Secrets] = Secrets
     phase: str = "inputs"
     report: BuildReport | None = None
+    _given: Secrets = field(default_factory=Secrets, repr=False)
     _commit: CommitDescription | None = None
     _tests: TestReport | None = None
     _cancelled: Cancellation = field(default_factory=Cancellation)
@@ -112,13 +115,14 @@ class Build:
         try:
             self.report = self._perform()
         except SourceFailure as error:
+            # Not masked: it is the same for all operators, of whom some may be given no secret.
             reason = attested_reason(error)
             self._say(f"failed: {reason}")
             self.report = BuildReport(reason=reason, commit=self._commit)
         except Exception as error:
             # The executor must live on whatever a build does to this thread.
             cause, said = cause_of(error)
-            self.report = BuildReport(error=said, cause=cause)
+            self.report = BuildReport(error=self.log.masked(said), cause=cause)
         if self._cancelled.is_set():
             self.report.cancelled = True
         self.log.close()
@@ -126,6 +130,8 @@ class Build:
 
     def _perform(self) -> BuildReport:
         patience = time.monotonic() + self.patience_seconds
+        self._given = self._patiently(self.secrets, patience)
+        self.log.add_secrets(self._given.all_bytes())
         inputs = self._patiently(self.inputs, patience)
         self.phase = "checkout"
         checkout = self._patiently(self._check_out, patience)
@@ -186,6 +192,7 @@ class Build:
             self.folder / "clone",
             self.checkout_limits,
             self._cancelled.is_set,
+            self._given.credential,
         )
 
     def _patiently(self, step: Callable[[], T], until: float) -> T:
@@ -214,6 +221,7 @@ class Build:
                 source, stage["artifacts"], self.files_folder, MAX_FILE_BYTES
             )
             self._read_tests(source)
+            check_leaks(self._files, self.files_folder, self._given.values)
 
         result = self.sandbox.run(
             plan, job_limits(stage["resources"]), self.log.write, self._cancelled.is_set, collect
@@ -225,7 +233,10 @@ class Build:
     def _read_tests(self, source: int) -> None:
         reports = self.work["stage"].get("reports")
         if reports is not None:
-            self._tests = read_report(source, reports["tests"])
+            found = read_report(source, reports["tests"])
+            # Names are attested to, and the same for all operators that have the same secrets.
+            failed = tuple(self.log.masked(name) for name in found.failed)
+            self._tests = replace(found, failed=failed)
             self._say(self._tests.sentence())
 
     def _plan(self, tree: Path, commit_time: int, packages: Given | None) -> Plan:
@@ -247,6 +258,7 @@ class Build:
             root=self.runtime.root,
             network=bool(stage["resources"]["network"]),
             inspect=self._read_tests,
+            secrets={name: value.decode() for name, value in self._given.values.items()},
         )
 
     def _say(self, line: str) -> None:

@@ -19,6 +19,7 @@ from dcanary.executor.source import (
 )
 from dcanary.image.errors import ImageError, NoRoomForImage, RegistryError
 from dcanary.objects import ObjectError
+from dcanary.secrets.errors import SecretProblem
 
 # The cases of the canister's GiveBackCause.
 Cause = Literal["Weather", "Unable", "Stopping"]
@@ -36,7 +37,7 @@ def cause_of(error: BaseException) -> tuple[Cause, str]:
         # A registry that does not answer, and a disk that is full, may be well tomorrow.
         case RegistryError() | NoRoomForImage():
             return "Weather", str(error)
-        case SourceUnable() | RuntimeUnavailable() | ImageError():
+        case SourceUnable() | RuntimeUnavailable() | ImageError() | SecretProblem():
             return "Unable", str(error)
         # A sandbox that does not start today (memory, processes, a full disk) may start tomorrow.
         case SourceUnavailable() | SandboxError() | ClientError() | ObjectError():

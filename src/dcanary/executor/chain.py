@@ -17,6 +17,7 @@ from dcanary.client.types.build_executor import (
     LeaseRequest,
     Work,
 )
+from dcanary.client.types.pipeline_config import Credential, SecretGrant
 from dcanary.client.types.verification import RevealInput, Round
 
 
@@ -26,6 +27,16 @@ class Chain(Protocol):
     Every method raises `dcanary.client.errors.RefusedError` when the canister answers `Err`,
     `RejectedError` when the call is rejected, and `NetworkError` when nothing answers.
     """
+
+    @property
+    def executor(self) -> str:
+        """Principal that the calls are signed by."""
+        ...
+
+    @property
+    def installation(self) -> str:
+        """Principal of `pipeline_config`, for which secrets are sealed."""
+        ...
 
     def another(self) -> "Chain":
         """The same calls by the same key over a connection of its own, for another thread."""
@@ -73,6 +84,14 @@ class Chain(Protocol):
 
     def finish_upload(self, run: str, stage: str, path: str) -> None:
         """All chunks of a file are sent: the canister recomputes its hash."""
+        ...
+
+    def get_credential(self, repository: str) -> Credential | None:
+        """Query: what a repository is cloned with; None for nothing."""
+        ...
+
+    def take_secrets(self, job: str, attempt: int) -> SecretGrant:
+        """The secrets of a job whose lease this executor holds, sealed to it."""
         ...
 
     def read_chunk(self, request: ChunkRequest) -> bytes:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.images import ImageBuilder
 from dcanary.executor.packages import Packages
@@ -23,7 +25,8 @@ class ExecutorConfig:
     UnsandboxedRunner when its operator allows that. `allow_network` lets stages that ask for the
     network have it: that is the network of this machine, with all that listens on it. `template`
     is `dcanary.wasm.ensure_template` or the like; without it there is no runtime `python`.
-    `secrets` are masked in logs. `report` gets one line about what happens.
+    `secrets` are masked in logs. `secret_key` opens the secrets that are sealed to this executor;
+    without it stages that list some are given back. `report` gets one line about what happens.
 
     `slots` jobs are performed at a time; `memory_bytes` and `storage_bytes` bound all of them
     together (None: what the machine and its control group have). `images` are offered to stages
@@ -43,6 +46,7 @@ class ExecutorConfig:
     node_modules: Path | None = None
     template: TemplateSource | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    secret_key: X25519PrivateKey | None = field(default=None, repr=False)
     poll_seconds: float = 1.0
     heartbeat_seconds: float = 8.0
     log_seconds: float = 1.0

@@ -20,6 +20,7 @@ from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.packages import Needed, Packages
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.sandbox.model import Sandbox
+from dcanary.executor.secrets import Secrets
 from dcanary.executor.source import Entry, Held
 
 # A repository on this disk is fetched by git itself, as one on a server is.
@@ -72,7 +73,7 @@ class LocalRun:
     to be performed in `folder`, which holds the artifacts afterwards.
 
     `find_runtime` is asked once a stage, with its record; `output` gets what they print.
-    `packages` keeps what fetch stages bring.
+    `packages` keeps what fetch stages bring. `secrets` are the values that stages may list.
     """
 
     stages: Sequence[Mapping[str, Any]]
@@ -84,6 +85,7 @@ class LocalRun:
     output: Callable[[bytes], None]
     allow_network: bool = False
     packages: Packages | None = None
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def perform(self, wanted: Sequence[str] = ()) -> Iterator[LocalStage]:
         """Perform the `wanted` stages (all when empty) and those before them, one after the other.
@@ -98,6 +100,12 @@ class LocalRun:
                     f"the stage {stage['name']} asks for the network: --allow-network gives it "
                     "this machine's"
                 )
+            for name in stage["secrets"] or ():
+                if name not in self.secrets:
+                    raise LocalProblem(
+                        f"the stage {stage['name']} lists the secret {name}: give it with "
+                        f"--secret {name}=@FILE or as the variable DCANARY_SECRET_{name}"
+                    )
         done: dict[str, LocalStage] = {}
         for stage in stages:
             ended = self._perform(stage, done)
@@ -134,6 +142,7 @@ class LocalRun:
             folder=folder,
             log=log,
             ended=news.set,
+            secrets=lambda: Secrets({each: self.secrets[each] for each in stage["secrets"] or ()}),
         )
         build.start()
         try:

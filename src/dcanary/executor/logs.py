@@ -1,9 +1,10 @@
 """What a job prints, on its way to the chain: secrets masked, valid UTF-8, never too much."""
 
 import codecs
-import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
+
+from dcanary.secrets.forms import MIN_FORM_BYTES, Finder, joined
 
 MASK = b"***"
 TRUNCATED = b"\n[the log ends here: it is longer than what is kept]\n"
@@ -13,22 +14,41 @@ class LogBuffer:
     """Takes bytes from the thread that builds, gives chunks to the thread that sends.
 
     At most `max_bytes` are given out in all. The end of what was printed is held back until more
-    comes or the log is closed, because a secret or a character may be cut there.
+    comes or the log is closed, because a secret or a character may be cut there. Secrets are found
+    in the forms of `dcanary.secrets.forms`.
     """
 
-    def __init__(self, secrets: Sequence[str], max_bytes: int) -> None:
-        masked = {secret.encode() for secret in secrets if secret}
-        self._secrets = sorted(masked, key=len, reverse=True)
-        self._longest = len(self._secrets[0]) if self._secrets else 0
-        # The longest first, because one secret may be the beginning of another.
-        self._pattern = re.compile(b"|".join(re.escape(secret) for secret in self._secrets))
+    def __init__(self, secrets: Iterable[str], max_bytes: int) -> None:
+        self._secrets = {secret.encode() for secret in secrets if secret}
+        self._finder = Finder(self._secrets, lines=True)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._raw = b""
+        # So many bytes at the beginning of `_raw` belong to a mask that was passed on already.
+        self._covered = 0
         self._ready = b""
         self._room = max_bytes - len(TRUNCATED)
         self._full = False
         self._closed = False
         self._lock = threading.Lock()
+
+    def add_secrets(self, values: Iterable[bytes]) -> None:
+        """Mask these too, from here on. Call it before anything can print them."""
+        with self._lock:
+            self._secrets.update(values)
+            self._finder = Finder(self._secrets, lines=True)
+
+    def masked(self, text: str) -> str:
+        """A text for people, such as the reason of a failure, without secrets.
+
+        Also without the beginning of one at its end, where the text may have been cut.
+        """
+        with self._lock:
+            finder = self._finder
+        raw = text.encode(errors="backslashreplace")
+        spans, begun = finder.spans(raw), finder.begun(raw)
+        if len(raw) - begun >= MIN_FORM_BYTES:
+            spans = joined([*spans, (begun, len(raw))])
+        return _mask(raw, spans, len(raw)).decode(errors="replace")
 
     def write(self, chunk: bytes) -> None:
         """Add what was printed. Ignored once the log is full or closed."""
@@ -57,32 +77,40 @@ class LogBuffer:
     def _pass_on(self, final: bool) -> None:
         if self._full:
             return
-        text = self._decoder.decode(self._masked(final), final).encode()
+        text = self._decoder.decode(self._take(final), final).encode()
         if len(text) > self._room:
             text = text[: self._room].decode("utf-8", "ignore").encode() + TRUNCATED
             self._full, self._raw = True, b""
         self._room -= len(text)
         self._ready += text
 
-    def _masked(self, final: bool) -> bytes:
+    def _take(self, final: bool) -> bytes:
         """Take from what is held back all that cannot belong to a secret still to come."""
-        passed, position = b"", 0
-        while True:
-            limit = len(self._raw) if final else self._begun_secret(position)
-            found = self._pattern.search(self._raw, position) if self._secrets else None
-            if found is None or found.start() >= limit:
-                break
-            passed += self._raw[position : found.start()] + MASK
-            position = found.end()
-        passed += self._raw[position:limit]
+        if not self._finder:
+            taken, self._raw = self._raw, b""
+            return taken
+        limit = len(self._raw) if final else self._finder.begun(self._raw)
+        found = self._finder.spans(self._raw)
+        spans = joined([*found, (0, self._covered)] if self._covered else found)
+        taken = _mask(self._raw, spans, limit, begun=bool(self._covered))
+        self._covered = max(
+            (end - limit for start, end in spans if start < limit < end),
+            default=max(0, self._covered - limit),
+        )
         self._raw = self._raw[limit:]
-        return passed
+        return taken
 
-    def _begun_secret(self, position: int) -> int:
-        """Where the first secret begins, from `position`, that more output could complete."""
-        first = max(position, len(self._raw) - self._longest + 1)
-        for start in range(first, len(self._raw)):
-            tail = self._raw[start:]
-            if any(secret.startswith(tail) and secret != tail for secret in self._secrets):
-                return start
-        return len(self._raw)
+
+def _mask(
+    raw: bytes, spans: Iterable[tuple[int, int]], limit: int, *, begun: bool = False
+) -> bytes:
+    """The first `limit` bytes with a mask in place of each span that begins among them.
+
+    `begun`: the mask of the first span has been given before.
+    """
+    passed, position = b"", 0
+    for start, end in spans:
+        if start < limit:
+            passed += raw[position:start] + (b"" if begun else MASK)
+            position, begun = end, False
+    return passed + raw[position:limit]

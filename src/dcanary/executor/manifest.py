@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from dcanary.executor.sandbox.model import ArtifactError
 from dcanary.pipeline.limits import MAX_PATH_CHARS
 from dcanary.pipeline.names import check_artifact_path
 from dcanary.pipeline.patterns import fixed_folder, is_pattern, matches
+from dcanary.secrets.leaks import LeakFinder
 
 # MAX_MANIFEST_FILES of shared/rules/limits.py.
 MAX_FILES = 256
@@ -68,6 +69,23 @@ def collect_artifacts(
     return sorted(
         _collect(source, path, artifact, into, max_file_bytes) for path, artifact in paths.items()
     )
+
+
+def check_leaks(files: Iterable[ManifestFile], folder: Path, secrets: Mapping[str, bytes]) -> None:
+    """Raise ArtifactError when a collected file, or its path, holds one of the secrets.
+
+    Artifacts can be read by everybody. It fails the stage, and for every operator alike.
+    """
+    if not secrets:
+        return
+    finder = LeakFinder(secrets)
+    for file in files:
+        name = finder.leak_in(file.path.encode())
+        if name is not None:
+            raise ArtifactError(f"the path of an artifact holds the secret {name}")
+        name = finder.leak(folder / file.sha256)
+        if name is not None:
+            raise ArtifactError(f"artifact {ascii(file.path)[1:-1]}: it holds the secret {name}")
 
 
 def _walk(source: int, artifact: str, room: int) -> Iterator[str]:

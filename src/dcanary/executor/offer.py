@@ -13,6 +13,7 @@ from dcanary.executor.images import offered_images
 from dcanary.executor.sandbox.cgroup import memory_limit
 from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
 from dcanary.image.standard import called
+from dcanary.secrets.keys import public_bytes
 
 # Announced again after so long, so that a canister which has lost it learns of it.
 OFFER_SECONDS = 600.0
@@ -36,6 +37,7 @@ def make_offer(config: ExecutorConfig, runtimes: Iterable[str]) -> ExecutorOffer
         "region": config.region,
         "labels": list(config.labels),
         "files_in_memory": in_memory,
+        "secret_key": None if config.secret_key is None else public_bytes(config.secret_key),
     }
 
 

@@ -17,6 +17,7 @@ from dcanary.executor.keeper import Keeper
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.packages import Packages
 from dcanary.executor.runtimes import Runtime
+from dcanary.executor.secrets import take_secrets
 from dcanary.executor.state import State
 from dcanary.executor.transfer import fetch_inputs, upload_files
 
@@ -74,6 +75,7 @@ class BuildSlot:
             ended,
             packages,
             needed_packages(work["inputs"]),
+            secrets=lambda: take_secrets(self._files_chain, work, config.secret_key),
         )
         self._keeper = Keeper(
             chain.another(), work, log, config, lambda: self.build.phase, self.build.cancel

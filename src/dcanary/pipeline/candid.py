@@ -145,7 +145,7 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "grace_seconds": stage.grace,
         "fetch": None,
         "keep": None,
-        "secrets": None,
+        "secrets": list(stage.secrets) or None,
         "reports": _reports(stage.reports) if stage.reports else None,
         "cache": None,
         "group": None,

@@ -27,6 +27,8 @@ def findings(value: Value) -> Iterator[Finding]:
         yield from _quorum(here, stage)
         yield from _duplicates((*here, "artifacts"), _texts(stage.get("artifacts")))
         yield from _duplicates((*here, "depends_on"), _texts(stage.get("depends_on")))
+        yield from _duplicates((*here, "secrets"), _texts(stage.get("secrets")))
+        yield from _hidden_secrets(here, stage, _mapping(root.get("environment")))
         yield from _brought_twice(here, stage, stages)
         for index, other in _texts(stage.get("depends_on")):
             if other == name:
@@ -88,6 +90,16 @@ def _quorum(here: Location, stage: dict[str, Value]) -> Iterator[Finding]:
         least = replicas // 2 + 1
         said = f"must be more than half of replicas ({replicas}): at least {least}"
         yield (*here, "quorum"), said
+
+
+def _hidden_secrets(
+    here: Location, stage: dict[str, Value], environment: dict[str, Value]
+) -> Iterator[Finding]:
+    variables = {*environment, *_mapping(stage.get("environment"))}
+    for index, name in _texts(stage.get("secrets")):
+        if name in variables:
+            said = f"{name} is also a variable of environment: rename one of the two"
+            yield (*here, "secrets", index), said
 
 
 def _brought_twice(

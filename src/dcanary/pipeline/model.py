@@ -218,6 +218,8 @@ Labels = Annotated[list[Word], AfterValidator(_distinct), Field(max_length=limit
 Host = Annotated[str, AfterValidator(_host)]
 BuildKind = Annotated[Literal["build"], BeforeValidator(_build_kind)]
 FetchKeep = Annotated[Literal["executors"], BeforeValidator(_fetch_keep)]
+SecretName = Annotated[str, AfterValidator(names.check_secret)]
+Secrets = Annotated[list[SecretName], Field(max_length=limits.MAX_SECRETS_PER_STAGE)]
 ImageName = Annotated[str, Field(max_length=limits.MAX_NEED_CHARS)]
 Grace = Annotated[int, _Duration(limits.MIN_GRACE_SECONDS, limits.MAX_GRACE_SECONDS, "2m")]
 Queue = Annotated[int, _Duration(limits.MIN_QUEUE_SECONDS, limits.MAX_QUEUE_SECONDS, "7d")]
@@ -331,6 +333,7 @@ class Stage(_Model):
     quorum: int = Field(default=2, ge=1, le=limits.MAX_REPLICAS)
     retries: int = Field(default=1, ge=0, le=limits.MAX_JOB_ATTEMPTS - 1)
     needs: Needs | None = None
+    secrets: Secrets = []
     grace: Grace | None = None
     reports: Reports | None = None
 

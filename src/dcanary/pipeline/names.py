@@ -17,6 +17,7 @@ RESERVED_VARIABLES = frozenset(
 _NOT_IN_REFS = frozenset(" ~^:?*[\\")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_SECRET = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _PATH_CHARACTERS = re.compile(r"[A-Za-z0-9._+@=,/ -]+", re.ASCII)
 
 
@@ -65,6 +66,17 @@ def check_variable(name: str) -> str:
         raise ValueError("the variable name must be letters, digits or '_', not a digit first")
     if name in RESERVED_VARIABLES or name.startswith(("DCANARY_", "LD_")):
         raise ValueError(f"{name} is set by the executor: choose another variable name")
+    return name
+
+
+def check_secret(name: str) -> str:
+    """A name of a secret, which is that of the variable too. Raises ValueError otherwise."""
+    if len(name) > MAX_NAME_CHARS:
+        raise ValueError(f"the secret's name must have at most {MAX_NAME_CHARS} characters")
+    if not _SECRET.fullmatch(name):
+        raise ValueError("the secret's name must be A-Z, 0-9 and '_', a letter first")
+    if name in RESERVED_VARIABLES or name == "CI" or name.startswith(("DCANARY_", "LD_")):
+        raise ValueError(f"{name} is set by the executor: choose another name for the secret")
     return name
 
 

@@ -215,7 +215,6 @@ def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named:
     ("path", "value"),
     [
         ("stages.0.keep", {"Executors": None}),
-        ("stages.0.secrets", ["TOKEN"]),
         ("stages.0.cache", {"inputs": ["Cargo.lock"]}),
         ("stages.0.group", "build"),
         ("deploys", []),

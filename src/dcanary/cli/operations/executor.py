@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from dcanary import folders
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.processes import Process, Processes, end, runs_already
@@ -26,6 +28,8 @@ from dcanary.executor.sandbox import (
 )
 from dcanary.image.machine import have_image
 from dcanary.image.store import ImageStore
+from dcanary.secrets.errors import SecretProblem
+from dcanary.secrets.keys import secret_key
 from dcanary.wasm import ensure_template
 
 POLL_SECONDS = 0.5
@@ -168,6 +172,17 @@ def stop(home: Path, name: str, processes: Processes) -> bool:
     return end(Process(name, known.pid, known.started, Path())) or stopped
 
 
+def _secret_key(path: Path) -> X25519PrivateKey:
+    """The key that secrets for an executor are sealed to, beside the key that it signs with.
+
+    Made the first time. Raises UsageTrouble when it cannot be used.
+    """
+    try:
+        return secret_key(path)
+    except SecretProblem as error:
+        raise UsageTrouble(str(error)) from None
+
+
 def run_executor(
     system: System,
     folder: Path,
@@ -193,6 +208,7 @@ def run_executor(
         image_builder=ImageBuilder(have_image) if offering.build_images else None,
         region=offering.region,
         labels=offering.labels,
+        secret_key=_secret_key(folder / "secrets.key"),
         poll_seconds=POLL_SECONDS,
         report=progress,
     )

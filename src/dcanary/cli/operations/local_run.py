@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,12 @@ from dcanary.executor.runtimes import Runtime, RuntimeOptions, find_runtime
 from dcanary.executor.sandbox import UnsandboxedRunner, close_process
 from dcanary.image.machine import have_image
 from dcanary.image.store import ImageStore
+from dcanary.pipeline.names import check_secret
+from dcanary.secrets.errors import SecretProblem
+from dcanary.secrets.sealing import check_value
 from dcanary.wasm import ensure_template
+
+_VARIABLE = "DCANARY_SECRET_"
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,41 @@ class LocalCommit:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What a person lets a local run do."""
+    """What a person lets a local run do, and the secrets that its stages may list."""
 
     unsandboxed: bool = False
     network: bool = False
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+
+def given_secrets(options: Sequence[str]) -> dict[str, bytes]:
+    """Values of secrets: from NAME=@FILE, and from variables DCANARY_SECRET_NAME for the others.
+
+    Raises UsageTrouble for what is none.
+    """
+    found = {
+        name.removeprefix(_VARIABLE): value.encode(errors="surrogateescape")
+        for name, value in os.environ.items()
+        if name.startswith(_VARIABLE)
+    }
+    for option in options:
+        name, _, source = option.partition("=")
+        if not source.startswith("@"):
+            raise UsageTrouble(
+                f"--secret {name}: use {name}=@FILE",
+                "a value on the command line can be read by everybody on this machine",
+            )
+        try:
+            found[name] = Path(source[1:]).read_bytes().rstrip(b"\r\n")
+        except OSError as error:
+            raise UsageTrouble(f"--secret {name}: {source[1:]}: {error.strerror}") from None
+    for name, value in found.items():
+        try:
+            check_secret(name)
+            check_value(value)
+        except (ValueError, SecretProblem) as error:
+            raise UsageTrouble(f"the secret {name}: {error}") from None
+    return found
 
 
 def find_commit(start: Path, name: str) -> LocalCommit:
@@ -104,6 +141,7 @@ def perform(
             output,
             allowed.network,
             Packages.of_this_machine(folder / "packages"),
+            allowed.secrets,
         )
         try:
             yield from run.perform(wanted)

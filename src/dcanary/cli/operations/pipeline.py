@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from dcanary.cli.errors import UsageTrouble, translated
 from dcanary.client.types.pipeline_config import PipelineInput
-from dcanary.pipeline import FILE_NAME, PipelineFile, load_pipeline, to_candid
+from dcanary.pipeline import FILE_NAME, PipelineFile, PipelineFileError, load_pipeline, to_candid
+from dcanary.pipeline.source import read_source
+
+if TYPE_CHECKING:
+    from dcanary.client.system import System
 
 
 def file_of(path: Path) -> Path:
@@ -27,6 +31,24 @@ def missing_approvers(pipeline: PipelineFile) -> int:
     known = len(set(pipeline.approval.approvers))
     wanted = pipeline.approval.threshold if pipeline.deploy or known else 0
     return max(0, wanted - known)
+
+
+def require_secrets(system: System, path: Path, definition: PipelineInput) -> None:
+    """Raise UsageTrouble, with line and field, for secrets that stages list and nobody has set."""
+    # Loads what seals: too slow for commands that only read the file.
+    from dcanary.cli.operations.sealing import missing_secrets
+
+    found = missing_secrets(system, definition["repository"], definition["stages"])
+    if not found:
+        return
+    file = file_of(path)
+    source = read_source(file.read_bytes(), str(file))
+    for stage, place, name in found:
+        source.report(
+            ("stages", stage, "secrets", place),
+            f"there is no secret {name} of {definition['repository']}: dcanary secret set {name}",
+        )
+    raise UsageTrouble(str(PipelineFileError(source.errors)))
 
 
 def definition(path: Path, repository: str, approvers: Sequence[str]) -> PipelineInput:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         HttpRequest,
         JobPage,
         Lease,
+        LeaseGrant,
         LeaseRequest,
         Log,
         PageRequest,
@@ -64,6 +65,12 @@ class BuildExecutor(Canister):
 
     def finish_upload(self, text: str, text_: str, text__: str, /) -> None:
         self.ask("finish_upload", text, text_, text__)
+
+    def get_lease(
+        self, text: str, nat16: int, principal: str, /, *, certified: bool = False
+    ) -> LeaseGrant:
+        answer: LeaseGrant = self.ask("get_lease", text, nat16, principal, certified=certified)
+        return answer
 
     def get_log(self, text: str, nat64: int, /, *, certified: bool = False) -> Log:
         answer: Log = self.ask("get_log", text, nat64, certified=certified)
@@ -146,6 +153,9 @@ class BuildExecutor(Canister):
 
     def revoke_role(self, principal: str, text: str, /) -> None:
         self.ask("revoke_role", principal, text)
+
+    def secrets_changed(self) -> None:
+        self.ask("secrets_changed")
 
     def set_executor_enabled(self, principal: str, bool: bool, /) -> None:
         self.ask("set_executor_enabled", principal, bool)

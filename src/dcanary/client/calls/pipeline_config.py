@@ -12,6 +12,7 @@ from dcanary.client.actor import Canister
 
 if TYPE_CHECKING:
     from dcanary.client.types.pipeline_config import (
+        Credential,
         GrantPage,
         Health,
         PageRequest,
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
         PipelineInput,
         PipelinePage,
         RunRequest,
+        SealedCopy,
+        Secret,
+        SecretGrant,
+        SecretInput,
+        SecretPage,
+        SecretUsePage,
         Siblings,
         Stage,
         Trigger,
@@ -33,6 +40,16 @@ class PipelineConfig(Canister):
     def delete_pipeline(self, text: str, /) -> None:
         self.ask("delete_pipeline", text)
 
+    def get_credential(self, text: str, /, *, certified: bool = False) -> Credential | None:
+        answer: Credential | None = self.ask("get_credential", text, certified=certified)
+        return answer
+
+    def get_own_copy(
+        self, text: str | None, text_: str, /, *, certified: bool = False
+    ) -> SealedCopy:
+        answer: SealedCopy = self.ask("get_own_copy", text, text_, certified=certified)
+        return answer
+
     def get_pipeline_config(self, text: str, /, *, certified: bool = False) -> Pipeline:
         answer: Pipeline = self.ask("get_pipeline_config", text, certified=certified)
         return answer
@@ -41,6 +58,10 @@ class PipelineConfig(Canister):
         self, text: str, nat32: int, /, *, certified: bool = False
     ) -> Pipeline:
         answer: Pipeline = self.ask("get_pipeline_version", text, nat32, certified=certified)
+        return answer
+
+    def get_secret(self, text: str | None, text_: str, /, *, certified: bool = False) -> Secret:
+        answer: Secret = self.ask("get_secret", text, text_, certified=certified)
         return answer
 
     def grant_role(self, principal: str, text: str, /) -> None:
@@ -72,15 +93,52 @@ class PipelineConfig(Canister):
         answer: PipelinePage = self.ask("list_pipelines", page_request, certified=certified)
         return answer
 
+    def list_secret_uses(
+        self, text: str | None, text_: str, page_request: PageRequest, /, *, certified: bool = False
+    ) -> SecretUsePage:
+        answer: SecretUsePage = self.ask(
+            "list_secret_uses", text, text_, page_request, certified=certified
+        )
+        return answer
+
+    def list_secrets(
+        self, text: str | None, page_request: PageRequest, /, *, certified: bool = False
+    ) -> SecretPage:
+        answer: SecretPage = self.ask("list_secrets", text, page_request, certified=certified)
+        return answer
+
+    def next_secret_version(
+        self, text: str | None, text_: str, /, *, certified: bool = False
+    ) -> int:
+        answer: int = self.ask("next_secret_version", text, text_, certified=certified)
+        return answer
+
     def register_pipeline(self, pipeline_input: PipelineInput, /) -> Pipeline:
         answer: Pipeline = self.ask("register_pipeline", pipeline_input)
+        return answer
+
+    def remove_credential(self, text: str, /) -> None:
+        self.ask("remove_credential", text)
+
+    def remove_secret(self, text: str | None, text_: str, /) -> None:
+        self.ask("remove_secret", text, text_)
+
+    def reseal_secret(self, secret_input: SecretInput, /) -> Secret:
+        answer: Secret = self.ask("reseal_secret", secret_input)
         return answer
 
     def revoke_role(self, principal: str, text: str, /) -> None:
         self.ask("revoke_role", principal, text)
 
+    def set_credential(self, credential: Credential, /) -> None:
+        self.ask("set_credential", credential)
+
     def set_pipeline_triggers(self, text: str, value: list[Trigger], /) -> Pipeline:
         answer: Pipeline = self.ask("set_pipeline_triggers", text, value)
+        return answer
+
+    def set_secret(self, secret_input: SecretInput, /) -> Secret:
+        answer: Secret = self.ask("set_secret", secret_input)
         return answer
 
     def siblings(self, *, certified: bool = False) -> Siblings | None:
@@ -89,6 +147,10 @@ class PipelineConfig(Canister):
 
     def start_run(self, run_request: RunRequest, /) -> None:
         self.ask("start_run", run_request)
+
+    def take_secrets(self, text: str, nat16: int, /) -> SecretGrant:
+        answer: SecretGrant = self.ask("take_secrets", text, nat16)
+        return answer
 
     def update_pipeline(self, pipeline_input: PipelineInput, /) -> Pipeline:
         answer: Pipeline = self.ask("update_pipeline", pipeline_input)

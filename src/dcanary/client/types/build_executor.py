@@ -107,6 +107,7 @@ class ExecutorOffer(TypedDict):
     network: bool
     region: str
     runtimes: list[Runtime]
+    secret_key: bytes | None
     slots: int
     storage_bytes: int
 
@@ -259,6 +260,15 @@ class Keep(TypedDict, total=False):
 class Lease(TypedDict):
     cancelled: bool
     until_ns: int
+
+
+class LeaseGrant(TypedDict):
+    operator: str
+    ref: str
+    repository: str
+    run: str
+    secrets: list[str]
+    stage: str
 
 
 class LeaseRequest(TypedDict):

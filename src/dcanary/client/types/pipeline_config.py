@@ -19,6 +19,20 @@ class Cache(TypedDict):
     inputs: list[str]
 
 
+class Credential(TypedDict):
+    kind: CredentialKind
+    repository: str
+    secret: str
+    username: str
+
+
+class CredentialKind(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    DeployKey: None
+    Token: None
+
+
 class Deploy(TypedDict):
     artifact: str
     depends_on: list[str] | None
@@ -60,6 +74,19 @@ class Grant(TypedDict):
 class GrantPage(TypedDict):
     items: list[Grant]
     next: str | None
+
+
+class HandedCredential(TypedDict):
+    kind: CredentialKind
+    secret: HandedSecret
+    username: str
+
+
+class HandedSecret(TypedDict):
+    copy: SealedCopy | None
+    name: str
+    repository: str | None
+    version: int
 
 
 class Health(TypedDict):
@@ -181,6 +208,62 @@ class Runtime(TypedDict, total=False):
     Python: None
     Rust: None
     Shell: None
+
+
+class SealedCopy(TypedDict):
+    key: bytes
+    recipient: str
+    sealed: bytes
+
+
+class Secret(TypedDict):
+    author: str
+    name: str
+    recipients: list[SecretRecipient]
+    repository: str | None
+    restricted: bool
+    sealed_ns: int
+    set_ns: int
+    version: int
+
+
+class SecretGrant(TypedDict):
+    credential: HandedCredential | None
+    secrets: list[HandedSecret]
+
+
+class SecretInput(TypedDict):
+    copies: list[SealedCopy]
+    name: str
+    repository: str | None
+    restricted: bool
+    version: int
+
+
+class SecretPage(TypedDict):
+    items: list[Secret]
+    next: str | None
+
+
+class SecretRecipient(TypedDict):
+    key: bytes
+    recipient: str
+
+
+class SecretUse(TypedDict):
+    at_ns: int
+    attempt: int
+    executor: str
+    job: str
+    operator: str
+    run: str
+    stage: str
+    version: int
+
+
+class SecretUsePage(TypedDict):
+    items: list[SecretUse]
+    next: str | None
 
 
 class Siblings(TypedDict):

@@ -19,7 +19,7 @@ from dcanary.executor.checkout.listing import (
     read_files,
     submodule_urls,
 )
-from dcanary.executor.checkout.model import Checkout, CheckoutLimits
+from dcanary.executor.checkout.model import Checkout, CheckoutLimits, Credential
 from dcanary.executor.source import (
     Entry,
     SourceFailure,
@@ -28,7 +28,7 @@ from dcanary.executor.source import (
     Spool,
     shown,
 )
-from dcanary.reach import NotPublicError, problem_of
+from dcanary.reach import NotPublicError, is_loopback, problem_of
 
 # Of every executor, whatever its configuration allows besides.
 _COMMON_SCHEMES = ("https", "http")
@@ -43,20 +43,24 @@ def check_out(
     work: Path,
     limits: CheckoutLimits,
     stop: Callable[[], bool] = lambda: False,
+    credential: Credential | None = None,
 ) -> Checkout:
     """Fetch the commit `sha`, which must be on `ref`, with its submodules and Git LFS files.
 
     `ref` is a full name such as refs/heads/main. `work` is a folder that must not exist and is
-    removed again. Raises SourceFailure, SourceUnavailable or SourceUnable with what went wrong; it
+    removed again. `credential` goes to the server of the clone URL, with the requests for that
+    repository. Raises SourceFailure, SourceUnavailable or SourceUnable with what went wrong; it
     holds no credentials.
     """
     _check_url(clone_url, limits)
+    if credential is not None:
+        _check_credential(clone_url)
     check_sha(sha)
     closing = contextlib.ExitStack()
     try:
         work.mkdir(parents=True)
         contents = Spool(work)
-        home = GitHome(work, limits, stop, clone_url)
+        home = GitHome(work, limits, stop, clone_url, credential)
         closing.callback(home.close)
         git = fetch_on_ref(home, clone_url, ref, sha)
         try:
@@ -157,6 +161,22 @@ def _check_url(url: str, limits: CheckoutLimits) -> None:
         raise SourceUnable(f"clone URLs of kind {_kind(url)!r} are not allowed here: {allowed}")
     if _is_odd(url):
         raise SourceUnable("clone URLs with blanks or characters that do not show are not allowed")
+
+
+def _check_credential(url: str) -> None:
+    """Raise SourceUnable where a credential would be read by others, or not be used."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and is_loopback(parts.hostname or "")
+    ):
+        raise SourceUnable(
+            f"the clone URL is of kind {_kind(url)}: a credential is sent over https only"
+        )
+    if "@" in parts.netloc:
+        raise SourceUnable(
+            "the clone URL holds a login and the repository has a credential: "
+            "take it out of the clone URL"
+        )
 
 
 def _is_odd(url: str) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 
-from dcanary.executor.checkout.git import Git, GitFailed, GitHome
+from dcanary.executor.checkout.git import NO_REPOSITORY, Git, GitFailed, GitHome
 from dcanary.executor.source import SourceFailure, SourceUnavailable
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -16,12 +16,6 @@ _DEPTHS = (50, 1_000, 20_000)
 # not, it is no answer about the commit.
 _NO_REF = ("no such remote ref", "couldn't find remote ref")
 _NOT_THERE = ("not our ref", "unadvertised object", *_NO_REF)
-# What git says to the answers 404 and 401: some servers ask for a login rather than tell that there
-# is no such repository. Other answers (403, 429) are those of servers that are asked too often.
-_NO_REPOSITORY = re.compile(
-    r"repository '.*' not found|could not read Username|could not read Password"
-    r"|Authentication failed for"
-)
 
 
 class NoRepository(Exception):
@@ -67,7 +61,7 @@ def fetch_pinned(home: GitHome, name: str, url: str, sha: str) -> Git | None:
     try:
         git.run(*_QUIET, "--depth=1", "--", url, sha)
     except GitFailed as error:
-        if _NO_REPOSITORY.search(str(error)):
+        if NO_REPOSITORY.search(str(error)):
             raise NoRepository from error
         if not _is_absence(error):
             raise SourceUnavailable(str(error)) from error

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
 from dcanary.executor.checkout.gateway import Gateway
-from dcanary.executor.checkout.model import CheckoutLimits
+from dcanary.executor.checkout.model import CheckoutLimits, Credential
 from dcanary.executor.source import SourceFailure, SourceUnable, SourceUnavailable
 from dcanary.reach import Reach, is_loopback
 
@@ -71,6 +71,13 @@ _FSCK = re.compile(r"^(?:error|fatal): object [0-9a-f]+: ([A-Za-z0-9]+):", re.MU
 _CPU_OF_CHILD = f"died of signal {signal.SIGXCPU.value}"
 _MEMORY = re.compile(r"out of memory|mmap failed|cannot allocate memory", re.IGNORECASE)
 
+# What git says to the answers 404 and 401: some servers ask for a login rather than tell that there
+# is no such repository. Other answers (403, 429) are those of servers that are asked too often.
+NO_REPOSITORY = re.compile(
+    r"repository '.*' not found|could not read Username|could not read Password"
+    r"|Authentication failed for"
+)
+
 
 class GitFailed(Exception):
     """A git command ended with an error. The text is what git said, without credentials."""
@@ -85,9 +92,14 @@ class GitHome:
     """
 
     def __init__(
-        self, folder: Path, limits: CheckoutLimits, stop: Callable[[], bool], clone_url: str
+        self,
+        folder: Path,
+        limits: CheckoutLimits,
+        stop: Callable[[], bool],
+        clone_url: str,
+        credential: Credential | None = None,
     ) -> None:
-        self.folder, self.limits = folder, limits
+        self.folder, self.limits, self._credential = folder, limits, credential
         self.reach = Reach(clone_url)
         self.gateway = Gateway(self.reach)
         self._stop = stop
@@ -97,6 +109,11 @@ class GitHome:
     def close(self) -> None:
         """End what connects git to servers."""
         self.gateway.close()
+
+    def credential_for(self, url: str) -> Credential | None:
+        """Who to be for the server of a repository."""
+        known = self._credential
+        return known if known is not None and known.url == url else None
 
     def proxies(self) -> dict[str, str]:
         """Variables for git: everything goes through the gateway, or this machine's own proxy."""
@@ -174,6 +191,9 @@ class Git:
             "GIT_DIR": str(self.folder),
             **home.proxies(),
         }
+        self._credential = home.credential_for(url)
+        if self._credential is not None:
+            self._environment.update(_login(self._credential))
         for name_ in ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"):
             if name_ in os.environ:
                 self._environment[name_] = os.environ[name_]
@@ -226,7 +246,7 @@ class Git:
         with asked.open("rb") as source, err.open("wb") as stderr:
             try:
                 process = subprocess.Popen(
-                    [*self._bounds(), "git", *_config(), *arguments],
+                    [*self._bounds(), "git", *self._config(), *arguments],
                     cwd=self.folder,
                     env=self._environment,
                     stdin=source,
@@ -285,6 +305,11 @@ class Git:
             raise SourceFailure(f"git needs more than {limits.memory_bytes} bytes of memory")
         if found := _FSCK.search(text):
             raise SourceFailure(f"git refuses an object of the repository: {found[1]}")
+        if self._credential is not None and NO_REPOSITORY.search(text):
+            raise GitFailed(
+                f"git {verb} failed: the server does not let the secret {self._credential.secret}, "
+                "the repository's credential, read the repository"
+            )
         lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
         # The first complaint is the cause; git goes on with guesses over several lines.
         fatal = [line for line in lines if line.startswith("fatal: ")]
@@ -295,6 +320,11 @@ class Git:
         raise GitFailed(
             f"git {verb} failed: {said.replace(self._secret, '***') if self._secret else said}"
         )
+
+    def _config(self) -> list[str]:
+        # Git would send a login on to wherever the server sends it.
+        more = () if self._credential is None else ("http.followRedirects=false",)
+        return [part for option in (*_OPTIONS, *more) for part in ("-c", option)]
 
     def _bounds(self) -> list[str]:
         limits, seconds = self.home.limits, self.home.cpu_seconds_left()
@@ -312,8 +342,17 @@ class Git:
         ]
 
 
-def _config() -> list[str]:
-    return [part for option in _OPTIONS for part in ("-c", option)]
+def _login(credential: Credential) -> dict[str, str]:
+    """Variables by which git sends a login with the requests for one repository.
+
+    Command lines can be read by everybody on the machine, the variables of a process cannot. A
+    credential helper is not taken: git would ask it for other URLs, too.
+    """
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{credential.url}.extraHeader",
+        "GIT_CONFIG_VALUE_0": credential.header,
+    }
 
 
 def _exit_code(process: int) -> int | None:

@@ -151,6 +151,9 @@ class _Download:
         self._home, self._into = home, into
         self._secret = urlsplit(clone_url).netloc.rpartition("@")[0]
         self._batch_url, self._login = _endpoint(clone_url, home.limits.schemes)
+        known = home.credential_for(clone_url)
+        if known is not None:
+            self._login = (known.username, known.token)
         self._client = checked_client(home.reach, home.limits.schemes)
 
     def close(self) -> None:

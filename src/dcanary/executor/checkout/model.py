@@ -1,6 +1,7 @@
 """What a checkout is asked for and what it gives."""
 
-from dataclasses import dataclass
+import base64
+from dataclasses import dataclass, field
 
 from dcanary.executor.source import Entry
 
@@ -29,6 +30,26 @@ class CheckoutLimits:
     timeout_seconds: float = 300
     cpu_seconds: float = 100
     schemes: tuple[str, ...] = ("https", "http")
+
+
+@dataclass(frozen=True)
+class Credential:
+    """Who to be for the server of a clone URL, and nowhere else. `secret` is the name it has.
+
+    Not for submodules: a commit chooses those, and whoever may push could read with it what only
+    the token's owner may.
+    """
+
+    url: str
+    secret: str
+    username: str
+    token: str = field(repr=False)
+
+    @property
+    def header(self) -> str:
+        """The HTTP header that says so."""
+        both = base64.b64encode(f"{self.username}:{self.token}".encode()).decode()
+        return f"Authorization: Basic {both}"
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,21 @@ def _parents(binds: Sequence[Bind]) -> set[str]:
     return found - {"/"}
 
 
+def secret_arguments(plan: Plan) -> bytes:
+    """Options that set the secrets, as `bwrap --args` reads them from a file; empty for none.
+
+    Not on the command line, which everybody on the machine can read.
+    """
+    others = sandbox_environment(plan)
+    words = [
+        word
+        for name, value in plan.secrets.items()
+        if name not in others
+        for word in ("--setenv", name, value)
+    ]
+    return b"".join(word.encode() + b"\0" for word in words)
+
+
 def sandbox_environment(plan: Plan) -> dict[str, str]:
     """All variables that the commands see. The fixed ones cannot be replaced by a stage."""
     return {

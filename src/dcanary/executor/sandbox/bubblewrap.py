@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcanary.executor.sandbox.arguments import bubblewrap_arguments, etc_bind
+from dcanary.executor.sandbox.arguments import bubblewrap_arguments, etc_bind, secret_arguments
 from dcanary.executor.sandbox.cgroup import Cgroup, create_cgroup
 from dcanary.executor.sandbox.filesystem import MAX_INODES, StageFileSystem
 from dcanary.executor.sandbox.model import (
@@ -112,7 +112,9 @@ class BubblewrapSandbox:
             if group is not None:
                 group.close()
             raise
-        cage = _BubblewrapCage([str(reached.host), *options], limits, files, group, calls)
+        cage = _BubblewrapCage(
+            [str(reached.host), *options], limits, files, group, calls, secret_arguments(plan)
+        )
         return supervise(cage, plan, limits, output, stop, collect)
 
 
@@ -128,10 +130,12 @@ class _BubblewrapCage:
         files: StageFileSystem,
         group: Cgroup | None,
         calls: bytes,
+        secrets: bytes,
     ) -> None:
         self.peak_memory_bytes = 0
         self._bubblewrap, self._limits = tuple(bubblewrap), limits
         self._files, self._group, self._calls = files, group, calls
+        self._secrets = secrets
         self._tree: _BubblewrapTree | None = None
 
     def start(self, program: Sequence[str], stdin: int) -> Tree:
@@ -147,6 +151,9 @@ class _BubblewrapCage:
         if self._calls:
             inherited.append(_memory_file(self._calls))
             options += ["--seccomp", str(inherited[-1])]
+        if self._secrets:
+            inherited.append(_memory_file(self._secrets))
+            options += ["--args", str(inherited[-1])]
         try:
             process = subprocess.Popen(
                 [
@@ -323,7 +330,7 @@ def _kill(process: int) -> None:
 
 
 def _memory_file(content: bytes) -> int:
-    file = os.memfd_create("dcanary-seccomp")
+    file = os.memfd_create("dcanary-sandbox")
     os.write(file, content)
     os.lseek(file, 0, os.SEEK_SET)
     return file

@@ -66,6 +66,7 @@ class Plan:
     `source` is a tar file that is unpacked in SOURCE first. `program_path` is the PATH inside.
     `root` is the folder of an image, whose file system the commands see instead of the host's.
     `inspect` gets a descriptor of SOURCE when a command has failed: what it left may say why.
+    `secrets` are variables that nobody else on the machine may read, on no command line.
     """
 
     commands: Sequence[str]
@@ -76,6 +77,7 @@ class Plan:
     network: bool = False
     root: Path | None = None
     inspect: "Collect | None" = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

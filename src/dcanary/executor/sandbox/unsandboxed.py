@@ -143,6 +143,7 @@ class _PlainCage:
     def _environment(self) -> Mapping[str, str]:
         name, _, value = self._cookie.partition("=")
         return {
+            **self._plan.secrets,
             **sandbox_environment(self._plan),
             "HOME": str(self._folder / "home"),
             "TMPDIR": str(self._folder / "tmp"),

@@ -61,6 +61,7 @@ def offer(**changes: Any) -> Any:
         "region": "",
         "labels": [],
         "files_in_memory": False,
+        "secret_key": None,
     }
     made.update(changes)
     return made

@@ -1,0 +1,135 @@
+"""Secrets are found in the forms in which they get out by accident."""
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dcanary.executor.logs import LogBuffer
+from dcanary.secrets.forms import Finder
+from dcanary.secrets.leaks import LeakFinder
+
+VALUE = 's3cr/t+"ö &value\\of=ours?'.encode()
+TEXT = VALUE.decode()
+FORMS = {
+    "raw": VALUE,
+    "base64": base64.b64encode(VALUE),
+    "base64 after one byte": base64.b64encode(b"x" + VALUE),
+    "base64 after two bytes": base64.b64encode(b"xy" + VALUE),
+    "base64 in a login": base64.b64encode(b"x-access-token:" + VALUE),
+    "base64 with more after it": base64.b64encode(VALUE + b"\n"),
+    "base64 of URLs": base64.urlsafe_b64encode(VALUE),
+    "hexadecimal": VALUE.hex().encode(),
+    "hexadecimal in capitals": VALUE.hex().upper().encode(),
+    "URL": quote(TEXT, safe="").encode(),
+    "URL with slashes": quote(TEXT).encode(),
+    "URL in small digits": b"s3cr%2ft%2b%22%c3%b6%20%26value%5cof%3dours%3f",
+    "form": quote_plus(TEXT).encode(),
+    "JSON": json.dumps(TEXT).encode(),
+    "JSON in UTF-8": json.dumps(TEXT, ensure_ascii=False).encode(),
+    "JSON with slashes escaped": json.dumps(TEXT).replace("/", "\\/").encode(),
+}
+
+
+def printed(pieces: list[bytes], *values: bytes) -> bytes:
+    log = LogBuffer([], 1 << 24)
+    log.add_secrets(values or [VALUE])
+    for piece in pieces:
+        log.write(piece)
+    log.close()
+    return log.peek(1 << 24)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("cut", [1, 7, 1 << 20])
+def test_every_form_is_masked_in_a_log(form: bytes, cut: int) -> None:
+    text = b"before " + form + b" after\n"
+    said = printed([text[at : at + cut] for at in range(0, len(text), cut)])
+    assert b"***" in said
+    assert said.startswith(b"before ")
+    assert said.endswith(b" after\n")
+    # What stood before the value, and the characters of base64 that hold bits of its neighbours.
+    left = said.replace(b"***", b"").removeprefix(b"before ").removesuffix(b" after\n")
+    assert len(left) <= (24 if form == FORMS["base64 in a login"] else 6)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_form_is_found_in_a_file_also_across_pieces(form: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "artifact"
+    for before in (0, 1, (1 << 20) - 5):
+        path.write_bytes(b"." * before + form + b".")
+        assert LeakFinder({"TOKEN": VALUE}).leak(path) == "TOKEN"
+    path.write_bytes(b"." * 100)
+    assert LeakFinder({"TOKEN": VALUE}).leak(path) is None
+
+
+@pytest.mark.parametrize("tool", ["base64", "od -An -tx1 -v | tr -d ' '"])
+def test_what_tools_wrap_into_lines_is_masked(tool: str) -> None:
+    value = b"a long secret of many words, " * 20
+    made = subprocess.run(["/bin/sh", "-c", tool], input=value, capture_output=True, check=True)
+    assert made.stdout.count(b"\n") > 3
+    said = printed([made.stdout[at : at + 11] for at in range(0, len(made.stdout), 11)], value)
+    assert said.replace(b"\n", b"").startswith(b"***")
+    assert len(said) < 12
+
+
+def test_lines_of_a_key_are_masked_each_by_itself() -> None:
+    key = b"-----BEGIN KEY-----\nAAAAB3NzaC1yc2E\nqweqweqweqweqwe\n-----END KEY-----"
+    said = printed([b"  1: AAAAB3NzaC1yc2E\n  2: qweqweqweqweqwe\n"], key)
+    assert said == b"  1: ***\n  2: ***\n"
+
+
+def test_a_line_of_a_key_is_no_leak_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "certificate"
+    path.write_bytes(b"-----BEGIN KEY-----\nother\n-----END KEY-----\n")
+    key = b"-----BEGIN KEY-----\nAAAAB3NzaC1yc2E\n-----END KEY-----"
+    assert LeakFinder({"KEY": key}).leak(path) is None
+    path.write_bytes(key + b"\n")
+    assert LeakFinder({"KEY": key}).leak(path) == "KEY"
+
+
+@given(
+    st.text("ab", min_size=8, max_size=10),
+    st.text("ab\n", max_size=40),
+    st.lists(st.integers(1, 9), max_size=12),
+)
+def test_no_cut_of_the_output_lets_a_secret_through(value: str, text: str, cuts: list[int]) -> None:
+    raw, rest, pieces = text.encode(), text.encode(), []
+    for cut in [*cuts, len(rest)]:
+        pieces.append(rest[:cut])
+        rest = rest[cut:]
+    said = printed(pieces, value.encode())
+    assert value.encode() not in said.translate(None, b"\n")
+    if value not in text.replace("\n", ""):
+        assert said == raw
+
+
+def test_a_secret_that_repeats_itself_is_not_held_back_for_ever() -> None:
+    log = LogBuffer([], 1 << 20)
+    log.add_secrets([b"abababab"])
+    log.write(b"ab" * 5_000)
+    assert log.peek(10) == b"***"
+    log.write(b"!\n")
+    assert log.peek(10) == b"***!\n"
+
+
+def test_many_small_writes_with_many_secrets_take_little_time() -> None:
+    values = [f"secret number {number} of sixteen".encode() * 4 for number in range(16)]
+    assert printed([b"a line of some length\n"] * 5_000, *values).count(b"\n") == 5_000
+
+
+def test_places_are_those_of_the_bytes_with_their_line_ends() -> None:
+    assert Finder([b"01234567"]).spans(b"\n\nx\n01\r\n23\n\n4567\n01234567") == [(4, 16), (17, 25)]
+
+
+def test_reasons_of_failures_are_masked() -> None:
+    log = LogBuffer(["hush-hush-hush"], 1_000)
+    assert log.masked("fatal: hush-hush-hush is wrong") == "fatal: *** is wrong"
+    # One that was cut.
+    assert log.masked("fatal: hush-hush-") == "fatal: ***"
+    assert log.masked("fatal: hush") == "fatal: hush"
