@@ -15,7 +15,7 @@ from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.jobs import rules
 from canisters.build_executor.jobs.queue import Queue
 from canisters.build_executor.jobs.shares import Shares
-from canisters.build_executor.keys import is_open, key_of, stage_key
+from canisters.build_executor.keys import approval_message, is_open, key_of, stage_key
 from canisters.build_executor.records import (
     CertifiedRecord,
     ContentRecord,
@@ -384,9 +384,9 @@ class Book:
         """`verification` must hear news of this stage's round."""
         self.outgoing.append(f"round:{key_of(stage)}")
 
-    def ask_approval(self, run: str) -> None:
-        """`verification` must be asked for the approval of a run, or to withdraw the request."""
-        self.outgoing.append(f"approval:{run}")
+    def ask_approval(self, run: str, target: str) -> None:
+        """`verification` must be asked for the approval of a target, or to withdraw the request."""
+        self.outgoing.append(approval_message(run, target))
 
     def take_outgoing(self) -> "list[str]":
         taken = list(dict.fromkeys(self.outgoing))

@@ -18,5 +18,10 @@ def job_name(stage: "StageRecord", replica: int) -> str:
     return f"{stage['run']}/{stage['name']}/{replica}"
 
 
+def approval_message(run: str, target: str) -> str:
+    """Name of the message about the approval request of a run's target."""
+    return f"approval:{run}/{target}"
+
+
 def is_open(stage: "StageRecord") -> bool:
     return "Building" in stage["state"] or "Storing" in stage["state"]

@@ -13,6 +13,7 @@ from canisters.build_executor.jobs import leases
 from canisters.build_executor.jobs import service as jobs
 from canisters.build_executor.jobs import views as job_views
 from canisters.build_executor.rounds import service as rounds
+from canisters.build_executor.runs import releasing
 from canisters.build_executor.runs import service as runs
 from canisters.build_executor.runs import views as run_views
 from canisters.build_executor.serving import service as serving
@@ -143,7 +144,9 @@ def record_verdict(notice: VerdictNotice) -> Done:
 
 @update
 def record_release(notice: ReleaseNotice) -> Done:
-    return answer("record_release", followed(lambda: runs.record_release(book, notice, ic.time())))
+    return answer(
+        "record_release", followed(lambda: releasing.record_release(book, notice, ic.time()))
+    )
 
 
 @query

@@ -10,7 +10,7 @@ from canisters.build_executor import deadlines
 from canisters.build_executor.rounds import rules as round_rules
 from canisters.build_executor.rounds import service as rounds
 from canisters.build_executor.runs import approval as approvals
-from canisters.build_executor.runs import service as runs
+from canisters.build_executor.runs import releasing
 from canisters.build_executor.store import book, instruction_totals, outgoing, wiring
 from shared.base.access import siblings_of
 from shared.base.clock import WakeUp
@@ -32,10 +32,8 @@ def perform(key: str) -> "Async[str | None]":
         return NOT_WIRED
     service = VerificationService(siblings["verification"])
     if key.startswith(APPROVAL_PREFIX):
-        run = key[len(APPROVAL_PREFIX) :]
-        again = yield from _ask_approval(service, run)
-        if again is None:
-            again = yield from _withdraw_approval(service, run)
+        run, _, target = key[len(APPROVAL_PREFIX) :].partition("/")
+        again = yield from _approve(service, run, target)
         return counted(instruction_totals, "send request_approval", again, CALL_CONTEXT)
     again = yield from _tell_round(service, key[len(ROUND_PREFIX) :])
     return counted(instruction_totals, "send round", again, CALL_CONTEXT)
@@ -92,9 +90,25 @@ def _tell_round(service: VerificationService, key: str) -> "Async[str | None]":
         follow_up(sending=f"{ROUND_PREFIX}{key}")
 
 
-def _ask_approval(service: VerificationService, run: str) -> "Async[str | None]":
+def _approve(service: VerificationService, run: str, target: str) -> "Async[str | None]":
+    """Ask about a target, then withdraw the request where the run is to end; why to try again."""
+    if not target:
+        book.begin()
+        releasing.ask_of_earlier_message(book, run)
+        follow_up()
+        return None
+    again = yield from _ask_approval(service, run, target)
+    # What follows for other targets is sent by itself.
+    follow_up()
+    if again is None:
+        again = yield from _withdraw_approval(service, run, target)
+        follow_up()
+    return again
+
+
+def _ask_approval(service: VerificationService, run: str, target: str) -> "Async[str | None]":
     book.begin()
-    request = approvals.request_of(book, run, ic.time())
+    request = approvals.request_of(book, run, target, ic.time())
     if request is None:
         return None
     answer: CallResult[TextResult] = yield service.request_approval(request)
@@ -107,28 +121,27 @@ def _ask_approval(service: VerificationService, run: str) -> "Async[str | None]"
         if is_passing(result["Err"]):
             return sentence
         reason = f"the approval request was refused: {sentence}"
-        runs.approval_failed(book, run, reason, ic.time())
+        releasing.approval_failed(book, run, target, reason, ic.time())
     else:
-        runs.approval_made(book, run, result["Ok"], ic.time())
+        releasing.approval_made(book, run, target, result["Ok"], ic.time())
     return None
 
 
-def _withdraw_approval(service: VerificationService, run: str) -> "Async[str | None]":
+def _withdraw_approval(service: VerificationService, run: str, target: str) -> "Async[str | None]":
     book.begin()
-    record = book.runs.get(run)
-    if record is None or record["cancelled_by"] is None or record["approval"] is None:
+    standing = releasing.to_withdraw(book, run, target)
+    if standing is None:
         return None
-    answer: CallResult[Done] = yield service.withdraw_approval(
-        record["approval"], f"{run} was cancelled by {record['cancelled_by']}"
-    )
+    approval, reason = standing
+    answer: CallResult[Done] = yield service.withdraw_approval(approval, reason)
     book.begin()
     refusal, again = refusal_of(answer)
     if again is not None:
         return again
     if refusal is None:
-        runs.cancelled(book, run, ic.time())
+        releasing.withdrawn(book, run, target, ic.time())
     else:
-        runs.cancel_refused(book, run, ic.time())
+        releasing.withdrawal_refused(book, run, target, ic.time())
     return None
 
 

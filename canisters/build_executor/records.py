@@ -15,6 +15,7 @@ from shared.types.run import (
     RunState,
     Source,
     StageState,
+    TargetState,
 )
 
 
@@ -32,13 +33,26 @@ class OpenedStage(Record):
     jobs: nat16
 
 
+class TargetRow(Record):
+    """A target of a run. `attempt` counts its approval requests, from 1; `ask_by_ns` is until when
+    the next is to be made, 0 when none is. `Failed` without an `approval`: none could be made.
+    """
+
+    target: text
+    state: TargetState
+    approval: Opt[text]
+    attempt: nat16
+    release: Opt[text]
+    ask_by_ns: nat64
+
+
 class RunRecord(Record):
     """A run's own state. `opened` is in opening order; the stages' states are theirs to keep.
 
-    `approval_by_ns` is 0 until the approval is asked for, `approval_attempt` counts the requests.
-    `release_error` says why the approval or the release failed when that alone ended the run: it
-    can be tried again. `cancelled_by` is who wants a run cancelled whose approval request must be
-    withdrawn first. `since_ns` is when the run came into its state.
+    `targets` are in the order of the pipeline; absent in runs of before 0.2, which had one at most
+    and said in `approval`, `approval_by_ns`, `approval_attempt`, `release` and `release_error` how
+    far it was. Nothing else reads these since. `cancelled_by` is who wants a run cancelled whose
+    approval requests must be withdrawn first. `since_ns` is when the run came into its state.
     """
 
     version: nat16
@@ -59,6 +73,7 @@ class RunRecord(Record):
     release_error: Opt[text]
     cancelled_by: Opt[text]
     since_ns: Opt[nat64]
+    targets: Opt[Vec[TargetRow]]
 
 
 class LostLease(Record):

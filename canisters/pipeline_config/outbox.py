@@ -11,6 +11,7 @@ from canisters.pipeline_config.store import instruction_totals, outgoing, wiring
 from shared.base.access import siblings_of
 from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, error_sentence, refusal_of
+from shared.rules.deploys import deploys_of
 from shared.rules.limits import MAX_OPEN_SYNCS
 from shared.rules.refused import exhausted
 from shared.siblings import BuildExecutorService, VerificationService, WebhookService
@@ -55,7 +56,7 @@ def _send_policy(repository: str) -> "Async[str | None]":
     if siblings is None:
         return "not wired yet: an owner must call wire"
     pipeline = tables.current_of(repository)
-    if pipeline is None or pipeline["definition"]["deploy"] is None:
+    if pipeline is None or not deploys_of(pipeline["definition"]):
         return None
     service = VerificationService(siblings["verification"])
     policy = pipeline["definition"]["approval"]

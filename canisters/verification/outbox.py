@@ -32,6 +32,7 @@ from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, error_sentence, is_passing, refusal_of
 from shared.rules.creation import unbound
 from shared.rules.orders import order_digest
+from shared.rules.references import targets_of
 from shared.siblings import BuildExecutorService, DeploymentService
 from shared.types.errors import Done
 from shared.types.release import ApprovalInput, PlanRequest, PlanResult, TextResult
@@ -70,6 +71,9 @@ def plan_request(request: ApprovalInput) -> PlanRequest:
         "size": request["size"],
         "mode": request["mode"],
         "memory": request["memory"],
+        "references": targets_of(
+            (request["install_references"] or []) + (request["upgrade_references"] or [])
+        ),
     }
 
 
@@ -120,6 +124,7 @@ def _send_notice(number: int) -> "Async[str | None]":
             "release": record["release"],
             "state": progress.notice_of(record),
             "attempt": attempt_of(record["request"]),
+            "target": record["request"]["target"],
         }
     )
     refusal, again = refusal_of(answer)
@@ -154,12 +159,15 @@ def _plan(number: int) -> "Async[str | None]":
         problem = verdict
     else:
         order = make_order(request, answer.Ok["Ok"], verdict)
-        if unbound(order) is not None:
+        if isinstance(order, str):
+            problem = order
+        elif unbound(order) is not None:
             return EARLIER_DEPLOYMENT
-        approval_orders.insert(number, {"version": 1, "order": order})
-        record["mode"] = order["mode"]
-        record["gates"] = order["gates"]
-        problem = first_failure(order["gates"])
+        else:
+            approval_orders.insert(number, {"version": 1, "order": order})
+            record["mode"] = order["mode"]
+            record["gates"] = order["gates"]
+            problem = first_failure(order["gates"])
     now = state_at(record, ic.time(), latest_of(request["target"]))
     if problem is not None and "Pending" in now:
         record["state"] = {"Blocked": problem}

@@ -64,16 +64,6 @@ GROUP = NotYet(
     "methods of `pipeline_config`: Invalid",
     "group: is not supported yet: leave it out",
 )
-SEVERAL_TARGETS = NotYet(
-    "several targets in one pipeline",
-    "methods of `pipeline_config`: Invalid",
-    "deploys: is not supported yet: name one target in deploy",
-)
-REFERENCES = NotYet(
-    "references to other targets in arguments",
-    "methods of `pipeline_config`: Invalid",
-    "deploy: depends_on and references are not supported yet: write the id into the argument",
-)
 OTHER_GATES = NotYet(
     "gates other than the artifact's size",
     "the gate fails, the approval request is Blocked",

@@ -3,7 +3,7 @@
 from kybra import Opt, Principal, Record, Variant, Vec, blob, nat, nat16, nat32, nat64, null, text
 
 from shared.types.errors import Error
-from shared.types.pipeline import ApprovalPolicy, Gate, MemoryPersistence, Mode
+from shared.types.pipeline import ApprovalPolicy, Gate, MemoryPersistence, Mode, Reference
 from shared.types.run import Source
 
 
@@ -12,6 +12,7 @@ class ApprovalInput(Record):
 
     `attempt` counts the requests of one run and target, from 1 (absent: 1). A repeated attempt is
     the same request; a higher one asks anew when the earlier one has ended without a release.
+    References say where ids of targets go into the arguments: the order has the ids in it.
     """
 
     run: text
@@ -29,6 +30,8 @@ class ApprovalInput(Record):
     policy: ApprovalPolicy
     gates: Vec[Gate]
     attempt: Opt[nat16]
+    install_references: Opt[Vec[Reference]]
+    upgrade_references: Opt[Vec[Reference]]
 
 
 class GateResult(Record):
@@ -207,7 +210,10 @@ class TargetPageResult(Variant, total=False):
 
 
 class PlanRequest(Record):
-    """`verification` -> `deployment`: what would this release do to its target now?"""
+    """`verification` -> `deployment`: what would this release do to its target now?
+
+    `references` are targets whose canisters the arguments refer to.
+    """
 
     target: text
     repository: text
@@ -218,12 +224,19 @@ class PlanRequest(Record):
     size: nat64
     mode: Mode
     memory: MemoryPersistence
+    references: Opt[Vec[text]]
+
+
+class TargetCanister(Record):
+    target: text
+    canister: Principal
 
 
 class Plan(Record):
     """The part of an order that depends on the target and on the artifact's first bytes.
 
-    `creates` is there when the target has no canister yet.
+    `creates` is there when the target has no canister yet; `canisters` are those of the targets
+    that the request refers to.
     """
 
     canister: Opt[Principal]
@@ -232,6 +245,7 @@ class Plan(Record):
     replaces: Opt[blob]
     gates: Vec[GateResult]
     creates: Opt[Creation]
+    canisters: Opt[Vec[TargetCanister]]
 
 
 class PlanResult(Variant, total=False):
@@ -396,7 +410,7 @@ class NoticeState(Variant, total=False):
 class ReleaseNotice(Record):
     """`verification` -> `build_executor`. Sent again until acknowledged.
 
-    `attempt` is that of the request (absent: 1).
+    `attempt` is that of the request (absent: 1), `target` is what it asks about.
     """
 
     run: text
@@ -404,3 +418,4 @@ class ReleaseNotice(Record):
     release: Opt[text]
     state: NoticeState
     attempt: Opt[nat16]
+    target: Opt[text]

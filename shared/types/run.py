@@ -109,11 +109,36 @@ class WaitingFor(Record):
     next_try_ns: Opt[nat64]
 
 
+class TargetState(Variant, total=False):
+    """How far a target of a run is. `Waiting`: it was not asked about yet.
+
+    `Withdrawn`: the run ended before the target's request was decided. Texts say why.
+    """
+
+    Waiting: null
+    Approving: null
+    Releasing: null
+    Released: null
+    Rejected: text
+    Failed: text
+    Withdrawn: null
+
+
+class TargetStatus(Record):
+    """`approval` and `release` name the records in `verification` and `deployment`."""
+
+    target: text
+    state: TargetState
+    approval: Opt[text]
+    release: Opt[text]
+
+
 class Run(Record):
     """One execution of one pipeline version for one commit. Times are nanoseconds since 1970.
 
-    `approval` and `release` name the records in `verification` and `deployment`; `started_by` is
-    who started the run by hand; `waiting_for` is empty when the run has ended.
+    `targets` are in the order of the pipeline; `approval` and `release` are those of the first one
+    that people or a release are at work on. `started_by` is who started the run by hand;
+    `waiting_for` is empty when the run has ended.
     """
 
     run: text
@@ -128,6 +153,7 @@ class Run(Record):
     waiting_for: Vec[WaitingFor]
     created_ns: nat64
     updated_ns: nat64
+    targets: Opt[Vec[TargetStatus]]
 
 
 class JobState(Variant, total=False):

@@ -31,8 +31,7 @@ def test_it_says_what_it_found_and_writes_a_valid_file(
     assert lines[0] == "found src/main.mo:1: motoko canister shop (src/main.mo)"
     assert lines[-2].startswith("wrote ")
     assert run(["pipeline", "validate", str(root)]) == 0
-    deploy = load_pipeline(root / "dcanary.yml").deploy
-    assert deploy is not None
+    (deploy,) = load_pipeline(root / "dcanary.yml").deploy
     assert deploy.memory == "keep"
     assert stat.S_IMODE((root / "dcanary.yml").stat().st_mode) & 0o044
 
@@ -160,7 +159,7 @@ def test_the_argument_of_the_project_is_taken_over_where_it_is_right(
     text = (root / "dcanary.yml").read_text()
     assert written.replace("(7)", '"(7)"') in text
     assert ("cannot be taken over" in capsys.readouterr().out) == ("$" in said)
-    assert load_pipeline(root / "dcanary.yml").deploy is not None
+    assert load_pipeline(root / "dcanary.yml").deploy
 
 
 def test_names_of_strangers_do_nothing_to_the_terminal(
@@ -265,8 +264,7 @@ def test_an_example_gets_what_it_has(tmp_path: Path, example: Path) -> None:
     given = load_pipeline(root / "dcanary.yml")
     assert given.name == written.name
     assert given.stages["build"].runtime == written.stages["build"].runtime
-    assert given.deploy is not None and written.deploy is not None
-    assert given.deploy.memory == written.deploy.memory
+    assert given.deploy[0].memory == written.deploy[0].memory
     program = written.stages["build"].commands[0].split()[1:3]
     assert set(given.stages["build"].commands[0].split()) & set(program)
 

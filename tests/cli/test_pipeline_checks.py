@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dcanary.cli.main import run
-from dcanary.cli.operations.pipeline_checks import problem_of_run, problems
+from dcanary.cli.operations.pipeline_checks import problems, problems_of_run
 from dcanary.client.errors import RefusedError
 from dcanary.client.system import SystemConfig
 from dcanary.client.transport import NetworkAddress
@@ -85,7 +85,12 @@ class Installed:
 
 def definition(target: str | None) -> Any:
     deploy = None if target is None else {"target": target}
-    return {"repository": "counter", "deploy": deploy, "stages": [{"name": "build"}]}
+    return {
+        "repository": "counter",
+        "deploy": deploy,
+        "deploys": None,
+        "stages": [{"name": "build"}],
+    }
 
 
 def found(installed: Installed, target: str | None) -> list[str]:
@@ -141,17 +146,16 @@ def run_in(state: str, version: int = 1) -> Any:
 def test_a_run_is_told_of_a_missing_target_from_its_beginning() -> None:
     installed: Any = Installed()
     for state in ("Queued", "Running"):
-        told = problem_of_run(installed, run_in(state))
-        assert told is not None
+        (told,) = problems_of_run(installed, run_in(state))
         assert "dcanary target add counter --repository counter" in told
     there: Any = Installed({"counter": "counter"})
-    assert problem_of_run(there, run_in("Running")) is None
+    assert problems_of_run(there, run_in("Running")) == []
 
 
 def test_a_run_that_ended_or_whose_pipeline_is_gone_is_told_nothing() -> None:
     installed: Any = Installed()
-    assert problem_of_run(installed, run_in("Failed")) is None
-    assert problem_of_run(installed, run_in("Running", version=2)) is None
+    assert problems_of_run(installed, run_in("Failed")) == []
+    assert problems_of_run(installed, run_in("Running", version=2)) == []
 
 
 def test_a_stage_that_no_executor_can_build_is_named_with_the_reason() -> None:

@@ -48,6 +48,7 @@ def run(state: str = "Queued", **changed: Any) -> Any:
         "waiting_for": [],
         "created_ns": NOW,
         "updated_ns": NOW,
+        "targets": [],
         **changed,
     }
 

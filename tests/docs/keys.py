@@ -75,6 +75,8 @@ def _type(field: dict[str, Any], has_model: bool) -> str:
         return "Candid argument"
     if "enum" in field or "const" in field:
         return "number" if isinstance(field.get("const"), int) else "one of"
+    if has_model and any(one.get("type") == "array" for one in field.get("anyOf", ())):
+        return "mapping, or list of them"
     kind = field.get("type")
     if kind == "array":
         return "list of mappings" if has_model else "list of texts"

@@ -54,15 +54,15 @@ def test_the_format_of_the_documentation_is_accepted() -> None:
     assert pipeline.stages["build"].resources.timeout == 600
     assert pipeline.gates[0].max_artifact_size == 2 << 20
     assert pipeline.approval.expires == 86_400
-    assert pipeline.deploy is not None
-    assert pipeline.deploy.install_arg == pipeline.deploy.upgrade_arg == b"DIDL\0\0"
+    (deploy,) = pipeline.deploy
+    assert deploy.install_arg.encoded == deploy.upgrade_arg.encoded == b"DIDL\0\0"
 
 
 def test_what_is_left_out_has_defaults() -> None:
     pipeline = parse_pipeline(SMALLEST.encode())
     assert pipeline.on.manual
     assert (pipeline.stages["b"].replicas, pipeline.stages["b"].quorum) == (3, 2)
-    assert pipeline.deploy is None
+    assert pipeline.deploy == []
 
 
 def test_a_quorum_above_replicas_names_file_line_column_and_field() -> None:

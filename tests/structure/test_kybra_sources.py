@@ -85,7 +85,7 @@ DICTS: dict[tuple[str, str, str], str] = {
     ("canisters/build_executor/book.py", "slots_taken", "self._leases.get(executor, {})"): (
         "MAX_LEASES_PER_EXECUTOR"
     ),
-    ("canisters/build_executor/runs/service.py", "record_release", "notice['state']"): (
+    ("canisters/build_executor/runs/releasing.py", "record_release", "notice['state']"): (
         "a variant: one case"
     ),
     ("shared/base/results.py", "refused_of", "error"): "a variant: one case",

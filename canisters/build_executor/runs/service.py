@@ -1,15 +1,13 @@
-"""The life of a run: queued, stage after stage in dependency order, approval, release, one end."""
+"""The life of a run until it is built: queued, stage after stage in dependency order."""
 
-from canisters.build_executor.artifacts import contents
 from canisters.build_executor.book import Book
 from canisters.build_executor.jobs import rules as job_rules
-from canisters.build_executor.jobs import shares
-from canisters.build_executor.keys import is_open, stage_key
 from canisters.build_executor.records import RunRecord, StageRecord
-from canisters.build_executor.runs import graph, rules
+from canisters.build_executor.runs import graph, releasing, rules, targets
+from canisters.build_executor.runs.ending import come_into, end, end_stage
 from canisters.build_executor.serving import service as serving
+from shared.rules.deploys import deploys_of
 from shared.rules.limits import (
-    APPROVAL_WAIT_NS,
     BUILD_MARGIN_NS,
     FEW_OPEN_RUNS,
     MAX_OPEN_RUNS,
@@ -22,7 +20,6 @@ from shared.rules.limits import (
 )
 from shared.rules.refused import conflict, exhausted, not_found
 from shared.types.pipeline import PipelineInput
-from shared.types.release import ReleaseNotice
 from shared.types.run import RunSpec, RunState, StageState
 
 
@@ -74,6 +71,7 @@ def enqueue(book: Book, spec: RunSpec, now: int) -> None:
         "release_error": None,
         "cancelled_by": None,
         "since_ns": now,
+        "targets": [targets.new_row(each["target"]) for each in deploys_of(spec["pipeline"])],
     }
     book.specs.insert(run, {"version": 1, "spec": spec})
     book.open_run(run, record)
@@ -95,11 +93,8 @@ def _advance(book: Book, run: str, record: RunRecord, spec: RunSpec, now: int) -
         _open_stage(book, run, record, spec["pipeline"], position, now)
     record["updated_ns"] = now
     if len(record["succeeded"]) == len(stages):
-        if spec["pipeline"]["deploy"] is None:
-            _end(book, run, record, {"Succeeded": None}, now)
-            return
-        record["approval_by_ns"] = now + APPROVAL_WAIT_NS
-        book.ask_approval(run)
+        releasing.built(book, run, record, spec["pipeline"], now)
+        return
     book.runs.insert(run, record)
 
 
@@ -160,19 +155,11 @@ def store_window_ns(stage: StageRecord) -> int:
     return max(STORE_WINDOW_NS, stage["commit_until_ns"] - opened_ns)
 
 
-def _come_into(book: Book, run: str, record: RunRecord, state: RunState, now: int) -> None:
-    """Write a run in its next state."""
-    record["state"] = state
-    record["since_ns"] = now
-    record["updated_ns"] = now
-    book.runs.insert(run, record)
-
-
 def mark_running(book: Book, run: str, now: int) -> None:
     """The first lease of a run."""
     record = book.runs.get(run)
     if record is not None and "Queued" in record["state"]:
-        _come_into(book, run, record, {"Running": None}, now)
+        come_into(book, run, record, {"Running": None}, now)
 
 
 def stage_succeeded(book: Book, stage: StageRecord, now: int) -> None:
@@ -201,170 +188,39 @@ def stage_failed(book: Book, stage: StageRecord, kind: str, reason: str, now: in
         state, run_state = {"Inconclusive": reason}, {"Inconclusive": run_reason}
     else:
         state, run_state = {"Failed": reason}, {"Failed": run_reason}
-    _end_stage(book, stage, state, f"the stage has ended: {reason}", now)
+    end_stage(book, stage, state, f"the stage has ended: {reason}", now)
     record = book.runs.get(stage["run"])
     if record is not None:
-        _end(book, stage["run"], record, run_state, now)
-
-
-def _end(book: Book, run: str, record: RunRecord, state: RunState, now: int) -> None:
-    """The one place where a run's building ends: its open stages are skipped."""
-    for opened in record["opened"]:
-        stage = book.stage(stage_key(run, opened["name"]))
-        if stage is not None and is_open(stage):
-            _end_stage(book, stage, {"Skipped": None}, "the run has ended", now)
-    _come_into(book, run, record, state, now)
-    book.close_run(run, record)
-
-
-def _end_stage(book: Book, stage: StageRecord, state: StageState, reason: str, now: int) -> None:
-    if "Building" in stage["state"] and stage["verdict"] is None:
-        # A round that is being revealed may stay open for days: it is not only closed to votes.
-        stage["closed"] = False
-        book.tell_round(stage)
-    contents.drop_unstored(book, stage)
-    book.shares.charge(stage, shares.leased(stage), now)
-    job_rules.drop_unfinished(stage, reason)
-    stage["state"] = state
-    stage["upload_until_ns"] = 0
-    book.save(stage)
-
-
-# Approval and release
-
-
-def approval_made(book: Book, run: str, approval: str, now: int) -> None:
-    """`verification` has the approval request: people are asked, nothing is left to build.
-
-    A wish to cancel the run stays: the request is withdrawn next.
-    """
-    record = book.runs.get(run)
-    if record is not None and book.open_runs.contains_key(run):
-        record["approval"] = approval
-        record["release_error"] = None
-        _end(book, run, record, {"Approving": None}, now)
-
-
-def approval_failed(book: Book, run: str, reason: str, now: int) -> None:
-    """The approval cannot be asked for: the run has failed, `retry` asks again."""
-    record = book.runs.get(run)
-    if record is not None and book.open_runs.contains_key(run):
-        reason = reason[:MAX_TEXT_CHARS]
-        record["release_error"] = reason
-        record["approval_by_ns"] = 0
-        if record["cancelled_by"] is not None:
-            _cancel(book, run, record, record["cancelled_by"], now)
-            return
-        _end(book, run, record, {"Failed": reason}, now)
-
-
-def record_release(book: Book, notice: ReleaseNotice, now: int) -> None:
-    """Take news of the approval request or of the release. Repeated ones have no effect."""
-    run = notice["run"]
-    record = book.run(run)
-    if record is None:
-        raise not_found(f"there is no run {run[:64]}")
-    if (notice["attempt"] or 1) != (record["approval_attempt"] or 1):
-        # Of a request that ended before the run was tried again: it says nothing about this one.
-        return
-    if record["approval"] is None and book.open_runs.contains_key(run):
-        # The notice overtook the answer that names the request.
-        approval_made(book, run, notice["approval"], now)
-        record = book.run(run)
-    if record is None:
-        return
-    word, why = "", ""
-    for name, value in notice["state"].items():
-        word, why = name, str(value)
-    state = rules.after_notice(record, notice["approval"], word, why)
-    if state is None:
-        return
-    if "Rejected" in state and record["cancelled_by"] is not None:
-        # No request stands any more, for whatever reason: that was what cancelling waited for.
-        _cancel(book, run, record, record["cancelled_by"], now)
-        return
-    if notice["release"] is not None:
-        record["release"] = notice["release"]
-    record["release_error"] = why[:MAX_TEXT_CHARS] if word == "Failed" else None
-    record["cancelled_by"] = None
-    if state != record["state"]:
-        _come_into(book, run, record, state, now)
+        end(book, stage["run"], record, run_state, now)
 
 
 def cancel(book: Book, run: str, caller: str, now: int) -> None:
     """Stop a run; its executors learn of it by their next heartbeat.
 
-    While people are asked, or about to be, the request is withdrawn first, for it might be approved
-    meanwhile: the run is Cancelled once `verification` has confirmed that no request stands.
+    While people are asked, or about to be, the requests are withdrawn first, for they might be
+    approved meanwhile: the run is Cancelled once `verification` has confirmed that none stands.
     """
     record = book.run(run)
     if record is None:
         raise not_found(f"there is no run {run[:64]}: see list_runs")
     if "Cancelled" in record["state"]:
         return
-    if "Releasing" in record["state"]:
-        release = record["release"] or record["approval"] or "the release"
-        raise conflict(
-            f"{run} is approved and being released ({release}): cancel that release while it is "
-            "Queued (`release cancel`), or roll it back (`release rollback`)"
-        )
-    if rules.is_asking(record):
-        record["cancelled_by"] = record["cancelled_by"] or caller
-        record["updated_ns"] = now
-        book.runs.insert(run, record)
-        book.ask_approval(run)
+    if releasing.cancel(book, run, record, caller, now):
         return
     if not rules.is_building(record):
         raise conflict(f"{run} has ended already: it cannot be cancelled")
-    _cancel(book, run, record, caller, now)
-
-
-def _cancel(book: Book, run: str, record: RunRecord, caller: str, now: int) -> None:
-    record["cancelled_by"] = None
-    _end(book, run, record, {"Cancelled": f"cancelled by {caller}"}, now)
-
-
-def cancelled(book: Book, run: str, now: int) -> None:
-    """No approval request of the run stands any more: what was asked for is done."""
-    record = book.runs.get(run)
-    if record is not None and record["cancelled_by"] is not None:
-        _cancel(book, run, record, record["cancelled_by"], now)
-
-
-def cancel_refused(book: Book, run: str, now: int) -> None:
-    """The request was decided before it could be withdrawn: the run goes on."""
-    record = book.runs.get(run)
-    if record is not None and record["cancelled_by"] is not None:
-        record["cancelled_by"] = None
-        record["updated_ns"] = now
-        book.runs.insert(run, record)
+    end(book, run, record, {"Cancelled": f"cancelled by {caller}"}, now)
 
 
 def retry(book: Book, run: str, now: int) -> None:
-    """Ask for the approval again when only that failed. What was built and agreed stays valid.
+    """Ask for the approvals again when only that failed. What was built and agreed stays valid.
 
-    A request that could not be made, was rejected, or found no answer in time is made anew.
+    A request that could not be made, was rejected, or found no answer in time is made anew; targets
+    that were released stay so.
     """
-    record, stored = book.run(run), book.specs.get(run) if graph.is_name(run) else None
-    if record is None or stored is None:
+    record = book.run(run)
+    if record is None or not book.specs.contains_key(run):
         raise not_found(f"there is no run {run[:64]}: see list_runs")
-    failed = "Failed" in record["state"] and record["release_error"] is not None
-    if not failed and "Rejected" not in record["state"]:
-        raise conflict(
-            f"{run} did not fail at its approval or release: only that can be tried again, "
-            "start a new run for the rest"
-        )
-    if failed and record["approval"] is not None:
-        raise conflict(
-            f"{run} is approved by {record['approval']} and its release failed: "
-            f"try that again with `dcanary release retry {record['approval']}`"
-        )
+    releasing.refuse_retry(book, run, record)
     _refuse_full(book, record["source"]["repository"])
-    if record["approval"] is not None:
-        record["approval_attempt"] = (record["approval_attempt"] or 1) + 1
-    record["approval"] = None
-    record["release_error"] = None
-    record["approval_by_ns"] = now + APPROVAL_WAIT_NS
-    book.open_run(run, record)
-    _come_into(book, run, record, {"Running": None}, now)
-    book.ask_approval(run)
+    releasing.retry(book, run, record, now)

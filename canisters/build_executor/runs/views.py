@@ -3,11 +3,12 @@
 from canisters.build_executor.book import Book
 from canisters.build_executor.keys import stage_key
 from canisters.build_executor.records import RunRecord, StageRecord
-from canisters.build_executor.runs import rules
+from canisters.build_executor.runs import rules, targets
 from canisters.build_executor.runs.graph import is_name
 from canisters.build_executor.runs.waiting import Waiting
 from shared.base.pages import collect
 from shared.base.records import Lookup, Outgoing
+from shared.rules.deploys import deploys_of
 from shared.rules.refused import not_found
 from shared.types.paging import PageRequest
 from shared.types.run import Run, RunPage, StageState, StageStatus
@@ -25,6 +26,9 @@ def _run(book: Book, run: str, record: RunRecord, waiting: Waiting) -> Run:
     names = [s["name"] for s in stored["spec"]["pipeline"]["stages"]] if stored is not None else []
     opened = {each["name"] for each in record["opened"]}
     unopened: StageState = {"Waiting": None} if rules.is_building(record) else {"Skipped": None}
+    deploys = [] if stored is None else deploys_of(stored["spec"]["pipeline"])
+    rows = targets.rows_of(record, deploys)
+    named = targets.current(rows)
     stages: list[StageStatus] = []
     for name in names:
         stage = book.stage(stage_key(run, name)) if name in opened else None
@@ -36,12 +40,21 @@ def _run(book: Book, run: str, record: RunRecord, waiting: Waiting) -> Run:
         "pipeline_version": record["pipeline_version"],
         "state": record["state"],
         "stages": stages,
-        "approval": record["approval"],
-        "release": record["release"],
+        "approval": None if named is None else named["approval"],
+        "release": None if named is None else named["release"],
         "started_by": None if stored is None else stored["spec"]["started_by"],
-        "waiting_for": waiting.of_run(run, record),
+        "waiting_for": waiting.of_run(run, record, rows),
         "created_ns": record["created_ns"],
         "updated_ns": record["updated_ns"],
+        "targets": [
+            {
+                "target": row["target"],
+                "state": row["state"],
+                "approval": row["approval"],
+                "release": row["release"],
+            }
+            for row in rows
+        ],
     }
 
 

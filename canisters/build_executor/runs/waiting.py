@@ -9,8 +9,8 @@ from canisters.build_executor.artifacts import uploads
 from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.executors import service as executors
 from canisters.build_executor.jobs import rules as job_rules
-from canisters.build_executor.keys import key_of, stage_key
-from canisters.build_executor.runs import rules
+from canisters.build_executor.keys import approval_message, key_of, stage_key
+from canisters.build_executor.runs import rules, targets
 from shared.rules import matching
 from shared.rules.limits import MAX_TEXT_CHARS, SECOND_NS
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Pause,
         RunRecord,
         StageRecord,
+        TargetRow,
     )
     from shared.base.records import Lookup, Outgoing
     from shared.types.run import ExecutorOffer, WaitingFor
@@ -73,25 +74,19 @@ class Waiting:
         self._now = now
         self._executors: list[tuple[str, ExecutorRecord, ExecutorOffer | None]] | None = None
 
-    def of_run(self, run: str, record: "RunRecord") -> "list[WaitingFor]":
-        """All that a run waits for now; empty when it has ended."""
+    def of_run(self, run: str, record: "RunRecord", rows: "list[TargetRow]") -> "list[WaitingFor]":
+        """All that a run waits for now; empty when it has ended. `rows` are its targets."""
         state = record["state"]
-        since_ns = record["since_ns"] or record["updated_ns"]
-        if record["cancelled_by"] is not None:
-            reason = "verification withdraws the approval request: the run is being cancelled"
-            return [self._of_message(f"approval:{run}", None, reason, record["updated_ns"])]
-        if "Approving" in state:
-            reason = f"approvers decide {record['approval'] or 'the approval request'}"
-            return [_entry(None, reason, since_ns, None)]
-        if "Releasing" in state:
-            reason = f"deployment carries out {record['release'] or 'the release'}"
-            return [_entry(None, reason, since_ns, None)]
+        found: list[WaitingFor] = []
+        is_released = "Approving" in state or "Releasing" in state
+        if is_released or any(targets.is_asking(row) for row in rows):
+            for row in rows:
+                entry = self._of_target(run, record, rows, row)
+                if entry is not None:
+                    found.append(entry)
+            return found
         if not rules.is_building(record):
             return []
-        if record["approval_by_ns"] > 0:
-            reason = "verification takes the approval request"
-            return [self._of_message(f"approval:{run}", None, reason, record["updated_ns"])]
-        found: list[WaitingFor] = []
         for opened in record["opened"]:
             stage = self._book.stage(stage_key(run, opened["name"]))
             if stage is not None and "Building" in stage["state"]:
@@ -102,6 +97,28 @@ class Waiting:
             # Stages and commitments of 0.1.0 say no times: not before there was the run.
             entry["since_ns"] = max(entry["since_ns"], record["created_ns"])
         return found
+
+    def _of_target(
+        self, run: str, record: "RunRecord", rows: "list[TargetRow]", row: "TargetRow"
+    ) -> "WaitingFor | None":
+        """What a target that people or a release are at work on waits for."""
+        which = "" if len(rows) == 1 else f" for target {row['target']}"
+        key = approval_message(run, row["target"])
+        since_ns = record["since_ns"] or record["updated_ns"]
+        if targets.is_undecided(row) and targets.is_ending(record, rows):
+            word = "is being cancelled" if record["cancelled_by"] is not None else "is to end"
+            reason = f"verification withdraws the approval request{which}: the run {word}"
+            return self._of_message(key, None, reason, record["updated_ns"])
+        if targets.is_asking(row):
+            reason = f"verification takes the approval request{which}"
+            return self._of_message(key, None, reason, record["updated_ns"])
+        if "Approving" in row["state"]:
+            reason = f"approvers decide {row['approval'] or 'the approval request'}{which}"
+            return _entry(None, reason, since_ns, None)
+        if "Releasing" in row["state"]:
+            reason = f"deployment carries out {row['release'] or 'the release'}{which}"
+            return _entry(None, reason, since_ns, None)
+        return None
 
     def _of_message(
         self, key: str, stage: "str | None", reason: str, since_ns: int

@@ -12,11 +12,19 @@ from canisters.deployment.steps.looking import look_at
 from canisters.deployment.steps.machine import chunk_count
 from canisters.deployment.steps.performing import read_artifact
 from canisters.deployment.targets import rules as target_rules
-from shared.rules.limits import MAX_CHUNK_BYTES, MAX_MODULE_BYTES, MIB
-from shared.rules.refused import conflict, unavailable
+from shared.rules.limits import (
+    MAX_CHUNK_BYTES,
+    MAX_MODULE_BYTES,
+    MAX_NAME_CHARS,
+    MAX_TARGETS_PER_PIPELINE,
+    MIB,
+)
+from shared.rules.refused import conflict, not_found, unavailable
 from shared.rules.wasm import GZIP_MAGIC, SectionWalk
 from shared.types.pipeline import Mode
-from shared.types.release import GateResult, Plan, PlanRequest
+from shared.types.release import GateResult, Plan, PlanRequest, TargetCanister
+
+MAX_REFERENCES = 2 * MAX_TARGETS_PER_PIPELINE
 
 
 def plan_release(request: PlanRequest) -> "Async[Plan]":
@@ -57,12 +65,32 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
         creates = target_rules.creation_of(target, ic.id())
     return {
         "canister": canister,
+        "canisters": _canisters(name, request["references"] or []),
         "network": target["network"],
         "mode": mode,
         "replaces": replaces,
         "gates": gates,
         "creates": creates,
     }
+
+
+def _canisters(name: str, references: "list[str]") -> "list[TargetCanister]":
+    """The canisters of targets that an argument of the target `name` refers to.
+
+    They may be of other repositories: a canister's id is no secret.
+    """
+    found: list[TargetCanister] = []
+    for reference in references[:MAX_REFERENCES]:
+        target = store.targets.get(reference)
+        told = f"an argument of target {name} refers to target {reference[:MAX_NAME_CHARS]}"
+        if target is None:
+            raise not_found(
+                f"{told}, which is not registered: an admin adds it with register_target"
+            )
+        if target["canister"] is None:
+            raise conflict(f"{told}, which has no canister yet: release to it first")
+        found.append({"target": reference, "canister": target["canister"]})
+    return found
 
 
 def resolve_mode(asked: Mode, has_module: bool) -> "Mode | str":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from canisters.pipeline_config.pipelines.paths import lists, path_problem
 from canisters.pipeline_config.pipelines.stages import stages_problem, variables_problem
 from canisters.pipeline_config.secrets.rules import secrets_problem
+from shared.rules import deploys
 from shared.rules.limits import (
     MAX_APPROVAL_TTL_NS,
     MAX_APPROVERS,
@@ -18,7 +19,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import PULL_REQUESTS, REFERENCES, SEVERAL_TARGETS
+from shared.rules.not_yet import PULL_REQUESTS
 from shared.rules.patterns import pattern_problem
 from shared.rules.sizes import candid_bound
 
@@ -87,41 +88,36 @@ def _queue_problem(seconds: "int | None") -> "str | None":
     return f"queue_seconds: use 1 to {MAX_QUEUE_SECONDS} (MAX_QUEUE_NS)"
 
 
-def _deploy_problem(deploy: "Deploy | None", stages: "list[Stage]") -> "str | None":
-    if deploy is None:
-        return None
-    problem = name_problem("deploy.target:", deploy["target"])
+def _deploys_problem(pipeline: "PipelineInput") -> "str | None":
+    for position, deploy in enumerate(deploys.deploys_of(pipeline)):
+        field = deploys.field_of(pipeline, position)
+        problem = _deploy_problem(field, deploy, pipeline["stages"])
+        if problem is not None:
+            return problem
+    return deploys.problem(pipeline)
+
+
+def _deploy_problem(field: str, deploy: "Deploy", stages: "list[Stage]") -> "str | None":
+    problem = name_problem(f"{field}.target:", deploy["target"])
     if problem is not None:
         return problem
     stage = next((stage for stage in stages if stage["name"] == deploy["stage"]), None)
     if stage is None:
-        return f"deploy.stage: there is no stage `{deploy['stage'][:MAX_NAME_CHARS]}`"
+        return f"{field}.stage: there is no stage `{deploy['stage'][:MAX_NAME_CHARS]}`"
     problem = path_problem(deploy["artifact"])
     if problem is not None:
-        return f"deploy.artifact: `{deploy['artifact'][:80]}`: {problem}"
+        return f"{field}.artifact: `{deploy['artifact'][:80]}`: {problem}"
     if not lists(stage["artifacts"], deploy["artifact"]):
         return (
-            f"deploy.artifact: stage {stage['name']} does not list the artifact "
+            f"{field}.artifact: stage {stage['name']} does not list the artifact "
             f"`{deploy['artifact'][:80]}`"
         )
-    for field, argument in (
+    for word, argument in (
         ("install_arg", deploy["install_arg"]),
         ("upgrade_arg", deploy["upgrade_arg"]),
     ):
         if argument and not argument.startswith(CANDID_MAGIC):
-            return f"deploy.{field}: not a Candid message (it does not start with DIDL)"
-    return None
-
-
-def _later_problem(pipeline: "PipelineInput") -> "str | None":
-    """What the records have room for and nothing does yet."""
-    if pipeline["deploys"] is not None:
-        return SEVERAL_TARGETS.sentence()
-    deploy = pipeline["deploy"]
-    if deploy is not None and (
-        deploy["depends_on"] or deploy["install_references"] or deploy["upgrade_references"]
-    ):
-        return REFERENCES.sentence()
+            return f"{field}.{word}: not a Candid message (it does not start with DIDL)"
     return None
 
 
@@ -149,8 +145,7 @@ def pipeline_problem(pipeline: "PipelineInput") -> "str | None":
         or secrets_problem(pipeline["stages"], pipeline["environment"])
         or _queue_problem(pipeline["queue_seconds"])
         or _gates_problem(pipeline["gates"])
-        or _approval_problem(pipeline["approval"], pipeline["deploy"] is not None)
-        or _deploy_problem(pipeline["deploy"], pipeline["stages"])
+        or _approval_problem(pipeline["approval"], bool(deploys.deploys_of(pipeline)))
+        or _deploys_problem(pipeline)
         or _priority_problem(pipeline["priority"])
-        or _later_problem(pipeline)
     )

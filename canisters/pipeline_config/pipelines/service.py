@@ -6,6 +6,7 @@ from canisters.pipeline_config import outbox
 from canisters.pipeline_config.pipelines import tables
 from canisters.pipeline_config.pipelines.rules import pipeline_problem
 from canisters.pipeline_config.pipelines.views import no_pipeline
+from shared.rules.deploys import deploys_of
 from shared.rules.refused import conflict, invalid
 from shared.types.pipeline import Pipeline, PipelineInput, Stage, Trigger
 
@@ -34,7 +35,7 @@ def _store(definition: PipelineInput, author: Principal, now_ns: int) -> Pipelin
         outbox.send_triggers(repository)
     if policy_told:
         tables.note_policy(repository, pipeline["version"])
-    elif definition["deploy"] is not None:
+    elif deploys_of(definition):
         outbox.send_policy(repository)
     return pipeline
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from canisters.verification.gates.rules import evaluate_all
 from shared.rules.creation import differences, unbound
+from shared.rules.references import filled
 
 if TYPE_CHECKING:
     from canisters.verification.records import ApprovalRecord
@@ -14,11 +15,26 @@ EARLIER_DEPLOYMENT = (
     "deployment is of an earlier version, which does not say what it would give to the canister "
     "that this release creates: upgrade deployment too"
 )
+EARLIER_REFERENCES = (
+    "deployment is of an earlier version, which does not say which canisters the arguments refer "
+    "to: upgrade deployment too"
+)
 
 
-def make_order(request: "ApprovalInput", plan: "Plan", verdict: "OrderVerdict") -> "Order":
-    """All that the release will do, in one record."""
-    upgrades = "Upgrade" in plan["mode"]
+def argument_of(request: "ApprovalInput", plan: "Plan") -> "bytes | str":
+    """The argument that the mode uses, with the ids that it refers to; a sentence when one of them
+    cannot be put in."""
+    canisters = {one["target"]: one["canister"] for one in plan["canisters"] or []}
+    if "Upgrade" in plan["mode"]:
+        return filled(request["upgrade_arg"], request["upgrade_references"], canisters)
+    return filled(request["install_arg"], request["install_references"], canisters)
+
+
+def make_order(request: "ApprovalInput", plan: "Plan", verdict: "OrderVerdict") -> "Order | str":
+    """All that the release will do, in one record; a sentence when that cannot be said."""
+    argument = argument_of(request, plan)
+    if isinstance(argument, str):
+        return argument
     return {
         "target": request["target"],
         "canister": plan["canister"],
@@ -33,7 +49,7 @@ def make_order(request: "ApprovalInput", plan: "Plan", verdict: "OrderVerdict") 
         "size": request["size"],
         "mode": plan["mode"],
         "memory": request["memory"],
-        "argument": request["upgrade_arg"] if upgrades else request["install_arg"],
+        "argument": argument,
         "verdict": verdict,
         "gates": evaluate_all(request["gates"], request["size"], plan["gates"]),
         "replaces": plan["replaces"],
@@ -41,9 +57,15 @@ def make_order(request: "ApprovalInput", plan: "Plan", verdict: "OrderVerdict") 
     }
 
 
-def changed_since(order: "Order", plan: "Plan") -> "list[str]":
+def changed_since(order: "Order", request: "ApprovalInput", plan: "Plan") -> "list[str]":
     """What of an order no longer holds, as sentences; empty when it can be carried out again."""
     found = []
+    if list(plan["mode"]) == list(order["mode"]):
+        argument = argument_of(request, plan)
+        if isinstance(argument, str):
+            found.append(argument)
+        elif argument != order["argument"]:
+            found.append("a target that the argument refers to has another canister by now")
     earlier = unbound(order)
     if earlier is not None:
         found.append(earlier)
@@ -70,9 +92,17 @@ def changed_since(order: "Order", plan: "Plan") -> "list[str]":
     return found
 
 
+def bound_arguments(request: "ApprovalInput", order: "Order") -> "tuple[bytes, bytes]":
+    """The arguments for an install and for an upgrade, the one that is used as the order has it."""
+    if "Upgrade" in order["mode"]:
+        return request["install_arg"], order["argument"]
+    return order["argument"], request["upgrade_arg"]
+
+
 def release_order(record: "ApprovalRecord", order: "Order", digest: str) -> "ReleaseOrder":
     """What `deployment` is told to do: nothing that was not in the request."""
     request = record["request"]
+    install_arg, upgrade_arg = bound_arguments(request, order)
     return {
         "approval": record["approval"],
         "run": request["run"],
@@ -84,8 +114,8 @@ def release_order(record: "ApprovalRecord", order: "Order", digest: str) -> "Rel
         "size": request["size"],
         "mode": record["mode"],
         "memory": request["memory"],
-        "install_arg": request["install_arg"],
-        "upgrade_arg": request["upgrade_arg"],
+        "install_arg": install_arg,
+        "upgrade_arg": upgrade_arg,
         "order": order,
         "digest": digest,
         "attempt": record["releases"] or 1,

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from canisters.verification.gates.rules import first_failure
+from shared.rules import references
 from shared.rules.digests import is_digest
 from shared.rules.limits import (
     DEFAULT_APPROVAL_TTL_NS,
@@ -14,6 +15,7 @@ from shared.rules.limits import (
     MAX_PATH_CHARS,
     MAX_PIPELINE_BYTES,
     MAX_SOURCE_BYTES,
+    MAX_TARGETS_PER_PIPELINE,
     SECOND_NS,
 )
 from shared.rules.refused import invalid
@@ -71,6 +73,15 @@ def check_request(request: "ApprovalInput") -> None:
             f"the arguments have {arguments} bytes: at most {MAX_PIPELINE_BYTES} "
             "(MAX_PIPELINE_BYTES)"
         )
+    for field, argument, found in (
+        ("install_arg", request["install_arg"], request["install_references"]),
+        ("upgrade_arg", request["upgrade_arg"], request["upgrade_references"]),
+    ):
+        why = references.problem(argument, found or [])
+        if why is not None:
+            raise invalid(f"{field}: {why}")
+        if len(references.targets_of(found)) > MAX_TARGETS_PER_PIPELINE:
+            raise invalid(f"{field}: refers to more than {MAX_TARGETS_PER_PIPELINE} targets")
     source = request["source"]
     source_bytes = sum(
         len(part.encode())
@@ -135,6 +146,8 @@ def _terms(request: "ApprovalInput") -> "tuple[object, ...]":
         request["memory"],
         request["install_arg"],
         request["upgrade_arg"],
+        request["install_references"] or [],
+        request["upgrade_references"] or [],
         [approver.to_str() for approver in policy["approvers"]],
         policy["threshold"],
         policy["ttl_seconds"],

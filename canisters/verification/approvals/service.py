@@ -121,7 +121,11 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
         raise exhausted(
             f"{MAX_OPEN_APPROVALS} requests wait for approvers (MAX_OPEN_APPROVALS): decide some"
         )
+    if plan["canisters"] is None and plan_request(request)["references"]:
+        raise unavailable(orders.EARLIER_REFERENCES)
     order = orders.make_order(request, plan, verdict)
+    if isinstance(order, str):
+        raise conflict(order)
     if unbound(order) is not None:
         raise unavailable(orders.EARLIER_DEPLOYMENT)
     number = approvals.len()
@@ -257,7 +261,7 @@ def retry_release(approval: str) -> "Async[str]":
     plan = yield from _planned(record["request"])
     number, record = _find(approval)
     _refuse_retry(record)
-    _refuse_changed(number, plan)
+    _refuse_changed(number, record, plan)
     progress.order_again(record)
     approvals.insert(number, record)
     _supersede_older(number, record)
@@ -275,11 +279,11 @@ def _refuse_retry(record: ApprovalRecord) -> None:
         raise conflict(why)
 
 
-def _refuse_changed(number: int, plan: Plan) -> None:
+def _refuse_changed(number: int, record: ApprovalRecord, plan: Plan) -> None:
     stored = approval_orders.get(number)
     if stored is None:
         raise conflict("the request was made by an earlier version: start the run again")
-    changed = orders.changed_since(stored["order"], plan)
+    changed = orders.changed_since(stored["order"], record["request"], plan)
     if changed:
         raise conflict(
             f"what was approved does not hold any more: {'; '.join(changed)}. Start the run again "

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from canisters.verification.approvals.orders import bound_arguments
 from canisters.verification.approvals.rules import counted_votes, state_at
 from shared.rules.orders import order_digest
 
@@ -18,8 +19,11 @@ def shown(
     policy: "ApprovalPolicy",
     latest: "LatestRecord | None",
 ) -> "Approval":
-    """The public view, with the resolved mode in its request."""
+    """The public view, with the resolved mode in its request, and the argument of the order."""
     request = record["request"]
+    install_arg, upgrade_arg = request["install_arg"], request["upgrade_arg"]
+    if order is not None:
+        install_arg, upgrade_arg = bound_arguments(request, order)
     return {
         "approval": record["approval"],
         "request": {
@@ -33,11 +37,13 @@ def shown(
             "size": request["size"],
             "mode": record["mode"],
             "memory": request["memory"],
-            "install_arg": request["install_arg"],
-            "upgrade_arg": request["upgrade_arg"],
+            "install_arg": install_arg,
+            "upgrade_arg": upgrade_arg,
             "policy": request["policy"],
             "gates": request["gates"],
             "attempt": request["attempt"],
+            "install_references": request["install_references"],
+            "upgrade_references": request["upgrade_references"],
         },
         "gates": record["gates"],
         "state": state_at(record, now_ns, latest),

@@ -13,7 +13,7 @@ from dcanary.cli.operations.patience import Patience
 from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
 from dcanary.cli.output import Lines
 from dcanary.cli.paging import page, paged, rows_of, show
-from dcanary.cli.parameters import APPROVAL_ID, SHA256
+from dcanary.cli.parameters import APPROVAL_ID, APPROVAL_OR_RUN_ID, SECONDS, SHA256
 from dcanary.cli.times import moment
 from dcanary.client.errors import ClientError, RefusedError
 
@@ -100,6 +100,7 @@ def print_request(context: Context, found: Approval) -> None:
         return
     from dcanary.cli.orders.arguments import interface_of
     from dcanary.cli.orders.digest import checked_digest
+    from dcanary.cli.orders.references import lines
     from dcanary.cli.orders.target_now import look
 
     checked_digest(found)
@@ -111,7 +112,10 @@ def print_request(context: Context, found: Approval) -> None:
     if not OPEN & set(found["state"]):
         return
     context.output.say("\nWhat it changes:")
-    for line in changes(order, look(system, order), interface):
+    told = lines(system, found, order)
+    warnings = [line for line in told if line.startswith("WARNING")]
+    rest = [line for line in told if line not in warnings]
+    for line in [*warnings, *changes(order, look(system, order), interface), *rest]:
         context.output.say(f"  {line}")
 
 
@@ -169,8 +173,10 @@ def with_order(context: Context, approval_id: str) -> Approval:
     return found
 
 
-def decide(context: Context, approval_id: str, approve: bool, wanted: Wanted, comment: str) -> None:
-    """Show the order, ask, and decide on exactly that order.
+def decide(
+    context: Context, approval_id: str, approve: bool, wanted: Wanted, comment: str
+) -> dict[str, object]:
+    """Show the order, ask, and decide on exactly that order; what was decided.
 
     What is shown is certified by the subnet: a single node could otherwise show another one.
     """
@@ -188,13 +194,59 @@ def decide(context: Context, approval_id: str, approve: bool, wanted: Wanted, co
     decided = context.system.verification.decide_approval(
         {"approval": approval_id, "digest": shown, "approve": approve, "comment": comment}
     )
-    result = {
+    return {
         "approval": decided["approval"],
         "digest": shown,
         "sha256": decided["request"]["sha256"],
         "state": decided["state"],
     }
-    context.output.record(result, "approval")
+
+
+def approve_run(
+    context: Context, run: str, wanted: Wanted, comment: str, follow: float | None
+) -> list[dict[str, object]]:
+    """Approve all requests of a run that wait for people, one after the other; what was decided.
+
+    `follow`: how many seconds to wait for those that the run makes when their turn has come; None:
+    for none. Raises ClientError when no request waits.
+    """
+    from dcanary.cli.operations import targets
+    from dcanary.cli.operations.watch import describe
+
+    system = context.system
+    found = Patience(context.output.progress)(lambda: system.build_executor.get_run(run))
+    requests = targets.pending(found)
+    if not requests and (follow is None or not targets.waiting(found)):
+        raise ClientError(
+            f"no approval request of {run} waits: it is {describe(found['state'])}",
+            f"look at it: dcanary run show {run}",
+        )
+    results: list[dict[str, object]] = []
+    seen: set[str] = set()
+    while True:
+        for approval_id in requests:
+            seen.add(approval_id)
+            result = decide(context, approval_id, True, wanted, comment)
+            results.append(result)
+            _tell(context, result)
+        if follow is None:
+            break
+        requests = targets.next_pending(system, run, follow, context.output.progress, seen)
+        if not requests:
+            break
+    left = targets.waiting(found) if follow is None else []
+    if left:
+        context.output.progress(
+            f"{', '.join(left)}: asked about when what they depend on is released. Then: dcanary "
+            f"approval approve {run}, or at once with --follow"
+        )
+    return results
+
+
+def _tell(context: Context, result: dict[str, object]) -> None:
+    """One decision; in JSON they are told together at the end."""
+    if not context.output.as_json:
+        context.output.record(result, "approval")
 
 
 def _decision(function: Callable[..., None]) -> Callable[..., None]:
@@ -210,25 +262,54 @@ def _decision(function: Callable[..., None]) -> Callable[..., None]:
         ),
     ):
         function = option(function)
-    return click.argument("approval_id", type=APPROVAL_ID)(function)
+    return function
 
 
 @approval.command()
+@click.argument("ids", metavar="ID...", type=APPROVAL_OR_RUN_ID, nargs=-1, required=True)
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Of a run: go on with the targets that are asked about later, until it has ended.",
+)
+@click.option("--timeout", type=SECONDS, default=600.0, show_default=True, help="With --follow.")
 @_decision
 @pass_context
 def approve(
     context: Context,
-    approval_id: str,
+    ids: tuple[str, ...],
+    follow: bool,
+    timeout: float,
     digest: str | None,
     sha256: str | None,
     comment: str,
     yes: bool,
 ) -> None:
-    """Approve the order that is shown: bytes, target, arguments and all else that it binds."""
-    decide(context, approval_id, True, Wanted(digest, sha256, yes), comment)
+    """Approve the order that is shown: bytes, target, arguments and all else that it binds.
+
+    ID is an approval request, or a run: then all its requests that wait are shown and approved, one
+    after the other.
+    """
+    wanted = Wanted(digest, sha256, yes)
+    runs = [one for one in ids if one.startswith("run-")]
+    if (digest or sha256) and (runs or len(ids) > 1):
+        raise click.UsageError("--digest and --sha256 are of one order: name its approval request")
+    if follow and not runs:
+        raise click.UsageError("--follow is for a run")
+    results: list[dict[str, object]] = []
+    for one in ids:
+        if one in runs:
+            seconds = timeout if follow else None
+            results += approve_run(context, one, wanted, comment, seconds)
+        else:
+            results.append(decide(context, one, True, wanted, comment))
+            _tell(context, results[-1])
+    if context.output.as_json:
+        context.output.json(results if runs or len(ids) > 1 else results[0])
 
 
 @approval.command()
+@click.argument("approval_id", type=APPROVAL_ID)
 @_decision
 @pass_context
 def reject(
@@ -240,4 +321,6 @@ def reject(
     yes: bool,
 ) -> None:
     """Reject the order that is shown: nothing is deployed."""
-    decide(context, approval_id, False, Wanted(digest, sha256, yes), comment)
+    context.output.record(
+        decide(context, approval_id, False, Wanted(digest, sha256, yes), comment), "approval"
+    )

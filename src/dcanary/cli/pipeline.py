@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations.pipeline_checks import deploys_of
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import PRINCIPAL, VERSION
 from dcanary.cli.times import moment
@@ -34,7 +35,7 @@ _approvers = click.option(
 
 def summary(found: Pipeline) -> dict[str, object]:
     definition = found["definition"]
-    deploy = definition["deploy"]
+    deploys = [f"{one['artifact']} to {one['target']}" for one in deploys_of(definition)]
     return {
         "repository": definition["repository"],
         "version": found["version"],
@@ -47,7 +48,7 @@ def summary(found: Pipeline) -> dict[str, object]:
         "gates": definition["gates"],
         "approvers": definition["approval"]["approvers"],
         "threshold": definition["approval"]["threshold"],
-        "deploys": f"{deploy['artifact']} to {deploy['target']}" if deploy else "nothing",
+        "deploys": deploys or "nothing",
         "created": moment(found["created_ns"]),
     }
 
@@ -103,7 +104,8 @@ def register(context: Context, file: Path, repository: str, approvers: tuple[str
     """Register FILE as the pipeline of a repository."""
     from dcanary.cli.operations import pipeline as operations
 
-    definition = operations.definition(file, repository, approvers)
+    installation = operations.installation_of(context.system)
+    definition = operations.definition(file, repository, approvers, installation)
     operations.require_secrets(context.system, file, definition)
     _print(context, context.system.pipeline_config.register_pipeline(definition))
     _warn(context, definition)
@@ -118,7 +120,8 @@ def update(context: Context, file: Path, repository: str, approvers: tuple[str, 
     """Make FILE the next version of a repository's pipeline. Runs under way keep theirs."""
     from dcanary.cli.operations import pipeline as operations
 
-    definition = operations.definition(file, repository, approvers)
+    installation = operations.installation_of(context.system)
+    definition = operations.definition(file, repository, approvers, installation)
     operations.require_secrets(context.system, file, definition)
     _print(context, context.system.pipeline_config.update_pipeline(definition))
     _warn(context, definition)

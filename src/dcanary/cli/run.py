@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.operations import targets
 from dcanary.cli.operations.failures import Failure, failure_of
 from dcanary.cli.operations.patience import Patience
 from dcanary.cli.operations.watch import (
@@ -19,6 +20,7 @@ from dcanary.cli.operations.watch import (
     wait_for_cancel,
     wait_for_run,
 )
+from dcanary.cli.output import Lines
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
 from dcanary.cli.parameters import COMMIT, RUN_ID, SECONDS
 from dcanary.cli.run_local import local
@@ -55,8 +57,7 @@ def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
         "ref": found["source"]["ref"],
         "commit": found["source"]["sha"],
         "stages": [f"{s['name']} {state_of(s)}" for s in found["stages"]],
-        "approval": found["approval"],
-        "release": found["release"],
+        **_targets(found),
         "created": moment(found["created_ns"]),
         "took": took(found, now_ns),
     }
@@ -68,11 +69,22 @@ def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
         if failure.told and failure.told not in describe(found["state"]):
             shown["why"] = failure.told
         shown["log"] = f"dcanary run log {failure.job}"
-    if state_of(found) == "Approving" and found["approval"]:
+    asked = targets.pending(found)
+    if state_of(found) == "Approving" and len(found["targets"] or []) > 1 and asked:
+        shown["next"] = f"dcanary approval approve {found['run']}"
+    elif state_of(found) == "Approving" and found["approval"]:
         shown["next"] = f"dcanary approval show {found['approval']}"
     if state_of(found) == "Releasing" and found["release"]:
         shown["next"] = f"dcanary release watch {found['release']}"
     return shown
+
+
+def _targets(found: Run) -> dict[str, object]:
+    """Approval and release, of each target where there are several."""
+    several = found["targets"] or []
+    if len(several) > 1:
+        return {"targets": Lines(targets.told(one) for one in several)}
+    return {"approval": found["approval"], "release": found["release"]}
 
 
 def line_of_list(found: Run) -> dict[str, object]:
@@ -129,10 +141,9 @@ def show_run(context: Context, run_id: str) -> None:
 
 def _warn(context: Context, found: Run) -> None:
     """Warn of what would keep the run from its end, before it is built."""
-    from dcanary.cli.operations.pipeline_checks import problem_of_run
+    from dcanary.cli.operations.pipeline_checks import problems_of_run
 
-    problem = problem_of_run(context.system, found)
-    if problem is not None:
+    for problem in problems_of_run(context.system, found):
         context.output.warning(problem)
 
 
@@ -215,7 +226,10 @@ def start(context: Context, repository: str, sha: str, ref: str, message: str) -
 @click.argument("run_id", type=RUN_ID)
 @pass_context
 def retry(context: Context, run_id: str) -> None:
-    """Ask again for the approval of a run that built well: its bytes and votes stay valid."""
+    """Ask again for the approval of a run that built well: its bytes and votes stay valid.
+
+    Of several targets only those that were not released are asked about again.
+    """
     context.system.build_executor.retry_run(run_id)
     context.output.say(f"{run_id} asks for its approval again: dcanary run watch {run_id}")
 

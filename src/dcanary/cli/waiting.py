@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from dcanary.cli.operations.targets import told
 from dcanary.cli.operations.watch import ENDED_RUN, describe, state_of
 from dcanary.cli.times import duration, seconds
 
@@ -83,6 +84,10 @@ class Changes:
             state = state_of(stage)
             if state not in ("Waiting", "Skipped"):
                 self._tell(f"stage {stage['name']}", f"{run}: {stage['name']} {state}")
+        several = found["targets"] or []
+        for target in several if len(several) > 1 else []:
+            if state_of(target) != "Waiting":
+                self._tell(f"target {target['target']}", f"{run}: target {told(target)}")
         now = time.monotonic()
         waiting = {reason(one): one for one in found["waiting_for"]}
         for key in [key for key in self._waiting if key not in waiting]:

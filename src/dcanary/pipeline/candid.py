@@ -8,6 +8,7 @@ its text, a blob bytes. Fields and cases are those of
 from collections.abc import Sequence
 from typing import Any
 
+from dcanary.pipeline import references
 from dcanary.pipeline.limits import (
     MAX_APPROVERS,
     MAX_NAME_CHARS,
@@ -63,6 +64,8 @@ def to_candid(
             "approvers: name more with --approver PRINCIPAL or in approval.approvers of the file"
             + (", or lower the threshold" if everyone else "")
         )
+    deploys = [_deploy(deploy) for deploy in pipeline.deploy]
+    is_single = len(deploys) == 1
     return {
         "name": pipeline.name,
         "repository": repository,
@@ -75,9 +78,9 @@ def to_candid(
             "threshold": pipeline.approval.threshold,
             "ttl_seconds": pipeline.approval.expires,
         },
-        "deploy": _deploy(pipeline.deploy) if pipeline.deploy else None,
+        "deploy": deploys[0] if is_single else None,
         "queue_seconds": pipeline.queue,
-        "deploys": None,
+        "deploys": None if is_single or not deploys else deploys,
         "priority": pipeline.priority,
     }
 
@@ -184,9 +187,9 @@ def _deploy(deploy: Deploy) -> dict[str, Any]:
         "artifact": deploy.artifact,
         "mode": {deploy.mode.capitalize(): None},
         "memory": {deploy.memory.capitalize(): None},
-        "install_arg": deploy.install_arg,
-        "upgrade_arg": deploy.upgrade_arg,
-        "depends_on": None,
-        "install_references": None,
-        "upgrade_references": None,
+        "install_arg": deploy.install_arg.encoded,
+        "upgrade_arg": deploy.upgrade_arg.encoded,
+        "depends_on": list(deploy.depends_on) or None,
+        "install_references": references.to_candid(deploy.install_arg),
+        "upgrade_references": references.to_candid(deploy.upgrade_arg),
     }

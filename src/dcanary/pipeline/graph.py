@@ -7,8 +7,10 @@ one run over a file finds all its errors.
 from collections.abc import Iterator
 
 from dcanary.pipeline import limits
-from dcanary.pipeline.errors import Location
+from dcanary.pipeline.arguments import KEYS, deploys_of
+from dcanary.pipeline.errors import Location, field_text
 from dcanary.pipeline.patterns import matches
+from dcanary.pipeline.references import Argument
 from dcanary.pipeline.source import Value
 
 Finding = tuple[Location, str]
@@ -50,7 +52,7 @@ def findings(value: Value) -> Iterator[Finding]:
             ("approval", "threshold"),
             f"must be at most the number of approvers ({len(approvers)})",
         )
-    yield from _deploy(root.get("deploy"), stages)
+    yield from _deploys(value, stages)
 
 
 def find_cycle(edges: dict[str, list[str]]) -> list[str] | None:
@@ -121,19 +123,60 @@ def _duplicates(here: Location, texts: list[tuple[int, str]]) -> Iterator[Findin
         seen.add(text)
 
 
-def _deploy(value: Value, stages: dict[str, dict[str, Value]]) -> Iterator[Finding]:
-    deploy = _mapping(value)
+def _deploys(value: Value, stages: dict[str, dict[str, Value]]) -> Iterator[Finding]:
+    deploys = deploys_of(value)
+    if isinstance(value, dict) and value.get("deploy") == []:
+        yield ("deploy",), "is empty: leave it out when nothing is deployed"
+    seen: dict[str, Location] = {}
+    for here, deploy in deploys:
+        yield from _artifact(here, deploy, stages)
+        target = deploy.get("target")
+        if isinstance(target, str) and seen.setdefault(target, here) != here:
+            yield (*here, "target"), f"{target} is named twice, first as {field_text(seen[target])}"
+    edges: dict[str, list[str]] = {}
+    for here, deploy in deploys:
+        target = deploy.get("target")
+        if not isinstance(target, str):
+            continue
+        depends_on = _texts(deploy.get("depends_on"))
+        yield from _duplicates((*here, "depends_on"), depends_on)
+        for index, other in depends_on:
+            if other == target:
+                yield (*here, "depends_on", index), "a target cannot depend on itself"
+            elif other not in seen:
+                known = ", ".join(seen)
+                yield (
+                    (*here, "depends_on", index),
+                    f"there is no target {other}: use one of {known}",
+                )
+        referred: list[str] = []
+        for key in KEYS:
+            argument: object = deploy.get(key)
+            if isinstance(argument, Argument):
+                referred += argument.targets
+                if target in argument.targets:
+                    yield (*here, key), f"${{canister:{target}}} is the target itself"
+        edges.setdefault(target, []).extend([*(other for _, other in depends_on), *referred])
+    cycle = find_cycle(edges)
+    if cycle:
+        told = f"targets depend on each other in a circle: {' -> '.join(cycle)}"
+        yield seen[cycle[0]], told
+
+
+def _artifact(
+    here: Location, deploy: dict[str, Value], stages: dict[str, dict[str, Value]]
+) -> Iterator[Finding]:
     stage, artifact = deploy.get("stage"), deploy.get("artifact")
     if not isinstance(stage, str):
         return
     if stage not in stages:
-        yield ("deploy", "stage"), f"there is no stage {stage}: use one of {', '.join(stages)}"
+        yield (*here, "stage"), f"there is no stage {stage}: use one of {', '.join(stages)}"
     elif isinstance(artifact, str):
         artifacts = [path for _, path in _texts(stages[stage].get("artifacts"))]
         if not any(matches(entry, artifact) for entry in artifacts):
             listed = ", ".join(artifacts) or "none"
             yield (
-                ("deploy", "artifact"),
+                (*here, "artifact"),
                 f"is not an artifact of the stage {stage} (it has: {listed})",
             )
 

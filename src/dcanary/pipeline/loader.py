@@ -8,18 +8,19 @@ from pydantic_core import ErrorDetails
 
 from dcanary import not_yet
 from dcanary.pipeline import graph
-from dcanary.pipeline.arguments import encode_arguments
+from dcanary.pipeline.arguments import deploys_of, encode_arguments
 from dcanary.pipeline.errors import FieldError, Location, PipelineFileError
 from dcanary.pipeline.images import resolve_images
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
 from dcanary.pipeline.locks import check_locks
 from dcanary.pipeline.model import KINDS, PipelineFile, limits_elsewhere
+from dcanary.pipeline.references import ANY, Installation
 from dcanary.pipeline.source import Source, read_source
 
 FILE_NAME = "dcanary.yml"
 
 
-def load_pipeline(path: Path | str) -> PipelineFile:
+def load_pipeline(path: Path | str, installation: Installation = ANY) -> PipelineFile:
     """Read and check a pipeline file. Raises PipelineFileError, with every error in the file."""
     path = Path(path)
     try:
@@ -29,23 +30,26 @@ def load_pipeline(path: Path | str) -> PipelineFile:
         reason = error.strerror or type(error).__name__
         message = f"cannot be read: {reason}"
         raise PipelineFileError([FieldError(str(path), 1, 1, "", message)]) from error
-    return parse_pipeline(content, str(path), path.parent)
+    return parse_pipeline(content, str(path), path.parent, installation)
 
 
 def parse_pipeline(
-    content: bytes, file: str = FILE_NAME, folder: Path | None = None
+    content: bytes,
+    file: str = FILE_NAME,
+    folder: Path | None = None,
+    installation: Installation = ANY,
 ) -> PipelineFile:
     """Check the content of a pipeline file; `file` is the name that errors carry.
 
-    `folder` has the files that it names; without it they are not looked at. Raises
-    PipelineFileError, with every error in the file (at most MAX_ERRORS).
+    `folder` has the files that it names; without it they are not looked at. `installation` is the
+    one that it is for. Raises PipelineFileError, with every error in the file (at most MAX_ERRORS).
     """
     source = read_source(content, file)
     pipeline: PipelineFile | None = None
     if not isinstance(source.value, dict):
         source.report((), "must be a mapping that starts with version: 1")
     else:
-        encode_arguments(source, folder)
+        encode_arguments(source, folder, installation)
         resolve_images(source, folder)
         check_locks(source, folder)
         try:
@@ -62,6 +66,9 @@ def parse_pipeline(
 
 def _report(source: Source, detail: ErrorDetails) -> None:
     location: Location = tuple(part for part in detail["loc"] if part != "[key]")
+    if location[:2] == ("deploy", 0) and ("deploy",) in dict(deploys_of(source.value)):
+        # One target may be written without a list around it.
+        location = ("deploy", *location[2:])
     message = _message(detail, location)
     # The third part of a stage's location is its kind, which stands nowhere in the file.
     if location[:1] == ("stages",) and location[2:3] and location[2] in KINDS:

@@ -14,6 +14,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
+    PlainValidator,
     Tag,
     WithJsonSchema,
     model_validator,
@@ -22,6 +23,8 @@ from pydantic_core import core_schema
 
 from dcanary import not_yet
 from dcanary.pipeline import limits, names, quantities
+from dcanary.pipeline.arguments import EMPTY
+from dcanary.pipeline.references import Argument
 
 
 @dataclass(frozen=True)
@@ -139,11 +142,11 @@ def _command(text: str) -> str:
 
 
 def _argument(value: object) -> object:
-    """Candid bytes of an argument: `"()"` or `{hex: "4449444c0000"}`.
+    """A Candid argument: `"()"` or `{hex: "4449444c0000"}`.
 
-    Other texts have become bytes before: see `arguments`.
+    Other texts have become arguments before: see `arguments`.
     """
-    if isinstance(value, bytes):
+    if isinstance(value, Argument):
         return value
     if isinstance(value, dict):
         text = value.get("hex")
@@ -158,10 +161,10 @@ def _argument(value: object) -> object:
         raw = bytes.fromhex(text)
         if not raw.startswith(b"DIDL"):
             raise ValueError("hex must be Candid bytes: they start with 4449444c")
-        return raw
+        return Argument(raw)
     if isinstance(value, str):
         if re.fullmatch(r"\s*\(\s*\)\s*", value):
-            return EMPTY_ARGUMENT
+            return EMPTY
         raise ValueError("must be textual Candid")
     raise ValueError('must be "()" or {hex: "4449444c0000"}')
 
@@ -196,7 +199,6 @@ def _distinct(words: list[str]) -> list[str]:
     return words
 
 
-EMPTY_ARGUMENT = b"DIDL\x00\x00"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", re.ASCII)
 
 Name = Annotated[str, AfterValidator(names.check_name)]
@@ -224,10 +226,10 @@ ImageName = Annotated[str, Field(max_length=limits.MAX_NEED_CHARS)]
 Grace = Annotated[int, _Duration(limits.MIN_GRACE_SECONDS, limits.MAX_GRACE_SECONDS, "2m")]
 Queue = Annotated[int, _Duration(limits.MIN_QUEUE_SECONDS, limits.MAX_QUEUE_SECONDS, "7d")]
 RuntimeName = Literal["shell", "python", "motoko", "node", "rust", "azle"]
-Argument = Annotated[
-    bytes,
-    BeforeValidator(_argument),
-    PlainSerializer(lambda raw: {"hex": raw.hex()}),
+ArgumentValue = Annotated[
+    Argument,
+    PlainValidator(_argument),
+    PlainSerializer(lambda argument: {"hex": argument.encoded.hex()}),
     WithJsonSchema(
         {
             "oneOf": [
@@ -391,11 +393,33 @@ class Deploy(_Model):
     target: Name
     stage: Name
     artifact: Path
+    depends_on: list[Name] = Field(default=[], max_length=limits.MAX_TARGETS_PER_PIPELINE)
     mode: Literal["auto", "install", "upgrade", "reinstall"] = "auto"
     memory: Literal["default", "keep", "replace"] = "default"
     candid: Path | None = None
-    install_arg: Argument = EMPTY_ARGUMENT
-    upgrade_arg: Argument = EMPTY_ARGUMENT
+    install_arg: ArgumentValue = EMPTY
+    upgrade_arg: ArgumentValue = EMPTY
+
+
+class _OneOrMore:
+    """Annotation of a list that may be written as its only entry."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        several = handler(schema)
+        return {"anyOf": [several["items"], several, {"type": "null"}]}
+
+
+def _listed(value: object) -> object:
+    if value is None:
+        return []
+    return [value] if isinstance(value, dict) else value
 
 
 class PipelineFile(_Model):
@@ -408,6 +432,8 @@ class PipelineFile(_Model):
     stages: dict[Name, AnyStage] = Field(min_length=1, max_length=limits.MAX_STAGES_PER_PIPELINE)
     gates: list[Gate] = Field(default=[], max_length=limits.MAX_GATES)
     approval: Approval = Approval()
-    deploy: Deploy | None = None
+    deploy: Annotated[
+        list[Deploy], Field(max_length=limits.MAX_TARGETS_PER_PIPELINE), _OneOrMore()
+    ] = []
     queue: Queue = limits.MAX_QUEUE_SECONDS
     priority: int | None = Field(default=None, ge=0, le=limits.MAX_PRIORITY)

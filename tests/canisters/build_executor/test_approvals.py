@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from canisters.build_executor.runs import approval as approvals
+from canisters.build_executor.runs import releasing
 from canisters.build_executor.runs import service as runs
 from shared.rules.limits import APPROVAL_WAIT_NS, MAX_OPEN_RUNS_PER_REPOSITORY
 from tests.canisters.build_executor.helpers.specs import deploy, file, spec
@@ -31,7 +32,7 @@ def built() -> World:
 def asked() -> World:
     """A run whose approval request is `approval-1`."""
     world = built()
-    runs.approval_made(world.book, "run-1", "approval-1", world.now)
+    releasing.approval_made(world.book, "run-1", "counter", "approval-1", world.now)
     return world
 
 
@@ -42,6 +43,7 @@ def notice(
     release: str | None = None,
     approval: str = "approval-1",
     attempt: int | None = None,
+    target: str | None = "counter",
 ) -> Any:
     told: Any = {
         "run": "run-1",
@@ -49,8 +51,9 @@ def notice(
         "release": release,
         "state": {state: why},
         "attempt": attempt,
+        "target": target,
     }
-    return answer(lambda: runs.record_release(world.book, told, world.now))
+    return answer(lambda: releasing.record_release(world.book, told, world.now))
 
 
 def retry(world: World) -> Any:
@@ -124,7 +127,7 @@ def test_a_notice_that_overtakes_the_answer_names_the_request() -> None:
     world = built()
     notice(world, "Approving")
     assert (case(world), world.run()["approval"]) == ("Approving", "approval-1")
-    runs.approval_made(world.book, "run-1", "approval-1", world.now)
+    releasing.approval_made(world.book, "run-1", "counter", "approval-1", world.now)
     assert case(world) == "Approving"
 
 
@@ -136,9 +139,9 @@ def test_a_run_that_waits_for_people_is_cancelled_when_its_request_is_withdrawn(
     assert world.waits() == [
         "verification withdraws the approval request: the run is being cancelled"
     ]
-    assert world.book.take_outgoing() == ["approval:run-1"]
+    assert world.book.take_outgoing() == ["approval:run-1/counter"]
     world.upgrade()
-    runs.cancelled(world.book, "run-1", world.now)
+    releasing.withdrawn(world.book, "run-1", "counter", world.now)
     assert world.run()["state"] == {"Cancelled": "cancelled by eve"}
     assert world.waits() == []
     assert world.cancel("run-1", "eve") == OK
@@ -150,7 +153,7 @@ def test_the_news_of_the_withdrawal_may_come_before_its_answer() -> None:
     world = asked()
     world.cancel("run-1", "eve")
     notice(world, "Rejected", "approval-1 is blocked: withdrawn")
-    runs.cancelled(world.book, "run-1", world.now)
+    releasing.withdrawn(world.book, "run-1", "counter", world.now)
     assert world.run()["state"] == {"Cancelled": "cancelled by eve"}
 
 
@@ -158,29 +161,29 @@ def test_a_run_that_is_asking_is_cancelled_as_soon_as_its_request_is_known() -> 
     world = built()
     assert world.cancel("run-1", "eve") == OK
     assert case(world) == "Running"
-    assert world.book.take_outgoing() == ["approval:run-1"]
+    assert world.book.take_outgoing() == ["approval:run-1/counter"]
     # A request may stand that was made by a message whose answer was lost: it is asked for still.
     world.now += APPROVAL_WAIT_NS
-    assert approvals.request_of(world.book, "run-1", world.now) is not None
-    runs.approval_made(world.book, "run-1", "approval-1", world.now)
+    assert approvals.request_of(world.book, "run-1", "counter", world.now) is not None
+    releasing.approval_made(world.book, "run-1", "counter", "approval-1", world.now)
     assert case(world) == "Approving"
-    runs.cancelled(world.book, "run-1", world.now)
+    releasing.withdrawn(world.book, "run-1", "counter", world.now)
     assert case(world) == "Cancelled"
 
 
 def test_a_run_whose_request_is_refused_while_it_is_cancelled_is_cancelled() -> None:
     world = built()
     world.cancel("run-1", "eve")
-    runs.approval_failed(world.book, "run-1", "no such target", world.now)
+    releasing.approval_failed(world.book, "run-1", "counter", "no such target", world.now)
     assert world.run()["state"] == {"Cancelled": "cancelled by eve"}
 
 
 def test_a_request_that_was_approved_before_it_could_be_withdrawn_is_released() -> None:
     world = asked()
     world.cancel("run-1", "eve")
-    runs.cancel_refused(world.book, "run-1", world.now)
-    assert case(world) == "Approving"
-    assert world.waits() == ["approvers decide approval-1"]
+    releasing.withdrawal_refused(world.book, "run-1", "counter", world.now)
+    assert case(world) == "Releasing"
+    assert world.waits() == ["deployment carries out the release"]
     notice(world, "Releasing", release="release-1")
     refused = world.cancel("run-1", "eve")["Err"]["Conflict"]
     assert "release-1" in refused
@@ -193,11 +196,11 @@ def test_a_request_that_was_rejected_or_not_answered_is_asked_anew() -> None:
     world = asked()
     notice(world, "Rejected", "approval-1 expired before enough approvers had decided")
     assert retry(world) == OK
-    assert world.book.take_outgoing() == ["approval:run-1"]
-    request: Any = approvals.request_of(world.book, "run-1", world.now)
+    assert world.book.take_outgoing() == ["approval:run-1/counter"]
+    request: Any = approvals.request_of(world.book, "run-1", "counter", world.now)
     assert request["attempt"] == 2
     assert world.book.open_runs.len() == 1
-    runs.approval_made(world.book, "run-1", "approval-2", world.now)
+    releasing.approval_made(world.book, "run-1", "counter", "approval-2", world.now)
     assert (case(world), world.run()["approval"]) == ("Approving", "approval-2")
     # News of the first request concerns the run no more.
     notice(world, "Rejected", "late")
@@ -206,10 +209,12 @@ def test_a_request_that_was_rejected_or_not_answered_is_asked_anew() -> None:
 
 def test_a_request_that_could_not_be_made_is_made_again_with_the_same_attempt() -> None:
     world = built()
-    runs.approval_failed(world.book, "run-1", "deployment knows no target counter", world.now)
+    releasing.approval_failed(
+        world.book, "run-1", "counter", "deployment knows no target counter", world.now
+    )
     assert case(world) == "Failed"
     assert retry(world) == OK
-    request: Any = approvals.request_of(world.book, "run-1", world.now)
+    request: Any = approvals.request_of(world.book, "run-1", "counter", world.now)
     # Should the first have been made after all, this one is the same.
     assert request["attempt"] in (None, 1)
 

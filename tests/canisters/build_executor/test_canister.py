@@ -262,8 +262,8 @@ def test_a_run_whose_request_was_decided_before_goes_on(it: Installed) -> None:
     it.answer_with("withdraw_approval", "Conflict")
     assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
     it.run_until_idle()
-    assert it.run()["state"] == {"Approving": None}
-    assert it.run()["waiting_for"][0]["reason"] == "approvers decide approval-1"
+    assert it.run()["state"] == {"Releasing": None}
+    assert it.run()["waiting_for"][0]["reason"] == "deployment carries out the release"
 
 
 def test_a_run_that_asks_for_its_approval_is_cancelled(it: Installed) -> None:

@@ -11,8 +11,8 @@ from canisters.build_executor.jobs import views as job_views
 from canisters.build_executor.rounds import rules
 from canisters.build_executor.rounds import service as rounds
 from canisters.build_executor.runs import approval as approvals
+from canisters.build_executor.runs import releasing, views
 from canisters.build_executor.runs import service as runs
-from canisters.build_executor.runs import views
 from shared.rules.limits import (
     APPROVAL_WAIT_NS,
     FEW_OPEN_RUNS,
@@ -406,32 +406,32 @@ def deploying(artifact: str = "out.wasm") -> World:
 def test_a_run_to_deploy_asks_people_when_it_is_built() -> None:
     world = deploying()
     assert world.run()["state"] == {"Running": None}
-    assert "approval:run-1" in world.book.take_outgoing()
+    assert "approval:run-1/counter" in world.book.take_outgoing()
     world.upgrade()
-    request: Any = approvals.request_of(world.book, "run-1", world.now)
+    request: Any = approvals.request_of(world.book, "run-1", "counter", world.now)
     assert request["artifact"] == "out.wasm"
     assert request["sha256"] == file("out.wasm", b"")["sha256"]
     assert request["size"] == 0
     assert request["target"] == "counter"
-    runs.approval_made(world.book, "run-1", "approval-1", world.now)
-    runs.approval_made(world.book, "run-1", "approval-2", world.now)
+    releasing.approval_made(world.book, "run-1", "counter", "approval-1", world.now)
+    releasing.approval_made(world.book, "run-1", "counter", "approval-2", world.now)
     assert world.run()["state"] == {"Approving": None}
     assert world.run()["approval"] == "approval-1"
     assert world.waits() == ["approvers decide approval-1"]
     assert world.book.open_runs.len() == 0
-    assert approvals.request_of(world.book, "run-1", world.now) is None
+    assert approvals.request_of(world.book, "run-1", "counter", world.now) is None
 
 
 def test_an_artifact_that_was_not_agreed_is_never_asked_for() -> None:
     world = deploying(artifact="other.wasm")
-    assert approvals.request_of(world.book, "run-1", world.now) is None
+    assert approvals.request_of(world.book, "run-1", "counter", world.now) is None
     assert "no artifact other.wasm" in world.run()["state"]["Failed"]
 
 
 def test_an_approval_that_cannot_be_asked_for_in_time_fails_the_run() -> None:
     world = deploying()
     world.now += APPROVAL_WAIT_NS
-    assert approvals.request_of(world.book, "run-1", world.now) is None
+    assert approvals.request_of(world.book, "run-1", "counter", world.now) is None
     assert "APPROVAL_WAIT_NS" in world.run()["state"]["Failed"]
 
 
@@ -439,8 +439,8 @@ def test_no_approval_is_asked_for_before_all_stages_succeeded() -> None:
     world = World()
     world.enqueue(spec("run-1", stage("build"), stage("test"), deploy=deploy()))
     agree_on_stage(world, "build", file("out.wasm", b""))
-    assert approvals.request_of(world.book, "run-1", world.now) is None
-    assert "approval:run-1" not in world.book.take_outgoing()
+    assert approvals.request_of(world.book, "run-1", "counter", world.now) is None
+    assert "approval:run-1/counter" not in world.book.take_outgoing()
     assert "Running" in world.run()["state"]
 
 

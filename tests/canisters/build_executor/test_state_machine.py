@@ -17,7 +17,7 @@ from canisters.build_executor.keys import is_open
 from canisters.build_executor.rounds import rules as round_rules
 from canisters.build_executor.rounds import service as rounds
 from canisters.build_executor.runs import approval as approvals
-from canisters.build_executor.runs import service as runs
+from canisters.build_executor.runs import releasing
 from shared.rules.limits import MAX_ATTEMPT
 from tests.canisters.build_executor.helpers.specs import deploy, file, spec, stage
 from tests.canisters.build_executor.helpers.world import A, B, C, D, World
@@ -184,13 +184,14 @@ class BuildExecutor(RuleBasedStateMachine):
         kind, _, name = key.partition(":")
         book, now = self.world.book, self.world.now
         if kind == "approval":
-            request = approvals.request_of(book, name, now)
+            run, _, target = name.partition("/")
+            request = approvals.request_of(book, run, target, now)
             if request is not None:
                 assert request["artifact"] == "out.wasm"
                 if lost:
                     return
-                runs.approval_made(book, name, f"approval of {name}", now)
-            runs.cancelled(book, name, now)
+                releasing.approval_made(book, run, target, f"approval of {name}", now)
+            releasing.withdrawn(book, run, target, now)
             self.pending.pop(key)
             return
         found: Any = book.stage(name)

@@ -50,6 +50,15 @@ def plan_release(request: PlanRequest) -> PlanResult:
                 "controllers": [Principal(b"controller")],
                 "cycles": 7 if how == "seven cycles" else 3_000_000_000_000,
             },
+            "canisters": None
+            if how == "earlier version"
+            else [
+                {
+                    "target": name,
+                    "canister": Principal(bytes(8) + b"\1\1" if how != "moved" else b"\7" * 10),
+                }
+                for name in request["references"] or []
+            ],
         }
     }
 

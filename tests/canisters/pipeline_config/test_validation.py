@@ -217,8 +217,6 @@ def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named:
         ("stages.0.keep", {"Executors": None}),
         ("stages.0.cache", {"inputs": ["Cargo.lock"]}),
         ("stages.0.group", "build"),
-        ("deploys", []),
-        ("deploy.depends_on", ["other"]),
     ],
 )
 def test_what_the_records_have_room_for_is_refused_until_it_works(path: str, value: object) -> None:

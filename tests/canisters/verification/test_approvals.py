@@ -47,6 +47,7 @@ def plan(**changes: Any) -> Plan:
         "replaces": None,
         "gates": [],
         "creates": creation([approver(7)], 10**12),
+        "canisters": [],
     }
     if changes.get("canister") is not None:
         made["creates"] = None
@@ -56,7 +57,9 @@ def plan(**changes: Any) -> Plan:
 
 
 def order_for(request: ApprovalInput, **changes: Any) -> Order:
-    return orders.make_order(request, plan(**changes), VERDICT)
+    order = orders.make_order(request, plan(**changes), VERDICT)
+    assert not isinstance(order, str), order
+    return order
 
 
 def pending(**changes: Any) -> ApprovalRecord:
@@ -325,10 +328,10 @@ def test_what_changed_since_an_approval_is_named() -> None:
     had = {"mode": {"Upgrade": None}, "replaces": b"old", "canister": approver(8)}
     order = order_for(approval_input(), **had)
     same = plan(**had)
-    assert orders.changed_since(order, same) == []
+    assert orders.changed_since(order, approval_input(), same) == []
     failed = {"gate": {"ModuleKind": None}, "passed": False, "detail": "no module"}
     changed = plan(replaces=b"new", network="mainnet", canister=approver(9), gates=[failed])
-    assert len(orders.changed_since(order, changed)) == 4
+    assert len(orders.changed_since(order, approval_input(), changed)) == 4
 
 
 def test_what_a_new_canister_would_get_by_now_is_named_a_field_a_sentence() -> None:
@@ -336,20 +339,20 @@ def test_what_a_new_canister_would_get_by_now_is_named_a_field_a_sentence() -> N
     order = order_for(approval_input(), creates=asked)
     assert order["creates"] == asked
     same = creation([approver(8), approver(7), approver(8)], 10**12)
-    assert orders.changed_since(order, plan(creates=same)) == []
+    assert orders.changed_since(order, approval_input(), plan(creates=same)) == []
     other = creation([approver(7), approver(9)], 2 * 10**12)
-    controllers, cycles = orders.changed_since(order, plan(creates=other))
+    controllers, cycles = orders.changed_since(order, approval_input(), plan(creates=other))
     assert approver(9).to_str() in controllers
     assert approver(8).to_str() in controllers.partition("people were asked about")[2]
     assert "cycles are 2000000000000 by now, people were asked about 1000000000000" in cycles
     # The attempt that failed has created it: deployment compares what it has.
-    assert orders.changed_since(order, plan(canister=approver(9))) == []
+    assert orders.changed_since(order, approval_input(), plan(canister=approver(9))) == []
 
 
 def test_an_order_that_creates_and_does_not_say_with_what_holds_no_more() -> None:
     earlier = order_for(approval_input(), creates=None)
     for now in (plan(), plan(canister=approver(9))):
-        assert orders.changed_since(earlier, now) == [UNBOUND]
+        assert orders.changed_since(earlier, approval_input(), now) == [UNBOUND]
     record = pending()
     policy = record["request"]["policy"]
     caller = approver(1).to_str()

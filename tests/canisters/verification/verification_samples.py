@@ -161,6 +161,8 @@ def approval_input(run: str = RUN, **changes: Any) -> ApprovalInput:
         "policy": {"approvers": [approver(1), approver(2)], "threshold": 1, "ttl_seconds": 0},
         "gates": [],
         "attempt": None,
+        "install_references": None,
+        "upgrade_references": None,
     }
     for name, value in changes.items():
         request[name] = value  # type: ignore[literal-required]

@@ -7,8 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dcanary.cli.errors import UsageTrouble, translated
+from dcanary.client.errors import RefusedError
 from dcanary.client.types.pipeline_config import PipelineInput
-from dcanary.pipeline import FILE_NAME, PipelineFile, PipelineFileError, load_pipeline, to_candid
+from dcanary.pipeline import (
+    FILE_NAME,
+    Installation,
+    PipelineFile,
+    PipelineFileError,
+    load_pipeline,
+    to_candid,
+)
+from dcanary.pipeline.references import ANY
 from dcanary.pipeline.source import read_source
 
 if TYPE_CHECKING:
@@ -20,10 +29,25 @@ def file_of(path: Path) -> Path:
     return path / FILE_NAME if path.is_dir() else path
 
 
-def read(path: Path) -> PipelineFile:
+def read(path: Path, installation: Installation = ANY) -> PipelineFile:
     """The checked file, see `file_of`. Raises UsageTrouble with each error."""
     with translated():
-        return load_pipeline(file_of(path))
+        return load_pipeline(file_of(path), installation)
+
+
+def installation_of(system: System) -> Installation:
+    """What a file's references ask of an installation; asked only when a file has some."""
+
+    def has_target(name: str) -> bool:
+        try:
+            system.deployment.get_target(name)
+        except RefusedError as error:
+            if error.kind != "NotFound":
+                raise
+            return False
+        return True
+
+    return Installation(system.deployment.network, has_target)
 
 
 def missing_approvers(pipeline: PipelineFile) -> int:
@@ -51,9 +75,14 @@ def require_secrets(system: System, path: Path, definition: PipelineInput) -> No
     raise UsageTrouble(str(PipelineFileError(source.errors)))
 
 
-def definition(path: Path, repository: str, approvers: Sequence[str]) -> PipelineInput:
+def definition(
+    path: Path,
+    repository: str,
+    approvers: Sequence[str],
+    installation: Installation = ANY,
+) -> PipelineInput:
     """A Candid PipelineInput. Raises UsageTrouble when the file or the approvers are not right."""
-    pipeline = read(path)
+    pipeline = read(path, installation)
     try:
         # `pipeline` knows nothing of the client: a test holds its record to the canister's types.
         return cast(PipelineInput, to_candid(pipeline, repository, approvers))

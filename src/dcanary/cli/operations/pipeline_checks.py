@@ -11,7 +11,7 @@ from dcanary.client.errors import RefusedError
 if TYPE_CHECKING:
     from dcanary.client.system import System
     from dcanary.client.types.build_executor import Run
-    from dcanary.client.types.pipeline_config import PipelineInput
+    from dcanary.client.types.pipeline_config import Deploy, PipelineInput
 
 
 def repository_problem(system: System, name: str) -> str | None:
@@ -28,12 +28,22 @@ def repository_problem(system: System, name: str) -> str | None:
     return None
 
 
-def target_problem(system: System, definition: PipelineInput) -> str | None:
-    """Why the target of `deploy` cannot be released to, and what to do; None when it can."""
-    deploy, repository = definition["deploy"], definition["repository"]
-    if deploy is None:
-        return None
-    name = deploy["target"]
+def deploys_of(definition: PipelineInput) -> list[Deploy]:
+    """What a pipeline deploys, in the order of its author."""
+    several, one = definition["deploys"], definition["deploy"]
+    return list(several) if several is not None else [] if one is None else [one]
+
+
+def target_problems(system: System, definition: PipelineInput) -> list[str]:
+    """Why targets cannot be released to, and what to do: a sentence for each that cannot."""
+    found = [
+        _target_problem(system, deploy["target"], definition["repository"])
+        for deploy in deploys_of(definition)
+    ]
+    return [one for one in found if one is not None]
+
+
+def _target_problem(system: System, name: str, repository: str) -> str | None:
     try:
         target = system.deployment.get_target(name)
     except RefusedError as error:
@@ -60,21 +70,21 @@ def target_problem(system: System, definition: PipelineInput) -> str | None:
     return None if problem is None else f"the target {name}: {problem}"
 
 
-def problem_of_run(system: System, found: Run) -> str | None:
-    """Why what a run builds could not be released, while that can still be mended; else None.
+def problems_of_run(system: System, found: Run) -> list[str]:
+    """Why what a run builds could not be released, while that can still be mended.
 
     A pipeline may be there before its target: then the run is told of it from its beginning.
     """
     if state_of(found) not in ("Queued", "Running"):
-        return None
+        return []
     repository, version = found["source"]["repository"], found["pipeline_version"]
     try:
         pipeline = system.pipeline_config.get_pipeline_version(repository, version)
     except RefusedError as error:
         if error.kind != "NotFound":
             raise
-        return None
-    return target_problem(system, pipeline["definition"])
+        return []
+    return target_problems(system, pipeline["definition"])
 
 
 def problems(system: System, definition: PipelineInput) -> list[str]:
@@ -84,8 +94,7 @@ def problems(system: System, definition: PipelineInput) -> list[str]:
         for one in system.build_executor.check_stages(definition["stages"])
         if one["problem"] is not None
     ]
-    others = [
-        repository_problem(system, definition["repository"]),
-        target_problem(system, definition),
-    ]
-    return [*found, *(one for one in others if one is not None)]
+    repository = repository_problem(system, definition["repository"])
+    if repository is not None:
+        found.append(repository)
+    return [*found, *target_problems(system, definition)]

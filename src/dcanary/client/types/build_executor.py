@@ -346,6 +346,7 @@ class ReleaseNotice(TypedDict):
     release: str | None
     run: str
     state: NoticeState
+    target: str | None
 
 
 class Reports(TypedDict):
@@ -384,6 +385,7 @@ class Run(TypedDict):
     stages: list[StageStatus]
     started_by: str | None
     state: RunState
+    targets: list[TargetStatus] | None
     updated_ns: int
     waiting_for: list[WaitingFor]
 
@@ -513,6 +515,25 @@ class StreamingStrategy(TypedDict, total=False):
     """Exactly one of these cases."""
 
     Callback: StreamSource
+
+
+class TargetState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Approving: None
+    Failed: str
+    Rejected: str
+    Released: None
+    Releasing: None
+    Waiting: None
+    Withdrawn: None
+
+
+class TargetStatus(TypedDict):
+    approval: str | None
+    release: str | None
+    state: TargetState
+    target: str
 
 
 class Trigger(TypedDict, total=False):

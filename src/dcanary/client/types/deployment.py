@@ -101,6 +101,7 @@ class PageRequest(TypedDict):
 
 class Plan(TypedDict):
     canister: str | None
+    canisters: list[TargetCanister] | None
     creates: Creation | None
     gates: list[GateResult]
     mode: Mode
@@ -112,6 +113,7 @@ class PlanRequest(TypedDict):
     artifact: str
     memory: MemoryPersistence
     mode: Mode
+    references: list[str] | None
     repository: str
     run: str
     sha256: str
@@ -234,6 +236,11 @@ class Target(TypedDict):
     module_hash: bytes | None
     network: str
     repository: str
+    target: str
+
+
+class TargetCanister(TypedDict):
+    canister: str
     target: str
 
 

@@ -36,6 +36,7 @@ class ApprovalInput(TypedDict):
     attempt: int | None
     gates: list[Gate]
     install_arg: bytes
+    install_references: list[Reference] | None
     memory: MemoryPersistence
     mode: Mode
     pipeline_version: int
@@ -47,6 +48,7 @@ class ApprovalInput(TypedDict):
     stage: str
     target: str
     upgrade_arg: bytes
+    upgrade_references: list[Reference] | None
 
 
 class ApprovalPage(TypedDict):
@@ -224,6 +226,12 @@ class Phase(TypedDict, total=False):
     Closed: None
     Commit: None
     Reveal: None
+
+
+class Reference(TypedDict):
+    canister: str
+    offset: int
+    textual: bool
 
 
 class ReleaseProgress(TypedDict, total=False):

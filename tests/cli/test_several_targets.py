@@ -1,0 +1,235 @@
+"""Runs with several targets: what people see of them, and one command that decides all requests."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from dcanary.candid import Interface, principal
+from dcanary.candid.text import encode_untyped
+from dcanary.cli import approval
+from dcanary.cli import run as run_commands
+from dcanary.cli.context import Context
+from dcanary.cli.orders import arguments, references, target_now
+from dcanary.cli.orders.digest import order_digest
+from dcanary.cli.output import Output, Refusal
+from dcanary.cli.waiting import Changes
+from dcanary.client.errors import ClientError, RefusedError
+from tests.cli.test_orders import order, request
+from tests.cli.test_waiting import run
+
+CANISTER = "rrkah-fqaaa-aaaaa-aaaaq-cai"
+OTHER = "ryjl3-tyaaa-aaaaa-aaaba-cai"
+
+
+def asked(name: str, **changed: Any) -> Any:
+    """A request about an order of its own, as verification answers it."""
+    about = order(**{"target": name, **changed})
+    return request(
+        approval=name,
+        order=about,
+        digest=order_digest(about),
+        request={"sha256": about["sha256"], "install_references": None, "upgrade_references": None},
+    )
+
+
+def status(target: str, state: str, approval: str | None = None, why: Any = None) -> Any:
+    return {"target": target, "state": {state: why}, "approval": approval, "release": None}
+
+
+@dataclass
+class Installed:
+    """Runs and requests; each decision takes the run on to its next form."""
+
+    forms: list[Any]
+    decided: list[Any] = field(default_factory=list)
+    canisters: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def build_executor(self) -> Installed:
+        return self
+
+    @property
+    def verification(self) -> Installed:
+        return self
+
+    @property
+    def deployment(self) -> Installed:
+        return self
+
+    def get_run(self, name: str) -> Any:
+        assert name == "run-7"
+        return self.forms[min(len(self.decided), len(self.forms) - 1)]
+
+    def get_approval(self, name: str, certified: bool = False) -> Any:
+        return asked(name)
+
+    def decide_approval(self, decision: Any) -> Any:
+        self.decided.append((decision["approval"], decision["digest"]))
+        return {**asked(decision["approval"]), "state": {"Approved": None}}
+
+    def get_target(self, name: str) -> Any:
+        if name not in self.canisters:
+            raise RefusedError("NotFound", "no such target", "get_target")
+        return {"canister": self.canisters[name]}
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the targets run now is not what is tested here."""
+    interface: Interface | None = None
+    monkeypatch.setattr(arguments, "interface_of", lambda system, order: interface)
+    monkeypatch.setattr(target_now, "look", lambda system, order: target_now.TargetNow())
+
+
+def approve(installed: Installed, *ids: str, follow: bool = False, **how: Any) -> None:
+    output = {name: how.pop(name) for name in ("as_json", "quiet") if name in how}
+    context = Context(Path(), "default", Output(**output))
+    context.__dict__["system"] = installed
+    given: dict[str, Any] = {"digest": None, "sha256": None, "comment": "", "yes": True, **how}
+    command: Any = approval.approve
+    command.callback.__wrapped__(context, ids, follow, 5.0, **given)
+
+
+BOTH = run(
+    "Approving",
+    approval="approval-1",
+    targets=[
+        status("a", "Approving", "approval-1"),
+        status("b", "Approving", "approval-2"),
+        status("c", "Waiting"),
+    ],
+)
+
+
+def test_all_requests_of_a_run_are_approved_each_with_its_own_digest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    installed = Installed([BOTH])
+    approve(installed, "run-7")
+    names = [name for name, _ in installed.decided]
+    assert names == ["approval-1", "approval-2"]
+    assert len({digest for _, digest in installed.decided}) == 2
+    told = capsys.readouterr()
+    assert told.out.count("The order, all of it bound by the digest") == 2
+    assert "c: asked about when what they depend on is released" in told.err
+
+
+def test_who_says_no_to_the_second_request_has_decided_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\nn\n"))
+    installed = Installed([BOTH])
+    with pytest.raises(Refusal):
+        approve(installed, "run-7", yes=False)
+    assert [name for name, _ in installed.decided] == ["approval-1"]
+
+
+def test_following_goes_on_with_what_is_asked_about_later() -> None:
+    later = run(
+        "Approving",
+        targets=[
+            status("a", "Released", "approval-1"),
+            status("b", "Released", "approval-2"),
+            status("c", "Approving", "approval-3"),
+        ],
+    )
+    installed = Installed([BOTH, BOTH, later, run("Succeeded")])
+    approve(installed, "run-7", follow=True)
+    assert [name for name, _ in installed.decided] == ["approval-1", "approval-2", "approval-3"]
+
+
+def test_a_run_without_requests_says_what_it_is() -> None:
+    with pytest.raises(ClientError, match="no approval request of run-7 waits: it is Releasing"):
+        approve(Installed([run("Releasing", targets=[status("a", "Releasing")])]), "run-7")
+
+
+def test_several_requests_are_named_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    installed = Installed([BOTH])
+    approve(installed, "approval-5", "approval-6", as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert [one["approval"] for one in found] == ["approval-5", "approval-6"]
+    approve(installed, "approval-7", as_json=True)
+    assert json.loads(capsys.readouterr().out)["approval"] == "approval-7"
+
+
+@pytest.mark.parametrize(
+    ("ids", "how"),
+    [
+        (("run-7",), {"digest": "0" * 64}),
+        (("approval-1", "approval-2"), {"sha256": "0" * 64}),
+        (("approval-1",), {"follow": True}),
+    ],
+)
+def test_what_holds_for_one_order_is_not_asked_of_several(ids: Any, how: Any) -> None:
+    installed = Installed([BOTH])
+    with pytest.raises(click.UsageError):
+        approve(installed, *ids, **how)
+    assert installed.decided == []
+
+
+def test_a_run_is_shown_with_its_targets() -> None:
+    shown = run_commands.summary(BOTH)
+    assert list(shown["targets"]) == [  # type: ignore[call-overload]  # of a dict of objects
+        "a Approving (approval-1)",
+        "b Approving (approval-2)",
+        "c Waiting",
+    ]
+    assert "approval" not in shown
+    assert shown["next"] == "dcanary approval approve run-7"
+    single = run("Approving", approval="approval-1", targets=[status("a", "Approving")])
+    assert run_commands.summary(single)["approval"] == "approval-1"
+
+
+def test_a_watched_run_tells_each_change_of_its_targets_once() -> None:
+    told: list[str] = []
+    changes = Changes(told.append)
+    changes.look(BOTH)
+    changes.look(BOTH)
+    changes.look(
+        run(
+            "Approving", targets=[status("a", "Rejected", "approval-1", "no"), *BOTH["targets"][1:]]
+        )
+    )
+    assert told == [
+        "run-7: Approving",
+        "run-7: target a Approving (approval-1)",
+        "run-7: target b Approving (approval-2)",
+        "run-7: target a Rejected: no (approval-1)",
+    ]
+
+
+def referring(**changed: Any) -> Any:
+    """A request whose argument holds an id and the text of one."""
+    argument = encode_untyped(f'(principal "{CANISTER}", "at {CANISTER}.icp0.io")')
+    raw, text = principal.from_text(CANISTER), CANISTER.encode()
+    found = asked("b", mode={"Install": None}, argument=argument)
+    found["request"] = {
+        **found["request"],
+        "install_references": [
+            {"canister": "a", "offset": argument.index(raw), "textual": False},
+            {"canister": "a", "offset": argument.index(text), "textual": True},
+        ],
+        "upgrade_references": None,
+    }
+    return found
+
+
+def test_ids_in_an_argument_are_read_from_its_bytes_and_compared_with_their_targets() -> None:
+    found = referring()
+    installed: Any = Installed([], canisters={"a": CANISTER})
+    assert references.lines(installed, found, found["order"]) == [
+        f"argument: {CANISTER} is the canister of target a"
+    ]
+    installed.canisters = {"a": OTHER}
+    (told,) = references.lines(installed, found, found["order"])
+    assert told == f"WARNING: the argument holds {CANISTER} for target a, which is {OTHER} now"
+    installed.canisters = {}
+    (told,) = references.lines(installed, found, found["order"])
+    assert told.endswith("which is without a canister now")
