@@ -53,10 +53,17 @@ NEEDED: dict[str, dict[str, str]] = {
         "set_pipeline_triggers": "Admin",
         "delete_pipeline": "Admin",
         "start_run": "webhook",
+        "set_secret": "Admin",
+        "reseal_secret": "Admin",
+        "remove_secret": "Admin",
+        "set_credential": "Admin",
+        "remove_credential": "Admin",
+        "take_secrets": "executor",
     },
     "build_executor": {
         **COMMON,
         "enqueue_run": "pipeline_config",
+        "secrets_changed": "pipeline_config",
         "record_verdict": "verification",
         "lease_work": "executor",
         "heartbeat": "executor",
@@ -130,6 +137,7 @@ def _arguments(name: str, method: str) -> list[Any]:
         "heartbeat": [{"job": job, "attempt": 1, "offset": 0, "log": b"x", "phase": None}],
         "release_work": [{"job": job, "attempt": 1, "cause": {"Weather": None}, "reason": "tired"}],
         "announce_offer": [OFFER],
+        "take_secrets": [job, 1],
         "submit_commitment": [
             {
                 "job": job,

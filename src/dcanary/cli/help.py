@@ -37,6 +37,7 @@ Nouns:
   release     deployments and their rollback
   repository  Git repositories whose pushes are listened to
   run         executions of pipelines
+  secret      values that only executors can read, for the stages that list them
   system      the five canisters of an installation
   target      canisters that pipelines deploy to
   template    pipelines with parameters, from which init writes
