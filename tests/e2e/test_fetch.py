@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from dcanary.cli.main import run
+from dcanary.cli.operations.watch import state_of
+from tests.e2e.world import World
 
 pytestmark = pytest.mark.e2e
 
@@ -117,3 +119,45 @@ def test_yarn_itself_is_fetched_and_installs_offline(
         )
         assert done.returncode == 0, done.stderr
     assert Path("node_modules/ms/index.js").exists()
+
+
+PIPELINE = """\
+version: 1
+name: site
+on: {push: {branches: [main]}}
+stages:
+  packages:
+    kind: fetch
+    locks: [package-lock.json, requirements.txt]
+  build:
+    runtime: shell
+    depends_on: [packages]
+    commands:
+      - npm ci
+      - node -p "require('ms')('1h')" > out.txt
+      - ls $PIP_FIND_LINKS >> out.txt
+    artifacts: [out.txt]
+"""
+
+
+def test_three_executors_agree_on_real_packages_and_build_with_them(world: World) -> None:
+    files = {
+        "dcanary.yml": PIPELINE,
+        "package.json": json.dumps(ROOT),
+        "package-lock.json": json.dumps(NPM),
+        "requirements.txt": PYPI,
+    }
+    repository = world.add_repository("site", files, target=False)
+    built = world.push(repository)
+    found = world.end_of_run(built, 240.0)
+    assert state_of(found) == "Succeeded", found["state"]
+    packages = world.round(built, "packages")["verdict"]
+    assert packages["kind"] == {"Agreed": None} and len(packages["jobs"]) >= 2
+    # What `dcanary fetch` says of the same locks on any machine.
+    digest = "5728cbbf377bcbfb0692e4eef836f926a929e39b01e2b719789917d27be6839e"
+    assert [(each["path"], each["sha256"]) for each in packages["files"]] == [
+        ("packages.manifest", digest)
+    ]
+    compared = world.run("run", "local", "--compare", built, str(repository.folder))
+    assert compared.returncode == 0, compared.stderr
+    assert compared.stdout.count("equal") == 2
