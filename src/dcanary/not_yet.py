@@ -88,15 +88,15 @@ KEYS = NotYet(
 # What `dcanary init` finds in a project.
 
 PACKAGES = NotYet(
-    "packages that have to be fetched: mops, npm, PyPI",
+    "packages of PyPI in Python canisters",
     "`dcanary init`",
-    "{} not in the folder, and fetching is not supported yet: put it into the repository",
+    "{} not in the folder, and packages in canisters are not supported yet: put it into the "
+    "repository",
 )
-SEVERAL_CANISTERS = NotYet(
-    "several canisters in one pipeline",
+LIBRARY_PACKAGES = NotYet(
+    "checks of Motoko packages that need others by mops.lock",
     "`dcanary init`",
-    "a pipeline builds and deploys one canister; several at once are not supported yet: choose "
-    "with --canister NAME, one of {}",
+    "it needs {}; packages are not supported yet where only modules are checked",
 )
 CANISTER_IMPORTS = NotYet(
     "imports of `canister:` and `ic:` in Motoko",

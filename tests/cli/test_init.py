@@ -15,7 +15,7 @@ from dcanary.cli.main import run
 from dcanary.executor.runtimes import RuntimeOptions, find_runtime
 from dcanary.pipeline import load_pipeline
 from dcanary.wasm import ensure_template
-from tests.project.folders import COUNTER_MO, COUNTER_PY, write
+from tests.project.folders import COUNTER_MO, COUNTER_PY, built, write
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").iterdir())
 TWO = {"a/main.mo": COUNTER_MO, "b/main.mo": COUNTER_MO}
@@ -69,9 +69,11 @@ def test_of_several_canisters_one_is_chosen_by_its_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = write(tmp_path, TWO)
-    assert run(["init", str(root)]) == 2
-    assert "choose with --canister NAME, one of a, b" in capsys.readouterr().err
-    assert run(["init", str(root), "--canister", "b"]) == 0
+    assert run(["init", str(root)]) == 0
+    assert [one.target for one in load_pipeline(root / "dcanary.yml").deploy] == ["a", "b"]
+    assert run(["init", str(root), "--force", "--set", "main=x.mo"]) == 2
+    assert "several canisters have no parameter main together" in capsys.readouterr().err
+    assert run(["init", str(root), "--force", "--canister", "b"]) == 0
     assert load_pipeline(root / "dcanary.yml").name == "b"
 
 
@@ -81,7 +83,7 @@ def test_what_cannot_be_built_is_said_with_its_place_and_page(
     root = write(tmp_path, {"dfx.json": '{"canisters": {"a": {"type": "rust", "package": "a"}}}'})
     assert run(["init", str(root)]) == 2
     told = capsys.readouterr().err
-    assert "dfx.json:1: a: rust is not supported yet" in told
+    assert "dfx.json:1: a: there is no Cargo.toml" in told
     assert "docs/how-to/bring-your-project.md#rust-and-azle" in told
     assert not (root / "dcanary.yml").exists()
 
@@ -92,12 +94,12 @@ def test_a_template_takes_what_was_detected_and_what_is_set(
     root = write(tmp_path / "shop", {"src/main.mo": COUNTER_MO})
     options = ["--template", "motoko", "--set", "name=store", "--set", "flags=-Werror"]
     assert run(["init", str(root), *options, "--stdout"]) == 0
-    assert "moc -Werror src/main.mo -o build/store.wasm" in capsys.readouterr().out
+    assert "moc --stable-types -Werror src/main.mo -o build/store.wasm" in capsys.readouterr().out
 
 
 def test_a_template_needs_no_project(tmp_path: Path) -> None:
     assert run(["init", str(tmp_path), "--template", "kybra", "--set", "main=app/main.py"]) == 0
-    (command,) = load_pipeline(tmp_path / "dcanary.yml").stages["build"].commands
+    (command,) = built(load_pipeline(tmp_path / "dcanary.yml")).commands
     assert command == "dcanary build app/main.py --out build --name app"
 
 
@@ -105,7 +107,6 @@ def test_a_template_needs_no_project(tmp_path: Path) -> None:
     ("options", "told"),
     [
         (["--template", "gone"], "there is no template gone"),
-        (["--template", "rust"], "the template rust cannot be used yet"),
         (["--template", "node", "--set", "x=1"], "has no parameter x"),
         (["--template", "node", "--set", "x"], "--set x: write NAME=VALUE"),
         (["--template", "node", "--set", "name=A B"], "name: must be lower-case letters"),
@@ -159,7 +160,7 @@ def test_the_argument_of_the_project_is_taken_over_where_it_is_right(
     text = (root / "dcanary.yml").read_text()
     assert written.replace("(7)", '"(7)"') in text
     assert ("cannot be taken over" in capsys.readouterr().out) == ("$" in said)
-    assert load_pipeline(root / "dcanary.yml").deploy
+    assert load_pipeline(root / "dcanary.yml").deploy is not None
 
 
 def test_names_of_strangers_do_nothing_to_the_terminal(
@@ -184,15 +185,16 @@ def test_templates_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> N
     assert run(["template", "list", "--json"]) == 0
     rows = {row["name"]: row["usable"] for row in json.loads(capsys.readouterr().out)}
     assert rows["motoko"] == "yes"
-    assert rows["rust"] == "the runtime rust is not supported yet"
+    assert rows["rust"] == "yes"
     assert run(["template", "show", "motoko"]) == 0
-    assert "moc {{flags|shell}}" in capsys.readouterr().out
+    assert "moc --stable-types {{flags|shell}}" in capsys.readouterr().out
     assert run(["template", "show", "gone"]) == 2
 
 
 def build(root: Path, tools: Path) -> None:
     """Run the commands of the written pipeline as an executor does, without its sandbox."""
-    for stage in load_pipeline(root / "dcanary.yml").stages.values():
+    pipeline = load_pipeline(root / "dcanary.yml")
+    for stage in [built(pipeline, name) for name in pipeline.stages]:
         options = RuntimeOptions(tools, sandboxed=False, template=ensure_template)
         runtime = find_runtime(stage.runtime, options)
         environment = {**runtime.environment, "PATH": runtime.program_path, "HOME": str(tools)}
@@ -263,10 +265,10 @@ def test_an_example_gets_what_it_has(tmp_path: Path, example: Path) -> None:
     assert run(["init", str(root), "--force"]) == 0
     given = load_pipeline(root / "dcanary.yml")
     assert given.name == written.name
-    assert given.stages["build"].runtime == written.stages["build"].runtime
+    assert built(given).runtime == built(written).runtime
     assert given.deploy[0].memory == written.deploy[0].memory
-    program = written.stages["build"].commands[0].split()[1:3]
-    assert set(given.stages["build"].commands[0].split()) & set(program)
+    program = built(written).commands[0].split()[1:3]
+    assert set(built(given).commands[0].split()) & set(program)
 
 
 def test_it_needs_no_network_and_no_installation(tmp_path: Path) -> None:

@@ -109,6 +109,35 @@ def test_moc_finds_libraries_and_says_what_is_wrong_where(
     assert "ended with exit code 2" in motoko.run("moc ../x.mo").detail
 
 
+def test_moc_finds_what_a_fetch_stage_brought_and_writes_the_stable_types(
+    any_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    motoko = bench(tmp_path, any_sandbox, "motoko")
+    mops = "$HOME/mops"
+    module = "module {{ public let from = {} }}"
+    written = [
+        f"mkdir -p {mops}/own@{version}/src && echo '{module.format(number)}' > "
+        f"{mops}/own@{version}/src/lib.mo"
+        for version, number in (("0.9.0", 1), ("0.10.0", 2))
+    ]
+    program = (
+        'import O "mo:own"; persistent actor { var n : Nat = O.from; '
+        "public func f() : async Nat { n += 1; n } }"
+    )
+    made = motoko.run(
+        *written,
+        f"echo '{program}' > stable.mo",
+        f"DCANARY_MOPS={mops} moc --stable-types stable.mo -o out/a.wasm",
+        artifacts=("out/a.most",),
+    )
+    assert made.succeeded, motoko.printed
+    (most,) = motoko.files
+    assert "stable var n : Nat" in (tmp_path / "held" / most.sha256).read_text()
+    refused = motoko.run(f"echo '{program}' > a.mo", "moc --package own gone a.mo")
+    assert refused.reason == "command"
+    assert "there is no folder" in motoko.printed or "mo:own" in motoko.printed
+
+
 @pytest.mark.replica
 def test_python_finds_the_interpreter_and_the_compiler(
     any_sandbox: Sandbox, tmp_path: Path
@@ -163,7 +192,7 @@ def test_a_content_digest_is_of_names_and_contents(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("rust", "rust is not supported yet"),
+        ("rust", "rust is no runtime of a machine: use one of shell"),
         ("motoko", "npm package motoko is not installed"),
         ("python", "given no canister template"),
     ],

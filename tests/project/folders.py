@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dcanary.pipeline import PipelineFile
+from dcanary.pipeline.model import Stage
 from dcanary.project.detect import detect
 from dcanary.project.facts import Canister, Project
 
@@ -31,6 +33,13 @@ def canister(project: Project, name: str) -> Canister:
 def notes(project: Project) -> list[str]:
     """The notes as people read them."""
     return [str(note) for note in project.notes]
+
+
+def built(pipeline: PipelineFile, name: str = "build") -> Stage:
+    """The stage of that name, which runs commands."""
+    stage = pipeline.stages[name]
+    assert isinstance(stage, Stage)
+    return stage
 
 
 COUNTER_MO = (

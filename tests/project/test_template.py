@@ -17,6 +17,7 @@ from dcanary.project.template import (
     names,
     parse,
 )
+from tests.project.folders import built
 
 USABLE = [name for name in names() if not load(name).not_yet]
 PRINTED = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
@@ -24,7 +25,7 @@ PRINTED = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_siz
 
 def test_every_category_has_a_template() -> None:
     assert {load(name).category for name in names()} == set(CATEGORIES)
-    assert set(USABLE) == {"motoko", "kybra", "node", "static", "library"}
+    assert names() == USABLE
 
 
 @pytest.mark.parametrize("name", USABLE)
@@ -36,25 +37,30 @@ def test_a_shipped_template_is_a_pipeline_with_its_defaults(name: str) -> None:
     assert "{{" not in template.render({})
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name not in USABLE])
-def test_what_is_not_supported_yet_is_listed_and_not_given(name: str) -> None:
-    with pytest.raises(TemplateError, match="cannot be used yet"):
-        load(name).render({})
+def test_what_is_not_supported_yet_is_not_given() -> None:
+    template = parse("own", "category: node\nnot_yet: there are no lathes\n---\n")
+    with pytest.raises(TemplateError, match="own cannot be used yet: there are no lathes"):
+        template.render({})
+
+
+def test_a_list_without_entries_is_an_empty_list() -> None:
+    pipeline = parse_pipeline(load("front-end").render({"files": []}).encode())
+    assert built(pipeline).artifacts == []
 
 
 @given(PRINTED.filter(str.strip), st.lists(PRINTED, max_size=3))
 def test_any_value_stays_in_its_place(main: str, flags: list[str]) -> None:
     text = load("motoko").render({"main": main, "flags": flags})
     pipeline = parse_pipeline(text.encode())
-    (command,) = pipeline.stages["build"].commands
-    assert shlex.split(command) == ["moc", *flags, main, "-o", "build/app.wasm"]
+    (command,) = built(pipeline).commands
+    assert shlex.split(command) == ["moc", "--stable-types", *flags, main, "-o", "build/app.wasm"]
     assert list(pipeline.stages) == ["build"]
 
 
 @given(st.lists(PRINTED.filter(str.strip), min_size=1, max_size=4))
 def test_a_list_that_is_alone_becomes_as_many_entries(commands: list[str]) -> None:
     pipeline = parse_pipeline(load("node").render({"commands": commands}).encode())
-    assert pipeline.stages["build"].commands == commands
+    assert built(pipeline).commands == commands
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,8 @@ class MopsPackage:
     """Name of the lock file, or empty."""
     compiler: str
     """The version of moc that it asks for, or empty."""
+    flags: tuple[str, ...] = ()
+    """Flags of the compiler for canisters that name none."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ class CargoFile:
     workspace: bool
     crates: tuple[Crate, ...]
     lock: str
+    toolchain: str = ""
+    """The version of Rust that `rust-toolchain.toml` asks for, or empty."""
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,9 @@ def _rendered(lines: list[str], values: Values) -> list[str]:
         value = values[alone[1]] if alone and not alone[2] else None
         if isinstance(value, list):
             written += [head + scalar(one) for one in value]
+            if not value and head.endswith("- ") and written[-1].endswith(":"):
+                # A key with nothing below it would be null, and not a list.
+                written[-1] += " []"
         else:
             written.append(head + scalar(_filled(rest, values)))
     return written

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcanary.pipeline import FILE_NAME, PipelineFileError, parse_pipeline
+from dcanary.project.compose import compose
 from dcanary.project.plan.fit import Fit, Open
 from dcanary.project.template import Template, TemplateError
 
@@ -23,7 +24,10 @@ def pipeline_text(
 
     Raises TemplateError when a value does not suit the template, or the result is no pipeline.
     """
-    body = template.render(fit.values)
+    if fit.parts:
+        body = compose(str(fit.values["name"]), fit.parts)
+    else:
+        body = template.render(fit.values)
     text = "\n".join([*_comments(template, fit, found), body])
     try:
         parse_pipeline(text.encode(), FILE_NAME, folder)
@@ -36,8 +40,8 @@ def pipeline_text(
 
 def _comments(template: Template, fit: Fit, found: Iterable[str]) -> list[str]:
     lines = [
-        f"# Written by dcanary init from the template {template.name}. It is yours: change what "
-        "you like,",
+        f"# Written by dcanary init from {_source(template, fit)}. It is yours: change what you "
+        "like,",
         "# then check it with: dcanary pipeline validate",
     ]
     facts = list(found)
@@ -52,6 +56,13 @@ def _comments(template: Template, fit: Fit, found: Iterable[str]) -> list[str]:
         if len(fit.open) > MAX_OPEN:
             lines += comment(f"{len(fit.open) - MAX_OPEN} more: see dcanary init --stdout", "- ")
     return [*lines, ""]
+
+
+def _source(template: Template, fit: Fit) -> str:
+    if not fit.parts:
+        return f"the template {template.name}"
+    names = dict.fromkeys(one.template for _, one in fit.parts)
+    return f"the {'templates' if len(names) > 1 else 'template'} {', '.join(names)}"
 
 
 def comment(text: str, first: str = "", others: str = "") -> list[str]:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from dcanary.project.plan import whole
-from dcanary.project.plan.choose import NoChoice, choose, outlook
+from dcanary.project.plan.choose import MAX_PARTS, NoChoice, choose, outlook
 from dcanary.project.plan.fit import Fit, name_for
 from shared.rules import limits
 from tests.project.folders import COUNTER_MO, COUNTER_PY, found
 
+CRATE = '[package]\nname = "app"\n'
 PLAIN = COUNTER_MO.replace("persistent ", "")
 
 
@@ -48,23 +49,52 @@ def test_the_only_canister_that_can_be_built_is_chosen_and_the_others_are_open(
     fit = chosen(tmp_path, files | {"app.mo": COUNTER_MO})
     assert (fit.template, fit.values["name"], fit.values["main"]) == ("motoko", "app", "app.mo")
     assert [str(one) for one in fit.open] == [
-        "dfx.json:2: it refers to engine: a pipeline deploys one canister, so deploy those before "
+        "dfx.json:2: it refers to engine, which this pipeline does not deploy: deploy those before "
         "and give their ids in an argument",
-        "dfx.json:3: engine: rust is not supported yet: use shell, python, motoko or node",
+        "dfx.json:3: engine: there is no Cargo.toml",
         "dfx.json:4: site: asset canisters are not supported yet: a pipeline deploys one module, "
         "and no files",
     ]
 
 
-def test_of_several_that_can_be_built_one_has_to_be_named(tmp_path: Path) -> None:
-    files = dfx(a='{"main": "a.mo"}', b='{"type": "kybra", "main": "b.py"}')
+def test_several_that_can_be_built_are_one_pipeline_or_one_is_named(tmp_path: Path) -> None:
+    files = dfx(
+        a='{"main": "a.mo", "dependencies": ["b", "gone"]}', b='{"type": "kybra", "main": "b.py"}'
+    )
     files |= {"a.mo": COUNTER_MO, "b.py": COUNTER_PY}
-    (told,) = refused(tmp_path, files)
-    assert told.endswith("choose with --canister NAME, one of a, b")
+    both = chosen(tmp_path, files)
+    assert [(name, part.template, part.after) for name, part in both.parts] == [
+        ("a", "motoko", ("b",)),
+        ("b", "kybra", ()),
+    ]
+    assert [str(one) for one in both.open] == [
+        "dfx.json:2: a: refers to gone, which is not built here"
+    ]
     fit = chosen(tmp_path, files, "b")
     assert (fit.template, fit.values["main"]) == ("kybra", "b.py")
     assert "a: left out" in str(fit.open[0])
     assert refused(tmp_path, files, "c") == ["there is no canister c: a, b"]
+
+
+def test_canisters_that_refer_to_each_other_in_a_circle_get_no_order(tmp_path: Path) -> None:
+    files = dfx(
+        a='{"main": "a.mo", "dependencies": ["b"]}', b='{"main": "b.mo", "dependencies": ["a"]}'
+    )
+    both = chosen(tmp_path, files | {"a.mo": COUNTER_MO, "b.mo": COUNTER_MO})
+    assert [part.after for _, part in both.parts] == [(), ()]
+    assert "a -> b -> a: in a circle" in str(both.open[0])
+
+
+def test_a_pipeline_has_a_bounded_number_of_canisters(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(MAX_PARTS + 2)]
+    files = dfx(**dict.fromkeys(names, '{"main": "a.mo"}')) | {"a.mo": COUNTER_MO}
+    many = chosen(tmp_path, files)
+    assert len(many.parts) == MAX_PARTS
+    left = [str(one) for one in many.open]
+    assert [f"{name}: left out" in one for name, one in zip(names[-2:], left, strict=True)] == [
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -73,14 +103,15 @@ def test_of_several_that_can_be_built_one_has_to_be_named(tmp_path: Path) -> Non
         ({"src/main.mo": PLAIN}, "src/main.mo:1: app: the actor is not declared persistent"),
         (
             {"src/main.mo": 'import B "mo:base/Nat";\n' + COUNTER_MO},
-            "src/main.mo:1: app: the package base (imported in src/main.mo:1) is not in the folder",
+            "src/main.mo:1: app: the package base is in no mops.toml: add it with `mops add base`",
         ),
         (
             {
                 "src/main.mo": 'import B "mo:base/Nat";\n' + COUNTER_MO,
                 "mops.toml": '[dependencies]\nbase = "0.7.4"\n',
             },
-            "mops.toml:2: app: the package base 0.7.4 (imported in src/main.mo:1) is not in the",
+            "mops.toml:2: app: the package base 0.7.4 (imported in src/main.mo:1) is pinned by no "
+            "mops.lock",
         ),
         (
             {"src/main.mo": 'import B "canister:b";\n' + COUNTER_MO},
@@ -95,10 +126,37 @@ def test_of_several_that_can_be_built_one_has_to_be_named(tmp_path: Path) -> Non
             {"src/main.py": "import simple_db\n" + COUNTER_PY},
             "src/main.py:1: app: the module simple_db is not in the folder",
         ),
-        (dfx(app='{"type": "azle"}'), "dfx.json:2: app: azle is not supported yet"),
+        (
+            dfx(app='{"type": "azle"}'),
+            "dfx.json:2: app: the package.json in the root does not depend on azle",
+        ),
+        (
+            dfx(app='{"type": "azle"}') | {"package.json": '{"dependencies": {"azle": "0.33.0"}}'},
+            "package.json:1: app: its packages are pinned by no package-lock.json",
+        ),
         (
             {"package.json": '{"scripts": {"build": "vite"},\n"dependencies": {\n"vite": "6"}}'},
-            "package.json:3: the npm package vite is not in the folder",
+            "package.json:1: its packages are pinned by no package-lock.json: make it with `npm "
+            "install --package-lock-only`",
+        ),
+        (
+            {
+                "package.json": '{"scripts": {"build": "vite"}, "dependencies": {"vite": "6"}}',
+                "yarn.lock": "",
+            },
+            "package.json:1: its packages are pinned by yarn.lock, and the image node has npm",
+        ),
+        (
+            dfx(app='{"type": "rust", "package": "app"}') | {"Cargo.toml": CRATE},
+            "Cargo.toml:1: app: its crates are pinned by no Cargo.lock",
+        ),
+        (
+            {
+                "mops.toml": '[package]\nname = "map"\n[dependencies]\nbase = "0.7.4"\n',
+                "mops.lock": "{}",
+                "src/lib.mo": 'import B "mo:base/Nat";\nmodule {}',
+            },
+            "mops.toml:1: it needs base; packages are not supported yet where only modules are",
         ),
         (
             {"package.json": '{"scripts": {"test": "jest"}}'},

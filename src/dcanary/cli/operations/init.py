@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,15 +52,41 @@ def draft(
         fit = _fit(project, seen, name, canister)
         chosen = template.load(fit.template)
         given = _given(chosen, settings)
-        fit = replace(fit, values={**fit.values, **given})
-        if "install_arg" not in given:
-            fit = _with_right_argument(folder, chosen, fit)
+        if fit.parts:
+            fit = _with_right_parts(folder, fit, given)
+        else:
+            fit = replace(fit, values={**fit.values, **given})
+            if "install_arg" not in given:
+                fit = _with_right_argument(folder, chosen, fit)
         return Draft(fit, write.pipeline_text(chosen, fit, report.lines(project), folder))
     except NoChoice as error:
         reasons = [f"- {one}" for one in write.open_lines(error.reasons)]
         raise UsageTrouble("\n".join([f"{error}{':' if reasons else ''}", *reasons])) from None
     except template.TemplateError as error:
         raise UsageTrouble(str(error)) from None
+
+
+def _with_right_parts(folder: Path, fit: Fit, given: Mapping[str, str | list[str]]) -> Fit:
+    """A pipeline of several canisters with the arguments that can be encoded.
+
+    Raises TemplateError for a parameter that belongs to one of them.
+    """
+    for name in given:
+        if name not in fit.values:
+            names = ", ".join(fit.values)
+            raise template.TemplateError(
+                f"several canisters have no parameter {name} together: use one of {names}, or "
+                "choose a canister with --canister NAME"
+            )
+    values = {**fit.values, **given}
+    branch = {"branch": values["branch"]}
+    parts, opened = [], list(fit.open)
+    for name, part in fit.parts:
+        moved = replace(part, values={**part.values, **branch})
+        right = _with_right_argument(folder, template.load(part.template), moved)
+        opened += [replace(one, text=f"{name}: {one.text}") for one in right.open]
+        parts.append((name, replace(right, open=())))
+    return replace(fit, values=values, open=tuple(opened), parts=tuple(parts))
 
 
 def _with_right_argument(folder: Path, chosen: template.Template, fit: Fit) -> Fit:

@@ -1,23 +1,32 @@
 "use strict";
 // `moc` for stages: compiles one Motoko program with the compiler of the npm package `motoko`.
 //
-//   moc [--package NAME FOLDER]... [--check | --idl] FILE.mo [-o OUT.wasm]
+//   moc [--package NAME FOLDER]... [--stable-types] [--check | --idl] FILE.mo [-o OUT.wasm]
 //
 // The compiler reads a file system of its own in memory, so the `.mo` and `.did` files below the
-// current folder are put there first. OUT.did is written beside OUT.wasm.
+// current folder, and those of packages, are put there first. Packages of mops that a fetch stage
+// brought (DCANARY_MOPS) need no --package. OUT.did is written beside OUT.wasm; with --stable-types
+// OUT.most too, the types of the stable variables.
 
 const fs = require("node:fs");
 const path = require("node:path");
 
 const COMPILER = process.env.DCANARY_MOTOKO;
-const SKIPPED = new Set(["node_modules", ".git"]);
+const MOPS = process.env.DCANARY_MOPS;
+const SKIPPED = new Set(["node_modules", ".git", ".dcanary"]);
+// Flags of the compiler whose value is the next word.
+const WITH_VALUE = new Set([
+  "-A", "-W", "-E", "--error-detail", "--error-format", "--implicit-derivation-depth",
+  "--enhanced-migration",
+]);
 const MAX_BYTES = 64 * 1024 * 1024;
-const USAGE = "usage: moc [--package NAME FOLDER]... [--check | --idl] FILE.mo [-o OUT.wasm]";
+const USAGE =
+  "usage: moc [--package NAME FOLDER]... [--stable-types] [--check | --idl] FILE.mo [-o OUT.wasm]";
 
 class UsageError extends Error {}
 
 function parseArguments(words) {
-  const options = { main: "", out: "", packages: [], only: "", flags: [] };
+  const options = { main: "", out: "", packages: [], only: "", flags: [], stable: false };
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at];
     const next = () => {
@@ -29,6 +38,8 @@ function parseArguments(words) {
     else if (word === "--package") options.packages.push([next(), next()]);
     else if (word === "--check" || word === "--idl") options.only = word;
     else if (word === "--version") options.only = word;
+    else if (word === "--stable-types") options.stable = true;
+    else if (WITH_VALUE.has(word)) options.flags.push(word, next());
     else if (word === "-c" || word === "--release") continue;
     else if (word.startsWith("-")) options.flags.push(word);
     else if (options.main) throw new UsageError("only one program can be compiled at a time");
@@ -46,25 +57,47 @@ function inside(name) {
   return relative.split(path.sep).join("/");
 }
 
-function loadSources(motoko) {
-  let total = 0;
-  let usesCore = false;
-  const visit = (folder) => {
-    const entries = fs.readdirSync(folder || ".", { withFileTypes: true });
-    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (const entry of entries) {
-      const name = folder ? `${folder}/${entry.name}` : entry.name;
-      if (entry.isDirectory() && !SKIPPED.has(entry.name)) visit(name);
-      if (!entry.isFile() || !/\.(mo|did)$/.test(entry.name)) continue;
-      const text = fs.readFileSync(name, "utf8");
-      total += text.length;
-      if (total > MAX_BYTES) throw new Error(`the sources have more than ${MAX_BYTES} characters`);
-      usesCore = usesCore || text.includes('"mo:core');
-      motoko.saveFile(name, text);
-    }
-  };
-  visit("");
-  return usesCore;
+let total = 0;
+let usesCore = false;
+
+// Puts the files below `folder` into the compiler's file system, below `place` ("": its root).
+function loadSources(motoko, folder, place) {
+  const entries = fs.readdirSync(folder, { withFileTypes: true });
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    const file = path.join(folder, entry.name);
+    const name = place ? `${place}/${entry.name}` : entry.name;
+    if (entry.isDirectory() && !SKIPPED.has(entry.name)) loadSources(motoko, file, name);
+    if (!entry.isFile() || !/\.(mo|did)$/.test(entry.name)) continue;
+    const text = fs.readFileSync(file, "utf8");
+    total += text.length;
+    if (total > MAX_BYTES) throw new Error(`the sources have more than ${MAX_BYTES} characters`);
+    usesCore = usesCore || text.includes('"mo:core');
+    motoko.saveFile(name, text);
+  }
+}
+
+function byVersion(a, b) {
+  return a[1].localeCompare(b[1], "en", { numeric: true });
+}
+
+// [name, folder] of each package that a fetch stage brought; of two versions the later one.
+function mopsPackages() {
+  if (!MOPS || !fs.existsSync(MOPS)) return [];
+  const found = fs.readdirSync(MOPS).map((each) => each.split("@")).sort(byVersion);
+  const latest = new Map(found.map(([name, version]) => [name, `${name}@${version}`]));
+  return [...latest].map(([name, folder]) => [name, path.join(MOPS, folder, "src")]);
+}
+
+// The compiler's name of a package's folder, which may lie outside of the current one.
+function packageFolder(motoko, name, folder) {
+  const relative = path.relative(process.cwd(), path.resolve(folder));
+  const skipped = relative.split(path.sep).some((part) => SKIPPED.has(part) || part === "..");
+  if (relative && !skipped && !path.isAbsolute(relative)) return relative;
+  if (!fs.existsSync(folder)) throw new UsageError(`there is no folder ${folder}`);
+  const place = `.packages/${name}`;
+  loadSources(motoko, folder, place);
+  return place;
 }
 
 function loadCore(motoko) {
@@ -112,9 +145,13 @@ function main() {
   }
   const program = inside(options.main);
   if (!fs.existsSync(program)) throw new UsageError(`there is no file ${options.main}`);
-  const usesCore = loadSources(Motoko);
-  if (usesCore && !options.packages.some(([name]) => name === "core")) loadCore(Motoko);
-  for (const [name, folder] of options.packages) Motoko.addPackage(name, inside(folder));
+  loadSources(Motoko, ".", "");
+  // Those that are named come after, and win.
+  const packages = new Map([...mopsPackages(), ...options.packages]);
+  for (const [name, folder] of packages) {
+    Motoko.addPackage(name, packageFolder(Motoko, name, folder));
+  }
+  if (usesCore && !packages.has("core")) loadCore(Motoko);
   if (options.flags.length > 0) Motoko.setExtraFlags(options.flags);
   if (options.only === "--check") {
     if (report(Motoko.check(program).diagnostics)) process.exitCode = 1;
@@ -132,6 +169,7 @@ function main() {
   if (code === null) return;
   write(out, Buffer.from(code.wasm));
   write(interfaceName, code.candid);
+  if (options.stable) write(out.replace(/\.wasm$/, "") + ".most", code.stable || "");
 }
 
 try {

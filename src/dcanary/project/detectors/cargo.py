@@ -13,6 +13,7 @@ from dcanary.project.reading.values import Value
 FILE = "Cargo.toml"
 MAX_PATTERNS = 200
 LOCK = "Cargo.lock"
+TOOLCHAIN = "rust-toolchain.toml"
 
 
 class Cargo:
@@ -39,6 +40,7 @@ class Cargo:
             workspace=workspace is not None,
             crates=tuple(crates),
             lock=lock if folder.has(lock) else "",
+            toolchain=_toolchain(folder),
         )
         known = {one.package for one in found.canisters.values()}
         rust = [one for one in found.canisters.values() if one.kind is Kind.RUST]
@@ -46,6 +48,13 @@ class Cargo:
             # A canister that is built by a script names no crate, and may be any of them.
             if crate.canister and crate.name not in known and not any(not r.package for r in rust):
                 found.add(Canister(crate.name, Kind.RUST, (crate.place,), package=crate.name))
+
+
+def _toolchain(folder: Folder) -> str:
+    if not folder.has(TOOLCHAIN):
+        return ""
+    root = folder.values(TOOLCHAIN, read_toml)
+    return root.text("toolchain", "channel") if root is not None else ""
 
 
 def _is_member(file: str, files: list[str], workspace: Value | None) -> bool:

@@ -23,6 +23,7 @@ _RECIPES = {
     "motoko": Kind.MOTOKO,
     "rust": Kind.RUST,
     "asset-canister": Kind.ASSETS,
+    "static-site": Kind.ASSETS,
     "prebuilt": Kind.PREBUILT,
     "azle": Kind.AZLE,
 }

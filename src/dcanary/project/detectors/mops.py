@@ -49,6 +49,7 @@ def _package(folder: Folder, file: str, root: Value) -> MopsPackage:
         dependencies=tuple(dependencies),
         lock=lock if folder.has(lock) else "",
         compiler=root.text("toolchain", "moc"),
+        flags=root.texts("moc", "args"),
     )
 
 

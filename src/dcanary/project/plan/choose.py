@@ -1,29 +1,40 @@
-"""The one pipeline that a project gets: of a canister, else of the whole folder."""
+"""The pipeline that a project gets: of its canisters, else of the whole folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from dcanary import not_yet
+from dcanary.pipeline.graph import find_cycle
 from dcanary.project.facts import Canister, Kind, Project
 from dcanary.project.plan import whole
-from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Planner
+from dcanary.project.plan.azle import AzlePlanner
+from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Planner, name_for
 from dcanary.project.plan.kybra import KybraPlanner
-from dcanary.project.plan.later import LaterPlanner
 from dcanary.project.plan.motoko import MotokoPlanner
+from dcanary.project.plan.npm import AssetsPlanner
+from dcanary.project.plan.rust import RustPlanner
+from dcanary.project.plan.unbuilt import UnbuiltPlanner
 
-_LATER = LaterPlanner()
+_UNBUILT = UnbuiltPlanner()
 PLANNERS: Mapping[Kind, Planner] = {
-    **dict.fromkeys(Kind, _LATER),
     Kind.MOTOKO: MotokoPlanner(),
+    Kind.RUST: RustPlanner(),
     Kind.KYBRA: KybraPlanner(),
+    Kind.AZLE: AzlePlanner(),
+    Kind.ASSETS: AssetsPlanner(),
+    Kind.CUSTOM: _UNBUILT,
+    Kind.PREBUILT: _UNBUILT,
+    Kind.PULL: _UNBUILT,
 }
 WHOLE: tuple[Callable[[Project], Fit | NotYet | None], ...] = (
     whole.library,
     whole.node,
     whole.site,
 )
+MAX_PARTS = 12
+"""Canisters of one pipeline: each has up to two stages, and a pipeline has bounds."""
+SEVERAL = f"{PAGE}#several-canisters"
 
 
 @dataclass(frozen=True)
@@ -54,23 +65,21 @@ def outlook(project: Project) -> Outlook:
 
 
 def choose(project: Project, seen: Outlook, wanted: str | None = None) -> Fit:
-    """The pipeline of the canister `wanted`, or the only one that there can be.
+    """The pipeline of the canister `wanted`, or of all that can be built.
 
-    What the project holds besides is among what is open. Raises NoChoice when there is none, or
-    more than one.
+    What the project holds besides is among what is open. Raises NoChoice when there is none.
     """
-    if wanted is not None:
-        return _with_others(_wanted(seen, wanted), seen, wanted)
     fits = seen.fits()
+    if wanted is not None:
+        return _alone(wanted, _wanted(seen, wanted), seen)
     if len(fits) == 1:
         ((canister, fit),) = fits
-        return _with_others(fit, seen, canister.name)
+        return _alone(canister.name, fit, seen)
     if fits:
-        names = ", ".join(canister.name for canister, _ in fits)
-        raise NoChoice(not_yet.SEVERAL_CANISTERS.sentence(names))
+        return _together(project, fits, seen)
     for plan in seen.folder:
         if isinstance(plan, Fit):
-            return _with_others(plan, seen, "")
+            return replace(plan, open=(*plan.open, *_others(seen, "")))
     reasons = _reasons(seen)
     if reasons:
         raise NoChoice("nothing here can be built yet", tuple(reasons))
@@ -102,18 +111,58 @@ def _reasons(seen: Outlook) -> list[Open]:
     return found
 
 
-def _with_others(fit: Fit, seen: Outlook, name: str) -> Fit:
-    """The fit, with the other canisters among what is open."""
-    others = []
+def _alone(name: str, fit: Fit, seen: Outlook) -> Fit:
+    """The pipeline of one canister, with the others among what is open."""
+    opened = list(fit.open)
+    if fit.after:
+        place = next(one.place for one, _ in seen.canisters if one.name == name)
+        text = (
+            f"it refers to {', '.join(fit.after)}, which this pipeline does not deploy: deploy "
+            "those before and give their ids in an argument"
+        )
+        opened.append(Open(text, place, SEVERAL))
+    return replace(fit, open=(*opened, *_others(seen, name)), after=())
+
+
+def _others(seen: Outlook, name: str) -> list[Open]:
+    found = []
     for canister, plan in seen.canisters:
         if canister.name == name:
             continue
         if isinstance(plan, Fit):
             text = (
-                f"{canister.name}: left out, a pipeline deploys one canister; with --canister "
-                f"{canister.name} it is this one"
+                f"{canister.name}: left out; with --canister {canister.name} it is this one, "
+                "without --canister both are there"
             )
-            others.append(Open(text, canister.place, f"{PAGE}#several-canisters"))
+            found.append(Open(text, canister.place, SEVERAL))
         else:
-            others += [replace(one, text=f"{canister.name}: {one.text}") for one in plan.reasons]
-    return replace(fit, open=(*fit.open, *others))
+            found += [replace(one, text=f"{canister.name}: {one.text}") for one in plan.reasons]
+    return found
+
+
+def _together(project: Project, fits: list[tuple[Canister, Fit]], seen: Outlook) -> Fit:
+    """One pipeline of several canisters, each after those that it refers to."""
+    opened: list[Open] = []
+    names = {canister.name for canister, _ in fits[:MAX_PARTS]}
+    edges = {one.name: [other for other in fit.after if other in names] for one, fit in fits}
+    cycle = find_cycle(edges)
+    if cycle:
+        text = f"{' -> '.join(cycle)}: in a circle, so no order of deployment is written"
+        opened.append(Open(text, fits[0][0].place, SEVERAL))
+        edges = {name: [] for name in edges}
+    parts = []
+    for canister, fit in fits[:MAX_PARTS]:
+        opened += [replace(one, text=f"{canister.name}: {one.text}") for one in fit.open]
+        missing = [other for other in fit.after if other not in names]
+        if missing:
+            text = f"{canister.name}: refers to {', '.join(missing)}, which is not built here"
+            opened.append(Open(text, canister.place, SEVERAL))
+        parts.append((canister.name, replace(fit, open=(), after=tuple(edges[canister.name]))))
+    for canister, _ in fits[MAX_PARTS:]:
+        text = f"{canister.name}: left out, one pipeline gets {MAX_PARTS} canisters"
+        opened.append(Open(text, canister.place, SEVERAL))
+    for canister, plan in seen.canisters:
+        if isinstance(plan, NotYet):
+            opened += [replace(one, text=f"{canister.name}: {one.text}") for one in plan.reasons]
+    values = {"name": name_for(project.name), "branch": project.branch}
+    return Fit("monorepo", values, tuple(opened), parts=tuple(parts))

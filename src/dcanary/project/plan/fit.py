@@ -31,11 +31,17 @@ class Open:
 
 @dataclass(frozen=True)
 class Fit:
-    """A template that fits, the values of its parameters, and what it leaves open."""
+    """A template that fits, the values of its parameters, and what it leaves open.
+
+    `after` names the canisters of the project that the target refers to. A pipeline of several
+    canisters has a part for each; its own values are name and branch.
+    """
 
     template: str
     values: Values
     open: tuple[Open, ...] = ()
+    after: tuple[str, ...] = ()
+    parts: tuple[tuple[str, Fit], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,11 +65,12 @@ def name_for(text: str) -> str:
     return low[:MAX_NAME_CHARS].rstrip("-._") or "app"
 
 
-def steps_after(canister: Canister) -> list[Open]:
-    """What the project asks for after the build, and does not get."""
+def steps_after(canister: Canister, done: frozenset[str] = frozenset()) -> list[Open]:
+    """What the project asks for after the build and does not get; `done` is what it gets."""
     found = []
-    if canister.extras:
-        words = ", ".join(canister.extras)
+    missing = [one for one in canister.extras if one not in done]
+    if missing:
+        words = ", ".join(missing)
         found.append(
             Open(
                 f"{words}: not done, the module is deployed as the compiler makes it",
@@ -71,17 +78,13 @@ def steps_after(canister: Canister) -> list[Open]:
                 f"{PAGE}#steps-after-the-build",
             )
         )
-    if canister.dependencies:
-        words = ", ".join(canister.dependencies)
-        found.append(
-            Open(
-                f"it refers to {words}: a pipeline deploys one canister, so deploy those before "
-                "and give their ids in an argument",
-                canister.place,
-                f"{PAGE}#several-canisters",
-            )
-        )
     return found
+
+
+def no_lock(what: str, file: str, command: str, place: Place | None) -> NotYet:
+    """Why packages cannot be fetched: nothing pins them."""
+    text = f"{what} are pinned by no {file}: make it with `{command}` and commit it"
+    return NotYet((Open(text, place, f"{PAGE}#dependencies"),))
 
 
 def argument(project: Project, canister: Canister, place: Place | None) -> list[Open]:

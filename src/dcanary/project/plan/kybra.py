@@ -43,4 +43,5 @@ class KybraPlanner:
             **argument_values(canister),
         }
         taken = program.place if program.takes_argument else None
-        return Fit("kybra", values, (*steps_after(canister), *argument(project, canister, taken)))
+        opened = (*steps_after(canister), *argument(project, canister, taken))
+        return Fit("kybra", values, opened, canister.dependencies)

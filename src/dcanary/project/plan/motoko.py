@@ -7,6 +7,8 @@ would drop the memory, or be refused by the network.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from dcanary import not_yet
 from dcanary.project.facts import Canister, Dependency, MotokoProgram, Place, Project
 from dcanary.project.folder import inside, parent
@@ -15,7 +17,6 @@ from dcanary.project.plan.fit import (
     Fit,
     NotYet,
     Open,
-    Values,
     argument,
     argument_values,
     name_for,
@@ -24,43 +25,48 @@ from dcanary.project.plan.fit import (
 
 SHIPPED = frozenset({"core"})
 """Packages that come with the runtime's compiler."""
-KEPT_FLAGS = frozenset({"--hide-warnings", "-Werror", "--all-libs"})
+PERSISTENT = "--default-persistent-actors"
+KEPT_FLAGS = frozenset({"--hide-warnings", "-Werror", "--all-libs", PERSISTENT})
 """Flags without a value that the runtime's compiler takes."""
+WARNING_FLAGS = frozenset({"-A", "-W", "-E"})
+"""Flags that the runtime's compiler takes with codes of warnings, after `=` or as the next word."""
 NEEDLESS_FLAGS = frozenset({"--enhanced-orthogonal-persistence", "--release", "-c"})
 """What the runtime's compiler does anyway."""
 
 
 class MotokoPlanner:
-    """Plans Motoko canisters whose packages are in the folder, or are `core`."""
+    """Plans Motoko canisters whose packages are in the folder, shipped, or locked by mops."""
 
     def plan(self, project: Project, canister: Canister) -> Fit | NotYet:
         """See `Planner`."""
         program = project.motoko.get(canister.main)
         if program is None:
             return NotYet((_no_program(canister),))
-        folders, reasons = packages(project, dict(program.packages))
-        reasons = [*_refused(program), *reasons]
+        kept, open_flags = _flags(project, canister)
+        found = packages(project, dict(program.packages))
+        reasons = [*_refused(program, PERSISTENT in kept), *found.reasons]
         if reasons:
             return NotYet(tuple(reasons))
-        flags, open_flags = _flags(canister)
-        name = name_for(canister.name)
-        values: Values = {
-            "name": name,
+        values: dict[str, str | list[str]] = {
+            "name": name_for(canister.name),
             "branch": project.branch,
             "main": canister.main,
-            "flags": [*flags, *folders],
+            "flags": [*kept, *found.flags],
             **argument_values(canister),
         }
+        if found.locked and project.mops is not None:
+            values["lock"] = project.mops.lock
         taken = program.place if program.takes_argument else None
         return Fit(
-            "motoko",
+            "mops" if found.locked else "motoko",
             values,
             (
                 *open_flags,
                 *steps_after(canister),
                 *argument(project, canister, taken),
-                *_core(project, program),
+                *_versions(project, program, found),
             ),
+            canister.dependencies,
         )
 
 
@@ -70,10 +76,10 @@ def _no_program(canister: Canister) -> Open:
     return Open(f"its program {canister.main} is not there, or declares no actor", canister.place)
 
 
-def _refused(program: MotokoProgram) -> list[Open]:
-    """What the runtime's compiler would refuse."""
+def _refused(program: MotokoProgram, persistent: bool) -> list[Open]:
+    """What the runtime's compiler would refuse; `persistent`: a flag says that actors are."""
     found = []
-    if not program.persistent:
+    if not program.persistent and not persistent:
         found.append(
             Open(
                 "the actor is not declared persistent, which the moc of the runtime motoko asks "
@@ -90,25 +96,48 @@ def _refused(program: MotokoProgram) -> list[Open]:
     return found
 
 
-def packages(project: Project, used: dict[str, Place]) -> tuple[list[str], list[Open]]:
-    """The flags that name packages in the folder, and why others cannot be had."""
-    pinned = {one.name: one for one in project.mops.dependencies} if project.mops else {}
+@dataclass(frozen=True)
+class Packages:
+    """Where the packages of a program are: flags for those in the folder, names of those that the
+    lock file pins, and why others cannot be had."""
+
+    flags: tuple[str, ...]
+    locked: tuple[str, ...]
+    reasons: tuple[Open, ...]
+
+
+def packages(project: Project, used: dict[str, Place]) -> Packages:
+    """Where the packages are that a program uses."""
+    mops = project.mops
+    pinned = {one.name: one for one in mops.dependencies} if mops else {}
     flags: list[str] = []
+    locked: list[str] = []
     reasons: list[Open] = []
     for name, place in sorted(used.items()):
-        if project.mops is not None and name == project.mops.name:
-            base = parent(project.mops.place.file)
+        if mops is not None and name == mops.name:
+            base = parent(mops.place.file)
             flags += ["--package", name, "src" if base == "." else f"{base}/src"]
         elif (known := pinned.get(name)) and (folder := _in_folder(project, known)):
             flags += ["--package", name, folder]
-        elif name not in SHIPPED:
-            where = pinned[name].place if name in pinned else place
-            version = f" {pinned[name].version}" if name in pinned else ""
-            text = not_yet.PACKAGES.sentence(
-                f"the package {name}{version} (imported in {place}) is"
-            )
-            reasons.append(Open(text, where, f"{PAGE}#dependencies"))
-    return flags, reasons
+        elif name in SHIPPED:
+            continue
+        elif mops is not None and mops.lock:
+            # Also one that mops.toml does not name: a package of a package.
+            locked.append(name)
+        else:
+            reasons.append(_not_pinned(name, place, pinned.get(name)))
+    return Packages(tuple(flags), tuple(locked), tuple(reasons))
+
+
+def _not_pinned(name: str, place: Place, known: Dependency | None) -> Open:
+    if known is None:
+        text = f"the package {name} is in no mops.toml: add it with `mops add {name}`"
+        return Open(text, place, f"{PAGE}#dependencies")
+    text = (
+        f"the package {name} {known.version} (imported in {place}) is pinned by no mops.lock: make "
+        "it with `mops install --lock update` and commit it"
+    )
+    return Open(text, known.place, f"{PAGE}#dependencies")
 
 
 def _in_folder(project: Project, dependency: Dependency) -> str:
@@ -119,23 +148,45 @@ def _in_folder(project: Project, dependency: Dependency) -> str:
     return f"{found}/src" if found and found != "." else ""
 
 
-def _flags(canister: Canister) -> tuple[list[str], list[Open]]:
-    kept = [flag for flag in canister.flags if flag in KEPT_FLAGS]
-    dropped = [
-        flag for flag in canister.flags if flag not in KEPT_FLAGS and flag not in NEEDLESS_FLAGS
-    ]
+def _flags(project: Project, canister: Canister) -> tuple[list[str], list[Open]]:
+    """The flags of a canister that the runtime's compiler takes, and what is said of the others."""
+    words = list(canister.flags)
+    place = canister.place
+    if not words and project.mops is not None:
+        words, place = list(project.mops.flags), project.mops.place
+    kept: list[str] = []
+    dropped: list[str] = []
+    while words:
+        flag = words.pop(0)
+        head, equals, _ = flag.partition("=")
+        if flag in KEPT_FLAGS or (equals and head in WARNING_FLAGS):
+            kept.append(flag)
+        elif flag in WARNING_FLAGS and words:
+            kept += [flag, words.pop(0)]
+        elif flag not in NEEDLESS_FLAGS:
+            dropped.append(flag)
+            while words and not words[0].startswith("-"):
+                dropped.append(words.pop(0))
     if not dropped:
         return kept, []
     text = f"{' '.join(dropped)}: left out, the moc of the runtime motoko has no such flags"
-    return kept, [Open(text, canister.place, f"{PAGE}#motoko")]
+    return kept, [Open(text, place, f"{PAGE}#motoko")]
 
 
-def _core(project: Project, program: MotokoProgram) -> list[Open]:
-    """Say it when the version of `core` is the runtime's and not the one asked for."""
-    if "core" not in dict(program.packages) or project.mops is None:
+def _versions(project: Project, program: MotokoProgram, found: Packages) -> list[Open]:
+    """Say it when a version is the runtime's and not the one asked for."""
+    mops = project.mops
+    if mops is None:
         return []
-    for one in project.mops.dependencies:
+    opened = []
+    if mops.compiler:
+        text = f"moc {mops.compiler} is asked for: the moc of the runtime motoko is used"
+        opened.append(Open(text, mops.place, f"{PAGE}#motoko"))
+    if "core" not in dict(program.packages) or found.locked:
+        # Among what is fetched the lock's core is too.
+        return opened
+    for one in mops.dependencies:
         if one.name == "core" and not one.version.startswith("."):
             text = f"core {one.version}: the core that comes with the runtime's compiler is used"
-            return [Open(text, one.place, f"{PAGE}#motoko")]
-    return []
+            opened.append(Open(text, one.place, f"{PAGE}#motoko"))
+    return opened

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dcanary import not_yet
 from dcanary.pipeline.limits import MAX_ARTIFACTS_PER_STAGE
 from dcanary.pipeline.names import check_artifact_path
-from dcanary.project.facts import Project
+from dcanary.project.facts import Place, Project
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Values, name_for
 from dcanary.project.plan.motoko import packages
+from dcanary.project.plan.npm import front_end
 
 MAX_MANIFEST_FILES = 256
 """Files that a stage may give. Mirrors `shared/rules/limits.py`; a test compares both."""
@@ -18,17 +19,26 @@ def library(project: Project) -> Fit | NotYet | None:
     found = project.library
     if found is None:
         return None
-    flags, reasons = packages(project, dict(found.packages))
+    used = packages(project, dict(found.packages))
+    reasons = [*used.reasons, *_fetched(used.locked, found.place)]
     if reasons:
         return NotYet(tuple(reasons))
     values: Values = {
         "name": name_for(found.name),
         "branch": project.branch,
         "folder": found.folder,
-        "flags": flags,
+        "flags": list(used.flags),
     }
     tests = not_yet.LIBRARY_TESTS.sentence()
     return Fit("library", values, (Open(tests, found.place, f"{PAGE}#dependencies"),))
+
+
+def _fetched(names: tuple[str, ...], place: Place) -> list[Open]:
+    """Why a library whose packages are in its lock alone is not checked."""
+    if not names:
+        return []
+    text = not_yet.LIBRARY_PACKAGES.sentence(", ".join(names))
+    return [Open(text, place, f"{PAGE}#dependencies")]
 
 
 def node(project: Project) -> Fit | NotYet | None:
@@ -37,11 +47,7 @@ def node(project: Project) -> Fit | NotYet | None:
     if found is None:
         return None
     if found.dependencies:
-        first = found.dependencies[0]
-        number = len(found.dependencies)
-        more = f" and {number - 1} more are" if number > 1 else " is"
-        text = not_yet.PACKAGES.sentence(f"the npm package {first.name}{more}")
-        return NotYet((Open(text, first.place, f"{PAGE}#dependencies"),))
+        return front_end(project, found, found.name or project.name, [])
     ordered = sorted(found.scripts)
     commands = [command for _, command in ordered]
     others = [name for name, command in ordered if command.split()[:1] != ["node"]]

@@ -1,0 +1,52 @@
+"""TypeScript canisters: the project's own Azle in the image azle, packages by package-lock.json."""
+
+from __future__ import annotations
+
+from dcanary.project.facts import Canister, Project
+from dcanary.project.plan.fit import (
+    PAGE,
+    Fit,
+    NotYet,
+    Open,
+    argument,
+    argument_values,
+    name_for,
+    no_lock,
+    steps_after,
+)
+from dcanary.project.plan.npm import is_npm_lock, other_lock
+
+HEADING = f"{PAGE}#rust-and-azle"
+
+
+class AzlePlanner:
+    """Plans canisters that Azle builds."""
+
+    def plan(self, project: Project, canister: Canister) -> Fit | NotYet:
+        """See `Planner`."""
+        # `azle build` reads dfx.json and node_modules in the folder where it runs.
+        package = next((one for one in project.node if one.folder == "."), None)
+        if package is None or "azle" not in package.tools:
+            text = "the package.json in the root does not depend on azle"
+            return NotYet((Open(text, canister.place, HEADING),))
+        if not any(place.file == "dfx.json" for place in canister.places):
+            text = "azle reads the program from dfx.json, which does not name it"
+            return NotYet((Open(text, canister.place, HEADING),))
+        if not package.lock:
+            command = "npm install --package-lock-only"
+            return no_lock("its packages", "package-lock.json", command, package.place)
+        if not is_npm_lock(package.lock):
+            return other_lock(package)
+        values = {
+            "name": name_for(canister.name),
+            "branch": project.branch,
+            "canister": canister.name,
+            "lock": package.lock,
+            **argument_values(canister),
+        }
+        return Fit(
+            "azle",
+            values,
+            (*steps_after(canister), *argument(project, canister, None)),
+            canister.dependencies,
+        )

@@ -1,0 +1,96 @@
+"""Rust canisters: cargo in the image rust, with the crates that Cargo.lock pins."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from dcanary.project.facts import Canister, CargoFile, Project
+from dcanary.project.plan.fit import (
+    PAGE,
+    Fit,
+    NotYet,
+    Open,
+    Values,
+    argument,
+    argument_values,
+    name_for,
+    no_lock,
+    steps_after,
+)
+
+HEADING = f"{PAGE}#rust-and-azle"
+DONE = frozenset({"shrink", "metadata"})
+"""Steps after the build that this pipeline does."""
+COMPILER = "1.63"
+"""The version of Rust in the image."""
+_PACKAGE = re.compile(r"(?:--package|-p)[ =]+([A-Za-z0-9_-]+)")
+
+
+class RustPlanner:
+    """Plans canisters that cargo builds."""
+
+    def plan(self, project: Project, canister: Canister) -> Fit | NotYet:
+        """See `Planner`."""
+        cargo = project.cargo
+        if cargo is None:
+            return NotYet((Open("there is no Cargo.toml", canister.place, HEADING),))
+        package = canister.package or _named(canister) or _only(cargo)
+        if not package:
+            text = "it names no crate: which one is built cannot be told"
+            return NotYet((Open(text, canister.place, HEADING),))
+        if not cargo.lock:
+            return no_lock("its crates", "Cargo.lock", "cargo generate-lockfile", cargo.place)
+        name = name_for(canister.name)
+        values: Values = {
+            "name": name,
+            "branch": project.branch,
+            "package": package,
+            "flags": _flags(cargo),
+            "steps": _steps(canister, name),
+            "lock": cargo.lock,
+            **argument_values(canister),
+        }
+        return Fit(
+            "rust",
+            values,
+            (*_toolchain(cargo), *steps_after(canister, DONE), *argument(project, canister, None)),
+            canister.dependencies,
+        )
+
+
+def _named(canister: Canister) -> str:
+    """The crate that a build command names."""
+    found = _PACKAGE.search("\n".join(canister.build))
+    return found[1] if found else ""
+
+
+def _only(cargo: CargoFile) -> str:
+    """The crate that makes a canister, if there is one only."""
+    found = [crate.name for crate in cargo.crates if crate.canister]
+    return found[0] if len(found) == 1 else ""
+
+
+def _flags(cargo: CargoFile) -> list[str]:
+    file = cargo.place.file
+    return [] if file == "Cargo.toml" else ["--manifest-path", file]
+
+
+def _steps(canister: Canister, name: str) -> list[str]:
+    """What makes the module smaller and puts its interface into it and beside it."""
+    module = shlex.quote(f"build/{name}.wasm")
+    steps = [f"ic-wasm {module} -o {module} shrink"]
+    if canister.candid:
+        candid = shlex.quote(canister.candid)
+        steps += [
+            f"ic-wasm {module} -o {module} metadata candid:service -f {candid} -v public",
+            f"cp {candid} {shlex.quote(f'build/{name}.did')}",
+        ]
+    return steps
+
+
+def _toolchain(cargo: CargoFile) -> list[Open]:
+    if not cargo.toolchain:
+        return []
+    text = f"rust-toolchain.toml asks for Rust {cargo.toolchain}: the image rust has {COMPILER}"
+    return [Open(text, cargo.place, HEADING)]

@@ -1,0 +1,144 @@
+"""Projects with packages that a lock file pins: a fetch stage, and a build that uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcanary.project.plan.choose import choose, outlook
+from dcanary.project.plan.fit import Fit
+from tests.project.folders import found
+
+MAIN = 'import B "mo:base/Nat";\nimport N "mo:core/Nat";\nactor {\n};\n'
+CRATE = """\
+[package]
+name = "shop-engine"
+[lib]
+crate-type = ["cdylib"]
+[dependencies]
+ic-cdk = "0.18"
+"""
+
+
+def chosen(root: Path, files: dict[str, str], wanted: str | None = None) -> Fit:
+    """The pipeline of a folder with these files."""
+    project = found(root, files)
+    return choose(project, outlook(project), wanted)
+
+
+def test_motoko_packages_are_fetched_by_the_lock_of_mops_with_its_flags(tmp_path: Path) -> None:
+    fit = chosen(
+        tmp_path / "app",
+        {
+            "mops.toml": '[toolchain]\nmoc = "1.8.2"\n[dependencies]\nbase = "0.14.9"\n'
+            '[moc]\nargs = ["--default-persistent-actors", "-W=M0236", "-A", "M0194", '
+            '"--actor-env-alias", "b", "B", "b.did", "--release"]\n',
+            "mops.lock": "{}",
+            "src/main.mo": MAIN,
+        },
+    )
+    assert (fit.template, fit.values["lock"]) == ("mops", "mops.lock")
+    kept = ["--default-persistent-actors", "-W=M0236", "-A", "M0194"]
+    assert fit.values["flags"] == kept
+    assert [str(one) for one in fit.open] == [
+        "mops.toml:1: --actor-env-alias b B b.did: left out, the moc of the runtime motoko has no "
+        "such flags",
+        "mops.toml:1: moc 1.8.2 is asked for: the moc of the runtime motoko is used",
+    ]
+
+
+def test_a_rust_canister_is_built_with_its_interface_in_it(tmp_path: Path) -> None:
+    fit = chosen(
+        tmp_path,
+        {
+            "dfx.json": '{"canisters": {"Shop": {"type": "rust", "package": "shop-engine", '
+            '"candid": "engine/shop it.did", "shrink": true, "gzip": true}}}',
+            "Cargo.toml": '[workspace]\nmembers = ["engine"]\n',
+            "Cargo.lock": "",
+            "rust-toolchain.toml": '[toolchain]\nchannel = "1.80"\n',
+            "engine/Cargo.toml": CRATE,
+        },
+    )
+    assert fit.template == "rust"
+    assert fit.values["steps"] == [
+        "ic-wasm build/shop.wasm -o build/shop.wasm shrink",
+        "ic-wasm build/shop.wasm -o build/shop.wasm metadata candid:service -f "
+        "'engine/shop it.did' -v public",
+        "cp 'engine/shop it.did' build/shop.did",
+    ]
+    assert (fit.values["package"], fit.values["flags"]) == ("shop-engine", [])
+    told = [str(one) for one in fit.open]
+    assert "rust-toolchain.toml asks for Rust 1.80" in told[0]
+    assert "gzip: not done" in told[1]
+
+
+def test_a_crate_below_the_root_is_built_by_its_manifest(tmp_path: Path) -> None:
+    fit = chosen(tmp_path / "app", {"backend/Cargo.toml": CRATE, "backend/Cargo.lock": ""})
+    assert fit.values["flags"] == ["--manifest-path", "backend/Cargo.toml"]
+    assert fit.values["lock"] == "backend/Cargo.lock"
+
+
+def test_an_azle_canister_is_built_by_the_azle_of_the_project(tmp_path: Path) -> None:
+    fit = chosen(
+        tmp_path,
+        {
+            "dfx.json": '{"canisters": {"hello_world": {"type": "azle", "main": "src/index.ts"}}}',
+            "package.json": '{"dependencies": {"azle": "0.33.0"}}',
+            "package-lock.json": "{}",
+        },
+    )
+    assert (fit.template, fit.values["canister"]) == ("azle", "hello_world")
+
+
+@pytest.mark.parametrize(
+    ("files", "commands", "made"),
+    [
+        (
+            {"package.json": '{"scripts": {"build": "vite build"}, "dependencies": {"vite": "7"}}'},
+            ["npm ci", "npm run build"],
+            ["dist/"],
+        ),
+        (
+            {"package.json": '{"scripts": {"build": "next build"}, "dependencies": {"next": "7"}}'},
+            ["npm ci", "npm run build"],
+            ["out/"],
+        ),
+        (
+            {"package.json": '{"scripts": {"test": "jest"}, "dependencies": {"jest": "7"}}'},
+            ["npm ci", "npm test"],
+            [],
+        ),
+        (
+            {
+                "dfx.json": '{"canisters": {"web": {"type": "assets", "source": ["ui/dist"]}}}',
+                "package.json": '{"workspaces": ["ui"]}',
+                "ui/package.json": '{"scripts": {"build": "vite build"}}',
+            },
+            ["npm ci", "npm run build --prefix ui"],
+            ["ui/dist/"],
+        ),
+    ],
+)
+def test_a_front_end_is_built_by_its_scripts(
+    tmp_path: Path, files: dict[str, str], commands: list[str], made: list[str]
+) -> None:
+    fit = chosen(tmp_path, files | {"package-lock.json": "{}"})
+    assert fit.template == "front-end"
+    assert (fit.values["commands"], fit.values["files"]) == (commands, made)
+
+
+def test_the_static_site_recipe_of_icp_is_an_asset_canister(tmp_path: Path) -> None:
+    fit = chosen(
+        tmp_path,
+        {
+            "icp.yaml": "canisters:\n  - name: web\n    recipe:\n"
+            '      type: "@dfinity/static-site@v0.3.1"\n      configuration:\n'
+            "        dir: ui/dist\n        build: [npm run build --prefix ui]\n",
+            "ui/package.json": '{"scripts": {"build": "vite build"}}',
+            "ui/package-lock.json": "{}",
+        },
+    )
+    assert fit.values["commands"] == ["npm ci --prefix ui", "npm run build --prefix ui"]
+    assert fit.values["files"] == ["ui/dist/"]
+    assert "asset canisters are not supported yet" in str(fit.open[-1])
