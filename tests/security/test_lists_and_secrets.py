@@ -47,20 +47,31 @@ def system() -> System:
         "comment": "good",
     }
     ok(made.canisters["verification"].update("decide_approval", decision, caller=APPROVER))
+    copy = {"recipient": EXECUTORS[0], "key": bytes(32), "sealed": bytes(300)}
+    secret = {
+        "repository": None,
+        "name": "TOKEN",
+        "version": 1,
+        "restricted": False,
+        "copies": [copy],
+    }
+    ok(made.canisters["pipeline_config"].update("set_secret", secret, caller=OWNER))
     made.run_until_idle()
     return made
 
 
 def arguments_of(name: str, method: str, page: Any) -> list[Any]:
-    first = {
-        "list_jobs": "run-1",
-        "list_deliveries": "demo",
-        "list_pipeline_versions": "demo",
-        "list_runs": None,
-        "list_releases": None,
+    first: dict[str, list[Any]] = {
+        "list_jobs": ["run-1"],
+        "list_deliveries": ["demo"],
+        "list_pipeline_versions": ["demo"],
+        "list_runs": [None],
+        "list_releases": [None],
+        "list_secrets": [None],
+        "list_secret_uses": [None, "TOKEN"],
     }
     types = argument_types(name, method)
-    return [page] if len(types) == 1 else [first[method], page]
+    return [page] if len(types) == 1 else [*first[method], page]
 
 
 def test_there_are_lists_in_every_canister() -> None:

@@ -9,6 +9,7 @@ from canisters.pipeline_config.store import credentials, secrets, wiring
 from shared.base.access import wired_siblings
 from shared.base.results import refused_of
 from shared.rules.limits import MAX_CREDENTIALS, MAX_SECRETS
+from shared.rules.names import name_problem
 from shared.rules.refused import Refused, conflict, exhausted, not_found, unavailable
 from shared.siblings import BuildExecutorService
 from shared.types.secret import (
@@ -101,11 +102,15 @@ def set_credential(credential: Credential) -> None:
 
 def remove_credential(repository: str) -> None:
     """Have the repository cloned without one."""
-    if credentials.remove(repository) is None:
+    if credential_of(repository) is None:
         raise not_found(f"repository {repository[:64]} is cloned without a credential already")
+    credentials.remove(repository)
 
 
 def credential_of(repository: str) -> "Credential | None":
+    """What the repository is cloned with; None also for what is no name of one."""
+    if name_problem("repository", repository) is not None:
+        return None
     stored = credentials.get(repository)
     return None if stored is None else stored["credential"]
 

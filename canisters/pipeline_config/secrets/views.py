@@ -11,6 +11,7 @@ from shared.types.secret import SealedCopy, Secret, SecretPage, SecretUsePage
 
 def get(repository: "str | None", name: str) -> Secret:
     """One secret, of the repository itself or of all."""
+    check_name(repository, name)
     found = tables.get(repository, name)
     if found is None:
         raise no_secret(repository, name)
@@ -45,6 +46,7 @@ def own_copy(repository: "str | None", name: str, caller: str) -> SealedCopy:
 
 def uses(repository: "str | None", name: str, request: PageRequest) -> SecretUsePage:
     """Who was given a secret and when, newest first; also of one that was removed."""
+    check_name(repository, name)
     total = tables.uses(repository, name)
     if total == 0 and tables.get(repository, name) is None:
         raise no_secret(repository, name)
