@@ -166,6 +166,11 @@ def heartbeat(beat: Heartbeat) -> LeaseResult:
     return answer("heartbeat", followed(lambda: jobs.heartbeat(book, caller(), beat, ic.time())))
 
 
+@query
+def is_wanted(job: text, attempt: nat16) -> bool:
+    return jobs.is_wanted(book, job, attempt)
+
+
 @update
 def release_work(given: GiveBack) -> Done:
     return answer("release_work", followed(lambda: jobs.release(book, caller(), given, ic.time())))

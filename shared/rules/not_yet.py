@@ -59,11 +59,6 @@ CACHE = NotYet(
     "methods of `pipeline_config`: Invalid",
     "cache: is not supported yet: leave it out",
 )
-GROUP = NotYet(
-    "groups of stages",
-    "methods of `pipeline_config`: Invalid",
-    "group: is not supported yet: leave it out",
-)
 OTHER_GATES = NotYet(
     "gates other than the artifact's size",
     "the gate fails, the approval request is Blocked",

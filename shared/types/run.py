@@ -89,7 +89,10 @@ class File(Record):
 
 
 class StageStatus(Record):
+    """`group` is the stage of the file whose matrix this one was made from."""
+
     name: text
+    group: Opt[text]
     state: StageState
     files: Vec[File]
     stored: Vec[text]

@@ -31,7 +31,6 @@ PLANNED_KEYS = (
     "keep",
     "kind",
     "locks",
-    "matrix",
     "notifications",
     "parallel",
     "rollout",

@@ -11,6 +11,7 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from dcanary.client.errors import RefusedError
@@ -59,12 +60,12 @@ class Site:
             self.sandbox,
             runtimes=("shell",),
             poll_seconds=0.01,
-            log_seconds=0.05,
-            heartbeat_seconds=0.2,
             report=self.lines.append,
             **{
                 "checkout": CheckoutLimits(schemes=("file",)),
                 "patience_seconds": 0.0,
+                "log_seconds": 0.05,
+                "heartbeat_seconds": 0.2,
                 **more,
             },
         )
@@ -88,6 +89,14 @@ def site(tmp_path: Path, sandbox: BubblewrapSandbox) -> Iterator[Site]:
     yield made
     for executor in made.executors:
         executor.close()
+
+
+def wait_until(condition: Callable[[], Any]) -> None:
+    """Wait until the condition holds; executors work in other threads."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.02)
 
 
 def until(condition: Callable[[], Any], *executors: Executor) -> None:
@@ -270,6 +279,38 @@ def test_a_cancelled_run_stops_its_build(site: Site) -> None:
     assert time.monotonic() - started < 10
     assert not site.chain.is_committed("run-1/build/0")
     assert any("cancelled" in line for line in site.lines)
+
+
+def test_a_cancelled_build_and_all_its_processes_end_within_five_seconds(site: Site) -> None:
+    """By default heartbeats are 8 s apart: a query tells of it before."""
+    mark = f"19{time.time_ns() % 1_000_000_007}"
+    site.add(stage_record([f"sh -c 'sleep {mark} & sleep {mark}' & sleep {mark}"]))
+    executor = site.executor(heartbeat_seconds=8.0, log_seconds=60.0, wanted_seconds=2.0)
+
+    def sleepers() -> int:
+        lines = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
+        return sum(mark in line[-1:] for line in lines)
+
+    thread = threading.Thread(target=executor.run_once)
+    thread.start()
+    wait_until(lambda: sleepers() == 3)
+    cancelled = time.monotonic()
+    site.chain.cancel("run-1")
+    wait_until(lambda: sleepers() == 0)
+    took = time.monotonic() - cancelled
+    thread.join()
+    assert took < 5
+    assert not site.chain.is_committed("run-1/build/0")
+
+
+def test_a_query_that_wrongly_says_dropped_ends_no_build(site: Site) -> None:
+    class Wrong(ExecutorsChain):
+        def is_wanted(self, job: str, attempt: int) -> bool:
+            return False
+
+    site.add(stage_record(["sleep 1.5"]))
+    site.executor(chain=Wrong(site.chain, "alice"), wanted_seconds=0.2).run_once()
+    assert site.chain.is_committed("run-1/build/0")
 
 
 def test_a_build_whose_lease_is_lost_is_stopped_and_not_committed(site: Site) -> None:

@@ -220,7 +220,7 @@ def test_any_values_under_the_known_keys_give_errors_with_their_field(
     ("old", "new", "field"),
     [
         ("name: counter-motoko", "name: x\nnotifications: {email: x}", "notifications"),
-        ("retries: 1", "matrix: {a: [1, 2]}", "stages.build.matrix"),
+        ("retries: 1", "parallel: 2", "stages.build.parallel"),
         ("manual: true", "schedule: daily", "on.schedule"),
     ],
 )

@@ -226,6 +226,15 @@ def _is_unwanted(job: JobRow, caller: str, attempt: int) -> bool:
     return "Lost" in job["state"] and job["executor"] == caller and job["attempt"] == attempt
 
 
+def is_wanted(book: Book, name: str, attempt: int) -> bool:
+    """Whether an attempt at a job may go on; False when its work was dropped.
+
+    Cheap, for it is asked every few seconds. Who does not know is told True: heartbeats decide.
+    """
+    found = book.job(name)
+    return found is None or attempt != found[1]["attempt"] or "Lost" not in found[1]["state"]
+
+
 def release(book: Book, caller: str, given: GiveBack, now: int) -> None:
     """Take work back: a build is free for its next attempt, an upload for another executor."""
     stage, job = _job(book, given["job"])

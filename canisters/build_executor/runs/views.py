@@ -23,16 +23,17 @@ def get(book: Book, outgoing: "Lookup[str, Outgoing]", run: str, now: int) -> Ru
 
 def _run(book: Book, run: str, record: RunRecord, waiting: Waiting) -> Run:
     stored = book.specs.get(run)
-    names = [s["name"] for s in stored["spec"]["pipeline"]["stages"]] if stored is not None else []
+    defined = [] if stored is None else stored["spec"]["pipeline"]["stages"]
     opened = {each["name"] for each in record["opened"]}
     unopened: StageState = {"Waiting": None} if rules.is_building(record) else {"Skipped": None}
     deploys = [] if stored is None else deploys_of(stored["spec"]["pipeline"])
     rows = targets.rows_of(record, deploys)
     named = targets.current(rows)
     stages: list[StageStatus] = []
-    for name in names:
+    for each in defined:
+        name = each["name"]
         stage = book.stage(stage_key(run, name)) if name in opened else None
-        stages.append(_stage(name, stage, unopened))
+        stages.append(_stage(name, each["group"], stage, unopened))
     return {
         "run": run,
         "delivery": record["delivery"],
@@ -58,11 +59,21 @@ def _run(book: Book, run: str, record: RunRecord, waiting: Waiting) -> Run:
     }
 
 
-def _stage(name: str, stage: "StageRecord | None", unopened: StageState) -> StageStatus:
+def _stage(
+    name: str, group: "str | None", stage: "StageRecord | None", unopened: StageState
+) -> StageStatus:
     if stage is None:
-        return {"name": name, "state": unopened, "files": [], "stored": [], "instructions": 0}
+        return {
+            "name": name,
+            "group": group,
+            "state": unopened,
+            "files": [],
+            "stored": [],
+            "instructions": 0,
+        }
     return {
         "name": name,
+        "group": group,
         "state": stage["state"],
         "files": [
             {"path": row["path"], "size": row["size"], "sha256": row["sha256"]}

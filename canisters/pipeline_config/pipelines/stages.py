@@ -21,7 +21,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import CACHE, GROUP, KEEP
+from shared.rules.not_yet import CACHE, KEEP
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Stage, Variable
@@ -187,9 +187,11 @@ def _later_problem(stage: "Stage") -> "str | None":
         return KEEP.sentence()
     if stage["cache"] is not None:
         return CACHE.sentence()
-    if stage["group"] is not None:
-        return GROUP.sentence()
     return None
+
+
+def _group_problem(group: "str | None") -> "str | None":
+    return None if group is None else name_problem("group", group)
 
 
 def _own_problem(stage: "Stage") -> "str | None":
@@ -205,6 +207,7 @@ def _own_problem(stage: "Stage") -> "str | None":
         or _grace_problem(stage)
         or fetch_problem(stage)
         or _reports_problem(stage)
+        or _group_problem(stage["group"])
         or _later_problem(stage)
     )
 

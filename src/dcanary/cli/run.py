@@ -133,10 +133,25 @@ def show_run(context: Context, run_id: str) -> None:
         return
     context.output.record(summary(found, failure_of(context.system, found)), "run")
     _warn(context, found)
+    for line in groups(found):
+        context.output.say(line)
     for name, voted in rounds.items():
         context.output.say(f"\n{name}: quorum {voted['quorum']} of {voted['replicas']}")
         for line in votes(voted, describe(found["state"])):
             context.output.say(f"  {line}")
+
+
+def groups(found: Run) -> list[str]:
+    """A line for each stage of the file that has a matrix: how far its stages are."""
+    states: dict[str, list[str]] = {}
+    for stage in found["stages"]:
+        if stage["group"] is not None:
+            states.setdefault(stage["group"], []).append(next(iter(stage["state"])))
+    return [
+        f"{group}: {len(each)} stages, "
+        + ", ".join(f"{each.count(state)} {state}" for state in dict.fromkeys(each))
+        for group, each in states.items()
+    ]
 
 
 def _warn(context: Context, found: Run) -> None:

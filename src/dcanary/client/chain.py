@@ -55,6 +55,9 @@ class SystemChain:
     def heartbeat(self, beat: Heartbeat) -> Lease:
         return self._system.build_executor.heartbeat(beat)
 
+    def is_wanted(self, job: str, attempt: int) -> bool:
+        return self._system.build_executor.is_wanted(job, attempt)
+
     def announce_offer(self, offer: ExecutorOffer) -> None:
         self._system.build_executor.announce_offer(offer)
 

@@ -58,6 +58,10 @@ class Chain(Protocol):
         """Keep a lease with a Heartbeat; answers a Lease."""
         ...
 
+    def is_wanted(self, job: str, attempt: int) -> bool:
+        """Query: whether an attempt at a job may go on; False when its work was dropped."""
+        ...
+
     def announce_offer(self, offer: ExecutorOffer) -> None:
         """Say with an ExecutorOffer what this executor can do."""
         ...

@@ -35,7 +35,9 @@ class ExecutorConfig:
     stages bring (None: with this machine's registries, below `folder`). `region` and `labels` are
     offered to stages that ask for them. For `patience_seconds` a job waits for a server that does
     not answer before it is given back. An executor that has nothing to do sends an update at least
-    every `contact_seconds`; PRESENT_NS of the canister is three times the default.
+    every `contact_seconds`; PRESENT_NS of the canister is three times the default. Every
+    `wanted_seconds` a build asks by a query whether it is still wanted, so that a cancelled one
+    ends soon.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class ExecutorConfig:
     secret_key: X25519PrivateKey | None = field(default=None, repr=False)
     poll_seconds: float = 1.0
     heartbeat_seconds: float = 8.0
+    wanted_seconds: float = 2.0
     log_seconds: float = 1.0
     contact_seconds: float = 60.0
     slots: int = 1

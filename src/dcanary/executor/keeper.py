@@ -4,6 +4,7 @@ No phase of a job may be in the way of its heartbeats: neither a slow transfer n
 another call, so they share nothing with the threads that work.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -40,11 +41,14 @@ class Keeper:
         self._told = ""
         self._failed = 0
         self._ending, self._hurry = threading.Event(), threading.Event()
+        self._dropped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+        self._asking = threading.Thread(target=self._ask, name="wanted", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        self._asking.start()
 
     def flush(self) -> None:
         """Send what is there of the log now, and wait for that, unless it cannot be sent."""
@@ -73,8 +77,12 @@ class Keeper:
                 news = chunk or now_in != phase
                 if self._ending.is_set():
                     break
-                if since >= self._config.heartbeat_seconds or (
-                    news and (hurry or since >= self._config.log_seconds)
+                dropped = self._dropped.is_set()
+                self._dropped.clear()
+                if (
+                    dropped
+                    or since >= self._config.heartbeat_seconds
+                    or (news and (hurry or since >= self._config.log_seconds))
                 ):
                     phase = now_in
                     if self._beat(chunk) and hurry:
@@ -82,6 +90,23 @@ class Keeper:
                         self._hurry.set()
         finally:
             self._chain.close()
+
+    def _ask(self) -> None:
+        """Ask by queries, which cost little, whether the run was cancelled or has ended.
+
+        One machine of a network answers a query, which may be wrong: a heartbeat is to confirm it.
+        In a thread of its own: a query that gets no answer must not be in the way of heartbeats.
+        """
+        chain = self._chain.another()
+        try:
+            while not self._ending.wait(self._config.wanted_seconds) and not self.why_over:
+                # Heartbeats tell of a network that is away; older canisters have no such query.
+                with contextlib.suppress(ClientError):
+                    if not chain.is_wanted(self._work["job"], self._work["attempt"]):
+                        self._dropped.set()
+                        self._hurry.set()
+        finally:
+            chain.close()
 
     def _beat(self, chunk: bytes) -> bool:
         self._last = time.monotonic()

@@ -128,7 +128,7 @@ def _fetch_stage(name: str, stage: FetchStage) -> dict[str, Any]:
         "secrets": None,
         "reports": None,
         "cache": None,
-        "group": None,
+        "group": stage.matrix,
     }
 
 
@@ -151,7 +151,7 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "secrets": list(stage.secrets) or None,
         "reports": _reports(stage.reports) if stage.reports else None,
         "cache": None,
-        "group": None,
+        "group": stage.matrix,
     }
 
 

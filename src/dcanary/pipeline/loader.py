@@ -13,6 +13,7 @@ from dcanary.pipeline.errors import FieldError, Location, PipelineFileError
 from dcanary.pipeline.images import resolve_images
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
 from dcanary.pipeline.locks import check_locks
+from dcanary.pipeline.matrix import expand
 from dcanary.pipeline.model import KINDS, PipelineFile, limits_elsewhere
 from dcanary.pipeline.references import ANY, Installation
 from dcanary.pipeline.source import Source, read_source
@@ -49,6 +50,7 @@ def parse_pipeline(
     if not isinstance(source.value, dict):
         source.report((), "must be a mapping that starts with version: 1")
     else:
+        expand(source)
         encode_arguments(source, folder, installation)
         resolve_images(source, folder)
         check_locks(source, folder)

@@ -246,6 +246,24 @@ ArgumentValue = Annotated[
 ]
 
 
+_MATRIX_VALUES = {"type": "array", "items": {"type": ["string", "integer", "boolean"]}}
+# In the file a mapping; `matrix` writes its stages out, each with the name of the one in the file.
+Matrix = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "include": {"type": "array", "items": {"type": "object"}},
+                "exclude": {"type": "array", "items": {"type": "object"}},
+            },
+            "additionalProperties": _MATRIX_VALUES,
+            "description": "lists of values; a stage is made for each combination",
+        }
+    ),
+]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
@@ -338,6 +356,7 @@ class Stage(_Model):
     secrets: Secrets = []
     grace: Grace | None = None
     reports: Reports | None = None
+    matrix: Matrix | None = None
 
 
 class FetchStage(_Model):
@@ -355,6 +374,7 @@ class FetchStage(_Model):
     quorum: int = Field(default=2, ge=1, le=limits.MAX_REPLICAS)
     needs: Needs | None = None
     grace: Grace | None = None
+    matrix: Matrix | None = None
 
 
 KINDS: dict[str, type[Stage] | type[FetchStage]] = {"build": Stage, "fetch": FetchStage}

@@ -205,6 +205,7 @@ def test_patterns_of_any_text_are_judged_without_raising(patterns: list[str]) ->
         ("queue_seconds", 0, "queue_seconds"),
         ("queue_seconds", 7 * 24 * 3_600 + 1, "MAX_QUEUE_NS"),
         ("priority", 10, "MAX_PRIORITY"),
+        ("stages.0.group", "no name", "group"),
     ],
 )
 def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named: str) -> None:
@@ -216,7 +217,6 @@ def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named:
     [
         ("stages.0.keep", {"Executors": None}),
         ("stages.0.cache", {"inputs": ["Cargo.lock"]}),
-        ("stages.0.group", "build"),
     ],
 )
 def test_what_the_records_have_room_for_is_refused_until_it_works(path: str, value: object) -> None:
@@ -231,6 +231,7 @@ def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:
         ("stages.0.grace_seconds", 1_800),
         ("queue_seconds", 7 * 24 * 3_600),
         ("priority", 0),
+        ("stages.0.group", "build"),
         ("priority", 9),
     ):
         assert pipeline_problem(changed(path, value)) is None, path

@@ -105,6 +105,10 @@ class BuildExecutor(Canister):
         answer: list[tuple[str, int]] = self.call("instructions", certified=certified)
         return answer
 
+    def is_wanted(self, text: str, nat16: int, /, *, certified: bool = False) -> bool:
+        answer: bool = self.call("is_wanted", text, nat16, certified=certified)
+        return answer
+
     def lease_work(self, lease_request: LeaseRequest, /) -> Work | None:
         answer: Work | None = self.ask("lease_work", lease_request)
         return answer

@@ -488,6 +488,7 @@ class StageState(TypedDict, total=False):
 
 class StageStatus(TypedDict):
     files: list[File]
+    group: str | None
     instructions: int
     name: str
     state: StageState
