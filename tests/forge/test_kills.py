@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +14,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from dcanary.forge import Delivery, Forge
@@ -269,3 +273,31 @@ def test_random_kills_lose_no_push_and_make_none_twice(
     posted = {request.headers["x-github-delivery"] for request in receiver.requests}
     expected = {each.delivery for name in accepted for each in served.forge.deliveries(name)}
     assert posted == expected
+
+
+def git_processes(forge: Forge) -> list[int]:
+    """Processes of git that serve the forge's repositories."""
+    root = str(forge.repository("demo").path.parent)
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("GIT_PROJECT_ROOT") == root:
+                found.append(process.pid)
+    return found
+
+
+def test_no_git_goes_on_alone_when_the_forge_is_killed_in_the_middle_of_a_push(
+    served: Served, pushing: WorkingCopy
+) -> None:
+    where = urlsplit(served.forge.repository("demo").clone_url)
+    assert where.hostname is not None
+    with socket.create_connection((where.hostname, where.port or 80)) as client:
+        client.sendall(
+            b"POST /demo.git/git-receive-pack HTTP/1.1\r\nhost: forge\r\n"
+            b"content-type: application/x-git-receive-pack-request\r\n"
+            b"content-length: 460\r\n\r\n0092"
+        )
+        wait_for(lambda: git_processes(served.forge) != [], 60)
+        os.kill(served.pid, signal.SIGKILL)
+        served.wait_until_dead()
+    wait_for(lambda: git_processes(served.forge) == [], 60)

@@ -123,9 +123,10 @@ class GitBackend:
         for name, variable in (
             (b"content-type", "CONTENT_TYPE"),
             (b"content-encoding", "HTTP_CONTENT_ENCODING"),
-            (b"content-length", "CONTENT_LENGTH"),
             (b"git-protocol", "GIT_PROTOCOL"),
         ):
+            # Not CONTENT_LENGTH: git reads on for ever when it is told more than comes, as when the
+            # forge is killed in a push (git 2.39). Without it, a body ends where the pipe does.
             if headers.get(name):
                 environment[variable] = headers[name]
         return environment
@@ -172,7 +173,7 @@ async def _feed(process: asyncio.subprocess.Process, receive: Receive, watch: bo
             received += len(body)
             if message["type"] == "http.disconnect" or received > MAX_PUSH_BYTES:
                 process.kill()
-                return
+                break
             process.stdin.write(body)
             await process.stdin.drain()
             if not message.get("more_body", False):
@@ -181,9 +182,12 @@ async def _feed(process: asyncio.subprocess.Process, receive: Receive, watch: bo
         while watch:
             if (await receive())["type"] == "http.disconnect":
                 process.kill()
-                return
+                break
     except (BrokenPipeError, ConnectionResetError, ProcessLookupError):
-        return  # git has seen enough, or has ended.
+        pass  # git has seen enough, or has ended.
+    finally:
+        # What the killed process started has the pipe as well, and would wait for the rest.
+        process.stdin.close()
 
 
 async def _copy(stdout: asyncio.StreamReader, send: Send) -> bool:
