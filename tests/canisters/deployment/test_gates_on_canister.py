@@ -77,6 +77,7 @@ def gates(
         "size": len(content),
         "mode": {mode: None},
         "memory": {memory: None},
+        "references": None,
     }
     plan = canary.deployment.update("plan_release", request, caller=canary.verification)["Ok"]
     return {next(iter(one["gate"])): (one["passed"], one["detail"]) for one in plan["gates"]}

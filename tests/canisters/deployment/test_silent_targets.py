@@ -99,7 +99,7 @@ def test_a_plan_of_a_silent_target_is_answered(canary: Installation) -> None:
     }
     pending = canary.deployment.submit(
         "plan_release",
-        {**asked, "mode": {"Auto": None}, "memory": {"Default": None}},
+        {**asked, "mode": {"Auto": None}, "memory": {"Default": None}, "references": None},
         caller=canary.verification,
     )
     canary.network.advance(CALL_WAIT_SECONDS)

@@ -46,6 +46,7 @@ def plan_request(
         "size": len(content),
         "mode": {"Auto": None},
         "memory": {"Default": None},
+        "references": None,
     }
     request.update(changes)
     return request
