@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import building, delivering, engine, runs, timers, waiting, whole_run
+from bench import building, delivering, engine, queueing, runs, timers, waiting, whole_run
 from bench.installation import Installation
 from bench.report import Report
 from dcanary.cli.errors import translated
@@ -53,7 +53,7 @@ def _measure() -> Report:
 
     bursts = timers.measure(progress)
     network = [*engine.measure(progress), *waiting.measure(progress)]
-    burst = runs.measure(progress)
+    burst = [*runs.measure(progress), *queueing.measure(progress)]
     built = building.measure(progress)
     with (
         tempfile.TemporaryDirectory(prefix="dcanary-bench-") as home,

@@ -173,6 +173,18 @@ def test_a_reply_that_is_lost_by_an_upgrade_is_asked_for_again(it: Installed) ->
     }
 
 
+def test_executors_learn_by_a_query_that_their_work_is_not_wanted(it: Installed) -> None:
+    it.enqueue(spec())
+    job = it.lease(A)["Build"]["job"]
+    assert it.canister.query("is_wanted", job, 1, caller=A) is True
+    assert it.canister.update("cancel_run", "run-1", caller=OWNER) == OK
+    assert it.canister.query("is_wanted", job, 1, caller=A) is False
+    # Of what it does not know it says nothing: heartbeats decide.
+    assert it.canister.query("is_wanted", job, 2, caller=A) is True
+    assert it.canister.query("is_wanted", "run-9/build/0", 1, caller=A) is True
+    assert it.canister.query("is_wanted", "x" * 5_000, 1, caller=A) is True
+
+
 def test_a_refused_round_fails_the_run(it: Installed) -> None:
     it.answer_with("open_round", "Invalid")
     it.enqueue(spec())
