@@ -29,8 +29,6 @@ PLANNED_KEYS = (
     "cycles",
     "health_check",
     "keep",
-    "kind",
-    "locks",
     "notifications",
     "parallel",
     "rollout",

@@ -27,10 +27,13 @@ from dcanary.image.lock import Lock, format_lock
 from dcanary.image.standard import called, standard_locks
 from dcanary.image.store import Image, ImageStore
 from shared.rules.limits import MAX_OFFER_TEXTS
+from tests.executor.fetch_stages import FetchSite, fetch_record
 from tests.executor.repositories import stage_record
 from tests.executor.sandbox.test_image_root import make_tree
 from tests.executor.test_executor import Site, until
+from tests.fetch.test_layouts import LEFT, SCOPED, npm_files
 from tests.image.debs import pool
+from tests.registry import serve
 
 LOCK = pool({}).lock
 COMMANDS = ["cat /etc/only-in-the-image hello.txt > out", "! ls /usr/bin/git"]
@@ -72,6 +75,30 @@ def test_a_stage_sees_the_image_and_attests_to_its_files(site: Site, store: Imag
     assert site.chain.stored() == {"out": b"imagehello"}
     log = site.chain.log("run-1/build/0").decode()
     assert f"shell in the image {LOCK.digest[:12]}" in log
+
+
+def test_a_stage_in_an_image_finds_the_packages_of_a_fetch_stage(
+    tmp_path: Path, sandbox: BubblewrapSandbox, store: ImageStore
+) -> None:
+    with serve() as registry:
+        site = FetchSite(tmp_path, sandbox, registry, npm_files(registry))
+        build = {
+            **in_image(LOCK.digest),
+            "commands": [
+                "cat /etc/only-in-the-image $npm_config_cache/_cacache/content-v2/*/*/*/* > out"
+            ],
+            "depends_on": ["packages"],
+            "replicas": 1,
+            "quorum": 1,
+        }
+        site.add_run(fetch_record("package-lock.json"), build)
+        executor = site.fetching("alice", images=store)
+        try:
+            until(site.chain.stored, executor)
+        finally:
+            executor.close()
+    made = site.chain.stored()["out"]
+    assert made in (b"image" + LEFT + SCOPED, b"image" + SCOPED + LEFT)
 
 
 def test_an_executor_without_the_image_is_given_no_such_stage(
