@@ -3,15 +3,23 @@
 import hashlib
 import json
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 
 @dataclass
@@ -39,9 +47,10 @@ class GitServer:
     header: dict[str, str] = field(default_factory=dict)
     headers: list[dict[str, str]] = field(default_factory=list)
     seen: list[tuple[str, str, str]] = field(default_factory=list)
+    scheme: str = "http"
 
     def url(self, name: str, who: str = "") -> str:
-        return f"http://{who}127.0.0.1:{self.port}/{name}"
+        return f"{self.scheme}://{who}127.0.0.1:{self.port}/{name}"
 
     def add(self, content: bytes) -> str:
         """Store an LFS file; returns the text of its pointer."""
@@ -54,9 +63,32 @@ def pointer(sha256: str, size: int) -> str:
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
 
 
+def certificate(path: Path) -> Path:
+    """A key and a certificate for 127.0.0.1 that it has signed itself, in one new file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
 @contextmanager
-def serve(folder: Path) -> Iterator[GitServer]:
-    """A server on a free port, until the end of the block."""
+def serve(folder: Path, secured: Path | None = None) -> Iterator[GitServer]:
+    """A server on a free port, until the end of the block; `secured` is made by `certificate`."""
     made = GitServer(folder)
 
     class Handler(_Handler):
@@ -64,6 +96,11 @@ def serve(folder: Path) -> Iterator[GitServer]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         made.port = server.server_address[1]
+        if secured is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(secured)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            made.scheme = "https"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

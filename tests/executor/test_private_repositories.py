@@ -13,7 +13,7 @@ import pytest
 from dcanary.executor.checkout import Checkout, CheckoutLimits, Credential, check_out
 from dcanary.executor.source import SourceFailure, SourceUnable, SourceUnavailable
 from tests.executor.repositories import commit, git, make_repository
-from tests.executor.servers import GitServer, serve
+from tests.executor.servers import GitServer, certificate, serve
 
 TOKEN = "ghp_0123456789abcdef"
 LOGIN = "Basic " + base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
@@ -57,6 +57,22 @@ def test_a_private_repository_is_cloned_with_its_credential(
 ) -> None:
     sha = private(server)
     assert [entry.path for entry in fetch(server, sha, tmp_path).entries] == ["secret.txt"]
+    assert {login for _, _, login in server.seen} == {LOGIN}
+
+
+def test_a_private_repository_is_cloned_over_https(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "served").mkdir()
+    secured = certificate(tmp_path / "server.pem")
+    with serve(tmp_path / "served", secured) as server:
+        sha = private(server)
+        with pytest.raises(SourceUnavailable, match="certificate"):
+            fetch(server, sha, tmp_path)
+        assert server.seen == []
+        monkeypatch.setenv("GIT_SSL_CAINFO", str(secured))
+        found = fetch(server, sha, tmp_path)
+    assert [entry.path for entry in found.entries] == ["secret.txt"]
     assert {login for _, _, login in server.seen} == {LOGIN}
 
 
