@@ -299,3 +299,45 @@ def test_targets_that_cannot_be_released_are_refused_before_anything_is_built(
 ) -> None:
     world = World()
     assert told in world.enqueue(spec(deploys=deploys))["Err"]["Invalid"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({"state": {"Running": None}, "approval": None, "approval_by_ns": 10**30}, "Waiting"),
+        ({"state": {"Approving": None}}, "Approving"),
+        ({"state": {"Succeeded": None}}, "Approving"),
+        ({"state": {"Succeeded": None}, "release": "release-1"}, "Released"),
+        ({"state": {"Releasing": None}, "release": "release-1"}, "Releasing"),
+        ({"state": {"Rejected": "no"}}, "Rejected"),
+        ({"state": {"Failed": "it traps"}, "release_error": "it traps"}, "Failed"),
+        ({"state": {"Failed": "stage build: no"}, "approval": None}, "Waiting"),
+        ({"state": {"Cancelled": "by eve"}}, "Withdrawn"),
+    ],
+)
+def test_the_target_of_a_run_of_before_0_2_is_as_its_own_fields_say(
+    fields: dict[str, Any], state: str
+) -> None:
+    it = Releasing(target("a"))
+    it.asked()
+    stored = it.world.maps["runs"].entries["run-1"]
+    stored.update({"targets": None, "approval": "approval-1", **fields})
+    (found,) = it.world.run()["targets"]
+    assert found["target"] == "a"
+    assert state in found["state"]
+    assert found["approval"] == stored["approval"]
+    assert found["release"] == stored["release"]
+
+
+def test_a_message_of_before_0_2_is_about_the_target_that_is_asked_about() -> None:
+    it = Releasing(target("a"))
+    it.world.book.take_outgoing()
+    stored = it.world.maps["runs"].entries["run-1"]
+    by_ns = it.world.now + APPROVAL_WAIT_NS
+    stored.update({"targets": None, "approval_by_ns": by_ns, "approval_attempt": 3})
+    releasing.ask_of_earlier_message(it.world.book, "run-1")
+    assert it.asked() == ["a"]
+    assert it.requests["a"] == "approval-of-a-3"
+    assert it.state == {"Approving": None}
+    it.released("a")
+    assert it.state == {"Succeeded": None}
