@@ -171,6 +171,7 @@ def spec_of(run: str, repository: str = "bench") -> dict[str, Any]:
         "queue_seconds": None,
         "deploys": None,
         "priority": None,
+        "template": None,
     }
     source = {
         "repository": repository,

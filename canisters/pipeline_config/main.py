@@ -20,6 +20,8 @@ from canisters.pipeline_config.runs import service as runs
 from canisters.pipeline_config.secrets import service as secrets
 from canisters.pipeline_config.secrets import views as secret_views
 from canisters.pipeline_config.store import grants, instruction_totals, wiring
+from canisters.pipeline_config.templates import service as templates
+from canisters.pipeline_config.templates import views as template_views
 from shared.base.access import require_role
 from shared.base.canister import Canister, serve
 from shared.base.endpoints import (
@@ -56,6 +58,7 @@ from shared.types.secret import (
     SecretUsePageResult,
     SecretVersionResult,
 )
+from shared.types.template import TemplateInput, TemplatePageResult, TemplateResult
 
 # Copies with the principals and keys of who they are for.
 SECRET_ARGUMENT_BYTES = MAX_ARGUMENT_BYTES + MAX_SECRET_COPIES * MAX_SEALED_BYTES
@@ -72,6 +75,9 @@ serve(
             "update_pipeline_stages": "Admin",
             "set_pipeline_triggers": "Admin",
             "delete_pipeline": "Admin",
+            "create_template": "Admin",
+            "update_template": "Admin",
+            "delete_template": "Admin",
             "start_run": "webhook",
             "set_secret": "Admin",
             "reseal_secret": "Admin",
@@ -216,3 +222,33 @@ def remove_credential(repository: text) -> Done:
 @query
 def get_credential(repository: text) -> CredentialResult:
     return answer_query(lambda: secrets.credential_of(repository))
+
+
+@update
+def create_template(template: TemplateInput) -> TemplateResult:
+    return answer("create_template", lambda: templates.create(template, ic.caller(), ic.time()))
+
+
+@update
+def update_template(template: TemplateInput) -> TemplateResult:
+    return answer("update_template", lambda: templates.update(template, ic.caller(), ic.time()))
+
+
+@update
+def delete_template(name: text) -> Done:
+    return answer("delete_template", lambda: templates.delete(name))
+
+
+@query
+def get_template(name: text, version: Opt[nat32]) -> TemplateResult:
+    return answer_query(lambda: template_views.get(name, version))
+
+
+@query
+def list_templates(category: Opt[text], page: PageRequest) -> TemplatePageResult:
+    return answer_query(lambda: template_views.listed(category, page))
+
+
+@query
+def list_template_versions(name: text, page: PageRequest) -> TemplatePageResult:
+    return answer_query(lambda: template_views.versions(name, page))

@@ -5,6 +5,7 @@ from kybra import Record, nat16, nat32, nat64, text
 from shared.base.migration import Versions
 from shared.types.pipeline import Pipeline
 from shared.types.secret import Credential, SealedCopy, Secret, SecretUse
+from shared.types.template import Template
 
 
 class HeadRecord(Record):
@@ -60,6 +61,24 @@ class CredentialRecord(Record):
     credential: Credential
 
 
+class TemplateHeadRecord(Record):
+    """Where a template stands, and its places in the lists of all and of its category."""
+
+    version: nat16
+    current: nat32
+    deleted: bool
+    category: text
+    number: nat64
+    category_number: nat64
+
+
+class TemplateRecord(Record):
+    """One version of a template; never changed."""
+
+    version: nat16
+    template: Template
+
+
 HEAD: "Versions[HeadRecord]" = Versions("HeadRecord", current=1)
 PIPELINE: "Versions[PipelineRecord]" = Versions("PipelineRecord", current=1)
 START: "Versions[StartRecord]" = Versions("StartRecord", current=1)
@@ -67,3 +86,5 @@ SECRET: "Versions[SecretRecord]" = Versions("SecretRecord", current=1)
 COPY: "Versions[CopyRecord]" = Versions("CopyRecord", current=1)
 USE: "Versions[UseRecord]" = Versions("UseRecord", current=1)
 CREDENTIAL: "Versions[CredentialRecord]" = Versions("CredentialRecord", current=1)
+TEMPLATE_HEAD: "Versions[TemplateHeadRecord]" = Versions("TemplateHeadRecord", current=1)
+TEMPLATE: "Versions[TemplateRecord]" = Versions("TemplateRecord", current=1)

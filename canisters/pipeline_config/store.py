@@ -10,6 +10,9 @@
 | pipeline_order: repositories that have a pipeline, dense | 0, 1, 2 … |
 | versions: outlive their pipeline, whose runs refer to them | `<repository>/<version>` |
 | starts | run |
+| template heads | template |
+| template versions: outlive their template | `<template>/<version>` |
+| template_order: templates of a list, dense | `<list>#<number>` |
 | counters: length of `pipeline_order`, number of versions | name of the list |
 | secrets | `<repository>/<name>`, `/<name>` for one of all repositories |
 | secret_copies | `<key of the secret>#<recipient>` |
@@ -28,6 +31,8 @@ from canisters.pipeline_config.records import (
     PIPELINE,
     SECRET,
     START,
+    TEMPLATE,
+    TEMPLATE_HEAD,
     USE,
     CopyRecord,
     CredentialRecord,
@@ -35,6 +40,8 @@ from canisters.pipeline_config.records import (
     PipelineRecord,
     SecretRecord,
     StartRecord,
+    TemplateHeadRecord,
+    TemplateRecord,
     UseRecord,
 )
 from shared.base.migration import Versioned
@@ -61,6 +68,13 @@ secret_counts = StableBTreeMap[text, nat64](memory_id=13, max_key_size=150, max_
 credential_map = StableBTreeMap[text, CredentialRecord](
     memory_id=14, max_key_size=100, max_value_size=500
 )
+template_head_map = StableBTreeMap[text, TemplateHeadRecord](
+    memory_id=15, max_key_size=100, max_value_size=200
+)
+template_version_map = StableBTreeMap[text, TemplateRecord](
+    memory_id=16, max_key_size=120, max_value_size=50_000
+)
+template_order = StableBTreeMap[text, text](memory_id=17, max_key_size=120, max_value_size=100)
 
 heads = Versioned(head_map, HEAD)
 versions = Versioned(version_map, PIPELINE)
@@ -69,3 +83,5 @@ secrets = Versioned(secret_map, SECRET)
 secret_copies = Versioned(secret_copy_map, COPY)
 secret_uses = Versioned(secret_use_map, USE)
 credentials = Versioned(credential_map, CREDENTIAL)
+template_heads = Versioned(template_head_map, TEMPLATE_HEAD)
+template_versions = Versioned(template_version_map, TEMPLATE)

@@ -64,6 +64,11 @@ MAX_LOCKS = 32
 MAX_HOSTS = 32
 MAX_NEED_CHARS = 200
 
+MAX_TEMPLATES = 200
+MAX_TEMPLATE_BYTES = 40_000
+MAX_TEMPLATE_PARAMETERS = 32
+MAX_TEMPLATE_VALUES = 64
+
 MAX_OPEN_RUNS = 4_000
 MAX_OPEN_RUNS_PER_REPOSITORY = MAX_OPEN_RUNS // 4
 # The last quarter of the room is kept for repositories that have fewer open runs than this.

@@ -196,12 +196,27 @@ class Deploy(Record):
     upgrade_references: Opt[Vec[Reference]]
 
 
+class ParameterValue(Record):
+    """What a template's parameter was given: one text, or those of a list."""
+
+    name: text
+    values: Vec[text]
+
+
+class TemplateUse(Record):
+    """The version of a template that a pipeline was made from. Without `values`: from its text."""
+
+    name: text
+    version: nat32
+    values: Opt[Vec[ParameterValue]]
+
+
 class PipelineInput(Record):
     """A pipeline as its author sends it.
 
     `queue_seconds`: how long a run may wait for executors; absent: MAX_QUEUE_NS (7 days). One
     target is `deploy`; of several, that is null and `deploys` lists them. `priority` (0 to 9,
-    absent: 5) orders the runs of one repository that wait.
+    absent: 5) orders the runs of one repository that wait. `template` is what it was made from.
     """
 
     name: text
@@ -215,6 +230,7 @@ class PipelineInput(Record):
     queue_seconds: Opt[nat32]
     deploys: Opt[Vec[Deploy]]
     priority: Opt[nat16]
+    template: Opt[TemplateUse]
 
 
 class Pipeline(Record):

@@ -108,7 +108,7 @@ def test_a_template_needs_no_project(tmp_path: Path) -> None:
     [
         (["--template", "gone"], "there is no template gone"),
         (["--template", "node", "--set", "x=1"], "has no parameter x"),
-        (["--template", "node", "--set", "x"], "--set x: write NAME=VALUE"),
+        (["--template", "node", "--set", "x"], "--param x: write NAME=VALUE"),
         (["--template", "node", "--set", "name=A B"], "name: must be lower-case letters"),
         (["--template", "node", "--canister", "a"], "does not fit the template node"),
         (["--canister", "a"], "there is no canister a: none was found"),

@@ -306,6 +306,7 @@ def run_spec(run: str, stages: Sequence[dict[str, Any]], source: dict[str, Any])
             "queue_seconds": None,
             "deploys": None,
             "priority": None,
+            "template": None,
         },
         "started_by": None,
     }

@@ -99,3 +99,52 @@ def test_an_unknown_name_leads_to_the_list(name: str) -> None:
 def test_comments_and_text_without_placeholders_are_kept() -> None:
     template = Template("own", "node", "", (), "# {{kept}}\na: [1, 2]  # b\n")
     assert template.render({}) == "# {{kept}}\na: [1, 2]  # b\n"
+
+
+ASKING = """\
+category: node
+parameters:
+  name: {pattern: "[a-z][a-z0-9-]*", about: Name of it.}
+  tags: {kind: list, pattern: "v[0-9.]+"}
+---
+name: {{name}}
+tags:
+  - {{tags}}
+"""
+
+
+def test_a_parameter_without_a_default_must_be_given() -> None:
+    template = parse("asking", ASKING)
+    assert template.render({"name": "shop", "tags": ["v1.2"]}) == "name: shop\ntags:\n  - v1.2\n"
+    with pytest.raises(TemplateError, match=r"needs the parameter name: Name of it\."):
+        template.render({})
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"name": "Shop"}, r"the parameter name: 'Shop' is not \[a-z\]\[a-z0-9-\]\*"),
+        ({"name": "a\nb: c"}, "the parameter name: 'a.nb: c' is not"),
+        ({"name": "a", "tags": ["v1", "x"]}, "the parameter tags: 'x' is not"),
+    ],
+)
+def test_a_value_that_is_not_of_the_pattern_is_told(
+    values: dict[str, str | list[str]], told: str
+) -> None:
+    with pytest.raises(TemplateError, match=told):
+        parse("asking", ASKING).render(values)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ("{a: {pattern: '('}}", "the pattern of the parameter a of t may not hold"),
+        ("{a: {pattern: '[a-z]+', default: A}}", "the parameter a: 'A' is not"),
+        ("{a: {default: [x]}}", "the default of the parameter a of t must be a text"),
+        ("{a: {kind: list, default: x}}", "the default of the parameter a of t must be a list"),
+        ("[a]", "are no mapping of names"),
+    ],
+)
+def test_what_a_header_has_wrong_is_told(parameters: str, told: str) -> None:
+    with pytest.raises(TemplateError, match=told):
+        parse("t", f"category: node\nparameters: {parameters}\n---\nname: x\n")

@@ -6,6 +6,7 @@ from canisters.pipeline_config import outbox
 from canisters.pipeline_config.pipelines import tables
 from canisters.pipeline_config.pipelines.rules import pipeline_problem
 from canisters.pipeline_config.pipelines.views import no_pipeline
+from canisters.pipeline_config.templates import service as templates
 from shared.rules.deploys import deploys_of
 from shared.rules.refused import conflict, invalid
 from shared.types.pipeline import Pipeline, PipelineInput, Stage, Trigger
@@ -22,6 +23,7 @@ def _store(definition: PipelineInput, author: Principal, now_ns: int) -> Pipelin
     problem = pipeline_problem(definition)
     if problem is not None:
         raise invalid(problem)
+    templates.check_use(definition["template"])
     repository = definition["repository"]
     outbox.require_room(repository)
     before = tables.current_of(repository)
@@ -60,6 +62,7 @@ def update_stages(
     """The next version of a pipeline, with other stages."""
     definition = _current(repository)["definition"]
     definition["stages"] = stages
+    definition["template"] = None
     return _store(definition, author, now_ns)
 
 
@@ -69,6 +72,7 @@ def set_triggers(
     """The next version of a pipeline, with other triggers."""
     definition = _current(repository)["definition"]
     definition["triggers"] = triggers
+    definition["template"] = None
     return _store(definition, author, now_ns)
 
 

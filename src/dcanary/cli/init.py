@@ -20,9 +20,16 @@ WIDTH = 80
 @click.argument(
     "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default="."
 )
-@click.option("--template", "name", help="Use this template; see dcanary template list.")
+@click.option(
+    "--template",
+    "name",
+    metavar="NAME[@VERSION]",
+    help="Use this template of the installation, or, without one, of those that come with DCanary.",
+)
+@click.option("--local", is_flag=True, help="Take the template from those that come with DCanary.")
 @click.option("--canister", help="The canister to build, where there are several.")
 @click.option(
+    "--param",
     "--set",
     "settings",
     multiple=True,
@@ -36,6 +43,7 @@ def init(
     context: Context,
     folder: Path,
     name: str | None,
+    local: bool,
     canister: str | None,
     settings: tuple[str, ...],
     stdout: bool,
@@ -46,13 +54,15 @@ def init(
     It says what it found, with file and line, and what it left open. Nothing in FOLDER is run.
     """
     from dcanary.cli.operations import init as operations
+    from dcanary.cli.operations.templates import loader
     from dcanary.project import report, write
 
     output = context.output
     project = operations.look(folder)
     if not output.as_json:
         _show(output, project, aside=stdout)
-    found = operations.draft(folder, project, name, canister, settings)
+    load = loader(context, local or name is None)
+    found = operations.draft(folder, project, name, canister, settings, load)
     path = None if stdout else operations.save(folder, found.text, force=force)
     if output.as_json:
         output.json(

@@ -11,6 +11,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.pipeline_checks import deploys_of
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import PRINCIPAL, VERSION
+from dcanary.cli.pipeline_create import create
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 def pipeline() -> None:
     """Check, register, change and read pipelines."""
 
+
+pipeline.add_command(create)
 
 _file = click.argument("file", type=click.Path(path_type=Path), default="dcanary.yml")
 _repository = click.option("--repository", required=True, help="The registered repository.")
@@ -49,18 +52,26 @@ def summary(found: Pipeline) -> dict[str, object]:
         "approvers": definition["approval"]["approvers"],
         "threshold": definition["approval"]["threshold"],
         "deploys": deploys or "nothing",
+        "template": label_of(definition),
         "created": moment(found["created_ns"]),
     }
 
 
-def _print(context: Context, found: Pipeline) -> None:
+def label_of(definition: PipelineInput) -> str | None:
+    """The template that a pipeline was made from."""
+    use = definition["template"]
+    return None if use is None else f"{use['name']}@{use['version']}"
+
+
+def print_pipeline(context: Context, found: Pipeline) -> None:
+    """A pipeline for people or programs."""
     if context.output.quiet:
         context.output.text(str(found["version"]))
     else:
         context.output.record(found if context.output.as_json else summary(found), "version")
 
 
-def _warn(context: Context, definition: PipelineInput) -> None:
+def warn(context: Context, definition: PipelineInput) -> None:
     """Warn of what would keep runs of this pipeline from their end."""
     from dcanary.cli.operations.pipeline_checks import problems
 
@@ -107,8 +118,8 @@ def register(context: Context, file: Path, repository: str, approvers: tuple[str
     installation = operations.installation_of(context.system)
     definition = operations.definition(file, repository, approvers, installation)
     operations.require_secrets(context.system, file, definition)
-    _print(context, context.system.pipeline_config.register_pipeline(definition))
-    _warn(context, definition)
+    print_pipeline(context, context.system.pipeline_config.register_pipeline(definition))
+    warn(context, definition)
 
 
 @pipeline.command()
@@ -123,8 +134,8 @@ def update(context: Context, file: Path, repository: str, approvers: tuple[str, 
     installation = operations.installation_of(context.system)
     definition = operations.definition(file, repository, approvers, installation)
     operations.require_secrets(context.system, file, definition)
-    _print(context, context.system.pipeline_config.update_pipeline(definition))
-    _warn(context, definition)
+    print_pipeline(context, context.system.pipeline_config.update_pipeline(definition))
+    warn(context, definition)
 
 
 @pipeline.command("show")
@@ -138,7 +149,7 @@ def show_pipeline(context: Context, repository: str, version: int | None) -> Non
         found = actor.get_pipeline_config(repository)
     else:
         found = actor.get_pipeline_version(repository, version)
-    _print(context, found)
+    print_pipeline(context, found)
 
 
 @pipeline.command("list")

@@ -82,7 +82,16 @@ def to_candid(
         "queue_seconds": pipeline.queue,
         "deploys": None if is_single or not deploys else deploys,
         "priority": pipeline.priority,
+        "template": _template(pipeline.template),
     }
+
+
+def _template(label: str | None) -> dict[str, Any] | None:
+    """The template `name@version` that the file says it was made from."""
+    if label is None:
+        return None
+    name, _, version = label.rpartition("@")
+    return {"name": name, "version": int(version), "values": None}
 
 
 def _triggers(on: Triggers) -> list[dict[str, Any]]:

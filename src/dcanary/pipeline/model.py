@@ -222,6 +222,7 @@ BuildKind = Annotated[Literal["build"], BeforeValidator(_build_kind)]
 FetchKeep = Annotated[Literal["executors"], BeforeValidator(_fetch_keep)]
 SecretName = Annotated[str, AfterValidator(names.check_secret)]
 Secrets = Annotated[list[SecretName], Field(max_length=limits.MAX_SECRETS_PER_STAGE)]
+TemplateLabel = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}@[1-9][0-9]{0,8}$")]
 ImageName = Annotated[str, Field(max_length=limits.MAX_NEED_CHARS)]
 Grace = Annotated[int, _Duration(limits.MIN_GRACE_SECONDS, limits.MAX_GRACE_SECONDS, "2m")]
 Queue = Annotated[int, _Duration(limits.MIN_QUEUE_SECONDS, limits.MAX_QUEUE_SECONDS, "7d")]
@@ -457,3 +458,4 @@ class PipelineFile(_Model):
     ] = []
     queue: Queue = limits.MAX_QUEUE_SECONDS
     priority: int | None = Field(default=None, ge=0, le=limits.MAX_PRIORITY)
+    template: TemplateLabel | None = None

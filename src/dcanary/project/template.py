@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from dcanary.project.plan.fit import Values
+from dcanary.project.value_patterns import matches, steps_of
 
 CATEGORIES = ("motoko", "python", "node", "static", "library", "rust", "azle", "monorepo")
 KINDS = ("text", "list")
@@ -37,8 +38,22 @@ class Parameter:
     name: str
     kind: str
     """One of KINDS."""
-    default: str | list[str]
+    default: str | list[str] | None
+    """None: a value must be given."""
     about: str
+    pattern: str = ""
+    """What each value must match, see `value_patterns`; empty: any."""
+
+    def check(self, value: str | list[str]) -> None:
+        """Raises TemplateError unless the parameter can have this value."""
+        if isinstance(value, list) != (self.kind == "list"):
+            raise TemplateError(f"the parameter {self.name} must be a {self.kind}")
+        steps = steps_of(self.pattern)
+        if not self.pattern or isinstance(steps, str):
+            return
+        for one in value if isinstance(value, list) else [value]:
+            if not matches(steps, one):
+                raise TemplateError(f"the parameter {self.name}: {one!a} is not {self.pattern}")
 
 
 @dataclass(frozen=True)
@@ -51,25 +66,38 @@ class Template:
     parameters: tuple[Parameter, ...]
     text: str
     not_yet: str = ""
+    version: int | None = None
+    """That of an installation; None for what comes with DCanary."""
+
+    @property
+    def label(self) -> str:
+        """What names exactly this template."""
+        return self.name if self.version is None else f"{self.name}@{self.version}"
 
     def render(self, values: Values) -> str:
         """The text with the values, defaults where there are none.
 
-        Raises TemplateError for a parameter that is unknown or of another kind, and for a template
-        that cannot be used yet.
+        Raises TemplateError for a parameter that is unknown, missing, of another kind or not of
+        its pattern, and for a template that cannot be used yet.
         """
         if self.not_yet:
             raise TemplateError(f"the template {self.name} cannot be used yet: {self.not_yet}")
         known = {one.name: one for one in self.parameters}
         for name, value in values.items():
             if name not in known:
-                names = ", ".join(known)
+                names = ", ".join(known) or "it has none"
                 raise TemplateError(
                     f"the template {self.name} has no parameter {name}: use one of {names}"
                 )
-            if isinstance(value, list) != (known[name].kind == "list"):
-                raise TemplateError(f"the parameter {name} must be a {known[name].kind}")
-        filled = {one.name: values.get(one.name, one.default) for one in self.parameters}
+            known[name].check(value)
+        filled: dict[str, str | list[str]] = {}
+        for one in self.parameters:
+            chosen = values.get(one.name, one.default)
+            if chosen is None:
+                raise TemplateError(
+                    f"the template {self.name} needs the parameter {one.name}: {one.about}"
+                )
+            filled[one.name] = chosen
         return "".join(f"{line}\n" for line in _rendered(self.text.splitlines(), filled))
 
 
@@ -149,7 +177,10 @@ def parse(name: str, content: str) -> Template:
         raise TemplateError(f"the header of the template {name} is no YAML: {error}") from None
     if not isinstance(header, Mapping) or header.get("category") not in CATEGORIES:
         raise TemplateError(f"the template {name} has no category of {', '.join(CATEGORIES)}")
-    parameters = [_parameter(name, key, one) for key, one in header.get("parameters", {}).items()]
+    declared = header.get("parameters") or {}
+    if not isinstance(declared, Mapping):
+        raise TemplateError(f"the parameters of the template {name} are no mapping of names")
+    parameters = [_parameter(name, str(key), one) for key, one in declared.items()]
     template = Template(
         name=name,
         category=header["category"],
@@ -168,7 +199,16 @@ def parse(name: str, content: str) -> Template:
 def _parameter(template: str, name: str, about: Any) -> Parameter:
     if not isinstance(about, Mapping) or about.get("kind", "text") not in KINDS:
         raise TemplateError(f"the parameter {name} of the template {template} has no known kind")
-    kind = about.get("kind", "text")
-    default = about.get("default", [] if kind == "list" else "")
-    value = [str(one) for one in default] if kind == "list" else str(default)
-    return Parameter(name, kind, value, str(about.get("about", "")))
+    kind, pattern = about.get("kind", "text"), str(about.get("pattern", ""))
+    problem = steps_of(pattern)
+    if isinstance(problem, str):
+        raise TemplateError(f"the pattern of the parameter {name} of {template} {problem}")
+    default = about.get("default", [] if kind == "list" else None)
+    if isinstance(default, list) != (kind == "list") and default is not None:
+        raise TemplateError(f"the default of the parameter {name} of {template} must be a {kind}")
+    value = [str(one) for one in default] if isinstance(default, list) else default
+    chosen = str(value) if value is not None and not isinstance(value, list) else value
+    parameter = Parameter(name, kind, chosen, str(about.get("about", "")), pattern)
+    if chosen is not None:
+        parameter.check(chosen)
+    return parameter

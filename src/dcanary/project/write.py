@@ -28,6 +28,9 @@ def pipeline_text(
         body = compose(str(fit.values["name"]), fit.parts)
     else:
         body = template.render(fit.values)
+        if template.version is not None:
+            about = "# Kept with each version of the pipeline."
+            body = f"{about}\ntemplate: {template.label}\n\n{body}"
     text = "\n".join([*_comments(template, fit, found), body])
     try:
         parse_pipeline(text.encode(), FILE_NAME, folder)
@@ -60,7 +63,7 @@ def _comments(template: Template, fit: Fit, found: Iterable[str]) -> list[str]:
 
 def _source(template: Template, fit: Fit) -> str:
     if not fit.parts:
-        return f"the template {template.name}"
+        return f"the template {template.label}"
     names = dict.fromkeys(one.template for _, one in fit.parts)
     return f"the {'templates' if len(names) > 1 else 'template'} {', '.join(names)}"
 

@@ -65,4 +65,5 @@ def pipeline(repository: str = "demo") -> PipelineInput:
         "queue_seconds": None,
         "deploys": None,
         "priority": None,
+        "template": None,
     }

@@ -122,6 +122,7 @@ class Installed:
             "queue_seconds": QUEUE_SECONDS,
             "deploys": None,
             "priority": None,
+            "template": None,
         }
         self.ask("pipeline_config", "register_pipeline", pipeline)
         target = {"target": "demo", "repository": "demo", "network": "local", "canister": None}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dcanary.cli.errors import UsageTrouble
+from dcanary.cli.operations.templates import Load, given_values, load_shipped
 from dcanary.pipeline import FILE_NAME
 from dcanary.project import report, template, write
 from dcanary.project.detect import detect
@@ -42,16 +43,24 @@ def draft(
     name: str | None,
     canister: str | None,
     settings: Sequence[str],
+    load: Load = load_shipped,
 ) -> Draft:
     """The pipeline for a project: by the template `name`, or by the one that fits.
+
+    `load` gives the template `name`; what is chosen by itself is one that comes with DCanary.
 
     Raises UsageTrouble when there is none, or `settings` (PARAMETER=VALUE) do not suit it.
     """
     seen = outlook(project)
     try:
-        fit = _fit(project, seen, name, canister)
-        chosen = template.load(fit.template)
-        given = _given(chosen, settings)
+        if name is None:
+            fit = choose(project, seen, canister)
+            chosen = template.load(fit.template)
+        else:
+            # Before anything else: a name that is not right is the better thing to say.
+            chosen = load(name)
+            fit = _fit(project, seen, chosen, canister)
+        given = given_values(chosen, tuple(settings))
         if fit.parts:
             fit = _with_right_parts(folder, fit, given)
         else:
@@ -104,38 +113,21 @@ def _with_right_argument(folder: Path, chosen: template.Template, fit: Fit) -> F
     return fit
 
 
-def _fit(project: Project, seen: Outlook, name: str | None, canister: str | None) -> Fit:
+def _fit(project: Project, seen: Outlook, chosen: template.Template, canister: str | None) -> Fit:
     """What to write. A template that is asked for keeps what was detected for it."""
-    if name is None:
-        return choose(project, seen, canister)
-    # Before anything else: a name that is not right is the better thing to say.
-    template.load(name)
+    name = chosen.name
+    known = {one.name for one in chosen.parameters}
     plans: list[tuple[str, Fit | NotYet]] = [(one.name, plan) for one, plan in seen.canisters]
     plans += [("", plan) for plan in seen.folder]
     for of, plan in plans:
         if isinstance(plan, Fit) and plan.template == name and canister in (None, of):
-            return plan
+            if plan.parts:
+                return plan
+            # People may have taken parameters out of it.
+            return replace(plan, values={k: v for k, v in plan.values.items() if k in known})
     if canister is not None:
         raise NoChoice(f"the canister {canister} does not fit the template {name}")
-    defaults = {one.name: one.default for one in template.load(name).parameters}
-    own = {"branch": project.branch} if "branch" in defaults else {}
-    return Fit(name, own)
-
-
-def _given(chosen: template.Template, settings: Sequence[str]) -> dict[str, str | list[str]]:
-    """The values of `--set NAME=VALUE`; a list is given by naming it several times."""
-    lists = {one.name for one in chosen.parameters if one.kind == "list"}
-    given: dict[str, str | list[str]] = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise UsageTrouble(f"--set {setting}: write NAME=VALUE")
-        if name in lists:
-            before = given.get(name, [])
-            given[name] = [*(before if isinstance(before, list) else []), value]
-        else:
-            given[name] = value
-    return given
+    return Fit(name, {"branch": project.branch} if "branch" in known else {})
 
 
 def save(folder: Path, text: str, *, force: bool) -> Path:

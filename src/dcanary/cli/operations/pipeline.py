@@ -15,6 +15,7 @@ from dcanary.pipeline import (
     PipelineFile,
     PipelineFileError,
     load_pipeline,
+    parse_pipeline,
     to_candid,
 )
 from dcanary.pipeline.references import ANY
@@ -59,14 +60,21 @@ def missing_approvers(pipeline: PipelineFile) -> int:
 
 def require_secrets(system: System, path: Path, definition: PipelineInput) -> None:
     """Raise UsageTrouble, with line and field, for secrets that stages list and nobody has set."""
+    file = file_of(path)
+    require_secrets_of(system, file.read_bytes(), str(file), definition)
+
+
+def require_secrets_of(
+    system: System, content: bytes, where: str, definition: PipelineInput
+) -> None:
+    """`require_secrets` of a text; `where` says what it is."""
     # Loads what seals: too slow for commands that only read the file.
     from dcanary.cli.operations.sealing import missing_secrets
 
     found = missing_secrets(system, definition["repository"], definition["stages"])
     if not found:
         return
-    file = file_of(path)
-    source = read_source(file.read_bytes(), str(file))
+    source = read_source(content, where)
     for stage, place, name in found:
         source.report(
             ("stages", stage, "secrets", place),
@@ -82,9 +90,23 @@ def definition(
     installation: Installation = ANY,
 ) -> PipelineInput:
     """A Candid PipelineInput. Raises UsageTrouble when the file or the approvers are not right."""
-    pipeline = read(path, installation)
+    return _record(read(path, installation), str(file_of(path)), repository, approvers)
+
+
+def definition_of(
+    text: str, where: str, repository: str, approvers: Sequence[str], installation: Installation
+) -> PipelineInput:
+    """`definition` of a text that is in no file; `where` says what it is."""
+    with translated():
+        pipeline = parse_pipeline(text.encode(), where, installation=installation)
+    return _record(pipeline, where, repository, approvers)
+
+
+def _record(
+    pipeline: PipelineFile, where: str, repository: str, approvers: Sequence[str]
+) -> PipelineInput:
     try:
         # `pipeline` knows nothing of the client: a test holds its record to the canister's types.
         return cast(PipelineInput, to_candid(pipeline, repository, approvers))
     except ValueError as error:
-        raise UsageTrouble(f"{file_of(path)}: {error}") from None
+        raise UsageTrouble(f"{where}: {error}") from None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dcanary.candid import parse_interface
 from dcanary.cli.operations import network as network_operations
 from dcanary.cli.operations.installation_lock import changing
+from dcanary.cli.operations.templates import install_shipped
 from dcanary.client import principal
 from dcanary.client.actor import Actor
+from dcanary.client.calls.pipeline_config import PipelineConfig
 from dcanary.client.identity import Identity
 from dcanary.client.management import Management
 from dcanary.client.system import CANISTERS, SystemConfig
@@ -73,7 +76,17 @@ def _deploy(
         wire(connection, config, {name: built[name].did for name in CANISTERS})
         interface = parse_interface(built["deployment"].did)
         name_network(Actor(connection, config.canisters["deployment"], interface), LOCAL)
+        bring_templates(connection, config, progress)
     return config, done
+
+
+def bring_templates(connection: Connection, config: SystemConfig, progress: Progress) -> None:
+    """Install or update the templates that come with DCanary, see `templates.install_shipped`."""
+    actor = PipelineConfig(connection, config.canisters["pipeline_config"])
+    done = Counter(install_shipped(actor).values())
+    changes = [f"{done[word]} {word}" for word in ("created", "updated") if done[word]]
+    if changes:
+        progress(f"templates: {', '.join(changes)}")
 
 
 def wire(connection: Connection, config: SystemConfig, interfaces: Mapping[str, str]) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
         SecretUsePage,
         Siblings,
         Stage,
+        Template,
+        TemplateInput,
+        TemplatePage,
         Trigger,
     )
 
@@ -37,8 +40,15 @@ class PipelineConfig(Canister):
 
     did = "pipeline_config.did"
 
+    def create_template(self, template_input: TemplateInput, /) -> Template:
+        answer: Template = self.ask("create_template", template_input)
+        return answer
+
     def delete_pipeline(self, text: str, /) -> None:
         self.ask("delete_pipeline", text)
+
+    def delete_template(self, text: str, /) -> None:
+        self.ask("delete_template", text)
 
     def get_credential(self, text: str, /, *, certified: bool = False) -> Credential | None:
         answer: Credential | None = self.ask("get_credential", text, certified=certified)
@@ -62,6 +72,10 @@ class PipelineConfig(Canister):
 
     def get_secret(self, text: str | None, text_: str, /, *, certified: bool = False) -> Secret:
         answer: Secret = self.ask("get_secret", text, text_, certified=certified)
+        return answer
+
+    def get_template(self, text: str, nat32: int | None, /, *, certified: bool = False) -> Template:
+        answer: Template = self.ask("get_template", text, nat32, certified=certified)
         return answer
 
     def grant_role(self, principal: str, text: str, /) -> None:
@@ -105,6 +119,20 @@ class PipelineConfig(Canister):
         self, text: str | None, page_request: PageRequest, /, *, certified: bool = False
     ) -> SecretPage:
         answer: SecretPage = self.ask("list_secrets", text, page_request, certified=certified)
+        return answer
+
+    def list_template_versions(
+        self, text: str, page_request: PageRequest, /, *, certified: bool = False
+    ) -> TemplatePage:
+        answer: TemplatePage = self.ask(
+            "list_template_versions", text, page_request, certified=certified
+        )
+        return answer
+
+    def list_templates(
+        self, text: str | None, page_request: PageRequest, /, *, certified: bool = False
+    ) -> TemplatePage:
+        answer: TemplatePage = self.ask("list_templates", text, page_request, certified=certified)
         return answer
 
     def next_secret_version(
@@ -158,6 +186,10 @@ class PipelineConfig(Canister):
 
     def update_pipeline_stages(self, text: str, value: list[Stage], /) -> Pipeline:
         answer: Pipeline = self.ask("update_pipeline_stages", text, value)
+        return answer
+
+    def update_template(self, template_input: TemplateInput, /) -> Template:
+        answer: Template = self.ask("update_template", template_input)
         return answer
 
     def wire(self, siblings: Siblings, /) -> None:

@@ -320,6 +320,11 @@ class PageRequest(TypedDict):
     limit: int
 
 
+class ParameterValue(TypedDict):
+    name: str
+    values: list[str]
+
+
 class PipelineInput(TypedDict):
     approval: ApprovalPolicy
     deploy: Deploy | None
@@ -331,6 +336,7 @@ class PipelineInput(TypedDict):
     queue_seconds: int | None
     repository: str
     stages: list[Stage]
+    template: TemplateUse | None
     triggers: list[Trigger]
 
 
@@ -535,6 +541,12 @@ class TargetStatus(TypedDict):
     release: str | None
     state: TargetState
     target: str
+
+
+class TemplateUse(TypedDict):
+    name: str
+    values: list[ParameterValue] | None
+    version: int
 
 
 class Trigger(TypedDict, total=False):

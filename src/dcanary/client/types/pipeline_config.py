@@ -135,6 +135,18 @@ class PageRequest(TypedDict):
     limit: int
 
 
+class ParameterKind(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    List: None
+    Text: None
+
+
+class ParameterValue(TypedDict):
+    name: str
+    values: list[str]
+
+
 class Pipeline(TypedDict):
     author: str
     created_ns: int
@@ -153,6 +165,7 @@ class PipelineInput(TypedDict):
     queue_seconds: int | None
     repository: str
     stages: list[Stage]
+    template: TemplateUse | None
     triggers: list[Trigger]
 
 
@@ -302,6 +315,41 @@ class Stage(TypedDict):
     retries: int
     runtime: Runtime
     secrets: list[str] | None
+
+
+class Template(TypedDict):
+    author: str
+    created_ns: int
+    definition: TemplateInput
+    version: int
+
+
+class TemplateInput(TypedDict):
+    category: str
+    description: str
+    name: str
+    parameters: list[TemplateParameter]
+    shipped: str | None
+    text: str
+
+
+class TemplatePage(TypedDict):
+    items: list[Template]
+    next: str | None
+
+
+class TemplateParameter(TypedDict):
+    about: str
+    default: list[str] | None
+    kind: ParameterKind
+    name: str
+    pattern: str | None
+
+
+class TemplateUse(TypedDict):
+    name: str
+    values: list[ParameterValue] | None
+    version: int
 
 
 class Trigger(TypedDict, total=False):

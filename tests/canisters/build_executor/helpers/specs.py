@@ -97,6 +97,7 @@ def spec(
         "queue_seconds": None,
         "deploys": None,
         "priority": None,
+        "template": None,
     }
     pipeline.update(changes)
     return {
