@@ -205,9 +205,6 @@ class Queue:
 
     # Stages
 
-    def has_stages(self) -> bool:
-        return bool(self._stages)
-
     def is_known(self, repository: str) -> bool:
         """Whether stages of the repository are Building."""
         return repository in self._building

@@ -32,9 +32,6 @@ def labeled_digest(label: bytes, below: bytes) -> bytes:
     return sha256(_DOMAINS["labeled"] + label + below)
 
 
-LEAF_DIGEST = sha256(_DOMAINS["leaf"])
-
-
 def node_digest(node: Node) -> bytes:
     """The digest that a node stands for."""
     if node[0] == 1:
