@@ -70,6 +70,7 @@ def test_the_comments_of_a_template_are_there_once(tmp_path: Path) -> None:
     _, text = written(tmp_path / "mono", FILES)
     assert text.count("# Made with: dcanary target add") == 1
     assert text.count("# Who approves:") == 1
+    assert "\n    # Textual Candid" in text
     assert "from the templates mops, kybra" in text
 
 

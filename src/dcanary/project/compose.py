@@ -115,7 +115,8 @@ def _entry(
     for line in deploy:
         bare = line[2:]
         if bare.startswith("#"):
-            written += [f"  {bare}"] if comments else []
+            margin = "    " if begun else "  "
+            written += [f"{margin}{bare}"] if comments else []
             continue
         if bare.startswith("stage: "):
             bare = f"stage: {renamed[bare.removeprefix('stage: ')]}"

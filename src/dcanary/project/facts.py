@@ -131,6 +131,8 @@ class CargoFile:
     lock: str
     toolchain: str = ""
     """The version of Rust that `rust-toolchain.toml` asks for, or empty."""
+    lock_version: int = 0
+    """The version of the lock file's format; 0 when it says none."""
 
 
 @dataclass(frozen=True)

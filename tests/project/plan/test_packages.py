@@ -69,8 +69,26 @@ def test_a_rust_canister_is_built_with_its_interface_in_it(tmp_path: Path) -> No
     ]
     assert (fit.values["package"], fit.values["flags"]) == ("shop-engine", [])
     told = [str(one) for one in fit.open]
-    assert "rust-toolchain.toml asks for Rust 1.80" in told[0]
+    assert "rust-toolchain.toml asks for Rust 1.80: the image has 1.96" in told[0]
     assert "gzip: not done" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "lock", "image"),
+    [
+        ("", "version = 3\n", "rust"),
+        ("", "version = 4\n", "rust-web"),
+        ("1.60.0", "", "rust"),
+        ("1.64", "", "rust-web"),
+        ("stable", "", "rust-web"),
+    ],
+)
+def test_the_image_is_the_one_whose_rust_is_late_enough(
+    tmp_path: Path, toolchain: str, lock: str, image: str
+) -> None:
+    asked = {"rust-toolchain.toml": f'[toolchain]\nchannel = "{toolchain}"\n'}
+    files = {"Cargo.toml": CRATE, "Cargo.lock": lock} | (asked if toolchain else {})
+    assert chosen(tmp_path / "app", files).values["image"] == image
 
 
 def test_a_crate_below_the_root_is_built_by_its_manifest(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 
 from dcanary.project.detectors.protocol import Findings
 from dcanary.project.facts import Canister, CargoFile, Crate, Kind, Place
@@ -12,6 +13,7 @@ from dcanary.project.reading.values import Value
 
 FILE = "Cargo.toml"
 MAX_PATTERNS = 200
+_VERSION = re.compile(r"^version = (\d{1,4})$", re.MULTILINE)
 LOCK = "Cargo.lock"
 TOOLCHAIN = "rust-toolchain.toml"
 
@@ -41,6 +43,7 @@ class Cargo:
             crates=tuple(crates),
             lock=lock if folder.has(lock) else "",
             toolchain=_toolchain(folder),
+            lock_version=_lock_version(folder, lock),
         )
         known = {one.package for one in found.canisters.values()}
         rust = [one for one in found.canisters.values() if one.kind is Kind.RUST]
@@ -55,6 +58,12 @@ def _toolchain(folder: Folder) -> str:
         return ""
     root = folder.values(TOOLCHAIN, read_toml)
     return root.text("toolchain", "channel") if root is not None else ""
+
+
+def _lock_version(folder: Folder, lock: str) -> int:
+    # Only this: with all its packages a lock is too large to be read as TOML for a number.
+    found = _VERSION.search(folder.text(lock) or "") if folder.has(lock) else None
+    return int(found[1]) if found else 0
 
 
 def _is_member(file: str, files: list[str], workspace: Value | None) -> bool:
