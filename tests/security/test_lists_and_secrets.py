@@ -11,6 +11,7 @@ import pytest
 from dcanary.client.system import CANISTERS
 from dcanary.testing.native import CanisterReject, CanisterTrap
 from tests.canisters.installation import SECRET, delivery_headers, ok, push_payload
+from tests.canisters.pipeline_config.templates.samples import template
 from tests.security.system import (
     APPROVER,
     EXECUTORS,
@@ -56,6 +57,7 @@ def system() -> System:
         "copies": [copy],
     }
     ok(made.canisters["pipeline_config"].update("set_secret", secret, caller=OWNER))
+    ok(made.canisters["pipeline_config"].update("create_template", template(), caller=OWNER))
     made.run_until_idle()
     return made
 
@@ -68,6 +70,8 @@ def arguments_of(name: str, method: str, page: Any) -> list[Any]:
         "list_runs": [None],
         "list_releases": [None],
         "list_secrets": [None],
+        "list_templates": [None],
+        "list_template_versions": ["starter"],
         "list_secret_uses": [None, "TOKEN"],
     }
     types = argument_types(name, method)
