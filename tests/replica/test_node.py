@@ -57,6 +57,26 @@ def test_a_live_node_answers_many_at_once(live: Node) -> None:
     assert asyncio.run(everyone()) == [b"done"] * 300
 
 
+@pytest.mark.parametrize("turns", range(5))
+def test_waiting_is_cancelled_also_in_the_moment_of_the_answer(still: Node, turns: int) -> None:
+    asked = message(1).request_id
+
+    async def main() -> None:
+        task = asyncio.create_task(still.wait(asked, 60))
+        while asked not in still.waiters:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        still.waiters[asked][0].set_result(None)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        # What has ended by now cannot be cancelled; anything else must be.
+        asked_to_end = task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled() == asked_to_end
+
+    asyncio.run(main())
+
+
 def test_waiting_ends_when_it_takes_too_long_and_leaves_nothing(live: Node) -> None:
     async def ask() -> None:
         assert await live.submit(message(1, "never")) is None

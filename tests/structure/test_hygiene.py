@@ -43,3 +43,18 @@ def test_no_machine_path_is_written_down(folder: str) -> None:
     for path in tracked():
         if path.is_relative_to(ROOT / folder) and path.suffix in TEXT and path.exists():
             assert not pattern.search(path.read_text()), path
+
+
+def test_nothing_waits_in_a_way_that_may_drop_a_cancellation() -> None:
+    """In Python 3.11 `asyncio.wait_for` returns normally when what it waits for and a cancellation
+    come in the same turn of the loop; `asyncio.timeout` does not."""
+    folder = ROOT / "src"
+    used = [
+        path
+        for path in tracked()
+        if path.is_relative_to(folder)
+        and path.suffix == ".py"
+        and path.exists()
+        and re.search(r"asyncio\.wait_for\(|from asyncio import .*\bwait_for\b", path.read_text())
+    ]
+    assert used == []

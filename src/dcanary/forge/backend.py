@@ -6,6 +6,7 @@ Bodies are streamed in both directions, so that a repository of any size needs l
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import uuid
 from collections.abc import Callable
@@ -13,13 +14,16 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
-from dcanary.forge import git, hooks
+from dcanary.forge import bounds, git, hooks
 from dcanary.forge.layout import Layout
 from dcanary.forge.repositories import Repositories
 
 CHUNK_BYTES = 65_536
 MAX_CGI_HEADER_BYTES = 65_536
 MAX_PUSH_BYTES = 1 << 30
+END_SECONDS = 10
+CPU_SECONDS = 3_600
+"""For each process that a request starts: far more than unpacking MAX_PUSH_BYTES takes."""
 SERVICES = ("git-upload-pack", "git-receive-pack")
 
 
@@ -135,6 +139,8 @@ class GitBackend:
         self, environment: dict[str, str], service: str, receive: Receive, send: Send
     ) -> None:
         process = await asyncio.create_subprocess_exec(
+            # A push that has arrived is finished even if the forge is killed, so it may live on.
+            *bounds.prefix(CPU_SECONDS, None, dies_with_thread=False),
             self._program,
             cwd=self._layout.repositories,
             env=environment,
@@ -237,7 +243,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
     try:
-        await asyncio.wait_for(process.wait(), 10)
+        async with asyncio.timeout(END_SECONDS):
+            await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()
+    finally:
+        # The forge stops while it waits.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from dcanary.forge.errors import ForgeError
+from dcanary.forge import bounds, git
+from dcanary.forge.errors import ForgeError, TooMuchWork
 from dcanary.forge.layout import Layout
 from dcanary.forge.log import Delivery, DeliveryLog
 from dcanary.forge.payload import RefUpdate, push_payload
@@ -28,7 +30,8 @@ class Builder:
     async def body(self, delivery: Delivery) -> bytes:
         """The bytes to send, made and stored when they are not there yet.
 
-        Raises ForgeError when git fails or takes too long, OSError when they cannot be stored.
+        Raises TooMuchWork when git reaches a bound, ForgeError when it fails otherwise, OSError
+        when they cannot be stored.
         """
         return await in_thread(lambda: self._body(delivery))
 
@@ -43,6 +46,8 @@ class Builder:
         refs = self._log.refs(name, delivery.push) or [delivery.ref]
         try:
             payload = push_payload(folder, update, refs, self._base_url, branch)
+        except TooMuchWork as error:
+            raise TooMuchWork(f"the payload could not be made: {error}") from error
         except ForgeError as error:
             raise ForgeError(f"the payload could not be made: {error}") from error
         body = json.dumps(payload).encode()
@@ -51,13 +56,16 @@ class Builder:
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Run blocking work in a thread of its own.
+    """Run blocking work in a thread of its own; when this is cancelled, its git is ended.
+
+    All git processes of the work have git.TIMEOUT_SECONDS together.
 
     A pool would be full when as many repositories as it has threads wait for a slow git, and all
     others would wait with them.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
+    scope = bounds.Scope(git.TIMEOUT_SECONDS)
 
     def finish(result: T | None, error: BaseException | None) -> None:
         if future.cancelled():
@@ -70,11 +78,16 @@ async def in_thread(work: Callable[[], T]) -> T:
     def run() -> None:
         result, error = None, None
         try:
-            result = work()
+            with bounds.within(scope):
+                result = work()
         except BaseException as raised:
             error = raised
-        if not loop.is_closed():
+        # The forge may have stopped meanwhile; nobody waits for the result then.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(finish, result, error)
 
     threading.Thread(target=run, name="dcanary-forge-work", daemon=True).start()
-    return await future
+    try:
+        return await future
+    finally:
+        scope.end()

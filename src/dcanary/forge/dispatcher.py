@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 from dcanary.forge import hooks, spool
 from dcanary.forge.builder import Builder, in_thread
-from dcanary.forge.errors import ForgeError
+from dcanary.forge.errors import ForgeError, TooMuchWork
 from dcanary.forge.layout import Layout
 from dcanary.forge.log import Delivery, DeliveryLog, unanswered
 from dcanary.forge.recovery import git_folders, recover, remove_leftovers
@@ -29,6 +30,9 @@ POLL_SECONDS = 0.1
 RECOVERY_SECONDS = 1.0
 """Pause between looks at the refs of a repository while a push to it is going on."""
 MAX_ATTEMPTS = 30
+MAX_BUILDS = 3
+"""Tries to make a payload that reaches a bound of time or memory: each may take a minute, in which
+nothing else of its repository is delivered."""
 FIRST_WAIT_SECONDS = 0.5
 MAX_WAIT_SECONDS = 60.0
 
@@ -40,7 +44,7 @@ def retry_wait_seconds(attempts: int) -> float:
 
 @dataclass
 class Waiting:
-    """An open delivery; `due` in seconds of the monotonic clock."""
+    """An open delivery; `due` in seconds of the monotonic clock: the earliest is done first."""
 
     delivery: Delivery
     due: float
@@ -49,8 +53,8 @@ class Waiting:
 class Dispatcher:
     """Runs inside the forge's event loop. Everything it knows is on disk before it acts on it.
 
-    Deliveries of one repository are made and sent one at a time, oldest first; one that waits to be
-    sent again lets later ones pass. Repositories do not wait for one another.
+    Deliveries of one repository are made and sent one at a time, oldest first; one that failed goes
+    behind those that came meanwhile. Repositories do not wait for one another.
     """
 
     def __init__(self, layout: Layout, base_url: str) -> None:
@@ -128,10 +132,11 @@ class Dispatcher:
                 self._waiting[delivery.delivery] = Waiting(delivery, 0.0)
 
     async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-        except TimeoutError:
-            return
+        # Not asyncio.wait_for: in Python 3.11 it drops a cancellation that comes in the same turn
+        # as the event, and the forge would not stop.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
 
     # From the spool to deliveries ------------------------------------------------------------
 
@@ -181,14 +186,14 @@ class Dispatcher:
             )
             self._log.append(delivery)
             self._known[name].add(delivery.delivery)
-            self._waiting[delivery.delivery] = Waiting(delivery, 0.0)
+            self._waiting[delivery.delivery] = Waiting(delivery, time.monotonic())
 
     def _redeliver(self, request: SpooledRedelivery) -> None:
         for delivery in self._log.read(request.repository):
             if delivery.delivery == request.delivery:
                 again = replace(delivery, state="queued", attempts=0, updated=time.time())
                 self._log.append(again)
-                self._waiting[again.delivery] = Waiting(again, 0.0)
+                self._waiting[again.delivery] = Waiting(again, time.monotonic())
                 return
         raise ForgeError(f"there is no delivery {request.delivery} of {request.repository}")
 
@@ -205,7 +210,7 @@ class Dispatcher:
         for name, due in list(self._unrecovered.items()):
             if due <= now and name not in self._busy:
                 self._begin(name, self._recover(name))
-        for waiting in list(self._waiting.values()):
+        for waiting in sorted(self._waiting.values(), key=lambda each: each.due):
             name = waiting.delivery.repository
             if waiting.due <= now and name not in self._busy:
                 self._begin(name, self._send(sender, waiting.delivery))
@@ -238,6 +243,12 @@ class Dispatcher:
     async def _send(self, sender: Sender, delivery: Delivery) -> None:
         try:
             after = await self._attempt(sender, delivery)
+        except TooMuchWork as error:
+            # Without a payload nothing was sent: all attempts so far were tries to make one.
+            after = unanswered(delivery, str(error))
+            if after.attempts >= MAX_BUILDS:
+                sentence = f"{error}; given up after {after.attempts} tries"
+                after = replace(after, state="failed", error=sentence)
         except (ForgeError, OSError) as error:
             after = unanswered(delivery, str(error))
         except Exception as error:

@@ -24,6 +24,7 @@ from dcanary.forge.repositories import Repositories
 from dcanary.forge.webhooks import Webhooks
 
 START_SECONDS = 20.0
+STOP_SECONDS = 60.0
 DEFAULT_HOST = "127.0.0.1"
 
 
@@ -157,7 +158,11 @@ class Forge:
             )
             self._server = uvicorn.Server(config)
             self._thread = threading.Thread(
-                target=self._server.run, kwargs={"sockets": [listener]}, name="dcanary-forge"
+                target=self._server.run,
+                kwargs={"sockets": [listener]},
+                name="dcanary-forge",
+                # A server that does not stop must not keep the process from its end.
+                daemon=True,
             )
             self._thread.start()
             self._await_start()
@@ -169,11 +174,20 @@ class Forge:
         return url
 
     def stop(self) -> None:
-        """Stop serving; safe to repeat. Deliveries that are open go on at the next start."""
+        """Stop serving; safe to repeat. Deliveries that are open go on at the next start.
+
+        Raises ForgeError when the server does not end within STOP_SECONDS: the folder stays locked
+        then, until a later `stop` succeeds or this process ends.
+        """
         if self._thread is not None and self._server is not None:
             self._layout.running.unlink(missing_ok=True)
             self._server.should_exit = True
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
+            if self._thread.is_alive():
+                raise ForgeError(
+                    f"the forge did not stop within {STOP_SECONDS:.0f} s and still holds "
+                    f"{self._layout.root}: end process {os.getpid()}"
+                )
         self._thread = None
         self._server = None
         if self._lock is not None:

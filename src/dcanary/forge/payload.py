@@ -18,6 +18,9 @@ from dcanary.forge.errors import ForgeError
 MAX_COMMITS = 50
 MAX_PATHS = 300
 MAX_MESSAGE_CHARS = 4_000
+MAX_LOG_BYTES = 16 << 20
+MAX_PATHS_BYTES = 1 << 20
+"""Of the names of a commit's files, what is read before MAX_PATHS are taken."""
 OWNER = "local"
 _FIELDS = ("%H", "%T", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B")
 
@@ -117,10 +120,15 @@ def _commits(
 
 def _log(folder: Path, revisions: list[str], address: str) -> list[dict[str, Any]]:
     form = "%x00".join(_FIELDS)
-    raw = git.output(folder, "log", "-z", f"--format=tformat:{form}", *revisions)
-    fields = raw.decode("utf-8", "replace").split("\0")[:-1]
+    arguments = ("log", "-z", f"--format=tformat:{form}", *revisions)
+    raw = git.output(folder, *arguments, at_most=MAX_LOG_BYTES)
+    fields = raw.decode("utf-8", "replace").split("\0")
+    if not fields[-1]:
+        fields.pop()
     size = len(_FIELDS)
-    entries = [fields[start : start + size] for start in range(0, len(fields), size)]
+    # A message that was cut is cut again below; a commit that ends before its message is left out.
+    whole = len(fields) - len(fields) % size
+    entries = [fields[start : start + size] for start in range(0, whole, size)]
     return [_commit(folder, entry, address) for entry in entries]
 
 
@@ -140,7 +148,10 @@ def _commit(folder: Path, fields: list[str], address: str) -> dict[str, Any]:
 
 
 def _paths(folder: Path, commit: str) -> dict[str, list[str]]:
-    """Names that the commit added, removed and modified, against its first parent."""
+    """Names that the commit added, removed and modified, against its first parent.
+
+    Of a commit that changes more than MAX_PATHS_BYTES tell, the first ones.
+    """
     raw = git.output(
         folder,
         "diff-tree",
@@ -152,6 +163,7 @@ def _paths(folder: Path, commit: str) -> dict[str, list[str]]:
         "-r",
         "-z",
         commit,
+        at_most=MAX_PATHS_BYTES,
     )
     parts = raw.decode("utf-8", "replace").split("\0")[:-1]
     changed: dict[str, list[str]] = {"added": [], "removed": [], "modified": []}

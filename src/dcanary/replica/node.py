@@ -345,7 +345,10 @@ class Node:
 
         await self.ajob(register)
         try:
-            await asyncio.wait_for(asyncio.wrap_future(waiter), seconds)
+            # Not asyncio.wait_for: in Python 3.11 it drops a cancellation that comes together with
+            # the answer.
+            async with asyncio.timeout(seconds):
+                await asyncio.wrap_future(waiter)
         except TimeoutError:
             self.job(lambda: self._forget(request_id, waiter))
             return None
