@@ -14,6 +14,8 @@ import pytest
 from dcanary.cli.operations import executor as operations
 from dcanary.cli.operations.processes import Process, Processes
 from dcanary.client.errors import ClientError
+from dcanary.executor import StateError
+from dcanary.executor.state import State
 
 HOLDER = """
 import sys, time
@@ -63,6 +65,60 @@ def test_stopping_ends_the_process_that_holds_the_folder(
     assert operations.stop(tmp_path, "alice-1", processes)
     holder.wait(60)
     assert not operations.stop(tmp_path, "alice-1", processes)
+
+
+OF_0_1_0 = """
+import fcntl, os, sys, time
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+print("ready", flush=True)
+time.sleep(600)
+"""
+"""Holds its folder as 0.1.0 does: the lock, and no note of the process."""
+
+
+@pytest.fixture
+def of_0_1_0(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    folder = operations.state_folder(tmp_path / "executors" / "alice-1")
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-c", OF_0_1_0, str(folder / "lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        yield child
+        child.kill()
+
+
+def test_an_executor_of_0_1_0_is_named_and_not_started_again(
+    tmp_path: Path, processes: Processes, of_0_1_0: subprocess.Popen[str]
+) -> None:
+    with pytest.raises(ClientError, match=f"alice-1 runs already: pid {of_0_1_0.pid}"):
+        operations.start_in_background(tmp_path, "alice-1", processes, allow_unsandboxed=True)
+    folder = operations.state_folder(tmp_path / "executors" / "alice-1")
+    with pytest.raises(StateError, match=rf"another executor \(pid {of_0_1_0.pid}\) runs on"):
+        State(folder)
+
+
+def test_an_executor_of_0_1_0_is_stopped_without_a_record_of_it(
+    tmp_path: Path, processes: Processes, of_0_1_0: subprocess.Popen[str]
+) -> None:
+    assert operations.stop(tmp_path, "alice-1", processes)
+    of_0_1_0.wait(60)
+    assert not operations.stop(tmp_path, "alice-1", processes)
+
+
+def test_an_executor_that_cannot_be_stopped_is_an_error_that_names_its_process(
+    tmp_path: Path,
+    processes: Processes,
+    of_0_1_0: subprocess.Popen[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: object) -> None:
+        raise psutil.AccessDenied  # As the process of another user answers.
+
+    monkeypatch.setattr(psutil.Process, "send_signal", refused)
+    with pytest.raises(ClientError, match=f"could not be stopped: process {of_0_1_0.pid} has"):
+        operations.stop(tmp_path, "alice-1", processes)
 
 
 def started(home: Path, processes: Processes) -> Process:

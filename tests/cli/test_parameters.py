@@ -178,7 +178,7 @@ def test_a_command_that_only_says_what_it_did_says_it_to_programs_as_a_value(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["--home", str(tmp_path), "forge", "stop", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"done": "no forge was running in the background"}
+    assert json.loads(capsys.readouterr().out) == {"done": "no forge was running"}
     assert run(["--home", str(tmp_path), "identity", "new", "a", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "a"
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,13 +141,41 @@ def test_a_broken_record_is_an_empty_one(processes: Processes, tmp_path: Path, t
     assert processes.listed() == []
 
 
-def test_the_record_of_an_earlier_version_ends_nothing(
+def test_a_process_in_the_record_of_0_1_0_is_found_and_ended(
+    processes: Processes, tmp_path: Path
+) -> None:
+    (tmp_path / "processes").mkdir()
+    made = sleeper()
+    # Clock ticks since the boot, field 22 of proc(5), are what 0.1.0 wrote.
+    ticks = Path(f"/proc/{made.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    rows = [{"name": "x", "pid": made.pid, "started": ticks, "log": "x.log"}]
+    (tmp_path / "processes" / "processes.json").write_text(json.dumps(rows))
+    assert processes.found("x") is not None
+    assert processes.stop("x")
+    assert not processes.running(made)
+
+
+def test_a_later_process_of_the_id_in_a_record_of_0_1_0_is_left_alone(
     processes: Processes, tmp_path: Path
 ) -> None:
     (tmp_path / "processes").mkdir()
     rows = [{"name": "x", "pid": os.getpid(), "started": "123456", "log": "x.log"}]
     (tmp_path / "processes" / "processes.json").write_text(json.dumps(rows))
     assert not processes.stop("x")
+
+
+def test_a_forge_that_no_record_names_is_stopped(processes: Processes, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dcanary", "--home", str(tmp_path), "forge", "start"]
+    with subprocess.Popen(command) as child:
+        try:
+            deadline = time.monotonic() + 60
+            while forge.running_url(tmp_path / "forge") is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert forge.stop(tmp_path / "forge", processes)
+            assert child.wait(60) == 0
+        finally:
+            child.kill()
+    assert not forge.stop(tmp_path / "forge", processes)
 
 
 def test_a_forge_that_was_started_a_moment_ago_is_waited_for_and_not_started_again(

@@ -35,11 +35,12 @@ def start(context: Context, port: int, background: bool) -> None:
 @forge.command()
 @pass_context
 def stop(context: Context) -> None:
-    """Stop a forge that was started in the background."""
+    """Stop the forge of this installation, in the background or not."""
+    from dcanary.cli.operations import forge as operations
     from dcanary.cli.operations.processes import Processes
 
-    stopped = Processes(context.processes_dir).stop("forge")
-    context.output.say("stopped" if stopped else "no forge was running in the background")
+    stopped = operations.stop(context.forge_dir, Processes(context.processes_dir))
+    context.output.say("stopped" if stopped else "no forge was running")
 
 
 @forge.command()

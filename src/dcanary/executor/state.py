@@ -31,10 +31,12 @@ from dcanary.executor.attestation import Attestation, CommitDescription
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.reports import TestReport
 from dcanary.executor.standing import owner
+from dcanary.lock_holder import holder
 
 # built: attested to, commitment perhaps not sent; committed: sent; revealed: revealed;
 # agreed: the verdict is ours, so the files may be asked for.
 Phase = Literal["built", "committed", "revealed", "agreed"]
+LOCK_FILE = "lock"
 _FORMAT = 1
 _MAX_BROKEN = 16
 
@@ -71,14 +73,17 @@ class State:
         self._folder = folder
         # Jobs in several slots end at the same time; what a folder holds is changed by one.
         self._changing = threading.RLock()
-        self._lock = filelock.FileLock(folder / "lock", timeout=0, mode=0o600, thread_local=False)
+        self._lock = filelock.FileLock(
+            folder / LOCK_FILE, timeout=0, mode=0o600, thread_local=False
+        )
         try:
             for part in (folder, self.work, self._leases, self._jobs, self._broken):
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.acquire()
         except filelock.Timeout as error:
             known = owner(folder)
-            who = "another executor" if known is None else f"another executor (pid {known.pid})"
+            pid = known.pid if known is not None else holder(folder / LOCK_FILE)
+            who = "another executor" if pid is None else f"another executor (pid {pid})"
             raise StateError(
                 f"{who} runs on {folder}: stop it, or use a folder of its own"
             ) from error

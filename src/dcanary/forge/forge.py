@@ -22,6 +22,7 @@ from dcanary.forge.log import Delivery, DeliveryLog
 from dcanary.forge.names import check_repository_name
 from dcanary.forge.repositories import Repositories
 from dcanary.forge.webhooks import Webhooks
+from dcanary.lock_holder import is_held
 
 START_SECONDS = 20.0
 STOP_SECONDS = 60.0
@@ -123,16 +124,12 @@ class Forge:
         return dict(described)
 
     def _is_served(self) -> bool:
-        if self._lock is not None:
-            return True
-        try:
-            with self._layout.lock.open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except FileNotFoundError:
-            return False
-        return False
+        return self._lock is not None or is_held(self._layout.lock)
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the process that serves the folder."""
+        return self._layout.lock
 
     # Serving.
 

@@ -9,9 +9,15 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from dcanary import folders
+from dcanary import folders, lock_holder
 from dcanary.cli.errors import UsageTrouble
-from dcanary.cli.operations.processes import Process, Processes, end, runs_already
+from dcanary.cli.operations.processes import (
+    Process,
+    Processes,
+    end,
+    end_holder,
+    runs_already,
+)
 from dcanary.client.chain import SystemChain
 from dcanary.client.errors import ClientError, ConfigError
 from dcanary.client.identity import NAME, Identity, create_identity, load_identity
@@ -26,6 +32,7 @@ from dcanary.executor.sandbox import (
     close_process,
     probe_sandbox,
 )
+from dcanary.executor.state import LOCK_FILE
 from dcanary.image.machine import have_image
 from dcanary.image.store import ImageStore
 from dcanary.secrets.errors import SecretProblem
@@ -114,9 +121,11 @@ def start_in_background(
 
     Raises ClientError when it runs already, in the background or elsewhere.
     """
-    known = standing.owner(state_folder(home / "executors" / name))
-    if known is not None:
-        raise runs_already(name, known.pid)
+    state = state_folder(home / "executors" / name)
+    known = standing.owner(state)
+    pid = known.pid if known is not None else lock_holder.holder(state / LOCK_FILE)
+    if pid is not None:
+        raise runs_already(name, pid)
     arguments = ["--home", str(home), "executor", "start", name, *offering.arguments()]
     if allow_unsandboxed:
         arguments.append("--allow-unsandboxed")
@@ -164,12 +173,16 @@ def state_folder(folder: Path) -> Path:
 
 
 def stop(home: Path, name: str, processes: Processes) -> bool:
-    """End the executor NAME, in the background or not; False when it did not run."""
+    """End the executor NAME, in the background or not; False when it did not run.
+
+    Raises ClientError with the process id when it does not end.
+    """
+    state = state_folder(home / "executors" / name)
     stopped = processes.stop(name)
-    known = standing.owner(state_folder(home / "executors" / name))
-    if known is None:
-        return stopped
-    return end(Process(name, known.pid, known.started, Path())) or stopped
+    known = standing.owner(state)
+    if known is not None:
+        stopped = end(Process(name, known.pid, known.started, Path())) or stopped
+    return end_holder(name, state / LOCK_FILE) or stopped
 
 
 def _secret_key(path: Path) -> X25519PrivateKey:

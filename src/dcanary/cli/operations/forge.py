@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from dcanary.cli.errors import translated
-from dcanary.cli.operations.processes import Processes
+from dcanary.cli.operations.processes import Processes, end_holder
 from dcanary.client.errors import ClientError
 from dcanary.forge import Delivery, Forge
 
@@ -38,6 +38,15 @@ def start_in_background(home: Path, root: Path, processes: Processes, port: int 
         time.sleep(0.1)
         url = running_url(root)
     return url
+
+
+def stop(root: Path, processes: Processes) -> bool:
+    """End the forge of `root`, in the background or not; False when none ran.
+
+    Raises ClientError with the process id when it does not end.
+    """
+    stopped = processes.stop("forge")
+    return end_holder("forge", Forge(root).lock_file) or stopped
 
 
 def create_repository(root: Path, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,10 +15,13 @@ from pathlib import Path
 import psutil
 from filelock import FileLock
 
+from dcanary import lock_holder
 from dcanary.client.errors import ClientError
 
 STOP_SECONDS = 10.0
 KILL_SECONDS = 5.0
+_SAME_SECONDS = 2.0
+"""A process' beginning is told from the time of the boot, which moves when the clock is set."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Process:
         """The process itself; None when it has ended."""
         try:
             process = psutil.Process(self.pid)
-            same = process.create_time() == self.started
+            same = abs(process.create_time() - self.started) < _SAME_SECONDS
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
@@ -77,7 +81,10 @@ class Processes:
         """What was started and not stopped, whether it runs or not."""
         try:
             rows = json.loads(self._file.read_text())
-            return [Process(r["name"], r["pid"], r["started"], Path(r["log"])) for r in rows]
+            return [
+                Process(row["name"], row["pid"], _since_1970(row["started"]), Path(row["log"]))
+                for row in rows
+            ]
         except (OSError, ValueError, KeyError, TypeError):
             return []
 
@@ -128,6 +135,16 @@ class Processes:
             temporary.replace(self._file)
 
 
+def _since_1970(started: float | str) -> float:
+    """When a recorded process began. Texts are of 0.1.0: clock ticks since the boot of the machine.
+
+    Raises ValueError for other texts.
+    """
+    if isinstance(started, str):
+        return psutil.boot_time() + int(started) / os.sysconf("SC_CLK_TCK")
+    return started
+
+
 def runs_already(name: str, pid: int) -> ClientError:
     """What is said to whoever starts what runs."""
     command = "forge stop" if name == "forge" else f"executor stop {name}"
@@ -149,3 +166,43 @@ def end(process: Process, how: int = signal.SIGTERM) -> bool:
         except psutil.TimeoutExpired:
             continue
     return True
+
+
+def end_holder(name: str, lock: Path) -> bool:
+    """End the process that has locked the folder of NAME, which no record names; False when none.
+
+    Such are those of earlier versions whose record is lost. Raises ClientError with the process id
+    when it does not end or belongs to another user.
+    """
+    if not _is_held(lock):
+        return False
+    pid = lock_holder.holder(lock)
+    try:
+        if pid is not None:
+            end(Process(name, pid, psutil.Process(pid).create_time(), Path()))
+    except psutil.NoSuchProcess:
+        pass  # It has ended by itself.
+    except psutil.AccessDenied:
+        raise _holds(name, lock, pid) from None
+    if _is_held(lock):
+        raise _holds(name, lock, pid)
+    return True
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        return lock_holder.is_held(lock)
+    except OSError as error:
+        raise ClientError(f"{lock} cannot be read: {error.strerror or error}") from None
+
+
+def _holds(name: str, lock: Path, pid: int | None) -> ClientError:
+    if pid is None:
+        return ClientError(
+            f"{name} runs, and its process cannot be told: it has locked {lock}",
+            "it may be of another user or of another container: stop it there",
+        )
+    return ClientError(
+        f"{name} runs and could not be stopped: process {pid} has locked {lock}",
+        f"end it with: kill {pid}",
+    )
