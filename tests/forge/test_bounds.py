@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -71,11 +72,10 @@ def test_git_ends_with_the_forge_that_is(tmp_path: Path, receiver: Receiver, how
         served.wait_until_dead()
         wait_for(lambda: not gits(made.path), 20)
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            served.process = None
-        served.kill()
+        if served.process is not None:
+            served.wait_until_dead()
 
 
 def test_a_forge_that_stops_within_its_process_ends_git_as_well(
@@ -88,6 +88,52 @@ def test_a_forge_that_stops_within_its_process_ends_git_as_well(
     forge.stop()
     wait_for(lambda: not gits(folder), 20)
     assert [each.state for each in forge.deliveries("demo")] == ["queued"], "not a failed try"
+
+
+def endless_fetch(copy: WorkingCopy, forge: Forge, folder: Path) -> subprocess.Popen[bytes]:
+    """A client that asks for a filter by paths of 2^40 paths, once git works on it."""
+    copy.push(f"{bomb(copy)}:refs/heads/main")
+    copy.commit("Paths", "paths", "/nothing\n")
+    copy.push("HEAD:refs/heads/filter")
+    wanted = copy.git("rev-parse", "HEAD:paths").stdout.strip()
+    options = ("--quiet", "--bare", "--single-branch", f"--filter=sparse:oid={wanted}")
+    client = subprocess.Popen(
+        ["git", "clone", *options, forge.clone_url("demo"), str(folder)],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    wait_for(lambda: len(serving(forge)) >= 2, 60)
+    return client
+
+
+def serving(forge: Forge) -> list[int]:
+    """Processes that pack objects of the repository for a client."""
+    folder = forge.repository("demo").path
+    found = []
+    for pid in gits(folder):
+        with contextlib.suppress(psutil.Error):
+            if {"upload-pack", "pack-objects"} & set(psutil.Process(pid).cmdline()):
+                found.append(pid)
+    return found
+
+
+@pytest.mark.parametrize("who", ["client", "forge"])
+def test_endless_reading_ends_with_its(
+    who: str, forge: Forge, copy: WorkingCopy, tmp_path: Path
+) -> None:
+    client = endless_fetch(copy, forge, tmp_path / "clone")
+    try:
+        if who == "forge":
+            forge.stop()
+        else:
+            os.killpg(client.pid, signal.SIGKILL)
+        wait_for(lambda: not serving(forge), 30)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(client.pid, signal.SIGKILL)
+        client.wait(20)
+        for pid in serving(forge):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_payload_beyond_the_bounds_is_given_up_and_later_pushes_pass_it_by(

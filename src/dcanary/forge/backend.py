@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import psutil
 from starlette.types import Receive, Scope, Send
 
 from dcanary.forge import bounds, git, hooks
@@ -155,6 +156,10 @@ class GitBackend:
         feeding = asyncio.create_task(_feed(process, receive, watch))
         try:
             started = await _copy(process.stdout, send)
+        except BaseException:
+            if watch:
+                _kill_tree(process)
+            raise
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
@@ -178,7 +183,11 @@ async def _feed(process: asyncio.subprocess.Process, receive: Receive, watch: bo
             body = message.get("body", b"")
             received += len(body)
             if message["type"] == "http.disconnect" or received > MAX_PUSH_BYTES:
-                process.kill()
+                # Of a push what runs below it stays: it sees that the body ends, and tidies up.
+                if watch:
+                    _kill_tree(process)
+                else:
+                    process.kill()
                 break
             process.stdin.write(body)
             await process.stdin.drain()
@@ -187,7 +196,7 @@ async def _feed(process: asyncio.subprocess.Process, receive: Receive, watch: bo
         process.stdin.close()
         while watch:
             if (await receive())["type"] == "http.disconnect":
-                process.kill()
+                _kill_tree(process)
                 break
     except (BrokenPipeError, ConnectionResetError, ProcessLookupError):
         pass  # git has seen enough, or has ended.
@@ -239,17 +248,24 @@ async def _answer(send: Send, refused: Refused) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Wait for git, which has closed its output; kill it when it hangs."""
-    if process.returncode is not None:
-        return
+    """Wait for git, which has closed its output; kill it when it hangs or the forge stops."""
     try:
         async with asyncio.timeout(END_SECONDS):
             await process.wait()
     except TimeoutError:
-        process.kill()
+        _kill_tree(process)
         await process.wait()
     finally:
-        # The forge stops while it waits.
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+        _kill_tree(process)
+
+
+def _kill_tree(process: asyncio.subprocess.Process) -> None:
+    """Kill git with all that it started; nothing when it has ended. The first one only would leave
+    others at work, which may have no end, for nobody."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(process.pid)
+        for each in [root, *root.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
