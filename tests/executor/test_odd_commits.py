@@ -72,7 +72,7 @@ def test_odd_people_and_times_in_a_commit_are_built(
     assert found.commit.message == "odd"
 
 
-@pytest.mark.parametrize("name", [b".git", b"..", b"a/b"])
+@pytest.mark.parametrize("name", [b".git", b"..", b"a/b", b""])
 def test_a_name_that_reaches_out_of_the_tree_is_one_reason_for_everyone(
     tmp_path: Path, name: bytes
 ) -> None:

@@ -40,14 +40,35 @@ def ensure_started(
 
 
 def _last_port(state_dir: Path) -> int:
+    """The port of the last run when it is free, else 0.
+
+    Raises NetworkTrouble when the file with it says none: another port would break the URLs of
+    webhooks without a word.
+    """
+    port = _kept_port(state_dir / LAST_PORT_FILE)
     try:
-        port = int((state_dir / LAST_PORT_FILE).read_text())
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-    except (OSError, ValueError, OverflowError):
+    except OSError:
         return 0
     return port
+
+
+def _kept_port(file: Path) -> int:
+    try:
+        kept = file.read_bytes()
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise NetworkTrouble(f"cannot read {file}: {error.strerror or error}") from None
+    text = kept.strip().decode(errors="replace")
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65_536):
+        raise NetworkTrouble(
+            f"{file} is damaged: it says {text[:40]!a} and not the port of the last run",
+            "name the port that the webhooks' URLs have: dcanary network start --port PORT",
+        )
+    return int(text)
 
 
 def require_running(state_dir: Path) -> RunningNetwork:

@@ -67,6 +67,13 @@ _OPTIONS = (
     "core.deltaBaseCacheLimit=32m",
 )
 _FSCK = re.compile(r"^(?:error|fatal): object [0-9a-f]+: ([A-Za-z0-9]+):", re.MULTILINE)
+# Of whichever git reads the tree first, mostly the server's: it ends in the middle of its answer,
+# and what git here says of that differs from one attempt to the next.
+_TREE = re.compile(
+    r"^(?:remote: )?(?:error|fatal): "
+    r"(empty filename in tree entry|malformed mode in tree entry|too-short tree (?:object|file))",
+    re.MULTILINE,
+)
 # Of git about a process of its own that the kernel has ended for its CPU time.
 _CPU_OF_CHILD = f"died of signal {signal.SIGXCPU.value}"
 _MEMORY = re.compile(r"out of memory|mmap failed|cannot allocate memory", re.IGNORECASE)
@@ -305,6 +312,8 @@ class Git:
             raise SourceFailure(f"git needs more than {limits.memory_bytes} bytes of memory")
         if found := _FSCK.search(text):
             raise SourceFailure(f"git refuses an object of the repository: {found[1]}")
+        if found := _TREE.search(text):
+            raise SourceFailure(f"git refuses a tree of the repository: {found[1]}")
         if self._credential is not None and NO_REPOSITORY.search(text):
             raise GitFailed(
                 f"git {verb} failed: the server does not let the secret {self._credential.secret}, "

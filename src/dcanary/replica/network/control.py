@@ -81,9 +81,12 @@ def starting(state_dir: Path) -> Starting | None:
     return None
 
 
-def _log_tail(path: Path, lines: int = 15) -> str:
+def _log_tail(path: Path, begins: int = 0, lines: int = 15) -> str:
+    """The last lines of a log, of what was written after its first `begins` bytes."""
     try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+        with path.open("rb") as log:
+            log.seek(begins)
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
     except OSError:
         return ""
 
@@ -223,7 +226,8 @@ class _Child(_Process):
 
 def _spawn(state_dir: Path, command: list[str], reports: _Reports) -> RunningNetwork:
     log_path = state_dir / LOG_FILE
-    with log_path.open("a") as log:
+    with log_path.open("ab") as log:
+        begins = log.tell()
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -232,7 +236,7 @@ def _spawn(state_dir: Path, command: list[str], reports: _Reports) -> RunningNet
             start_new_session=True,
         )
     try:
-        found = _wait(state_dir, _Child(child), reports)
+        found = _wait(state_dir, _Child(child), reports, begins)
     finally:
         ended = child.poll()
         if ended is None:
@@ -241,12 +245,14 @@ def _spawn(state_dir: Path, command: list[str], reports: _Reports) -> RunningNet
     if found is None:
         raise NetworkError(
             f"the network on {state_dir} ended with code {ended} before it "
-            f"listened; last lines of {log_path}:\n{_log_tail(log_path)}"
+            f"listened; last lines of {log_path}:\n{_log_tail(log_path, begins)}"
         )
     return found
 
 
-def _wait(state_dir: Path, process: _Process, reports: _Reports) -> RunningNetwork | None:
+def _wait(
+    state_dir: Path, process: _Process, reports: _Reports, log_begins: int = 0
+) -> RunningNetwork | None:
     """Wait until a network answers, for as long as it makes progress; None when it has ended.
 
     It is never killed, because what it does would begin again the next time. Raises NetworkError
@@ -269,7 +275,7 @@ def _wait(state_dir: Path, process: _Process, reports: _Reports) -> RunningNetwo
             raise NetworkError(
                 f"the network on {state_dir} (process {process.pid}) does not answer, and has done "
                 f"nothing for {START_SECONDS:.0f} s; stop it with `dcanary network stop`; last "
-                f"lines of {state_dir / LOG_FILE}:\n{_log_tail(state_dir / LOG_FILE)}"
+                f"lines of {state_dir / LOG_FILE}:\n{_log_tail(state_dir / LOG_FILE, log_begins)}"
             )
         reports.say(f"starting: {begun or 'the process begins'}")
         time.sleep(_POLL)
