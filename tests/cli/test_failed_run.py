@@ -85,6 +85,8 @@ def test_other_failures_keep_their_kind() -> None:
     assert last_failure("[dcanary] failed: time: ran longer than 60 seconds\nmore") == (
         "time: ran longer than 60 seconds"
     )
+    killed = "command 1 of 1 was killed by signal 9: ./build"
+    assert last_failure(f"[dcanary] failed: command: {killed}\n") == killed
     assert last_failure("nothing of it") == ""
 
 
@@ -125,6 +127,7 @@ def test_the_manifest_of_nothing_is_left_out() -> None:
         "revealed_ns": 1,
         "outcome": {"Failed": "command"},
         "manifest": NO_FILES,
+        "tests": None,
     }
     verdict = {
         "kind": {"Failed": None},
@@ -132,6 +135,7 @@ def test_the_manifest_of_nothing_is_left_out() -> None:
         "manifest": NO_FILES,
         "files": [],
         "disputes": [],
+        "flaky": None,
     }
     voted: Any = {"votes": [vote], "verdict": verdict}
     assert votes(voted) == ["alice: Failed", "verdict: Failed: command"]
@@ -142,7 +146,13 @@ def test_the_manifest_of_nothing_is_left_out() -> None:
 def test_the_reason_of_a_failed_round_is_said_once() -> None:
     reason = "source: commit abc is not on refs/heads/main"
     cast = [
-        {"operator": name, "revealed_ns": 1, "outcome": {"Failed": why}, "manifest": NO_FILES}
+        {
+            "operator": name,
+            "revealed_ns": 1,
+            "outcome": {"Failed": why},
+            "manifest": NO_FILES,
+            "tests": None,
+        }
         for name, why in (("alice", reason), ("bob", reason), ("carol", "command"))
     ]
     verdict = {
@@ -151,6 +161,7 @@ def test_the_reason_of_a_failed_round_is_said_once() -> None:
         "manifest": NO_FILES,
         "files": [],
         "disputes": [],
+        "flaky": None,
     }
     voted: Any = {"votes": cast, "verdict": verdict}
     lines = votes(voted)
@@ -179,8 +190,8 @@ def test_progress_and_errors_fit_the_terminal(
 def test_who_has_not_revealed_is_told() -> None:
     voted: Any = {
         "votes": [
-            {"operator": "a", "outcome": None, "manifest": "", "revealed_ns": 5},
-            {"operator": "b", "outcome": None, "manifest": "", "revealed_ns": None},
+            {"operator": "a", "outcome": None, "manifest": "", "revealed_ns": 5, "tests": None},
+            {"operator": "b", "outcome": None, "manifest": "", "revealed_ns": None, "tests": None},
         ],
         "verdict": None,
     }

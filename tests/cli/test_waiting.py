@@ -10,6 +10,7 @@ import pytest
 
 from dcanary.cli.executor import presence
 from dcanary.cli.operations.watch import Ended, wait_for_cancel, wait_for_run
+from dcanary.cli.output import cell
 from dcanary.cli.paging import newest_first
 from dcanary.cli.run import line_of_job, line_of_list, summary
 from dcanary.cli.times import duration
@@ -254,3 +255,15 @@ def test_an_image_that_nobody_offers_is_named_with_the_command_that_builds_it() 
     waiting = {**GIT, "reason": f"no executor offers the image {digest}"}
     said = sentence(waiting, NOW)  # type: ignore[arg-type]  # a record as the canister answers it
     assert "no executor offers the image rust: dcanary image build rust (for" in said
+
+
+MISSING = "there is no target counter: an admin adds it with register_target"
+
+
+def test_what_a_run_waits_for_and_why_it_failed_names_commands() -> None:
+    told = "an admin adds it with `dcanary target add`"
+    one: Any = {"stage": None, "reason": MISSING, "since_ns": 0, "next_try_ns": None}
+    assert told in sentence(one, 0)
+    assert told in cell({"Failed": MISSING})
+    failed: Any = {**run("Failed"), "state": {"Failed": MISSING}}
+    assert told in state_and_reason(failed)

@@ -21,11 +21,16 @@ REFUSED = RefusedError("NotFound", "there is no run run-9: see list_runs", "get_
 
 @pytest.mark.parametrize("words", sorted(COMMANDS.values()))
 def test_the_commands_of_the_table_are_there(words: str) -> None:
-    noun, verb, *options = words.split(" ")
+    noun, *more = words.split(" ")
     assert isinstance(cli, Nouns)
-    group = cli.get_command(click.Context(cli), noun)
-    assert isinstance(group, click.Group)
-    command = group.commands[verb]
+    command = cli.get_command(click.Context(cli), noun)
+    verbs = [word for word in more if not word.startswith("-")]
+    options = [word for word in more if word.startswith("-")]
+    for verb in verbs:
+        assert isinstance(command, click.Group)
+        command = command.commands[verb]
+    assert command is not None
+    assert not isinstance(command, click.Group)
     known = {name for parameter in command.params for name in parameter.opts}
     assert set(options) <= known
 

@@ -13,6 +13,7 @@ from canisters.build_executor.keys import approval_message, key_of, stage_key
 from canisters.build_executor.runs import rules, targets
 from shared.rules import matching
 from shared.rules.limits import MAX_TEXT_CHARS, SECOND_NS
+from shared.rules.moments import clock_text, date_text, day_of
 
 if TYPE_CHECKING:
     from canisters.build_executor.book import Book
@@ -45,24 +46,7 @@ def moment_text(at_ns: int, now: int) -> str:
 
     A moment and not how long ago it was: the sentence stays the same while nothing happens.
     """
-    days, seconds = divmod(at_ns // SECOND_NS, 86_400)
-    clock = f"{seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02} UTC"
-    if days == now // SECOND_NS // 86_400:
-        return clock
-    year, month, day = date_of(days)
-    return f"{year}-{month:02}-{day:02} {clock}"
-
-
-def date_of(days: int) -> "tuple[int, int, int]":
-    """(year, month, day) of a number of days since 1970, in the Gregorian calendar."""
-    # Years begin on the first of March here, so that a leap day is the last of its year.
-    era, of_era = divmod(days + 719_468, 146_097)
-    year = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
-    of_year = of_era - (365 * year + year // 4 - year // 100)
-    month = (5 * of_year + 2) // 153
-    day = of_year - (153 * month + 2) // 5 + 1
-    month = month + 3 if month < 10 else month - 9
-    return year + 400 * era + (1 if month <= 2 else 0), month, day
+    return clock_text(at_ns) if day_of(at_ns) == day_of(now) else date_text(at_ns)
 
 
 class Waiting:
@@ -299,7 +283,13 @@ def _at_work(leased: "list[JobRow]") -> str:
     for job in leased:
         phase = job["phase"]
         names.append(f"{job['operator']}" if phase is None else f"{job['operator']} ({phase})")
-    return f"at work: {sentence_of(sorted(names))}"
+    # A job that is tried again, as while its repository is away, would look like the first attempt.
+    failures = [each for job in leased for each in job["failures"] or []]
+    last = max(failures, key=lambda each: each["at_ns"], default=None)
+    again = (
+        "" if last is None else f" (after a failure, operator {last['operator']}: {last['reason']})"
+    )
+    return f"at work: {sentence_of(sorted(names))}{again}"
 
 
 def _of_pauses(name: str, pauses: "list[Pause]", since_ns: int) -> "WaitingFor":

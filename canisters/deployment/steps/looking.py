@@ -5,6 +5,7 @@ from kybra import Async, CallResult, Principal, ic
 from canisters.deployment.steps.answer import Answer, Look, rejected
 from shared.base.calls import bounded
 from shared.rules.limits import CALL_WAIT_SECONDS
+from shared.rules.moments import date_text
 from shared.types.management import (
     MANAGEMENT,
     CanisterChange,
@@ -69,4 +70,4 @@ def changed_by(changes: "list[CanisterChange]", self_id: str) -> "str | None":
         author = origin["from_canister"]["canister_id"].to_str()
     if author == self_id:
         return None
-    return f"last changed by {author} at {newest['timestamp_nanos'] // 1_000_000_000} s since 1970"
+    return f"last changed by {author} at {date_text(newest['timestamp_nanos'])}"

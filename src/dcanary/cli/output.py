@@ -19,7 +19,7 @@ import click
 from dcanary.cli import tables
 from dcanary.cli.display import coloured_lines, harmless, harmless_lines
 from dcanary.cli.folding import folded, folded_lines
-from dcanary.cli.wording import case_and_text
+from dcanary.cli.wording import case_and_text, in_commands
 from dcanary.client.errors import ClientError
 
 
@@ -61,9 +61,10 @@ def plain(value: Any) -> Any:
 
 
 def variant(value: Mapping[str, object]) -> str:
-    """A variant in a sentence: its case, and what it carries."""
+    """A variant in a sentence: its case, and what it carries, in the words of the command line."""
     ((case, inner),) = value.items()
-    return case_and_text(str(case), "" if inner is None or inner in ("", []) else cell(inner))
+    text = "" if inner is None or inner in ("", []) else cell(inner)
+    return case_and_text(str(case), in_commands(text))
 
 
 def cell(value: object) -> str:

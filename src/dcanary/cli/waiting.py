@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dcanary.cli.operations.targets import told
 from dcanary.cli.operations.watch import ENDED_RUN, describe, state_of
 from dcanary.cli.times import duration, seconds
+from dcanary.cli.wording import in_commands
 
 if TYPE_CHECKING:
     from dcanary.client.types.build_executor import Run, WaitingFor
@@ -23,7 +24,7 @@ DUE_NS = 5 * 10**9
 
 def reason(one: WaitingFor) -> str:
     """What is waited for, without times: it changes only when something else is waited for."""
-    said = _IMAGE.sub(_image_called, one["reason"])
+    said = in_commands(_IMAGE.sub(_image_called, one["reason"]))
     return f"{one['stage']}: {said}" if one["stage"] else said
 
 
@@ -48,7 +49,7 @@ def sentence(one: WaitingFor, now_ns: int) -> str:
 
 def state_and_reason(found: Run) -> str:
     """The state of a run and the first thing that it waits for, for a line of a list."""
-    state = describe(found["state"])
+    state = in_commands(describe(found["state"]))
     waiting = found["waiting_for"]
     if not waiting or state_of(found) in ENDED_RUN:
         return state
@@ -79,7 +80,7 @@ class Changes:
     def look(self, found: Run) -> None:
         """Tell what is new of the run as it is now."""
         run = found["run"]
-        self._tell("", f"{run}: {describe(found['state'])}")
+        self._tell("", f"{run}: {in_commands(describe(found['state']))}")
         for stage in found["stages"]:
             state = state_of(stage)
             if state not in ("Waiting", "Skipped"):

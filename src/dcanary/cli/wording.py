@@ -28,6 +28,7 @@ COMMANDS = {
     "list_releases": "release list",
     "list_runs": "run list",
     "list_targets": "target list",
+    "list_templates": "template list",
     "plan_rollback": "release rollback --plan",
     "register_executor": "executor register",
     "register_pipeline": "pipeline register",
@@ -36,11 +37,13 @@ COMMANDS = {
     "retry_release": "release retry",
     "retry_run": "run retry",
     "rollback_release": "release rollback",
+    "set_credential": "repository credential set",
     "start_target": "target start",
     "stop_target": "target stop",
     "trigger_run": "run start",
     "update_pipeline": "pipeline update",
     "update_target": "target update",
+    "update_template": "template update",
 }
 """Method -> the command that calls it."""
 

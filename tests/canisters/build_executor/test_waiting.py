@@ -147,6 +147,16 @@ def test_the_pause_that_holds_the_job_is_named_and_not_one_that_is_over(world: W
     assert world.jobs()[job["job"]]["next_try_ns"] == found["next_try_ns"]
 
 
+def test_a_job_that_is_tried_again_says_why_the_attempt_before_it_failed(world: World) -> None:
+    world.enqueue(spec("run-1", stage("build", replicas=1, quorum=1)))
+    job = world.build(A)
+    world.release(A, job["job"], job["attempt"], "the repository does not answer")
+    world.build(B)
+    assert world.waits() == [
+        "at work: operator-1 (after a failure, operator operator-0: the repository does not answer)"
+    ]
+
+
 def test_what_is_at_work_or_missing_has_no_next_try(world: World) -> None:
     world.enqueue(spec("run-1", stage("build", replicas=1, quorum=1)))
     world.build(A)

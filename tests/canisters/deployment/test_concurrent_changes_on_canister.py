@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,8 @@ def test_a_change_between_the_plan_and_the_release_is_found_before_the_stop(
     reason = check_hot_fix_runs(canary, canister, release)
     assert sha256(b"hot-fix").hex() in reason
     assert sha256(OLD).hex() in reason
-    assert type(canary.deployment.id)(HAND).to_str() in reason
+    author = type(canary.deployment.id)(HAND).to_str()
+    assert re.search(rf"last changed by {author} at \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC", reason)
     assert "stop_canister" not in canary.management.calls
 
 
