@@ -53,6 +53,7 @@ class Network:
         monkeypatch.setattr(system, "wire", lambda *_: None)
         monkeypatch.setattr(system, "Actor", lambda *_: None)
         monkeypatch.setattr(system, "name_network", lambda *_: None)
+        monkeypatch.setattr(system, "bring_templates", lambda *_: None)
 
     def __enter__(self) -> Network:
         return self

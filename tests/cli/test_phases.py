@@ -74,6 +74,7 @@ def test_a_deployment_names_each_canister_before_it_is_installed(
     monkeypatch.setattr(system, "wire", lambda *_: events.append("[wire]"))
     monkeypatch.setattr(system, "Actor", lambda *_: None)
     monkeypatch.setattr(system, "name_network", lambda *_: None)
+    monkeypatch.setattr(system, "bring_templates", lambda *_: events.append("[templates]"))
     built = cast(
         Any, {name: SimpleNamespace(wasm_gz=b"", did="service : {}") for name in CANISTERS}
     )
@@ -85,7 +86,7 @@ def test_a_deployment_names_each_canister_before_it_is_installed(
         at = told.index(f"{name} {PRINCIPALS[name]} created")
         assert told[at - 2].startswith(f"{name}: installing")
         assert told[at - 1] == "[install]"
-    assert told[-2:] == ["wiring them to each other", "[wire]"]
+    assert told[-3:] == ["wiring them to each other", "[wire]", "[templates]"]
 
 
 def test_connecting_names_each_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ RUN = {
     "approval": None,
     "release": None,
     "started_by": None,
+    "targets": None,
     "source": {
         "repository": "demo",
         "clone_url": "https://example.org/demo",
