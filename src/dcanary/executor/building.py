@@ -9,7 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dcanary.client.errors import ClientError
+from dcanary.client.errors import (
+    CertificateError,
+    ClientError,
+    ClockError,
+    NetworkError,
+    OtherVersion,
+)
 from dcanary.executor.attestation import CommitDescription
 from dcanary.executor.cancellation import Cancellation
 from dcanary.executor.causes import Cause, attested_reason, cause_of
@@ -89,6 +95,7 @@ class Build:
     _given: Secrets = field(default_factory=Secrets, repr=False)
     _commit: CommitDescription | None = None
     _tests: TestReport | None = None
+    _lease_end: float = 0.0
     _cancelled: Cancellation = field(default_factory=Cancellation)
     _thread: threading.Thread | None = None
 
@@ -130,6 +137,9 @@ class Build:
 
     def _perform(self) -> BuildReport:
         patience = time.monotonic() + self.patience_seconds
+        # While the chain is away nothing can be given back, and a lease that runs out meanwhile is
+        # restored to who comes back within the stage's timeout.
+        self._lease_end = time.monotonic() + self.work["stage"]["resources"]["timeout_seconds"]
         self._given = self._patiently(self.secrets, patience)
         self.log.add_secrets(self._given.all_bytes())
         inputs = self._patiently(self.inputs, patience)
@@ -202,7 +212,8 @@ class Build:
             try:
                 return step()
             except (SourceUnavailable, ClientError) as error:
-                if self._cancelled.is_set() or time.monotonic() + pause > until:
+                end = max(until, self._lease_end) if _chain_is_away(error) else until
+                if self._cancelled.is_set() or time.monotonic() + pause > end:
                     raise
                 self._say(f"{error}; trying again in about {pause:.0f} s")
                 # Executors whose server comes back should not all ask it in the same moment.
@@ -263,6 +274,11 @@ class Build:
 
     def _say(self, line: str) -> None:
         self.log.write(f"[dcanary] {line}\n".encode(errors="backslashreplace"))
+
+
+def _chain_is_away(error: Exception) -> bool:
+    lasting = (CertificateError, ClockError, OtherVersion)
+    return isinstance(error, NetworkError) and not isinstance(error, lasting)
 
 
 def job_limits(resources: Mapping[str, Any]) -> Limits:
