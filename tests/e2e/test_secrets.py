@@ -45,8 +45,10 @@ def test_a_secret_from_a_terminal_to_three_executors_that_agree(world: World) ->
     (folder / "dcanary.yml").write_text(files(command)["dcanary.yml"])
     refused = world.run("pipeline", "register", str(folder), "--repository", "hidden")
     assert refused.returncode == 2
-    assert "stages.build.secrets[0]: there is no secret TOKEN of hidden" in refused.stderr
-    assert "dcanary.yml:" in refused.stderr
+    assert "stages.build.secrets[0]: there is no secret TOKEN of hidden" in " ".join(
+        refused.stderr.split()
+    )
+    assert "dcanary.yml:" in " ".join(refused.stderr.split())
     wait_until(lambda: have_keys(world), "the executors' keys")
     set_secret(world, "TOKEN", VALUE, "--repository", "hidden")
     listed = json.loads(world.run("secret", "list", "--json").stdout)
