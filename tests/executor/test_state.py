@@ -51,7 +51,7 @@ def test_the_folder_and_the_nonce_are_for_the_executor_alone(tmp_path: Path) -> 
 
 def test_two_executors_cannot_use_one_folder(tmp_path: Path) -> None:
     state = State(tmp_path / "state")
-    with pytest.raises(StateError, match="another executor runs on"):
+    with pytest.raises(StateError, match=r"another executor \(pid \d+\) runs on"):
         State(tmp_path / "state")
     state.close()
     State(tmp_path / "state").close()
