@@ -242,7 +242,8 @@ class Queue:
         self._building[repository] -= 1
         if not self._building[repository]:
             del self._building[repository]
-            del self._ranks[repository]
+            # Not there where no executor ever asked for the rank.
+            self._ranks.pop(repository, None)
 
     def set_used(self, repository: str, used_ns: int) -> None:
         """A repository was charged for work."""

@@ -242,3 +242,12 @@ def test_a_lease_costs_the_same_map_operations_for_any_number_of_runs(open_runs:
     before = world.operations()
     world.build(B)
     assert world.operations() - before <= 25
+
+
+def test_a_run_that_waits_where_no_executor_is_active_can_be_cancelled() -> None:
+    world = World()
+    for executor in (A, B, C):
+        world.enable(executor, False)
+    assert world.enqueue(single("run-1", "demo")) == {"Ok": None}
+    assert world.cancel("run-1") == {"Ok": None}
+    assert "Cancelled" in world.run("run-1")["state"]
