@@ -57,6 +57,7 @@ class ImageBuilder:
         try:
             self._build(lock, say, name)
         except BaseException:
+            # Also when a stop breaks it off: it is not offered again at once.
             with self._lock:
                 self._failed[digest] = time.monotonic()
             raise

@@ -157,6 +157,7 @@ class GitBackend:
         try:
             started = await _copy(process.stdout, send)
         except BaseException:
+            # Also when the request is cancelled, which is no Exception: git would go on alone.
             if watch:
                 _kill_tree(process)
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dcanary.cli.operations.patience import Patience
@@ -70,7 +71,7 @@ def jobs_of(system: System, what: str, patience: Patience) -> list[Job]:
     found: list[Job] = []
     cursor = None
     while True:
-        got = patience(lambda at=cursor: system.build_executor.list_jobs(run, page(100, at)))  # type: ignore[misc]  # mypy infers no type for a lambda with a default
+        got = patience(partial(system.build_executor.list_jobs, run, page(100, cursor)))
         found += [job for job in got["items"] if _is_in(job, inside)]
         cursor = got["next"]
         if cursor is None:
