@@ -127,8 +127,8 @@ class Dispute(Record):
 
 
 class Verdict(Record):
-    """`jobs` are the agreeing jobs, whose executors hold the agreed files. `flaky` are tests whose
-    outcome differs between operators; no commit is blamed for them."""
+    """`jobs` are the agreeing jobs, whose executors hold the agreed files. `flaky_tests` are those
+    whose outcome differs between operators; no commit is blamed for them."""
 
     kind: VerdictKind
     reason: text
@@ -138,7 +138,7 @@ class Verdict(Record):
     jobs: Vec[text]
     disputes: Vec[Dispute]
     commit: Opt[CommitDescription]
-    flaky: Opt[Vec[FlakyTest]]
+    flaky_tests: Opt[Vec[FlakyTest]]
     decided_ns: nat64
 
 

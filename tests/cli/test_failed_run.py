@@ -135,7 +135,7 @@ def test_the_manifest_of_nothing_is_left_out() -> None:
         "manifest": NO_FILES,
         "files": [],
         "disputes": [],
-        "flaky": None,
+        "flaky_tests": None,
     }
     voted: Any = {"votes": [vote], "verdict": verdict}
     assert votes(voted) == ["alice: Failed", "verdict: Failed: command"]
@@ -161,7 +161,7 @@ def test_the_reason_of_a_failed_round_is_said_once() -> None:
         "manifest": NO_FILES,
         "files": [],
         "disputes": [],
-        "flaky": None,
+        "flaky_tests": None,
     }
     voted: Any = {"votes": cast, "verdict": verdict}
     lines = votes(voted)

@@ -48,7 +48,7 @@ def verdict_of(round: RoundRecord) -> "Verdict | None":
         "jobs": stored["jobs"],
         "disputes": found,
         "commit": description_of(stored),
-        "flaky": flaky_tests(round["votes"], report_of) or None,
+        "flaky_tests": flaky_tests(round["votes"], report_of) or None,
         "decided_ns": stored["decided_ns"],
     }
 

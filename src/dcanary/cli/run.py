@@ -195,7 +195,7 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
         for dispute in verdict["disputes"]:
             files = ", ".join(dispute["differing"])
             lines.append(f"dispute: {dispute['operator']}: {dispute['reason']} {files}")
-        for one in verdict["flaky"] or []:
+        for one in verdict["flaky_tests"] or []:
             failed, passed = ", ".join(one["failed"]), ", ".join(one["passed"])
             lines.append(f"flaky: {one['test']}: failed at {failed}, passed at {passed}")
     return lines

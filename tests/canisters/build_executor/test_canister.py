@@ -317,7 +317,7 @@ def test_only_siblings_start_runs_and_give_verdicts(it: Installed) -> None:
             "jobs": [],
             "disputes": [],
             "commit": None,
-            "flaky": None,
+            "flaky_tests": None,
             "decided_ns": 0,
         },
     }

@@ -121,7 +121,7 @@ def test_a_round_says_what_each_operator_s_tests_said() -> None:
     (notice,) = canary.notices()
     flaky = [{"test": "a::clock", "failed": ["op2"], "passed": ["op1", "op3"]}]
     assert notice["verdict"]["kind"] == {"Agreed": None}
-    assert notice["verdict"]["flaky"] == flaky
+    assert notice["verdict"]["flaky_tests"] == flaky
     round = canary.round()
     assert round["verdict"] == notice["verdict"]
     assert [one["tests"]["failed"] for one in round["votes"]] == [[], ["a::clock"], []]

@@ -577,7 +577,7 @@ class Verdict(TypedDict):
     disputes: list[Dispute]
     environment: str
     files: list[File]
-    flaky: list[FlakyTest] | None
+    flaky_tests: list[FlakyTest] | None
     jobs: list[str]
     kind: VerdictKind
     manifest: str

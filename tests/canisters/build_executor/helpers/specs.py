@@ -131,6 +131,6 @@ def verdict(kind: str, files: list[Any], jobs: list[str], reason: str = "") -> A
         "jobs": jobs,
         "disputes": [],
         "commit": None,
-        "flaky": None,
+        "flaky_tests": None,
         "decided_ns": 0,
     }
