@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+from pathlib import Path
 
 import yaml
 
 from dcanary.cli.operations.watch import state_of
 from tests.e2e.pipelines import pipeline
-from tests.e2e.world import World, wait_until
+from tests.e2e.world import EXECUTORS, World, sign, wait_until
+from tests.executor.repositories import make_repository
+from tests.executor.servers import certificate, serve
 
 VALUE = "s3cr/t+value of=ours"
 
@@ -72,3 +76,54 @@ def test_a_secret_from_a_terminal_to_three_executors_that_agree(world: World) ->
     assert again.returncode == 0, again.stderr
     removed = world.run("secret", "remove", "TOKEN", "--repository", "hidden", "--yes")
     assert removed.returncode == 0, removed.stderr
+
+
+def test_a_push_to_a_private_repository_is_cloned_with_its_token_and_released(
+    empty_world: World, tmp_path: Path
+) -> None:
+    world, token = empty_world, "ghp_0123456789abcdef"
+    certified = certificate(tmp_path / "server.pem")
+    login = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    (tmp_path / "served").mkdir()
+    with serve(tmp_path / "served", certified) as server:
+        folder, url = server.folder / "hidden", server.url("hidden/.git")
+        server.logins["/hidden/"] = f"Basic {login}"
+        definition = pipeline("hidden", ["cat seen > out"], artifacts=["out"], deploy=False)
+        sha = make_repository(folder, {"dcanary.yml": definition, "seen": "by few"})
+        secret = tmp_path / "webhook-secret"
+        secret.write_text("0123456789abcdef" * 2)
+        added = world.run(
+            *("repository", "add", "hidden", "--clone-url", url, "--secret-file", str(secret))
+        )
+        assert added.returncode == 0, added.stderr
+        registered = world.run("pipeline", "register", str(folder), "--repository", "hidden")
+        assert registered.returncode == 0, registered.stderr
+        world.await_triggers("hidden")
+        for name in EXECUTORS[:3]:
+            world.start_executor(name, env={**os.environ, "GIT_SSL_CAINFO": str(certified)})
+        wait_until(lambda: have_keys(world), "the executors' keys")
+        set_secret(world, "GIT_TOKEN", token, "--repository", "hidden")
+        body = json.dumps(
+            {
+                "ref": "refs/heads/main",
+                "before": "0" * 40,
+                "after": sha,
+                "repository": {"full_name": "hidden", "clone_url": url},
+                "head_commit": {"id": sha, "message": "First", "author": {"name": "A"}},
+                "pusher": {"name": "A"},
+                "deleted": False,
+            }
+        ).encode()
+        signature = sign(body, secret.read_bytes())
+        status, answer = world.deliver("hidden", body, signature=signature)
+        assert status == 202, answer
+        run = wait_until(lambda: world.run_of("hidden", sha), "the run")
+        # Without the credential the repository is asked for, and waited for: it is weather.
+        wait_until(lambda: any(job["failures"] for job in world.jobs(run)), "a refusal")
+        given = world.run("repository", "credential", "set", "hidden", "--secret", "GIT_TOKEN")
+        assert given.returncode == 0, given.stderr
+        found = world.end_of_run(run, 120)
+        assert state_of(found) == "Succeeded", found
+        assert {said for _, _, said in server.seen} == {"", f"Basic {login}"}
+    everything = json.dumps(found) + "".join(world.log(name) for name in EXECUTORS[:3])
+    assert token not in everything and login not in everything
