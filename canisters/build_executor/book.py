@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from canisters.build_executor.artifacts import uploads
+from canisters.build_executor.artifacts.hashing import Hashes
 from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.jobs import rules
 from canisters.build_executor.jobs.queue import Queue
@@ -83,6 +84,7 @@ class Book:
         self.repository_runs = repository_runs
         self.contents = contents
         self.chunks = chunks
+        self.uploads = Hashes(chunks)
         self.log_blocks = log_blocks
         self.executors = executors
         self.executor_index = executor_index
@@ -140,6 +142,7 @@ class Book:
         self._queue = Queue(self.shares.used_ns)
         self._known = {}
         self._all_known = False
+        self.uploads = Hashes(self.chunks)
         self._load()
         self.all_executors()
 

@@ -230,13 +230,17 @@ class BuildWork(Record):
 
 
 class UploadWork(Record):
-    """Upload these agreed files; the executor that built them still has them."""
+    """Upload these agreed files; the executor that built them still has them.
+
+    `sent` counts for each of the files the first chunks that it has sent already.
+    """
 
     run: text
     stage: text
     job: text
     files: Vec[File]
     lease_until_ns: nat64
+    sent: Opt[Vec[nat32]]
 
 
 class Work(Variant, total=False):

@@ -45,7 +45,7 @@ sandbox = probe_sandbox().sandbox
 assert sandbox is not None, probe_sandbox().reason
 log = LogBuffer([], 1 << 20)
 limits = CheckoutLimits(schemes=("file",))
-build = Build(work, lambda: [], runtime, sandbox, limits, folder / "scratch", log)
+build = Build(work, lambda _: [], runtime, sandbox, limits, folder / "scratch", log)
 build.folder.mkdir()
 build.start()
 while not build.wait(10):

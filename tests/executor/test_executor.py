@@ -175,6 +175,19 @@ def test_large_artifacts_travel_in_chunks(site: Site) -> None:
     assert len(site.chain.stored()["out"]) == 2_500_000
 
 
+def test_an_executor_killed_in_an_upload_sends_only_the_rest(site: Site) -> None:
+    site.add(stage_record(["head -c 3500000 /dev/zero > out"], ["out"]))
+    first = site.executor(chain=Breaking(site.chain, "upload_chunk", True, skip=2))
+    with pytest.raises(Killed):
+        until(lambda: False, first)
+    site.close(first)
+    site.chain.network.speed = 20
+    until(site.chain.stored, site.executor())
+    # Three had arrived.
+    assert site.chain.calls.count("upload_chunk") == 4
+    assert site.chain.stored()["out"] == bytes(3_500_000)
+
+
 def test_secrets_are_masked_in_the_log(site: Site) -> None:
     site.add(stage_record(["echo hush-hush"]))
     until(
@@ -357,14 +370,20 @@ class Killed(BaseException):
 
 
 class Breaking(ExecutorsChain):
-    """Breaks off at one call, before or after it has had its effect, as a kill -9 does."""
+    """Breaks off at one call, before or after it has had its effect, as a kill -9 does.
 
-    def __init__(self, chain: NativeChain, call: str, after: bool) -> None:
+    So many calls of that name before it pass.
+    """
+
+    def __init__(self, chain: NativeChain, call: str, after: bool, skip: int = 0) -> None:
         super().__init__(chain, "alice")
-        self._call, self._after = call, after
+        self._call, self._after, self._skip = call, after, skip
 
     def _break(self, call: str, effect: Callable[[], Any]) -> Any:
         if call != self._call:
+            return effect()
+        if self._skip:
+            self._skip -= 1
             return effect()
         self._call = ""
         if self._after:

@@ -1,9 +1,6 @@
 """Artifact bytes: chunks under the place of their first upload, found by sha256 afterwards."""
 
-import hashlib
 from typing import TYPE_CHECKING
-
-from shared.rules.limits import MAX_CHUNK_BYTES
 
 if TYPE_CHECKING:
     from canisters.build_executor.book import Book
@@ -11,38 +8,9 @@ if TYPE_CHECKING:
     from shared.types.run import File
 
 
-def chunk_count(size: int) -> int:
-    return -(-size // MAX_CHUNK_BYTES)
-
-
-def chunk_bytes(size: int, index: int) -> int:
-    """Exact length of chunk `index` of a file: all but the last are full."""
-    return min(MAX_CHUNK_BYTES, size - index * MAX_CHUNK_BYTES)
-
-
 def location(stage: "StageRecord", number: int) -> str:
     """Where uploads of the stage's file `number` go. No two files of any runs share it."""
     return f"{stage['run_sequence']}.{stage['position']}.{number}"
-
-
-def chunk_key(place: str, index: int) -> str:
-    return f"{place}#{index}"
-
-
-def drop_chunks(book: "Book", place: str, size: int) -> None:
-    for index in range(chunk_count(size)):
-        book.chunks.remove(chunk_key(place, index))
-
-
-def digest(book: "Book", place: str, size: int) -> "str | int":
-    """sha256 over the chunks at `place`, or the index of the first that is not there."""
-    hasher = hashlib.sha256()
-    for index in range(chunk_count(size)):
-        content = book.chunks.get(chunk_key(place, index))
-        if content is None:
-            return index
-        hasher.update(content)
-    return hasher.hexdigest()
 
 
 def mark_stored(stage: "StageRecord", sha256: str) -> None:
@@ -82,4 +50,11 @@ def missing(stage: "StageRecord") -> "list[tuple[int, FileRow]]":
 def drop_unstored(book: "Book", stage: "StageRecord") -> None:
     """Forget the chunks of uploads that were not finished."""
     for number, row in missing(stage):
-        drop_chunks(book, location(stage, number), row["size"])
+        book.uploads.drop(location(stage, number), row["size"])
+
+
+def sent(book: "Book", stage: "StageRecord") -> "list[int]":
+    """How many first chunks of each missing file are here."""
+    return [
+        book.uploads.here(location(stage, number), row["size"]) for number, row in missing(stage)
+    ]

@@ -1,6 +1,6 @@
 """Uploading and reading the agreed files. Their hash is recomputed here before they count."""
 
-from canisters.build_executor.artifacts import contents, uploads
+from canisters.build_executor.artifacts import contents, places, uploads
 from canisters.build_executor.book import Book
 from canisters.build_executor.executors.service import uploader_of
 from canisters.build_executor.keys import stage_key
@@ -8,7 +8,20 @@ from canisters.build_executor.records import FileRow, JobRow, StageRecord
 from canisters.build_executor.runs import service as runs
 from shared.rules.limits import MAX_CHUNK_BYTES
 from shared.rules.refused import conflict, denied, invalid, not_found, unavailable
-from shared.types.run import ChunkInput, ChunkRequest
+from shared.types.run import ChunkInput, ChunkRequest, UploadWork
+
+
+def begin(book: Book, stage: StageRecord, replica: int, now: int) -> UploadWork:
+    """Lease the upload of what is missing. Only its own executor goes on with half of a file.
+
+    Another one's chunks may be wrong, which would be found at the end and be held against this one.
+    """
+    if stage["uploader"] is not None and stage["uploader"] != replica:
+        contents.drop_unstored(book, stage)
+    work = uploads.begin(stage, replica, now)
+    work["sent"] = contents.sent(book, stage)
+    book.save(stage)
+    return work
 
 
 def _uploading(
@@ -59,13 +72,13 @@ def upload_chunk(book: Book, caller: str, chunk: ChunkInput, now: int) -> None:
         return
     stage, number = found
     row = stage["files"][number]
-    count = contents.chunk_count(row["size"])
+    count = places.chunk_count(row["size"])
     if index >= count:
         raise invalid(f"{path} has {count} chunks of {MAX_CHUNK_BYTES}: no index {index}")
-    wanted = contents.chunk_bytes(row["size"], index)
+    wanted = places.chunk_bytes(row["size"], index)
     if len(content) != wanted:
         raise invalid(f"chunk {index} of {path} has {wanted} bytes, not {len(content)}")
-    book.chunks.insert(contents.chunk_key(_place(stage, number), index), content)
+    book.uploads.put(_place(stage, number), index, content)
     if uploads.extend_if_due(stage, now):
         book.save(stage)
 
@@ -80,7 +93,7 @@ def finish_upload(book: Book, caller: str, run: str, stage_name: str, path: str,
     place = _place(stage, number)
     known = book.contents.get(row["sha256"])
     if known is not None and known["size"] == row["size"]:
-        contents.drop_chunks(book, place, row["size"])
+        book.uploads.drop(place, row["size"])
     else:
         _keep(book, stage, row, place, now)
     contents.mark_stored(stage, row["sha256"])
@@ -92,18 +105,23 @@ def finish_upload(book: Book, caller: str, run: str, stage_name: str, path: str,
 
 
 def _keep(book: Book, stage: StageRecord, row: FileRow, place: str, now: int) -> None:
-    digest = contents.digest(book, place, row["size"])
+    digest = book.uploads.digest(place, row["size"])
+    if digest is None:
+        if uploads.extend_if_due(stage, now):
+            book.save(stage)
+        raise unavailable(f"{row['path']} is being hashed: call again to go on")
     if isinstance(digest, int):
-        count = contents.chunk_count(row["size"])
+        count = places.chunk_count(row["size"])
         raise conflict(f"chunk {digest} of {count} of {row['path']} is missing: send it first")
     if digest != row["sha256"]:
         # What is written here stays though the call is refused: wrong bytes must not.
-        contents.drop_chunks(book, place, row["size"])
+        book.uploads.drop(place, row["size"])
         _count_bad_upload(book, stage, 1, now)
         raise invalid(
             f"the bytes of {row['path']} have sha256 {digest}, agreed was {row['sha256']}: "
             "they were dropped"
         )
+    book.uploads.close(place)
     book.contents.insert(row["sha256"], {"version": 1, "size": row["size"], "location": place})
 
 
@@ -142,14 +160,14 @@ def read_chunk(book: Book, request: ChunkRequest) -> bytes:
         )
     row = stage["files"][number]
     index = request["index"]
-    if index >= max(1, contents.chunk_count(row["size"])):
+    if index >= max(1, places.chunk_count(row["size"])):
         raise invalid(f"{row['path']} of {row['size']} bytes has no chunk {index}")
     stored = book.contents.get(row["sha256"]) if row["stored"] else None
     if stored is None:
         raise unavailable(f"the bytes of {row['path']} are not stored yet")
     if row["size"] == 0:
         return b""
-    chunk = book.chunks.get(contents.chunk_key(stored["location"], index))
+    chunk = book.chunks.get(places.chunk_key(stored["location"], index))
     if chunk is None:
         raise not_found(f"chunk {index} of {row['path']} is not here: report this")
     return chunk

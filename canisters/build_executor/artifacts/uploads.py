@@ -7,6 +7,7 @@ asked again later, after the others. One that brings wrong bytes twice is not as
 from typing import TYPE_CHECKING
 
 from canisters.build_executor.artifacts import contents
+from canisters.build_executor.artifacts.places import chunk_count
 from canisters.build_executor.jobs.rules import STOPPING, pause_ns, unseen
 from canisters.build_executor.keys import job_name
 from shared.rules.limits import LEASE_NS, MAX_JOB_FAILURES, STORE_WINDOW_NS, UPLOAD_PIECE_NS
@@ -27,7 +28,7 @@ EXTEND_BELOW_NS = LEASE_NS * 2 // 3
 
 def bound_ns(stage: "StageRecord") -> int:
     """How long an upload of what is missing may take, in nanoseconds, whatever is sent."""
-    pieces = sum(contents.chunk_count(row["size"]) + 1 for _, row in contents.missing(stage))
+    pieces = sum(chunk_count(row["size"]) + 1 for _, row in contents.missing(stage))
     return min(LEASE_NS + pieces * UPLOAD_PIECE_NS, MAX_LEASE_NS)
 
 
@@ -69,6 +70,7 @@ def begin(stage: "StageRecord", replica: int, now: int) -> "UploadWork":
             for _, row in contents.missing(stage)
         ],
         "lease_until_ns": stage["upload_until_ns"],
+        "sent": None,
     }
 
 

@@ -85,9 +85,7 @@ def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Wor
     book.save_executor(caller, record)
     apply_time(book, stage, now)
     if "Storing" in stage["state"]:
-        upload = uploads.begin(stage, replica, now)
-        book.save(stage)
-        return {"Upload": upload}
+        return {"Upload": artifacts.begin(book, stage, replica, now)}
     return {"Build": _lease_build(book, stage, replica, caller, record["operator"], now)}
 
 

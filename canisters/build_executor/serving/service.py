@@ -6,7 +6,7 @@ certified when it succeeds: bytes that were not agreed on, or not stored, are ne
 
 from binascii import b2a_base64
 
-from canisters.build_executor.artifacts import contents
+from canisters.build_executor.artifacts import places
 from canisters.build_executor.book import Book
 from canisters.build_executor.keys import stage_key
 from canisters.build_executor.records import FileRow, StageRecord
@@ -125,10 +125,10 @@ def stream(book: Book, token: StreamToken) -> "StreamPiece | None":
     if row is None or stored is None:
         return None
     index = token["index"]
-    count = contents.chunk_count(row["size"])
+    count = places.chunk_count(row["size"])
     if index >= count:
         return {"body": b"", "token": None}
-    chunk = book.chunks.get(contents.chunk_key(stored["location"], index))
+    chunk = book.chunks.get(places.chunk_key(stored["location"], index))
     following: StreamToken = {
         "run": place.run,
         "stage": place.stage,

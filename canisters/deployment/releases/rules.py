@@ -7,7 +7,7 @@ from canisters.deployment.targets.rules import refuse_if_busy, text_of
 from shared.rules.creation import controllers_differ, differences, unbound
 from shared.rules.limits import (
     MAX_ACTIVE_RELEASES,
-    MAX_ARTIFACT_BYTES,
+    MAX_MODULE_FILE_BYTES,
     MAX_NAME_CHARS,
     MAX_PATH_CHARS,
     MAX_PIPELINE_BYTES,
@@ -60,10 +60,10 @@ def check_order(order: "ReleaseOrder") -> None:
     sha256 = order["sha256"]
     if len(sha256) != 64 or any(char not in "0123456789abcdef" for char in sha256):
         raise invalid("sha256 is not 64 lower-case hexadecimal digits")
-    if not 1 <= order["size"] <= MAX_ARTIFACT_BYTES:
+    if not 1 <= order["size"] <= MAX_MODULE_FILE_BYTES:
         raise invalid(
             f"the artifact has {order['size']} bytes: "
-            f"1 to {MAX_ARTIFACT_BYTES} can be deployed (MAX_ARTIFACT_BYTES)"
+            f"1 to {MAX_MODULE_FILE_BYTES} can be deployed (MAX_MODULE_FILE_BYTES)"
         )
     if len(order["install_arg"]) + len(order["upgrade_arg"]) > MAX_PIPELINE_BYTES:
         raise invalid(f"the arguments have more than {MAX_PIPELINE_BYTES} bytes")
@@ -241,7 +241,7 @@ def ready(
     """Numbers of the waiting releases that may begin now: in order, one for each free target.
 
     `open_releases` holds waiting and active releases as (number, target). Each active one stages up
-    to MAX_ARTIFACT_BYTES in this canister, hence MAX_ACTIVE_RELEASES.
+    to MAX_MODULE_FILE_BYTES in this canister, hence MAX_ACTIVE_RELEASES.
     """
     taken = set(busy_targets)
     chosen: list[int] = []

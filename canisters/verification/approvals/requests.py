@@ -9,8 +9,8 @@ from shared.rules.limits import (
     DEFAULT_APPROVAL_TTL_NS,
     MAX_APPROVAL_TTL_NS,
     MAX_APPROVERS,
-    MAX_ARTIFACT_BYTES,
     MAX_GATES,
+    MAX_MODULE_FILE_BYTES,
     MAX_NAME_CHARS,
     MAX_PATH_CHARS,
     MAX_PIPELINE_BYTES,
@@ -62,10 +62,10 @@ def check_request(request: "ApprovalInput") -> None:
             raise invalid(f"{field} has {len(value.encode())} bytes: use 1 to {longest}")
     if not is_digest(request["sha256"]):
         raise invalid("sha256 is not 64 lower-case hexadecimal digits")
-    if not 1 <= request["size"] <= MAX_ARTIFACT_BYTES:
+    if not 1 <= request["size"] <= MAX_MODULE_FILE_BYTES:
         raise invalid(
             f"the artifact has {request['size']} bytes: "
-            f"1 to {MAX_ARTIFACT_BYTES} can be deployed (MAX_ARTIFACT_BYTES)"
+            f"1 to {MAX_MODULE_FILE_BYTES} can be deployed (MAX_MODULE_FILE_BYTES)"
         )
     arguments = len(request["install_arg"]) + len(request["upgrade_arg"])
     if arguments > MAX_PIPELINE_BYTES:

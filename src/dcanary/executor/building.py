@@ -44,7 +44,7 @@ from dcanary.executor.source import (
     write_source,
 )
 
-MAX_FILE_BYTES = 32 * 1024 * 1024
+MAX_FILE_BYTES = 100 * 1024 * 1024
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 8.0
 T = TypeVar("T")
 
@@ -71,15 +71,16 @@ class BuildReport:
 class Build:
     """A leased job with all that is needed to perform it. `folder` is scratch for it alone.
 
-    `inputs` gets the files of earlier stages; `needed` are packages of earlier fetch stages, which
-    `packages` has or fetches. `ended` is called at the end, by the build's thread.
+    `inputs` gets the files of earlier stages, given a folder for them; `needed` are packages of
+    earlier fetch stages, which `packages` has or fetches. `ended` is called at the end, by the
+    build's thread.
     After `wait` returns true, `report` is set; on success the artifacts are in `files_folder`.
     `secrets` gets what the stage is given and what the repository is cloned with. `phase` is what
     is being done now. For `patience_seconds` in all, servers that do not answer are asked again.
     """
 
     work: Mapping[str, Any]
-    inputs: Callable[[], Sequence[Entry]]
+    inputs: Callable[[Path], Sequence[Entry]]
     runtime: Runtime
     sandbox: Sandbox
     checkout_limits: CheckoutLimits
@@ -142,7 +143,7 @@ class Build:
         self._lease_end = time.monotonic() + self.work["stage"]["resources"]["timeout_seconds"]
         self._given = self._patiently(self.secrets, patience)
         self.log.add_secrets(self._given.all_bytes())
-        inputs = self._patiently(self.inputs, patience)
+        inputs = self._patiently(lambda: self.inputs(self.folder), patience)
         self.phase = "checkout"
         checkout = self._patiently(self._check_out, patience)
         self._commit = CommitDescription(checkout.commit.author, checkout.commit.message)

@@ -21,7 +21,7 @@ from dcanary.executor.packages import Needed, Packages
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.sandbox.model import Sandbox
 from dcanary.executor.secrets import Secrets
-from dcanary.executor.source import Entry, Held
+from dcanary.executor.source import Entry, OnDisk
 
 # A repository on this disk is fetched by git itself, as one on a server is.
 LOCAL_CHECKOUT = CheckoutLimits(schemes=("https", "http", "file"))
@@ -129,7 +129,7 @@ class LocalRun:
                 "source": self.source,
                 "environment": [*self.environment, *stage["environment"]],
             },
-            inputs=lambda: _inputs(earlier),
+            inputs=lambda _: _inputs(earlier),
             packages=self.packages,
             needed=[
                 Needed(each.name, each.fetch, each.files[0].sha256)
@@ -194,7 +194,7 @@ def ordered(stages: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> list[
 def _inputs(earlier: Sequence[LocalStage]) -> list[Entry]:
     """The files of earlier stages as a checkout's entries; of one path, the later stage's."""
     found = {
-        file.path: Entry(file.path, "100644", Held(stage.open_file(file).read_bytes()))
+        file.path: Entry(file.path, "100644", OnDisk(stage.open_file(file), file.size))
         for stage in earlier
         if stage.fetch is None
         for file in stage.files

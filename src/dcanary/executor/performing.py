@@ -65,7 +65,7 @@ class BuildSlot:
         kind = Build if work["stage"]["fetch"] is None else FetchBuild
         self.build = kind(
             work,
-            lambda: fetch_inputs(self._files_chain, work),
+            lambda folder: fetch_inputs(self._files_chain, work, folder),
             runtime,
             config.sandbox,
             config.checkout,

@@ -68,6 +68,17 @@ class Held:
         return io.BytesIO(self.bytes_)
 
 
+@dataclass(frozen=True)
+class OnDisk:
+    """Content of a file that nothing changes or removes while it is used."""
+
+    path: Path
+    size: int
+
+    def open(self) -> BinaryIO:
+        return self.path.open("rb")
+
+
 class Spool:
     """A file without a name, on the disk of `folder`, that lasts as long as its contents are used.
 

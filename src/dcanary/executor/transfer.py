@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from dcanary.client.errors import ClientError, RefusedError
 from dcanary.client.types.build_executor import (
@@ -15,7 +16,7 @@ from dcanary.client.types.build_executor import (
     UploadWork,
 )
 from dcanary.executor.chain import Chain
-from dcanary.executor.source import Entry, Held, SourceFailure, SourceUnavailable
+from dcanary.executor.source import Entry, SourceFailure, SourceUnavailable, Spool, Stored
 from dcanary.executor.state import State
 
 CHUNK_BYTES = 1_000_000
@@ -25,8 +26,8 @@ RESUME_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
 
 
-def fetch_inputs(chain: Chain, work: BuildWork) -> list[Entry]:
-    """The files of earlier stages that a job finds in its checkout.
+def fetch_inputs(chain: Chain, work: BuildWork, folder: Path) -> list[Entry]:
+    """The files of earlier stages that a job finds in its checkout, on the disk of `folder`.
 
     Raises SourceFailure when they are too large, and SourceUnavailable when they do not come whole
     (queries are answered by one node of the network, which may be wrong).
@@ -36,34 +37,39 @@ def fetch_inputs(chain: Chain, work: BuildWork) -> list[Entry]:
     total = sum(item["file"]["size"] for item in inputs)
     if total > MAX_INPUT_BYTES:
         raise SourceFailure(f"earlier stages' files have {total} bytes: at most {MAX_INPUT_BYTES}")
-    return [_fetch(chain, work["run"], item["stage"], item["file"]) for item in inputs]
+    spool = Spool(folder)
+    return [_fetch(chain, work["run"], item["stage"], item["file"], spool) for item in inputs]
 
 
-def _fetch(chain: Chain, run: str, stage: str, file: File) -> Entry:
-    path, size = file["path"], file["size"]
-    content = b""
-    while len(content) < size:
-        index = len(content) // CHUNK_BYTES
+def _fetch(chain: Chain, run: str, stage: str, file: File, spool: Spool) -> Entry:
+    path, size, begin = file["path"], file["size"], spool.size
+    hasher, have = hashlib.sha256(), 0
+    while have < size:
+        index = have // CHUNK_BYTES
         request: ChunkRequest = {"run": run, "stage": stage, "path": path, "index": index}
         chunk = chain.read_chunk(request)
-        if len(chunk) != min(CHUNK_BYTES, size - len(content)):
+        if len(chunk) != min(CHUNK_BYTES, size - have):
             raise SourceUnavailable(f"chunk {index} of {stage}'s {path} has {len(chunk)} bytes")
-        content += chunk
-    if hashlib.sha256(content).hexdigest() != file["sha256"]:
+        hasher.update(chunk)
+        spool.write(chunk)
+        have += len(chunk)
+    if hasher.hexdigest() != file["sha256"]:
         raise SourceUnavailable(f"{stage}'s {path} is not what its sha256 names")
-    return Entry(path, "100644", Held(content))
+    return Entry(path, "100644", Stored(spool, begin, size))
 
 
 def upload_files(chain: Chain, work: UploadWork, state: State, ending: threading.Event) -> None:
-    """Send the files of an UploadWork from what is held. Sending a chunk again does no harm.
+    """Send the files of an UploadWork from what is held, but for the chunks that are there already.
 
     Where the chain does not answer, the same call is made again until the lease must have run out,
     or `ending` is set: to begin again would cost the lease, the pause after it and all chunks.
     Raises the ClientError of the last attempt, and RefusedError at once.
     """
-    for file in work["files"]:
+    # Canisters of before 0.2.0 do not say what is there.
+    sent = work["sent"] or [0] * len(work["files"])
+    for file, index in zip(work["files"], sent, strict=True):
         with state.file(work["job"], file["sha256"]).open("rb") as content:
-            index = 0
+            content.seek(index * CHUNK_BYTES)
             while chunk := content.read(CHUNK_BYTES):
                 given: ChunkInput = {
                     "run": work["run"],
@@ -84,8 +90,10 @@ def _insist(call: Callable[[], None], ending: threading.Event) -> None:
     while True:
         try:
             return call()
-        except RefusedError:
-            raise
+        except RefusedError as error:
+            # A large file is hashed over several calls, and each answers that there is more to do.
+            if error.kind != "Unavailable" or time.monotonic() >= deadline or ending.is_set():
+                raise
         except ClientError:
             if time.monotonic() >= deadline or ending.wait(PAUSE_SECONDS):
                 raise

@@ -395,7 +395,7 @@ AnyStage = Annotated[
 class Gate(_Model):
     """A check that must pass before approval is asked for."""
 
-    max_artifact_size: Annotated[int, _Size(1, limits.MAX_ARTIFACT_BYTES, "2MiB")]
+    max_artifact_size: Annotated[int, _Size(1, limits.MAX_MODULE_FILE_BYTES, "2MiB")]
 
 
 class Approval(_Model):

@@ -563,6 +563,7 @@ class UploadWork(TypedDict):
     job: str
     lease_until_ns: int
     run: str
+    sent: list[int] | None
     stage: str
 
 
