@@ -30,6 +30,7 @@ need() {
 missing_packages() {
     command -v bwrap >/dev/null 2>&1 || echo bubblewrap
     command -v git >/dev/null 2>&1 || echo git
+    command -v ssh-agent >/dev/null 2>&1 || echo openssh-client
     if command -v ldconfig >/dev/null 2>&1; then
         ldconfig -p | grep -q 'libdbus-1\.so\.3' || echo libdbus-1-3
     fi

@@ -66,7 +66,7 @@ secret_use_map = StableBTreeMap[text, UseRecord](memory_id=11, max_key_size=170,
 secret_takings = StableBTreeMap[text, nat64](memory_id=12, max_key_size=340, max_value_size=20)
 secret_counts = StableBTreeMap[text, nat64](memory_id=13, max_key_size=150, max_value_size=20)
 credential_map = StableBTreeMap[text, CredentialRecord](
-    memory_id=14, max_key_size=100, max_value_size=500
+    memory_id=14, max_key_size=100, max_value_size=10_000
 )
 template_head_map = StableBTreeMap[text, TemplateHeadRecord](
     memory_id=15, max_key_size=100, max_value_size=200

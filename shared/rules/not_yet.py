@@ -34,11 +34,6 @@ OTHER_CLONE_URLS = NotYet(
     "`register_repository`: Invalid",
     "clone_url must start with https:// or http://: other ways are not supported yet",
 )
-DEPLOY_KEYS = NotYet(
-    "clones over SSH with a deploy key",
-    "`set_credential`: Invalid",
-    "kind: DeployKey is not supported yet: use a token, and an https:// clone URL",
-)
 PULL_REQUESTS = NotYet(
     "pull requests as triggers",
     "methods of `pipeline_config`: Invalid",

@@ -109,12 +109,19 @@ class CredentialKind(Variant, total=False):
 
 
 class Credential(Record):
-    """Which secret of a repository its clones are made with. `username` goes with a token."""
+    """Which secret of a repository its clones are made with.
+
+    `username` goes with a token. A deploy key has the repository's `address` for SSH,
+    `ssh://USER@HOST[:PORT]/PATH` with `username` as its user, and the `host_keys` that the server
+    may show, each `TYPE BASE64` as in OpenSSH's known_hosts; a token has neither.
+    """
 
     repository: text
     secret: text
     kind: CredentialKind
     username: text
+    address: Opt[text]
+    host_keys: Opt[Vec[text]]
 
 
 class CredentialResult(Variant, total=False):
@@ -140,6 +147,8 @@ class HandedCredential(Record):
     kind: CredentialKind
     username: text
     secret: HandedSecret
+    address: Opt[text]
+    host_keys: Opt[Vec[text]]
 
 
 class SecretGrant(Record):

@@ -192,6 +192,8 @@ def test_three_executors_build_a_private_repository(
                 "secret": "GIT_TOKEN",
                 "kind": {"Token": None},
                 "username": "x-access-token",
+                "address": None,
+                "host_keys": None,
             }
         )
         site.add(stage_record(["cp hello.txt out", "env"], ["out"], replicas=3, quorum=2))

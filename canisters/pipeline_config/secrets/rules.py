@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from shared.rules.limits import (
+    MAX_HOST_KEYS,
     MAX_NAME_CHARS,
     MAX_SEALED_BYTES,
     MAX_SECRET_COPIES,
     MAX_SECRETS_PER_STAGE,
+    MAX_TEXT_CHARS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import DEPLOY_KEYS
 from shared.rules.refused import Refused, denied, invalid, too_large
 from shared.rules.roles import ANONYMOUS
 
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from shared.types.secret import Credential, SealedCopy, SecretInput
 
 KEY_BYTES = 32
+HOST_KEY_TYPES = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "ssh-rsa",
+)
 RESERVED = (
     "PATH",
     "HOME",
@@ -36,7 +44,9 @@ SOURCES = ("refs/heads/", "refs/tags/")
 
 _CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _LETTERS = _CAPITALS | frozenset("0123456789_")
-_USERNAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-@+") | _CAPITALS
+_HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
+_USERNAME = _HOST | frozenset("_@+") | _CAPITALS
+_BASE64 = frozenset("abcdefghijklmnopqrstuvwxyz0123456789+/=") | _CAPITALS
 
 
 def secret_name_problem(name: str) -> "str | None":
@@ -120,13 +130,53 @@ def _check_copy(copy: "SealedCopy", recipient: str) -> None:
 def check_credential(credential: "Credential") -> None:
     """Raise Invalid for what no clone can be made with."""
     check_name(credential["repository"], credential["secret"])
-    if "DeployKey" in credential["kind"]:
-        raise invalid(DEPLOY_KEYS.sentence())
     username = credential["username"]
     if not 0 < len(username) <= MAX_NAME_CHARS or any(c not in _USERNAME for c in username):
         raise invalid(
             f"username: use 1 to {MAX_NAME_CHARS} of a-z A-Z 0-9 . _ - @ + (MAX_NAME_CHARS)"
         )
+    address, host_keys = credential["address"], credential["host_keys"]
+    if "DeployKey" not in credential["kind"]:
+        if address is not None or host_keys is not None:
+            raise invalid("address, host_keys: a token is for the clone URL, and has none")
+        return
+    problem = _address_problem(address or "", username) or _host_keys_problem(host_keys or [])
+    if problem is not None:
+        raise invalid(problem)
+
+
+def _address_problem(address: str, username: str) -> "str | None":
+    """Why ssh cannot be given this address, or None."""
+    if len(address) > MAX_TEXT_CHARS:
+        return f"address has {len(address)} characters, over {MAX_TEXT_CHARS} (MAX_TEXT_CHARS)"
+    start = f"ssh://{username}@"
+    host, _, path = address[len(start) :].partition("/")
+    name, colon, port = host.partition(":")
+    numbered = port.isdecimal() and 0 < int(port) < 65_536 if colon else True
+    # A user or host that begins with a dash would be an option of ssh.
+    shaped = not username.startswith("-") and "@" not in username and _is_host(name) and numbered
+    if not address.startswith(start) or not shaped or not path:
+        return f"address: a deploy key needs one of the form {start}HOST[:PORT]/PATH"
+    if not address.isascii() or any(letter <= " " or letter == "\x7f" for letter in address):
+        return "address may hold only visible ASCII characters"
+    return None
+
+
+def _is_host(name: str) -> bool:
+    return bool(name) and name[0] not in "-." and all(letter in _HOST for letter in name.lower())
+
+
+def _host_keys_problem(keys: "list[str]") -> "str | None":
+    """Why a server cannot be recognized by these keys, or None."""
+    if not 0 < len(keys) <= MAX_HOST_KEYS:
+        return f"host_keys: give 1 to {MAX_HOST_KEYS} keys of the server (MAX_HOST_KEYS)"
+    for key in keys:
+        kind, _, content = key.partition(" ")
+        if kind not in HOST_KEY_TYPES:
+            return f"host_keys: each is TYPE BASE64, TYPE one of {', '.join(HOST_KEY_TYPES)}"
+        if not 0 < len(content) <= MAX_TEXT_CHARS or any(each not in _BASE64 for each in content):
+            return f"host_keys: the {kind} key is no Base64 of 1 to {MAX_TEXT_CHARS} characters"
+    return None
 
 
 def refusal_of_source(ref: str) -> "Refused | None":

@@ -176,5 +176,7 @@ def _grant(
             "kind": credential["kind"],
             "username": credential["username"],
             "secret": handed[-1],
+            "address": credential["address"],
+            "host_keys": credential["host_keys"],
         },
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
+from dcanary.cli.operations.host_keys import read_host_keys, ssh_address
 from dcanary.cli.operations.secrets import kept_secret, new_secret_file, next_secret, read_secret
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.parameters import NAME
@@ -136,19 +137,43 @@ def credential() -> None:
 @click.option("--kind", type=click.Choice(sorted(CREDENTIAL_KINDS)), default="token")
 @click.option(
     "--username",
-    default="x-access-token",
-    show_default=True,
-    help="Goes with a token: GitHub takes any, GitLab `oauth2`.",
+    help="Goes with a token: GitHub takes any, GitLab `oauth2`.  [default: x-access-token]",
+)
+@click.option("--address", help="Of a deploy key: ssh://USER@HOST[:PORT]/PATH, or USER@HOST:PATH.")
+@click.option(
+    "--host-keys",
+    type=click.File(encoding="utf-8", errors="replace"),
+    help="Of a deploy key: the server's keys, as ssh-keyscan prints them (- for standard input).",
 )
 @pass_context
-def set_credential(context: Context, name: str, secret: str, kind: str, username: str) -> None:
+def set_credential(
+    context: Context,
+    name: str,
+    secret: str,
+    kind: str,
+    username: str | None,
+    address: str | None,
+    host_keys: TextIO | None,
+) -> None:
     """Have the repository NAME cloned with a secret, which must be there already."""
     given: Credential = {
         "repository": name,
         "secret": secret,
         "kind": CREDENTIAL_KINDS[kind],
-        "username": username,
+        "username": username or "x-access-token",
+        "address": None,
+        "host_keys": None,
     }
+    if kind == "deploy-key":
+        if address is None or host_keys is None:
+            raise click.UsageError("a deploy key needs --address and --host-keys")
+        if username is not None:
+            raise click.UsageError("--username goes with a token; that of a key is in --address")
+        where = ssh_address(address)
+        given["username"], given["address"] = where.user, where.url
+        given["host_keys"] = read_host_keys(host_keys.read(), where)
+    elif address is not None or host_keys is not None:
+        raise click.UsageError("--address and --host-keys go with --kind deploy-key")
     context.system.pipeline_config.set_credential(given)
     context.output.record(_credential(given), "repository")
 

@@ -65,8 +65,6 @@ def take_secrets(chain: Chain, work: BuildWork, key: X25519PrivateKey | None) ->
     given = grant["credential"]
     if given is None:
         return Secrets(values)
-    if "Token" not in given["kind"]:
-        raise SecretProblem("this executor clones with tokens only, not with deploy keys")
     return Secrets(
         values,
         Credential(
@@ -74,6 +72,8 @@ def take_secrets(chain: Chain, work: BuildWork, key: X25519PrivateKey | None) ->
             given["secret"]["name"],
             given["username"],
             opener.open(given["secret"]).decode(),
+            given["address"] or "",
+            tuple(given["host_keys"] or ()),
         ),
     )
 

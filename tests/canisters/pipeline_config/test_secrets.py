@@ -284,6 +284,8 @@ def test_only_admins_set_and_remove_secrets(chain: SecretChain) -> None:
             "secret": "BY_ADMIN",
             "kind": {"Token": None},
             "username": "x",
+            "address": None,
+            "host_keys": None,
         }
         refusal("Denied", pipelines.set_credential, credential)
         refusal("Denied", pipelines.remove_credential, "demo")
@@ -414,8 +416,19 @@ def credential(**more: Any) -> Any:
         "secret": "GIT_TOKEN",
         "kind": {"Token": None},
         "username": "x-access-token",
+        "address": None,
+        "host_keys": None,
         **more,
     }
+
+
+ADDRESS = "ssh://git@git.example:2222/team/demo.git"
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPavo2FLnfHzgy+BtiUtzbwJxY7q0znGoY69F9GjAlD0"
+
+
+def deploy_key(**more: Any) -> Any:
+    of_key = {"kind": {"DeployKey": None}, "username": "git", "address": ADDRESS}
+    return credential(**{**of_key, "host_keys": [HOST_KEY], **more})
 
 
 def test_a_repositorys_credential_is_given_for_the_checkout_of_every_stage(
@@ -445,7 +458,9 @@ def test_a_repositorys_credential_is_given_for_the_checkout_of_every_stage(
 @pytest.mark.parametrize(
     ("given", "kind", "named"),
     [
-        ({"kind": {"DeployKey": None}}, "Invalid", "not supported yet"),
+        ({"kind": {"DeployKey": None}}, "Invalid", "a deploy key needs one of the form"),
+        ({"address": ADDRESS}, "Invalid", "a token is for the clone URL"),
+        ({"host_keys": [HOST_KEY]}, "Invalid", "a token is for the clone URL"),
         ({"secret": "MISSING"}, "NotFound", "there is no secret MISSING"),
         ({"secret": "lower"}, "Invalid", "use A-Z"),
         ({"username": ""}, "Invalid", "username"),
@@ -459,3 +474,62 @@ def test_what_is_no_credential_is_refused(
     chain.seal("GIT_TOKEN", VALUE)
     pipelines = chain.owner.pipeline_config
     assert named in refusal(kind, pipelines.set_credential, credential(**given))
+
+
+def test_a_deploy_key_is_given_with_its_address_and_the_servers_keys(chain: SecretChain) -> None:
+    chain.seal("GIT_TOKEN", b"-----BEGIN OPENSSH PRIVATE KEY-----")
+    pipelines = chain.owner.pipeline_config
+    pipelines.set_credential(deploy_key())
+    assert pipelines.get_credential("demo") == deploy_key()
+    chain.add_stage("run-1", stage_record(["true"]), SOURCE)
+    view, work = leased(chain, "alice")
+    taken = take_secrets(view, work, chain.keys["alice"]).credential
+    assert taken is not None
+    assert (taken.url, taken.address, taken.host_keys) == (
+        SOURCE["clone_url"],
+        ADDRESS,
+        (HOST_KEY,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"address": "https://git.example/team/demo.git"}, "ssh://git@HOST"),
+        ({"address": "ssh://other@git.example/team/demo.git"}, "ssh://git@HOST"),
+        ({"address": "ssh://git@git.example"}, "ssh://git@HOST"),
+        ({"address": "ssh://git@/team/demo.git"}, "ssh://git@HOST"),
+        ({"address": "ssh://git@-oProxyCommand=x/demo.git"}, "ssh://git@HOST"),
+        ({"address": "ssh://git@git.example:0/demo.git"}, "ssh://git@HOST"),
+        ({"address": "ssh://git@git.example:65536/demo.git"}, "ssh://git@HOST"),
+        ({"address": "ssh://git@git.example:/demo.git"}, "ssh://git@HOST"),
+        ({"address": "ssh://git@git.example/demo git"}, "visible ASCII"),
+        ({"address": f"ssh://git@git.example/{'x' * 1000}"}, "MAX_TEXT_CHARS"),
+        ({"username": "-oProxyCommand", "address": "ssh://-oProxyCommand@a/b"}, "-oProxyCommand@"),
+        ({"username": "a@b", "address": "ssh://a@b@git.example/demo"}, "HOST"),
+        ({"host_keys": []}, "MAX_HOST_KEYS"),
+        ({"host_keys": None}, "MAX_HOST_KEYS"),
+        ({"host_keys": [HOST_KEY] * 9}, "MAX_HOST_KEYS"),
+        ({"host_keys": ["ssh-dss AAAA"]}, "ssh-ed25519"),
+        ({"host_keys": ["ssh-ed25519"]}, "Base64"),
+        ({"host_keys": ["ssh-ed25519 AAAA\n* ssh-rsa AAAA"]}, "Base64"),
+    ],
+)
+def test_what_is_no_deploy_key_is_refused(
+    given: dict[str, Any], named: str, chain: SecretChain
+) -> None:
+    chain.seal("GIT_TOKEN", VALUE)
+    said = refusal("Invalid", chain.owner.pipeline_config.set_credential, deploy_key(**given))
+    assert named in said
+
+
+def test_the_largest_deploy_key_can_be_stored(chain: SecretChain) -> None:
+    chain.seal("GIT_TOKEN", VALUE)
+    start = "ssh://git@git.example/"
+    pipelines = chain.owner.pipeline_config
+    largest = deploy_key(
+        address=start + "x" * (1000 - len(start)),
+        host_keys=["ecdsa-sha2-nistp521 " + "A" * 1000] * 8,
+    )
+    pipelines.set_credential(largest)
+    assert pipelines.get_credential("demo") == largest

@@ -20,6 +20,8 @@ class Cache(TypedDict):
 
 
 class Credential(TypedDict):
+    address: str | None
+    host_keys: list[str] | None
     kind: CredentialKind
     repository: str
     secret: str
@@ -77,6 +79,8 @@ class GrantPage(TypedDict):
 
 
 class HandedCredential(TypedDict):
+    address: str | None
+    host_keys: list[str] | None
     kind: CredentialKind
     secret: HandedSecret
     username: str

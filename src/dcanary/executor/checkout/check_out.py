@@ -48,12 +48,12 @@ def check_out(
     """Fetch the commit `sha`, which must be on `ref`, with its submodules and Git LFS files.
 
     `ref` is a full name such as refs/heads/main. `work` is a folder that must not exist and is
-    removed again. `credential` goes to the server of the clone URL, with the requests for that
-    repository. Raises SourceFailure, SourceUnavailable or SourceUnable with what went wrong; it
-    holds no credentials.
+    removed again. `credential` goes to the server of the clone URL, or of its own address, with
+    the requests for that repository. Raises SourceFailure, SourceUnavailable or SourceUnable with
+    what went wrong; it holds no credentials.
     """
     _check_url(clone_url, limits)
-    if credential is not None:
+    if credential is not None and not credential.address:
         _check_credential(clone_url)
     check_sha(sha)
     closing = contextlib.ExitStack()

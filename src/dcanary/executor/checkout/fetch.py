@@ -41,12 +41,12 @@ def fetch_on_ref(home: GitHome, url: str, ref: str, sha: str) -> Git:
     if tip != sha and not _is_behind(home, url, ref, sha):
         raise SourceFailure(f"commit {sha} is not on {ref}")
     try:
-        git.run(*_QUIET, "--depth=1", "--", url, sha)
+        git.run(*_QUIET, "--depth=1", "--", git.remote, sha)
     except GitFailed as error:
         if not _is_absence(error):
             raise SourceUnavailable(str(error)) from error
         # Some servers only give what a name points to.
-        _fetch(git, url, ref)
+        _fetch(git, ref)
     if not git.succeeds("cat-file", "-e", f"{sha}^{{commit}}"):
         raise SourceFailure(f"commit {sha} is not on {ref}")
     return git
@@ -59,13 +59,13 @@ def fetch_pinned(home: GitHome, name: str, url: str, sha: str) -> Git | None:
     """
     git = _new(home, name, url, sha)
     try:
-        git.run(*_QUIET, "--depth=1", "--", url, sha)
+        git.run(*_QUIET, "--depth=1", "--", git.remote, sha)
     except GitFailed as error:
         if NO_REPOSITORY.search(str(error)):
             raise NoRepository from error
         if not _is_absence(error):
             raise SourceUnavailable(str(error)) from error
-        _fetch(git, url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+        _fetch(git, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
     return git if git.succeeds("cat-file", "-e", f"{sha}^{{commit}}") else None
 
 
@@ -85,7 +85,7 @@ def _object_format(sha: str) -> str:
 def _tip(git: Git, ref: str) -> str:
     """The commit that the server's `ref` points to."""
     try:
-        answer = git.output("ls-remote", "--", git.url, ref, f"{ref}^{{}}")
+        answer = git.output("ls-remote", "--", git.remote, ref, f"{ref}^{{}}")
     except GitFailed as error:
         raise SourceUnavailable(str(error)) from error
     lines = answer.decode("utf-8", "replace").split("\n")
@@ -103,7 +103,7 @@ def _tip(git: Git, ref: str) -> str:
 def _lists_any(git: Git) -> bool:
     """Whether the server lists any ref."""
     try:
-        with git.stream("ls-remote", "--", git.url) as chunks:
+        with git.stream("ls-remote", "--", git.remote) as chunks:
             return any(True for _ in chunks)
     except GitFailed as error:
         raise SourceUnavailable(str(error)) from error
@@ -118,17 +118,17 @@ def _is_behind(home: GitHome, url: str, ref: str, sha: str) -> bool:
         if depth is None and not (history.folder / "shallow").exists():
             break
         # What the ref points to by now: it may have moved on since it was listed.
-        _fetch(history, url, f"+{ref}:{_FETCHED}", "--filter=tree:0", how)
+        _fetch(history, f"+{ref}:{_FETCHED}", "--filter=tree:0", how)
         if history.succeeds("merge-base", "--is-ancestor", sha, _FETCHED):
             return True
     return False
 
 
-def _fetch(git: Git, url: str, *what: str) -> None:
+def _fetch(git: Git, *what: str) -> None:
     options = [each for each in what if each.startswith("--")]
     refs = [each for each in what if not each.startswith("--")]
     try:
-        git.run(*_QUIET, *options, "--", url, *refs)
+        git.run(*_QUIET, *options, "--", git.remote, *refs)
     except GitFailed as error:
         if any(text in str(error) for text in _NO_REF):
             return

@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
+from dcanary.executor.checkout import ssh
 from dcanary.executor.checkout.gateway import Gateway
 from dcanary.executor.checkout.model import CheckoutLimits, Credential
 from dcanary.executor.source import SourceFailure, SourceUnable, SourceUnavailable
@@ -172,7 +173,10 @@ def too_costly(limits: CheckoutLimits) -> SourceFailure:
 
 
 class Git:
-    """Runs git on one bare repository in the folder `name` below a home. `url` is where from."""
+    """Runs git on one bare repository in the folder `name` below a home.
+
+    `url` is what the repository is known by, `remote` where it is fetched from.
+    """
 
     def __init__(self, home: GitHome, name: str, url: str) -> None:
         for program, package in (("git", "git"), ("prlimit", "util-linux")):
@@ -199,7 +203,12 @@ class Git:
             **home.proxies(),
         }
         self._credential = home.credential_for(url)
-        if self._credential is not None:
+        # Where it is fetched from: not the clone URL where a deploy key has an address of its own.
+        self.remote = url
+        if self._credential is not None and self._credential.address:
+            self.remote = self._credential.address
+            self._environment.update(ssh.environment(self._credential, self.folder))
+        elif self._credential is not None:
             self._environment.update(_login(self._credential))
         for name_ in ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"):
             if name_ in os.environ:
@@ -314,6 +323,8 @@ class Git:
             raise SourceFailure(f"git refuses an object of the repository: {found[1]}")
         if found := _TREE.search(text):
             raise SourceFailure(f"git refuses a tree of the repository: {found[1]}")
+        if self.remote != self.url and (problem := ssh.problem(text, self._credential)):
+            raise GitFailed(f"git {verb} failed: {problem}")
         if self._credential is not None and NO_REPOSITORY.search(text):
             raise GitFailed(
                 f"git {verb} failed: the server does not let the secret {self._credential.secret}, "

@@ -23,6 +23,7 @@ from dcanary.executor.source import (
     LINK,
     Entry,
     SourceFailure,
+    SourceUnable,
     SourceUnavailable,
     Spool,
     Stored,
@@ -152,6 +153,12 @@ class _Download:
         self._secret = urlsplit(clone_url).netloc.rpartition("@")[0]
         self._batch_url, self._login = _endpoint(clone_url, home.limits.schemes)
         known = home.credential_for(clone_url)
+        if known is not None and known.address:
+            # The key would have to be shown to a program on the server (git-lfs-authenticate).
+            raise SourceUnable(
+                "the tree has Git LFS files, which are not supported with a deploy key: "
+                "use a token as the repository's credential"
+            )
         if known is not None:
             self._login = (known.username, known.token)
         self._client = checked_client(home.reach, home.limits.schemes)

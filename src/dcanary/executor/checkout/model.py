@@ -36,6 +36,9 @@ class CheckoutLimits:
 class Credential:
     """Who to be for the server of a clone URL, and nowhere else. `secret` is the name it has.
 
+    With an `address` the token is a private key for SSH, and the repository is fetched from there:
+    from a server that shows one of `host_keys`.
+
     Not for submodules: a commit chooses those, and whoever may push could read with it what only
     the token's owner may.
     """
@@ -44,6 +47,8 @@ class Credential:
     secret: str
     username: str
     token: str = field(repr=False)
+    address: str = ""
+    host_keys: tuple[str, ...] = ()
 
     @property
     def header(self) -> str:
