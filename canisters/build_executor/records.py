@@ -90,7 +90,8 @@ class JobRow(Record):
     `given_back_by` gave an upload back last, or let it run out, and is not asked again before
     `ask_again_ns`. `recorded` is true once `verification` has answered to the commitment.
     `failures` are the last MAX_JOB_FAILURES leases that ended without a commitment. While `lost`
-    is there, the last of them is the lease that it names, which may be restored.
+    is there, the last of them is the lease that it names, which may be restored. `reused` is the
+    run whose result the executor says that it used again.
     """
 
     replica: nat16
@@ -113,6 +114,7 @@ class JobRow(Record):
     phase: Opt[text]
     failures: Opt[Vec[JobFailure]]
     lost: Opt[LostLease]
+    reused: Opt[text]
 
 
 class Pause(Record):

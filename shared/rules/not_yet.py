@@ -49,11 +49,6 @@ KEEP = NotYet(
     "methods of `pipeline_config`: Invalid",
     "keep: Executors is not supported yet: use Chain",
 )
-CACHE = NotYet(
-    "results used again by inputs",
-    "methods of `pipeline_config`: Invalid",
-    "cache: is not supported yet: leave it out",
-)
 OTHER_GATES = NotYet(
     "gates other than the artifact's size",
     "the gate fails, the approval request is Blocked",

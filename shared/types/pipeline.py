@@ -96,7 +96,11 @@ class Reports(Record):
 
 
 class Cache(Record):
-    """When an executor may use its own earlier agreed result again: these inputs are the same."""
+    """When an executor may use its own earlier agreed result again: these inputs are the same.
+
+    `inputs` are paths, folders and patterns as in `artifacts`. The stage sees no other file of the
+    commit.
+    """
 
     inputs: Vec[text]
 

@@ -88,8 +88,18 @@ class File(Record):
     sha256: text
 
 
+class Reuse(Record):
+    """An operator that did not build a stage anew, and the run whose result it used again."""
+
+    operator: text
+    run: text
+
+
 class StageStatus(Record):
-    """`group` is the stage of the file whose matrix this one was made from."""
+    """`group` is the stage of the file whose matrix this one was made from.
+
+    `reused` are the operators that used an earlier agreed result of their own again.
+    """
 
     name: text
     group: Opt[text]
@@ -97,6 +107,7 @@ class StageStatus(Record):
     files: Vec[File]
     stored: Vec[text]
     instructions: nat64
+    reused: Opt[Vec[Reuse]]
 
 
 class WaitingFor(Record):
@@ -186,7 +197,7 @@ class Job(Record):
 
     `phase` is what the executor said by its last heartbeat that it is doing. `failures` are the
     last MAX_JOB_FAILURES, oldest first. `next_try_ns` is when one that failed at
-    the job is asked for it again.
+    the job is asked for it again. `reused` is the run whose result the executor used again.
     """
 
     job: text
@@ -202,6 +213,7 @@ class Job(Record):
     phase: Opt[text]
     failures: Vec[JobFailure]
     next_try_ns: Opt[nat64]
+    reused: Opt[text]
 
 
 class InputArtifact(Record):
@@ -334,13 +346,17 @@ class LeaseResult(Variant, total=False):
 
 
 class CommitmentInput(Record):
-    """An executor's sealed answer: sha256 of its attestation (see `shared.rules.digests`)."""
+    """An executor's sealed answer: sha256 of its attestation (see `shared.rules.digests`).
+
+    `reused` is the run whose agreed result it used again, when it did not build.
+    """
 
     job: text
     attempt: nat16
     commitment: blob
     wall_ns: nat64
     peak_memory_bytes: nat64
+    reused: Opt[text]
 
 
 class ChunkInput(Record):

@@ -25,7 +25,6 @@ class NotYet:
 
 
 PLANNED_KEYS = (
-    "cache",
     "cycles",
     "health_check",
     "keep",

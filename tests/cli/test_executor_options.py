@@ -12,6 +12,8 @@ GIVEN = [
     Offering(3, 5 * 1024**3 + 1, True, "eu-west", ("gpu", "a b")),
     Offering(labels=("--background",)),
     Offering(build_images=False),
+    Offering(cache_bytes=0),
+    Offering(cache_bytes=3 * 1024**3),
 ]
 
 
@@ -26,14 +28,21 @@ def _parsed(arguments: list[str]) -> dict[str, object]:
 @pytest.mark.parametrize("offering", GIVEN)
 def test_the_options_in_the_background_are_those_that_were_given(offering: Offering) -> None:
     parsed = _parsed(offering.arguments())
-    names = ("slots", "memory", "allow_network", "region", "labels", "build_images")
+    names = ("slots", "memory", "allow_network", "region", "labels", "build_images", "cache")
     assert [parsed[name] for name in names] == list(vars(offering).values())
     assert parsed["name"] == "alice-1"
     assert not parsed["background"]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--slots", "0"], ["--slots", "17"], ["--memory", "much"], ["--memory", "-1B"]]
+    "arguments",
+    [
+        ["--slots", "0"],
+        ["--slots", "17"],
+        ["--memory", "much"],
+        ["--memory", "-1B"],
+        ["--cache", "big"],
+    ],
 )
 def test_what_cannot_be_offered_is_refused(arguments: list[str]) -> None:
     with pytest.raises(click.BadParameter):

@@ -22,8 +22,8 @@ LOG = f"$ python3 check.py\nno\n[dcanary] failed: command: {TOLD}\n".encode()
 
 def failed(reason: str = "command") -> Any:
     stages = [
-        {"name": "lint", "state": {"Succeeded": None}},
-        {"name": "build", "state": {"Failed": reason}},
+        {"name": "lint", "state": {"Succeeded": None}, "reused": []},
+        {"name": "build", "state": {"Failed": reason}, "reused": None},
     ]
     return {**run("Failed"), "state": {"Failed": f"stage build: {reason}"}, "stages": stages}
 

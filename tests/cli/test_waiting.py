@@ -112,9 +112,26 @@ def test_durations_are_in_the_unit_that_says_enough(seconds: int, told: str) -> 
 
 def test_a_job_shows_its_phase_and_its_last_failure() -> None:
     failure = {"operator": "bob", "cause": "Weather", "reason": "disk full", "at_ns": NOW}
-    row = line_of_job({"state": {"Leased": None}, "phase": "checkout", "failures": [failure]})  # type: ignore[typeddict-item]
+    leased: Any = {"state": {"Leased": None}, "phase": "checkout", "reused": None}
+    row = line_of_job({**leased, "failures": [failure]})
     assert row["state"] == "Leased: checkout"
     assert row["last failure"] == "bob: disk full"
+
+
+def test_a_run_says_whose_result_of_which_run_was_used_again() -> None:
+    used = {"a": "run-3", "b": "run-2", "c": "run-3"}
+    again = [{"operator": name, "run": earlier} for name, earlier in used.items()]
+    stages = [
+        {"name": "build", "state": {"Succeeded": None}, "reused": again},
+        {"name": "test", "state": {"Succeeded": None}, "reused": []},
+    ]
+    assert summary(run(stages=stages))["used again"] == (
+        "build: a, c: the agreed result of run-3",
+        "build: b: the agreed result of run-2",
+    )
+    assert "used again" not in summary(run(stages=stages[1:]))
+    row: Any = {"state": {"Committed": None}, "phase": None, "failures": [], "reused": "run-3"}
+    assert line_of_job(row)["state"] == "Committed: its result of run-3 again"
 
 
 def test_runs_are_listed_newest_first_whatever_the_order_of_their_arrival() -> None:
@@ -150,10 +167,11 @@ def test_watching_tells_each_change_once_and_what_is_waited_for(
     monkeypatch.setattr(time, "sleep", lambda _: None)
     later = {**GIT, "next_try_ns": NOW + 90 * SECOND}
     queued = [
-        {"name": "build", "state": {"Building": None}},
-        {"name": "t", "state": {"Waiting": None}},
+        {"name": "build", "state": {"Building": None}, "reused": None},
+        {"name": "t", "state": {"Waiting": None}, "reused": None},
     ]
-    storing = [{"name": "build", "state": {"Storing": None}}]
+    again = [{"operator": "alice", "run": "run-3"}]
+    storing = [{"name": "build", "state": {"Storing": None}, "reused": again}]
     found, told = watched(
         run(waiting_for=[GIT], stages=queued),
         run(waiting_for=[later], stages=queued),
@@ -168,6 +186,7 @@ def test_watching_tells_each_change_once_and_what_is_waited_for(
         "run-7: waiting: build: git answered 503",
         "run-7: Running",
         "run-7: build Storing",
+        "run-7: build: alice used its agreed result of run-3 again",
     ]
 
 

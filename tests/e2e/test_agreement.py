@@ -178,6 +178,7 @@ def test_reports_without_the_lease_and_late_reports_are_refused_and_change_nothi
         "commitment": b"\1" * 32,
         "wall_ns": 1,
         "peak_memory_bytes": 1,
+        "reused": None,
     }
     reveal = {
         "job": job,

@@ -119,6 +119,7 @@ class NativeChain:
                 "commitment": given.commitment(),
                 "wall_ns": 1,
                 "peak_memory_bytes": 1,
+                "reused": None,
             }
         )
         chain.reveal(

@@ -13,6 +13,9 @@ class RemoteChain:
     def __init__(self, connection: "Connection[Any, Any]") -> None:
         self._connection, self._lock = connection, threading.Lock()
 
+    installation = "aaaaa-aa"
+    """Principal of a `pipeline_config` that is not there."""
+
     def another(self) -> "RemoteChain":
         return self
 

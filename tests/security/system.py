@@ -170,6 +170,7 @@ class System:
             "commitment": commitment,
             "wall_ns": 1,
             "peak_memory_bytes": 1,
+            "reused": None,
         }
         done = self.canisters["build_executor"].update("submit_commitment", value, caller=executor)
         self.run_until_idle()

@@ -148,6 +148,7 @@ def _arguments(name: str, method: str) -> list[Any]:
                 "commitment": b"c" * 32,
                 "wall_ns": 0,
                 "peak_memory_bytes": 0,
+                "reused": None,
             }
         ],
     }

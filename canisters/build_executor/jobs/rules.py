@@ -65,6 +65,7 @@ def new_row(replica: int) -> "JobRow":
         "phase": None,
         "failures": None,
         "lost": None,
+        "reused": None,
     }
 
 

@@ -12,6 +12,7 @@ from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
 from canisters.build_executor.runs import graph
 from canisters.build_executor.runs import service as runs
 from shared.rules.limits import MAX_HELD_JOBS
+from shared.rules.names import name_problem
 from shared.rules.refused import Refused, conflict, denied, invalid, not_found, too_large
 from shared.types.pipeline import Stage
 from shared.types.run import (
@@ -257,6 +258,10 @@ def commit(book: Book, caller: str, given: CommitmentInput, now: int) -> None:
     commitment, attempt = given["commitment"], given["attempt"]
     if len(commitment) != COMMITMENT_BYTES:
         raise invalid(f"commitment has {len(commitment)} bytes: a sha256 digest has 32")
+    reused = given["reused"]
+    problem = None if reused is None else name_problem("reused", reused)
+    if problem is not None:
+        raise invalid(problem)
     stage, job = _job(book, given["job"])
     _expire_first(book, stage, now)
     if _is_same_commitment(job, caller, attempt, commitment):
@@ -275,6 +280,7 @@ def commit(book: Book, caller: str, given: CommitmentInput, now: int) -> None:
     job["phase"] = None
     job["wall_ns"] = given["wall_ns"]
     job["peak_memory_bytes"] = given["peak_memory_bytes"]
+    job["reused"] = reused
     rules.close_if_due(stage, now)
     book.tell_round(stage)
     book.save(stage)

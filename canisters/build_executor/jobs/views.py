@@ -45,6 +45,7 @@ def shown(stage: StageRecord, job: JobRow, now: int) -> Job:
         "phase": job["phase"],
         "failures": job["failures"] or [],
         "next_try_ns": next_try_ns(stage, job, now),
+        "reused": job["reused"],
     }
 
 

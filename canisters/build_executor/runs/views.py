@@ -11,7 +11,7 @@ from shared.base.records import Lookup, Outgoing
 from shared.rules.deploys import deploys_of
 from shared.rules.refused import not_found
 from shared.types.paging import PageRequest
-from shared.types.run import Run, RunPage, StageState, StageStatus
+from shared.types.run import Reuse, Run, RunPage, StageState, StageStatus
 
 
 def get(book: Book, outgoing: "Lookup[str, Outgoing]", run: str, now: int) -> Run:
@@ -70,6 +70,7 @@ def _stage(
             "files": [],
             "stored": [],
             "instructions": 0,
+            "reused": None,
         }
     return {
         "name": name,
@@ -81,7 +82,17 @@ def _stage(
         ],
         "stored": [row["path"] for row in stage["files"] if row["stored"]],
         "instructions": stage["instructions"],
+        "reused": _reused(stage),
     }
+
+
+def _reused(stage: StageRecord) -> "list[Reuse]":
+    """Who used an earlier result again. Records of before 0.2 say it of nobody."""
+    found: list[Reuse] = []
+    for job in stage["jobs"]:
+        if job["reused"] is not None and job["operator"] is not None:
+            found.append({"operator": job["operator"], "run": job["reused"]})
+    return found
 
 
 def page(

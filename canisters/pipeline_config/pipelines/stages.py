@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from canisters.pipeline_config.pipelines.cache import cache_problem
 from canisters.pipeline_config.pipelines.fetch import fetch_problem
 from canisters.pipeline_config.pipelines.graph import find_cycle
 from canisters.pipeline_config.pipelines.paths import artifact_problem, path_problem
@@ -21,7 +22,7 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import CACHE, KEEP
+from shared.rules.not_yet import KEEP
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Stage, Variable
@@ -185,8 +186,6 @@ def _later_problem(stage: "Stage") -> "str | None":
     keeps = stage["keep"]
     if stage["fetch"] is None and keeps is not None and "Executors" in keeps:
         return KEEP.sentence()
-    if stage["cache"] is not None:
-        return CACHE.sentence()
     return None
 
 
@@ -207,6 +206,7 @@ def _own_problem(stage: "Stage") -> "str | None":
         or _grace_problem(stage)
         or fetch_problem(stage)
         or _reports_problem(stage)
+        or cache_problem(stage)
         or _group_problem(stage["group"])
         or _later_problem(stage)
     )

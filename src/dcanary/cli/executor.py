@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.executor_cache import cache as cache_commands
 from dcanary.cli.operations import register as register_operations
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.parameters import EXECUTOR_NAME, OFFER, OPERATOR, PRINCIPAL
@@ -39,6 +40,9 @@ def _size(context: click.Context, option: click.Parameter, text: str | None) -> 
 @click.group()
 def executor() -> None:
     """Register executors and run them."""
+
+
+executor.add_command(cache_commands)
 
 
 @executor.command()
@@ -116,6 +120,12 @@ def register(
     show_default=True,
     help="Build a standard image when a stage asks for one that is not here.",
 )
+@click.option(
+    "--cache",
+    callback=_size,
+    metavar="SIZE",
+    help="Room for agreed results of stages that have a cache (default: 2GiB; 0B for none).",
+)
 @click.option("--once", is_flag=True, help="Do one piece of work, if there is any, and end.")
 @click.option("--background", is_flag=True, help="Return when it is up; see executor stop.")
 @pass_context
@@ -129,6 +139,7 @@ def start(
     region: str,
     labels: tuple[str, ...],
     build_images: bool,
+    cache: int | None,
     once: bool,
     background: bool,
 ) -> None:
@@ -138,7 +149,9 @@ def start(
 
     installation = context.installation
     operations.require_sandbox(context.executors_dir / name, allow_unsandboxed)
-    offering = operations.Offering(slots, memory, allow_network, region, labels, build_images)
+    offering = operations.Offering(
+        slots, memory, allow_network, region, labels, build_images, cache
+    )
     if background:
         if once:
             raise click.UsageError("--once and --background exclude each other")

@@ -27,7 +27,7 @@ from dcanary.cli.run_local import local
 from dcanary.cli.run_log import log
 from dcanary.cli.tables import short
 from dcanary.cli.times import moment
-from dcanary.cli.waiting import Changes, sentences, state_and_reason, took
+from dcanary.cli.waiting import Changes, reuses, sentences, state_and_reason, took
 from dcanary.client.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
         "created": moment(found["created_ns"]),
         "took": took(found, now_ns),
     }
+    again = reuses(found)
+    if again:
+        shown["used again"] = Lines(again)
     if found["started_by"] is not None:
         shown["started by hand by"] = found["started_by"]
     if found["waiting_for"]:
@@ -267,9 +270,10 @@ def line_of_job(found: Job) -> dict[str, object]:
     """A job as a row: its phase beside its state, the last of its failures."""
     state = describe(found["state"])
     last = found["failures"][-1] if found["failures"] else None
+    more = f"its result of {found['reused']} again" if found["reused"] else found["phase"]
     return {
         **found,
-        "state": f"{state}: {found['phase']}" if found["phase"] else state,
+        "state": f"{state}: {more}" if more else state,
         "last failure": f"{last['operator']}: {last['reason']}" if last else None,
     }
 

@@ -69,6 +69,21 @@ def sentences(waiting: Sequence[WaitingFor], now_ns: int) -> list[str]:
     return [sentence(one, now_ns) for one in sorted(waiting, key=lambda one: one["since_ns"])]
 
 
+def reuses(found: Run) -> list[str]:
+    """A line for each stage and earlier run whose result operators used again, instead of
+    building."""
+    lines = []
+    for stage in found["stages"]:
+        operators: dict[str, list[str]] = {}
+        for each in stage["reused"] or []:
+            operators.setdefault(each["run"], []).append(each["operator"])
+        lines += [
+            f"{stage['name']}: {', '.join(names)}: the agreed result of {run}"
+            for run, names in operators.items()
+        ]
+    return lines
+
+
 class Changes:
     """Tells each change of a run once, a line each, and every minute what it still waits for."""
 
@@ -85,6 +100,9 @@ class Changes:
             state = state_of(stage)
             if state not in ("Waiting", "Skipped"):
                 self._tell(f"stage {stage['name']}", f"{run}: {stage['name']} {state}")
+            for each in stage["reused"] or []:
+                said = f"{each['operator']} used its agreed result of {each['run']} again"
+                self._tell(f"{stage['name']} {said}", f"{run}: {stage['name']}: {said}")
         several = found["targets"] or []
         for target in several if len(several) > 1 else []:
             if state_of(target) != "Waiting":

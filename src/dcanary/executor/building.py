@@ -17,6 +17,7 @@ from dcanary.client.errors import (
     OtherVersion,
 )
 from dcanary.executor.attestation import CommitDescription
+from dcanary.executor.cache.key import Reusable
 from dcanary.executor.cancellation import Cancellation
 from dcanary.executor.causes import Cause, attested_reason, cause_of
 from dcanary.executor.checkout import Checkout, CheckoutLimits, check_out
@@ -54,6 +55,8 @@ class BuildReport:
     """How a build ended. With `error` or `cancelled` there is nothing to attest to.
 
     `cause` says what kind of error it was. `commit` is known when the commit could be read.
+    `reusable` says under which key the result may be kept once it is agreed on, and of
+    which run it is when nothing was built.
     """
 
     reason: str = ""
@@ -65,6 +68,7 @@ class BuildReport:
     cancelled: bool = False
     error: str = ""
     cause: Cause = "Weather"
+    reusable: Reusable | None = None
 
 
 @dataclass
@@ -154,17 +158,16 @@ class Build:
 
         Until `patience`, a time of the monotonic clock, servers are asked again.
         """
-        source, stage, commit = self.work["source"], self.work["stage"], checkout.commit
+        source, stage = self.work["source"], self.work["stage"]
+        entries, time_ = self._seen(checkout)
         tree = self.folder / "source.tar"
-        write_source((*checkout.entries, *inputs), commit.time, tree)
-        if self.runtime.prepare is not None:
-            self.phase = "image"
-            self.runtime = self.runtime.prepare(self._say)
+        write_source((*entries, *inputs), time_, tree)
+        self._have_tools()
         with contextlib.ExitStack() as held:
             given = self._patiently(lambda: self._packages(checkout, held), patience)
             self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
             held.enter_context(self.runtime.hold())
-            plan = self._plan(tree, commit.time, given)
+            plan = self._plan(tree, time_, given)
             for attempt in range(stage["retries"] + 1):
                 if attempt:
                     self._say(f"retry {attempt} of {stage['retries']}")
@@ -181,6 +184,16 @@ class Build:
             peak_memory_bytes=result.peak_memory_bytes,
             cancelled=result.cancelled,
         )
+
+    def _seen(self, checkout: Checkout) -> tuple[Sequence[Entry], int]:
+        """The files of the commit that the stage sees, and the commit's time as it is told."""
+        return checkout.entries, checkout.commit.time
+
+    def _have_tools(self) -> None:
+        """Build the image that the stage asks for, when it is not here yet."""
+        if self.runtime.prepare is not None:
+            self.phase = "image"
+            self.runtime = self.runtime.prepare(self._say)
 
     def _packages(self, checkout: Checkout, held: contextlib.ExitStack) -> Given | None:
         """The packages of earlier fetch stages, until `held` ends; None where there are none."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from dcanary.executor.cache.results import DEFAULT_BYTES
 from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.images import ImageBuilder
 from dcanary.executor.packages import Packages
@@ -36,6 +37,8 @@ class ExecutorConfig:
     offered to stages that ask for them. For `patience_seconds` a job waits for a server that does
     not answer before it is given back. An executor that has nothing to do sends an update at least
     every `contact_seconds`; PRESENT_NS of the canister is three times the default. Every
+    `cache_bytes` bound the agreed results that are kept for runs with the same inputs (0: none
+    is). Every
     `wanted_seconds` a build asks by a query whether it is still wanted, so that a cancelled one
     ends soon.
     """
@@ -64,4 +67,5 @@ class ExecutorConfig:
     labels: tuple[str, ...] = ()
     patience_seconds: float = 30.0
     max_held_bytes: int = 2 * 1024**3
+    cache_bytes: int = DEFAULT_BYTES
     report: Callable[[str], None] = _log.info

@@ -4,6 +4,7 @@ One thread leases, commits and reveals; each slot has its own threads and connec
 leases are kept, logs are sent and earlier jobs are revealed whatever a build does.
 """
 
+import contextlib
 import random
 import signal
 import threading
@@ -333,6 +334,7 @@ class Executor(Voter):
 
     def _slot_for(self, work: Work) -> "BuildSlot | UploadSlot | None":
         if "Upload" in work:
+            self._see_verdict(work["Upload"]["job"])
             return self.upload_slot(work["Upload"])
         build = work["Build"]
         refusal = self.refusal(build)
@@ -349,8 +351,23 @@ class Executor(Voter):
             cause, said = cause_of(error)
             self._give_back(build["job"], build["attempt"], said, cause)
             return None
-        packages, config = self._packages, self._config
-        return BuildSlot(self._chain, build, runtime, packages, config, folder, self._news.set)
+        return BuildSlot(
+            self._chain,
+            build,
+            runtime,
+            self._packages,
+            self._results,
+            self._config,
+            folder,
+            self._news.set,
+        )
+
+    def _see_verdict(self, job: str) -> None:
+        """Follow the verdict on a job before its upload, after which the job is forgotten."""
+        held = self._state.get(job)
+        if held is not None and held.phase == "revealed" and held.reusable is not None:
+            with contextlib.suppress(ClientError):
+                self._follow(held)
 
     def upload_slot(self, work: UploadWork) -> UploadSlot:
         """What performs a leased upload."""
@@ -456,6 +473,7 @@ def _held(work: BuildWork, attestation: Attestation, report: BuildReport) -> Hel
         attestation=attestation,
         wall_ns=report.wall_ns,
         peak_memory_bytes=report.peak_memory_bytes,
+        reusable=report.reusable,
         phase="built",
         since=time.time(),
     )

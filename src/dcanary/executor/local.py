@@ -13,6 +13,7 @@ from typing import Any
 
 from dcanary.executor.attestation import manifest_digest
 from dcanary.executor.building import Build, BuildReport
+from dcanary.executor.cache.building import CachedBuild
 from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.fetching import FETCH, FetchBuild
 from dcanary.executor.logs import LogBuffer
@@ -122,7 +123,7 @@ class LocalRun:
         folder = self.folder / name
         folder.mkdir(parents=True)
         log, news = LogBuffer((), _MAX_LOG_BYTES), threading.Event()
-        kind = FetchBuild if fetch else Build
+        kind = FetchBuild if fetch else Build if stage["cache"] is None else CachedBuild
         build = kind(
             work={
                 "stage": stage,

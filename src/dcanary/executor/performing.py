@@ -3,12 +3,16 @@
 import shutil
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from dcanary.client.errors import RefusedError
 from dcanary.client.types.build_executor import BuildWork, UploadWork
 from dcanary.executor.building import Build, BuildReport
+from dcanary.executor.cache.building import CachedBuild
+from dcanary.executor.cache.key import Origin
+from dcanary.executor.cache.results import Results
 from dcanary.executor.causes import cause_of
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
@@ -54,6 +58,7 @@ class BuildSlot:
         work: BuildWork,
         runtime: Runtime,
         packages: Packages,
+        results: Results,
         config: ExecutorConfig,
         folder: Path,
         ended: Callable[[], None],
@@ -62,8 +67,7 @@ class BuildSlot:
         self._folder = folder
         self._files_chain = chain.another()
         log = LogBuffer(config.secrets, MAX_LOG_BYTES)
-        kind = Build if work["stage"]["fetch"] is None else FetchBuild
-        self.build = kind(
+        self.build = _kind(work, results, self._files_chain.installation)(
             work,
             lambda folder: fetch_inputs(self._files_chain, work, folder),
             runtime,
@@ -119,6 +123,17 @@ class BuildSlot:
         self._keeper.end()
         self._files_chain.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _kind(work: BuildWork, results: Results, installation: str) -> Callable[..., Build]:
+    """What performs a job of this kind of stage."""
+    stage, source = work["stage"], work["source"]
+    if stage["fetch"] is not None:
+        return FetchBuild
+    if stage["cache"] is None:
+        return Build
+    origin = Origin(installation, source["repository"], source["ref"])
+    return partial(CachedBuild, results=results, origin=origin)
 
 
 class UploadSlot:

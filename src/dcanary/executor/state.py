@@ -4,6 +4,7 @@
     standing.json        which process that is; see `standing`
     work/                half-done things; emptied at start
     packages/            what fetch stages brought; see `packages`
+    cache/               agreed results that may be used again; see `cache.results`
     leases/<id>.json     jobs that are being performed, to be given back after a restart
     jobs/<id>/record.json, jobs/<id>/files/<sha256>
     broken/<id>/record.json, broken/<id>/why.txt    jobs that were set aside; the newest of them
@@ -28,6 +29,7 @@ from typing import Any, Literal, get_args
 import filelock
 
 from dcanary.executor.attestation import Attestation, CommitDescription
+from dcanary.executor.cache.key import Reusable
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.reports import TestReport
 from dcanary.executor.standing import owner
@@ -47,7 +49,7 @@ class StateError(Exception):
 
 @dataclass(frozen=True)
 class HeldJob:
-    """One job that this executor has attested to."""
+    """One job that this executor has attested to. `reusable` is that of its BuildReport."""
 
     run: str
     stage: str
@@ -57,6 +59,7 @@ class HeldJob:
     peak_memory_bytes: int
     phase: Phase
     since: float
+    reusable: Reusable | None = None
 
     @property
     def job(self) -> str:
@@ -251,7 +254,9 @@ def _read(place: Path) -> HeldJob | None:
         said = attestation.pop("tests", None)
         tests = None if said is None else TestReport(**{**said, "failed": tuple(said["failed"])})
         attested = Attestation(**attestation, files=files, nonce=nonce, commit=commit, tests=tests)
-        held = HeldJob(attestation=attested, **record)
+        found = record.pop("reusable", None)
+        reusable = None if found is None else Reusable(**found)
+        held = HeldJob(attestation=attested, reusable=reusable, **record)
         return held if _is_sound(held) else None
     except Exception:
         # What a damaged file makes of the lines above is not to be foreseen, and to end by it would
@@ -270,6 +275,9 @@ def _is_sound(held: HeldJob) -> bool:
     texts += [text for file in attestation.files for text in (file.path, file.sha256)]
     texts += [] if commit is None else [commit.author, commit.message]
     texts += [] if tests is None else tests.failed
+    reusable = held.reusable
+    if reusable is not None:
+        texts += [reusable.key, reusable.repository, reusable.ref, reusable.reused]
     numbers = [held.attempt, held.wall_ns, held.peak_memory_bytes]
     numbers += [file.size for file in attestation.files]
     numbers += [] if tests is None else [tests.ran, tests.skipped, tests.failed_count]

@@ -9,6 +9,8 @@ from typing import cast
 from dcanary.client.errors import ClientError, RefusedError
 from dcanary.client.types.build_executor import GiveBackCause
 from dcanary.client.types.verification import Outcome, RevealInput, Round, Verdict, Vote
+from dcanary.executor.cache.results import Results
+from dcanary.executor.cache.verdicts import follow_verdict
 from dcanary.executor.causes import Cause, cause_of
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
@@ -26,6 +28,7 @@ class Voter:
 
     def __init__(self, chain: Chain, state: State, config: ExecutorConfig) -> None:
         self._chain, self._state, self._config = chain, state, config
+        self._results = Results(config.folder / "cache", config.cache_bytes)
         self._next_tend = 0.0
 
     def tend(self) -> bool:
@@ -83,6 +86,7 @@ class Voter:
 
     def send_commitment(self, held: HeldJob) -> None:
         """Commit to what is held. Again after a restart: the chain takes the same one twice."""
+        reusable = held.reusable
         try:
             self._chain.submit_commitment(
                 {
@@ -91,6 +95,7 @@ class Voter:
                     "commitment": held.attestation.commitment(),
                     "wall_ns": held.wall_ns,
                     "peak_memory_bytes": held.peak_memory_bytes,
+                    "reused": reusable.reused or None if reusable else None,
                 }
             )
         except RefusedError as error:
@@ -127,6 +132,14 @@ class Voter:
 
     def _follow_verdict(self, held: HeldJob, round_: Round) -> None:
         verdict = round_["verdict"]
+        if verdict is not None:
+            follow_verdict(
+                self._results,
+                held,
+                verdict,
+                lambda sha256: self._state.file(held.job, sha256),
+                self._config.report,
+            )
         if verdict is not None and held.job in verdict["jobs"] and held.attestation.files:
             self._state.advance(held, "agreed")
         else:

@@ -159,7 +159,7 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "keep": None,
         "secrets": list(stage.secrets) or None,
         "reports": _reports(stage.reports) if stage.reports else None,
-        "cache": None,
+        "cache": {"inputs": list(stage.cache.inputs)} if stage.cache else None,
         "group": stage.matrix,
     }
 

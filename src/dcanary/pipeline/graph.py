@@ -31,6 +31,7 @@ def findings(value: Value) -> Iterator[Finding]:
         yield from _duplicates((*here, "depends_on"), _texts(stage.get("depends_on")))
         yield from _duplicates((*here, "secrets"), _texts(stage.get("secrets")))
         yield from _hidden_secrets(here, stage, _mapping(root.get("environment")))
+        yield from _uncacheable(here, stage)
         yield from _brought_twice(here, stage, stages)
         for index, other in _texts(stage.get("depends_on")):
             if other == name:
@@ -102,6 +103,17 @@ def _hidden_secrets(
         if name in variables:
             said = f"{name} is also a variable of environment: rename one of the two"
             yield (*here, "secrets", index), said
+
+
+def _uncacheable(here: Location, stage: dict[str, Value]) -> Iterator[Finding]:
+    if stage.get("cache") is None:
+        return
+    if stage.get("secrets"):
+        said = "a result that secrets went into is never used again: leave one of both out"
+        yield (*here, "cache"), said
+    if _mapping(stage.get("resources")).get("network") is True:
+        said = "a result that the network went into is never used again: leave cache out"
+        yield (*here, "cache"), said
 
 
 def _brought_twice(

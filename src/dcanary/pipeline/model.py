@@ -339,6 +339,17 @@ class Reports(_Model):
     flaky: Literal["tolerate", "fail"] = "tolerate"
 
 
+class Cache(_Model):
+    """When an executor may use its own earlier agreed result again: these files are the same.
+
+    The stage sees no other file of the commit.
+    """
+
+    inputs: Annotated[list[Artifact], AfterValidator(_distinct)] = Field(
+        min_length=1, max_length=limits.MAX_ARTIFACTS_PER_STAGE
+    )
+
+
 class Stage(_Model):
     """A node of the graph: what runs, in which tool chain, and how many must agree."""
 
@@ -357,6 +368,7 @@ class Stage(_Model):
     secrets: Secrets = []
     grace: Grace | None = None
     reports: Reports | None = None
+    cache: Cache | None = None
     matrix: Matrix | None = None
 
 

@@ -108,6 +108,7 @@ class EquivocatingExecutor(Executor):
                     "commitment": failed.commitment(),
                     "wall_ns": held.wall_ns,
                     "peak_memory_bytes": held.peak_memory_bytes,
+                    "reused": None,
                 }
             )
         super().send_commitment(held)

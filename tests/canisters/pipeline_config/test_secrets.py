@@ -124,6 +124,7 @@ def test_a_committed_job_gives_nothing(chain: SecretChain) -> None:
             "commitment": bytes(32),
             "wall_ns": 1,
             "peak_memory_bytes": 1,
+            "reused": None,
         }
     )
     refusal("Conflict", view.take_secrets, work["job"], 1)

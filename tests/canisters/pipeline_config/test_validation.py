@@ -216,11 +216,37 @@ def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named:
     ("path", "value"),
     [
         ("stages.0.keep", {"Executors": None}),
-        ("stages.0.cache", {"inputs": ["Cargo.lock"]}),
     ],
 )
 def test_what_the_records_have_room_for_is_refused_until_it_works(path: str, value: object) -> None:
     assert "not supported yet" in problem(path, value)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named"),
+    [
+        ([], "cache.inputs: 0 of them: use 1 to 64 (MAX_ARTIFACTS_PER_STAGE)"),
+        ([f"{n}.rs" for n in range(65)], "MAX_ARTIFACTS_PER_STAGE"),
+        (["src/", "src/"], "cache.inputs: one is named twice"),
+        (["../src"], "cache.inputs: `../src`: a path may not leave the checkout"),
+    ],
+)
+def test_inputs_of_a_cache_have_bounds(inputs: list[str], named: str) -> None:
+    assert named in problem("stages.0.cache", {"inputs": inputs})
+
+
+def test_a_result_is_used_again_only_where_its_inputs_are_all_that_it_depends_on() -> None:
+    inputs = {"inputs": ["Cargo.lock", "src/", "**.rs"]}
+    assert pipeline_problem(changed("stages.0.cache", inputs)) is None
+    for path, value, named in (
+        ("secrets", ["TOKEN"], "secrets"),
+        ("resources", {**pipeline()["stages"][0]["resources"], "network": True}, "the network"),
+    ):
+        both = changed("stages.0.cache", inputs)
+        both["stages"][0][path] = value
+        found = pipeline_problem(both)
+        assert found is not None
+        assert f"cache: a result that {named} went into is never used again" in found
 
 
 def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:

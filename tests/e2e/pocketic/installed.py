@@ -192,7 +192,7 @@ class Installed:
             work["job"], "succeeded", ENVIRONMENT, manifest_digest(files), "", reveal["nonce"]
         )
         value = {"job": work["job"], "attempt": work["attempt"], "commitment": sealed}
-        value = {**value, "wall_ns": 1, "peak_memory_bytes": 1}
+        value = {**value, "wall_ns": 1, "peak_memory_bytes": 1, "reused": None}
         self.ask("build_executor", "submit_commitment", value, caller=executor(number))
         self.pocket.run(1)
         return reveal

@@ -24,6 +24,7 @@ from dcanary.client.identity import NAME, Identity, create_identity, load_identi
 from dcanary.client.system import System, SystemConfig
 from dcanary.client.transport import fetch_root_key
 from dcanary.executor import Executor, ExecutorConfig, RuntimeUnavailable, StateError, standing
+from dcanary.executor.cache.results import DEFAULT_BYTES, Results
 from dcanary.executor.images import ImageBuilder
 from dcanary.executor.sandbox import (
     WARNING,
@@ -92,6 +93,7 @@ class Offering:
     region: str = ""
     labels: tuple[str, ...] = ()
     build_images: bool = True
+    cache_bytes: int | None = None
 
     def arguments(self) -> list[str]:
         """The options of `executor start` that say the same."""
@@ -106,6 +108,8 @@ class Offering:
             found += ["--label", label]
         if not self.build_images:
             found.append("--no-build-images")
+        if self.cache_bytes is not None:
+            found += ["--cache", f"{self.cache_bytes}B"]
         return found
 
 
@@ -172,6 +176,16 @@ def state_folder(folder: Path) -> Path:
     return folder / "state"
 
 
+def kept_results(folder: Path) -> Results:
+    """The agreed results that an executor keeps, of the folder that has its key too.
+
+    Raises ConfigError when there is no such executor.
+    """
+    if not (folder / "key.pem").is_file():
+        raise ConfigError(f"there is no executor {folder.name} here: dcanary executor register")
+    return Results(state_folder(folder) / "cache")
+
+
 def stop(home: Path, name: str, processes: Processes) -> bool:
     """End the executor NAME, in the background or not; False when it did not run.
 
@@ -223,6 +237,7 @@ def run_executor(
         labels=offering.labels,
         secret_key=_secret_key(folder / "secrets.key"),
         poll_seconds=POLL_SECONDS,
+        cache_bytes=DEFAULT_BYTES if offering.cache_bytes is None else offering.cache_bytes,
         report=progress,
     )
     try:

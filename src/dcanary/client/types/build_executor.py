@@ -55,6 +55,7 @@ class CommitmentInput(TypedDict):
     commitment: bytes
     job: str
     peak_memory_bytes: int
+    reused: str | None
     wall_ns: int
 
 
@@ -224,6 +225,7 @@ class Job(TypedDict):
     operator: str | None
     phase: str | None
     replica: int
+    reused: str | None
     run: str
     stage: str
     state: JobState
@@ -369,6 +371,11 @@ class Resources(TypedDict):
     timeout_seconds: int
 
 
+class Reuse(TypedDict):
+    operator: str
+    run: str
+
+
 class Role(TypedDict, total=False):
     """Exactly one of these cases."""
 
@@ -497,6 +504,7 @@ class StageStatus(TypedDict):
     group: str | None
     instructions: int
     name: str
+    reused: list[Reuse] | None
     state: StageState
     stored: list[str]
 

@@ -72,6 +72,7 @@ class Installed:
             "commitment": COMMITMENT,
             "wall_ns": 1,
             "peak_memory_bytes": 2,
+            "reused": None,
         }
         return self.canister.update("submit_commitment", value, caller=executor)
 

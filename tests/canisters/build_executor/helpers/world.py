@@ -143,7 +143,12 @@ class World:
         return answer(lambda: jobs.heartbeat(self.book, executor, beat, self.now))
 
     def commit(
-        self, executor: str, job: str, attempt: int = 1, commitment: bytes = b"c" * 32
+        self,
+        executor: str,
+        job: str,
+        attempt: int = 1,
+        commitment: bytes = b"c" * 32,
+        reused: str | None = None,
     ) -> Any:
         given: Any = {
             "job": job,
@@ -151,6 +156,7 @@ class World:
             "commitment": commitment,
             "wall_ns": 5,
             "peak_memory_bytes": 7,
+            "reused": reused,
         }
         return answer(lambda: jobs.commit(self.book, executor, given, self.now))
 

@@ -1,0 +1,65 @@
+"""Stages of a pipeline file whose agreed result may be used again."""
+
+from __future__ import annotations
+
+import pytest
+
+from canisters.pipeline_config.pipelines.rules import pipeline_problem
+from dcanary.pipeline import PipelineFileError, parse_pipeline, to_candid
+
+PIPELINE = """\
+version: 1
+name: counter
+stages:
+  build:
+    runtime: shell
+    commands: [make]
+    cache:
+      inputs: [Cargo.lock, src/, "**.did"]
+"""
+
+
+def errors(text: str) -> list[str]:
+    with pytest.raises(PipelineFileError) as caught:
+        parse_pipeline(text.encode())
+    return [f"{each.line}: {each.field}: {each.message}" for each in caught.value.errors]
+
+
+def test_a_cache_is_part_of_a_record_that_the_canister_takes() -> None:
+    record = to_candid(parse_pipeline(PIPELINE.encode()), "counter")
+    assert record["stages"][0]["cache"] == {"inputs": ["Cargo.lock", "src/", "**.did"]}
+    assert pipeline_problem(record) is None
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ("[]", "8: stages.build.cache.inputs: must have at least 1 entries"),
+        ("[src/, src/]", "8: stages.build.cache.inputs: must name nothing twice"),
+        ("[../src]", "8: stages.build.cache.inputs[0]: must be normalised"),
+        ("src/", "8: stages.build.cache.inputs: must be a list"),
+    ],
+)
+def test_inputs_are_paths_folders_and_patterns(inputs: str, said: str) -> None:
+    (error,) = errors(PIPELINE.replace('[Cargo.lock, src/, "**.did"]', inputs))
+    assert error.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("secrets: [TOKEN]", "secrets went into is never used again"),
+        ("resources: {network: true}", "the network went into is never used again"),
+    ],
+)
+def test_what_depends_on_more_than_inputs_has_no_cache(more: str, said: str) -> None:
+    (error,) = errors(f"{PIPELINE}    {more}\n")
+    assert error.startswith("7: stages.build.cache: a result that ")
+    assert said in error
+
+
+def test_stages_that_fetch_have_none() -> None:
+    fetch = "kind: fetch\n    locks: [Cargo.lock]"
+    text = PIPELINE.replace("runtime: shell\n    commands: [make]", fetch)
+    (error,) = errors(text)
+    assert error.startswith("7: stages.build.cache: is not a known key here")
