@@ -127,6 +127,9 @@ class Queue:
             "commitment": bytes(32),
             "wall_ns": 1,
             "peak_memory_bytes": 1,
+            "cpu_ns": None,
+            "storage_bytes": None,
+            "fetched_bytes": None,
         }
         jobs.commit(self.book, executor, given, self._now)
 

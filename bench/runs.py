@@ -76,6 +76,9 @@ class Burst:
                 "commitment": _commitment(reveal),
                 "wall_ns": 1,
                 "peak_memory_bytes": 1,
+                "cpu_ns": None,
+                "storage_bytes": None,
+                "fetched_bytes": None,
             }
             ok(self._runs.update("submit_commitment", given, caller=executor))
         self._network.advance(0)

@@ -27,6 +27,7 @@ from canisters.build_executor.records import (
     ShareRecord,
     SpecRecord,
     StageRecord,
+    UsageRecord,
 )
 from canisters.build_executor.runs.graph import is_name
 from canisters.build_executor.serving.shelf import Shelf
@@ -72,6 +73,8 @@ class Book:
         offers: "Lookup[str, OfferRecord]",
         shares: "Lookup[str, ShareRecord]",
         certified: "Lookup[int, CertifiedRecord]",
+        usage: "Lookup[str, UsageRecord]",
+        usage_days: "Lookup[str, int]",
         publish: "Callable[[bytes], None]",
         meter: "Callable[[], int]",
     ) -> None:
@@ -91,6 +94,8 @@ class Book:
         self.offers = offers
         self.shares = Shares(shares, lambda *charged: self._queue.set_used(*charged))
         self.shelf = Shelf(certified)
+        self.usage = usage
+        self.usage_days = usage_days
         self.publish = publish
         self.outgoing: list[str] = []
         self._meter = meter

@@ -18,6 +18,7 @@ from canisters.build_executor.runs import service as runs
 from canisters.build_executor.runs import views as run_views
 from canisters.build_executor.serving import service as serving
 from canisters.build_executor.store import book, grants, instruction_totals, outgoing, wiring
+from canisters.build_executor.usage import views as usage_views
 from shared.base.canister import Canister, serve
 from shared.base.endpoints import (
     grant_role,
@@ -62,6 +63,7 @@ from shared.types.run import (
 )
 from shared.types.secret import LeaseGrantResult
 from shared.types.streaming import FileResponse, StreamPiece, StreamToken
+from shared.types.usage import UsageOf, UsagePageResult
 
 
 def publish_files() -> None:
@@ -268,6 +270,11 @@ def list_runs(repository: Opt[text], page: PageRequest) -> RunPageResult:
 @query
 def list_jobs(run: text, page: PageRequest) -> JobPageResult:
     return answer_query(lambda: job_views.page(book, run, page, ic.time()))
+
+
+@query
+def list_usage(of: UsageOf, page: PageRequest) -> UsagePageResult:
+    return answer_query(lambda: usage_views.page(book, of, page))
 
 
 @query

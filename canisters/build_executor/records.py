@@ -115,6 +115,9 @@ class JobRow(Record):
     failures: Opt[Vec[JobFailure]]
     lost: Opt[LostLease]
     reused: Opt[text]
+    cpu_ns: Opt[nat64]
+    storage_bytes: Opt[nat64]
+    fetched_bytes: Opt[nat64]
 
 
 class Pause(Record):
@@ -226,6 +229,19 @@ class ShareRecord(Record):
     used_ns: nat64
 
 
+class UsageRecord(Record):
+    """What the jobs of one day used, of a repository or an operator: see `UsageDay`."""
+
+    version: nat16
+    day: nat32
+    jobs: nat64
+    wall_ns: nat64
+    cpu_ns: nat64
+    peak_memory_bytes: nat64
+    storage_bytes: nat64
+    fetched_bytes: nat64
+
+
 class CertifiedStage(Record):
     """The files of a stage: `digest` is that of the hash tree of their certified responses."""
 
@@ -256,4 +272,5 @@ CONTENT: "Versions[ContentRecord]" = Versions("ContentRecord", current=1)
 EXECUTOR: "Versions[ExecutorRecord]" = Versions("ExecutorRecord", current=1)
 OFFER: "Versions[OfferRecord]" = Versions("OfferRecord", current=1)
 SHARE: "Versions[ShareRecord]" = Versions("ShareRecord", current=1)
+USAGE: "Versions[UsageRecord]" = Versions("UsageRecord", current=1)
 CERTIFIED: "Versions[CertifiedRecord]" = Versions("CertifiedRecord", current=1)

@@ -2,7 +2,8 @@
 
 Keys: runs by id, stages `<run>/<stage>`, jobs `<run>/<stage>/<replica>`; log blocks
 `<job>#<number>`, chunks `<place>#<index>`, a repository's runs `<repository>#<number>`; nodes of
-certified files are numbered, 0 points to the root.
+certified files are numbered, 0 points to the root; days of usage are numbered in the lists
+`repository/<name>` and `operator/<name>`, each under `<list>/<number>`.
 """
 
 from kybra import StableBTreeMap, blob, ic, nat8, nat64, text
@@ -17,6 +18,7 @@ from canisters.build_executor.records import (
     SHARE,
     SPEC,
     STAGE,
+    USAGE,
     CertifiedRecord,
     ContentRecord,
     ExecutorRecord,
@@ -25,6 +27,7 @@ from canisters.build_executor.records import (
     ShareRecord,
     SpecRecord,
     StageRecord,
+    UsageRecord,
 )
 from shared.base.migration import Versioned
 from shared.base.records import Outgoing, Wiring
@@ -54,6 +57,8 @@ share_map = StableBTreeMap[text, ShareRecord](memory_id=17, max_key_size=100, ma
 certified_map = StableBTreeMap[nat64, CertifiedRecord](
     memory_id=18, max_key_size=20, max_value_size=6_000
 )
+usage_map = StableBTreeMap[text, UsageRecord](memory_id=19, max_key_size=120, max_value_size=300)
+usage_days = StableBTreeMap[text, nat64](memory_id=20, max_key_size=100, max_value_size=20)
 
 runs = Versioned(run_map, RUN)
 specs = Versioned(spec_map, SPEC)
@@ -63,6 +68,7 @@ executors = Versioned(executor_map, EXECUTOR)
 offers = Versioned(offer_map, OFFER)
 shares = Versioned(share_map, SHARE)
 certified = Versioned(certified_map, CERTIFIED)
+usage = Versioned(usage_map, USAGE)
 
 
 def instructions_so_far() -> int:
@@ -91,6 +97,8 @@ book = Book(
     offers=offers,
     shares=shares,
     certified=certified,
+    usage=usage,
+    usage_days=usage_days,
     publish=publish,
     meter=instructions_so_far,
 )

@@ -4,6 +4,7 @@ from kybra import Opt, Principal, Record, Variant, Vec, blob, nat16, nat32, nat6
 
 from shared.types.errors import Error
 from shared.types.pipeline import Fetch, PipelineInput, Runtime, Stage, Variable
+from shared.types.usage import JobUsage
 
 
 class Source(Record):
@@ -197,7 +198,8 @@ class Job(Record):
 
     `phase` is what the executor said by its last heartbeat that it is doing. `failures` are the
     last MAX_JOB_FAILURES, oldest first. `next_try_ns` is when one that failed at
-    the job is asked for it again. `reused` is the run whose result the executor used again.
+    the job is asked for it again. `reused` is the run whose result the executor used again. `usage`
+    is there once the job is committed.
     """
 
     job: text
@@ -214,6 +216,7 @@ class Job(Record):
     failures: Vec[JobFailure]
     next_try_ns: Opt[nat64]
     reused: Opt[text]
+    usage: Opt[JobUsage]
 
 
 class InputArtifact(Record):
@@ -349,6 +352,7 @@ class CommitmentInput(Record):
     """An executor's sealed answer: sha256 of its attestation (see `shared.rules.digests`).
 
     `reused` is the run whose agreed result it used again, when it did not build.
+    Beside it what the job used: see `JobUsage`. No verdict depends on either.
     """
 
     job: text
@@ -357,6 +361,9 @@ class CommitmentInput(Record):
     wall_ns: nat64
     peak_memory_bytes: nat64
     reused: Opt[text]
+    cpu_ns: Opt[nat64]
+    storage_bytes: Opt[nat64]
+    fetched_bytes: Opt[nat64]
 
 
 class ChunkInput(Record):

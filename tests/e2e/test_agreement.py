@@ -179,6 +179,9 @@ def test_reports_without_the_lease_and_late_reports_are_refused_and_change_nothi
         "wall_ns": 1,
         "peak_memory_bytes": 1,
         "reused": None,
+        "cpu_ns": None,
+        "storage_bytes": None,
+        "fetched_bytes": None,
     }
     reveal = {
         "job": job,

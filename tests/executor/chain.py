@@ -120,6 +120,9 @@ class NativeChain:
                 "wall_ns": 1,
                 "peak_memory_bytes": 1,
                 "reused": None,
+                "cpu_ns": None,
+                "storage_bytes": None,
+                "fetched_bytes": None,
             }
         )
         chain.reveal(

@@ -13,6 +13,7 @@ import pytest
 
 from dcanary.client.errors import RefusedError
 from dcanary.executor.chain import Chain
+from dcanary.executor.received import Received
 from dcanary.executor.source import SourceUnavailable
 from dcanary.executor.transfer import CHUNK_BYTES, fetch_inputs, upload_files
 
@@ -59,7 +60,9 @@ def test_inputs_are_fetched_to_the_disk(tmp_path: Path) -> None:
     for _ in range(30):
         hasher.update(bytes(CHUNK_BYTES))
     hasher.update(b"\0")
-    (entry,) = fetch_inputs(cast(Chain, Store()), work(hasher.hexdigest()), tmp_path)
+    received = Received()
+    (entry,) = fetch_inputs(cast(Chain, Store()), work(hasher.hexdigest()), tmp_path, received)
+    assert received.total == SIZE
     assert entry.content.size == SIZE
     with entry.content.open() as stream:
         assert hashlib.file_digest(stream, "sha256").hexdigest() == hasher.hexdigest()
@@ -67,7 +70,7 @@ def test_inputs_are_fetched_to_the_disk(tmp_path: Path) -> None:
 
 def test_an_input_of_other_bytes_is_asked_for_again(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match="not what its sha256 names"):
-        fetch_inputs(cast(Chain, Store()), work("0" * 64), tmp_path)
+        fetch_inputs(cast(Chain, Store()), work("0" * 64), tmp_path, Received())
 
 
 class Folder:

@@ -171,6 +171,9 @@ class System:
             "wall_ns": 1,
             "peak_memory_bytes": 1,
             "reused": None,
+            "cpu_ns": None,
+            "storage_bytes": None,
+            "fetched_bytes": None,
         }
         done = self.canisters["build_executor"].update("submit_commitment", value, caller=executor)
         self.run_until_idle()

@@ -149,6 +149,9 @@ def _arguments(name: str, method: str) -> list[Any]:
                 "wall_ns": 0,
                 "peak_memory_bytes": 0,
                 "reused": None,
+                "cpu_ns": None,
+                "storage_bytes": None,
+                "fetched_bytes": None,
             }
         ],
     }

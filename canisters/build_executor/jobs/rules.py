@@ -66,6 +66,9 @@ def new_row(replica: int) -> "JobRow":
         "failures": None,
         "lost": None,
         "reused": None,
+        "cpu_ns": None,
+        "storage_bytes": None,
+        "fetched_bytes": None,
     }
 
 

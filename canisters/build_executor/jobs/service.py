@@ -11,6 +11,7 @@ from canisters.build_executor.logs import service as logs
 from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
 from canisters.build_executor.runs import graph
 from canisters.build_executor.runs import service as runs
+from canisters.build_executor.usage import service as usage
 from shared.rules.limits import MAX_HELD_JOBS
 from shared.rules.names import name_problem
 from shared.rules.refused import Refused, conflict, denied, invalid, not_found, too_large
@@ -281,6 +282,10 @@ def commit(book: Book, caller: str, given: CommitmentInput, now: int) -> None:
     job["wall_ns"] = given["wall_ns"]
     job["peak_memory_bytes"] = given["peak_memory_bytes"]
     job["reused"] = reused
+    job["cpu_ns"] = given["cpu_ns"]
+    job["storage_bytes"] = given["storage_bytes"]
+    job["fetched_bytes"] = given["fetched_bytes"]
+    usage.count(book, stage, job, now)
     rules.close_if_due(stage, now)
     book.tell_round(stage)
     book.save(stage)

@@ -7,6 +7,7 @@ from canisters.build_executor.jobs import rules
 from canisters.build_executor.keys import job_name, stage_key
 from canisters.build_executor.logs import service as logs
 from canisters.build_executor.records import JobRow, StageRecord
+from canisters.build_executor.usage import rules as usage
 from shared.base.pages import collect
 from shared.rules.refused import not_found
 from shared.types.paging import PageRequest
@@ -46,6 +47,7 @@ def shown(stage: StageRecord, job: JobRow, now: int) -> Job:
         "failures": job["failures"] or [],
         "next_try_ns": next_try_ns(stage, job, now),
         "reused": job["reused"],
+        "usage": usage.of_job(job),
     }
 
 

@@ -23,4 +23,5 @@ NOUNS = {
     "system": "the five canisters of an installation",
     "target": "canisters that pipelines deploy to",
     "template": "pipelines with parameters, from which init writes",
+    "usage": "what jobs used, by repository or operator",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dcanary.cli import run_usage
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import targets
 from dcanary.cli.operations.failures import Failure, failure_of
@@ -116,8 +117,11 @@ def list_runs(context: Context, repository: str | None, limit: int, cursor: str 
 
 @run.command("show")
 @click.argument("run_id", type=RUN_ID)
+@click.option(
+    "--usage", "with_usage", is_flag=True, help="With the time, memory and bytes of each job."
+)
 @pass_context
-def show_run(context: Context, run_id: str) -> None:
+def show_run(context: Context, run_id: str, with_usage: bool) -> None:
     """One run: its stages, their votes and their files."""
     found = context.system.build_executor.get_run(run_id)
     rounds = {}
@@ -131,8 +135,10 @@ def show_run(context: Context, run_id: str) -> None:
                     raise
             else:
                 rounds[stage["name"]] = voted
+    used = run_usage.usage_of(context, run_id, rounds) if with_usage else []
     if context.output.as_json or context.output.quiet:
-        context.output.record({**found, "rounds": rounds}, "run")
+        more = {"usage": run_usage.json_of(used)} if with_usage else {}
+        context.output.record({**found, "rounds": rounds, **more}, "run")
         return
     context.output.record(summary(found, failure_of(context.system, found)), "run")
     _warn(context, found)
@@ -142,6 +148,10 @@ def show_run(context: Context, run_id: str) -> None:
         context.output.say(f"\n{name}: quorum {voted['quorum']} of {voted['replicas']}")
         for line in votes(voted, describe(found["state"])):
             context.output.say(f"  {line}")
+    if with_usage:
+        context.output.say("")
+        rows = [run_usage.line_of(job, far) for job, far in used]
+        context.output.table(rows, run_usage.COLUMNS, "no job was committed yet")
 
 
 def groups(found: Run) -> list[str]:

@@ -16,6 +16,7 @@ from dcanary.cli.times import seconds
 
 if TYPE_CHECKING:
     from dcanary.cli.operations.local_run import LocalCommit
+    from dcanary.executor.building import BuildReport
     from dcanary.executor.local import LocalStage
 
 
@@ -26,6 +27,7 @@ def _record(stage: LocalStage, differing: list[str] | None) -> dict[str, object]
         "outcome": report.reason or "succeeded",
         "took": seconds(report.wall_ns),
         "memory": f"{report.peak_memory_bytes / (1 << 20):.0f} MiB at most",
+        **_measured(report),
         "environment": stage.environment,
         "manifest": stage.manifest,
         "files": Lines(
@@ -39,6 +41,15 @@ def _record(stage: LocalStage, differing: list[str] | None) -> dict[str, object]
     return shown
 
 
+def _measured(report: BuildReport) -> dict[str, object]:
+    found: dict[str, object] = {}
+    if report.cpu_ns is not None:
+        found["CPU time"] = seconds(report.cpu_ns)
+    if report.storage_bytes is not None:
+        found["storage"] = f"{report.storage_bytes / (1 << 20):.0f} MiB at most"
+    return found
+
+
 def _json(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
     report = stage.report
     shown: dict[str, object] = {
@@ -47,6 +58,8 @@ def _json(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
         "reason": report.reason,
         "wall_ns": report.wall_ns,
         "peak_memory_bytes": report.peak_memory_bytes,
+        "cpu_ns": report.cpu_ns,
+        "storage_bytes": report.storage_bytes,
         "environment": stage.environment,
         "manifest": stage.manifest,
         "files": [

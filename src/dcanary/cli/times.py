@@ -1,4 +1,4 @@
-"""Moments and durations as people read them."""
+"""Moments, durations and sizes as people read them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ def moment(nanoseconds: int) -> str:
 def seconds(nanoseconds: int) -> str:
     """A duration in seconds, one decimal."""
     return f"{nanoseconds / 1e9:.1f} s"
+
+
+def size(count: int) -> str:
+    """A number of bytes in the unit that says enough: `812 B`, `3.4 MiB`, `1.2 GiB`."""
+    if count < 1_024:
+        return f"{count} B"
+    number = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        number /= 1_024
+        if number < 1_024:
+            return f"{number:.1f} {unit}"
+    return f"{number / 1_024:,.1f} TiB"
 
 
 def duration(nanoseconds: int) -> str:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpcore
@@ -37,13 +37,21 @@ _NOT_THERE = "ask whoever maintains the lock file for one that is, or try its re
 
 
 class Attempts:
-    """Attempts over shared connections; `stopping` ends those that run."""
+    """Attempts over shared connections; `stopping` ends those that run.
+
+    `received` gets the size of each piece that comes, from the threads of the attempts.
+    """
 
     def __init__(
-        self, connections: Connections, hosts: Hosts, limits: Limits, stopping: threading.Event
+        self,
+        connections: Connections,
+        hosts: Hosts,
+        limits: Limits,
+        stopping: threading.Event,
+        received: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._connections, self._hosts = connections, hosts
-        self._limits, self._stopping = limits, stopping
+        self._limits, self._stopping, self._received = limits, stopping, received
 
     def file(self, wanted: Wanted, partial: Partial) -> None:
         """Complete a partial file. What is there of it is kept when the weather ends the attempt.
@@ -157,6 +165,7 @@ class Attempts:
         began, size = time.monotonic(), 0
         for chunk in response.iter_stream():
             size += len(chunk)
+            self._received(len(chunk))
             taken = time.monotonic() - began
             if there + size > most:
                 raise TooLarge(url, f"it has more than the {most} bytes that are allowed")

@@ -30,7 +30,8 @@ Result = TypeVar("Result")
 class Downloader:
     """Downloads until `close`; `folder` keeps what is not complete, and may be used by several.
 
-    `say` gets a line for each thing that is tried again.
+    `say` gets a line for each thing that is tried again, `received` the size of each piece that
+    comes over the network, both from several threads.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Downloader:
         *,
         limits: Limits | None = None,
         say: Callable[[str], None] = lambda _: None,
+        received: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._store, self._folder, self._hosts = store, folder / "partial", hosts
         self._limits = limits or Limits()
@@ -48,7 +50,7 @@ class Downloader:
         self._aliases = Aliases(folder / "aliases")
         self._connections = Connections(hosts, self._limits.parallel)
         self._stopping = threading.Event()
-        self._attempts = Attempts(self._connections, hosts, self._limits, self._stopping)
+        self._attempts = Attempts(self._connections, hosts, self._limits, self._stopping, received)
         self._folder.mkdir(parents=True, exist_ok=True)
         remove_old(self._folder)
 

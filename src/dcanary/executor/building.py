@@ -24,6 +24,7 @@ from dcanary.executor.checkout import Checkout, CheckoutLimits, check_out
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.manifest import ManifestFile, check_leaks, collect_artifacts
 from dcanary.executor.packages import Given, Needed, Packages, reading
+from dcanary.executor.received import Received
 from dcanary.executor.reports import TestReport, read_report
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.sandbox.model import (
@@ -57,6 +58,7 @@ class BuildReport:
     `cause` says what kind of error it was. `commit` is known when the commit could be read.
     `reusable` says under which key the result may be kept once it is agreed on, and of
     which run it is when nothing was built.
+    What was used is of all tries together; None: not measured.
     """
 
     reason: str = ""
@@ -65,6 +67,9 @@ class BuildReport:
     tests: TestReport | None = None
     wall_ns: int = 0
     peak_memory_bytes: int = 0
+    cpu_ns: int | None = None
+    storage_bytes: int | None = None
+    fetched_bytes: int = 0
     cancelled: bool = False
     error: str = ""
     cause: Cause = "Weather"
@@ -79,8 +84,9 @@ class Build:
     earlier fetch stages, which `packages` has or fetches. `ended` is called at the end, by the
     build's thread.
     After `wait` returns true, `report` is set; on success the artifacts are in `files_folder`.
-    `secrets` gets what the stage is given and what the repository is cloned with. `phase` is what
-    is being done now. For `patience_seconds` in all, servers that do not answer are asked again.
+    `secrets` gets what the stage is given and what the repository is cloned with. `received` counts
+    what comes over the network. `phase` is what is being done now. For `patience_seconds` in all,
+    servers that do not answer are asked again.
     """
 
     work: Mapping[str, Any]
@@ -95,6 +101,7 @@ class Build:
     packages: Packages | None = None
     needed: Sequence[Needed] = ()
     secrets: Callable[[], Secrets] = Secrets
+    received: Received = field(default_factory=Received)
     phase: str = "inputs"
     report: BuildReport | None = None
     _given: Secrets = field(default_factory=Secrets, repr=False)
@@ -137,6 +144,7 @@ class Build:
             self.report = BuildReport(error=self.log.masked(said), cause=cause)
         if self._cancelled.is_set():
             self.report.cancelled = True
+        self.report.fetched_bytes = self.received.total
         self.log.close()
         self.ended()
 
@@ -150,6 +158,7 @@ class Build:
         inputs = self._patiently(lambda: self.inputs(self.folder), patience)
         self.phase = "checkout"
         checkout = self._patiently(self._check_out, patience)
+        self.received.add(checkout.fetched_bytes)
         self._commit = CommitDescription(checkout.commit.author, checkout.commit.message)
         return self._work(checkout, inputs, patience)
 
@@ -168,10 +177,12 @@ class Build:
             self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
             held.enter_context(self.runtime.hold())
             plan = self._plan(tree, time_, given)
+            results: list[StageResult] = []
             for attempt in range(stage["retries"] + 1):
                 if attempt:
                     self._say(f"retry {attempt} of {stage['retries']}")
                 result = self._attempt(plan)
+                results.append(result)
                 # Only commands fail by chance; a limit that was hit once is hit again.
                 if result.reason != COMMAND or result.cancelled:
                     break
@@ -180,8 +191,10 @@ class Build:
             commit=self._commit,
             files=tuple(self._files) if result.succeeded else (),
             tests=self._tests,
-            wall_ns=result.wall_ns,
-            peak_memory_bytes=result.peak_memory_bytes,
+            wall_ns=sum(each.wall_ns for each in results),
+            peak_memory_bytes=max(each.peak_memory_bytes for each in results),
+            cpu_ns=sum(each.cpu_ns for each in results),
+            storage_bytes=max(each.storage_bytes for each in results),
             cancelled=result.cancelled,
         )
 
@@ -204,7 +217,9 @@ class Build:
         self.phase = "packages"
         read, scratch = reading(checkout.entries), self.folder / "packages"
         return held.enter_context(
-            self.packages.given(self.needed, read, scratch, self._say, self._cancelled)
+            self.packages.given(
+                self.needed, read, scratch, self._say, self._cancelled, self.received
+            )
         )
 
     def _check_out(self) -> Checkout:

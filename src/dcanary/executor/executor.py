@@ -476,4 +476,7 @@ def _held(work: BuildWork, attestation: Attestation, report: BuildReport) -> Hel
         reusable=report.reusable,
         phase="built",
         since=time.time(),
+        cpu_ns=report.cpu_ns,
+        storage_bytes=report.storage_bytes,
+        fetched_bytes=report.fetched_bytes,
     )

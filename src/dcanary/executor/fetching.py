@@ -43,7 +43,8 @@ class FetchBuild(Build):
         began = time.monotonic_ns()
         read = reading(checkout.entries)
         manifest = self._patiently(
-            lambda: packages.bring(stage["fetch"], read, self._say, self._cancelled), patience
+            lambda: packages.bring(stage["fetch"], read, self._say, self._cancelled, self.received),
+            patience,
         )
         content = manifest.text.encode()
         if len(content) > MAX_FILE_BYTES:
@@ -53,4 +54,10 @@ class FetchBuild(Build):
         file = ManifestFile(manifest_name(stage["name"]), len(content), manifest.digest)
         self.files_folder.mkdir(parents=True)
         (self.files_folder / file.sha256).write_bytes(content)
-        return BuildReport(commit=self._commit, files=(file,), wall_ns=time.monotonic_ns() - began)
+        # Memory and CPU time are the executor's own, which serves other jobs beside.
+        return BuildReport(
+            commit=self._commit,
+            files=(file,),
+            wall_ns=time.monotonic_ns() - began,
+            storage_bytes=manifest.size,
+        )

@@ -23,6 +23,7 @@ from dcanary.download.hosts import Hosts
 from dcanary.download.model import DownloadError, Limits, TooLarge, Weather, WrongBytes
 from dcanary.download.registries import PUBLIC_HOSTS, Registries, registries_of_this_machine
 from dcanary.executor.cancellation import Cancellation
+from dcanary.executor.received import Received
 from dcanary.executor.source import (
     LINK,
     Entry,
@@ -104,17 +105,23 @@ class Packages:
         return cls(folder, objects, folders.downloads(), registries_of_this_machine())
 
     def bring(
-        self, fetch: Mapping[str, Any], read: ReadFile, say: Say, cancelled: Cancellation
+        self,
+        fetch: Mapping[str, Any],
+        read: ReadFile,
+        say: Say,
+        cancelled: Cancellation,
+        received: Received | None = None,
     ) -> Manifest:
         """Fetch what the locks of a Fetch record pin, and keep it; `read` reads the commit.
 
-        Raises FetchFailure, SourceUnavailable, SourceUnable, ObjectError and OSError.
+        `received` counts what is downloaded for it. Raises FetchFailure, SourceUnavailable,
+        SourceUnable, ObjectError and OSError.
         """
         pins = _pins(fetch, read, say)
         attempt = 1
         while True:
             try:
-                return self._bring(pins, fetch, say, cancelled)
+                return self._bring(pins, fetch, say, cancelled, received or Received())
             except (PoisonedObject, MissingObject) as error:
                 # It was sound when it was looked for: another process changed or removed it since.
                 if attempt == _ATTEMPTS:
@@ -137,6 +144,7 @@ class Packages:
         scratch: Path,
         say: Say,
         cancelled: Cancellation,
+        received: Received | None = None,
     ) -> Iterator[Given]:
         """The packages of some fetch stages, checked, in one folder that stays within the block.
 
@@ -145,7 +153,10 @@ class Packages:
         """
         with contextlib.ExitStack() as held:
             places = [
-                (each.stage, held.enter_context(self._holding(each, read, say, cancelled)))
+                (
+                    each.stage,
+                    held.enter_context(self._holding(each, read, say, cancelled, received)),
+                )
                 for each in needed
             ]
             if len(places) == 1:
@@ -159,7 +170,12 @@ class Packages:
             yield Given(scratch)
 
     def _bring(
-        self, pins: list[Pinned], request: Mapping[str, Any], say: Say, cancelled: Cancellation
+        self,
+        pins: list[Pinned],
+        request: Mapping[str, Any],
+        say: Say,
+        cancelled: Cancellation,
+        received: Received,
     ) -> Manifest:
         self._clean()
         making = self._folder / f"new-{uuid.uuid4().hex}"
@@ -167,7 +183,12 @@ class Packages:
         try:
             with (
                 Downloader(
-                    self._objects, self._downloads, hosts, limits=self._limits, say=say
+                    self._objects,
+                    self._downloads,
+                    hosts,
+                    limits=self._limits,
+                    say=say,
+                    received=received.add,
                 ) as downloader,
                 cancelled.telling(downloader.close),
             ):
@@ -187,7 +208,12 @@ class Packages:
 
     @contextlib.contextmanager
     def _holding(
-        self, needed: Needed, read: ReadFile, say: Say, cancelled: Cancellation
+        self,
+        needed: Needed,
+        read: ReadFile,
+        say: Say,
+        cancelled: Cancellation,
+        received: Received | None,
     ) -> Iterator[Path]:
         """The agreed packages of one fetch stage; they are not removed within the block."""
         with self._changing:
@@ -196,7 +222,7 @@ class Packages:
             if not self._is_sound(needed.digest, say):
                 say(f"the packages of the stage {needed.stage} are not here: fetching them")
                 try:
-                    found = self.bring(needed.fetch, read, say, cancelled).digest
+                    found = self.bring(needed.fetch, read, say, cancelled, received).digest
                 except FetchFailure as error:
                     # Others could: to attest to a failure would blame the commit.
                     raise SourceUnable(

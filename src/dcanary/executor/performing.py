@@ -20,6 +20,7 @@ from dcanary.executor.fetching import FetchBuild, needed_packages
 from dcanary.executor.keeper import Keeper
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.packages import Packages
+from dcanary.executor.received import Received
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.secrets import take_secrets
 from dcanary.executor.state import State
@@ -66,10 +67,10 @@ class BuildSlot:
         self.work, self.runtime, self.concluded = work, runtime, False
         self._folder = folder
         self._files_chain = chain.another()
-        log = LogBuffer(config.secrets, MAX_LOG_BYTES)
+        log, received = LogBuffer(config.secrets, MAX_LOG_BYTES), Received()
         self.build = _kind(work, results, self._files_chain.installation)(
             work,
-            lambda folder: fetch_inputs(self._files_chain, work, folder),
+            lambda folder: fetch_inputs(self._files_chain, work, folder, received),
             runtime,
             config.sandbox,
             config.checkout,
@@ -80,6 +81,7 @@ class BuildSlot:
             packages,
             needed_packages(work["inputs"]),
             secrets=lambda: take_secrets(self._files_chain, work, config.secret_key),
+            received=received,
         )
         self._keeper = Keeper(
             chain.another(), work, log, config, lambda: self.build.phase, self.build.cancel

@@ -60,6 +60,10 @@ class HeldJob:
     phase: Phase
     since: float
     reusable: Reusable | None = None
+    # Absent in records of 0.1.0.
+    cpu_ns: int | None = None
+    storage_bytes: int | None = None
+    fetched_bytes: int | None = None
 
     @property
     def job(self) -> str:
@@ -279,6 +283,8 @@ def _is_sound(held: HeldJob) -> bool:
     if reusable is not None:
         texts += [reusable.key, reusable.repository, reusable.ref, reusable.reused]
     numbers = [held.attempt, held.wall_ns, held.peak_memory_bytes]
+    used = (held.cpu_ns, held.storage_bytes, held.fetched_bytes)
+    numbers += [number for number in used if number is not None]
     numbers += [file.size for file in attestation.files]
     numbers += [] if tests is None else [tests.ran, tests.skipped, tests.failed_count]
     # Raises for text with lone surrogates, which no message could hold.

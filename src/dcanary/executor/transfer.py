@@ -16,6 +16,7 @@ from dcanary.client.types.build_executor import (
     UploadWork,
 )
 from dcanary.executor.chain import Chain
+from dcanary.executor.received import Received
 from dcanary.executor.source import Entry, SourceFailure, SourceUnavailable, Spool, Stored
 from dcanary.executor.state import State
 
@@ -26,8 +27,10 @@ RESUME_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
 
 
-def fetch_inputs(chain: Chain, work: BuildWork, folder: Path) -> list[Entry]:
+def fetch_inputs(chain: Chain, work: BuildWork, folder: Path, received: Received) -> list[Entry]:
     """The files of earlier stages that a job finds in its checkout, on the disk of `folder`.
+
+    `received` counts their bytes.
 
     Raises SourceFailure when they are too large, and SourceUnavailable when they do not come whole
     (queries are answered by one node of the network, which may be wrong).
@@ -38,16 +41,21 @@ def fetch_inputs(chain: Chain, work: BuildWork, folder: Path) -> list[Entry]:
     if total > MAX_INPUT_BYTES:
         raise SourceFailure(f"earlier stages' files have {total} bytes: at most {MAX_INPUT_BYTES}")
     spool = Spool(folder)
-    return [_fetch(chain, work["run"], item["stage"], item["file"], spool) for item in inputs]
+    return [
+        _fetch(chain, work["run"], item["stage"], item["file"], spool, received) for item in inputs
+    ]
 
 
-def _fetch(chain: Chain, run: str, stage: str, file: File, spool: Spool) -> Entry:
+def _fetch(
+    chain: Chain, run: str, stage: str, file: File, spool: Spool, received: Received
+) -> Entry:
     path, size, begin = file["path"], file["size"], spool.size
     hasher, have = hashlib.sha256(), 0
     while have < size:
         index = have // CHUNK_BYTES
         request: ChunkRequest = {"run": run, "stage": stage, "path": path, "index": index}
         chunk = chain.read_chunk(request)
+        received.add(len(chunk))
         if len(chunk) != min(CHUNK_BYTES, size - have):
             raise SourceUnavailable(f"chunk {index} of {stage}'s {path} has {len(chunk)} bytes")
         hasher.update(chunk)

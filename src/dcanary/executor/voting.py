@@ -7,8 +7,9 @@ import time
 from typing import cast
 
 from dcanary.client.errors import ClientError, RefusedError
-from dcanary.client.types.build_executor import GiveBackCause
+from dcanary.client.types.build_executor import CommitmentInput, GiveBackCause
 from dcanary.client.types.verification import Outcome, RevealInput, Round, Verdict, Vote
+from dcanary.executor.attestation import Attestation
 from dcanary.executor.cache.results import Results
 from dcanary.executor.cache.verdicts import follow_verdict
 from dcanary.executor.causes import Cause, cause_of
@@ -86,18 +87,8 @@ class Voter:
 
     def send_commitment(self, held: HeldJob) -> None:
         """Commit to what is held. Again after a restart: the chain takes the same one twice."""
-        reusable = held.reusable
         try:
-            self._chain.submit_commitment(
-                {
-                    "job": held.job,
-                    "attempt": held.attempt,
-                    "commitment": held.attestation.commitment(),
-                    "wall_ns": held.wall_ns,
-                    "peak_memory_bytes": held.peak_memory_bytes,
-                    "reused": reusable.reused or None if reusable else None,
-                }
-            )
+            self._chain.submit_commitment(commitment_of(held, held.attestation))
         except RefusedError as error:
             if error.kind in ("Unavailable", "Exhausted"):
                 raise
@@ -198,6 +189,22 @@ class Voter:
         except RefusedError:
             return None
         return next((vote for vote in round_["votes"] if vote["job"] == held.job), None)
+
+
+def commitment_of(held: HeldJob, attestation: Attestation) -> CommitmentInput:
+    """The CommitmentInput of a job to an attestation, with what the job used."""
+    reusable = held.reusable
+    return {
+        "job": held.job,
+        "attempt": held.attempt,
+        "commitment": attestation.commitment(),
+        "wall_ns": held.wall_ns,
+        "peak_memory_bytes": held.peak_memory_bytes,
+        "reused": reusable.reused or None if reusable else None,
+        "cpu_ns": held.cpu_ns,
+        "storage_bytes": held.storage_bytes,
+        "fetched_bytes": held.fetched_bytes,
+    }
 
 
 def _verdict_text(verdict: Verdict | None) -> str:

@@ -13,6 +13,7 @@ from dcanary.executor.executor import Executor
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.performing import UploadSlot
 from dcanary.executor.state import HeldJob
+from dcanary.executor.voting import commitment_of
 
 
 class TamperingExecutor(Executor):
@@ -101,16 +102,7 @@ class EquivocatingExecutor(Executor):
         """Commit to a failure first, then to what was built."""
         failed = replace(held.attestation, reason="command", files=())
         with contextlib.suppress(RefusedError):
-            self._chain.submit_commitment(
-                {
-                    "job": held.job,
-                    "attempt": held.attempt,
-                    "commitment": failed.commitment(),
-                    "wall_ns": held.wall_ns,
-                    "peak_memory_bytes": held.peak_memory_bytes,
-                    "reused": None,
-                }
-            )
+            self._chain.submit_commitment(commitment_of(held, failed))
         super().send_commitment(held)
 
 

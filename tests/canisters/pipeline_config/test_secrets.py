@@ -125,6 +125,9 @@ def test_a_committed_job_gives_nothing(chain: SecretChain) -> None:
             "wall_ns": 1,
             "peak_memory_bytes": 1,
             "reused": None,
+            "cpu_ns": None,
+            "storage_bytes": None,
+            "fetched_bytes": None,
         }
     )
     refusal("Conflict", view.take_secrets, work["job"], 1)

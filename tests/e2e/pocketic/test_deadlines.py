@@ -14,6 +14,7 @@ from tests.e2e.pocketic.installed import (
     APPROVER,
     PATH,
     QUEUE_SECONDS,
+    UNMEASURED,
     Installed,
     executor,
 )
@@ -60,7 +61,7 @@ def test_two_disagree_and_the_third_is_waited_for_until_the_queue_time_ends(
     # Its lease runs out, nobody else may take the job, and commitments close after the grace.
     installed.pocket.run(2 * MINUTE)
     value = {"job": silent["job"], "attempt": 1, "commitment": b"\1" * 32}
-    value = {**value, "wall_ns": 1, "peak_memory_bytes": 1, "reused": None}
+    value = {**value, "wall_ns": 1, "peak_memory_bytes": 1, **UNMEASURED}
     kind, sentence = installed.refused(
         "build_executor", "submit_commitment", value, caller=executor(2)
     )

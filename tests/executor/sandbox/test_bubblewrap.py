@@ -224,3 +224,32 @@ def test_a_temporary_folder_of_one_user_alone_does_not_stop_the_sandbox(
         assert all(step.stat().st_mode & 0o001 for step in steps)
     finally:
         made.rmdir()
+
+
+BUSY = "awk 'BEGIN { for (i = 0; i < 30000000; i++) n += i; print n }'"
+
+
+def test_cpu_time_of_all_commands_is_counted_and_waiting_is_not(bench: Bench) -> None:
+    waiting = bench.run("sleep 1")
+    one = bench.run(BUSY)
+    several = bench.run(BUSY, f"({BUSY}) & ({BUSY}) & wait")
+    assert waiting.succeeded and one.succeeded and several.succeeded
+    assert 0 < one.cpu_ns <= 1.2 * one.wall_ns
+    assert waiting.cpu_ns < one.cpu_ns / 2
+    # Work in three times as many processes; where they are watched, the last look comes before
+    # their end.
+    assert 1.8 * one.cpu_ns < several.cpu_ns < 6 * one.cpu_ns
+
+
+def test_cpu_time_counts_when_a_limit_ends_the_stage(bench: Bench) -> None:
+    result = bench.run("while :; do :; done", limits=Limits(96 * MIB, 8 * MIB, 64 * 1024, 24, 2))
+    assert result.reason == "time_limit"
+    assert result.cpu_ns > 200_000_000
+
+
+def test_the_most_storage_at_once_is_told_after_files_are_gone(bench: Bench) -> None:
+    kept = bench.run("head -c 1000000 /dev/zero > kept", "sleep 0.3")
+    gone = bench.run("head -c 3000000 /dev/zero > gone", "sleep 0.3", "rm gone")
+    assert kept.succeeded and gone.succeeded
+    assert 1_000_000 <= kept.storage_bytes < 2_000_000
+    assert 3_000_000 <= gone.storage_bytes < 4_000_000

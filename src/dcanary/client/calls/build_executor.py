@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         StageProblem,
         StreamPiece,
         StreamToken,
+        UsageOf,
+        UsagePage,
         VerdictNotice,
         Work,
     )
@@ -133,6 +135,12 @@ class BuildExecutor(Canister):
         self, text: str | None, page_request: PageRequest, /, *, certified: bool = False
     ) -> RunPage:
         answer: RunPage = self.ask("list_runs", text, page_request, certified=certified)
+        return answer
+
+    def list_usage(
+        self, usage_of: UsageOf, page_request: PageRequest, /, *, certified: bool = False
+    ) -> UsagePage:
+        answer: UsagePage = self.ask("list_usage", usage_of, page_request, certified=certified)
         return answer
 
     def read_chunk(self, chunk_request: ChunkRequest, /, *, certified: bool = False) -> bytes:

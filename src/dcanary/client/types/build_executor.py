@@ -53,9 +53,12 @@ class CommitDescription(TypedDict):
 class CommitmentInput(TypedDict):
     attempt: int
     commitment: bytes
+    cpu_ns: int | None
+    fetched_bytes: int | None
     job: str
     peak_memory_bytes: int
     reused: str | None
+    storage_bytes: int | None
     wall_ns: int
 
 
@@ -229,6 +232,7 @@ class Job(TypedDict):
     run: str
     stage: str
     state: JobState
+    usage: JobUsage | None
 
 
 class JobFailure(TypedDict):
@@ -250,6 +254,14 @@ class JobState(TypedDict, total=False):
     Leased: None
     Lost: str
     Queued: None
+
+
+class JobUsage(TypedDict):
+    cpu_ns: int | None
+    fetched_bytes: int | None
+    peak_memory_bytes: int
+    storage_bytes: int | None
+    wall_ns: int
 
 
 class Keep(TypedDict, total=False):
@@ -573,6 +585,28 @@ class UploadWork(TypedDict):
     run: str
     sent: list[int] | None
     stage: str
+
+
+class UsageDay(TypedDict):
+    cpu_ns: int
+    day: int
+    fetched_bytes: int
+    jobs: int
+    peak_memory_bytes: int
+    storage_bytes: int
+    wall_ns: int
+
+
+class UsageOf(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Operator: str
+    Repository: str
+
+
+class UsagePage(TypedDict):
+    items: list[UsageDay]
+    next: str | None
 
 
 class Variable(TypedDict):

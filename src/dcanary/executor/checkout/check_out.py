@@ -70,7 +70,9 @@ def check_out(
         except GitFailed as error:
             raise SourceFailure(f"{sha} is not a commit") from error
         entries = _Reader(home, contents).read(git, sha, "")
-        return Checkout(read_commit(raw), tuple(sorted(entries, key=lambda entry: entry.path)))
+        packs = sum(each.stat().st_size for each in work.glob("*/objects/pack/*.pack"))
+        ordered = tuple(sorted(entries, key=lambda entry: entry.path))
+        return Checkout(read_commit(raw), ordered, packs + home.received_bytes)
     except OSError as error:
         raise SourceUnavailable(f"the checkout cannot be written: {error.strerror}") from error
     finally:

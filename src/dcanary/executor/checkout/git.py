@@ -96,7 +96,8 @@ class GitHome:
 
     `stop` is asked often. Methods of `Git` raise SourceUnavailable when time is over, `stop` says
     so or git is killed, and SourceFailure when a bound of size or of CPU time is passed: waiting
-    for a server takes no CPU time, so that it is the commit which asks for it.
+    for a server takes no CPU time, so that it is the commit which asks for it. `received_bytes`
+    came otherwise than by git.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class GitHome:
         self._stop = stop
         self._deadline = time.monotonic() + limits.timeout_seconds
         self._cpu_seconds = 0.0
+        self.received_bytes = 0
 
     def close(self) -> None:
         """End what connects git to servers."""

@@ -279,6 +279,7 @@ class _Download:
                 if answer.status_code == 200:
                     for chunk in answer.iter_bytes(_READ_BYTES):
                         keep(chunk)
+                        self._home.received_bytes += len(chunk)
                         self._home.check()
                 return answer.status_code
         except NotPublicError as error:

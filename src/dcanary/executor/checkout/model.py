@@ -71,7 +71,11 @@ class Commit:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A commit, and all files of its tree, its submodules and Git LFS."""
+    """A commit, and all files of its tree, its submodules and Git LFS.
+
+    `fetched_bytes`: of the packs and of the Git LFS files that came for it.
+    """
 
     commit: Commit
     entries: tuple[Entry, ...]
+    fetched_bytes: int = 0

@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dcanary.executor.sandbox.arguments import bubblewrap_arguments, etc_bind, secret_arguments
-from dcanary.executor.sandbox.cgroup import Cgroup, create_cgroup
+from dcanary.executor.sandbox.cgroup import Cgroup, create_cgroup, take_cpu
+from dcanary.executor.sandbox.child import Child
 from dcanary.executor.sandbox.filesystem import MAX_INODES, StageFileSystem
 from dcanary.executor.sandbox.model import (
     MEMORY_LIMIT,
@@ -38,7 +39,7 @@ from dcanary.executor.sandbox.model import (
 )
 from dcanary.executor.sandbox.seccomp import stage_filter
 from dcanary.executor.sandbox.supervise import Tree, supervise
-from dcanary.executor.sandbox.usage import KILL_SECONDS, Usage, tree_usage
+from dcanary.executor.sandbox.usage import KILL_SECONDS, Usage, Used, tree_usage
 
 OPEN_FILES = 4_096
 _FULL_BYTES = 64 * 1_024
@@ -132,7 +133,7 @@ class _BubblewrapCage:
         calls: bytes,
         secrets: bytes,
     ) -> None:
-        self.peak_memory_bytes = 0
+        self.used = Used()
         self._bubblewrap, self._limits = tuple(bubblewrap), limits
         self._files, self._group, self._calls = files, group, calls
         self._secrets = secrets
@@ -188,7 +189,7 @@ class _BubblewrapCage:
             for descriptor in (*inherited, printed_write):
                 os.close(descriptor)
         process.stdout = os.fdopen(printed_read, "rb")
-        self._tree = _BubblewrapTree(process, status_read, self._group)
+        self._tree = _BubblewrapTree(Child(process), status_read, self._group, self.used)
         return self._tree
 
     def violation(self) -> tuple[str, str] | None:
@@ -200,8 +201,9 @@ class _BubblewrapCage:
             full = f"wrote more than {limits.storage_bytes} bytes of files"
         elif space.f_ffree == 0:
             full = f"made more than {MAX_INODES} files"
-        usage = self._usage((space.f_blocks - space.f_bfree) * space.f_frsize)
-        self.peak_memory_bytes = max(self.peak_memory_bytes, usage.memory_bytes)
+        stored_bytes = (space.f_blocks - space.f_bfree) * space.f_frsize
+        usage = self._usage(stored_bytes)
+        self.used.note(usage, stored_bytes)
         if usage.memory_bytes > limits.memory_bytes or (
             self._group and self._group.out_of_memory()
         ):
@@ -232,7 +234,9 @@ class _BubblewrapCage:
                 return self._group.usage(stored_bytes)
         if self._tree is None:
             return Usage(0, 0)
-        return tree_usage(self._tree.process.pid)
+        usage = tree_usage(self._tree.child.process.pid)
+        self._tree.seen_cpu_ns = max(self._tree.seen_cpu_ns, usage.cpu_ns)
+        return usage
 
 
 class _BubblewrapTree:
@@ -242,11 +246,9 @@ class _BubblewrapTree:
     that the sandbox was complete. Nothing inside has that pipe: bwrap closes it in the init.
     """
 
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", status: int, group: Cgroup | None
-    ) -> None:
-        self.process = process
-        self._status, self._group = status, group
+    def __init__(self, child: Child, status: int, group: Cgroup | None, used: Used) -> None:
+        self.child, self.seen_cpu_ns = child, 0
+        self._status, self._group, self._used = status, group, used
         self._said = b""
         os.set_blocking(status, False)
 
@@ -263,19 +265,19 @@ class _BubblewrapTree:
                     _kill(init)
                 finally:
                     os.close(init)
-            self.process.kill()
-            self.process.wait()
+            self.child.kill()
         finally:
             os.close(self._status)
         if self._group is not None and not self._group.kill_all():
             raise SandboxError("processes of the stage cannot be ended")
+        take_cpu(self._used, self._group, self.child, self.seen_cpu_ns)
 
     def _open_init(self) -> int | None:
         """A pidfd of the init; None when it has ended. Its death is that of all inside."""
         deadline = time.monotonic() + _STATUS_SECONDS
         while "child-pid" not in (status := self._read_status()):
             # bwrap writes the id before anything runs inside; when it died without, nothing does.
-            if self.process.poll() is not None and "child-pid" not in self._read_status():
+            if self.child.poll() is not None and "child-pid" not in self._read_status():
                 return None
             if time.monotonic() > deadline:
                 # Then only bwrap exists, waiting for something: what it makes dies with it.

@@ -1,4 +1,4 @@
-"""Control groups: hard limits of memory and tasks, where the machine lets us make one.
+"""Control groups: hard limits of memory and tasks, and a count of CPU time, where we may make one.
 
 Version 1 (one hierarchy per controller) and version 2 (one for all) are both in use. Where neither
 can be written, the caller falls back to watching `/proc` and to RLIMIT_NPROC.
@@ -9,10 +9,11 @@ import contextlib
 import os
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dcanary.executor.sandbox.usage import Usage, kill_all
+from dcanary.executor.sandbox.child import Child
+from dcanary.executor.sandbox.usage import Usage, Used, kill_all
 
 _PREFIX = "dcanary-"
 _CLOSE_SECONDS = 5.0
@@ -22,16 +23,25 @@ _UNLIMITED = 1 << 60
 
 @dataclass(frozen=True)
 class Cgroup:
-    """A control group of one job. `memory` and `tasks` are its folders (the same one in v2)."""
+    """A control group of one job. `memory` and `tasks` are its folders (the same one in v2).
+
+    `cpu` is a third one in v1, and absent where CPU time cannot be counted.
+    """
 
     memory: Path
     tasks: Path
     unified: bool
+    cpu: Path | None = None
 
     @property
     def procs_files(self) -> tuple[Path, ...]:
         """Files that a process writes its id to, to join."""
-        return tuple(dict.fromkeys((self.memory / "cgroup.procs", self.tasks / "cgroup.procs")))
+        return tuple(folder / "cgroup.procs" for folder in self._folders)
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        counting = () if self.cpu is None else (self.cpu,)
+        return tuple(dict.fromkeys((self.memory, self.tasks, *counting)))
 
     def limit(self, memory_bytes: int, tasks: int) -> None:
         name = "memory.max" if self.unified else "memory.limit_in_bytes"
@@ -49,6 +59,16 @@ class Cgroup:
         shared = stat.get("shmem", stat.get("total_shmem", 0))
         tasks = int((self.tasks / "pids.current").read_text())
         return Usage(anonymous + max(0, shared - stored_bytes), tasks)
+
+    def cpu_ns(self) -> int | None:
+        """CPU time of all that ever was in the group; None where it is not counted."""
+        with contextlib.suppress(OSError, ValueError):
+            if self.unified:
+                found = _numbers(self.memory / "cpu.stat").get("usage_usec")
+                return None if found is None else 1_000 * found
+            if self.cpu is not None:
+                return int((self.cpu / "cpuacct.usage").read_text())
+        return None
 
     def out_of_memory(self) -> bool:
         """Whether the kernel killed a process of the group for its memory."""
@@ -70,7 +90,7 @@ class Cgroup:
         """Kill what is left in the group and remove it. Never raises."""
         self.kill_all()
         deadline = time.monotonic() + _CLOSE_SECONDS
-        for folder in dict.fromkeys((self.tasks, self.memory)):
+        for folder in reversed(self._folders):
             while folder.exists() and time.monotonic() < deadline:
                 with contextlib.suppress(OSError):
                     folder.rmdir()
@@ -95,6 +115,17 @@ def create_cgroup(memory_bytes: int, tasks: int) -> Cgroup | None:
             if group is not None:
                 return group
     return None
+
+
+def take_cpu(used: Used, group: Cgroup | None, child: Child, seen_ns: int) -> None:
+    """Count the CPU time of a command that has ended: what its group counted, or else the larger of
+    what was waited for and what was seen of it."""
+    counted_ns = None if group is None else group.cpu_ns()
+    if counted_ns is None:
+        used.cpu_ns += max(child.cpu_ns, seen_ns)
+    else:
+        # One group lasts for all commands of the stage.
+        used.cpu_ns = max(used.cpu_ns, counted_ns)
 
 
 def memory_limit() -> int | None:
@@ -129,6 +160,19 @@ def _create_in(
     except OSError:
         group.close()
         return None
+    return group if unified else _counting(group, name)
+
+
+def _counting(group: Cgroup, name: str) -> Cgroup:
+    """The group of version 1 with its CPU time counted, where it can be: limits need no count."""
+    with contextlib.suppress(OSError, ValueError):
+        mounts, ours = mounted_controllers()
+        if "cpuacct" in mounts:
+            folder = _inside(mounts["cpuacct"], ours.get("cpuacct", "/"))
+            _remove_stale(folder)
+            # Often one hierarchy with that of the memory or of the tasks.
+            (folder / name).mkdir(exist_ok=True)
+            return replace(group, cpu=folder / name)
     return group
 
 

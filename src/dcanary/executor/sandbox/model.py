@@ -82,7 +82,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class StageResult:
-    """How a job ended. `reason` is empty after success, else one of REASONS."""
+    """How a job ended, and what it used. `reason` is empty after success, else one of REASONS."""
 
     reason: str
     detail: str
@@ -90,6 +90,8 @@ class StageResult:
     peak_memory_bytes: int
     output_bytes: int
     cancelled: bool = False
+    cpu_ns: int = 0
+    storage_bytes: int = 0
 
     @property
     def succeeded(self) -> bool:

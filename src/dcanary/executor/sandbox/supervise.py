@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from dcanary.executor.sandbox.child import Child
 from dcanary.executor.sandbox.launcher import command_program, unpack_program
 from dcanary.executor.sandbox.model import (
     ARTIFACT,
@@ -27,6 +28,7 @@ from dcanary.executor.sandbox.model import (
     StageResult,
     Stop,
 )
+from dcanary.executor.sandbox.usage import Used
 
 _TICK_SECONDS = 0.05
 _READ_BYTES = 64 * 1024
@@ -38,7 +40,7 @@ class Tree(Protocol):
     """One process and all that comes from it."""
 
     @property
-    def process(self) -> "subprocess.Popen[bytes]":
+    def child(self) -> Child:
         """The first process; its standard output has what all of them print."""
         ...
 
@@ -57,7 +59,7 @@ class Tree(Protocol):
 class Cage(Protocol):
     """One kind of confinement around one stage, with the file system that its commands share."""
 
-    peak_memory_bytes: int
+    used: Used
 
     @property
     def source(self) -> str:
@@ -69,7 +71,7 @@ class Cage(Protocol):
         ...
 
     def violation(self) -> tuple[str, str] | None:
-        """(reason, sentence) of a limit that the stage has gone over."""
+        """(reason, sentence) of a limit that the stage has gone over; `used` is up to date then."""
         ...
 
     def open_source(self) -> int:
@@ -107,9 +109,11 @@ def supervise(
         reason=ending.reason,
         detail=ending.detail,
         wall_ns=time.monotonic_ns() - started,
-        peak_memory_bytes=cage.peak_memory_bytes,
+        peak_memory_bytes=cage.used.peak_memory_bytes,
         output_bytes=stage.printed,
         cancelled=ending.cancelled,
+        cpu_ns=cage.used.cpu_ns,
+        storage_bytes=cage.used.storage_bytes,
     )
 
 
@@ -178,14 +182,14 @@ class _Stage:
             tree = self._cage.start(program, stdin)
         except OSError as error:
             raise SandboxError(f"the sandbox does not start: {error}") from error
-        stream = tree.process.stdout
+        stream = tree.child.process.stdout
         assert stream is not None
         try:
             try:
-                ending = self._watch(tree.process, stream.fileno())
+                ending = self._watch(tree.child, stream.fileno())
                 # Before the end, while what has gone over a limit may still be there to be seen.
                 ending = ending or self._violation()
-                began = tree.process.returncode is None or tree.began()
+                began = tree.child.process.returncode is None or tree.began()
             finally:
                 tree.end()
             if ending is None and self._read(stream.fileno()) is None:
@@ -197,7 +201,7 @@ class _Stage:
         if not began:
             said = self._said.decode(errors="replace").strip() or "it said nothing"
             raise SandboxError(f"the sandbox does not start: {said}")
-        return int(tree.process.returncode)
+        return int(tree.child.process.returncode)
 
     def say(self, line: bytes) -> bool:
         """Put a line among what is printed; False when it was too much."""
@@ -210,16 +214,16 @@ class _Stage:
     def too_much_output(self) -> _Ending:
         return _Ending(OUTPUT_LIMIT, f"printed more than {self._limits.output_bytes} bytes")
 
-    def _watch(self, process: "subprocess.Popen[bytes]", stream: int) -> _Ending | None:
+    def _watch(self, child: Child, stream: int) -> _Ending | None:
         """Wait for the process; None when it has ended by itself."""
         os.set_blocking(stream, False)
-        ended = os.pidfd_open(process.pid)
+        ended = os.pidfd_open(child.process.pid)
         next_look = 0.0
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(stream, selectors.EVENT_READ)
                 selector.register(ended, selectors.EVENT_READ)
-                while process.poll() is None:
+                while child.poll() is None:
                     now = time.monotonic()
                     if now >= next_look:
                         if over := self._violation():

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from dcanary.executor.sandbox.arguments import sandbox_environment
 from dcanary.executor.sandbox.bubblewrap import OPEN_FILES
-from dcanary.executor.sandbox.cgroup import Cgroup, create_cgroup
+from dcanary.executor.sandbox.cgroup import Cgroup, create_cgroup, take_cpu
+from dcanary.executor.sandbox.child import Child
 from dcanary.executor.sandbox.model import (
     MEMORY_LIMIT,
     PROCESS_LIMIT,
@@ -32,7 +33,7 @@ from dcanary.executor.sandbox.model import (
     Stop,
 )
 from dcanary.executor.sandbox.supervise import Tree, supervise
-from dcanary.executor.sandbox.usage import Usage, kill_all, processes_of, tree_usage
+from dcanary.executor.sandbox.usage import Usage, Used, kill_all, processes_of, tree_usage
 
 WARNING = (
     "builds run without a sandbox: a build can read and write all that you can, has the network, "
@@ -78,7 +79,7 @@ class _PlainCage:
     """See `Cage`."""
 
     def __init__(self, folder: Path, plan: Plan, limits: Limits, group: Cgroup | None) -> None:
-        self.peak_memory_bytes = 0
+        self.used = Used()
         self._folder, self._plan, self._limits, self._group = folder, plan, limits, group
         self._cookie = f"{_COOKIE}={secrets.token_hex(16)}"
         self._tree: _PlainTree | None = None
@@ -114,19 +115,19 @@ class _PlainCage:
             cwd="/",
             start_new_session=True,
         )
-        self._tree = _PlainTree(process, self._cookie, self._group)
+        self._tree = _PlainTree(Child(process), self._cookie, self._group, self.used)
         return self._tree
 
     def violation(self) -> tuple[str, str] | None:
         """See `Cage.violation`."""
-        usage = self._usage()
-        self.peak_memory_bytes = max(self.peak_memory_bytes, usage.memory_bytes)
+        usage, stored_bytes = self._usage(), self._measure()
+        self.used.note(usage, stored_bytes)
         limits, group = self._limits, self._group
         if usage.memory_bytes > limits.memory_bytes or (group and group.out_of_memory()):
             return MEMORY_LIMIT, f"used more than {limits.memory_bytes} bytes of memory"
         if usage.tasks > limits.processes or (group and group.out_of_tasks()):
             return PROCESS_LIMIT, f"ran more than {limits.processes} processes and threads"
-        if self._measure() > limits.storage_bytes:
+        if stored_bytes > limits.storage_bytes:
             return STORAGE_LIMIT, f"wrote more than {limits.storage_bytes} bytes of files"
         return None
 
@@ -160,7 +161,9 @@ class _PlainCage:
                 return self._group.usage(0)
         if self._tree is None:
             return Usage(0, 0)
-        return tree_usage(self._tree.process.pid, self._cookie)
+        usage = tree_usage(self._tree.child.process.pid, self._cookie)
+        self._tree.seen_cpu_ns = max(self._tree.seen_cpu_ns, usage.cpu_ns)
+        return usage
 
     def _measure(self) -> int:
         # Walking costs time that grows with the folder, so it gets a tenth of the time at most.
@@ -174,11 +177,9 @@ class _PlainCage:
 class _PlainTree:
     """One command and what is found of the processes that it has started."""
 
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", cookie: str, group: Cgroup | None
-    ) -> None:
-        self.process = process
-        self._cookie, self._group = cookie, group
+    def __init__(self, child: Child, cookie: str, group: Cgroup | None, used: Used) -> None:
+        self.child, self.seen_cpu_ns = child, 0
+        self._cookie, self._group, self._used = cookie, group, used
 
     def began(self) -> bool:
         """See `Tree.began`. There is nothing between the executor and the command."""
@@ -187,16 +188,17 @@ class _PlainTree:
     def end(self) -> None:
         """See `Tree.end`."""
         # The first process goes last: its descendants are found by it.
-        ended = kill_all(lambda: [pid for pid in self._found() if pid != self.process.pid])
-        self.process.kill()
-        self.process.wait()
+        first = self.child.process.pid
+        ended = kill_all(lambda: [pid for pid in self._found() if pid != first])
+        self.child.kill()
         if self._group is not None:
             ended = self._group.kill_all() and ended
         if not (kill_all(self._found) and ended):
             raise SandboxError("processes of the stage cannot be ended")
+        take_cpu(self._used, self._group, self.child, self.seen_cpu_ns)
 
     def _found(self) -> list[int]:
-        return [process.pid for process in processes_of(self.process.pid, self._cookie)]
+        return [process.pid for process in processes_of(self.child.process.pid, self._cookie)]
 
 
 def _folder_bytes(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""How much memory and how many tasks a job uses, and ending all of its processes."""
+"""What a job uses of memory, tasks and CPU time, and ending all of its processes."""
 
 import contextlib
 import os
@@ -17,10 +17,30 @@ _SHARED_MEMORY = ("/dev/zero (deleted)", "/SYSV", "/memfd:")
 
 @dataclass(frozen=True)
 class Usage:
-    """Bytes of memory (without the files of the sandbox) and a count of threads of processes."""
+    """What processes use now: bytes of memory (without the files of the sandbox), a count of
+    threads, and the CPU time that they and those they have waited for took so far."""
 
     memory_bytes: int
     tasks: int
+    cpu_ns: int = 0
+
+
+@dataclass
+class Used:
+    """What a stage has used: the most memory and storage at once, in bytes, and CPU time.
+
+    Without a control group `cpu_ns` is a sum over commands, of each what was seen of it: processes
+    that end between two looks, and were not waited for by one that is seen, are missing.
+    """
+
+    peak_memory_bytes: int = 0
+    storage_bytes: int = 0
+    cpu_ns: int = 0
+
+    def note(self, usage: Usage, stored_bytes: int) -> None:
+        """Take a look into account."""
+        self.peak_memory_bytes = max(self.peak_memory_bytes, usage.memory_bytes)
+        self.storage_bytes = max(self.storage_bytes, stored_bytes)
 
 
 def tree_usage(root: int, cookie: str = "") -> Usage:
@@ -30,16 +50,19 @@ def tree_usage(root: int, cookie: str = "") -> Usage:
     pages in use: a process may drop its pages of such memory (`madvise`), which then stays.
     """
     private = resident = tasks = 0
+    seconds = 0.0
     mapped: dict[str, int] = {}
     for process in processes_of(root, cookie):
         # A process may end while it is looked at: then it uses nothing.
         with contextlib.suppress(psutil.Error, OSError):
             tasks += process.num_threads()
+            seconds += sum(process.cpu_times()[:4])
             own, shared = _memory_of(process.pid)
             private, resident = private + own, resident + shared
             for name, size in _shared_mappings(process.pid).items():
                 mapped[name] = max(mapped.get(name, 0), size)
-    return Usage(private + max(resident, sum(mapped.values())), tasks)
+    cpu_ns = round(seconds * 1e9)
+    return Usage(private + max(resident, sum(mapped.values())), tasks, cpu_ns)
 
 
 def processes_of(root: int, cookie: str = "") -> list[psutil.Process]:

@@ -73,6 +73,9 @@ class Installed:
             "wall_ns": 1,
             "peak_memory_bytes": 2,
             "reused": None,
+            "cpu_ns": None,
+            "storage_bytes": None,
+            "fetched_bytes": None,
         }
         return self.canister.update("submit_commitment", value, caller=executor)
 

@@ -14,6 +14,7 @@ from canisters.build_executor.jobs import views as job_views
 from canisters.build_executor.rounds import service as rounds
 from canisters.build_executor.runs import service as runs
 from canisters.build_executor.runs import views as run_views
+from canisters.build_executor.usage import views as usage_views
 from shared.base.results import error_of
 from shared.rules.refused import Refused
 from tests.canisters.build_executor.helpers.memory import MemoryMap
@@ -39,6 +40,8 @@ MAPS = (
     "offers",
     "shares",
     "certified",
+    "usage",
+    "usage_days",
 )
 
 
@@ -149,6 +152,7 @@ class World:
         attempt: int = 1,
         commitment: bytes = b"c" * 32,
         reused: str | None = None,
+        **used: int,
     ) -> Any:
         given: Any = {
             "job": job,
@@ -157,6 +161,10 @@ class World:
             "wall_ns": 5,
             "peak_memory_bytes": 7,
             "reused": reused,
+            "cpu_ns": None,
+            "storage_bytes": None,
+            "fetched_bytes": None,
+            **used,
         }
         return answer(lambda: jobs.commit(self.book, executor, given, self.now))
 
@@ -207,6 +215,12 @@ class World:
 
     def log(self, job: str, offset: int = 0) -> Any:
         return answer(lambda: job_views.get_log(self.book, job, offset))
+
+    def usage(self, cursor: str | None = None, limit: int = 0, **of: str) -> Any:
+        """The days of a list, by `Repository=` or `Operator=`."""
+        whose: Any = of
+        request: Any = {"cursor": cursor, "limit": limit}
+        return answer(lambda: usage_views.page(self.book, whose, request))
 
     def run(self, run: str = "run-1") -> Any:
         return run_views.get(self.book, self.outgoing, run, self.now)

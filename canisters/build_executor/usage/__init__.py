@@ -1,0 +1,1 @@
+"""What jobs used, by repository and operator, day by day."""
