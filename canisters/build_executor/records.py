@@ -154,7 +154,9 @@ class StageRecord(Record):
     theirs, `uploader` the replica that holds (or last held) the upload lease, which is not
     extended beyond `upload_end_ns`. `resources`, `needs` and `grace_seconds` are those of the
     pipeline; `pauses` are executors and operators that failed here. `woken_ns` is when the timer
-    last looked at the stage: what became free for somebody until then has been seen.
+    last looked at the stage: what became free for somebody until then has been seen. `kept`: the
+    files stay with executors. `rebuild_seconds` are the timeouts of earlier stages whose files stay
+    with executors, for whoever has to build them again.
     """
 
     version: nat16
@@ -190,6 +192,8 @@ class StageRecord(Record):
     pauses: Opt[Vec[Pause]]
     woken_ns: Opt[nat64]
     priority: Opt[nat16]
+    kept: Opt[bool]
+    rebuild_seconds: Opt[nat32]
 
 
 class ContentRecord(Record):

@@ -44,11 +44,6 @@ EXCLUDING_PATTERNS = NotYet(
     "methods of `pipeline_config`: Invalid",
     "patterns that exclude (`!…`) are not supported yet: list the patterns that include",
 )
-KEEP = NotYet(
-    "artifacts of builds that stay with executors",
-    "methods of `pipeline_config`: Invalid",
-    "keep: Executors is not supported yet: use Chain",
-)
 OTHER_GATES = NotYet(
     "gates other than the artifact's size",
     "the gate fails, the approval request is Blocked",

@@ -100,6 +100,7 @@ class StageStatus(Record):
     """`group` is the stage of the file whose matrix this one was made from.
 
     `reused` are the operators that used an earlier agreed result of their own again.
+    `kept`: the files stay with executors, and are not stored.
     """
 
     name: text
@@ -109,6 +110,7 @@ class StageStatus(Record):
     stored: Vec[text]
     instructions: nat64
     reused: Opt[Vec[Reuse]]
+    kept: Opt[bool]
 
 
 class WaitingFor(Record):
@@ -223,16 +225,35 @@ class InputArtifact(Record):
     """A file of an earlier stage that this stage finds in its checkout, at the same path.
 
     With `fetch` it is the manifest of packages that the earlier stage fetched: the stage finds
-    them, and not the manifest.
+    them, and not the manifest. With `kept` its bytes are with executors: see `Rebuild`.
     """
 
     stage: text
     file: File
     fetch: Opt[Fetch]
+    kept: Opt[bool]
+
+
+class EarlierStage(Record):
+    """A stage that was agreed on, with its files."""
+
+    stage: Stage
+    files: Vec[File]
+
+
+class Rebuild(Record):
+    """How an executor that lacks files which stay with executors builds them again.
+
+    `stages` are all that this takes, each after those that it depends on; `environment` is that of
+    the pipeline.
+    """
+
+    environment: Vec[Variable]
+    stages: Vec[EarlierStage]
 
 
 class BuildWork(Record):
-    """All that an executor needs to perform a job."""
+    """All that an executor needs to perform a job. `rebuild` is there when an input is `kept`."""
 
     job: text
     run: text
@@ -242,6 +263,7 @@ class BuildWork(Record):
     source: Source
     inputs: Vec[InputArtifact]
     lease_until_ns: nat64
+    rebuild: Opt[Rebuild]
 
 
 class UploadWork(Record):
@@ -328,7 +350,7 @@ class Heartbeat(Record):
     """Extends the lease and appends `log` (UTF-8, secrets already masked by the executor).
 
     `offset` is the number of log bytes sent before: a repeated heartbeat appends nothing twice.
-    `phase` is one of `checkout`, `inputs`, `stage`, `collecting`, `uploading`.
+    `phase` is a word for what is done now, such as `checkout`, `rebuild`, `stage` or `collecting`.
     """
 
     job: text

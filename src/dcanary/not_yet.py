@@ -27,7 +27,6 @@ class NotYet:
 PLANNED_KEYS = (
     "cycles",
     "health_check",
-    "keep",
     "notifications",
     "parallel",
     "rollout",

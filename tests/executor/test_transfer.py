@@ -49,9 +49,9 @@ def memory() -> Iterator[None]:
     assert peak < FEW_BYTES
 
 
-def work(sha256: str) -> Any:
+def inputs(sha256: str) -> Any:
     file = {"path": "lib", "size": SIZE, "sha256": sha256}
-    return {"run": "run-1", "inputs": [{"stage": "earlier", "file": file, "fetch": None}]}
+    return [{"stage": "earlier", "file": file, "fetch": None, "kept": False}]
 
 
 @pytest.mark.usefixtures("memory")
@@ -61,7 +61,8 @@ def test_inputs_are_fetched_to_the_disk(tmp_path: Path) -> None:
         hasher.update(bytes(CHUNK_BYTES))
     hasher.update(b"\0")
     received = Received()
-    (entry,) = fetch_inputs(cast(Chain, Store()), work(hasher.hexdigest()), tmp_path, received)
+    sha256 = hasher.hexdigest()
+    (entry,) = fetch_inputs(cast(Chain, Store()), "run-1", inputs(sha256), tmp_path, received)
     assert received.total == SIZE
     assert entry.content.size == SIZE
     with entry.content.open() as stream:
@@ -70,7 +71,7 @@ def test_inputs_are_fetched_to_the_disk(tmp_path: Path) -> None:
 
 def test_an_input_of_other_bytes_is_asked_for_again(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match="not what its sha256 names"):
-        fetch_inputs(cast(Chain, Store()), work("0" * 64), tmp_path, Received())
+        fetch_inputs(cast(Chain, Store()), "run-1", inputs("0" * 64), tmp_path, Received())
 
 
 class Folder:

@@ -162,6 +162,10 @@ def read_chunk(book: Book, request: ChunkRequest) -> bytes:
     index = request["index"]
     if index >= max(1, places.chunk_count(row["size"])):
         raise invalid(f"{row['path']} of {row['size']} bytes has no chunk {index}")
+    if stage["kept"]:
+        raise unavailable(
+            f"the bytes of {row['path']} stay with the executors that built them (keep: Executors)"
+        )
     stored = book.contents.get(row["sha256"]) if row["stored"] else None
     if stored is None:
         raise unavailable(f"the bytes of {row['path']} are not stored yet")

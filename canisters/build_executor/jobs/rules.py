@@ -185,11 +185,15 @@ def begin_lease(
 
 
 def longest_lease_ns(stage: "StageRecord") -> int:
-    """How long a job may be held: the stage's timeout, and time for checkout and inputs."""
+    """How long a job may be held: the stage's timeout, and time for checkout and inputs.
+
+    Inputs may have to be built again, where they stay with executors.
+    """
     resources = stage["resources"]
     if resources is None:
         return COMMIT_WINDOW_NS + BUILD_MARGIN_NS
-    return resources["timeout_seconds"] * SECOND_NS + BUILD_MARGIN_NS
+    seconds = resources["timeout_seconds"] + (stage["rebuild_seconds"] or 0)
+    return seconds * SECOND_NS + BUILD_MARGIN_NS
 
 
 def extend(job: "JobRow", now: int) -> None:

@@ -15,16 +15,19 @@ from canisters.build_executor.usage import service as usage
 from shared.rules.limits import MAX_HELD_JOBS
 from shared.rules.names import name_problem
 from shared.rules.refused import Refused, conflict, denied, invalid, not_found, too_large
-from shared.types.pipeline import Stage
+from shared.types.pipeline import PipelineInput, Stage
 from shared.types.run import (
     BuildWork,
     CommitmentInput,
+    EarlierStage,
     ExecutorOffer,
+    File,
     GiveBack,
     Heartbeat,
     InputArtifact,
     Lease,
     LeaseRequest,
+    Rebuild,
     Work,
 )
 
@@ -130,6 +133,7 @@ def _lease_build(
         "source": stored["spec"]["source"],
         "inputs": _inputs(book, stage["run"], pipeline["stages"], stage["name"]),
         "lease_until_ns": job["lease_until_ns"],
+        "rebuild": _rebuild(book, stage["run"], pipeline, stage["name"]),
     }
 
 
@@ -146,8 +150,28 @@ def _inputs(book: Book, run: str, stages: "list[Stage]", stage_name: str) -> "li
                 "stage": name,
                 "file": {"path": row["path"], "size": row["size"], "sha256": row["sha256"]},
                 "fetch": fetch,
+                "kept": earlier is not None and earlier["kept"],
             }
     return list(found.values())
+
+
+def _rebuild(book: Book, run: str, pipeline: PipelineInput, stage_name: str) -> "Rebuild | None":
+    """How to build the files that stay with executors; None where no earlier stage keeps any."""
+    stages = pipeline["stages"]
+    kept = [each["name"] for each in graph.kept_ancestors(stages, stage_name)]
+    wanted = set(kept)
+    for name in kept:
+        wanted.update(graph.ancestors(stages, name))
+    found: list[EarlierStage] = []
+    for name in graph.ancestors(stages, stage_name):
+        earlier, definition = book.stage(stage_key(run, name)), graph.find(stages, name)
+        if name in wanted and earlier is not None and definition is not None:
+            files: list[File] = [
+                {"path": row["path"], "size": row["size"], "sha256": row["sha256"]}
+                for row in earlier["files"]
+            ]
+            found.append({"stage": definition, "files": files})
+    return {"environment": pipeline["environment"], "stages": found} if found else None
 
 
 def _job(book: Book, name: str) -> "tuple[StageRecord, JobRow]":

@@ -107,6 +107,9 @@ def _start_storing(book: Book, stage: StageRecord, verdict: Verdict, now: int) -
         for job in stage["jobs"]
         if "Committed" in job["state"] and job_name(stage, job["replica"]) in agreed
     ]
+    if stage["kept"]:
+        runs.stage_succeeded(book, stage, now)
+        return
     contents.mark_known(book, stage)
     if not contents.missing(stage):
         runs.stage_succeeded(book, stage, now)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from shared.rules.keeping import stays_with_executors
 from shared.rules.limits import MAX_NAME_CHARS, MAX_REPLICAS, MAX_STAGES_PER_PIPELINE
 
 if TYPE_CHECKING:
@@ -82,6 +83,12 @@ def ancestors(stages: "list[Stage]", name: str) -> "list[str]":
                 queue.append(dependency)
     placed = order(stages)
     return [] if isinstance(placed, str) else [each for each in placed if each in wanted]
+
+
+def kept_ancestors(stages: "list[Stage]", name: str) -> "list[Stage]":
+    """The stages before `name` whose files stay with executors, each after its own."""
+    found = [find(stages, each) for each in ancestors(stages, name)]
+    return [each for each in found if each is not None and stays_with_executors(each)]
 
 
 def environment(shared: "list[Variable]", own: "list[Variable]") -> "list[Variable]":

@@ -7,6 +7,7 @@ from canisters.build_executor.runs import graph, releasing, rules, targets
 from canisters.build_executor.runs.ending import come_into, end, end_stage
 from canisters.build_executor.serving import service as serving
 from shared.rules.deploys import deploys_of
+from shared.rules.keeping import stays_with_executors
 from shared.rules.limits import (
     BUILD_MARGIN_NS,
     FEW_OPEN_RUNS,
@@ -108,7 +109,12 @@ def _open_stage(
 ) -> None:
     stage = pipeline["stages"][position]
     commit_until_ns = now + rules.queue_ns(pipeline)
-    longest_ns = stage["resources"]["timeout_seconds"] * SECOND_NS + BUILD_MARGIN_NS
+    rebuild_seconds = sum(
+        each["resources"]["timeout_seconds"]
+        for each in graph.kept_ancestors(pipeline["stages"], stage["name"])
+    )
+    seconds = stage["resources"]["timeout_seconds"] + rebuild_seconds
+    longest_ns = seconds * SECOND_NS + BUILD_MARGIN_NS
     opened: StageRecord = {
         "version": 1,
         "run": run,
@@ -143,6 +149,8 @@ def _open_stage(
         "pauses": None,
         "woken_ns": None,
         "priority": pipeline["priority"],
+        "kept": stays_with_executors(stage),
+        "rebuild_seconds": rebuild_seconds,
     }
     book.save(opened)
 
@@ -163,11 +171,12 @@ def mark_running(book: Book, run: str, now: int) -> None:
 
 
 def stage_succeeded(book: Book, stage: StageRecord, now: int) -> None:
-    """All files of the stage are stored: go on with what depends on it."""
+    """All files of the stage are stored, or stay with executors: go on with what depends on it."""
     stage["state"] = {"Succeeded": None}
     stage["upload_until_ns"] = 0
     book.save(stage)
-    serving.certify(book, stage)
+    if not stage["kept"]:
+        serving.certify(book, stage)
     record = book.runs.get(stage["run"])
     spec = book.specs.get(stage["run"])
     if record is None or spec is None:

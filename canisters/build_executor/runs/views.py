@@ -71,6 +71,7 @@ def _stage(
             "stored": [],
             "instructions": 0,
             "reused": None,
+            "kept": None,
         }
     return {
         "name": name,
@@ -83,6 +84,7 @@ def _stage(
         "stored": [row["path"] for row in stage["files"] if row["stored"]],
         "instructions": stage["instructions"],
         "reused": _reused(stage),
+        "kept": stage["kept"],
     }
 
 

@@ -6,6 +6,7 @@ from canisters.pipeline_config.pipelines.paths import lists, path_problem
 from canisters.pipeline_config.pipelines.stages import stages_problem, variables_problem
 from canisters.pipeline_config.secrets.rules import secrets_problem
 from shared.rules import deploys
+from shared.rules.keeping import stays_with_executors
 from shared.rules.limits import (
     MAX_APPROVAL_TTL_NS,
     MAX_APPROVERS,
@@ -111,6 +112,11 @@ def _deploy_problem(field: str, deploy: "Deploy", stages: "list[Stage]") -> "str
         return (
             f"{field}.artifact: stage {stage['name']} does not list the artifact "
             f"`{deploy['artifact'][:80]}`"
+        )
+    if stays_with_executors(stage):
+        return (
+            f"{field}.stage: the files of {stage['name']} stay with executors (keep: Executors), "
+            "and what is deployed must be on chain: use Chain"
         )
     for word, argument in (
         ("install_arg", deploy["install_arg"]),

@@ -6,6 +6,7 @@ from canisters.pipeline_config.pipelines.cache import cache_problem
 from canisters.pipeline_config.pipelines.fetch import fetch_problem
 from canisters.pipeline_config.pipelines.graph import find_cycle
 from canisters.pipeline_config.pipelines.paths import artifact_problem, path_problem
+from shared.rules.keeping import keep_problem
 from shared.rules.limits import (
     COMMIT_WINDOW_NS,
     MAX_ARTIFACTS_PER_STAGE,
@@ -22,7 +23,6 @@ from shared.rules.limits import (
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import KEEP
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Stage, Variable
@@ -181,14 +181,6 @@ def _reports_problem(stage: "Stage") -> "str | None":
     return None if problem is None else f"reports.tests: `{tests[:80]}`: {problem}"
 
 
-def _later_problem(stage: "Stage") -> "str | None":
-    """What the records have room for and nothing does yet."""
-    keeps = stage["keep"]
-    if stage["fetch"] is None and keeps is not None and "Executors" in keeps:
-        return KEEP.sentence()
-    return None
-
-
 def _group_problem(group: "str | None") -> "str | None":
     return None if group is None else name_problem("group", group)
 
@@ -208,7 +200,7 @@ def _own_problem(stage: "Stage") -> "str | None":
         or _reports_problem(stage)
         or cache_problem(stage)
         or _group_problem(stage["group"])
-        or _later_problem(stage)
+        or keep_problem(stage)
     )
 
 

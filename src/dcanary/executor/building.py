@@ -20,7 +20,7 @@ from dcanary.executor.attestation import CommitDescription
 from dcanary.executor.cache.key import Reusable
 from dcanary.executor.cancellation import Cancellation
 from dcanary.executor.causes import Cause, attested_reason, cause_of
-from dcanary.executor.checkout import Checkout, CheckoutLimits, check_out
+from dcanary.executor.checkout import Checkout, CheckoutLimits, Credential, check_out
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.manifest import ManifestFile, check_leaks, collect_artifacts
 from dcanary.executor.packages import Given, Needed, Packages, reading
@@ -84,9 +84,10 @@ class Build:
     earlier fetch stages, which `packages` has or fetches. `ended` is called at the end, by the
     build's thread.
     After `wait` returns true, `report` is set; on success the artifacts are in `files_folder`.
-    `secrets` gets what the stage is given and what the repository is cloned with. `received` counts
-    what comes over the network. `phase` is what is being done now. For `patience_seconds` in all,
-    servers that do not answer are asked again.
+    `kept` gets the files of earlier stages that stay with executors, asking servers again until a
+    time of the monotonic clock. `secrets` gets what the stage is given and what the repository is
+    cloned with. `received` counts what comes over the network. `phase` is what is being done now.
+    For `patience_seconds` in all, servers that do not answer are asked again.
     """
 
     work: Mapping[str, Any]
@@ -100,6 +101,7 @@ class Build:
     ended: Callable[[], None] = lambda: None
     packages: Packages | None = None
     needed: Sequence[Needed] = ()
+    kept: Callable[["Build", float], Sequence[Entry]] = lambda *_: ()
     secrets: Callable[[], Secrets] = Secrets
     received: Received = field(default_factory=Received)
     phase: str = "inputs"
@@ -108,7 +110,7 @@ class Build:
     _commit: CommitDescription | None = None
     _tests: TestReport | None = None
     _lease_end: float = 0.0
-    _cancelled: Cancellation = field(default_factory=Cancellation)
+    cancelled: Cancellation = field(default_factory=Cancellation)
     _thread: threading.Thread | None = None
 
     @property
@@ -128,28 +130,36 @@ class Build:
 
     def cancel(self) -> None:
         """Ask the build to end soon."""
-        self._cancelled.set()
+        self.cancelled.set()
+
+    @property
+    def credential(self) -> Credential | None:
+        """What the repository is cloned with."""
+        return self._given.credential
 
     def _run(self) -> None:
         try:
-            self.report = self._perform()
+            self.report = self.perform(time.monotonic() + self.patience_seconds)
         except SourceFailure as error:
             # Not masked: it is the same for all operators, of whom some may be given no secret.
             reason = attested_reason(error)
-            self._say(f"failed: {reason}")
+            self.say(f"failed: {reason}")
             self.report = BuildReport(reason=reason, commit=self._commit)
         except Exception as error:
             # The executor must live on whatever a build does to this thread.
             cause, said = cause_of(error)
             self.report = BuildReport(error=self.log.masked(said), cause=cause)
-        if self._cancelled.is_set():
+        if self.cancelled.is_set():
             self.report.cancelled = True
         self.report.fetched_bytes = self.received.total
         self.log.close()
         self.ended()
 
-    def _perform(self) -> BuildReport:
-        patience = time.monotonic() + self.patience_seconds
+    def perform(self, patience: float) -> BuildReport:
+        """Do the work in this thread. Raises SourceFailure, and whatever is in the way.
+
+        Until `patience`, a time of the monotonic clock, servers are asked again.
+        """
         # While the chain is away nothing can be given back, and a lease that runs out meanwhile is
         # restored to who comes back within the stage's timeout.
         self._lease_end = time.monotonic() + self.work["stage"]["resources"]["timeout_seconds"]
@@ -160,6 +170,7 @@ class Build:
         checkout = self._patiently(self._check_out, patience)
         self.received.add(checkout.fetched_bytes)
         self._commit = CommitDescription(checkout.commit.author, checkout.commit.message)
+        inputs = (*inputs, *self.kept(self, patience))
         return self._work(checkout, inputs, patience)
 
     def _work(self, checkout: Checkout, inputs: Sequence[Entry], patience: float) -> BuildReport:
@@ -174,13 +185,13 @@ class Build:
         self._have_tools()
         with contextlib.ExitStack() as held:
             given = self._patiently(lambda: self._packages(checkout, held), patience)
-            self._say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
+            self.say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
             held.enter_context(self.runtime.hold())
             plan = self._plan(tree, time_, given)
             results: list[StageResult] = []
             for attempt in range(stage["retries"] + 1):
                 if attempt:
-                    self._say(f"retry {attempt} of {stage['retries']}")
+                    self.say(f"retry {attempt} of {stage['retries']}")
                 result = self._attempt(plan)
                 results.append(result)
                 # Only commands fail by chance; a limit that was hit once is hit again.
@@ -206,7 +217,7 @@ class Build:
         """Build the image that the stage asks for, when it is not here yet."""
         if self.runtime.prepare is not None:
             self.phase = "image"
-            self.runtime = self.runtime.prepare(self._say)
+            self.runtime = self.runtime.prepare(self.say)
 
     def _packages(self, checkout: Checkout, held: contextlib.ExitStack) -> Given | None:
         """The packages of earlier fetch stages, until `held` ends; None where there are none."""
@@ -217,9 +228,7 @@ class Build:
         self.phase = "packages"
         read, scratch = reading(checkout.entries), self.folder / "packages"
         return held.enter_context(
-            self.packages.given(
-                self.needed, read, scratch, self._say, self._cancelled, self.received
-            )
+            self.packages.given(self.needed, read, scratch, self.say, self.cancelled, self.received)
         )
 
     def _check_out(self) -> Checkout:
@@ -230,7 +239,7 @@ class Build:
             source["sha"],
             self.folder / "clone",
             self.checkout_limits,
-            self._cancelled.is_set,
+            self.cancelled.is_set,
             self._given.credential,
         )
 
@@ -242,11 +251,11 @@ class Build:
                 return step()
             except (SourceUnavailable, ClientError) as error:
                 end = max(until, self._lease_end) if _chain_is_away(error) else until
-                if self._cancelled.is_set() or time.monotonic() + pause > end:
+                if self.cancelled.is_set() or time.monotonic() + pause > end:
                     raise
-                self._say(f"{error}; trying again in about {pause:.0f} s")
+                self.say(f"{error}; trying again in about {pause:.0f} s")
                 # Executors whose server comes back should not all ask it in the same moment.
-                self._cancelled.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+                self.cancelled.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _attempt(self, plan: Plan) -> StageResult:
@@ -264,10 +273,10 @@ class Build:
             check_leaks(self._files, self.files_folder, self._given.values)
 
         result = self.sandbox.run(
-            plan, job_limits(stage["resources"]), self.log.write, self._cancelled.is_set, collect
+            plan, job_limits(stage["resources"]), self.log.write, self.cancelled.is_set, collect
         )
         ended = "succeeded" if result.succeeded else f"failed: {result.reason}: {result.detail}"
-        self._say("cancelled" if result.cancelled else ended)
+        self.say("cancelled" if result.cancelled else ended)
         return result
 
     def _read_tests(self, source: int) -> None:
@@ -277,7 +286,7 @@ class Build:
             # Names are attested to, and the same for all operators that have the same secrets.
             failed = tuple(self.log.masked(name) for name in found.failed)
             self._tests = replace(found, failed=failed)
-            self._say(self._tests.sentence())
+            self.say(self._tests.sentence())
 
     def _plan(self, tree: Path, commit_time: int, packages: Given | None) -> Plan:
         stage = self.work["stage"]
@@ -301,7 +310,8 @@ class Build:
             secrets={name: value.decode() for name, value in self._given.values.items()},
         )
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Write a line of the executor's own into the log."""
         self.log.write(f"[dcanary] {line}\n".encode(errors="backslashreplace"))
 
 

@@ -35,6 +35,7 @@ from dcanary.executor.packages import Packages
 from dcanary.executor.performing import BuildSlot, Slot, UploadSlot
 from dcanary.executor.runtimes import Runtime, RuntimeOptions, RuntimeUnavailable, find_runtime
 from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
+from dcanary.executor.source import SourceUnable
 from dcanary.executor.state import HeldJob, State
 from dcanary.executor.voting import Voter
 
@@ -357,6 +358,8 @@ class Executor(Voter):
             runtime,
             self._packages,
             self._results,
+            self._kept,
+            self.runtime_again,
             self._config,
             folder,
             self._news.set,
@@ -406,6 +409,13 @@ class Executor(Voter):
         if self._config.images is None or self._unsandboxed:
             raise RuntimeUnavailable("this executor runs no stages in images")
         return image_runtime(self._config.images, needs["image"], self._config.image_builder)
+
+    def runtime_again(self, stage: Stage) -> Runtime:
+        """What an earlier stage finds that is built again. Raises SourceUnable for an unfit one."""
+        why = unfit(stage, make_offer(self._config, self._runtimes))
+        if why is not None:
+            raise SourceUnable(f"the stage {stage['name']} cannot be built again here: {why}")
+        return self._runtime_of(stage)
 
     def _conclude(self, slot: BuildSlot) -> None:
         """Attest to a build that has ended, or give it back. Raises ClientError."""
@@ -479,4 +489,5 @@ def _held(work: BuildWork, attestation: Attestation, report: BuildReport) -> Hel
         cpu_ns=report.cpu_ns,
         storage_bytes=report.storage_bytes,
         fetched_bytes=report.fetched_bytes,
+        keeps=work["stage"]["fetch"] is None and "Executors" in (work["stage"]["keep"] or {}),
     )

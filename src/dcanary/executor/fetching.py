@@ -39,11 +39,11 @@ class FetchBuild(Build):
         if packages is None:
             raise SourceUnable("this executor keeps no packages")
         self.phase = "fetch"
-        self._say(f"commit {self.work['source']['sha']}, {', '.join(stage['fetch']['locks'])}")
+        self.say(f"commit {self.work['source']['sha']}, {', '.join(stage['fetch']['locks'])}")
         began = time.monotonic_ns()
         read = reading(checkout.entries)
         manifest = self._patiently(
-            lambda: packages.bring(stage["fetch"], read, self._say, self._cancelled, self.received),
+            lambda: packages.bring(stage["fetch"], read, self.say, self.cancelled, self.received),
             patience,
         )
         content = manifest.text.encode()

@@ -2,13 +2,13 @@
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from dcanary.client.errors import RefusedError
-from dcanary.client.types.build_executor import BuildWork, UploadWork
+from dcanary.client.types.build_executor import BuildWork, InputArtifact, Stage, UploadWork
 from dcanary.executor.building import Build, BuildReport
 from dcanary.executor.cache.building import CachedBuild
 from dcanary.executor.cache.key import Origin
@@ -18,11 +18,13 @@ from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.fetching import FetchBuild, needed_packages
 from dcanary.executor.keeper import Keeper
+from dcanary.executor.kept import KeptFiles, Rebuilder
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.packages import Packages
 from dcanary.executor.received import Received
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.secrets import take_secrets
+from dcanary.executor.source import Entry
 from dcanary.executor.state import State
 from dcanary.executor.transfer import fetch_inputs, upload_files
 
@@ -60,6 +62,8 @@ class BuildSlot:
         runtime: Runtime,
         packages: Packages,
         results: Results,
+        kept: KeptFiles,
+        runtime_of: Callable[[Stage], Runtime],
         config: ExecutorConfig,
         folder: Path,
         ended: Callable[[], None],
@@ -67,10 +71,10 @@ class BuildSlot:
         self.work, self.runtime, self.concluded = work, runtime, False
         self._folder = folder
         self._files_chain = chain.another()
-        log, received = LogBuffer(config.secrets, MAX_LOG_BYTES), Received()
+        log, self._received = LogBuffer(config.secrets, MAX_LOG_BYTES), Received()
         self.build = _kind(work, results, self._files_chain.installation)(
             work,
-            lambda folder: fetch_inputs(self._files_chain, work, folder, received),
+            lambda folder: self._fetch(work["inputs"], folder),
             runtime,
             config.sandbox,
             config.checkout,
@@ -80,12 +84,17 @@ class BuildSlot:
             ended,
             packages,
             needed_packages(work["inputs"]),
+            kept=Rebuilder(kept, runtime_of, self._fetch).bring,
             secrets=lambda: take_secrets(self._files_chain, work, config.secret_key),
-            received=received,
+            received=self._received,
         )
         self._keeper = Keeper(
             chain.another(), work, log, config, lambda: self.build.phase, self.build.cancel
         )
+
+    def _fetch(self, inputs: Sequence[InputArtifact], folder: Path) -> list[Entry]:
+        run, received = self.work["run"], self._received
+        return fetch_inputs(self._files_chain, run, inputs, folder, received)
 
     @property
     def job(self) -> str:

@@ -5,6 +5,7 @@
     work/                half-done things; emptied at start
     packages/            what fetch stages brought; see `packages`
     cache/               agreed results that may be used again; see `cache.results`
+    kept/                files of stages that stay with executors; see `kept`
     leases/<id>.json     jobs that are being performed, to be given back after a restart
     jobs/<id>/record.json, jobs/<id>/files/<sha256>
     broken/<id>/record.json, broken/<id>/why.txt    jobs that were set aside; the newest of them
@@ -49,7 +50,10 @@ class StateError(Exception):
 
 @dataclass(frozen=True)
 class HeldJob:
-    """One job that this executor has attested to. `reusable` is that of its BuildReport."""
+    """One job that this executor has attested to. `reusable` is that of its BuildReport.
+
+    `keeps`: its files stay with executors.
+    """
 
     run: str
     stage: str
@@ -64,6 +68,7 @@ class HeldJob:
     cpu_ns: int | None = None
     storage_bytes: int | None = None
     fetched_bytes: int | None = None
+    keeps: bool = False
 
     @property
     def job(self) -> str:
@@ -194,7 +199,11 @@ class State:
 
     def file(self, job: str, sha256: str) -> Path:
         """Where a held file is."""
-        return self._place(job) / "files" / sha256
+        return self.files(job) / sha256
+
+    def files(self, job: str) -> Path:
+        """The folder of a job's files, which are named by their sha256."""
+        return self._place(job) / "files"
 
     def trim(self, max_bytes: int, max_jobs: int) -> list[str]:
         """Forget the oldest jobs whose part is done, until the rest fits; returns their names."""

@@ -3,16 +3,16 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from dcanary.client.errors import ClientError, RefusedError
 from dcanary.client.types.build_executor import (
-    BuildWork,
     ChunkInput,
     ChunkRequest,
     File,
+    InputArtifact,
     UploadWork,
 )
 from dcanary.executor.chain import Chain
@@ -27,8 +27,14 @@ RESUME_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
 
 
-def fetch_inputs(chain: Chain, work: BuildWork, folder: Path, received: Received) -> list[Entry]:
-    """The files of earlier stages that a job finds in its checkout, on the disk of `folder`.
+def fetch_inputs(
+    chain: Chain,
+    run: str,
+    inputs: Sequence[InputArtifact],
+    folder: Path,
+    received: Received,
+) -> list[Entry]:
+    """The files of earlier stages that are on chain, on the disk of `folder`.
 
     `received` counts their bytes.
 
@@ -36,13 +42,15 @@ def fetch_inputs(chain: Chain, work: BuildWork, folder: Path, received: Received
     (queries are answered by one node of the network, which may be wrong).
     """
     # Packages are fetched, and the manifest of them is no file of the checkout.
-    inputs = [item for item in work["inputs"] if item["fetch"] is None]
-    total = sum(item["file"]["size"] for item in inputs)
+    files = [item for item in inputs if item["fetch"] is None]
+    total = sum(item["file"]["size"] for item in files)
     if total > MAX_INPUT_BYTES:
         raise SourceFailure(f"earlier stages' files have {total} bytes: at most {MAX_INPUT_BYTES}")
     spool = Spool(folder)
     return [
-        _fetch(chain, work["run"], item["stage"], item["file"], spool, received) for item in inputs
+        _fetch(chain, run, item["stage"], item["file"], spool, received)
+        for item in files
+        if not item["kept"]
     ]
 
 

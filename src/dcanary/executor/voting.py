@@ -15,7 +15,9 @@ from dcanary.executor.cache.verdicts import follow_verdict
 from dcanary.executor.causes import Cause, cause_of
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.kept import KeptFiles
 from dcanary.executor.state import HeldJob, State
+from dcanary.objects import ObjectError
 
 _TEND_SECONDS = 2.0
 # MAX_TEXT_CHARS of shared/rules/limits.py bounds it; a person reads less.
@@ -30,6 +32,7 @@ class Voter:
     def __init__(self, chain: Chain, state: State, config: ExecutorConfig) -> None:
         self._chain, self._state, self._config = chain, state, config
         self._results = Results(config.folder / "cache", config.cache_bytes)
+        self._kept = KeptFiles(config.folder / "kept")
         self._next_tend = 0.0
 
     def tend(self) -> bool:
@@ -131,11 +134,21 @@ class Voter:
                 lambda sha256: self._state.file(held.job, sha256),
                 self._config.report,
             )
-        if verdict is not None and held.job in verdict["jobs"] and held.attestation.files:
+        is_ours = verdict is not None and held.job in verdict["jobs"]
+        if is_ours and held.attestation.files and not held.keeps:
             self._state.advance(held, "agreed")
         else:
+            if is_ours:
+                self._keep(held)
             self._state.forget(held.job)
         self._config.report(f"{held.job}: verdict: {_verdict_text(verdict)}")
+
+    def _keep(self, held: HeldJob) -> None:
+        """Keep agreed files that are not to be uploaded, for stages that depend on them."""
+        try:
+            self._kept.keep(held.attestation.files, self._state.files(held.job))
+        except (ObjectError, OSError) as error:
+            self._config.report(f"{held.job}: its files are not kept: {error}")
 
     def send_reveal(self, held: HeldJob) -> None:
         """Reveal what was committed to."""

@@ -156,7 +156,7 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "needs": _needs(stage.needs, stage.image) if stage.needs or stage.image else None,
         "grace_seconds": stage.grace,
         "fetch": None,
-        "keep": None,
+        "keep": {"Executors": None} if stage.keep == "executors" else None,
         "secrets": list(stage.secrets) or None,
         "reports": _reports(stage.reports) if stage.reports else None,
         "cache": {"inputs": list(stage.cache.inputs)} if stage.cache else None,

@@ -30,6 +30,8 @@ def findings(value: Value) -> Iterator[Finding]:
         yield from _duplicates((*here, "artifacts"), _texts(stage.get("artifacts")))
         yield from _duplicates((*here, "depends_on"), _texts(stage.get("depends_on")))
         yield from _duplicates((*here, "secrets"), _texts(stage.get("secrets")))
+        if stage.get("keep") == "executors" and stage.get("kind") != "fetch":
+            yield from _kept(here, stage)
         yield from _hidden_secrets(here, stage, _mapping(root.get("environment")))
         yield from _uncacheable(here, stage)
         yield from _brought_twice(here, stage, stages)
@@ -183,6 +185,11 @@ def _artifact(
         return
     if stage not in stages:
         yield (*here, "stage"), f"there is no stage {stage}: use one of {', '.join(stages)}"
+    elif stages[stage].get("keep") == "executors" and stages[stage].get("kind") != "fetch":
+        yield (
+            (*here, "stage"),
+            f"the files of {stage} stay with executors (keep): what is deployed must be on chain",
+        )
     elif isinstance(artifact, str):
         artifacts = [path for _, path in _texts(stages[stage].get("artifacts"))]
         if not any(matches(entry, artifact) for entry in artifacts):
@@ -191,6 +198,15 @@ def _artifact(
                 (*here, "artifact"),
                 f"is not an artifact of the stage {stage} (it has: {listed})",
             )
+
+
+def _kept(here: Location, stage: dict[str, Value]) -> Iterator[Finding]:
+    # Who lacks the files builds them again, for another stage: it is given no secrets for that.
+    if stage.get("secrets"):
+        yield (
+            (*here, "keep"),
+            "must be chain: the files of a stage with secrets cannot be built again without them",
+        )
 
 
 def _mapping(value: Value) -> dict[str, Value]:

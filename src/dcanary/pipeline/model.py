@@ -369,6 +369,7 @@ class Stage(_Model):
     grace: Grace | None = None
     reports: Reports | None = None
     cache: Cache | None = None
+    keep: Literal["chain", "executors"] = "chain"
     matrix: Matrix | None = None
 
 

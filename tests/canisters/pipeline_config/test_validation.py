@@ -213,16 +213,6 @@ def test_needs_grace_and_queue_time_have_bounds(path: str, value: object, named:
 
 
 @pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("stages.0.keep", {"Executors": None}),
-    ],
-)
-def test_what_the_records_have_room_for_is_refused_until_it_works(path: str, value: object) -> None:
-    assert "not supported yet" in problem(path, value)
-
-
-@pytest.mark.parametrize(
     ("inputs", "named"),
     [
         ([], "cache.inputs: 0 of them: use 1 to 64 (MAX_ARTIFACTS_PER_STAGE)"),
@@ -247,6 +237,18 @@ def test_a_result_is_used_again_only_where_its_inputs_are_all_that_it_depends_on
         found = pipeline_problem(both)
         assert found is not None
         assert f"cache: a result that {named} went into is never used again" in found
+
+
+def test_files_that_stay_with_executors_are_neither_deployed_nor_made_with_secrets() -> None:
+    kept = changed("stages.0.keep", {"Executors": None})
+    named = kept["stages"][0]["name"]
+    assert f"the files of {named} stay with executors" in (pipeline_problem(kept) or "")
+    kept["deploy"] = None
+    assert pipeline_problem(kept) is None
+    kept["stages"][0]["secrets"] = ["TOKEN"]
+    assert "stage with secrets" in (pipeline_problem(kept) or "")
+    kept["stages"][0]["keep"] = {"Chain": None}
+    assert pipeline_problem(kept) is None
 
 
 def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:

@@ -21,6 +21,7 @@ class BuildWork(TypedDict):
     inputs: list[InputArtifact]
     job: str
     lease_until_ns: int
+    rebuild: Rebuild | None
     run: str
     source: Source
     stage: Stage
@@ -80,6 +81,11 @@ class Dispute(TypedDict):
     executor: str
     operator: str
     reason: str
+
+
+class EarlierStage(TypedDict):
+    files: list[File]
+    stage: Stage
 
 
 class Executor(TypedDict):
@@ -214,6 +220,7 @@ class HttpRequest(TypedDict):
 class InputArtifact(TypedDict):
     fetch: Fetch | None
     file: File
+    kept: bool | None
     stage: str
 
 
@@ -352,6 +359,11 @@ class PipelineInput(TypedDict):
     stages: list[Stage]
     template: TemplateUse | None
     triggers: list[Trigger]
+
+
+class Rebuild(TypedDict):
+    environment: list[Variable]
+    stages: list[EarlierStage]
 
 
 class Reference(TypedDict):
@@ -515,6 +527,7 @@ class StageStatus(TypedDict):
     files: list[File]
     group: str | None
     instructions: int
+    kept: bool | None
     name: str
     reused: list[Reuse] | None
     state: StageState

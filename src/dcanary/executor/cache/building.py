@@ -51,7 +51,7 @@ class CachedBuild(Build):
         if isinstance(self.sandbox, UnsandboxedRunner):
             # It can read all of this machine, so that no key says what its result depends on, and
             # write where results are kept.
-            self._say("without a sandbox no earlier result is used")
+            self.say("without a sandbox no earlier result is used")
             return None
         if self._given.values:
             # `pipeline_config` refuses such stages; a result must not depend on who has a secret.
@@ -69,16 +69,16 @@ class CachedBuild(Build):
 
     def _reused(self, wanted: Reusable, began: int) -> BuildReport | None:
         assert self.results is not None
-        found = self.results.take(wanted.key, self.files_folder, self._say)
+        found = self.results.take(wanted.key, self.files_folder, self.say)
         if found is None:
-            self._say("no agreed result of the same inputs is kept here: building")
+            self.say("no agreed result of the same inputs is kept here: building")
             return None
-        self._say(
+        self.say(
             f"the inputs are those of {found.run}: its agreed result is used again, "
             f"{len(found.files)} files of {found.size:,} bytes were hashed anew"
         )
         if found.tests is not None:
-            self._say(f"in {found.run}: {found.tests.sentence()}")
+            self.say(f"in {found.run}: {found.tests.sentence()}")
         return BuildReport(
             commit=self._commit,
             files=found.files,
