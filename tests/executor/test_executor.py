@@ -59,9 +59,9 @@ class Site:
             self.folder / name,
             self.sandbox,
             runtimes=("shell",),
-            poll_seconds=0.01,
             report=self.lines.append,
             **{
+                "poll_seconds": 0.01,
                 "checkout": CheckoutLimits(schemes=("file",)),
                 "patience_seconds": 0.0,
                 "log_seconds": 0.05,

@@ -11,6 +11,7 @@ from dcanary.pipeline import graph
 from dcanary.pipeline.arguments import deploys_of, encode_arguments
 from dcanary.pipeline.errors import FieldError, Location, PipelineFileError
 from dcanary.pipeline.images import resolve_images
+from dcanary.pipeline.inputs import check_inputs
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
 from dcanary.pipeline.locks import check_locks
 from dcanary.pipeline.matrix import expand
@@ -54,6 +55,7 @@ def parse_pipeline(
         encode_arguments(source, folder, installation)
         resolve_images(source, folder)
         check_locks(source, folder)
+        check_inputs(source, folder)
         try:
             pipeline = PipelineFile.model_validate(source.value)
         except ValidationError as error:

@@ -155,6 +155,17 @@ def test_a_cache_of_no_bytes_keeps_nothing(site: CacheSite) -> None:
     assert objects(site.folder / "alice") == []
 
 
+def test_a_result_is_kept_also_when_its_upload_comes_before_the_verdict_is_looked_at(
+    site: CacheSite,
+) -> None:
+    """Uploaded files are forgotten, and with them what was attested to."""
+    executor = site.executor(poll_seconds=60.0)
+    first = site.run(cached(), executor)
+    assert not any(site.folder.glob("alice/jobs/*"))
+    assert len(records(site.folder / "alice")) == 1
+    assert site.chain.stored(first) == {"out": b"one\n"}
+
+
 def test_results_outlive_the_executor(site: CacheSite) -> None:
     first = site.run(cached(), site.executor())
     site.close(site.executors[0])
