@@ -48,8 +48,8 @@ def _takes_some(declaration: Value, folder: Path) -> bool:
     if not is_pattern(declaration):
         path = folder / declaration
         return path.is_symlink() or path.is_file()
-    for number, path in enumerate(_files(folder, fixed_folder(declaration))):
-        if number == _MAX_FILES or matches(declaration, path):
+    for number, found in enumerate(_files(folder, fixed_folder(declaration))):
+        if number == _MAX_FILES or matches(declaration, found):
             return True
     return False
 

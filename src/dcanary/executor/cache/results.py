@@ -196,15 +196,19 @@ class Results:
         """Remove the least recently used results until the coming one fits, and unnamed files."""
         for partial in self._results.glob("*.partial"):
             partial.unlink(missing_ok=True)
-        kept = [each for each in self.all() if each.key != coming.key]
+        # Records are read only when there is need of room: there may be thousands.
+        is_full = self._objects.size() + coming.size > self._max_bytes
+        if not is_full and sum(1 for _ in self._records()) < MAX_RESULTS:
+            return
         room, count = self._max_bytes - coming.size, MAX_RESULTS - 1
-        for result in kept:
+        for result in self.all():
+            if result.key == coming.key:
+                continue
             room -= result.size
             count -= 1
             if room < 0 or count < 0:
                 self.remove(result.key)
-        if self._objects.size() + coming.size > self._max_bytes:
-            self._collect()
+        self._collect()
 
     def _collect(self) -> None:
         self._objects.collect_garbage({f.sha256 for each in self.all() for f in each.files})
