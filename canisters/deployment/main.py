@@ -54,6 +54,7 @@ serve(
             "set_network": "Owner",
             "register_target": "Admin",
             "update_target": "Admin",
+            "create_target_canister": "Admin",
             "start_target": "Admin",
             "stop_target": "Admin",
             "delete_target": "Admin",
@@ -104,6 +105,13 @@ def get_target(target: text) -> TargetResult:
 @query
 def list_targets(page: PageRequest) -> TargetPageResult:
     return answer_query(lambda: target_service.list_targets(page))
+
+
+@update
+def create_target_canister(target: text) -> Async[TargetResult]:
+    return answer_async(
+        "create_target_canister", lambda: target_service.create_target_canister(target)
+    )
 
 
 @update

@@ -94,9 +94,10 @@ LIBRARY_PACKAGES = NotYet(
     "it needs {}; packages are not supported yet where only modules are checked",
 )
 CANISTER_IMPORTS = NotYet(
-    "imports of `canister:` and `ic:` in Motoko",
+    "imports in Motoko of canisters whose interface the project does not have",
     "`dcanary init`",
-    "imports of {} are not supported yet: declare the actor's type and take its id in an argument",
+    "imports of {} are not supported yet where the project has no .did of it: declare the actor's "
+    "type and take its id in an argument",
 )
 ASSET_CANISTERS = NotYet(
     "asset canisters as targets",

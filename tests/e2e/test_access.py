@@ -66,6 +66,7 @@ PRIVILEGED: dict[str, list[tuple[str, tuple[Any, ...]]]] = {
         ("cancel_release", ("release-1",)),
         ("set_network", ("mainnet",)),
         ("stop_target", ("demo",)),
+        ("create_target_canister", ("demo",)),
         ("start_target", ("demo",)),
         ("delete_target", ("demo",)),
     ],

@@ -1,10 +1,12 @@
 """Runtimes: what commands find, and digests that name tools and not places."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from dcanary.candid import principal
 from dcanary.executor.manifest import ManifestFile, collect_artifacts
 from dcanary.executor.runtimes import (
     Runtime,
@@ -107,6 +109,63 @@ def test_moc_finds_libraries_and_says_what_is_wrong_where(
     assert "ended with exit code 2" in motoko.run("moc nothing.mo").detail
     assert "there is no file nothing.mo" in motoko.printed
     assert "ended with exit code 2" in motoko.run("moc ../x.mo").detail
+
+
+def test_moc_puts_the_id_of_an_imported_canister_into_the_module(
+    sandbox: BubblewrapSandbox, tmp_path: Path
+) -> None:
+    motoko = bench(tmp_path, sandbox, "motoko")
+    ledger = "bkyz2-fmaaa-aaaaa-qaaaq-cai"
+    program = (
+        'import L "canister:ledger"; persistent actor { public func f() : async Nat '
+        "{ await L.g() } }"
+    )
+    files = (f"echo '{program}' > shop.mo", "echo 'service : { g : () -> (nat) }' > ledger.did")
+    folder = f"mkdir idl && cp ledger.did idl/{ledger}.did"
+    made = []
+    for command in (
+        f"moc shop.mo -o out/a.wasm --actor-id-alias ledger {ledger} ledger.did",
+        f"moc shop.mo -o out/a.wasm --actor-idl=idl --actor-alias ledger {ledger}",
+    ):
+        result = motoko.run(*files, folder, command, artifacts=("out/a.wasm",))
+        assert result.succeeded, motoko.printed
+        made += [one.sha256 for one in motoko.files]
+    assert made[0] == made[1]
+    assert principal.from_text(ledger) in (tmp_path / "held" / made[0]).read_bytes()
+    refused = (
+        ("moc shop.mo", 1, 'canister alias "ledger" not defined'),
+        ('moc shop.mo --actor-id-alias ledger "" ledger.did', 2, "the canister ledger has no id"),
+        (f"moc shop.mo --actor-id-alias ledger {ledger} x.did", 2, "there is no file x.did"),
+        ("moc shop.mo --actor-env-alias ledger L ledger.did", 2, "use --actor-id-alias"),
+    )
+    for command, code, said in refused:
+        assert f"ended with exit code {code}" in motoko.run(*files, command).detail
+        assert said in motoko.printed
+
+
+def test_moc_has_the_library_base_of_an_earlier_compiler_where_it_is_installed(
+    sandbox: BubblewrapSandbox, tmp_path: Path
+) -> None:
+    own = tmp_path / "node_modules"
+    base = own / "motoko-base" / "packages" / "latest"
+    base.mkdir(parents=True)
+    (own / "motoko-base" / "package.json").write_text("{}")
+    files = {"Nat.mo": {"content": "module { public let two = 2 }"}}
+    (base / "base.json").write_text(json.dumps({"version": "0.1", "files": files}))
+    installed = find_runtime("motoko", RuntimeOptions(tmp_path / "found"))
+    (compiler,) = [bind.host for bind in installed.binds if bind.inside.endswith("/motoko")]
+    (own / "motoko").symlink_to(compiler)
+    program = 'import N "mo:base/Nat"; persistent actor { transient let x = N.two }'
+    commands = (f"echo '{program}' > a.mo", "moc --check a.mo")
+    having = find_runtime("motoko", RuntimeOptions(tmp_path / "having", node_modules=own))
+    motoko = Bench(tmp_path, sandbox, having)
+    assert motoko.run(*commands).succeeded, motoko.printed
+    shutil.rmtree(own / "motoko-base")
+    lacking = find_runtime("motoko", RuntimeOptions(tmp_path / "lacking", node_modules=own))
+    assert lacking.digest != having.digest
+    motoko = Bench(tmp_path, sandbox, lacking)
+    assert motoko.run(*commands).reason == "command"
+    assert 'package "base" not defined' in motoko.printed
 
 
 def test_moc_finds_what_a_fetch_stage_brought_and_writes_the_stable_types(

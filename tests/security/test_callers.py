@@ -99,6 +99,7 @@ NEEDED: dict[str, dict[str, str]] = {
         **COMMON,
         "register_target": "Admin",
         "update_target": "Admin",
+        "create_target_canister": "Admin",
         "start_target": "Admin",
         "stop_target": "Admin",
         "delete_target": "Admin",

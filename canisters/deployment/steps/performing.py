@@ -164,7 +164,12 @@ def _create(approved: "Order | None") -> "Async[Answer]":
     creates = None if approved is None else approved["creates"]
     if creates is None:
         return Answer(error=UNBOUND, final=True)
-    cycles = creates["cycles"]
+    answer = yield from create_canister(creates["controllers"], creates["cycles"])
+    return answer
+
+
+def create_canister(controllers: "list[Principal]", cycles: int) -> "Async[Answer]":
+    """Create an empty canister that deployment controls too. The answer's value is its id."""
     # RESERVE_CYCLES must remain, so that this canister can go on working.
     missing = cycles + RESERVE_CYCLES - ic.canister_balance128()
     if missing > 0:
@@ -175,7 +180,7 @@ def _create(approved: "Order | None") -> "Async[Answer]":
         )
     reply: CallResult[CanisterIdRecord] = yield (
         management()
-        .create_canister({"settings": {"controllers": with_deployment(creates["controllers"])}})
+        .create_canister({"settings": {"controllers": with_deployment(controllers)}})
         .with_cycles128(cycles)
     )
     if reply.Err is not None:

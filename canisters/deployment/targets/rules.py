@@ -40,6 +40,15 @@ def refuse_network(target: str, network: str, here: str) -> None:
     )
 
 
+def refuse_second_canister(record: "TargetRecord") -> None:
+    """Refuse to make a canister for a target that has one."""
+    if record["canister"] is None:
+        return
+    raise conflict(
+        f"target {record['target']} has the canister {record['canister'].to_str()} already"
+    )
+
+
 def refuse_open(target: str, releases: "list[str]") -> None:
     """Refuse to change a target that approved releases count on. `releases` are the open ones."""
     if not releases:

@@ -10,7 +10,7 @@ from canisters.deployment.settings import network
 from canisters.deployment.steps.answer import rejected
 from canisters.deployment.steps.driving import schedule
 from canisters.deployment.steps.looking import look_at
-from canisters.deployment.steps.performing import management, with_deployment
+from canisters.deployment.steps.performing import create_canister, management, with_deployment
 from canisters.deployment.targets import rules
 from canisters.deployment.targets.views import shown
 from shared.base.calls import bounded
@@ -197,6 +197,34 @@ def _give_back(target: str, held_by: "str | None") -> None:
         rules.unlock(record)
         store.targets.insert(target, record)
     schedule()
+
+
+def create_target_canister(target: str) -> "Async[Target]":
+    """Give a target its canister now, empty, with the controllers and cycles of its settings.
+
+    For ids that are needed before the first release, such as those that are compiled into modules.
+    """
+    rules.refuse_open(target, open_releases_of(target))
+    rules.refuse_second_canister(find(target))
+    locked = _acquire(target, "create_target_canister")
+    creates = rules.creation_of(locked, ic.id())
+    answer = yield from create_canister(creates["controllers"], creates["cycles"])
+    made = None if answer.error is not None else Principal(answer.value or b"")
+    found = store.targets.get(target)
+    if made is not None and found is not None and found["canister"] is None:
+        found["canister"] = made
+        found["created"] = True
+        store.targets.insert(target, found)
+        _note_canister(found)
+    _give_back(target, locked["busy"])
+    if made is None:
+        raise unavailable(f"no canister was made for {target}: {answer.error}")
+    if found is None or rules.text_of(found["canister"]) != made.to_str():
+        raise conflict(
+            f"target {target} was changed meanwhile: the new canister {made.to_str()} is not its, "
+            "enter it with update_target or let it be"
+        )
+    return shown(find(target), ic.time())
 
 
 def switch(target: str, word: str) -> "Async[None]":

@@ -82,7 +82,7 @@ def init(
     else:
         for one in write.open_lines(found.fit.open):
             _line(output, f"open  {one}", aside=False)
-        output.say(f"wrote {path} from the template {found.fit.template}")
+        output.say(f"wrote {path} from {write.source(found.fit.template, found.fit)}")
         output.say("next: commit it, try it with dcanary run local, then dcanary repository add")
 
 

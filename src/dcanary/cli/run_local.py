@@ -83,6 +83,13 @@ def _json(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
     metavar="RUN",
     help="Perform the commit and pipeline of a run, and say what differs from its verdicts.",
 )
+@click.option(
+    "--canister",
+    "canisters",
+    metavar="NAME=ID",
+    multiple=True,
+    help="The id of a target that an environment refers to; may be repeated.",
+)
 @click.option("--allow-network", is_flag=True, help="Perform stages that ask for the network.")
 @click.option(
     "--secret",
@@ -105,6 +112,7 @@ def local(
     stages: tuple[str, ...],
     into: Path | None,
     compare: str | None,
+    canisters: tuple[str, ...],
     allow_network: bool,
     secrets: tuple[str, ...],
     allow_unsandboxed: bool,
@@ -122,7 +130,13 @@ def local(
     definitions: Sequence[Any]
     environment: Sequence[Any]
     if compare is None:
-        pipeline = pipelines.read(file)
+        known = pipelines.Ids(canisters)
+        pipeline = pipelines.read(file, known.installation)
+        for target in known.stood_in:
+            context.output.warning(
+                f"no id of {target} is given, so another one stands in: what is built with it has "
+                f"other bytes than in a vote, see --canister {target}=ID"
+            )
         definitions, environment = to_stages(pipeline), to_variables(pipeline.environment)
         commit = operations.find_commit(file, name)
     else:

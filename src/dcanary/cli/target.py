@@ -213,6 +213,17 @@ def _control(context: Context, method: str, name: str, done: str) -> None:
 @target.command()
 @click.argument("name")
 @pass_context
+def create(context: Context, name: str) -> None:
+    """Give the target its canister now, empty, before its first release.
+
+    For pipelines that need its id to build: those with ${canister:NAME} in an environment.
+    """
+    _told(context, context.system.deployment.create_target_canister(name))
+
+
+@target.command()
+@click.argument("name")
+@pass_context
 def start(context: Context, name: str) -> None:
     """Start the target's canister."""
     _control(context, "start_target", name, "is running")

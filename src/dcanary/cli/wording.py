@@ -14,6 +14,7 @@ from dcanary.client.errors import ClientError, RefusedError, RejectedError
 COMMANDS = {
     "cancel_release": "release cancel",
     "cancel_run": "run cancel",
+    "create_target_canister": "target create",
     "get_approval": "approval show",
     "get_pipeline_config": "pipeline show",
     "get_release": "release show",

@@ -203,7 +203,13 @@ def _motoko(layout: _Layout) -> Runtime:
         "compiler": content_digest(package / "versions" / "latest" / "moc.min.js"),
         "core": content_digest(package / "packages" / "latest" / "core.json"),
     }
-    return layout.finish(tools, {"DCANARY_MOTOKO": inside})
+    environment = {"DCANARY_MOTOKO": inside}
+    # The compiler of today comes without `base`; the package has it from an earlier one.
+    with contextlib.suppress(RuntimeUnavailable):
+        base = _find_package("motoko-base", layout.options.node_modules)
+        tools["base"] = content_digest(base / "packages" / "latest" / "base.json")
+        environment["DCANARY_MOTOKO_BASE"] = layout.bind(base, "motoko-base")
+    return layout.finish(tools, environment)
 
 
 def _python(layout: _Layout) -> Runtime:

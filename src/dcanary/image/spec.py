@@ -7,7 +7,7 @@ A YAML document that a person writes:
     suite: bookworm
     architecture: amd64
     debian: [gcc, libc6-dev]       # or `name=version`
-    npm: {motoko: 4.10.0}          # exact versions
+    npm: {motoko: 4.10.0}          # exact versions; {other: npm:motoko@3.20.0} under another name
     pypi: {requests: 2.32.3}
     links: {/usr/bin/cc: gcc}
     files: {/usr/bin/tool: tool.sh}    # a text beside the specification
@@ -36,6 +36,8 @@ _DEBIAN = re.compile(r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9][A-Za-z0-9.+~:-]*)?")
 _NPM = re.compile(r"(@[a-z0-9-~][a-z0-9-._~]*/)?[a-z0-9-~][a-z0-9-._~]*")
 _PYPI = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _EXACT = re.compile(r"[0-9][0-9A-Za-z.+!-]*")
+_ALIAS = re.compile(rf"npm:(?:{_NPM.pattern})@(?P<version>{_EXACT.pattern})")
+"""Another package under a name of one's own, as npm writes it: two versions of one package."""
 _SUITE = re.compile(r"[a-z]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -117,7 +119,8 @@ class _Reader:
             for name, version in found.items():
                 if not pattern.fullmatch(name):
                     self.refuse(f"{key}.{name}", "is not the name of a package")
-                if not _EXACT.fullmatch(version):
+                alias = _ALIAS.fullmatch(version) if key == "npm" else None
+                if not alias and not _EXACT.fullmatch(version):
                     self.refuse(f"{key}.{name}", f"{version!r} is not one exact version")
         links = self._mapping(value, "links")
         for link in links:

@@ -10,6 +10,7 @@ from dcanary import not_yet
 from dcanary.pipeline import graph
 from dcanary.pipeline.arguments import deploys_of, encode_arguments
 from dcanary.pipeline.errors import FieldError, Location, PipelineFileError
+from dcanary.pipeline.ids import put_ids
 from dcanary.pipeline.images import resolve_images
 from dcanary.pipeline.inputs import check_inputs
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
@@ -53,6 +54,7 @@ def parse_pipeline(
     else:
         expand(source)
         encode_arguments(source, folder, installation)
+        put_ids(source, installation)
         resolve_images(source, folder)
         check_locks(source, folder)
         check_inputs(source, folder)

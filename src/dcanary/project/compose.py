@@ -51,11 +51,17 @@ def compose(name: str, parts: Sequence[tuple[str, Fit]]) -> str:
         renamed: dict[str, str] = {}
         for stage, block in part.stages.items():
             text = "\n".join(block)
-            known = shared.get(text) if "    kind: fetch" in block else None
+            fetches = "    kind: fetch" in block
+            known = shared.get(text) if fetches else None
             renamed[stage] = known or f"{stage}-{targets[canister]}"
             if known is None:
                 shared[text] = renamed[stage]
-                lines += [f"  {renamed[stage]}:", *_with_names(block, renamed)]
+                named = _with_names(block, renamed)
+                if not fetches:
+                    # Stages of other canisters are named like this one.
+                    before = [f"{stage}-{targets[one]}" for one in fit.interfaces]
+                    named = with_needs(named, fit.environment, before)
+                lines += [f"  {renamed[stage]}:", *named]
         if part.deploy:
             after = [targets[one] for one in fit.after]
             deploys += _entry(part.deploy, renamed, after, comments=not deploys)
@@ -64,6 +70,33 @@ def compose(name: str, parts: Sequence[tuple[str, Fit]]) -> str:
     if deploys:
         lines += ["", *gates, "", *approval, "", _ORDER, "deploy:", *deploys]
     return "\n".join(lines) + "\n"
+
+
+def with_needs(
+    block: Sequence[str], environment: Mapping[str, str], before: Sequence[str] = ()
+) -> list[str]:
+    """The lines of a stage, or of a whole file with one that has commands, with variables of its
+    environment and stages before it."""
+    written: list[str] = []
+    waiting = list(before)
+    for line in block:
+        match = _DEPENDS.fullmatch(line)
+        if match is not None and waiting:
+            line = f"{match[1]}[{', '.join([match[2], *waiting])}]"
+            waiting = []
+        if line == "    commands:":
+            comments: list[str] = []
+            while written and written[-1].startswith("    #"):
+                comments.insert(0, written.pop())
+            if waiting:
+                written.append(f"    depends_on: [{', '.join(waiting)}]")
+            if environment:
+                written += ["    # Ids of canisters, put in when the pipeline is registered."]
+                written += ["    environment:"]
+                written += [f"      {name}: {scalar(text)}" for name, text in environment.items()]
+            written += comments
+        written.append(line)
+    return written
 
 
 def _taken_apart(text: str) -> _Part:

@@ -108,6 +108,8 @@ class MopsPackage:
     """The version of moc that it asks for, or empty."""
     flags: tuple[str, ...] = ()
     """Flags of the compiler for canisters that name none."""
+    vendored: tuple[tuple[str, str], ...] = ()
+    """Names of packages that are in the repository below `.mops`, each with its folder."""
 
 
 @dataclass(frozen=True)

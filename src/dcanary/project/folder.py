@@ -60,6 +60,19 @@ class Folder:
         """Every file below a folder; `.` is the root."""
         return [one for one in self.files if folder == "." or one.startswith(f"{folder}/")]
 
+    def hidden(self, name: str, most: int) -> list[str]:
+        """Names of the folders in one that is not walked; none when it is not there."""
+        try:
+            with os.scandir(self.root / name) as entries:
+                listed = [
+                    one.name
+                    for one, _ in zip(entries, range(most), strict=False)
+                    if _is_text(one.name) and self._is_folder(one)
+                ]
+        except OSError:
+            return []
+        return sorted(listed)
+
     def text(self, name: str) -> str | None:
         """The text of a file; None, and a note, when it cannot be read."""
         if name not in self._texts:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcanary.pipeline import FILE_NAME, PipelineFileError, parse_pipeline
-from dcanary.project.compose import compose
+from dcanary.project.compose import compose, with_needs
 from dcanary.project.plan.fit import Fit, Open
 from dcanary.project.template import Template, TemplateError
 
@@ -28,6 +28,8 @@ def pipeline_text(
         body = compose(str(fit.values["name"]), fit.parts)
     else:
         body = template.render(fit.values)
+        if fit.environment:
+            body = "".join(f"{line}\n" for line in with_needs(body.splitlines(), fit.environment))
         if template.version is not None:
             about = "# Kept with each version of the pipeline."
             body = f"{about}\ntemplate: {template.label}\n\n{body}"
@@ -43,8 +45,8 @@ def pipeline_text(
 
 def _comments(template: Template, fit: Fit, found: Iterable[str]) -> list[str]:
     lines = [
-        f"# Written by dcanary init from {_source(template, fit)}. It is yours: change what you "
-        "like,",
+        f"# Written by dcanary init from {source(template.label, fit)}. It is yours: change what "
+        "you like,",
         "# then check it with: dcanary pipeline validate",
     ]
     facts = list(found)
@@ -61,9 +63,10 @@ def _comments(template: Template, fit: Fit, found: Iterable[str]) -> list[str]:
     return [*lines, ""]
 
 
-def _source(template: Template, fit: Fit) -> str:
+def source(label: str, fit: Fit) -> str:
+    """What a file is written from: the template `label`, or those of its parts."""
     if not fit.parts:
-        return f"the template {template.label}"
+        return f"the template {label}"
     names = dict.fromkeys(one.template for _, one in fit.parts)
     return f"the {'templates' if len(names) > 1 else 'template'} {', '.join(names)}"
 

@@ -13,7 +13,6 @@ from shared.rules import limits
 from tests.project.folders import COUNTER_MO, COUNTER_PY, found
 
 CRATE = '[package]\nname = "app"\n'
-PLAIN = COUNTER_MO.replace("persistent ", "")
 
 
 def chosen(root: Path, files: dict[str, str], wanted: str | None = None) -> Fit:
@@ -100,22 +99,25 @@ def test_a_pipeline_has_a_bounded_number_of_canisters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ({"src/main.mo": PLAIN}, "src/main.mo:1: app: the actor is not declared persistent"),
         (
-            {"src/main.mo": 'import B "mo:base/Nat";\n' + COUNTER_MO},
-            "src/main.mo:1: app: the package base is in no mops.toml: add it with `mops add base`",
+            {"src/main.mo": 'import B "mo:map/Map";\n' + COUNTER_MO},
+            "src/main.mo:1: app: the package map is in no mops.toml: add it with `mops add map`",
         ),
         (
             {
-                "src/main.mo": 'import B "mo:base/Nat";\n' + COUNTER_MO,
-                "mops.toml": '[dependencies]\nbase = "0.7.4"\n',
+                "src/main.mo": 'import B "mo:map/Map";\n' + COUNTER_MO,
+                "mops.toml": '[dependencies]\nmap = "9.0.1"\n',
             },
-            "mops.toml:2: app: the package base 0.7.4 (imported in src/main.mo:1) is pinned by no "
+            "mops.toml:2: app: the package map 9.0.1 (imported in src/main.mo:1) is pinned by no "
             "mops.lock",
         ),
         (
             {"src/main.mo": 'import B "canister:b";\n' + COUNTER_MO},
             "src/main.mo:1: app: imports of canister:b are not supported yet",
+        ),
+        (
+            {"src/main.mo": 'import B "ic:aaaaa-aa";\n' + COUNTER_MO},
+            "src/main.mo:1: app: imports of ic:aaaaa-aa are not supported yet",
         ),
         (
             {"src/main.mo": 'import B "./declarations/b";\n' + COUNTER_MO},

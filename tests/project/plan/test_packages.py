@@ -42,8 +42,6 @@ def test_motoko_packages_are_fetched_by_the_lock_of_mops_with_its_flags(tmp_path
     kept = ["--default-persistent-actors", "-W=M0236", "-A", "M0194"]
     assert fit.values["flags"] == kept
     assert [str(one) for one in fit.open] == [
-        "mops.toml:1: --actor-env-alias b B b.did: left out, the moc of the runtime motoko has no "
-        "such flags",
         "mops.toml:1: moc 1.8.2 is asked for: the moc of the runtime motoko is used",
     ]
 

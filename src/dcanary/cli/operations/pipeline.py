@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from dcanary.candid import principal
 from dcanary.cli.errors import UsageTrouble, translated
 from dcanary.client.errors import RefusedError
 from dcanary.client.types.pipeline_config import PipelineInput
@@ -18,7 +19,8 @@ from dcanary.pipeline import (
     parse_pipeline,
     to_candid,
 )
-from dcanary.pipeline.references import ANY
+from dcanary.pipeline.names import check_name
+from dcanary.pipeline.references import ANY, stand_in
 from dcanary.pipeline.source import read_source
 
 if TYPE_CHECKING:
@@ -48,7 +50,37 @@ def installation_of(system: System) -> Installation:
             return False
         return True
 
-    return Installation(system.deployment.network, has_target)
+    def canister_of(name: str) -> str | None:
+        return system.deployment.get_target(name)["canister"]
+
+    return Installation(system.deployment.network, has_target, canister_of)
+
+
+class Ids:
+    """Ids of targets that are given by hand, as NAME=ID, where no installation is asked.
+
+    `stood_in` names the targets whose id was asked for and not given. Raises UsageTrouble.
+    """
+
+    def __init__(self, given: Sequence[str]) -> None:
+        self.stood_in: list[str] = []
+        self._given: dict[str, str] = {}
+        for one in given:
+            name, _, canister = one.partition("=")
+            try:
+                check_name(name)
+                principal.from_text(canister)
+            except ValueError as error:
+                raise UsageTrouble(f"--canister {one}: use NAME=ID: {error}") from None
+            self._given[name] = canister
+        self.installation = Installation(canister_of=self._canister_of)
+
+    def _canister_of(self, target: str) -> str:
+        if target in self._given:
+            return self._given[target]
+        if target not in self.stood_in:
+            self.stood_in.append(target)
+        return stand_in(target)
 
 
 def missing_approvers(pipeline: PipelineFile) -> int:

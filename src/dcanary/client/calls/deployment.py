@@ -37,6 +37,10 @@ class Deployment(Canister):
         answer: Release = self.ask("cancel_release", text)
         return answer
 
+    def create_target_canister(self, text: str, /) -> Target:
+        answer: Target = self.ask("create_target_canister", text)
+        return answer
+
     def delete_target(self, text: str, /) -> None:
         self.ask("delete_target", text)
 

@@ -1,17 +1,22 @@
 "use strict";
 // `moc` for stages: compiles one Motoko program with the compiler of the npm package `motoko`.
 //
-//   moc [--package NAME FOLDER]... [--stable-types] [--check | --idl] FILE.mo [-o OUT.wasm]
+//   moc [--package NAME FOLDER]... [--actor-id-alias NAME ID FILE.did]... [--stable-types]
+//       [--check | --idl] FILE.mo [-o OUT.wasm]
 //
 // The compiler reads a file system of its own in memory, so the `.mo` and `.did` files below the
 // current folder, and those of packages, are put there first. Packages of mops that a fetch stage
 // brought (DCANARY_MOPS) need no --package. OUT.did is written beside OUT.wasm; with --stable-types
 // OUT.most too, the types of the stable variables.
+//
+// `import "canister:NAME"` needs an alias: the id is compiled into the module, and the types are those
+// of FILE.did. --actor-idl FOLDER and --actor-alias NAME ID do the same where FOLDER has ID.did.
 
 const fs = require("node:fs");
 const path = require("node:path");
 
 const COMPILER = process.env.DCANARY_MOTOKO;
+const BASE = process.env.DCANARY_MOTOKO_BASE;
 const MOPS = process.env.DCANARY_MOPS;
 const SKIPPED = new Set(["node_modules", ".git", ".dcanary"]);
 // Flags of the compiler whose value is the next word.
@@ -20,13 +25,18 @@ const WITH_VALUE = new Set([
   "--enhanced-migration",
 ]);
 const MAX_BYTES = 64 * 1024 * 1024;
+// Where interfaces of imported canisters are put; no folder of a repository has that name.
+const IDL = ".dcanary/idl";
 const USAGE =
-  "usage: moc [--package NAME FOLDER]... [--stable-types] [--check | --idl] FILE.mo [-o OUT.wasm]";
+  "usage: moc [--package NAME FOLDER]... [--actor-id-alias NAME ID FILE.did]... [--stable-types] " +
+  "[--check | --idl] FILE.mo [-o OUT.wasm]";
 
 class UsageError extends Error {}
 
 function parseArguments(words) {
-  const options = { main: "", out: "", packages: [], only: "", flags: [], stable: false };
+  const options = {
+    main: "", out: "", packages: [], only: "", flags: [], stable: false, aliases: [], idl: "",
+  };
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at];
     const next = () => {
@@ -39,6 +49,13 @@ function parseArguments(words) {
     else if (word === "--check" || word === "--idl") options.only = word;
     else if (word === "--version") options.only = word;
     else if (word === "--stable-types") options.stable = true;
+    else if (word === "--actor-alias") options.aliases.push([next(), next(), ""]);
+    else if (word === "--actor-id-alias") options.aliases.push([next(), next(), next()]);
+    else if (word === "--actor-idl") options.idl = next();
+    else if (word.startsWith("--actor-idl=")) options.idl = word.slice("--actor-idl=".length);
+    else if (word === "--actor-env-alias") {
+      throw new UsageError(`${word}: the compiler of the npm package has it not: use --actor-id-alias`);
+    }
     else if (WITH_VALUE.has(word)) options.flags.push(word, next());
     else if (word === "-c" || word === "--release") continue;
     else if (word.startsWith("-")) options.flags.push(word);
@@ -58,7 +75,8 @@ function inside(name) {
 }
 
 let total = 0;
-let usesCore = false;
+// Of the packages that come with the compiler, those that a source names.
+const shipped = new Set();
 
 // Puts the files below `folder` into the compiler's file system, below `place` ("": its root).
 function loadSources(motoko, folder, place) {
@@ -72,7 +90,7 @@ function loadSources(motoko, folder, place) {
     const text = fs.readFileSync(file, "utf8");
     total += text.length;
     if (total > MAX_BYTES) throw new Error(`the sources have more than ${MAX_BYTES} characters`);
-    usesCore = usesCore || text.includes('"mo:core');
+    for (const name of ["core", "base"]) if (text.includes(`"mo:${name}`)) shipped.add(name);
     motoko.saveFile(name, text);
   }
 }
@@ -100,13 +118,40 @@ function packageFolder(motoko, name, folder) {
   return place;
 }
 
-function loadCore(motoko) {
-  const core = JSON.parse(fs.readFileSync(path.join(COMPILER, "packages/latest/core.json"), "utf8"));
-  const folder = `.motoko/core/${core.version}`;
-  for (const [name, file] of Object.entries(core.files)) {
-    motoko.saveFile(`${folder}/${name}`, file.content);
+// Where the files of the packages are that come with the compiler.
+function shippedFile(name) {
+  if (name === "core") return path.join(COMPILER, "packages/latest/core.json");
+  return BASE ? path.join(BASE, "packages/latest/base.json") : "";
+}
+
+function loadShipped(motoko, name) {
+  const file = shippedFile(name);
+  // Without it the compiler says which import has no package.
+  if (!file) return;
+  const found = JSON.parse(fs.readFileSync(file, "utf8"));
+  const folder = `.motoko/${name}/${found.version}`;
+  for (const [place, one] of Object.entries(found.files)) {
+    motoko.saveFile(`${folder}/${place}`, one.content);
   }
-  motoko.addPackage("core", folder);
+  motoko.addPackage(name, folder);
+}
+
+// Tells the compiler the ids of imported canisters, and where their interfaces are.
+function loadAliases(motoko, options) {
+  motoko.setCandidPath(IDL);
+  if (options.idl) {
+    for (const name of fs.readdirSync(options.idl).sort()) {
+      if (!name.endsWith(".did")) continue;
+      motoko.saveFile(`${IDL}/${name}`, fs.readFileSync(path.join(options.idl, name), "utf8"));
+    }
+  }
+  for (const [name, id, file] of options.aliases) {
+    if (!id) throw new UsageError(`the canister ${name} has no id: nothing gives one here`);
+    if (!file) continue;
+    if (!fs.existsSync(file)) throw new UsageError(`there is no file ${file} of the canister ${name}`);
+    motoko.saveFile(`${IDL}/${id}.did`, fs.readFileSync(file, "utf8"));
+  }
+  motoko.setActorAliases(options.aliases.map(([name, id]) => [name, id]));
 }
 
 function report(diagnostics) {
@@ -151,7 +196,8 @@ function main() {
   for (const [name, folder] of packages) {
     Motoko.addPackage(name, packageFolder(Motoko, name, folder));
   }
-  if (usesCore && !packages.has("core")) loadCore(Motoko);
+  for (const name of shipped) if (!packages.has(name)) loadShipped(Motoko, name);
+  if (options.idl || options.aliases.length > 0) loadAliases(Motoko, options);
   if (options.flags.length > 0) Motoko.setExtraFlags(options.flags);
   if (options.only === "--check") {
     if (report(Motoko.check(program).diagnostics)) process.exitCode = 1;

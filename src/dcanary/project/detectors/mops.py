@@ -6,6 +6,8 @@ with `main`, `candid` and `initArg`.
 
 from __future__ import annotations
 
+import re
+
 from dcanary.project.detectors.protocol import Findings
 from dcanary.project.facts import Canister, Dependency, Kind, MopsPackage, Place
 from dcanary.project.folder import Folder, inside, parent
@@ -14,6 +16,10 @@ from dcanary.project.reading.values import Value
 
 FILE = "mops.toml"
 LOCK = "mops.lock"
+INSTALLED = ".mops"
+"""Where mops puts packages, beside its file. Some repositories have it in Git."""
+MAX_VENDORED = 500
+_VENDORED = re.compile(r"(?P<name>[A-Za-z0-9_-]{1,100})@(?P<version>[0-9A-Za-z.+-]{1,100})")
 
 
 class Mops:
@@ -50,7 +56,33 @@ def _package(folder: Folder, file: str, root: Value) -> MopsPackage:
         lock=lock if folder.has(lock) else "",
         compiler=root.text("toolchain", "moc"),
         flags=root.texts("moc", "args"),
+        vendored=tuple(_vendored(folder, base, {one.name: one.version for one in dependencies})),
     )
+
+
+def _vendored(folder: Folder, base: str, asked: dict[str, str]) -> list[tuple[str, str]]:
+    """Names and source folders of packages below `.mops`, unless Git ignores that folder.
+
+    Of two versions the one that `mops.toml` asks for, else the later one, as mops does.
+    """
+    place = INSTALLED if base == "." else f"{base}/{INSTALLED}"
+    if any(_ignores(folder, where) for where in dict.fromkeys((".", base))):
+        return []
+    found: dict[str, tuple[tuple[int, ...], str]] = {}
+    for entry in folder.hidden(place, MAX_VENDORED):
+        match = _VENDORED.fullmatch(entry)
+        if match is None:
+            continue
+        name, version = match["name"], match["version"]
+        rank = (int(version == asked.get(name)), *map(int, re.findall(r"[0-9]{1,9}", version)))
+        found[name] = max(found.get(name, ((), "")), (rank, f"{place}/{entry}/src"))
+    return [(name, source) for name, (_, source) in sorted(found.items())]
+
+
+def _ignores(folder: Folder, base: str) -> bool:
+    file = ".gitignore" if base == "." else f"{base}/.gitignore"
+    lines = (folder.text(file) or "").splitlines() if folder.has(file) else ()
+    return any(re.fullmatch(r"(\*\*)?/?\.mops(/|/\*|/\*\*)?", line.strip()) for line in lines)
 
 
 def _add(found: Findings, file: str, name: str, about: Value) -> None:

@@ -60,8 +60,41 @@ class NoChoice(Exception):
 def outlook(project: Project) -> Outlook:
     """Plan everything that the project holds."""
     canisters = [(one, PLANNERS[one.kind].plan(project, one)) for one in project.canisters]
+    canisters = _with_interfaces(canisters)
     folder = [plan for ask in WHOLE if (plan := ask(project)) is not None]
     return Outlook(tuple(canisters), tuple(folder))
+
+
+def _with_interfaces(
+    canisters: list[tuple[Canister, Fit | NotYet]],
+) -> list[tuple[Canister, Fit | NotYet]]:
+    """Those that import canisters whose `.did` no stage can make are not built."""
+    while True:
+        fits = {one.name: plan for one, plan in canisters if isinstance(plan, Fit)}
+        edges = {
+            name: [other for other in plan.interfaces if other in fits]
+            for name, plan in fits.items()
+        }
+        circle = find_cycle(edges) or []
+        lacking: dict[str, str] = {}
+        for name, plan in fits.items():
+            missing = [other for other in plan.interfaces if other not in fits]
+            if missing:
+                lacking[name] = f"it imports {', '.join(missing)}, which cannot be built here"
+            elif name in circle:
+                around = [other for other in plan.interfaces if other in circle]
+                lacking[name] = (
+                    f"it imports {', '.join(around)}, whose .did is made by a stage that needs "
+                    "this one: put the .did into the repository, as candid of dfx.json or mops.toml"
+                )
+        if not lacking:
+            return canisters
+        canisters = [
+            (one, NotYet((Open(lacking[one.name], one.place, SEVERAL),)))
+            if one.name in lacking
+            else (one, plan)
+            for one, plan in canisters
+        ]
 
 
 def choose(project: Project, seen: Outlook, wanted: str | None = None) -> Fit:
@@ -113,12 +146,19 @@ def _reasons(seen: Outlook) -> list[Open]:
 
 def _alone(name: str, fit: Fit, seen: Outlook) -> Fit:
     """The pipeline of one canister, with the others among what is open."""
+    if fit.interfaces:
+        place = next(one.place for one, _ in seen.canisters if one.name == name)
+        text = (
+            f"it imports {', '.join(fit.interfaces)}, whose .did is not in the repository but made "
+            "by building that canister: leave out --canister"
+        )
+        raise NoChoice(f"the canister {name} cannot be built alone", (Open(text, place, SEVERAL),))
     opened = list(fit.open)
     if fit.after:
         place = next(one.place for one, _ in seen.canisters if one.name == name)
         text = (
             f"it refers to {', '.join(fit.after)}, which this pipeline does not deploy: deploy "
-            "those before and give their ids in an argument"
+            "those before" + ("" if fit.environment else " and give their ids in an argument")
         )
         opened.append(Open(text, place, SEVERAL))
     return replace(fit, open=(*opened, *_others(seen, name)), after=())

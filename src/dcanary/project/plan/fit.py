@@ -33,14 +33,18 @@ class Open:
 class Fit:
     """A template that fits, the values of its parameters, and what it leaves open.
 
-    `after` names the canisters of the project that the target refers to. A pipeline of several
-    canisters has a part for each; its own values are name and branch.
+    `after` names the canisters of the project that the target refers to. `environment` are
+    variables of the stage that builds it, and `interfaces` the canisters whose stages make a `.did`
+    that it needs. A pipeline of several canisters has a part for each; its own values are name and
+    branch.
     """
 
     template: str
     values: Values
     open: tuple[Open, ...] = ()
     after: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    interfaces: tuple[str, ...] = ()
     parts: tuple[tuple[str, Fit], ...] = ()
 
 
