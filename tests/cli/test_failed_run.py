@@ -13,7 +13,7 @@ from dcanary.cli.context import Context
 from dcanary.cli.operations.failures import TAIL_BYTES, failure_of, last_failure
 from dcanary.cli.operations.watch import Ended
 from dcanary.cli.output import Output, fitted
-from dcanary.cli.run import NO_FILES, votes, watch
+from dcanary.cli.run import NO_FILES, summary, votes, watch
 from tests.cli.test_waiting import run
 
 TOLD = "command 2 of 3 ended with exit code 1: python3 check.py"
@@ -69,6 +69,12 @@ def installed(found: Any, *logs: bytes) -> Any:
     return Installed(Executors(found, named, [job(0, b"x", "lint"), *reversed(jobs)]))
 
 
+def test_a_stage_of_a_queued_run_is_not_said_to_be_building() -> None:
+    building = [{"name": "build", "state": {"Building": None}, "reused": None}]
+    assert summary({**run("Queued"), "stages": building})["stages"] == ["build Queued"]
+    assert summary({**run("Running"), "stages": building})["stages"] == ["build Building"]
+
+
 def test_the_command_and_its_exit_code_come_from_the_first_log_that_has_them() -> None:
     long = b"x" * 3 * TAIL_BYTES + b"\n" + LOG
     assert failure_of(installed(failed(), b"cut off", long), failed()) == ("run-7/build/1", TOLD)
@@ -85,7 +91,7 @@ def test_other_failures_keep_their_kind() -> None:
     assert last_failure("[dcanary] failed: time: ran longer than 60 seconds\nmore") == (
         "time: ran longer than 60 seconds"
     )
-    killed = "command 1 of 1 was killed by signal 9: ./build"
+    killed = "command 1 of 1 was killed by SIGKILL: ./build"
     assert last_failure(f"[dcanary] failed: command: {killed}\n") == killed
     assert last_failure("nothing of it") == ""
 

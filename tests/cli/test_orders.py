@@ -11,6 +11,7 @@ import pytest
 
 from dcanary.candid import parse_interface
 from dcanary.candid.principal import from_text
+from dcanary.candid.text import encode_text, encode_untyped
 from dcanary.cli.orders.arguments import arguments_text, interface_file, interface_of
 from dcanary.cli.orders.digest import (
     checked_digest,
@@ -200,6 +201,49 @@ def test_arguments_are_shown_by_what_is_known_of_their_types() -> None:
     assert arguments_text(ARGUMENT, None).startswith("(record { ")
     assert arguments_text(ARGUMENT, parse_interface("service : (nat) -> {}")).startswith("(record")
     assert arguments_text(b"\x00\xff", INTERFACE) == "0x00ff (not Candid)"
+
+
+@pytest.mark.parametrize(
+    ("did", "sent", "hidden"),
+    [
+        ("service : () -> {}", '("first", 7 : nat)', '"first"'),
+        ("service : (nat) -> {}", "(7 : nat, 8 : nat)", "8"),
+        (
+            "service : (record { name : text }) -> {}",
+            '(record { name = "x"; admin = principal "aaaaa-aa" })',
+            "aaaaa-aa",
+        ),
+        ("service : (reserved) -> {}", '("to whom")', "to whom"),
+        ("service : (opt nat) -> {}", '(opt "of another type")', "of another type"),
+        ("service : (record { limits : opt nat }) -> {}", '(record { limits = "x" })', '"x"'),
+        (
+            "service : (vec record { a : nat }) -> {}",
+            "(vec { record { a = 1 : nat; b = 99 } })",
+            "99",
+        ),
+    ],
+)
+def test_an_interface_that_reads_less_than_was_sent_hides_nothing(
+    did: str, sent: str, hidden: str
+) -> None:
+    argument = encode_untyped(sent)
+    shown = arguments_text(argument, parse_interface(did))
+    assert hidden in shown
+    assert "of which the module's interface reads:" in shown
+    assert hidden not in shown.partition("reads:")[2]
+
+
+def test_what_the_interface_reads_whole_is_shown_with_its_names_alone() -> None:
+    for did, sent in (
+        ("service : (text, nat) -> {}", '("first", 7)'),
+        ("service : (record { b : nat; a : text }) -> {}", '(record { a = "x"; b = 1 })'),
+        ("service : (opt nat) -> {}", "(null)"),
+        ("service : (variant { on; off : nat }) -> {}", "(variant { off = 3 })"),
+        ("type T = opt record { nat; T }; service : (T) -> {}", "(opt record { 1; null })"),
+    ):
+        interface = parse_interface(did)
+        shown = arguments_text(encode_text(sent, interface.init.types), interface)
+        assert "interface reads" not in shown, shown
 
 
 def test_changes_name_module_commits_and_arguments() -> None:

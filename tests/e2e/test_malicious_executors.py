@@ -26,6 +26,8 @@ HONEST = ("alice", "bob")
 BOUND_SECONDS = TIMEOUT_SECONDS + GRACE_SECONDS + (REVEAL_GRACE_NS + LEASE_NS) // SECOND_NS
 """Of a run, from its start until the agreed bytes are stored: the stage's timeout and grace, the
 reveals' grace, and one lease of an upload."""
+ALONE = "alone"
+"""A run that only the honest two build, among the others."""
 COMMITTING = ("tampering", "failing", "equivocating", "unrevealing", "lying")
 """Kinds that commit to nonsense, so that the quorum can be reached with one of them."""
 
@@ -101,9 +103,9 @@ def test_every_run_of_the_honest_two_ends_within_timeout_and_grace(empty_world: 
     early = {kind: kind for kind in KINDS}
     # Here the quorum is reached with the malicious one before bob is there: commitments close.
     late = {f"late-{kind}": kind for kind in COMMITTING}
-    repositories = {label: add_repository(world, label) for label in [*early, *late]}
-    start_honest(world, "alice-1", [*early, *late])
-    start_honest(world, "bob-1", list(early))
+    repositories = {label: add_repository(world, label) for label in [ALONE, *early, *late]}
+    start_honest(world, "alice-1", [ALONE, *early, *late])
+    start_honest(world, "bob-1", [ALONE, *early])
     world.add_executor("bob-2", "bob")
     start_malicious(world, early | late)
     await_offers(world, ["alice", "bob"])
@@ -113,11 +115,13 @@ def test_every_run_of_the_honest_two_ends_within_timeout_and_grace(empty_world: 
         rounds = [world.system.verification.call("get_round", runs[each], "build") for each in late]
         return all("Ok" in each and "Reveal" in each["Ok"]["phase"] for each in rounds)
 
-    wait_until(closed, "the reveals of the runs that bob misses", 60)
+    wait_until(closed, "the reveals of the runs that bob misses", 120)
     bob_comes_ns = time.time_ns()
     start_honest(world, "bob-2", list(late))
-    took = seconds_of(assert_success(world, {label: runs[label] for label in early}))
-    assert not {kind: seconds for kind, seconds in took.items() if seconds > BOUND_SECONDS}
+    took = seconds_of(assert_success(world, {label: runs[label] for label in [ALONE, *early]}))
+    # What the machine itself takes, with so many runs at once, is nobody's malice.
+    alone = took.pop(ALONE)
+    assert not {kind: seconds for kind, seconds in took.items() if seconds > BOUND_SECONDS + alone}
     took = seconds_of(assert_success(world, {label: runs[label] for label in late}), bob_comes_ns)
-    bound = BOUND_SECONDS + REOPEN_NS // SECOND_NS
+    bound = BOUND_SECONDS + alone + REOPEN_NS // SECOND_NS
     assert not {label: seconds for label, seconds in took.items() if seconds > bound}

@@ -19,19 +19,31 @@ CHUNK_BYTES = 1_000_000
 
 
 def arguments_text(argument: bytes, interface: Interface | None) -> str:
-    """The values with their names, else with their types, else the bytes."""
+    """The values with their names, else with their types, else the bytes: always all of them.
+
+    Candid lets a reader leave out what its own types do not name: fields, further arguments, an
+    `opt` of another type. The interface comes from the commit that asks to be approved, so it must
+    not decide what people see: where it reads less than is there, what is there is shown as well.
+    """
     if not argument:
         return "none"
-    if interface is not None:
-        try:
-            codec = interface.init
-            return text.format_values(codec.decode(argument), codec.types)
-        except CandidError:
-            pass  # Not of those types; the types that the message carries say at least something.
     try:
-        return text.decode_untyped(argument)
+        sent = text.decode_untyped(argument)
     except CandidError:
         return f"0x{argument.hex()} (not Candid)"
+    if interface is None:
+        return sent
+    codec = interface.init
+    try:
+        values = codec.decode(argument)
+        read = text.format_values(values, codec.types)
+        again = text.decode_untyped(codec.encode(values))
+    except CandidError:
+        # Not of those types; the types that the message carries say at least something.
+        return sent
+    if again == sent:
+        return read
+    return f"{sent}\nof which the module's interface reads:\n{read}"
 
 
 def interface_file(files: Sequence[File], artifact: str) -> File | None:

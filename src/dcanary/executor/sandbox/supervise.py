@@ -6,6 +6,7 @@ the whole tree of the last one is killed and seen to be gone.
 
 import os
 import selectors
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -143,10 +144,21 @@ def _failure(number: int, count: int, command: str, code: int) -> str:
     shown = command
     if len(shown) > _SHOWN_COMMAND_CHARS:
         shown = shown[:_SHOWN_COMMAND_CHARS] + "…"
-    # Killed itself, or the shell tells of what it waited for.
-    by_signal = -code if code < 0 else code - 128
-    how = f"was killed by signal {by_signal}" if by_signal > 0 else f"ended with exit code {code}"
+    if code < 0:
+        how = f"was killed by {_signal_name(-code)}"
+    elif code > 128 and (name := _signal_name(code - 128)):
+        # So says whoever waited for it in the sandbox; a command may choose that code itself, too.
+        how = f"ended with exit code {code} (as when killed by {name})"
+    else:
+        how = f"ended with exit code {code}"
     return f"command {number} of {count} {how}: {shown}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return ""
 
 
 def _collect(cage: Cage, collect: Collect) -> _Ending:
