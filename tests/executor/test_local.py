@@ -136,3 +136,22 @@ def test_a_report_that_is_missing_fails_a_stage_only_when_it_succeeded(
     assert ended.report.reason == "artifact"
     (ended,) = local_run(tmp_path / "2", sandbox, [reporting("exit 1")], bytearray()).perform()
     assert (ended.report.reason, ended.report.tests) == ("command", None)
+
+
+def test_a_stage_with_a_cache_sees_its_declared_inputs_and_is_always_built(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    """What a vote of this machine would say is built from no other files."""
+    printed = bytearray()
+    commands = ("cat in.txt > out", 'echo "$SOURCE_DATE_EPOCH" >> out')
+    stage = named("build", *commands, artifacts=("out",))
+    wrong = {**stage, "cache": {"inputs": ["*.md"]}}
+    run = local_run(tmp_path / "wrong", sandbox, [wrong], printed)
+    (failed,) = run.perform()
+    said = "dcanary.yml: stages.build.cache.inputs: no file of the commit matches '*.md'"
+    assert failed.report.reason == said
+    right = {**stage, "cache": {"inputs": ["*.txt"]}}
+    run = local_run(tmp_path / "right", sandbox, [right], printed)
+    (built,) = run.perform()
+    assert content(built, "out") == b"text\n315532800\n"
+    assert built.report.reusable is None

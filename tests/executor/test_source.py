@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcanary.executor.source import Entry, Held, SourceError, SourceFailure, write_source
+from dcanary.executor.source import Entry, SourceError, SourceFailure, write_source
 from tests.examples import examples
+from tests.executor.contents import Held
 
 ENTRIES = [
     Entry("b/run", "100755", Held(b"#!/bin/sh\n")),

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dcanary.executor.checkout import CheckoutLimits, check_out
-from dcanary.executor.source import Entry, Held, SourceError, write_source
+from dcanary.executor.source import Entry, SourceError, write_source
+from tests.executor.contents import Held
 from tests.executor.repositories import commit, git, make_repository
 
 LIMITS = CheckoutLimits(schemes=("file",))

@@ -55,20 +55,6 @@ class Content(Protocol):
 
 
 @dataclass(frozen=True)
-class Held:
-    """Content in memory."""
-
-    bytes_: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.bytes_)
-
-    def open(self) -> BinaryIO:
-        return io.BytesIO(self.bytes_)
-
-
-@dataclass(frozen=True)
 class OnDisk:
     """Content of a file that nothing changes or removes while it is used."""
 

@@ -11,7 +11,8 @@ import dcanary
 from dcanary.executor.cache.inputs import CacheFailure, declared
 from dcanary.executor.cache.key import Origin, result_key
 from dcanary.executor.packages import Needed
-from dcanary.executor.source import FILE, LINK, PROGRAM, Entry, Held
+from dcanary.executor.source import FILE, LINK, PROGRAM, Entry
+from tests.executor.contents import Held
 
 ORIGIN = Origin("aaaaa-aa", "counter", "refs/heads/main")
 FILES = (Entry("src/a", FILE, Held(b"a")), Entry("src/b", PROGRAM, Held(b"b")))
