@@ -161,6 +161,8 @@ def spec_of(run: str, repository: str = "bench") -> dict[str, Any]:
         "reports": None,
         "cache": None,
         "group": None,
+        "parallel": None,
+        "retry_causes": None,
     }
     pipeline = {
         "name": "main",

@@ -294,6 +294,12 @@ class Book:
         stages = self._load()
         return [stages[key] for key in self._queue.barred(executor)]
 
+    def held_up(self, stage: StageRecord) -> int:
+        """How many jobs are at work in the stage's group when its bound lets no more; else 0."""
+        self._load()
+        key = key_of(stage)
+        return 0 if self._queue.has_room(key) else self._queue.at_work(key)
+
     def queue_described(self, now: int) -> "dict[str, object]":
         """What the queue holds at `now`; see `Queue.described`."""
         self._load()

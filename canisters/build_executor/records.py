@@ -153,7 +153,8 @@ class StageRecord(Record):
     the replicas whose executors hold the agreed files, `faults` one entry for each wrong upload of
     theirs, `uploader` the replica that holds (or last held) the upload lease, which is not
     extended beyond `upload_end_ns`. `resources`, `needs` and `grace_seconds` are those of the
-    pipeline; `pauses` are executors and operators that failed here. `woken_ns` is when the timer
+    pipeline, `group` and `parallel`, too; a lease may last `timeouts` times the stage's timeout.
+    `pauses` are executors and operators that failed here. `woken_ns` is when the timer
     last looked at the stage: what became free for somebody until then has been seen. `kept`: the
     files stay with executors. `rebuild_seconds` are the timeouts of earlier stages whose files stay
     with executors, for whoever has to build them again.
@@ -194,6 +195,9 @@ class StageRecord(Record):
     priority: Opt[nat16]
     kept: Opt[bool]
     rebuild_seconds: Opt[nat32]
+    group: Opt[text]
+    parallel: Opt[nat16]
+    timeouts: Opt[nat16]
 
 
 class ContentRecord(Record):

@@ -74,6 +74,8 @@ MAX_OPEN_RUNS = 4_000
 MAX_OPEN_RUNS_PER_REPOSITORY = MAX_OPEN_RUNS // 4
 # The last quarter of the room is kept for repositories that have fewer open runs than this.
 FEW_OPEN_RUNS = 10
+# Jobs of the stages of one matrix that are at work at once: as many as there can be.
+MAX_PARALLEL = MAX_STAGES_PER_PIPELINE * MAX_REPLICAS
 MAX_PRIORITY = 9
 DEFAULT_PRIORITY = 5
 MAX_OPEN_ROUNDS = 500

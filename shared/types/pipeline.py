@@ -105,13 +105,21 @@ class Cache(Record):
     inputs: Vec[text]
 
 
+class RetryCause(Record):
+    """How many times the commands are tried again after an end: see `shared.rules.retries`."""
+
+    cause: text
+    times: nat16
+
+
 class Stage(Record):
     """A node of the pipeline's graph. `quorum` of `replicas` distinct operators must agree.
 
     `grace_seconds`: how long after the quorum's last commitment others may still commit. Absent:
     60 s, or half the time that the quorum took when that is longer. With `fetch` the executor
     itself downloads, and there are no commands. `secrets` are names. `group` is the stage of the
-    file that this one was made from, by its matrix.
+    file that this one was made from, by its matrix; at most `parallel` jobs of its stages (of this
+    one, without a group) are at work at once. `retry_causes` stand for `retries`, which then is 0.
     """
 
     name: text
@@ -132,6 +140,8 @@ class Stage(Record):
     reports: Opt[Reports]
     cache: Opt[Cache]
     group: Opt[text]
+    parallel: Opt[nat16]
+    retry_causes: Opt[Vec[RetryCause]]
 
 
 class Gate(Variant, total=False):

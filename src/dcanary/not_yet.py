@@ -28,7 +28,6 @@ PLANNED_KEYS = (
     "cycles",
     "health_check",
     "notifications",
-    "parallel",
     "rollout",
     "schedule",
     "services",

@@ -75,6 +75,8 @@ def _type(field: dict[str, Any], has_model: bool) -> str:
         return "Candid argument"
     if "enum" in field or "const" in field:
         return "number" if isinstance(field.get("const"), int) else "one of"
+    if _is_number_or_mapping(field):
+        return "number, or mapping"
     if has_model and any(one.get("type") == "array" for one in field.get("anyOf", ())):
         return "mapping, or list of them"
     kind = field.get("type")
@@ -87,6 +89,10 @@ def _type(field: dict[str, Any], has_model: bool) -> str:
     return kinds[str(kind)]
 
 
+def _is_number_or_mapping(field: dict[str, Any]) -> bool:
+    return [one.get("type") for one in field.get("anyOf", ())] == ["integer", "object"]
+
+
 def _range(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(f"`{each}`" for each in field["enum"])
@@ -94,7 +100,8 @@ def _range(field: dict[str, Any]) -> str:
         return f"`{field['const']}`"
     if "examples" in field:
         return str(field["description"]).replace(" to ", " to ")
-    low, high = field.get("minimum"), field.get("maximum")
+    number = field["anyOf"][0] if _is_number_or_mapping(field) else field
+    low, high = number.get("minimum"), number.get("maximum")
     if low is not None:
         return f"{low} to {high}"
     few = field.get("minItems", field.get("minProperties"))

@@ -99,4 +99,6 @@ def stage_record(
         "reports": None,
         "cache": None,
         "group": None,
+        "parallel": None,
+        "retry_causes": None,
     }

@@ -74,7 +74,8 @@ def test_a_fetch_stage_is_a_record_that_the_canister_takes(tmp_path: Path) -> No
             "    locks: [package-lock.json]\n",
             "    commands: [npm ci]\n    locks: [package-lock.json]\n",
             "6: stages.packages.commands: is not a known key here: "
-            "use one of kind, locks, hosts, keep, replicas, quorum, needs, grace, matrix",
+            "use one of kind, locks, hosts, keep, replicas, quorum, needs, grace, parallel, "
+            "matrix",
         ),
         ("    locks: [package-lock.json]\n", "", "4: stages.packages.locks: is missing"),
         ("[package-lock.json]", "[]", "6: stages.packages.locks: must have at least 1 entries"),

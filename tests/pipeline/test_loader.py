@@ -220,7 +220,7 @@ def test_any_values_under_the_known_keys_give_errors_with_their_field(
     ("old", "new", "field"),
     [
         ("name: counter-motoko", "name: x\nnotifications: {email: x}", "notifications"),
-        ("retries: 1", "parallel: 2", "stages.build.parallel"),
+        ("retries: 1", "rollout: 2", "stages.build.rollout"),
         ("manual: true", "schedule: daily", "on.schedule"),
     ],
 )

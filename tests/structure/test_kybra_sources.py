@@ -68,12 +68,16 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
 }
 # The same words on what is a dict, though its type does not stand beside it.
 LANES = "a lane for each operator and offer: MAX_EXECUTORS"
+GROUP = "the stages of one pipeline: MAX_STAGES_PER_PIPELINE"
 DICTS: dict[tuple[str, str, str], str] = {
     ("canisters/build_executor/jobs/queue.py", "_set_rank", "self._lanes"): LANES,
     ("canisters/build_executor/jobs/queue.py", "described", "self._lanes"): LANES,
     ("canisters/build_executor/jobs/queue.py", "drop", "self._lanes"): LANES,
     ("canisters/build_executor/jobs/queue.py", "promote", "self._lanes"): LANES,
-    ("canisters/build_executor/jobs/queue.py", "put", "self._lanes"): LANES,
+    ("canisters/build_executor/jobs/queue.py", "_place_all", "self._lanes"): LANES,
+    ("canisters/build_executor/jobs/groups.py", "_changed", "after"): GROUP,
+    ("canisters/build_executor/jobs/groups.py", "_with_room", "members"): GROUP,
+    ("canisters/build_executor/jobs/groups.py", "at_work", "self._at_work[name]"): GROUP,
     ("canisters/build_executor/jobs/queue.py", "set_lane", "self._stages"): (
         "for the first executor of an operator with an offer: MAX_OPEN_RUNS"
     ),

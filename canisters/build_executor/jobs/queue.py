@@ -15,6 +15,7 @@ from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from canisters.build_executor.jobs import rules
+from canisters.build_executor.jobs.groups import Groups
 from canisters.build_executor.jobs.shares import Place, Rank, leased, place_of
 from shared.rules import matching
 
@@ -46,6 +47,11 @@ def free_from_ns(stage: "StageRecord", operator: str) -> "int | None":
         if pause["operator"] == operator and pause["executor"] == "":
             from_ns = max(from_ns, pause["until_ns"])
     return from_ns
+
+
+def over(stage: "StageRecord", now: int) -> int:
+    """How many leases of a stage have run out by `now`, and nobody has looked yet."""
+    return sum(job["lease_until_ns"] <= now for job in leased(stage))
 
 
 def requirements(stage: "StageRecord") -> Wanted:
@@ -164,6 +170,7 @@ class Queue:
         self._leased: dict[str, int] = {}
         self._barred: dict[str, dict[str, int]] = {}
         self._barred_at: dict[str, list[str]] = {}
+        self._groups = Groups()
 
     # Executors
 
@@ -221,9 +228,9 @@ class Queue:
         self._stages[key] = stage
         self._shapes[key] = shape
         self._bar(key, stage)
-        self._set_leased(key, repository, len(leased(stage)))
-        for lane in self._lanes.values():
-            self._place(lane, key, stage)
+        at_work = len(leased(stage))
+        self._set_leased(key, repository, at_work)
+        self._place_all([key, *self._groups.put(key, stage, at_work)])
 
     def drop(self, key: str) -> None:
         """A stage is not Building any more."""
@@ -244,6 +251,15 @@ class Queue:
             del self._building[repository]
             # Not there where no executor ever asked for the rank.
             self._ranks.pop(repository, None)
+        self._place_all(self._groups.drop(key))
+
+    def has_room(self, key: str) -> bool:
+        """Whether the bound of the stage's group lets one more of its jobs be at work."""
+        return self._groups.has_room(key)
+
+    def at_work(self, key: str) -> int:
+        """How many jobs of the stage's group are at work; 0 where they have no bound."""
+        return self._groups.at_work(key)
 
     def set_used(self, repository: str, used_ns: int) -> None:
         """A repository was charged for work."""
@@ -270,16 +286,23 @@ class Queue:
         extra: list[tuple[Rank, Place]] = []
         for key in dict.fromkeys([*lane.due(now), *overdue]):
             stage = self._stages.get(key)
-            if stage is not None and not lane.holds(key) and lane.fits(self._wanted[key]):
+            if stage is None or lane.holds(key) or not lane.fits(self._wanted[key]):
+                continue
+            if self._groups.has_room(key, over(stage, now)):
                 extra.append((self._rank(stage["repository"]), place_of(stage, key)))
         extra.sort()
         for _, place in merge(lane.in_order(), extra) if extra else lane.in_order():
             if barred.get(place[3], 0) <= now:
                 yield place[3]
 
+    def _place_all(self, keys: "list[str]") -> None:
+        for lane in self._lanes.values():
+            for key in keys:
+                self._place(lane, key, self._stages[key])
+
     def _place(self, lane: Lane, key: str, stage: "StageRecord") -> None:
         rank = self._rank(stage["repository"])
-        from_ns = free_from_ns(stage, lane.operator)
+        from_ns = free_from_ns(stage, lane.operator) if self._groups.has_room(key) else None
         if from_ns is None or not lane.fits(self._wanted[key]):
             lane.drop(key, rank)
         else:

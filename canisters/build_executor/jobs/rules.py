@@ -185,14 +185,20 @@ def begin_lease(
 
 
 def longest_lease_ns(stage: "StageRecord") -> int:
-    """How long a job may be held: the stage's timeout, and time for checkout and inputs.
+    """How long a job may be held: the stage's timeout, as often as it may run into it, and time for
+    checkout and inputs.
 
     Inputs may have to be built again, where they stay with executors.
     """
     resources = stage["resources"]
     if resources is None:
         return COMMIT_WINDOW_NS + BUILD_MARGIN_NS
-    seconds = resources["timeout_seconds"] + (stage["rebuild_seconds"] or 0)
+    seconds = resources["timeout_seconds"] * (stage["timeouts"] or 1)
+    return lease_ns(seconds + (stage["rebuild_seconds"] or 0))
+
+
+def lease_ns(seconds: int) -> int:
+    """The longest lease of a job that may work for so long."""
     return seconds * SECOND_NS + BUILD_MARGIN_NS
 
 

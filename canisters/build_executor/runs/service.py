@@ -9,17 +9,16 @@ from canisters.build_executor.serving import service as serving
 from shared.rules.deploys import deploys_of
 from shared.rules.keeping import stays_with_executors
 from shared.rules.limits import (
-    BUILD_MARGIN_NS,
     FEW_OPEN_RUNS,
     MAX_OPEN_RUNS,
     MAX_OPEN_RUNS_PER_REPOSITORY,
     MAX_TEXT_CHARS,
     REVEAL_WINDOW_NS,
-    SECOND_NS,
     STORE_WINDOW_NS,
     VERDICT_WAIT_NS,
 )
 from shared.rules.refused import conflict, exhausted, not_found
+from shared.rules.retries import timeouts_of
 from shared.types.pipeline import PipelineInput
 from shared.types.run import RunSpec, RunState, StageState
 
@@ -110,11 +109,12 @@ def _open_stage(
     stage = pipeline["stages"][position]
     commit_until_ns = now + rules.queue_ns(pipeline)
     rebuild_seconds = sum(
-        each["resources"]["timeout_seconds"]
+        each["resources"]["timeout_seconds"] * timeouts_of(each["retry_causes"])
         for each in graph.kept_ancestors(pipeline["stages"], stage["name"])
     )
-    seconds = stage["resources"]["timeout_seconds"] + rebuild_seconds
-    longest_ns = seconds * SECOND_NS + BUILD_MARGIN_NS
+    timeouts = timeouts_of(stage["retry_causes"])
+    seconds = stage["resources"]["timeout_seconds"] * timeouts + rebuild_seconds
+    longest_ns = job_rules.lease_ns(seconds)
     opened: StageRecord = {
         "version": 1,
         "run": run,
@@ -151,6 +151,9 @@ def _open_stage(
         "priority": pipeline["priority"],
         "kept": stays_with_executors(stage),
         "rebuild_seconds": rebuild_seconds,
+        "group": stage["group"],
+        "parallel": stage["parallel"],
+        "timeouts": timeouts,
     }
     book.save(opened)
 

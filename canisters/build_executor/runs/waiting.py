@@ -173,6 +173,12 @@ class Waiting:
         shortage = matching.shortage(wanted, supply, stage["quorum"])
         if shortage is not None:
             return _entry(name, shortage, since_ns, None)
+        at_work = self._book.held_up(stage)
+        if at_work:
+            group = stage["group"] or name
+            jobs = "job is" if at_work == 1 else "jobs are"
+            reason = f"its turn: {at_work} {jobs} at work, as many as parallel of {group} lets"
+            return _entry(name, reason, since_ns, None)
         taken = {job["operator"] for job in stage["jobs"] if job["operator"] is not None}
         free = [
             (principal, record, offer)

@@ -17,12 +17,14 @@ from shared.rules.limits import (
     MAX_LABELS,
     MAX_NAME_CHARS,
     MAX_NEED_CHARS,
+    MAX_PARALLEL,
     MAX_REPLICAS,
     MAX_STAGES_PER_PIPELINE,
     MAX_TEXT_CHARS,
     SECOND_NS,
 )
 from shared.rules.names import name_problem
+from shared.rules.retries import retries_problem
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Resources, Stage, Variable
@@ -120,9 +122,28 @@ def _votes_problem(stage: "Stage") -> "str | None":
             f"quorum: {stage['quorum']} of {stage['replicas']} replicas is no majority, so "
             f"two results could both reach it: use at least {stage['replicas'] // 2 + 1}"
         )
+    return _retries_problem(stage) or _parallel_problem(stage)
+
+
+def _retries_problem(stage: "Stage") -> "str | None":
     if stage["retries"] >= MAX_JOB_ATTEMPTS:
         return f"retries: {stage['retries']}: use 0 to {MAX_JOB_ATTEMPTS - 1} (MAX_JOB_ATTEMPTS)"
-    return None
+    causes = stage["retry_causes"]
+    if causes is None:
+        return None
+    if stage["retries"]:
+        return "retries: leave it at 0 where retry_causes says how often"
+    if stage["fetch"] is not None:
+        return "retry_causes: a fetch stage has no commands; its downloads are tried again anyway"
+    problem = retries_problem([(each["cause"], each["times"]) for each in causes])
+    return None if problem is None else f"retry_causes: {problem}"
+
+
+def _parallel_problem(stage: "Stage") -> "str | None":
+    parallel = stage["parallel"]
+    if parallel is None or 1 <= parallel <= MAX_PARALLEL:
+        return None
+    return f"parallel: {parallel}: use 1 to {MAX_PARALLEL} (MAX_PARALLEL)"
 
 
 def _runtime_problem(stage: "Stage") -> "str | None":

@@ -4,6 +4,7 @@ import contextlib
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from dcanary.executor.runtimes import Runtime
 from dcanary.executor.sandbox.model import (
     COMMAND,
     PACKAGES,
+    TIME_LIMIT,
     Bind,
     Limits,
     Plan,
@@ -162,7 +164,9 @@ class Build:
         """
         # While the chain is away nothing can be given back, and a lease that runs out meanwhile is
         # restored to who comes back within the stage's timeout.
-        self._lease_end = time.monotonic() + self.work["stage"]["resources"]["timeout_seconds"]
+        stage = self.work["stage"]
+        timeouts = 1 + retry_times(stage).get(TIME_LIMIT, 0)
+        self._lease_end = time.monotonic() + timeouts * stage["resources"]["timeout_seconds"]
         self._given = self._patiently(self.secrets, patience)
         self.log.add_secrets(self._given.all_bytes())
         inputs = self._patiently(lambda: self.inputs(self.folder), patience)
@@ -178,7 +182,7 @@ class Build:
 
         Until `patience`, a time of the monotonic clock, servers are asked again.
         """
-        source, stage = self.work["source"], self.work["stage"]
+        source = self.work["source"]
         entries, time_ = self._seen(checkout)
         tree = self.folder / "source.tar"
         write_source((*entries, *inputs), time_, tree)
@@ -188,15 +192,8 @@ class Build:
             self.say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
             held.enter_context(self.runtime.hold())
             plan = self._plan(tree, time_, given)
-            results: list[StageResult] = []
-            for attempt in range(stage["retries"] + 1):
-                if attempt:
-                    self.say(f"retry {attempt} of {stage['retries']}")
-                result = self._attempt(plan)
-                results.append(result)
-                # Only commands fail by chance; a limit that was hit once is hit again.
-                if result.reason != COMMAND or result.cancelled:
-                    break
+            results = self._tries(plan)
+        result = results[-1]
         return BuildReport(
             reason=result.reason,
             commit=self._commit,
@@ -208,6 +205,21 @@ class Build:
             storage_bytes=max(each.storage_bytes for each in results),
             cancelled=result.cancelled,
         )
+
+    def _tries(self, plan: Plan) -> list[StageResult]:
+        """Run the commands, and again after the ends for which the stage says so."""
+        times = retry_times(self.work["stage"])
+        results = [self._attempt(plan)]
+        tried: Counter[str] = Counter()
+        while not results[-1].cancelled and tried[results[-1].reason] < times.get(
+            results[-1].reason, 0
+        ):
+            reason = results[-1].reason
+            tried[reason] += 1
+            after = "" if reason == COMMAND else f" after {reason}"
+            self.say(f"retry {tried[reason]} of {times[reason]}{after}")
+            results.append(self._attempt(plan))
+        return results
 
     def _seen(self, checkout: Checkout) -> tuple[Sequence[Entry], int]:
         """The files of the commit that the stage sees, and the commit's time as it is told."""
@@ -313,6 +325,16 @@ class Build:
     def say(self, line: str) -> None:
         """Write a line of the executor's own into the log."""
         self.log.write(f"[dcanary] {line}\n".encode(errors="backslashreplace"))
+
+
+def retry_times(stage: Mapping[str, Any]) -> dict[str, int]:
+    """How often the commands of a Stage record are tried again, by the reason of their end."""
+    causes = stage["retry_causes"]
+    if causes is None:
+        # Only commands fail by chance on every machine; a limit that was hit once is mostly hit
+        # again.
+        return {COMMAND: stage["retries"]}
+    return {each["cause"]: each["times"] for each in causes}
 
 
 def _chain_is_away(error: Exception) -> bool:

@@ -138,6 +138,8 @@ def _fetch_stage(name: str, stage: FetchStage) -> dict[str, Any]:
         "reports": None,
         "cache": None,
         "group": stage.matrix,
+        "parallel": stage.parallel,
+        "retry_causes": None,
     }
 
 
@@ -152,7 +154,7 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "artifacts": list(stage.artifacts),
         "replicas": stage.replicas,
         "quorum": stage.quorum,
-        "retries": stage.retries,
+        "retries": stage.retries if isinstance(stage.retries, int) else 0,
         "needs": _needs(stage.needs, stage.image) if stage.needs or stage.image else None,
         "grace_seconds": stage.grace,
         "fetch": None,
@@ -161,7 +163,15 @@ def _stage(name: str, stage: Stage) -> dict[str, Any]:
         "reports": _reports(stage.reports) if stage.reports else None,
         "cache": {"inputs": list(stage.cache.inputs)} if stage.cache else None,
         "group": stage.matrix,
+        "parallel": stage.parallel,
+        "retry_causes": _retry_causes(stage.retries),
     }
+
+
+def _retry_causes(retries: int | dict[str, int]) -> list[dict[str, Any]] | None:
+    if isinstance(retries, int):
+        return None
+    return [{"cause": cause, "times": times} for cause, times in retries.items()]
 
 
 def _needs(given: Needs | None, image: str | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from dcanary import not_yet
-from dcanary.pipeline import limits, names, quantities
+from dcanary.pipeline import limits, names, quantities, retries
 from dcanary.pipeline.arguments import EMPTY
 from dcanary.pipeline.references import Argument
 
@@ -350,6 +350,31 @@ class Cache(_Model):
     )
 
 
+class _Retries:
+    """Annotation of retries: a number, or a number for each cause."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(retries.retries_of)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        number = {"type": "integer", "minimum": 0, "maximum": retries.MAX_RETRIES}
+        times = {**number, "minimum": 1}
+        causes = {
+            "type": "object",
+            "properties": dict.fromkeys(retries.CAUSES, times),
+            "additionalProperties": False,
+            "minProperties": 1,
+        }
+        return {"anyOf": [number, causes]}
+
+
+Parallel = Annotated[int, Field(ge=1, le=limits.MAX_PARALLEL)] | None
+
+
 class Stage(_Model):
     """A node of the graph: what runs, in which tool chain, and how many must agree."""
 
@@ -363,7 +388,8 @@ class Stage(_Model):
     artifacts: list[Artifact] = Field(default=[], max_length=limits.MAX_ARTIFACTS_PER_STAGE)
     replicas: int = Field(default=3, ge=1, le=limits.MAX_REPLICAS)
     quorum: int = Field(default=2, ge=1, le=limits.MAX_REPLICAS)
-    retries: int = Field(default=1, ge=0, le=limits.MAX_JOB_ATTEMPTS - 1)
+    retries: Annotated[int | dict[str, int], _Retries()] = 1
+    parallel: Parallel = None
     needs: Needs | None = None
     secrets: Secrets = []
     grace: Grace | None = None
@@ -388,6 +414,7 @@ class FetchStage(_Model):
     quorum: int = Field(default=2, ge=1, le=limits.MAX_REPLICAS)
     needs: Needs | None = None
     grace: Grace | None = None
+    parallel: Parallel = None
     matrix: Matrix | None = None
 
 

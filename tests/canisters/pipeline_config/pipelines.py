@@ -38,6 +38,8 @@ def stage(name: str, depends_on: list[str] | None = None) -> Stage:
         "reports": None,
         "cache": None,
         "group": None,
+        "parallel": None,
+        "retry_causes": None,
     }
 
 

@@ -24,6 +24,9 @@ def changed(path: str, value: object) -> Any:
     return definition
 
 
+RETRY = {"cause": "command", "times": 1}
+
+
 def problem(path: str, value: object) -> str:
     found = pipeline_problem(changed(path, value))
     assert found is not None, f"{path} = {value!r} was taken"
@@ -84,6 +87,9 @@ def test_the_example_is_valid_and_so_is_one_that_deploys_nothing() -> None:
         ("stages.1.quorum", 1, "stage test: quorum: 1 of 3 replicas is no majority"),
         ("stages.1.replicas", 4, "stage test: quorum: 2 of 4 replicas is no majority"),
         ("stages.1.retries", 5, "MAX_JOB_ATTEMPTS"),
+        ("stages.1.retry_causes", [RETRY], "stage test: retries: leave it at 0"),
+        ("stages.1.parallel", 0, "stage test: parallel: 0: use 1 to 416 (MAX_PARALLEL)"),
+        ("stages.1.parallel", 417, "MAX_PARALLEL"),
         ("gates", [{"MaxArtifactBytes": 1}] * 17, "MAX_GATES"),
         ("gates", [{"MaxArtifactBytes": 0}], "gates"),
         ("approval.approvers", [], "approval.threshold"),
@@ -104,6 +110,42 @@ def test_the_example_is_valid_and_so_is_one_that_deploys_nothing() -> None:
 )
 def test_a_wrong_field_is_refused_by_its_name(path: str, value: object, names: str) -> None:
     assert names in problem(path, value)
+
+
+@pytest.mark.parametrize(
+    ("causes", "names"),
+    [
+        ([], "name a cause"),
+        ([RETRY, RETRY], "command: is there twice"),
+        ([{"cause": "command", "times": 0}], "command: 0: use 1 to 4"),
+        ([{"cause": "command", "times": 5}], "command: 5: use 1 to 4"),
+        (
+            [{"cause": "command", "times": 3}, {"cause": "time_limit", "times": 2}],
+            "5 together: at most 4",
+        ),
+        ([{"cause": "luck", "times": 1}], "luck: use command, time_limit"),
+        ([{"cause": "storage_limit", "times": 1}], "give it more storage"),
+        ([{"cause": "output_limit", "times": 1}], "give it more output"),
+        ([{"cause": "artifact", "times": 1}], "let one of them fail"),
+        ([{"cause": "weather", "times": 1}], "tried again anyway"),
+        ([{"cause": "lost", "times": 1}], "given to another one anyway"),
+    ],
+)
+def test_retries_that_do_nothing_are_refused_with_the_reason(
+    causes: list[dict[str, object]], names: str
+) -> None:
+    definition = pipeline()
+    definition["stages"][1] |= {"retries": 0, "retry_causes": causes}
+    found = pipeline_problem(definition)
+    assert found is not None and found.startswith("stage test: retry_causes: ")
+    assert names in found
+
+
+def test_retries_by_cause_and_a_bound_of_jobs_are_taken() -> None:
+    definition = pipeline()
+    causes = [RETRY, {"cause": "time_limit", "times": 2}, {"cause": "memory_limit", "times": 1}]
+    definition["stages"][1] |= {"retries": 0, "retry_causes": causes, "parallel": 416}
+    assert pipeline_problem(definition) is None
 
 
 def test_two_stages_may_not_bring_the_same_file_to_a_third() -> None:

@@ -102,6 +102,8 @@ class Installed:
             "reports": None,
             "cache": None,
             "group": None,
+            "parallel": None,
+            "retry_causes": None,
         }
         deploy = {
             "target": "demo",

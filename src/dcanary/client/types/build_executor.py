@@ -395,6 +395,11 @@ class Resources(TypedDict):
     timeout_seconds: int
 
 
+class RetryCause(TypedDict):
+    cause: str
+    times: int
+
+
 class Reuse(TypedDict):
     operator: str
     run: str
@@ -496,11 +501,13 @@ class Stage(TypedDict):
     keep: Keep | None
     name: str
     needs: Needs | None
+    parallel: int | None
     quorum: int
     replicas: int
     reports: Reports | None
     resources: Resources
     retries: int
+    retry_causes: list[RetryCause] | None
     runtime: Runtime
     secrets: list[str] | None
 

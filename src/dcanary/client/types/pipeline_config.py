@@ -198,6 +198,11 @@ class Resources(TypedDict):
     timeout_seconds: int
 
 
+class RetryCause(TypedDict):
+    cause: str
+    times: int
+
+
 class Role(TypedDict, total=False):
     """Exactly one of these cases."""
 
@@ -312,11 +317,13 @@ class Stage(TypedDict):
     keep: Keep | None
     name: str
     needs: Needs | None
+    parallel: int | None
     quorum: int
     replicas: int
     reports: Reports | None
     resources: Resources
     retries: int
+    retry_causes: list[RetryCause] | None
     runtime: Runtime
     secrets: list[str] | None
 

@@ -43,6 +43,8 @@ def stage(name: str, **changes: Any) -> dict[str, Any]:
         "reports": None,
         "cache": None,
         "group": None,
+        "parallel": None,
+        "retry_causes": None,
     }
     made.update(changes)
     return made
