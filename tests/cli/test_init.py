@@ -187,7 +187,7 @@ def test_templates_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> N
     assert rows["motoko"] == "yes"
     assert rows["rust"] == "yes"
     assert run(["template", "show", "motoko"]) == 0
-    assert "moc --stable-types {{flags|shell}}" in capsys.readouterr().out
+    assert "moc --stable-types {{imports}} {{flags|shell}}" in capsys.readouterr().out
     assert run(["template", "show", "gone"]) == 2
 
 

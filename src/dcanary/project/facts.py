@@ -152,6 +152,8 @@ class NodePackage:
     """`package-lock.json`, `pnpm-lock.yaml`, `yarn.lock`, `bun.lockb`, `bun.lock`, or empty."""
     tools: tuple[str, ...]
     """Of vite, azle, webpack, react, vue, svelte, next: those that it depends on."""
+    installs: tuple[tuple[str, str], ...] = ()
+    """Its own scripts that npm runs when it installs packages, such as `postinstall`."""
 
 
 @dataclass(frozen=True)

@@ -158,3 +158,27 @@ def test_the_static_site_recipe_of_icp_is_an_asset_canister(tmp_path: Path) -> N
     assert fit.values["commands"] == ["npm ci --prefix ui", "npm run build --prefix ui"]
     assert fit.values["files"] == ["ui/dist/"]
     assert "asset canisters are not supported yet" in str(fit.open[-1])
+
+
+@pytest.mark.parametrize(
+    ("script", "commands"),
+    [
+        ("postinstall", ["npm ci --ignore-scripts", "npm run build"]),
+        ("lint", ["npm ci", "npm run build"]),
+    ],
+)
+def test_scripts_of_a_project_that_npm_runs_when_it_installs_are_left_out_and_said(
+    tmp_path: Path, script: str, commands: list[str]
+) -> None:
+    files = {
+        "package.json": f'{{"scripts": {{"{script}": "mops install",\n"build": "vite build"}},\n'
+        '"dependencies": {"vite": "6"}}',
+        "package-lock.json": "{}",
+    }
+    fit = chosen(tmp_path, files)
+    assert fit.values["commands"] == commands
+    said = [str(one) for one in fit.open if "mops install" in str(one)]
+    assert said == [
+        "package.json:1: its own postinstall (mops install) is not run, nor are those of packages: "
+        "stages have no network, so what it makes has to be in the repository"
+    ] * commands[0].endswith("--ignore-scripts")

@@ -18,6 +18,8 @@ LOCKS = (
     "bun.lockb",
 )
 TOOLS = ("azle", "vite", "webpack", "react", "vue", "svelte", "next")
+INSTALLS = ("preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare")
+"""Scripts of a package that `npm ci` runs in its own folder."""
 MAX_PACKAGES = 50
 """Files that are read: the packages of a large workspace say the same fifty times."""
 
@@ -57,6 +59,7 @@ def _package(folder: Folder, file: str, root: Value) -> NodePackage:
         dependencies=tuple(dependencies),
         lock=_lock(folder, parent(file)),
         tools=tuple(tool for tool in TOOLS if tool in names),
+        installs=tuple((name, text) for name in INSTALLS if (text := root.text("scripts", name))),
     )
 
 

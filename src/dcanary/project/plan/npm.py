@@ -38,8 +38,19 @@ def front_end(project: Project, package: NodePackage, name: str, files: list[str
     scripts = dict(package.scripts)
     # In a workspace the lock lies above, and npm installs for all of it.
     above = package.lock.rpartition("/")[0]
-    commands = [f"npm ci{_prefix(above)}"]
     opened = []
+    own = next((one for one in project.node if one.folder == (above or ".")), package)
+    if own.installs:
+        # `npm rebuild` afterwards, for the scripts of packages, would run the project's own too.
+        commands = [f"npm ci --ignore-scripts{_prefix(above)}"]
+        names = ", ".join(f"{name} ({text})" for name, text in own.installs)
+        text = (
+            f"its own {names} is not run, nor are those of packages: stages have no network, so "
+            "what it makes has to be in the repository"
+        )
+        opened.append(Open(text, own.place, HEADING))
+    else:
+        commands = [f"npm ci{_prefix(above)}"]
     if "build" in scripts:
         commands.append(f"npm run build{_prefix(package.folder)}")
         if not files:
