@@ -1,11 +1,12 @@
 """Three executor processes build one commit: equal bytes, and what a dishonest one can do: nothing.
 
-Verdict by verdict: tests/canisters/verification. Executor by executor: tests/agent.
+Verdict by verdict: tests/canisters/verification. Executor by executor: tests/executor.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -92,6 +93,28 @@ def test_folders_of_the_checkout_have_the_time_of_the_commit_as_files_have(world
     repository = world.add_repository("times", {"dcanary.yml": text, "src/main.txt": "main"})
     run = world.push(repository)
     assert state_of(world.end_of_run(run)) == "Succeeded"
+
+
+def test_what_the_jobs_of_a_run_used_is_shown_and_summed(world: World) -> None:
+    commands = ["head -c 3000000 /dev/zero > big", "sleep 0.5"]
+    text = pipeline("used", commands, artifacts=[], replicas=2, quorum=2, deploy=False)
+    run = world.push(world.add_repository("used", {"dcanary.yml": text}))
+    assert state_of(world.end_of_run(run)) == "Succeeded"
+    done = world.run("--json", "run", "show", run, "--usage")
+    assert done.returncode == 0, done.stderr
+    jobs = json.loads(done.stdout)["usage"]
+    assert len({job["operator"] for job in jobs}) == 2
+    for job in jobs:
+        assert job["storage_bytes"] > 3_000_000
+        assert job["cpu_ns"] > 0 and job["fetched_bytes"] > 0
+        assert job["wall_ns"] > 500_000_000
+    done = world.run("--json", "usage", "--repository", "used")
+    assert done.returncode == 0, done.stderr
+    days = json.loads(done.stdout)
+    for name in ("wall_ns", "cpu_ns", "fetched_bytes"):
+        assert sum(day[name] for day in days) == sum(job[name] for job in jobs)
+    shown = world.run("usage", "--operator", jobs[0]["operator"]).stdout
+    assert shown.startswith("day"), shown
 
 
 def test_bytes_that_one_executor_changed_are_named_and_the_agreed_ones_are_released(

@@ -49,8 +49,8 @@ def test_a_job_tells_what_all_of_its_tries_used(site: Site) -> None:
     until(lambda: site.chain.verdict() and site.chain.verdict("run-2"), executor)
     once, thrice = used(site), used(site, "run-2/build/0")
     assert 0 < once["cpu_ns"] <= once["wall_ns"] * 4
-    assert thrice["cpu_ns"] > 1.8 * once["cpu_ns"]
-    assert thrice["wall_ns"] > 1.8 * once["wall_ns"]
+    assert thrice["cpu_ns"] > 1.5 * once["cpu_ns"]
+    assert thrice["wall_ns"] > once["wall_ns"]
     assert once["peak_memory_bytes"] > 0
     # The input and the file at once; the most of three tries is that of one.
     assert 3_500_000 <= once["storage_bytes"] < 4_500_000
