@@ -2,15 +2,20 @@
 
 from typing import TYPE_CHECKING
 
+from shared.rules.asking import ask_again
+
 if TYPE_CHECKING:
     from kybra import Principal
 
     from shared.types.release import Creation, Order
 
-UNBOUND = (
-    "an earlier version made the order, which does not say which controllers and cycles the new "
-    "canister gets: start the run again to ask afresh"
-)
+
+def unbound_of(run: str) -> str:
+    """Why an order of `run` that says nothing of the new canister cannot be carried out."""
+    return (
+        "an earlier version made the order, which does not say which controllers and cycles the "
+        f"new canister gets: {ask_again(run)}"
+    )
 
 
 def creation(controllers: "list[Principal]", cycles: int) -> "Creation":
@@ -30,7 +35,7 @@ def unbound(order: "Order") -> "str | None":
     """
     if order["canister"] is not None or order["creates"] is not None:
         return None
-    return UNBOUND
+    return unbound_of(order["run"])
 
 
 def controllers_differ(asked: "Creation", now: "list[Principal]") -> "str | None":

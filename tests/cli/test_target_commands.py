@@ -142,6 +142,22 @@ def test_controllers_are_all_that_are_given() -> None:
     assert (told["controllers"], told["cycles"]) == ([FRIEND, HAND], 0)
 
 
+def test_controllers_are_cleared_when_that_is_asked_for() -> None:
+    update = target.target.commands["update"]
+    told = run(Installed(), update, "counter", None, None, (), None, True)
+    assert told["controllers"] == []
+    parsed = update.make_context("update", ["counter", "--no-controllers"]).params
+    assert (parsed["no_controllers"], parsed["controllers"]) == (True, ())
+    with pytest.raises(click.UsageError, match="exclude each other"):
+        run(Installed(), update, "counter", None, None, (FRIEND,), None, True)
+
+
+def test_the_controllers_of_a_canister_to_be_created_stay_when_only_its_cycles_change() -> None:
+    update = target.target.commands["update"]
+    told = run(Installed(canister=None), update, "counter", None, None, (), 5)
+    assert (told["controllers"], told["cycles"]) == ([FRIEND], 5)
+
+
 @pytest.mark.parametrize("command", ["add", "update"])
 def test_a_canister_that_deployment_does_not_control_is_warned_of(
     command: str, capsys: pytest.CaptureFixture[str]

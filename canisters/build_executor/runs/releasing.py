@@ -199,19 +199,13 @@ def to_withdraw(book: Book, run: str, target: str) -> "tuple[str, str] | None":
 
 
 def refuse_retry(book: Book, run: str, record: RunRecord) -> None:
-    """Raise Conflict when the run did not end at its approvals, or a release must be retried."""
+    """Raise Conflict when the run did not end at its approvals or releases."""
     rows = rows_of(book, run, record)
     is_failed = "Failed" in record["state"] and targets.culprit(rows) is not None
     if not is_failed and "Rejected" not in record["state"]:
         raise conflict(
             f"{run} did not fail at its approval or release: only that can be tried again, "
             "start a new run for the rest"
-        )
-    approval = targets.failed_release(rows)
-    if approval is not None:
-        raise conflict(
-            f"{run} is approved by {approval} and its release failed: "
-            f"try that again with `dcanary release retry {approval}`"
         )
 
 

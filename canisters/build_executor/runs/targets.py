@@ -184,14 +184,6 @@ def culprit(rows: "list[TargetRow]") -> "TargetRow | None":
     return None
 
 
-def failed_release(rows: "list[TargetRow]") -> "str | None":
-    """The approval whose release failed: it is tried again by itself."""
-    for row in rows:
-        if "Failed" in row["state"] and row["approval"] is not None:
-            return row["approval"]
-    return None
-
-
 def why_withdrawn(run: str, record: "RunRecord", rows: "list[TargetRow]") -> str:
     if record["cancelled_by"] is not None:
         return f"{run} was cancelled by {record['cancelled_by']}"

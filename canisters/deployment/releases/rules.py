@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from canisters.deployment.steps.machine import hash_text, was_installed
 from canisters.deployment.targets.rules import refuse_if_busy, text_of
+from shared.rules.asking import ask_again
 from shared.rules.creation import controllers_differ, differences, unbound
 from shared.rules.limits import (
     MAX_ACTIVE_RELEASES,
@@ -81,12 +82,12 @@ def check_approved(order: "ReleaseOrder") -> "Order":
     """The approved order, when the message does exactly what its digest binds. Raises Refused."""
     approved = order["order"]
     if approved is None or order["digest"] is None:
-        raise invalid("the message carries no approved order: ask for the approval again")
+        raise invalid(f"the message carries no approved order: {ask_again(order['run'])}")
     found = order_digest(approved)
     if found != order["digest"]:
         raise conflict(
             f"the order's digest is {found}, approved is {order['digest'][:64]}: nothing is "
-            "released. If a canister was upgraded meanwhile, ask for the approval again"
+            f"released. If a canister was upgraded meanwhile, {ask_again(order['run'])}"
         )
     differing = [
         field
@@ -133,8 +134,8 @@ def check_place(
         _check_creation(approved, found, creates)
         return
     raise conflict(
-        f"the order is for canister {wanted or 'to be created'}, target {target['target']} is "
-        f"{found or 'without a canister'} by now: ask for the approval again"
+        f"{ask_again(approved['run'])}: the order is for canister {wanted or 'to be created'}, "
+        f"target {target['target']} is {found or 'without a canister'} by now"
     )
 
 
@@ -152,7 +153,8 @@ def _check_creation(approved: "Order", found: "str | None", creates: "Creation")
         other = controllers_differ(asked, creates["controllers"])
         differing = [] if other is None else [other]
     if differing:
-        raise conflict(f"{'; '.join(differing)}: ask for the approval again")
+        # First: the run keeps so many characters of a reason, and controllers may be many.
+        raise conflict(f"{ask_again(approved['run'])}: {'; '.join(differing)}")
 
 
 def last_changes(record: "TargetRecord") -> "list[str]":

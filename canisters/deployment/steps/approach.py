@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 LOST_CREATE = (
     "the answer to create_canister was lost, so a canister may have been created that is not "
     "recorded here. Look for a canister controlled by this deployment canister that was created "
-    "at that time; enter it with update_target or let it be, then start the run again"
+    "at that time. Enter it with update_target or let it be; then `dcanary run retry` asks people "
+    "again"
 )
-
-ASK_AFRESH = "start the run again to ask about what is there now"
 
 
 def fetched(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
@@ -67,18 +66,18 @@ def looked(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
         fail_concurrent(
             progress,
             f"the canister has {hash_text(found)}; it had {hash_text(goal.replaces)} when the "
-            f"order was made: {ASK_AFRESH}",
+            f"order was made: {goal.leads_on}",
             look.by_others,
         )
     elif other_controllers is not None:
-        fail_concurrent(progress, f"{ASK_AFRESH}: {other_controllers}", look.by_others)
+        fail_concurrent(progress, f"{goal.leads_on}: {other_controllers}", look.by_others)
     elif found is None and goal.mode != "Install" and not goal.rollback:
         fail(progress, f"approved is mode {goal.mode}, but the target's canister has no module")
     elif found is not None and goal.mode == "Install" and not goal.rollback:
         fail(
             progress,
             f"approved is mode Install, but the target's canister has {hash_text(found)} "
-            "by now: start the run again to ask for an upgrade",
+            f"by now: {goal.leads_on}",
         )
     else:
         _afford(progress, look, goal)

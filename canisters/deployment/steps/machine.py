@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from canisters.deployment.steps.phases import RECOVER
+from shared.rules.asking import ask_again
 from shared.rules.limits import MAX_CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -28,10 +29,21 @@ class Goal:
 
     `module_hash` is what the canister shall run. With `binds`, it must run `replaces` before.
     `creates`: what a canister was to be created with, whichever release created it. `keeps`: the
-    module keeps its heap over the upgrade.
+    module keeps its heap over the upgrade. `leads_on` names what to do when something else is
+    found.
     """
 
-    __slots__ = ("binds", "creates", "keeps", "mode", "module_hash", "replaces", "rollback", "size")
+    __slots__ = (
+        "binds",
+        "creates",
+        "keeps",
+        "leads_on",
+        "mode",
+        "module_hash",
+        "replaces",
+        "rollback",
+        "size",
+    )
 
     def __init__(
         self,
@@ -47,7 +59,10 @@ class Goal:
         self.binds = approved is not None
         self.creates = None if approved is None else approved["creates"]
         self.replaces = None if approved is None else approved["replaces"]
+        self.leads_on = ask_again(order["run"])
         if rollback is not None:
+            command = f"dcanary release rollback {rollback['undoes']}"
+            self.leads_on = f"`{command}` shows what it would do now, and asks"
             self.module_hash = rollback["returns_to"]
             self.replaces = rollback["replaces"]
             self.binds = True

@@ -20,7 +20,7 @@ from canisters.deployment.targets.rules import plan_snapshot
 from shared.base.access import siblings_of
 from shared.base.calls import bounded
 from shared.base.outbox import error_sentence, is_passing
-from shared.rules.creation import UNBOUND
+from shared.rules.creation import unbound_of
 from shared.rules.limits import (
     CALL_WAIT_SECONDS,
     INSTALL_WAIT_SECONDS,
@@ -89,7 +89,7 @@ def perform(step: Step, task: Task) -> "Async[Answer]":
     if step.call == "verify":
         return _verify(task)
     if step.call == "create" and task.target is not None:
-        return _create(task.approved)
+        return _create(task.approved, task.order["run"])
     canister = task.progress["canister"]
     if canister is None:
         return _no_canister()
@@ -159,11 +159,11 @@ def _verify(task: Task) -> "Async[Answer]":
     return Answer(digest.digest())
 
 
-def _create(approved: "Order | None") -> "Async[Answer]":
+def _create(approved: "Order | None", run: str) -> "Async[Answer]":
     """Create the canister with what people decided on, whatever the target's settings say now."""
     creates = None if approved is None else approved["creates"]
     if creates is None:
-        return Answer(error=UNBOUND, final=True)
+        return Answer(error=unbound_of(run), final=True)
     answer = yield from create_canister(creates["controllers"], creates["cycles"])
     return answer
 

@@ -128,7 +128,19 @@ def attempt_of(request: "ApprovalInput") -> int:
 
 def same_request(one: "ApprovalInput", other: "ApprovalInput") -> bool:
     """Whether both ask the same on the same terms."""
-    return _terms(one) == _terms(other)
+    return _terms(one) == _terms(other) and attempt_of(one) == attempt_of(other)
+
+
+def renew(stored: "ApprovalInput", asked: "ApprovalInput", state: "ApprovalState") -> bool:
+    """Let a request that is approved stand for a later attempt of the same; whether it does.
+
+    People may have ordered its release again before its run asked anew: the run hears of it then.
+    """
+    is_approved = any(word in state for word in ("Approved", "Releasing", "Released"))
+    if not is_approved or _terms(stored) != _terms(asked):
+        return False
+    stored["attempt"] = asked["attempt"]
+    return True
 
 
 def _terms(request: "ApprovalInput") -> "tuple[object, ...]":
@@ -152,7 +164,6 @@ def _terms(request: "ApprovalInput") -> "tuple[object, ...]":
         policy["threshold"],
         policy["ttl_seconds"],
         request["gates"],
-        attempt_of(request),
     )
 
 

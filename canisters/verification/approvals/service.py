@@ -27,6 +27,7 @@ from canisters.verification.store import (
 )
 from shared.base.access import siblings_of
 from shared.base.results import refused_of
+from shared.rules.asking import ask_again
 from shared.rules.creation import unbound
 from shared.rules.limits import MAX_OPEN_APPROVALS, MAX_OPEN_MESSAGES, MAX_TEXT_CHARS
 from shared.rules.orders import order_digest
@@ -74,7 +75,10 @@ def _shown(number: int, record: ApprovalRecord) -> Approval:
 
 
 def _known(request: ApprovalInput) -> "str | None":
-    """The request that asked this before; None to ask (anew). Raises Conflict for another one."""
+    """The request that asked this before; None to ask (anew). Raises Conflict for another one.
+
+    A run that asks anew while its approved order is being carried out again follows that one.
+    """
     number = approval_index.get(requests.index_key(request["run"], request["target"]))
     record = None if number is None else approvals.get(number)
     if number is None or record is None:
@@ -86,6 +90,9 @@ def _known(request: ApprovalInput) -> "str | None":
         state = rules.state_at(record, ic.time(), latest_of(request["target"]))
         if rules.ended_without_release(state):
             return None
+        if requests.renew(record["request"], request, state):
+            approvals.insert(number, record)
+            return name
         raise conflict(f"{name} is {rules.state_word(state)}: it need not be asked anew")
     raise conflict(
         f"{name} asks about other bytes or terms for {request['run']} and "
@@ -274,6 +281,13 @@ def _refuse_retry(record: ApprovalRecord) -> None:
     if "ReleaseFailed" not in record["state"]:
         word = rules.state_word(rules.state_at(record, ic.time()))
         raise conflict(f"{record['approval']} is {word}: only a failed release can be retried")
+    request = record["request"]
+    number = approval_index.get(requests.index_key(request["run"], request["target"]))
+    if number is not None and requests.name_of(number) != record["approval"]:
+        raise conflict(
+            f"{record['approval']} is void: {requests.name_of(number)} asks anew about what "
+            f"{request['run']} built for target {request['target']}: decide that one"
+        )
     why = rules.superseded_by(record, latest_of(record["request"]["target"]))
     if why is not None:
         raise conflict(why)
@@ -282,12 +296,14 @@ def _refuse_retry(record: ApprovalRecord) -> None:
 def _refuse_changed(number: int, record: ApprovalRecord, plan: Plan) -> None:
     stored = approval_orders.get(number)
     if stored is None:
-        raise conflict("the request was made by an earlier version: start the run again")
+        raise conflict(
+            f"the request was made by an earlier version: {ask_again(record['request']['run'])}"
+        )
     changed = orders.changed_since(stored["order"], record["request"], plan)
     if changed:
         raise conflict(
-            f"what was approved does not hold any more: {'; '.join(changed)}. Start the run again "
-            "to ask about what is there now"
+            f"what was approved does not hold any more: {'; '.join(changed)}. "
+            f"{ask_again(record['request']['run'])}"
         )
 
 

@@ -158,8 +158,8 @@ def cancel(context: Context, release_id: str) -> None:
 def retry(context: Context, release_or_approval: str) -> None:
     """Carry an approved order out again whose release failed.
 
-    Bytes, verdict and votes stay valid while nothing that they bind has changed; otherwise what
-    changed is said.
+    Bytes, verdict and votes stay valid while nothing that they bind has changed. Otherwise what
+    changed is said, and run retry asks people again.
     """
     name = release_or_approval
     if name.startswith("release-"):

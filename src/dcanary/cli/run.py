@@ -260,8 +260,10 @@ def start(context: Context, repository: str, sha: str, ref: str, message: str) -
 @click.argument("run_id", type=RUN_ID)
 @pass_context
 def retry(context: Context, run_id: str) -> None:
-    """Ask again for the approval of a run that built well: its bytes and votes stay valid.
+    """Ask people again about a run that built well: what was built and agreed stays valid.
 
+    After a rejected or expired request, and after a failed release whose order cannot be carried
+    out any more (otherwise see release retry). The request says what the release would do now.
     Of several targets only those that were not released are asked about again.
     """
     context.system.build_executor.retry_run(run_id)

@@ -115,8 +115,9 @@ def _warn(context: Context, repository: str | None, canister: str | None) -> Non
     "controllers",
     type=PRINCIPAL,
     multiple=True,
-    help="All controllers besides deployment of a canister that a release created.",
+    help="All controllers besides deployment of a canister that a release creates or created.",
 )
+@click.option("--no-controllers", is_flag=True, help="None besides deployment.")
 @click.option("--cycles", type=CYCLES, help="What a new canister is created with.")
 @pass_context
 def update(
@@ -126,17 +127,20 @@ def update(
     canister: str | None,
     controllers: tuple[str, ...],
     cycles: int | None,
+    no_controllers: bool = False,
 ) -> None:
     """Change the target NAME; what is not given stays.
 
     Refused while releases to it wait or run.
     """
+    if controllers and no_controllers:
+        raise click.UsageError("--controllers and --no-controllers exclude each other")
     changed = operations.change_target(
         context.system,
         name,
         repository=repository,
         canister=canister,
-        controllers=controllers or None,
+        controllers=() if no_controllers else controllers or None,
         cycles=cycles,
     )
     _told(context, changed)

@@ -219,14 +219,26 @@ def test_a_request_that_could_not_be_made_is_made_again_with_the_same_attempt() 
     assert request["attempt"] in (None, 1)
 
 
-def test_a_failed_release_is_retried_where_it_failed() -> None:
+def test_a_failed_release_that_is_carried_out_again_takes_its_run_on() -> None:
     world = asked()
     notice(world, "Failed", "release-1: it traps", "release-1")
-    refused = retry(world)["Err"]["Conflict"]
-    assert "dcanary release retry approval-1" in refused
     notice(world, "Releasing", release="release-2")
     notice(world, "Released", release="release-2")
     assert (case(world), world.run()["release"]) == ("Succeeded", "release-2")
+
+
+def test_a_run_whose_release_failed_asks_people_anew() -> None:
+    world = asked()
+    notice(world, "Failed", "approval-1: deployment refused the order", None)
+    assert retry(world) == OK
+    assert world.book.take_outgoing() == ["approval:run-1/counter"]
+    request: Any = approvals.request_of(world.book, "run-1", "counter", world.now)
+    assert request["attempt"] == 2
+    # The first request says nothing of this one.
+    notice(world, "Failed", "release-1: it traps", "release-1", attempt=1)
+    assert case(world) == "Running"
+    notice(world, "Approving", approval="approval-2", attempt=2)
+    assert (case(world), world.run()["approval"]) == ("Approving", "approval-2")
 
 
 @pytest.mark.parametrize("kind", ["Failed", "Disagreed", "Inconclusive"])

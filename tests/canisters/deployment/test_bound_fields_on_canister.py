@@ -8,7 +8,7 @@ from dcanary.testing.native import user_principal
 from tests.canisters.deployment.deployment_installation import NEW, OLD, Installation
 from tests.canisters.deployment.management import TRAPPING, Canister, sha256
 
-AFRESH = "start the run again to ask about what is there now"
+AFRESH = "asks people again, about what is there now"
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_settings_that_changed_since_the_approval_create_nothing(
     assert "Ok" in update(canary, **changes)
     refused = canary.start(order)["Err"]["Conflict"]
     assert told in refused
-    assert "ask for the approval again" in refused
+    assert refused.startswith("`dcanary run retry run-1` asks people again")
     canary.run_until_idle()
     assert canary.management.calls == []
     # What was approved holds again: it is carried out.
@@ -109,7 +109,7 @@ def test_settings_that_changed_while_the_release_waited_create_nothing(
     unguarded(canary)
     assert "Ok" in update(canary, **changes)
     canary.run_until_idle()
-    assert canary.failure(waiting).startswith("Queued: the new canister's ")
+    assert canary.failure(waiting).startswith("Queued: `dcanary run retry run-")
     assert told in canary.failure(waiting)
     assert "create_canister" not in canary.management.calls
 
@@ -136,7 +136,7 @@ def test_an_order_of_an_earlier_version_creates_nothing(canary: Installation) ->
     order = canary.bound(canary.order(mode="Install"), creates=None)
     refused = canary.start(order)["Err"]["Conflict"]
     assert "does not say which controllers and cycles" in refused
-    assert "start the run again" in refused
+    assert "`dcanary run retry run-1` asks people again" in refused
     canary.run_until_idle()
     assert canary.management.calls == []
 

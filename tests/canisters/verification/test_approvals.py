@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from canisters.verification.approvals import orders, requests, rules, views
 from canisters.verification.gates import rules as gates
-from shared.rules.creation import UNBOUND, creation, unbound
+from shared.rules.creation import creation, unbound, unbound_of
 from shared.rules.limits import DEFAULT_APPROVAL_TTL_NS
 from shared.rules.orders import order_digest
 from shared.rules.refused import Refused
@@ -352,7 +352,7 @@ def test_what_a_new_canister_would_get_by_now_is_named_a_field_a_sentence() -> N
 def test_an_order_that_creates_and_does_not_say_with_what_holds_no_more() -> None:
     earlier = order_for(approval_input(), creates=None)
     for now in (plan(), plan(canister=approver(9))):
-        assert orders.changed_since(earlier, approval_input(), now) == [UNBOUND]
+        assert orders.changed_since(earlier, approval_input(), now) == [unbound_of("run-1")]
     record = pending()
     policy = record["request"]["policy"]
     caller = approver(1).to_str()
@@ -368,8 +368,8 @@ def test_an_order_that_creates_and_does_not_say_with_what_holds_no_more() -> Non
     kind, sentence = refused(
         lambda: rules.decide(record, decision(), DIGEST, caller, NOW, policy, unbound=why)
     ) or ("", "")
-    assert (kind, record["state"]) == ("Conflict", {"Blocked": UNBOUND})
-    assert UNBOUND in sentence
+    assert (kind, record["state"]) == ("Conflict", {"Blocked": unbound_of("run-1")})
+    assert unbound_of("run-1") in sentence
     assert record["votes"] == []
 
 

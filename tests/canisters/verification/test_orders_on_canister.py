@@ -251,7 +251,7 @@ def test_a_pending_order_of_an_earlier_version_that_creates_is_not_approved_but_
     assert "Denied" in stranger
     assert state(canary) == {"Pending": None}
     refused = decide(canary, 2)["Err"]["Conflict"]
-    assert "start the run again" in refused
+    assert "`dcanary run retry run-1` asks people again" in refused
     assert "does not say which controllers and cycles" in refused
     assert "does not say which controllers and cycles" in state(canary)["Blocked"]
     assert shown(canary)["votes"] == []
@@ -314,6 +314,33 @@ def test_a_request_is_asked_anew_only_when_the_first_has_ended(canary: Installat
     assert ask(canary, attempt=2) == {"Ok": "approval-2"}
     assert ask(canary, attempt=2) == {"Ok": "approval-2"}
     assert state(canary, "approval-2") == {"Pending": None}
+
+
+def test_a_run_that_asks_anew_while_its_order_is_carried_out_again_follows_that_one(
+    canary: Installation,
+) -> None:
+    """Both retries at once left the run Failed for ever, though its release succeeded."""
+    ask(canary)
+    decide(canary)
+    canary.orders()
+    canary.report({"Failed": "no"})
+    assert "Ok" in canary.verification.update("retry_release", "approval-1", caller=OWNER)
+    assert ask(canary, attempt=2) == {"Ok": "approval-1"}
+    assert "another" in ask(canary, attempt=2, artifact="other.wasm")["Err"]["Conflict"]
+    canary.orders()
+    canary.report({"Released": None}, release="release-2", attempt=2)
+    assert canary.notice_states()[-1] == "Released"
+    assert canary.build_executor.query("noticed")[-1]["attempt"] == 2
+
+
+def test_an_order_is_void_once_its_run_asks_anew(canary: Installation) -> None:
+    ask(canary)
+    decide(canary)
+    canary.orders()
+    canary.report({"Failed": "no"})
+    assert ask(canary, attempt=2) == {"Ok": "approval-2"}
+    assert "approval-2 asks anew" in retried(canary)
+    assert len(canary.orders()) == 1
 
 
 def test_a_request_is_withdrawn_with_its_run_unless_it_is_approved(canary: Installation) -> None:

@@ -85,14 +85,16 @@ def change_target(
     """Change what is given of a target. Raises RefusedError.
 
     `canister` is another one, or empty: then the next release creates one. `controllers` are all of
-    a canister that a release created, besides deployment.
+    a canister that a release creates or created, besides deployment; an empty list clears them.
     """
     now = system.deployment.get_target(name)
     place = now["canister"] if canister is None else canister or None
     wanted = list(controllers or [])
-    if controllers is None and place is not None and place == now["canister"]:
-        # As it has them, which may be otherwise than when deployment looked last.
-        wanted = system.connection.controllers(from_text(place))
+    if controllers is None and place == now["canister"]:
+        # As a canister has them, which may be otherwise than when deployment looked last.
+        wanted = (
+            now["controllers"] if place is None else system.connection.controllers(from_text(place))
+        )
     record: TargetInput = {
         "target": name,
         "repository": repository or now["repository"],
