@@ -91,7 +91,8 @@ class JobRow(Record):
     `ask_again_ns`. `recorded` is true once `verification` has answered to the commitment.
     `failures` are the last MAX_JOB_FAILURES leases that ended without a commitment. While `lost`
     is there, the last of them is the lease that it names, which may be restored. `reused` is the
-    run whose result the executor says that it used again.
+    run whose result the executor says that it used again. `log_sha256` and `log_total` are those
+    of the whole log, as the executor says. `log_marks` counts the marks of the log.
     """
 
     replica: nat16
@@ -118,6 +119,9 @@ class JobRow(Record):
     cpu_ns: Opt[nat64]
     storage_bytes: Opt[nat64]
     fetched_bytes: Opt[nat64]
+    log_sha256: Opt[text]
+    log_total: Opt[nat64]
+    log_marks: Opt[nat32]
 
 
 class Pause(Record):

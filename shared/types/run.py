@@ -201,7 +201,8 @@ class Job(Record):
     `phase` is what the executor said by its last heartbeat that it is doing. `failures` are the
     last MAX_JOB_FAILURES, oldest first. `next_try_ns` is when one that failed at
     the job is asked for it again. `reused` is the run whose result the executor used again. `usage`
-    is there once the job is committed.
+    is there once the job is committed. `log_sha256` and `log_total` (bytes) name the whole log of
+    the attempt, which its executor keeps, as that executor says.
     """
 
     job: text
@@ -219,6 +220,8 @@ class Job(Record):
     next_try_ns: Opt[nat64]
     reused: Opt[text]
     usage: Opt[JobUsage]
+    log_sha256: Opt[text]
+    log_total: Opt[nat64]
 
 
 class InputArtifact(Record):
@@ -253,7 +256,10 @@ class Rebuild(Record):
 
 
 class BuildWork(Record):
-    """All that an executor needs to perform a job. `rebuild` is there when an input is `kept`."""
+    """All that an executor needs to perform a job. `rebuild` is there when an input is `kept`.
+
+    `log_room`: how many bytes of its log are kept on chain.
+    """
 
     job: text
     run: text
@@ -264,6 +270,7 @@ class BuildWork(Record):
     inputs: Vec[InputArtifact]
     lease_until_ns: nat64
     rebuild: Opt[Rebuild]
+    log_room: Opt[nat64]
 
 
 class UploadWork(Record):
@@ -386,6 +393,8 @@ class CommitmentInput(Record):
     cpu_ns: Opt[nat64]
     storage_bytes: Opt[nat64]
     fetched_bytes: Opt[nat64]
+    log_sha256: Opt[text]
+    log_total: Opt[nat64]
 
 
 class ChunkInput(Record):
@@ -478,12 +487,23 @@ class JobPageResult(Variant, total=False):
     Err: Error
 
 
+class LogMark(Record):
+    """The bytes of a log from `offset` on arrived at `at_ns`, to the second."""
+
+    offset: nat64
+    at_ns: nat64
+
+
 class Log(Record):
-    """A piece of a job's log from `offset`; `total` bytes so far."""
+    """A piece of a job's log from `offset`; `total` bytes so far.
+
+    `marks` say when the piece arrived; the first may lie before it.
+    """
 
     offset: nat64
     content: blob
     total: nat64
+    marks: Opt[Vec[LogMark]]
 
 
 class LogResult(Variant, total=False):

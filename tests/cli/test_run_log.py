@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from dcanary.cli.context import Context
 from dcanary.cli.output import Output
 from dcanary.cli.run_log import NotFound, log
+from dcanary.cli.times import moment_of
 from dcanary.client.errors import ConfigError
 
 
@@ -35,7 +37,8 @@ class Installed:
 
 def call(context: Context, what: str, **options: Any) -> None:
     """Run the command in this process, over a system that is made here."""
-    given = {"follow": False, "search": None, "folder": None, "color": False, **options}
+    given = {"follow": False, "search": None, "folder": None, "color": False}
+    given |= {"timestamps": False, "since": None, "until": None, **options}
     log.callback.__wrapped__(context, what, **given)  # type: ignore[union-attr]
 
 
@@ -212,3 +215,99 @@ def test_colours_are_kept_when_asked_for_and_nothing_else_that_acts(
     assert capsys.readouterr().out == (
         "\x1b[31mred\\x1b[2J\x1b[0m\n\x1b[38;5;8mgrey\x1b[0m\x1b[0m\n\\x1b[8mhidden\n"
     )
+
+
+@dataclass
+class Timed:
+    """A log of lines that arrived two seconds apart, the first at the beginning of 1970."""
+
+    lines: list[bytes]
+    block: int = 7
+
+    def get_log(self, job: str, offset: int) -> dict[str, Any]:
+        content = b"".join(self.lines)
+        piece = content[offset : offset + self.block]
+        starts = [len(b"".join(self.lines[:number])) for number in range(len(self.lines))]
+        marks = [
+            {"offset": start, "at_ns": 2_000_000_000 * number}
+            for number, start in enumerate(starts)
+        ]
+        known = [each for each in marks if each["offset"] <= offset][-1:]
+        known += [each for each in marks if offset < each["offset"] < offset + len(piece)]
+        return {"content": piece, "offset": offset, "total": len(content), "marks": known}
+
+
+def timed(capsys: pytest.CaptureFixture[str], block: int = 7, **options: Any) -> str:
+    context = Context(Path(), "default", Output(as_json=options.pop("as_json", False)))
+    lines = [b"one\n", "zw\u00f6lf\r\n".encode(), b"\n", b"10%\rthree\n", b"end"]
+    context.__dict__["system"] = Installed(Timed(lines, block))
+    call(context, "run-1/build/0", **options)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("block", [1, 2, 5, 65_536])
+def test_lines_are_shown_with_the_time_at_which_they_began_to_arrive(
+    block: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert timed(capsys, block, timestamps=True).split("\n") == [
+        "1970-01-01 00:00:00Z one",
+        "1970-01-01 00:00:02Z zw\u00f6lf",
+        "1970-01-01 00:00:04Z ",
+        "1970-01-01 00:00:06Z 10%",
+        "1970-01-01 00:00:06Z three",
+        "1970-01-01 00:00:08Z end",
+        "",
+    ]
+
+
+def test_lines_of_a_time_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert timed(capsys, since=2 * 10**9, until=6 * 10**9) == "zw\u00f6lf\n\n"
+    assert timed(capsys, since=7 * 10**9) == "end\n"
+    found = json.loads(timed(capsys, since=6 * 10**9, as_json=True))
+    assert found[0]["lines"] == [
+        {"at_ns": 6 * 10**9, "text": "10%"},
+        {"at_ns": 6 * 10**9, "text": "three"},
+        {"at_ns": 8 * 10**9, "text": "end"},
+    ]
+
+
+def test_a_search_within_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    found = timed(capsys, search="e", since=10**9, timestamps=True)
+    assert found == (
+        "run-1/build/0:5: 1970-01-01 00:00:06Z three\nrun-1/build/0:6: 1970-01-01 00:00:08Z end\n"
+    )
+
+
+def test_lines_without_a_known_time_are_shown_but_belong_to_no_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    context = Context(Path(), "default", Output())
+    context.__dict__["system"] = Installed(Logs(b"old\n", 10))
+    call(context, "run-1/build/0", timestamps=True)
+    assert capsys.readouterr().out == f"{'-':20} old\n"
+    call(context, "run-1/build/0", since=1)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("90s", "2026-11-27T22:38:30+00:00"),
+        ("10m", "2026-11-27T22:30:00+00:00"),
+        ("2d", "2026-11-25T22:40:00+00:00"),
+        ("21:05", "2026-11-27T21:05:00+00:00"),
+        ("2026-11-26T01:02:03Z", "2026-11-26T01:02:03+00:00"),
+        ("2026-11-26 01:02", "2026-11-26T01:02:00+00:00"),
+        ("2026-11-26T01:02+02:00", "2026-11-25T23:02:00+00:00"),
+    ],
+)
+def test_a_moment_is_so_long_ago_a_time_of_today_or_a_date(text: str, expected: str) -> None:
+    now = int(datetime.fromisoformat("2026-11-27T22:40:00+00:00").timestamp()) * 10**9
+    wanted = int(datetime.fromisoformat(expected).timestamp()) * 10**9
+    assert moment_of(text, now) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "soon", "10", "-5m", "25:00", "2026-13-01"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        moment_of(text, 0)

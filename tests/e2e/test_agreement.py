@@ -205,6 +205,8 @@ def test_reports_without_the_lease_and_late_reports_are_refused_and_change_nothi
         "cpu_ns": None,
         "storage_bytes": None,
         "fetched_bytes": None,
+        "log_sha256": None,
+        "log_total": None,
     }
     reveal = {
         "job": job,

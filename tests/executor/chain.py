@@ -123,6 +123,8 @@ class NativeChain:
                 "cpu_ns": None,
                 "storage_bytes": None,
                 "fetched_bytes": None,
+                "log_sha256": None,
+                "log_total": None,
             }
         )
         chain.reveal(

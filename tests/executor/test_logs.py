@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcanary.executor.logs import TRUNCATED, LogBuffer
+from dcanary.executor.logs import LogBuffer, omitted
 
 _pieces = st.lists(st.binary(max_size=12), max_size=12)
 
@@ -57,16 +57,56 @@ def test_nothing_is_held_back_that_cannot_begin_a_secret() -> None:
     assert log.peek(100) == b"line\n"
 
 
-@given(st.integers(60, 200), _pieces)
-def test_a_log_never_grows_over_its_bound(bound: int, pieces: list[bytes]) -> None:
-    log = LogBuffer([], bound)
-    for piece in [*pieces, b"x" * 300, "ü".encode() * 100]:
+class Kept:
+    """Takes the whole log."""
+
+    def __init__(self) -> None:
+        self.text = b""
+
+    def write(self, text: bytes) -> None:
+        self.text += text
+
+
+@given(st.integers(100, 300), _pieces)
+def test_a_log_never_grows_over_its_bound_and_is_kept_whole(
+    bound: int, pieces: list[bytes]
+) -> None:
+    whole = Kept()
+    log = LogBuffer([], bound, whole)
+    written = [*pieces, b"x" * 300, "\u00fc".encode() * 100]
+    for piece in written:
         log.write(piece)
     log.close()
     sent = drain(log)
     assert len(sent) <= bound
-    assert sent.endswith(TRUNCATED)
-    sent.decode()
+    text = sent.decode()
+    assert whole.text.decode() == b"".join(written).decode(errors="replace")
+    head, _, tail = text.partition("\n[")
+    count, _, tail = tail.partition(" bytes of the log are left out here]\n")
+    left_out = int(count.replace(",", ""))
+    assert whole.text.startswith(head.encode())
+    assert whole.text.endswith(tail.encode())
+    assert len(head.encode()) + left_out + len(tail.encode()) == len(whole.text)
+
+
+def test_the_end_of_a_long_log_begins_with_a_line() -> None:
+    log = LogBuffer([], 800)
+    for number in range(1_000):
+        log.write(f"line {number}\n".encode())
+    log.close()
+    sent = drain(log).decode()
+    assert sent.startswith("line 0\n")
+    assert sent.endswith("line 998\nline 999\n")
+    after = sent.partition("left out here]\n")[2]
+    assert after.startswith("line ")
+
+
+def test_what_fits_with_the_room_of_the_end_is_not_cut() -> None:
+    log = LogBuffer([], 800)
+    text = b"x" * (800 - 800 // 8 - len(omitted(10**15))) + b"y" * 100
+    log.write(text)
+    log.close()
+    assert drain(log) == text
 
 
 def test_a_chunk_that_did_not_arrive_is_given_again() -> None:

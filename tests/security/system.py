@@ -174,6 +174,8 @@ class System:
             "cpu_ns": None,
             "storage_bytes": None,
             "fetched_bytes": None,
+            "log_sha256": None,
+            "log_total": None,
         }
         done = self.canisters["build_executor"].update("submit_commitment", value, caller=executor)
         self.run_until_idle()

@@ -153,6 +153,8 @@ def _arguments(name: str, method: str) -> list[Any]:
                 "cpu_ns": None,
                 "storage_bytes": None,
                 "fetched_bytes": None,
+                "log_sha256": None,
+                "log_total": None,
             }
         ],
     }

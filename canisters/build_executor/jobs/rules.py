@@ -69,6 +69,9 @@ def new_row(replica: int) -> "JobRow":
         "cpu_ns": None,
         "storage_bytes": None,
         "fetched_bytes": None,
+        "log_sha256": None,
+        "log_total": None,
+        "log_marks": None,
     }
 
 
@@ -181,6 +184,8 @@ def begin_lease(
     job["leased_ns"] = now
     job["lease_end_ns"] = now + longest_lease_ns(stage)
     job["phase"] = None
+    job["log_sha256"] = None
+    job["log_total"] = None
     extend(job, now)
 
 

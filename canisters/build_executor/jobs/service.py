@@ -12,6 +12,7 @@ from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
 from canisters.build_executor.runs import graph
 from canisters.build_executor.runs import service as runs
 from canisters.build_executor.usage import service as usage
+from shared.rules.digests import is_digest
 from shared.rules.limits import MAX_HELD_JOBS
 from shared.rules.names import name_problem
 from shared.rules.refused import Refused, conflict, denied, invalid, not_found, too_large
@@ -119,7 +120,7 @@ def _lease_build(
     name = job_name(stage, replica)
     book.begin_build(stage, now)
     rules.begin_lease(stage, job, caller, operator, now)
-    logs.start_attempt(book, name, job, caller)
+    logs.start_attempt(book, name, job, caller, now)
     book.save(stage)
     if not stage["round_open"]:
         book.tell_round(stage)
@@ -134,6 +135,7 @@ def _lease_build(
         "inputs": _inputs(book, stage["run"], pipeline["stages"], stage["name"]),
         "lease_until_ns": job["lease_until_ns"],
         "rebuild": _rebuild(book, stage["run"], pipeline, stage["name"]),
+        "log_room": logs.room_of(job) - len(logs.cut_line(logs.room_of(job))) - 1,
     }
 
 
@@ -217,7 +219,7 @@ def heartbeat(book: Book, caller: str, beat: Heartbeat, now: int) -> Lease:
     logs.check_piece(job, beat["offset"], beat["log"])
     if is_back:
         _revive(book, stage, job, caller, now)
-    logs.append(book, beat["job"], job, beat["offset"], beat["log"])
+    logs.append(book, beat["job"], job, beat["offset"], beat["log"], now)
     rules.extend(job, now)
     phase = beat["phase"]
     job["phase"] = None if phase is None else phase[:MAX_PHASE_CHARS]
@@ -303,6 +305,10 @@ def commit(book: Book, caller: str, given: CommitmentInput, now: int) -> None:
     job["committed_ns"] = now
     job["lease_until_ns"] = 0
     job["phase"] = None
+    log_sha256 = given["log_sha256"]
+    if log_sha256 is not None and is_digest(log_sha256):
+        job["log_sha256"] = log_sha256
+        job["log_total"] = given["log_total"]
     job["wall_ns"] = given["wall_ns"]
     job["peak_memory_bytes"] = given["peak_memory_bytes"]
     job["reused"] = reused

@@ -48,6 +48,8 @@ def shown(stage: StageRecord, job: JobRow, now: int) -> Job:
         "next_try_ns": next_try_ns(stage, job, now),
         "reused": job["reused"],
         "usage": usage.of_job(job),
+        "log_sha256": job["log_sha256"],
+        "log_total": job["log_total"],
     }
 
 

@@ -5,6 +5,7 @@ its own attempt, and has its own room: one operator cannot use up that of the ne
 """
 
 from canisters.build_executor.book import Book
+from canisters.build_executor.logs import marks
 from canisters.build_executor.records import JobRow
 from shared.rules.limits import (
     MAX_LOG_BYTES_PER_ATTEMPT,
@@ -45,7 +46,7 @@ def check_piece(job: JobRow, offset: int, content: bytes) -> None:
         raise conflict(f"log offset {offset} leaves a gap: {have} bytes are here, go on there")
 
 
-def append(book: Book, name: str, job: JobRow, offset: int, content: bytes) -> None:
+def append(book: Book, name: str, job: JobRow, offset: int, content: bytes, now: int) -> None:
     """Add what of `content` is not here yet; the caller saves the job's stage."""
     have = job["log_bytes"] - job["log_base"]
     fresh = content[have - offset :] if offset <= have else b""
@@ -54,6 +55,7 @@ def append(book: Book, name: str, job: JobRow, offset: int, content: bytes) -> N
     left = room - len(cut) - have
     if not fresh or left <= 0:
         return
+    marks.note(book.log_blocks, name, job, now)
     _write(book, name, job, fresh if len(fresh) < left else fresh[:left] + cut)
 
 
@@ -71,9 +73,10 @@ def _write(book: Book, name: str, job: JobRow, fresh: bytes) -> None:
     job["log_bytes"] = total
 
 
-def start_attempt(book: Book, name: str, job: JobRow, executor: str) -> None:
+def start_attempt(book: Book, name: str, job: JobRow, executor: str, now: int) -> None:
     """A lease begins: later attempts are set apart from what earlier ones wrote."""
     if job["log_bytes"]:
+        marks.note(book.log_blocks, name, job, now)
         _write(book, name, job, f"\n[attempt {job['attempt']} by {executor}]\n".encode())
     job["log_base"] = job["log_bytes"]
 
@@ -94,4 +97,10 @@ def read(book: Book, name: str, job: JobRow, offset: int) -> Log:
             break
         pieces.append(piece)
         position += len(piece)
-    return {"offset": offset, "content": b"".join(pieces), "total": total}
+    found = marks.Marks(book.log_blocks, name, job["log_marks"] or 0)
+    return {
+        "offset": offset,
+        "content": b"".join(pieces),
+        "total": total,
+        "marks": found.between(offset, end),
+    }

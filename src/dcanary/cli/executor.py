@@ -9,6 +9,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.executor_cache import cache as cache_commands
+from dcanary.cli.executor_log import log
 from dcanary.cli.operations import register as register_operations
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.parameters import EXECUTOR_NAME, OFFER, OPERATOR, PRINCIPAL
@@ -175,6 +176,9 @@ def start(
         once=once,
         progress=context.output.progress,
     )
+
+
+executor.add_command(log)
 
 
 @executor.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from typing import Any
 
 import click
@@ -23,6 +24,7 @@ _OF_CANISTERS = 0x01
 """Last byte of the principals that a network gives to canisters (interface specification)."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _LOG_OF = re.compile(r"run-[1-9][0-9]{0,14}(?:/[^/]+(?:/[0-9]{1,5})?)?", re.ASCII)
+_JOB = re.compile(r"run-[1-9][0-9]{0,14}/[^/]+/[0-9]{1,5}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _OPERATOR = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
@@ -126,6 +128,26 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class Moment(Text):
+    """A moment: so long ago (`10m`), a time of today (`22:40`), or a date and time; UTC unless it
+    names another zone. Nanoseconds since 1970."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Parameter, ctx: Where) -> Any:
+        from dcanary.cli.times import moment_of
+
+        text = super().convert(value, param, ctx)
+        try:
+            return moment_of(text, time.time_ns())
+        except ValueError:
+            self.fail(
+                f"{text!r} is no time: use 10m (ago), 22:40 (today, UTC) or 2026-11-27T22:40Z",
+                param,
+                ctx,
+            )
+
+
 class NameText(Text):
     """The name of a new repository or target."""
 
@@ -175,10 +197,12 @@ APPROVAL_OR_RUN_ID = RecordId("approval", "run")
 RELEASE_ID = RecordId("release")
 RELEASE_OR_APPROVAL_ID = RecordId("release", "approval")
 LOG_OF = Matching(_LOG_OF, "a run, a stage or a job, such as run-1, run-1/build, run-1/build/0")
+JOB = Matching(_JOB, "a job, such as run-1/build/0")
 COMMIT = Matching(_COMMIT, "a full commit id of 40 or 64 lower-case hexadecimal digits")
 SHA256 = Matching(_SHA256, "64 lower-case hexadecimal digits")
 OPERATOR = Matching(_OPERATOR, "a name of 1 to 64 letters, digits, '.', '_' and '-'")
 SECONDS = Seconds(min=0)
+MOMENT = Moment()
 NAME = NameText()
 EXECUTOR_NAME = ExecutorNameText()
 OFFER = OfferText()

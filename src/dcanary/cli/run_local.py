@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +90,11 @@ def _json(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
     multiple=True,
     help="The id of a target that an environment refers to; may be repeated.",
 )
+@click.option(
+    "--shell",
+    is_flag=True,
+    help="Open a shell in the sandbox of a stage that fails, or of that named by --stage.",
+)
 @click.option("--allow-network", is_flag=True, help="Perform stages that ask for the network.")
 @click.option(
     "--secret",
@@ -113,6 +118,7 @@ def local(
     into: Path | None,
     compare: str | None,
     canisters: tuple[str, ...],
+    shell: bool,
     allow_network: bool,
     secrets: tuple[str, ...],
     allow_unsandboxed: bool,
@@ -126,6 +132,7 @@ def local(
     from dcanary.cli.operations import pipeline as pipelines
     from dcanary.pipeline.candid import to_stages, to_variables
 
+    attend = _shell(context) if shell else None
     found: Any = None
     definitions: Sequence[Any]
     environment: Sequence[Any]
@@ -159,6 +166,7 @@ def local(
         stages,
         allowed,
         lambda piece: context.output.log(piece.decode(errors="replace")),
+        attend,
     )
     rows: list[dict[str, object]] = []
     problem = ""
@@ -179,6 +187,20 @@ def local(
         context.output.json({"commit": commit.sha, "ref": commit.ref, "stages": rows})
     if problem:
         raise Ended(problem)
+
+
+def _shell(context: Context) -> Callable[[str, str, Callable[[int], None]], None]:
+    """What opens a shell in the sandbox of a stage. Raises UsageTrouble without a terminal."""
+    from dcanary.cli.operations import local_shell
+
+    local_shell.require_terminal()
+
+    def attend(stage: str, how: str, start: Callable[[int], None]) -> None:
+        told = f"the stage {stage} failed: {how}" if how else f"the stage {stage} has ended well"
+        context.output.say(f"{told}\nA shell in its sandbox follows; leave it with: exit")
+        local_shell.attend(start)
+
+    return attend
 
 
 def _say(context: Context, commit: LocalCommit, compare: str | None) -> None:

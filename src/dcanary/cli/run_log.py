@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.operations.job_logs import JobLog, is_done, is_over, jobs_of
+from dcanary.cli.operations.job_logs import JobLog, Line, is_done, is_over, jobs_of
 from dcanary.cli.operations.patience import Patience
-from dcanary.cli.parameters import LOG_OF
+from dcanary.cli.parameters import LOG_OF, MOMENT
+from dcanary.cli.times import moment
 from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
@@ -27,6 +30,44 @@ class NotFound(ClientError):
     error = "ended"
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Which lines are shown, and how. Times are nanoseconds since 1970."""
+
+    stamps: bool = False
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether times do not matter."""
+        return not self.stamps and self.since is None and self.until is None
+
+    def lines(self, log: JobLog, final: bool) -> Iterator[str]:
+        """The new lines of a log."""
+        if self.is_plain:
+            yield from log.lines(final)
+            return
+        for line in log.stamped(final):
+            if self.takes(line):
+                yield self.text(line)
+
+    def takes(self, line: Line) -> bool:
+        """Whether a line is of the time that is asked for; not when its time is not known."""
+        if self.since is None and self.until is None:
+            return True
+        if line.at_ns is None:
+            return False
+        return (self.since or 0) <= line.at_ns and (self.until is None or line.at_ns < self.until)
+
+    def text(self, line: Line) -> str:
+        """A line as it is shown."""
+        if not self.stamps:
+            return line.text
+        at = "-" if line.at_ns is None else moment(line.at_ns)
+        return f"{at:20} {line.text}"
+
+
 @click.command()
 @click.argument("what", metavar="RUN|STAGE|JOB", type=LOG_OF)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the jobs have ended.")
@@ -38,6 +79,11 @@ class NotFound(ClientError):
     type=click.Path(file_okay=False, path_type=Path),
     help="Write a file for each job instead, byte by byte.",
 )
+@click.option("--timestamps", "-t", is_flag=True, help="Say when each line arrived (UTC).")
+@click.option("--since", metavar="TIME", type=MOMENT, help="Only lines from then on: 10m (ago), …")
+@click.option(
+    "--until", metavar="TIME", type=MOMENT, help="Only lines before then: 2026-11-27T22:40, …"
+)
 @click.option("--color", is_flag=True, help="Keep the colours that the commands printed.")
 @pass_context
 def log(
@@ -46,6 +92,9 @@ def log(
     follow: bool,
     search: str | None,
     folder: Path | None,
+    timestamps: bool,
+    since: int | None,
+    until: int | None,
     color: bool,
 ) -> None:
     """What jobs printed: of a run (run-1), a stage (run-1/build) or a job (run-1/build/0).
@@ -58,16 +107,21 @@ def log(
         raise click.UsageError("--search cannot be used with --into")
     if search == "":
         raise click.UsageError("--search needs some text")
+    shown = Shown(timestamps, since, until)
+    if folder is not None and not shown.is_plain:
+        raise click.UsageError("--into cannot be used with --timestamps, --since or --until")
     if folder is not None:
         _write(context, what, folder)
     elif search is not None:
-        _search(context, what, search)
+        _search(context, what, search, shown)
+    elif context.output.as_json and not shown.is_plain:
+        _stamped(context, what, shown)
     elif what.count("/") == 2:
-        _one(context, what, follow, color)
+        _one(context, what, follow, color, shown)
     elif follow:
-        _follow(context, what, color)
+        _follow(context, what, color, shown)
     else:
-        _several(context, what, color)
+        _several(context, what, color, shown)
 
 
 def _patience(context: Context) -> Patience:
@@ -88,7 +142,23 @@ def _as_text(content: bytes) -> str:
     return content.decode(errors="surrogateescape")
 
 
-def _one(context: Context, job: str, follow: bool, color: bool) -> None:
+def _stamped(context: Context, what: str, shown: Shown) -> None:
+    """As JSON, with times: the jobs that are there, whether they have ended or not."""
+    found = [
+        {
+            "job": each.job,
+            "lines": [
+                {"at_ns": line.at_ns, "text": line.text}
+                for line in each.stamped(final=True)
+                if shown.takes(line)
+            ],
+        }
+        for each in _logs(context, what)
+    ]
+    context.output.json(found)
+
+
+def _one(context: Context, job: str, follow: bool, color: bool, shown: Shown) -> None:
     one = JobLog(context.system, job, _patience(context))
     if context.output.as_json:
         pieces = b"".join(one.pieces())
@@ -99,8 +169,8 @@ def _one(context: Context, job: str, follow: bool, color: bool) -> None:
         return
     ended = not follow
     while True:
-        if color:
-            for line in one.lines(final=ended):
+        if color or not shown.is_plain:
+            for line in shown.lines(one, final=ended):
                 context.output.piece(line + "\n", color)
         else:
             for text in one.text(final=ended):
@@ -119,7 +189,7 @@ def _has_ended(context: Context, job: str) -> bool:
     return all(is_done(each) for each in _jobs(context, job))
 
 
-def _several(context: Context, what: str, color: bool) -> None:
+def _several(context: Context, what: str, color: bool, shown: Shown) -> None:
     found = _jobs(context, what)
     logs = [JobLog(context.system, job["job"], _patience(context)) for job in found]
     if context.output.as_json:
@@ -130,11 +200,11 @@ def _several(context: Context, what: str, color: bool) -> None:
         context.output.say(f"{what} has no jobs yet")
     for job, each in zip(found, logs, strict=True):
         context.output.heading(f"{each.job}  {job['operator'] or 'nobody'}")
-        for line in each.lines(final=True):
+        for line in shown.lines(each, final=True):
             context.output.piece(line + "\n", color)
 
 
-def _follow(context: Context, what: str, color: bool) -> None:
+def _follow(context: Context, what: str, color: bool, shown: Shown) -> None:
     run = what.partition("/")[0]
     logs: dict[str, JobLog] = {}
     while True:
@@ -144,27 +214,33 @@ def _follow(context: Context, what: str, color: bool) -> None:
         )
         for name in [job["job"] for job in found]:
             each = logs.setdefault(name, JobLog(context.system, name, _patience(context)))
-            for line in each.lines(final=ended):
+            for line in shown.lines(each, final=ended):
                 if not context.output.as_json:
                     context.output.piece(f"{name.partition('/')[2]} | {line}\n", color)
         if ended:
             break
         time.sleep(POLL_SECONDS)
     if context.output.as_json:
-        _several(context, what, color)
+        _several(context, what, color, shown)
 
 
-def _search(context: Context, what: str, wanted: str) -> None:
+def _search(context: Context, what: str, wanted: str, shown: Shown) -> None:
     found = [
-        {"job": each.job, "line": number, "text": line}
+        (each.job, number, line)
         for each in _logs(context, what)
-        for number, line in enumerate(each.lines(final=True), 1)
-        if wanted in line
+        for number, line in enumerate(each.stamped(final=True), 1)
+        if wanted in line.text and shown.takes(line)
     ]
     if context.output.as_json:
-        context.output.json(found)
-    for one in found if not context.output.as_json else ():
-        context.output.piece(f"{one['job']}:{one['line']}: {one['text']}\n")
+        times = {} if shown.is_plain else {"at_ns": None}
+        context.output.json(
+            [
+                {"job": job, "line": number, "text": line.text} | dict.fromkeys(times, line.at_ns)
+                for job, number, line in found
+            ]
+        )
+    for job, number, line in found if not context.output.as_json else ():
+        context.output.piece(f"{job}:{number}: {shown.text(line)}\n")
     if not found:
         raise NotFound(f"no line of {what} holds {wanted}")
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, time
+
+_AGO = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
+_UNIT_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9}
 
 
 def moment(nanoseconds: int) -> str:
@@ -34,3 +38,25 @@ def duration(nanoseconds: int) -> str:
         if whole < until:
             return f"{whole // length} {unit}"
     return f"{whole // 86_400} days"
+
+
+def moment_of(text: str, now: int) -> int:
+    """The moment that a text names, in nanoseconds since 1970; see `parameters.Moment`.
+
+    Raises ValueError.
+    """
+    ago = _AGO.fullmatch(text)
+    if ago is not None:
+        return now - int(ago[1]) * _UNIT_NS[ago[2]]
+    try:
+        at = time.fromisoformat(text)
+        # Otherwise 10 would be ten o'clock, and 10m ten minutes ago.
+        if ":" not in text:
+            raise ValueError(f"{text} is no time")
+    except ValueError:
+        found = datetime.fromisoformat(text)
+    else:
+        found = datetime.combine(datetime.fromtimestamp(now / 1e9, UTC).date(), at)
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return int(found.timestamp()) * 10**9

@@ -32,6 +32,7 @@ from dcanary.executor.sandbox.model import (
     COMMAND,
     PACKAGES,
     TIME_LIMIT,
+    Attend,
     Bind,
     Limits,
     Plan,
@@ -86,9 +87,10 @@ class Build:
     earlier fetch stages, which `packages` has or fetches. `ended` is called at the end, by the
     build's thread.
     After `wait` returns true, `report` is set; on success the artifacts are in `files_folder`.
-    `kept` gets the files of earlier stages that stay with executors, asking servers again until a
-    time of the monotonic clock. `secrets` gets what the stage is given and what the repository is
-    cloned with. `received` counts what comes over the network. `phase` is what is being done now.
+    `attend` is that of the `Plan`. `kept` gets the files of earlier stages that stay with
+    executors, asking servers again until a time of the monotonic clock. `secrets` gets what the
+    stage is given and what the repository is cloned with. `received` counts what comes over the
+    network. `phase` is what is being done now.
     For `patience_seconds` in all, servers that do not answer are asked again.
     """
 
@@ -103,6 +105,7 @@ class Build:
     ended: Callable[[], None] = lambda: None
     packages: Packages | None = None
     needed: Sequence[Needed] = ()
+    attend: Attend | None = None
     kept: Callable[["Build", float], Sequence[Entry]] = lambda *_: ()
     secrets: Callable[[], Secrets] = Secrets
     received: Received = field(default_factory=Received)
@@ -319,6 +322,7 @@ class Build:
             root=self.runtime.root,
             network=bool(stage["resources"]["network"]),
             inspect=self._read_tests,
+            attend=self.attend,
             secrets={name: value.decode() for name, value in self._given.values.items()},
         )
 

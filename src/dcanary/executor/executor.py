@@ -38,6 +38,7 @@ from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
 from dcanary.executor.source import SourceUnable
 from dcanary.executor.state import HeldJob, State
 from dcanary.executor.voting import Voter
+from dcanary.executor.whole_logs import LogDigest
 
 MAX_HELD_JOBS = 256
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -421,6 +422,7 @@ class Executor(Voter):
         """Attest to a build that has ended, or give it back. Raises ClientError."""
         work, report = slot.work, slot.report
         job, attempt = work["job"], work["attempt"]
+        self._keep_log(slot)
         if slot.why_over:
             self._config.report(f"{job}: {slot.why_over}")
             return
@@ -441,7 +443,7 @@ class Executor(Voter):
                 commit=report.commit,
                 tests=report.tests,
             )
-            held = _held(work, attestation, report)
+            held = _held(work, attestation, report, slot.whole_log.digest())
             self._state.keep(held, slot.build.files_folder)
         except Exception as error:
             cause, said = cause_of(error)
@@ -459,6 +461,13 @@ class Executor(Voter):
         for forgotten in self._state.trim(self._config.max_held_bytes, MAX_HELD_JOBS):
             self._config.report(f"{forgotten}: its files were removed to make room")
 
+    def _keep_log(self, slot: BuildSlot) -> None:
+        work = slot.work
+        try:
+            self._state.logs.take(work["job"], work["attempt"], slot.whole_log.path)
+        except OSError as error:
+            self._config.report(f"{work['job']}: its whole log is not kept: {error}")
+
     def files_to_attest(
         self, files: tuple[ManifestFile, ...], folder: Path
     ) -> tuple[ManifestFile, ...]:
@@ -475,7 +484,9 @@ class Executor(Voter):
         self.release(job, attempt, reason, cause)
 
 
-def _held(work: BuildWork, attestation: Attestation, report: BuildReport) -> HeldJob:
+def _held(
+    work: BuildWork, attestation: Attestation, report: BuildReport, log: LogDigest | None
+) -> HeldJob:
     return HeldJob(
         run=work["run"],
         stage=work["stage"]["name"],
@@ -489,5 +500,7 @@ def _held(work: BuildWork, attestation: Attestation, report: BuildReport) -> Hel
         cpu_ns=report.cpu_ns,
         storage_bytes=report.storage_bytes,
         fetched_bytes=report.fetched_bytes,
+        log_sha256=None if log is None else log.sha256,
+        log_total=None if log is None else log.size,
         keeps=work["stage"]["fetch"] is None and "Executors" in (work["stage"]["keep"] or {}),
     )

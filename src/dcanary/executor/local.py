@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dcanary.executor.attendance import Attendance, Start
 from dcanary.executor.attestation import manifest_digest
 from dcanary.executor.building import Build, BuildReport
 from dcanary.executor.cache.building import CachedBuild
@@ -75,6 +76,8 @@ class LocalRun:
 
     `find_runtime` is asked once a stage, with its record; `output` gets what they print.
     `packages` keeps what fetch stages bring. `secrets` are the values that stages may list.
+    `attend` is asked, with the stage's name, to be in the sandbox of a stage that failed, and of
+    each that was asked for by its name; see `Plan`.
     """
 
     stages: Sequence[Mapping[str, Any]]
@@ -87,6 +90,7 @@ class LocalRun:
     allow_network: bool = False
     packages: Packages | None = None
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    attend: Callable[[str, str, Start], None] | None = None
 
     def perform(self, wanted: Sequence[str] = ()) -> Iterator[LocalStage]:
         """Perform the `wanted` stages (all when empty) and those before them, one after the other.
@@ -109,13 +113,15 @@ class LocalRun:
                     )
         done: dict[str, LocalStage] = {}
         for stage in stages:
-            ended = self._perform(stage, done)
+            ended = self._perform(stage, done, stage["name"] in wanted)
             done[ended.name] = ended
             yield ended
             if not ended.succeeded:
                 return
 
-    def _perform(self, stage: Mapping[str, Any], done: Mapping[str, LocalStage]) -> LocalStage:
+    def _perform(
+        self, stage: Mapping[str, Any], done: Mapping[str, LocalStage], is_named: bool
+    ) -> LocalStage:
         name = stage["name"]
         fetch = stage["fetch"] is not None
         runtime = FETCH if fetch else self.find_runtime(stage)
@@ -124,9 +130,12 @@ class LocalRun:
         folder.mkdir(parents=True)
         log, news = LogBuffer((), _MAX_LOG_BYTES), threading.Event()
         kind = FetchBuild if fetch else Build if stage["cache"] is None else CachedBuild
+        # What a person is to look at is the first failure.
+        tried = stage if self.attend is None else {**stage, "retries": 0, "retry_causes": None}
+        attendance = Attendance()
         build = kind(
             work={
-                "stage": stage,
+                "stage": tried,
                 "source": self.source,
                 "environment": [*self.environment, *stage["environment"]],
             },
@@ -143,12 +152,20 @@ class LocalRun:
             folder=folder,
             log=log,
             ended=news.set,
+            attend=None if self.attend is None else attendance.ask,
             secrets=lambda: Secrets({each: self.secrets[each] for each in stage["secrets"] or ()}),
         )
+
+        def attend(how: str, start: Start) -> None:
+            if self.attend is not None and (how or is_named):
+                self._pass_on(log)
+                self.attend(name, how, start)
+
         build.start()
         try:
             while not build.wait(_TICK_SECONDS):
                 self._pass_on(log)
+                attendance.grant(attend)
         except BaseException:
             # Ctrl-C: what the stage runs must not live on.
             build.cancel()

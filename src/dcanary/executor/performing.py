@@ -27,6 +27,7 @@ from dcanary.executor.secrets import take_secrets
 from dcanary.executor.source import Entry
 from dcanary.executor.state import State
 from dcanary.executor.transfer import fetch_inputs, upload_files
+from dcanary.executor.whole_logs import WholeLog
 
 MAX_LOG_BYTES = 1024 * 1024
 
@@ -71,7 +72,11 @@ class BuildSlot:
         self.work, self.runtime, self.concluded = work, runtime, False
         self._folder = folder
         self._files_chain = chain.another()
-        log, self._received = LogBuffer(config.secrets, MAX_LOG_BYTES), Received()
+        # Canisters of before 0.2.0 do not say.
+        room = min(MAX_LOG_BYTES, work["log_room"] or MAX_LOG_BYTES)
+        self.whole_log = WholeLog(folder / "log")
+        log = LogBuffer(config.secrets, room, self.whole_log)
+        self._received = Received()
         self.build = _kind(work, results, self._files_chain.installation)(
             work,
             lambda folder: self._fetch(work["inputs"], folder),

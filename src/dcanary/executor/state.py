@@ -5,6 +5,7 @@
     work/                half-done things; emptied at start
     packages/            what fetch stages brought; see `packages`
     cache/               agreed results that may be used again; see `cache.results`
+    logs/                whole logs; see `whole_logs`
     kept/                files of stages that stay with executors; see `kept`
     leases/<id>.json     jobs that are being performed, to be given back after a restart
     jobs/<id>/record.json, jobs/<id>/files/<sha256>
@@ -34,6 +35,7 @@ from dcanary.executor.cache.key import Reusable
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.reports import TestReport
 from dcanary.executor.standing import owner
+from dcanary.executor.whole_logs import KeptLogs
 from dcanary.lock_holder import holder
 
 # built: attested to, commitment perhaps not sent; committed: sent; revealed: revealed;
@@ -52,7 +54,7 @@ class StateError(Exception):
 class HeldJob:
     """One job that this executor has attested to. `reusable` is that of its BuildReport.
 
-    `keeps`: its files stay with executors.
+    `keeps`: its files stay with executors. `log_sha256` and `log_total` (bytes) name its whole log.
     """
 
     run: str
@@ -69,6 +71,8 @@ class HeldJob:
     storage_bytes: int | None = None
     fetched_bytes: int | None = None
     keeps: bool = False
+    log_sha256: str | None = None
+    log_total: int | None = None
 
     @property
     def job(self) -> str:
@@ -109,6 +113,11 @@ class State:
     def work(self) -> Path:
         """For half-done things; on the same file system as the rest."""
         return self._folder / "work"
+
+    @property
+    def logs(self) -> KeptLogs:
+        """The whole logs of jobs."""
+        return KeptLogs(self._folder / "logs")
 
     @property
     def tools(self) -> Path:
@@ -286,6 +295,7 @@ def _is_sound(held: HeldJob) -> bool:
     )
     texts = [held.run, held.stage, held.job, attestation.reason, attestation.environment]
     texts += [text for file in attestation.files for text in (file.path, file.sha256)]
+    texts += [] if held.log_sha256 is None else [held.log_sha256]
     texts += [] if commit is None else [commit.author, commit.message]
     texts += [] if tests is None else tests.failed
     reusable = held.reusable
@@ -294,6 +304,7 @@ def _is_sound(held: HeldJob) -> bool:
     numbers = [held.attempt, held.wall_ns, held.peak_memory_bytes]
     used = (held.cpu_ns, held.storage_bytes, held.fetched_bytes)
     numbers += [number for number in used if number is not None]
+    numbers += [] if held.log_total is None else [held.log_total]
     numbers += [file.size for file in attestation.files]
     numbers += [] if tests is None else [tests.ran, tests.skipped, tests.failed_count]
     # Raises for text with lone surrogates, which no message could hold.

@@ -217,6 +217,8 @@ def commitment_of(held: HeldJob, attestation: Attestation) -> CommitmentInput:
         "cpu_ns": held.cpu_ns,
         "storage_bytes": held.storage_bytes,
         "fetched_bytes": held.fetched_bytes,
+        "log_sha256": held.log_sha256,
+        "log_total": held.log_total,
     }
 
 

@@ -299,6 +299,7 @@ def test_logs_are_read_by_anyone(it: Installed) -> None:
     it.beat(A, job, 0, b"one\n")
     it.beat(A, job, 4, b"two\n")
     log = it.canister.query("get_log", job, 2)["Ok"]
+    assert [mark["offset"] for mark in log.pop("marks")] == [0]
     assert log == {"offset": 2, "content": b"e\ntwo\n", "total": 8}
 
 

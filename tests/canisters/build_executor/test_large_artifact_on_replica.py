@@ -66,6 +66,12 @@ class Uploading:
             "commitment": COMMITMENT,
             "wall_ns": 1,
             "peak_memory_bytes": 2,
+            "reused": None,
+            "cpu_ns": None,
+            "storage_bytes": None,
+            "fetched_bytes": None,
+            "log_sha256": None,
+            "log_total": None,
         }
         assert self.call("submit_commitment", commitment) == OK
         file = {"path": PATH, "size": MAX_ARTIFACT_BYTES, "sha256": sha256()}

@@ -128,6 +128,8 @@ def test_a_committed_job_gives_nothing(chain: SecretChain) -> None:
             "cpu_ns": None,
             "storage_bytes": None,
             "fetched_bytes": None,
+            "log_sha256": None,
+            "log_total": None,
         }
     )
     refusal("Conflict", view.take_secrets, work["job"], 1)

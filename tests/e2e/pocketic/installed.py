@@ -34,6 +34,8 @@ UNMEASURED: dict[str, Any] = {
     "cpu_ns": None,
     "storage_bytes": None,
     "fetched_bytes": None,
+    "log_sha256": None,
+    "log_total": None,
 }
 ALL_RUNTIMES: dict[str, list[str]] = {"holds": []}
 QUEUE_SECONDS = 1_800

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import io
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,14 @@ QUIET_RUN = (*ENDED_RUN, "Approving", "Releasing")
 """States of a run in which none of its jobs prints any more."""
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of a log without its end. `at_ns`: when it arrived, to the second; None: not known."""
+
+    text: str
+    at_ns: int | None
+
+
 class JobLog:
     """A log that is read on from where the last reading ended."""
 
@@ -33,6 +43,8 @@ class JobLog:
             codecs.getincrementaldecoder("utf-8")("replace"), True
         )
         self._rest = ""
+        self._raw, self._begin = b"", 0
+        self._marks: list[tuple[int, int]] = []
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes that are there by now and were not read before."""
@@ -41,6 +53,9 @@ class JobLog:
                 lambda: self._system.build_executor.get_log(self.job, self._offset)
             )
             self._offset += len(piece["content"])
+            for mark in piece.get("marks") or ():
+                if not self._marks or mark["offset"] > self._marks[-1][0]:
+                    self._marks.append((mark["offset"], mark["at_ns"]))
             yield piece["content"]
             if not piece["content"] or self._offset >= piece["total"]:
                 return
@@ -60,6 +75,32 @@ class JobLog:
         if final and self._rest:
             yield self._rest
             self._rest = ""
+
+    def stamped(self, final: bool = False) -> Iterator[Line]:
+        """Like `lines`, each with the time at which its beginning arrived."""
+        for piece in self.pieces():
+            yield from self._cut(piece)
+        if final:
+            yield from self._cut(b"\n" if self._raw.strip(b"\r") else b"")
+
+    def _cut(self, piece: bytes) -> Iterator[Line]:
+        """The lines that are whole with this piece."""
+        self._raw += piece
+        # What follows a carriage return is not known yet: it may be the other half of a line end.
+        held = b"\r" if self._raw.endswith(b"\r") else b""
+        whole = self._raw.removesuffix(held)
+        *lines, rest = whole.replace(b"\r\n", b" \n").replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            found = whole[: len(line)]
+            whole = whole[len(line) + 1 :]
+            text = found.removesuffix(b"\r").decode(errors="replace")
+            yield Line(text, self._time_of(self._begin))
+            self._begin += len(line) + 1
+        self._raw = rest + held
+
+    def _time_of(self, offset: int) -> int | None:
+        place = bisect_right(self._marks, (offset, 1 << 64))
+        return self._marks[place - 1][1] if place else None
 
 
 def jobs_of(system: System, what: str, patience: Patience) -> list[Job]:

@@ -120,9 +120,10 @@ def perform(
     wanted: Sequence[str],
     allowed: Allowed,
     output: Callable[[bytes], None],
+    attend: Callable[[str, str, Callable[[int], None]], None] | None = None,
 ) -> Generator[LocalStage, None, None]:
     """Perform stages; gives each when it has ended. A stage's files last until the next is asked
-    for. Raises ClientError when this machine cannot perform one.
+    for. `attend` is that of `LocalRun`. Raises ClientError when this machine cannot perform one.
     """
     close_process()
     with tempfile.TemporaryDirectory(prefix="dcanary-run-") as scratch:
@@ -142,6 +143,7 @@ def perform(
             allowed.network,
             Packages.of_this_machine(folder / "packages"),
             allowed.secrets,
+            attend,
         )
         try:
             yield from run.perform(wanted)

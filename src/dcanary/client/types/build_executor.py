@@ -21,6 +21,7 @@ class BuildWork(TypedDict):
     inputs: list[InputArtifact]
     job: str
     lease_until_ns: int
+    log_room: int | None
     rebuild: Rebuild | None
     run: str
     source: Source
@@ -57,6 +58,8 @@ class CommitmentInput(TypedDict):
     cpu_ns: int | None
     fetched_bytes: int | None
     job: str
+    log_sha256: str | None
+    log_total: int | None
     peak_memory_bytes: int
     reused: str | None
     storage_bytes: int | None
@@ -231,6 +234,8 @@ class Job(TypedDict):
     job: str
     lease_until_ns: int
     log_bytes: int
+    log_sha256: str | None
+    log_total: int | None
     next_try_ns: int | None
     operator: str | None
     phase: str | None
@@ -298,8 +303,14 @@ class LeaseRequest(TypedDict):
 
 class Log(TypedDict):
     content: bytes
+    marks: list[LogMark] | None
     offset: int
     total: int
+
+
+class LogMark(TypedDict):
+    at_ns: int
+    offset: int
 
 
 class MemoryPersistence(TypedDict, total=False):

@@ -19,6 +19,16 @@ _COMMAND = r"""
 umask 022
 cd "$1" && exec /bin/sh -e -c "$2"
 """
+# $1: folder of the source. Standard input is a terminal; where `setsid` is there, it becomes that
+# of the shell, which can then stop and continue what it starts.
+_SHELL = r"""
+umask 022
+cd "$1" && exec >&0 2>&1
+export PS1='sandbox$ '
+shell=$(command -v bash || echo /bin/sh)
+command -v setsid > /dev/null && exec setsid --ctty --wait "$shell" -i
+exec "$shell" -i
+"""
 
 
 def unpack_program(source: str) -> Sequence[str]:
@@ -29,3 +39,8 @@ def unpack_program(source: str) -> Sequence[str]:
 def command_program(source: str, command: str) -> Sequence[str]:
     """The program that runs one command of a stage in the folder `source`."""
     return ("/bin/sh", "-c", _COMMAND, "sh", source, command)
+
+
+def shell_program(source: str) -> Sequence[str]:
+    """The program that is a shell in the folder `source`, for the person at its standard input."""
+    return ("/bin/sh", "-c", _SHELL, "sh", source)

@@ -66,6 +66,8 @@ class Plan:
     `source` is a tar file that is unpacked in SOURCE first. `program_path` is the PATH inside.
     `root` is the folder of an image, whose file system the commands see instead of the host's.
     `inspect` gets a descriptor of SOURCE when a command has failed: what it left may say why.
+    `attend` is called with how the stage ended, empty for well, and with what runs a shell for a
+    person there, on a terminal whose descriptor it is given, until the person leaves.
     `secrets` are variables that nobody else on the machine may read, on no command line.
     """
 
@@ -77,6 +79,7 @@ class Plan:
     network: bool = False
     root: Path | None = None
     inspect: "Collect | None" = None
+    attend: "Attend | None" = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -101,6 +104,7 @@ class StageResult:
 Output = Callable[[bytes], None]
 Stop = Callable[[], bool]
 Collect = Callable[[int], None]
+Attend = Callable[[str, Callable[[int], None]], None]
 
 
 class Sandbox(Protocol):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dcanary.executor.sandbox.child import Child
-from dcanary.executor.sandbox.launcher import command_program, unpack_program
+from dcanary.executor.sandbox.launcher import command_program, shell_program, unpack_program
 from dcanary.executor.sandbox.model import (
     ARTIFACT,
     COMMAND,
@@ -104,6 +104,8 @@ def supervise(
         elif ending.reason == COMMAND and plan.inspect is not None:
             # The stage has failed already: what the inspection says of artifacts changes nothing.
             _collect(cage, plan.inspect)
+        if plan.attend is not None and not ending.cancelled:
+            plan.attend(ending.detail or ending.reason, stage.show)
     finally:
         cage.close()
     return StageResult(
@@ -214,6 +216,23 @@ class _Stage:
             said = self._said.decode(errors="replace").strip() or "it said nothing"
             raise SandboxError(f"the sandbox does not start: {said}")
         return int(tree.child.process.returncode)
+
+    def show(self, terminal: int) -> None:
+        """Run a shell on a terminal until it ends, or the job is not wanted any more.
+
+        Neither time nor output is bounded: a person is there. Raises SandboxError.
+        """
+        try:
+            tree = self._cage.start(shell_program(self._cage.source), terminal)
+        except OSError as error:
+            raise SandboxError(f"the sandbox does not start: {error}") from error
+        try:
+            while tree.child.poll() is None and not self._stop():
+                time.sleep(_TICK_SECONDS)
+        finally:
+            tree.end()
+            assert tree.child.process.stdout is not None
+            tree.child.process.stdout.close()
 
     def say(self, line: bytes) -> bool:
         """Put a line among what is printed; False when it was too much."""

@@ -76,6 +76,8 @@ class Installed:
             "cpu_ns": None,
             "storage_bytes": None,
             "fetched_bytes": None,
+            "log_sha256": None,
+            "log_total": None,
         }
         return self.canister.update("submit_commitment", value, caller=executor)
 

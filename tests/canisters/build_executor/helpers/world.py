@@ -164,6 +164,8 @@ class World:
             "cpu_ns": None,
             "storage_bytes": None,
             "fetched_bytes": None,
+            "log_sha256": None,
+            "log_total": None,
             **used,
         }
         return answer(lambda: jobs.commit(self.book, executor, given, self.now))
