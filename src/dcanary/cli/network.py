@@ -28,7 +28,11 @@ def start(context: Context, port: int, accept_loss: bool) -> None:
     from dcanary.cli.operations import network as operations
 
     running, started = operations.ensure_started(
-        context.network_dir, port, accept_loss, context.output.progress
+        context.network_dir,
+        port,
+        accept_loss,
+        report=context.output.progress,
+        warn=context.output.warning,
     )
     context.output.say("started" if started else "already running")
     context.output.record(asdict(running), "url")

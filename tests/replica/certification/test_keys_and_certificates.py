@@ -10,7 +10,13 @@ from cryptography.exceptions import InvalidSignature
 
 from dcanary.replica.certification.certificate import Certifier, sign_query_response
 from dcanary.replica.certification.hash_tree import Leaf, labeled_map
-from dcanary.replica.certification.keys import SEED_FILE, SubnetKeys, load_or_create_seed
+from dcanary.replica.certification.keys import (
+    FIRST_SEED_FILE,
+    SEED_FILE,
+    SubnetKeys,
+    keep_seed,
+    load_or_create_seed,
+)
 from tests.replica.helpers import certificates
 
 KEYS = SubnetKeys(bytes(range(32)))
@@ -67,6 +73,12 @@ def test_a_query_signature_verifies_and_binds_reply_and_request() -> None:
 def test_the_seed_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     seed = load_or_create_seed(tmp_path)
     assert load_or_create_seed(tmp_path) == seed
+    # Its lasting name would say that there is a state.
+    assert [path.name for path in tmp_path.iterdir()] == [FIRST_SEED_FILE]
+    for _ in range(2):
+        keep_seed(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [SEED_FILE]
+        assert load_or_create_seed(tmp_path) == seed
     assert (tmp_path / SEED_FILE).stat().st_mode & 0o777 == 0o600
     assert repr(seed) not in repr(SubnetKeys(seed))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from ic.identity import Identity
 from dcanary.cli.main import run
 from dcanary.replica import network
 from dcanary.replica.network.check import check
+from dcanary.replica.network.last_port import LAST_PORT_FILE
 from tests.replica.helpers.deploy import agent_of, create
 
 pytestmark = [
@@ -92,6 +94,61 @@ def test_changed_keys_are_named(killed: Path) -> None:
         network.start(killed)
     damage_at(seed, 7)
     assert network.start(killed)
+
+
+def test_a_damaged_port_is_named(killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = killed / LAST_PORT_FILE
+    written = file.read_bytes()
+    for before, after in ((b" ", b" 1"), (b"dcanary-port-1 ", b""), (b"\n", b"")):
+        file.write_bytes(written.replace(before, after))
+        (finding,) = check(killed).damage
+        assert finding.startswith(f"{file} is damaged: it says")
+    assert run(["network", "check", "--state", str(killed)]) == 1
+    told = "".join(capsys.readouterr().err.split())
+    assert "dcanarynetworkstart--portPORT" in told
+
+
+def test_what_is_missing_of_a_state_is_named(killed: Path) -> None:
+    kept = killed.parent / "kept"
+    for removed, found, named in (
+        ("engine", "is missing, but", "engine is missing, but subnet.seed and last-port show"),
+        (
+            "engine/checkpoints",
+            "checkpoints is damaged",
+            "engine holds no checkpoint, but subnet.seed and last-port show",
+        ),
+        ("subnet.seed", "is missing, but", "subnet.seed is missing, but "),
+    ):
+        path = killed / removed
+        shutil.move(path, kept)
+        (finding,) = check(killed).damage
+        assert found in finding
+        with pytest.raises(network.NetworkError) as caught:
+            network.start(killed)
+        assert named in str(caught.value)
+        assert "dcanary network start --accept-loss" in str(caught.value)
+        # Nothing was put in its place.
+        assert check(killed).damage == [finding]
+        assert not path.exists()
+        shutil.move(kept, path)
+    assert check(killed).damage == []
+    assert network.start(killed)
+
+
+def test_a_network_begins_anew_when_the_loss_is_accepted(killed: Path) -> None:
+    shutil.rmtree(killed / "engine")
+    assert network.start(killed, accept_loss=True)
+    assert network.stop(killed)
+    assert check(killed).damage == []
+    assert check(killed).canisters == 0
+
+
+def test_a_first_start_that_failed_is_no_loss(tmp_path: Path) -> None:
+    with pytest.raises(network.NetworkError, match="no such host of mine"):
+        network.start(tmp_path, host="no such host of mine")
+    assert network.start(tmp_path)
+    assert network.stop(tmp_path)
+    assert check(tmp_path).damage == []
 
 
 def test_a_folder_without_state_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,7 +126,9 @@ class MainJob:
         with self.report.step("Build the five canisters from Python and start a local network"):
             self.owner = create_identity(self.home / "identities" / "default.pem")
             self.approver = create_identity(self.home / "identities" / "approver.pem")
-            running, _ = network_operations.ensure_started(self.home / "network")
+            running, _ = network_operations.ensure_started(
+                self.home / "network", warn=self._progress
+            )
             self.report.detail(f"network at {running.url}", url=running.url)
             self.built = build_operations.build_system(self.home / "build", self._progress)
             for name, one in self.built.items():

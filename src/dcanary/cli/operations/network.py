@@ -9,66 +9,101 @@ from pathlib import Path
 
 from dcanary.cli.errors import NetworkTrouble, translated
 from dcanary.client.transport import NetworkAddress
-from dcanary.replica.network import control
-from dcanary.replica.network.files import RunningNetwork
+from dcanary.replica.network import control, last_port
+from dcanary.replica.network.files import ENGINE_FOLDER, RunningNetwork
 
-LAST_PORT_FILE = "last-port"
+Say = Callable[[str], None]
+"""Takes a line for people."""
+
+
+def _silent(_line: str) -> None:
+    return None
 
 
 def ensure_started(
     state_dir: Path,
     port: int = 0,
     accept_loss: bool = False,
-    report: Callable[[str], None] | None = None,
+    *,
+    report: Say = _silent,
+    warn: Say = _silent,
 ) -> tuple[RunningNetwork, bool]:
     """The running network of the folder, and whether this call started it.
 
     Port 0 means the port of the last run, so that webhook URLs and executors stay right over
-    restarts; any free one at first, or when that port is taken. `accept_loss` starts without what
-    is damaged in the folder. `report` is told how far a start that takes long is.
+    restarts; any free one at first. `accept_loss` starts without what is damaged in the folder.
+    `report` is told how far a start that takes long is, `warn` when the network may be on another
+    port than before. Raises NetworkTrouble when the port of the last run is taken or its file is
+    damaged, unless a port is named.
     """
+    choice = _Port(state_dir, port, accept_loss)
     with translated():
         running, started = control.ensure(
-            state_dir,
-            port or (lambda: _last_port(state_dir)),
-            accept_loss=accept_loss,
-            report=report or (lambda line: None),
+            state_dir, choice.choose, accept_loss=accept_loss, report=report
         )
-        if started:
-            (state_dir / LAST_PORT_FILE).write_text(f"{running.port}\n")
-        return running, started
+    moved = choice.moved(running.port)
+    if moved:
+        warn(moved)
+    return running, started
 
 
-def _last_port(state_dir: Path) -> int:
-    """The port of the last run when it is free, else 0.
+class _Port:
+    """The port of a start, and how it relates to that of the last run."""
 
-    Raises NetworkTrouble when the file with it says none: another port would break the URLs of
-    webhooks without a word.
-    """
-    port = _kept_port(state_dir / LAST_PORT_FILE)
+    def __init__(self, state_dir: Path, named: int, accept_loss: bool) -> None:
+        self._state_dir = state_dir
+        self._named = named
+        self._accept_loss = accept_loss
+        self._last: int | None = None
+        self._lost = ""
+        """Why the port of the last run is not known, where there was one."""
+
+    def choose(self) -> int:
+        """The port to start on; 0 for any free one. Raises NetworkTrouble."""
+        try:
+            self._last = last_port.read(self._state_dir)
+        except last_port.DamagedPort:
+            if not self._named and not self._accept_loss:
+                raise
+            self._lost = "is damaged"
+        else:
+            checkpoints = self._state_dir / ENGINE_FOLDER / "checkpoints"
+            if self._last is None and any(checkpoints.glob("[0-9]*")):
+                self._lost = "is missing"
+        if self._named or self._last is None:
+            return self._named
+        # Not any free one instead: webhooks and executors would lose the network, and whoever
+        # starts it with nobody looking would not learn of it.
+        _require_free(self._last)
+        return self._last
+
+    def moved(self, port: int) -> str:
+        """What to say when the network, now on this port, may have been on another; else ""."""
+        if self._last not in (None, port):
+            what = f"the network has moved from port {self._last} to port {port}"
+        elif self._lost and not self._named:
+            file = self._state_dir / last_port.LAST_PORT_FILE
+            what = f"{file} {self._lost}: the network is now on port {port}, perhaps not as before"
+        else:
+            return ""
+        return (
+            f"{what}. Run `dcanary system deploy`, which writes the address to system.json, and "
+            "give webhooks and other machines the new one"
+        )
+
+
+def _require_free(port: int) -> None:
+    """Raises NetworkTrouble when the port of the last run cannot be had."""
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-    except OSError:
-        return 0
-    return port
-
-
-def _kept_port(file: Path) -> int:
-    try:
-        kept = file.read_bytes()
-    except FileNotFoundError:
-        return 0
     except OSError as error:
-        raise NetworkTrouble(f"cannot read {file}: {error.strerror or error}") from None
-    text = kept.strip().decode(errors="replace")
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65_536):
         raise NetworkTrouble(
-            f"{file} is damaged: it says {text[:40]!a} and not the port of the last run",
-            "name the port that the webhooks' URLs have: dcanary network start --port PORT",
-        )
-    return int(text)
+            f"cannot listen on port {port}, that of the last run, which webhooks and executors "
+            f"name: {error.strerror or error}",
+            "stop what uses it, or choose another port: dcanary network start --port PORT",
+        ) from None
 
 
 def require_running(state_dir: Path) -> RunningNetwork:

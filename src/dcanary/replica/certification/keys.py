@@ -24,6 +24,9 @@ DER_PREFIX = bytes.fromhex(
 """DER of a BLS12-381 public key, before its 96 bytes (compressed G2)."""
 SEED_LENGTH = 32
 SEED_FILE = "subnet.seed"
+FIRST_SEED_FILE = "first.seed"
+"""The seed until the first checkpoint is on the disk, so that a seed under its lasting name shows
+that there was a state, and a first start that fails leaves nothing that does."""
 
 
 def _derive(seed: bytes, purpose: str, length: int) -> bytes:
@@ -63,16 +66,30 @@ class SubnetKeys:
         return self._node.sign(message)
 
 
+def seed_file(state_dir: Path) -> Path:
+    """The file that holds the seed, or, where there is none, the one that should."""
+    kept, first = state_dir / SEED_FILE, state_dir / FIRST_SEED_FILE
+    return first if first.exists() and not kept.exists() else kept
+
+
+def keep_seed(state_dir: Path) -> None:
+    """Give the seed its lasting name: the first checkpoint is on the disk. Raises OSError."""
+    if not (state_dir / SEED_FILE).exists():
+        (state_dir / FIRST_SEED_FILE).rename(state_dir / SEED_FILE)
+
+
 def load_or_create_seed(state_dir: Path) -> bytes:
     """The seed kept in a state folder; a new random one (file mode 0600) on first use.
 
-    Raises ValueError when the file is damaged, OSError when it cannot be read or written.
+    A new one has its first name until `keep_seed`. Raises ValueError when the file is damaged,
+    OSError when it cannot be read or written.
     """
-    path = state_dir / SEED_FILE
+    path = seed_file(state_dir)
     try:
         seed = path.read_bytes()
     except FileNotFoundError:
         seed = os.urandom(SEED_LENGTH)
+        path = state_dir / FIRST_SEED_FILE
         new = path.with_suffix(".new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:

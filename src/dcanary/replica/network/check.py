@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..certification.keys import SEED_FILE, SubnetKeys
+from ..certification.keys import SubnetKeys, seed_file
 from ..engine import EngineError
 from ..storage import check as check_engine
+from . import last_port
 from .files import ENGINE_FOLDER, LOCK_FILE, NetworkError, lock_soon
+from .traces import missing, traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ def check(state_dir: Path) -> NetworkCheck:
     a later version.
     """
     engine = state_dir / ENGINE_FOLDER
-    if not engine.is_dir():
+    if not engine.is_dir() and not traces(state_dir):
         raise NetworkError(f"there is no network's state in {state_dir}")
     if not (state_dir / LOCK_FILE).exists():
         return _check(state_dir, engine)
@@ -47,8 +49,15 @@ def _check(state_dir: Path, engine: Path) -> NetworkCheck:
     except EngineError as error:
         raise NetworkError(str(error)) from error
     damage = [one.finding for one in found.damage]
-    if found.checkpoint:
-        damage += _check_seed(state_dir / SEED_FILE, found.subnet)
+    lost = missing(state_dir, found.checkpoint)
+    if lost is not None and (found.checkpoint or not damage):
+        damage.append(lost)
+    elif found.checkpoint:
+        damage += _check_seed(seed_file(state_dir), found.subnet)
+    try:
+        last_port.read(state_dir)
+    except last_port.DamagedPort as error:
+        damage.append(str(error))
     return NetworkCheck(found.checkpoint, found.canisters, found.files + 1, found.inputs, damage)
 
 

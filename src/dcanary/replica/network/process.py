@@ -13,13 +13,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..api import Engine
-from ..certification.keys import SEED_FILE, SubnetKeys, load_or_create_seed
+from ..certification.keys import SubnetKeys, keep_seed, load_or_create_seed, seed_file
 from ..engine import Options
 from ..http.app import create_app
 from ..node import Node
 from ..opening import open_engine
 from ..storage import WrongSubnet
+from ..storage.folder import Folder
 from ..system import system_canisters
+from . import last_port
 from .files import (
     ENGINE_FOLDER,
     STARTING_FILE,
@@ -32,6 +34,7 @@ from .files import (
     write_starting,
 )
 from .outcalls import Outcalls
+from .traces import missing
 from .web import WebServer, bind
 
 log = logging.getLogger(__name__)
@@ -79,7 +82,7 @@ def open_state(
         )
     except WrongSubnet as error:
         raise NetworkError(
-            f"{state_dir / SEED_FILE} is damaged or was replaced: the state beside it belongs to "
+            f"{seed_file(state_dir)} is damaged or was replaced: the state beside it belongs to "
             "another subnet. Restore that file from a copy, or go on under the new keys (another "
             "root key, which clients must be told) with `dcanary network start --accept-loss`"
         ) from error
@@ -95,8 +98,37 @@ def _bind(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def _check_complete(state_dir: Path) -> None:
+    """Raises NetworkError when a part is missing of a state that other files show there was."""
+    checkpoint = Folder(state_dir / ENGINE_FOLDER).newest()
+    lost = missing(state_dir, checkpoint)
+    if lost is None:
+        return
+    anew = (
+        "go on under new keys (another root key, which clients must be told)"
+        if checkpoint
+        else "begin with an empty network"
+    )
+    raise NetworkError(
+        f"{lost}. Restore the state folder from a copy, or {anew} with "
+        "`dcanary network start --accept-loss`"
+    )
+
+
+def _keep_port(state_dir: Path, port: int) -> None:
+    try:
+        last_port.write(state_dir, port)
+    except OSError as error:  # a full disk must not keep the network from starting
+        log.warning(
+            "the next start may choose another port: cannot write %s: %s",
+            state_dir / last_port.LAST_PORT_FILE,
+            error.strerror or error,
+        )
+
+
 async def _listen(node: Node, sock: socket.socket, state_dir: Path, info: RunningNetwork) -> None:
     def listening() -> None:
+        _keep_port(state_dir, info.port)
         write_info(state_dir, info)
         (state_dir / STARTING_FILE).unlink(missing_ok=True)
         log.warning("network listens on %s", info.url)
@@ -135,9 +167,12 @@ def run(
         )
     with lock:
         remove_info(state_dir)
+        if not accept_loss:
+            _check_complete(state_dir)
         keys = SubnetKeys(load_or_create_seed(state_dir))
         sock = _bind(host, port)
         engine = open_state(state_dir, keys, cache_dir, accept_loss)
+        keep_seed(state_dir)
         node = Node(engine, keys, live=True, subnet_type="application")
         outcalls = Outcalls(node, allow_http_loopback=allow_http_loopback)
         bound = sock.getsockname()[1]
