@@ -56,7 +56,9 @@ def test_usage_is_counted_read_and_kept_on_real_wasm(subnet: Subnet) -> None:
     def perform(executor: Any, **said: int | None) -> str:
         leased = subnet.call(canister, "lease_work", {"holds": []}, sender=executor)
         work = leased["Ok"]["Build"]
-        value = {"job": work["job"], "attempt": 1, "commitment": b"c" * 32, **USED, **said}
+        log = {"log_sha256": None, "log_total": None}
+        sealed = {"job": work["job"], "attempt": 1, "commitment": b"c" * 32}
+        value = {**sealed, **log, **USED, **said}
         value["reused"] = None
         answer = subnet.call(canister, "submit_commitment", value, sender=executor)
         assert answer == {"Ok": None}
