@@ -17,6 +17,7 @@
 | 12 | open_approvals (at most MAX_OPEN_APPROVALS): undecided ones | sequence number |
 | 13 | descriptions: of commits, as attested | digest |
 | 14 | test_reports: what tests said, as attested | digest |
+| 15 | last_approved: number of the request that was approved last, however it ended | target |
 
 Sizes are those of Candid bytes. Keys are bounded by MAX_NAME_CHARS per name, votes by MAX_REPLICAS,
 files by MAX_MANIFEST_FILES and MAX_PATH_CHARS, arguments by MAX_PIPELINE_BYTES.
@@ -74,6 +75,7 @@ description_map = StableBTreeMap[text, DescriptionRecord](
 test_report_map = StableBTreeMap[text, TestReportRecord](
     memory_id=14, max_key_size=80, max_value_size=30_000
 )
+last_approved = StableBTreeMap[text, nat64](memory_id=15, max_key_size=80, max_value_size=16)
 
 rounds = Versioned(round_map, ROUND)
 manifests = Versioned(manifest_map, MANIFEST)

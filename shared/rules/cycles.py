@@ -11,6 +11,10 @@ INSTALL_CYCLES = 300_005_000_000
 INSTALL_64_CYCLES = 600_005_000_000
 UPLOAD_CHUNK_CYCLES = 200_000_000
 SNAPSHOT_CYCLES = 2_000_000_000
+CREATION_CYCLES = 500_000_000_000
+# What a new canister has: its creation sets no other.
+FREEZING_SECONDS = 30 * 24 * 3_600
+ROUNDED_CYCLES = 10_000_000_000
 GIB = 1_024 * 1_024 * 1_024
 MEMORY_GIB_SECOND_CYCLES = 127_000
 
@@ -28,6 +32,17 @@ def cycles_to_release(size: int, snapshot: bool, memory_bytes: int, wide: bool) 
     chunks = (size + MAX_CHUNK_BYTES - 1) // MAX_CHUNK_BYTES
     install = INSTALL_64_CYCLES if wide else INSTALL_CYCLES
     return install + chunks * UPLOAD_CHUNK_CYCLES + (taken if snapshot else 0)
+
+
+def cycles_to_create(size: int, wide: bool) -> int:
+    """Estimate the least that a canister is to be created with, to get a module of `size` bytes.
+
+    The fee is taken from that. `wide`: the module has a 64-bit memory. What the module uses once it
+    runs comes on top. Rounded up.
+    """
+    needed = cycles_to_release(size, False, 0, wide)
+    frozen = frozen_by_growth(size, False, 0, 0, FREEZING_SECONDS)
+    return -(-(CREATION_CYCLES + needed + frozen) // ROUNDED_CYCLES) * ROUNDED_CYCLES
 
 
 def frozen_by_growth(

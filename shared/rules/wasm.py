@@ -14,7 +14,9 @@ MAX_HEADER_BYTES = 200
 # A larger import section is passed over: the install checks it in any case.
 MAX_IMPORT_BYTES = 65_536
 
-CUSTOM, IMPORTS, FUNCTIONS, CODE, LAST = 0, 2, 3, 10, 13
+CUSTOM, IMPORTS, FUNCTIONS, MEMORIES, CODE, LAST = 0, 2, 3, 5, 10, 13
+# A flag of a memory's limits.
+WIDE = 4
 TOO_LARGE = 1 << 64
 
 
@@ -22,13 +24,15 @@ class SectionWalk:
     """Reads a module from `feed` to `feed`, and its end from `finish`.
 
     `wanted` is the offset of the next byte that matters; `problem` says why it is no module that a
-    canister can run; `persists` whether it keeps its heap over upgrades.
+    canister can run; `persists` whether it keeps its heap over upgrades; `wide` whether its memory
+    has 64-bit addresses.
     """
 
     def __init__(self) -> None:
         self.wanted = 0
         self.problem: str | None = None
         self.persists = False
+        self.wide = False
         self._held = b""
         self._has_functions = False
         self._has_code = False
@@ -87,6 +91,11 @@ class SectionWalk:
             if len(held) < at + size:
                 return False
             self.problem = _refuse_imports(held[at : at + size])
+        elif section == MEMORIES and size >= 2:
+            if len(held) < at + 2:
+                return False
+            # A canister has one memory: its count takes one byte, and its flags follow.
+            self.wide = held[at + 1] & WIDE != 0
         elif section == FUNCTIONS:
             # One byte is the count of no functions.
             self._has_functions = size > 1

@@ -12,6 +12,7 @@ from canisters.deployment.steps.looking import look_at
 from canisters.deployment.steps.machine import chunk_count
 from canisters.deployment.steps.performing import read_artifact
 from canisters.deployment.targets import rules as target_rules
+from shared.rules.cycles import cycles_to_create
 from shared.rules.limits import (
     MAX_CHUNK_BYTES,
     MAX_MODULE_BYTES,
@@ -22,7 +23,7 @@ from shared.rules.limits import (
 from shared.rules.refused import conflict, not_found, unavailable
 from shared.rules.wasm import GZIP_MAGIC, SectionWalk
 from shared.types.pipeline import Mode
-from shared.types.release import GateResult, Plan, PlanRequest, TargetCanister
+from shared.types.release import Creation, GateResult, Plan, PlanRequest, TargetCanister
 
 MAX_REFERENCES = 2 * MAX_TARGETS_PER_PIPELINE
 
@@ -53,7 +54,8 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
     mode = resolve_mode(request["mode"], replaces is not None)
     if isinstance(mode, str):
         raise conflict(f"{name}: {mode}")
-    gates = yield from _gates(request, mode)
+    walk = SectionWalk()
+    gates = yield from _gates(request, mode, walk)
     if isinstance(gates, str):
         raise unavailable(f"the artifact could not be read: {gates}")
     creates = None
@@ -63,6 +65,8 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
         if target["canister"] is not None:
             raise unavailable(f"target {name} has a canister by now: ask again")
         creates = target_rules.creation_of(target, ic.id())
+        if walk.problem is None:
+            refuse_poor(name, request, creates, walk.wide)
     return {
         "canister": canister,
         "canisters": _canisters(name, request["references"] or []),
@@ -104,9 +108,20 @@ def resolve_mode(asked: Mode, has_module: bool) -> "Mode | str":
     return asked
 
 
-def _gates(request: PlanRequest, mode: Mode) -> "Async[list[GateResult] | str]":
-    """Results of the built-in gates, or why the artifact could not be read."""
-    walk = SectionWalk()
+def refuse_poor(name: str, request: PlanRequest, creates: Creation, wide: bool) -> None:
+    """Refuse to create a canister that could not pay for its install: nobody is asked about it."""
+    least = cycles_to_create(request["size"], wide)
+    if creates["cycles"] >= least:
+        return
+    raise conflict(
+        f"the canister of target {name} would be created with {creates['cycles']} cycles; creating "
+        f"it and installing this module need about {least}: `dcanary target update {name} --cycles "
+        f"{least}` or more, then `dcanary run retry {request['run']}`"
+    )
+
+
+def _gates(request: PlanRequest, mode: Mode, walk: SectionWalk) -> "Async[list[GateResult] | str]":
+    """Results of the built-in gates, or why the artifact could not be read. Feeds `walk`."""
     unpacked: Unpacked | None = None
     size = request["size"]
     index = 0

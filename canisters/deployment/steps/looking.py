@@ -39,13 +39,15 @@ def look_at(canister: Principal) -> "Async[Answer]":
     found = status.Ok
     settings = found["settings"]
     burned = found["idle_cycles_burned_per_day"]
+    # It burns nothing while it holds nothing, also where it pays for all that it gets.
+    is_fresh = found["module_hash"] is None and found["memory_size"] == 0 < found["cycles"]
     return Answer(
         found["module_hash"],
         look=Look(
             found["module_hash"],
             info.Ok["total_num_changes"],
             running="running" in found["status"],
-            charged=burned > 0,
+            charged=burned > 0 or is_fresh,
             balance=found["cycles"],
             frozen_below=burned * settings["freezing_threshold"] // DAY_SECONDS
             - found["reserved_cycles"],

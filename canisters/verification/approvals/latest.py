@@ -2,7 +2,7 @@
 
 from canisters.verification.approvals.requests import number_of
 from canisters.verification.records import ApprovalRecord, LatestRecord
-from canisters.verification.store import approvals, latest
+from canisters.verification.store import approvals, last_approved, latest
 
 
 def latest_of(target: str) -> "LatestRecord | None":
@@ -13,11 +13,21 @@ def latest_of(target: str) -> "LatestRecord | None":
 def set_latest(number: int, record: ApprovalRecord) -> None:
     """Enter that this request is the last that was approved for its target, and what was before."""
     target = record["request"]["target"]
+    last_approved.insert(target, number)
     before = latest.get(target)
     if before is not None and before["approval"] != record["approval"]:
         record["after"] = before["approval"]
         approvals.insert(number, record)
     latest.insert(target, _row(record))
+
+
+def approved_since(number: int, record: ApprovalRecord) -> "ApprovalRecord | None":
+    """The request that was approved for the target after this one, whatever became of its release.
+
+    None when there is none, or when an earlier version approved it, which did not note that.
+    """
+    last = last_approved.get(record["request"]["target"])
+    return None if last is None or last == number else approvals.get(last)
 
 
 def _row(record: ApprovalRecord) -> LatestRecord:

@@ -42,6 +42,25 @@ def superseded_by(record: "ApprovalRecord", latest: "LatestRecord | None") -> "s
     )
 
 
+def overtaken_by(record: "ApprovalRecord", newer: "ApprovalRecord") -> str:
+    """Say why a failed order is not carried out again once `newer` was approved for its target."""
+    name, state = newer["approval"], newer["state"]
+    released = state.get("Released")
+    if "ReleaseFailed" in state:
+        next_step = f"`dcanary release retry {name}` carries that one out again"
+    elif released is not None:
+        next_step = f"`dcanary release rollback {released}` takes that one back"
+    else:
+        next_step = "wait until its release has ended"
+    source = record["request"]["source"]
+    return (
+        f"{name} of {newer['request']['run']} was approved for target "
+        f"{record['request']['target']} after {record['approval']}, which is void: {next_step}. To "
+        f"go back to what {record['request']['run']} built, start its commit anew: `dcanary run "
+        f"start {source['repository']} --ref {source['ref']} --sha {source['sha']}`"
+    )
+
+
 def state_at(
     record: "ApprovalRecord", now_ns: int, latest: "LatestRecord | None" = None
 ) -> "ApprovalState":

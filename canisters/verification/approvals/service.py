@@ -4,7 +4,12 @@ from kybra import Async, CallResult, Principal, ic
 
 from canisters.verification.approvals import orders, progress, requests, rules
 from canisters.verification.approvals.expiry import expiry
-from canisters.verification.approvals.latest import latest_of, note_latest, set_latest
+from canisters.verification.approvals.latest import (
+    approved_since,
+    latest_of,
+    note_latest,
+    set_latest,
+)
 from canisters.verification.approvals.verdict import verdict_behind
 from canisters.verification.approvals.views import shown
 from canisters.verification.outbox import (
@@ -262,12 +267,12 @@ def _supersede_older(decided: int, record: ApprovalRecord) -> None:
 
 def retry_release(approval: str) -> "Async[str]":
     """Order the release of an approved request again, when nothing that it binds has changed."""
-    _, record = _find(approval)
-    _refuse_retry(record)
+    number, record = _find(approval)
+    _refuse_retry(number, record)
     _refuse_full("nothing was ordered")
     plan = yield from _planned(record["request"])
     number, record = _find(approval)
-    _refuse_retry(record)
+    _refuse_retry(number, record)
     _refuse_changed(number, record, plan)
     progress.order_again(record)
     approvals.insert(number, record)
@@ -277,20 +282,23 @@ def retry_release(approval: str) -> "Async[str]":
     return record["approval"]
 
 
-def _refuse_retry(record: ApprovalRecord) -> None:
+def _refuse_retry(number: int, record: ApprovalRecord) -> None:
     if "ReleaseFailed" not in record["state"]:
         word = rules.state_word(rules.state_at(record, ic.time()))
         raise conflict(f"{record['approval']} is {word}: only a failed release can be retried")
     request = record["request"]
-    number = approval_index.get(requests.index_key(request["run"], request["target"]))
-    if number is not None and requests.name_of(number) != record["approval"]:
+    newest = approval_index.get(requests.index_key(request["run"], request["target"]))
+    if newest is not None and newest != number:
         raise conflict(
-            f"{record['approval']} is void: {requests.name_of(number)} asks anew about what "
+            f"{record['approval']} is void: {requests.name_of(newest)} asks anew about what "
             f"{request['run']} built for target {request['target']}: decide that one"
         )
     why = rules.superseded_by(record, latest_of(record["request"]["target"]))
     if why is not None:
         raise conflict(why)
+    newer = approved_since(number, record)
+    if newer is not None:
+        raise conflict(rules.overtaken_by(record, newer))
 
 
 def _refuse_changed(number: int, record: ApprovalRecord, plan: Plan) -> None:

@@ -12,6 +12,8 @@ from tests.canisters.deployment.test_targets_on_canister import MODULE, plan_req
 
 FRIEND = user_principal(41)
 DEFAULT = 3_000_000_000_000
+# A module with a memory of 64-bit addresses: its instructions cost twice as much.
+WIDE = b"\0asm\1\0\0\0" + b"\5\3\1\4\1"
 
 
 @pytest.fixture
@@ -48,8 +50,29 @@ def test_the_plan_says_all_controllers_and_the_cycles_whatever_the_order_of_the_
     assert creates["cycles"] == DEFAULT
     update(canary, controllers=[FRIEND, canary.deployment.id, OWNER, FRIEND], cycles=DEFAULT)
     assert planned(canary) == creates
-    update(canary, cycles=7)
-    assert planned(canary)["cycles"] == 7
+    update(canary, cycles=2 * DEFAULT)
+    assert planned(canary)["cycles"] == 2 * DEFAULT
+
+
+@pytest.mark.parametrize(("module", "least"), [(MODULE, 810), (WIDE, 1_110)])
+def test_nobody_is_asked_about_a_canister_that_could_not_pay_for_its_install(
+    canary: Installation, module: bytes, least: int
+) -> None:
+    """It was approved and created, and its install failed for want of cycles."""
+    canary.build_executor.update("hold", "run-1", "app.wasm", "0", module, caller=OWNER)
+    canary.target()
+    request = plan_request(size=len(module))
+    billions = 10**9
+    for cycles, told in ((1, "with 1 cycles"), ((least - 10) * billions, "would be created")):
+        assert "Ok" in update(canary, cycles=cycles)
+        answer = canary.deployment.update("plan_release", request, caller=canary.verification)
+        refused = answer["Err"]["Conflict"]
+        assert told in refused
+        assert f"`dcanary target update counter --cycles {least * billions}`" in refused
+        assert "`dcanary run retry run-1`" in refused
+    assert "Ok" in update(canary, cycles=least * billions)
+    answer = canary.deployment.update("plan_release", request, caller=canary.verification)
+    assert answer["Ok"]["creates"]["cycles"] == least * billions
 
 
 def test_a_target_that_has_a_canister_plans_to_create_none(canary: Installation) -> None:

@@ -108,6 +108,15 @@ def test_an_install_into_an_empty_canister_is_estimated_before_it_is_uploaded(
     assert canister.module is None
 
 
+def test_an_empty_canister_that_burns_nothing_yet_must_be_able_to_pay(
+    canary: Installation,
+) -> None:
+    canister = poor(canary, 1_000, None)
+    canister.burned_per_day = 0
+    assert "send it" in canary.failure(canary.release(mode="Install"))
+    assert "upload_chunk" not in canary.management.calls
+
+
 def test_where_nothing_costs_cycles_nothing_is_asked_for(canary: Installation) -> None:
     canister = poor(canary, 0)
     canister.burned_per_day = 0

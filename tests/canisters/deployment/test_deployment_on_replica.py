@@ -124,7 +124,7 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
 
     # People were asked before the rollback: what they approved to replace is gone.
     fourth, _ = release(4, "Upgrade", replaces=second_hash, TRAPS=True)
-    assert "`dcanary run retry run-1` asks people again" in fourth["state"]["ConcurrentChange"]
+    assert "`dcanary run retry run-4` asks people again" in fourth["state"]["ConcurrentChange"]
     assert read() == 1
     view = subnet.engine.canister(counter)
     assert view is not None

@@ -136,10 +136,49 @@ def test_when_several_releases_fail_the_latest_is_the_one_that_is_installed(
     assert latest(canary, 1) == "approval-4"
     end(canary, 4, FAILED)
     assert latest(canary, 2) == "release-1"
-    # A newer run than what is installed may be released, though younger ones were tried.
+    retry = canary.verification.update("retry_release", "approval-4", caller=OWNER)
+    assert retry == {"Ok": "approval-4"}
+    assert latest(canary, 3) == "approval-4"
+
+
+def test_a_failed_order_is_not_carried_out_again_after_a_newer_one_was_approved(
+    canary: Installation,
+) -> None:
+    """It installed the older module without a word, and the newer order was void then."""
+
+    def retried(name: str) -> str:
+        answer = canary.verification.update("retry_release", name, caller=OWNER)
+        return str(answer["Err"]["Conflict"])
+
+    approve(canary, 1)
+    end(canary, 1, FAILED)
+    approve(canary, 2)
+    assert "run-2, which was approved" in retried("approval-1")
+    end(canary, 2, FAILED)
+    canary.upgrade()
+    refused = retried("approval-1")
+    assert "approval-2 of run-2 was approved for target counter" in refused
+    assert "`dcanary release retry approval-2` carries that one out again" in refused
+    assert f"`dcanary run start demo --ref refs/heads/main --sha {'a' * 40}`" in refused
+    assert len(canary.orders()) == 2
     retry = canary.verification.update("retry_release", "approval-2", caller=OWNER)
     assert retry == {"Ok": "approval-2"}
-    assert latest(canary, 3) == "approval-2"
+    assert len(canary.orders()) == 3
+
+
+def test_a_run_of_the_old_commit_that_is_started_anew_may_be_retried(
+    canary: Installation,
+) -> None:
+    approve(canary, 1)
+    end(canary, 1, FAILED)
+    approve(canary, 2)
+    end(canary, 2, FAILED)
+    # The commit is that of run-1: all samples have the same.
+    approve(canary, 3)
+    end(canary, 3, FAILED)
+    for name, expected in (("approval-2", "Err"), ("approval-3", "Ok")):
+        answer = canary.verification.update("retry_release", name, caller=OWNER)
+        assert list(answer) == [expected]
 
 
 def test_when_the_last_release_fails_one_that_succeeded_meanwhile_is_the_latest(
