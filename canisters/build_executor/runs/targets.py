@@ -154,7 +154,10 @@ def after_notice(row: "TargetRow", word: str, why: str) -> "TargetState | None":
     """
     state = row["state"]
     is_failed = "Failed" in state and row["approval"] is not None
-    if not ("Approving" in state or "Releasing" in state or is_failed):
+    # The request may have ended with a failed release before it could be withdrawn: that too may be
+    # tried again.
+    is_retried = "Withdrawn" in state and word in ("Releasing", "Released")
+    if not ("Approving" in state or "Releasing" in state or is_failed or is_retried):
         return None
     if word == "Releasing":
         return {"Releasing": None}

@@ -282,3 +282,14 @@ def test_a_notice_about_an_earlier_request_says_nothing_about_the_next(old: str)
     notice(world, "Approving", None, approval="approval-2", attempt=2)
     notice(world, old, why, attempt=1)
     assert (case(world), world.run()["approval"]) == ("Approving", "approval-2")
+
+
+def test_a_release_that_failed_before_its_run_was_cancelled_may_be_carried_out_again() -> None:
+    world = asked()
+    world.cancel("run-1", "eve")
+    # The request had ended with a failed release, which the run had not heard of.
+    releasing.withdrawn(world.book, "run-1", "counter", world.now)
+    assert case(world) == "Cancelled"
+    notice(world, "Releasing", release="release-2")
+    notice(world, "Released", release="release-2")
+    assert (case(world), world.run()["release"]) == ("Succeeded", "release-2")
