@@ -73,6 +73,7 @@ def arguments_of(name: str, method: str, page: Any) -> list[Any]:
         "list_templates": [None],
         "list_template_versions": ["starter"],
         "list_secret_uses": [None, "TOKEN"],
+        "list_usage": [{"Repository": "demo"}],
     }
     types = argument_types(name, method)
     return [page] if len(types) == 1 else [*first[method], page]
