@@ -30,7 +30,7 @@ replica: setup ## tests of real Wasm on the embedded replica
 	@$(BIN)/pytest -q -m replica
 
 e2e: setup ## tests of the whole system
-	@$(BIN)/pytest -q -m e2e
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m e2e
 
 nightly: setup ## long soak and fuzz runs of the whole system
 	@$(BIN)/pytest -q -s -m nightly

@@ -127,9 +127,12 @@ class Queue:
             "commitment": bytes(32),
             "wall_ns": 1,
             "peak_memory_bytes": 1,
+            "reused": None,
             "cpu_ns": None,
             "storage_bytes": None,
             "fetched_bytes": None,
+            "log_sha256": None,
+            "log_total": None,
         }
         jobs.commit(self.book, executor, given, self._now)
 

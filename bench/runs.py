@@ -76,9 +76,12 @@ class Burst:
                 "commitment": _commitment(reveal),
                 "wall_ns": 1,
                 "peak_memory_bytes": 1,
+                "reused": None,
                 "cpu_ns": None,
                 "storage_bytes": None,
                 "fetched_bytes": None,
+                "log_sha256": None,
+                "log_total": None,
             }
             ok(self._runs.update("submit_commitment", given, caller=executor))
         self._network.advance(0)

@@ -212,7 +212,8 @@ def test_a_digest_does_not_depend_on_where_tools_are(
 ) -> None:
     here = find_runtime("motoko", RuntimeOptions(tmp_path / "one"))
     package = next(bind.host for bind in here.binds if bind.inside.endswith("/motoko"))
-    shutil.copytree(package, tmp_path / "elsewhere" / "motoko")
+    for name in ("motoko", "motoko-base"):
+        shutil.copytree(package.parent / name, tmp_path / "elsewhere" / name)
     monkeypatch.setenv("HOME", str(tmp_path))
     there = find_runtime(
         "motoko", RuntimeOptions(tmp_path / "two", node_modules=tmp_path / "elsewhere")

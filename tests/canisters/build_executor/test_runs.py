@@ -159,7 +159,8 @@ def test_stages_open_in_dependency_order_and_get_the_files_of_earlier_ones() -> 
     assert states(world) == {"lib": "Succeeded", "app": "Building", "docs": "Building"}
     work = world.build(A)
     assert work["stage"]["name"] == "app"
-    assert work["inputs"] == [{"stage": "lib", "file": file("lib.a", b""), "fetch": None}]
+    given = {"stage": "lib", "file": file("lib.a", b""), "fetch": None, "kept": False}
+    assert work["inputs"] == [given]
     assert world.release(A, work["job"], cause="Stopping") == OK
     world.pass_time(STOPPING_PAUSE_NS / SECOND * 1.25)
     for executor in (A, B, C):
