@@ -52,7 +52,7 @@ def call(context: Context, jobs: Jobs | None = None, **options: Any) -> None:
     context.__dict__["system"] = Installed(jobs or Jobs(None))
     given = {"attempt": None, "into": None, "color": False, **options}
     name, job = given.pop("name", "alice"), given.pop("job", "run-1/build/0")
-    log.callback.__wrapped__(context, name, job, **given)  # type: ignore[union-attr]
+    log.callback.__wrapped__(context, name, job, **given)  # type: ignore[union-attr]  # of click
 
 
 def test_the_latest_attempt_is_shown_unless_another_is_named(

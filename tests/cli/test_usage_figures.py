@@ -177,7 +177,7 @@ def day(ago: int, **changed: int) -> Any:
 
 
 def call(command: click.Command, *given: Any, **options: Any) -> None:
-    command.callback.__wrapped__(*given, **options)  # type: ignore[union-attr]
+    command.callback.__wrapped__(*given, **options)  # type: ignore[union-attr]  # of click
 
 
 def test_run_show_tells_use_and_names_the_outlier(capsys: pytest.CaptureFixture[str]) -> None:

@@ -296,7 +296,8 @@ def test_several_threads_keep_and_take_at_once(yard: Yard) -> None:
                 assert yard.keep(yard.result(chosen, content))
                 into = yard.folder / f"into-{name}"
                 yard.results.take(key(chosen), into, lambda _: None)
-        except BaseException as error:
+        except Exception as error:
+            # Raised in a thread it would be lost.
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
