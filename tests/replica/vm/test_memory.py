@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dcanary.replica.state import limits
 from dcanary.replica.state.limits import WASM_PAGE
 from dcanary.replica.vm.memory.mapped import MappedMemory, MemoryFactory
 from dcanary.replica.vm.memory.scanners import FlagScanner, PageScanner
@@ -95,6 +96,33 @@ def test_commits_of_the_same_pages_and_of_many_pages_are_whole(factory: MemoryFa
                 assert memory.read_image(page * 8192, 3) == b"%02d." % (value + page % 50)
     assert memory.read_image(4096, 4096) == bytes(4096)
     memory.close()
+
+
+def test_each_scanner_lists_all_private_pages_however_many_and_again(
+    factory: MemoryFactory,
+) -> None:
+    memory = factory.make(40 * limits.MIB)
+    arena = factory.arena
+    try:
+        memory.set_image_size(40 * limits.MIB)
+        memory.map_view(0, WASM_PAGE)
+        if arena is None:
+            return  # pages are compared, not listed
+        scan = arena.scanner.private_regions
+        page = limits.OS_PAGE
+        assert scan(memory.base, memory.size) == ()
+        expected = []
+        for number in (1, 1023, 1, 1, 2_500, 1, 100):  # the kernel lists 1,024 at a time
+            for _ in range(number):
+                start = memory.base + 2 * page * len(expected)
+                ctypes.memset(start, 1, 1)
+                expected.append((start, start + page))
+            for _ in range(2):
+                assert scan(memory.base, memory.size) == tuple(expected)
+        assert scan(memory.base, 6 * page) == tuple(expected[:3])
+        assert scan(memory.base, memory.size) == tuple(expected)
+    finally:
+        memory.close()
 
 
 def test_a_view_that_is_gone_cannot_be_touched(factory: MemoryFactory) -> None:

@@ -30,6 +30,7 @@ class Admission:
         self._core = core
         self._management = management
         self._natives = natives
+        self._native_ids = frozenset(natives.ids)
         self._max_payload = max_payload
         """Bytes of an argument."""
         self._inspections: QueryPool[Reject | None] = QueryPool(workers)
@@ -58,7 +59,7 @@ class Admission:
             if receiver == MANAGEMENT:
                 about = self._management.inspect(message.sender, message.method, arg)
                 return b"" if about is None else about.id, False
-            if receiver in self._natives:
+            if receiver in self._native_ids:
                 self._natives.check(receiver, message.method)
                 return receiver, False
             canister, body = core.callee(receiver)

@@ -31,7 +31,7 @@ from dcanary.replica.vm.memory.linear import (
     Snapshot,
     as_buffer,
 )
-from dcanary.replica.vm.memory.scanners import FlagScanner, PageScanner
+from dcanary.replica.vm.memory.scanners import FlagScanner, PageScanner, Regions
 
 _ROLLBACK_REGIONS = 512
 """With more dirty regions than this, dropping the whole view is cheaper than copying back."""
@@ -128,7 +128,7 @@ class MappedMemory(MappedView):
         self._shared_size = 0
         self._image = NOT_MAPPED
         """What `image_address` returned last, as bytes."""
-        self._regions: list[tuple[int, int]] = []
+        self._regions: Regions = ()
         """Addresses of the dirty regions of the last commit: often they are the next one's too."""
         self._parts: list[slice] = []
         """The same as parts of the memory."""
@@ -168,7 +168,7 @@ class MappedMemory(MappedView):
 
     def map_view(self, reserved: int, guard: int) -> int:
         self._hot = None
-        self._note_regions([])
+        self._note_regions(())
         return super().map_view(reserved, guard)
 
     def commit(self) -> None:
@@ -178,7 +178,7 @@ class MappedMemory(MappedView):
         if size > self._shared_size:
             self.image_address(size)
         regions = self._arena.scanner.private_regions(self.base, size)
-        if regions != self._regions:
+        if regions is not self._regions and regions != self._regions:
             self._note_regions(regions)
         parts, pages = self._parts, self._pages
         for snapshot in self.snapshots:
@@ -226,7 +226,7 @@ class MappedMemory(MappedView):
         self._unmap_image()
         self._release_window()
 
-    def _note_regions(self, regions: list[tuple[int, int]]) -> None:
+    def _note_regions(self, regions: Regions) -> None:
         """Prepare for a commit of other regions than the last one's."""
         base = self.base
         self._regions = regions
@@ -337,7 +337,7 @@ class MemoryFactory:
             memory.map_view(limits.MIB, 0)
             ctypes.memset(memory.base + limits.OS_PAGE, 1, 1)
             found = self.arena.scanner.private_regions(memory.base, memory.size)
-            return found == [(memory.base + limits.OS_PAGE, memory.base + 2 * limits.OS_PAGE)]
+            return found == ((memory.base + limits.OS_PAGE, memory.base + 2 * limits.OS_PAGE),)
         except OSError:
             return False
         finally:
