@@ -111,10 +111,10 @@ LIBRARY_TESTS = NotYet(
 
 # What `dcanary fetch` reads.
 
-OTHER_LOCKS = NotYet(
-    "lock files of pnpm, and of Yarn 2 and later",
+YARN_BERRY = NotYet(
+    "lock files of Yarn 2 and later",
     "`dcanary fetch`",
-    "locks of {} are not supported yet: lock with npm (package-lock.json)",
+    "locks of Yarn 2 and later are not supported yet: lock with npm, pnpm or Yarn 1",
 )
 GIT_DEPENDENCIES = NotYet(
     "dependencies that are Git commits",

@@ -14,11 +14,12 @@ from dcanary.fetch.locks.reader import json_document, json_lines
 from dcanary.fetch.locks.reading import READERS, read_locks, reader_of
 from dcanary.fetch.pinned import Target
 from tests.fetch.test_locks import CARGO, INTEGRITY, MOPS, SHA256, UV, YARN, npm_lock, tarball
+from tests.fetch.test_pnpm import V9
 
 SAMPLES = {
     "package-lock.json": npm_lock({"": {}, "node_modules/a": tarball("a")}),
     "yarn.lock": YARN,
-    "pnpm-lock.yaml": "lockfileVersion: 9",
+    "pnpm-lock.yaml": V9,
     "Cargo.lock": CARGO,
     "uv.lock": UV,
     "requirements.txt": f"# c\nsix==1 \\\n  --hash=sha256:{SHA256} ; x\n-r other.txt\n-e .\n",

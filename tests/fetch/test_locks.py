@@ -146,11 +146,6 @@ class TestNpm:
         assert "is there twice" in told(read({"package-lock.json": lock}))[0]
 
 
-def test_locks_of_pnpm_are_refused_with_the_reason() -> None:
-    (said,) = told(read({"pnpm-lock.yaml": "lockfileVersion: '9.0'\n"}))
-    assert "locks of pnpm are not supported yet: lock with npm" in said
-
-
 YARN = f"""# yarn lockfile v1
 
 

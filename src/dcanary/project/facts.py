@@ -149,11 +149,13 @@ class NodePackage:
     dependencies: tuple[Dependency, ...]
     """Those for development included."""
     lock: str
-    """`package-lock.json`, `pnpm-lock.yaml`, `yarn.lock`, `bun.lockb`, `bun.lock`, or empty."""
+    """Path of a `package-lock.json`, `pnpm-lock.yaml`, `yarn.lock`, `bun.lockb` …, or empty."""
     tools: tuple[str, ...]
     """Of vite, azle, webpack, react, vue, svelte, next: those that it depends on."""
     installs: tuple[tuple[str, str], ...] = ()
     """Its own scripts that npm runs when it installs packages, such as `postinstall`."""
+    lock_tool: str = ""
+    """What wrote the lock: `npm`, `pnpm`, `Yarn 1`, or another tool for people to read."""
 
 
 @dataclass(frozen=True)

@@ -144,9 +144,23 @@ def test_a_pipeline_has_a_bounded_number_of_canisters(tmp_path: Path) -> None:
         (
             {
                 "package.json": '{"scripts": {"build": "vite"}, "dependencies": {"vite": "6"}}',
-                "yarn.lock": "",
+                "yarn.lock": "# yarn\n\n__metadata:\n  version: 8\n",
             },
-            "package.json:1: its packages are pinned by yarn.lock, and the image node has npm",
+            "package.json:1: its packages are pinned by yarn.lock of Yarn 2 or later: lock with "
+            "npm or pnpm or Yarn 1",
+        ),
+        (
+            {
+                "package.json": '{"scripts": {"build": "vite"}, "dependencies": {"vite": "6"}}',
+                "pnpm-lock.yaml": "lockfileVersion: '6.0'\n",
+            },
+            "package.json:1: its packages are pinned by pnpm-lock.yaml of pnpm 8 or earlier "
+            "(lockfileVersion 6.0): lock with npm",
+        ),
+        (
+            dfx(app='{"type": "azle"}')
+            | {"package.json": '{"dependencies": {"azle": "0.33.0"}}', "pnpm-lock.yaml": ""},
+            "package.json:1: app: its packages are pinned by pnpm-lock.yaml of pnpm: lock with npm",
         ),
         (
             dfx(app='{"type": "rust", "package": "app"}') | {"Cargo.toml": CRATE},

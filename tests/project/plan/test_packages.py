@@ -144,6 +144,34 @@ def test_a_front_end_is_built_by_its_scripts(
     assert (fit.values["commands"], fit.values["files"]) == (commands, made)
 
 
+@pytest.mark.parametrize(
+    ("lock", "commands"),
+    [
+        (
+            {"pnpm-lock.yaml": "lockfileVersion: '9.0'\n"},
+            ["pnpm --dir ui install --frozen-lockfile", "pnpm --dir ui run build"],
+        ),
+        (
+            {"yarn.lock": "# yarn lockfile v1\n"},
+            [
+                "yarn --cwd ui install --offline --frozen-lockfile",
+                "yarn --cwd ui run build",
+            ],
+        ),
+    ],
+)
+def test_other_package_managers_have_an_image_and_commands_of_their_own(
+    tmp_path: Path, lock: dict[str, str], commands: list[str]
+) -> None:
+    package = '{"scripts": {"build": "vite build"}, "dependencies": {"vite": "7"}}'
+    files = {f"ui/{name}": text for name, text in lock.items()}
+    assets = '{"canisters": {"web": {"type": "assets", "source": ["ui/dist"]}}}'
+    fit = chosen(tmp_path, {"dfx.json": assets, "ui/package.json": package} | files)
+    assert (fit.template, fit.values["image"]) == ("front-end", "node-all")
+    assert fit.values["lock"] == f"ui/{next(iter(lock))}"
+    assert fit.values["commands"] == commands
+
+
 def test_the_static_site_recipe_of_icp_is_an_asset_canister(tmp_path: Path) -> None:
     fit = chosen(
         tmp_path,

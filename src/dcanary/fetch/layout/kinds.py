@@ -19,6 +19,7 @@ from dcanary.fetch.layout.cargo import CargoLayout
 from dcanary.fetch.layout.folder import Folder, LayoutError, Manifest, read_manifest
 from dcanary.fetch.layout.mops import MopsLayout
 from dcanary.fetch.layout.npm import NpmLayout
+from dcanary.fetch.layout.pnpm import PnpmLayout
 from dcanary.fetch.layout.pypi import PypiLayout
 from dcanary.fetch.layout.urls import UrlsLayout
 from dcanary.fetch.layout.yarn import YarnLayout
@@ -46,6 +47,7 @@ class Layout(Protocol):
 LAYOUTS: tuple[Layout, ...] = (
     NpmLayout(),
     YarnLayout(),
+    PnpmLayout(),
     CargoLayout(),
     PypiLayout(),
     MopsLayout(),

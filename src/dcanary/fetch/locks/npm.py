@@ -60,8 +60,12 @@ def _is_local(key: str, entry: dict[str, Any]) -> bool:
 
 def _is_elsewhere(entry: dict[str, Any], target: Target) -> bool:
     """Whether npm leaves a package out because it is for other machines."""
-    if not (entry.get("optional") is True or entry.get("devOptional") is True):
-        return False
+    optional = entry.get("optional") is True or entry.get("devOptional") is True
+    return optional and is_for_others(entry, target)
+
+
+def is_for_others(entry: dict[str, Any], target: Target) -> bool:
+    """Whether a package is for other machines than `target`, by what its package.json says."""
     return not (
         _fits(entry.get("os"), "linux")
         and _fits(entry.get("cpu"), _CPU[target.machine])
@@ -122,7 +126,7 @@ def add(
 ) -> None:
     """Add a tarball of a registry with its `integrity`, or say why it is not pinned."""
     name, version = package
-    what = shown(f"{name}@{version}")
+    what = shown(f"{name}@{version}" if version else name)
     try:
         parts = urlsplit(resolved) if isinstance(resolved, str) else None
     except ValueError:

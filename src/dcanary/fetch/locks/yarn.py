@@ -38,7 +38,7 @@ class Yarn:
                 file,
                 0,
                 "this is a lock of Yarn 2 or later, which pins archives that only Yarn makes",
-                not_yet.OTHER_LOCKS.sentence("Yarn 2 and later"),
+                not_yet.YARN_BERRY.sentence(),
             )
             return
         if "# yarn lockfile v1" not in text[:1000]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dcanary.project.detectors.protocol import Findings
 from dcanary.project.facts import Dependency, NodePackage, Place
 from dcanary.project.folder import Folder, parent
@@ -50,6 +52,7 @@ def _package(folder: Folder, file: str, root: Value) -> NodePackage:
         for place in [Place(file, version.line)]
     ]
     names = {one.name for one in dependencies}
+    lock = _lock(folder, parent(file))
     scripts = [(name, root.text("scripts", name)) for name in ("build", "test")]
     return NodePackage(
         place=Place(file, root.line),
@@ -57,7 +60,8 @@ def _package(folder: Folder, file: str, root: Value) -> NodePackage:
         name=root.text("name"),
         scripts=tuple(one for one in scripts if one[1]),
         dependencies=tuple(dependencies),
-        lock=_lock(folder, parent(file)),
+        lock=lock,
+        lock_tool=_tool(folder, lock) if lock else "",
         tools=tuple(tool for tool in TOOLS if tool in names),
         installs=tuple((name, text) for name in INSTALLS if (text := root.text("scripts", name))),
     )
@@ -73,3 +77,19 @@ def _lock(folder: Folder, base: str) -> str:
         if base == ".":
             return ""
         base = parent(base)
+
+
+def _tool(folder: Folder, lock: str) -> str:
+    """What wrote a lock file; a version that the images do not have is named."""
+    name = lock.rpartition("/")[2]
+    if name in ("package-lock.json", "npm-shrinkwrap.json"):
+        return "npm"
+    if name.startswith("bun."):
+        return "Bun"
+    text = folder.text(lock) or ""
+    if name == "yarn.lock":
+        return "Yarn 2 or later" if re.search(r"^__metadata:", text, re.MULTILINE) else "Yarn 1"
+    version = re.search(r"^lockfileVersion: *'?([\w.]*)", text, re.MULTILINE)
+    if version and version[1].partition(".")[0] != "9":
+        return f"pnpm 8 or earlier (lockfileVersion {version[1]})"
+    return "pnpm"

@@ -14,7 +14,7 @@ from dcanary.project.plan.fit import (
     no_lock,
     steps_after,
 )
-from dcanary.project.plan.npm import is_npm_lock, other_lock
+from dcanary.project.plan.npm import other_lock
 
 HEADING = f"{PAGE}#rust-and-azle"
 
@@ -35,8 +35,9 @@ class AzlePlanner:
         if not package.lock:
             command = "npm install --package-lock-only"
             return no_lock("its packages", "package-lock.json", command, package.place)
-        if not is_npm_lock(package.lock):
-            return other_lock(package)
+        if package.lock_tool != "npm":
+            # Azle's own postinstall and its compiler look for packages where npm puts them.
+            return other_lock(package, ("npm",))
         values = {
             "name": name_for(canister.name),
             "branch": project.branch,

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Iterable
 
 from dcanary import not_yet
 from dcanary.project.facts import Canister, NodePackage, Project
 from dcanary.project.folder import inside
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Values, name_for, no_lock
+from dcanary.project.plan.node_tools import TOOLS
 
 HEADING = f"{PAGE}#front-ends"
 OUTPUTS = {"next": "out"}
 """Tool -> the folder that it writes to. Others write to `dist`."""
 
 
-def is_npm_lock(lock: str) -> bool:
-    """Whether npm reads a lock file."""
-    return lock.rpartition("/")[2] in ("package-lock.json", "npm-shrinkwrap.json")
-
-
-def other_lock(package: NodePackage) -> NotYet:
-    """Why a package whose lock is another tool's cannot be built."""
+def other_lock(package: NodePackage, tools: Iterable[str]) -> NotYet:
+    """Why a package whose lock is none of `tools` cannot be built."""
     text = (
-        f"its packages are pinned by {package.lock}, and the image node has npm alone: lock with "
-        "npm install --package-lock-only"
+        f"its packages are pinned by {package.lock} of {package.lock_tool}: lock with "
+        f"{' or '.join(tools)}"
     )
     return NotYet((Open(text, package.place, f"{PAGE}#dependencies"),))
 
@@ -33,16 +29,17 @@ def front_end(project: Project, package: NodePackage, name: str, files: list[str
     if not package.lock:
         command = "npm install --package-lock-only"
         return no_lock("its packages", "package-lock.json", command, package.place)
-    if not is_npm_lock(package.lock):
-        return other_lock(package)
+    tool = TOOLS.get(package.lock_tool)
+    if tool is None:
+        return other_lock(package, TOOLS)
     scripts = dict(package.scripts)
-    # In a workspace the lock lies above, and npm installs for all of it.
+    # In a workspace the lock lies above, and the tool installs for all of it.
     above = package.lock.rpartition("/")[0]
     opened = []
     own = next((one for one in project.node if one.folder == (above or ".")), package)
     if own.installs:
         # `npm rebuild` afterwards, for the scripts of packages, would run the project's own too.
-        commands = [f"npm ci --ignore-scripts{_prefix(above)}"]
+        commands = [tool.command(tool.install, above, " --ignore-scripts")]
         names = ", ".join(f"{name} ({text})" for name, text in own.installs)
         text = (
             f"its own {names} is not run, nor are those of packages: stages have no network, so "
@@ -50,29 +47,26 @@ def front_end(project: Project, package: NodePackage, name: str, files: list[str
         )
         opened.append(Open(text, own.place, HEADING))
     else:
-        commands = [f"npm ci{_prefix(above)}"]
+        commands = [tool.command(tool.install, above)]
     if "build" in scripts:
-        commands.append(f"npm run build{_prefix(package.folder)}")
+        commands.append(tool.command(tool.run, package.folder, script="build"))
         if not files:
-            tool = next((one for one in package.tools if one in OUTPUTS), "")
-            output = OUTPUTS.get(tool, "dist")
+            builder = next((one for one in package.tools if one in OUTPUTS), "")
+            output = OUTPUTS.get(builder, "dist")
             files = [f"{output}/" if package.folder == "." else f"{package.folder}/{output}/"]
             text = f"{files[0]} is compared: write another folder where build makes another one"
             opened.append(Open(text, package.place, HEADING))
     elif "test" in scripts:
-        commands.append(f"npm test{_prefix(package.folder)}")
+        commands.append(tool.command(tool.test, package.folder))
     values: Values = {
         "name": name_for(name),
         "branch": project.branch,
         "lock": package.lock,
+        "image": tool.image,
         "commands": commands,
         "files": files,
     }
     return Fit("front-end", values, tuple(opened))
-
-
-def _prefix(folder: str) -> str:
-    return "" if folder in ("", ".") else f" --prefix {shlex.quote(folder)}"
 
 
 class AssetsPlanner:
