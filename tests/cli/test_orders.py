@@ -24,6 +24,7 @@ from dcanary.cli.orders.rollback import rollback_fields, rollback_warnings
 from dcanary.cli.orders.target_now import TargetNow
 from dcanary.cli.release import summary
 from dcanary.client.errors import ClientError, RefusedError
+from dcanary.wasm_binary.sections import custom, join
 from shared.rules.orders import order_digest as digest_in_canister
 from shared.rules.orders import rollback_digest as rollback_digest_in_canister
 
@@ -348,6 +349,23 @@ def test_bytes_that_are_not_those_agreed_on_are_not_used() -> None:
     found = interface_of(Installed(lied, b"service : {}"), order())  # type: ignore[arg-type]
     assert found is not None
     assert found.methods == {}
+
+
+def test_a_module_without_an_interface_file_is_asked_itself() -> None:
+    content = join([custom("icp:public candid:service", DID.encode())])
+    agreed = {
+        "path": order()["artifact"],
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    found = interface_of(Installed(content, b"service : {}", (agreed,)), order())  # type: ignore[arg-type]
+    assert found is not None
+    assert set(found.methods) == {"get"}
+    # What is no module, or too large to be read for that, tells nothing.
+    for changed in ({"size": 10**9}, {"sha256": "0" * 64}):
+        files = ({**agreed, **changed},)
+        found = interface_of(Installed(content, b"service : {}", files), order())  # type: ignore[arg-type]
+        assert found is not None and found.methods == {}
 
 
 def test_without_any_interface_there_is_none() -> None:

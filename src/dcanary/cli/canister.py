@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from dcanary.cli.context import Context, pass_context
@@ -49,13 +51,23 @@ def info(context: Context, principal: str) -> None:
 
 
 @canister.command()
-@click.argument("principal", type=CANISTER)
+@click.argument("canister")
 @pass_context
-def interface(context: Context, principal: str) -> None:
-    """The canister's Candid interface."""
-    from dcanary.client.actor import Actor
+def interface(context: Context, canister: str) -> None:
+    """The Candid interface of CANISTER: a principal, or a module's file (.wasm or .wasm.gz).
 
-    text = Actor.from_metadata(context.system.connection, principal).interface.text
+    Of a file it is what the metadata candid:service says, else what the export
+    get_candid_pointer gives, which ic-cdk's export_candid!() makes.
+    """
+    if canister.endswith((".wasm", ".wasm.gz")):
+        from dcanary.cli.operations.interfaces import interface_of_file
+
+        text = interface_of_file(Path(canister))
+    else:
+        from dcanary.client.actor import Actor
+
+        principal = CANISTER.convert(canister, None, None)
+        text = Actor.from_metadata(context.system.connection, principal).interface.text
     if context.output.as_json:
         context.output.json({"interface": text})
     else:

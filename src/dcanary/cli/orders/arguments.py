@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dcanary.candid import CandidError, DidSyntaxError, Interface, parse_interface, text
+from dcanary.candid_export.bounds import MAX_DID_BYTES
+from dcanary.candid_export.reading import InterfaceError, interface_text
 from dcanary.client import principal
 from dcanary.client.errors import ClientError
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from dcanary.client.system import System
     from dcanary.client.types.verification import File, Order
 
-MAX_DID_BYTES = 512 * 1024
+MAX_ASKED_BYTES = 16 << 20
+"""Modules up to this size are asked for their interface: all of it has to be read for that."""
 CHUNK_BYTES = 1_000_000
 
 
@@ -55,33 +58,48 @@ def interface_file(files: Sequence[File], artifact: str) -> File | None:
 
 
 def interface_of(system: System, order: Order) -> Interface | None:
-    """The interface of the ordered module: built with it and agreed on like it, or that which the
-    target's canister publishes now; None when there is none that can be read."""
+    """The interface of the ordered module: built with it and agreed on like it, or told by the
+    module itself, or that which the target's canister publishes now; None when there is none that
+    can be read."""
     try:
-        did = _built(system, order) or _published(system, order)
+        did = _agreed_interface(system, order) or _published(system, order)
         return None if did is None else parse_interface(did.decode())
     except (DidSyntaxError, UnicodeDecodeError):
         return None
 
 
-def _built(system: System, order: Order) -> bytes | None:
+def _agreed_interface(system: System, order: Order) -> bytes | None:
     try:
         verdict = system.verification.get_round(order["run"], order["stage"])["verdict"]
-        file = interface_file(verdict["files"], order["artifact"]) if verdict else None
-        if file is None:
+        files = verdict["files"] if verdict else []
+        file = interface_file(files, order["artifact"])
+        if file is not None:
+            return _content(system, order, file)
+        module = next((each for each in files if each["path"] == order["artifact"]), None)
+        if module is None or module["size"] > MAX_ASKED_BYTES:
             return None
-        content = b""
-        while len(content) < file["size"]:
-            content += system.build_executor.read_chunk(
-                {
-                    "run": order["run"],
-                    "stage": order["stage"],
-                    "path": file["path"],
-                    "index": len(content) // CHUNK_BYTES,
-                }
-            )
+        content = _content(system, order, module)
     except ClientError:
         return None  # Kept no longer, or not for this caller.
+    try:
+        text = None if content is None else interface_text(content)
+    except InterfaceError:
+        return None
+    return None if text is None else text.encode()
+
+
+def _content(system: System, order: Order, file: File) -> bytes | None:
+    """The bytes of an agreed file; None when those that are sent are others."""
+    content = b""
+    while len(content) < file["size"]:
+        content += system.build_executor.read_chunk(
+            {
+                "run": order["run"],
+                "stage": order["stage"],
+                "path": file["path"],
+                "index": len(content) // CHUNK_BYTES,
+            }
+        )
     return content if hashlib.sha256(content).hexdigest() == file["sha256"] else None
 
 
