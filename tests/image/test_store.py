@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.images import measure
 from dcanary.image import listing
 from dcanary.image.errors import DamagedImage
 from dcanary.image.store import Image, ImageInUse, NoSuchImage
@@ -190,3 +191,9 @@ def spent() -> float:
     """Processor time of this process and the ones that it has begun: other load does not count."""
     of_children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + of_children.ru_utime + of_children.ru_stime
+
+
+def test_the_bench_compares_a_use_with_the_limit(place: Place, image: Image) -> None:
+    (found,) = measure(place.images)
+    assert found.key == "image_reuse_one"
+    assert found.value > 0
