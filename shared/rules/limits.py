@@ -116,7 +116,9 @@ MAX_JOB_FAILURES = 8
 MAX_ATTEMPT = 65_535
 MAX_OFFER_TEXTS = 64
 MAX_OFFER_CHARS = 100
-MAX_RUN_MANIFEST_BYTES = 1_000_000
+# A job that rebuilds what it needs is told all files twice, once with the names of their stages,
+# and the pipeline: that must be below the 2 MiB of a reply.
+MAX_RUN_MANIFEST_BYTES = 700_000
 # What one job counts at most in the sums of usage, whatever its executor says.
 MAX_COUNTED_CPUS = 256
 MAX_COUNTED_BYTES = 1_024 * 1_024 * MIB
