@@ -36,3 +36,8 @@ def downloads() -> Path:
 def images() -> Path:
     """Built images, for all projects of this user."""
     return cache("images")
+
+
+def results() -> Path:
+    """Results of stages that local runs use again, for all projects of this user."""
+    return cache("results")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dcanary.executor.attendance import Attendance
-from tests.executor.repositories import make_repository
+from tests.executor.repositories import commit, make_repository
 
 PIPELINE = """\
 version: 1
@@ -47,6 +48,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
+            env={**os.environ, "TMPDIR": str(folder.parent)},
         )
         os.close(theirs)
 
@@ -75,10 +77,16 @@ class Terminal:
             self.shown += piece
         return self.process.wait(LONGEST_SECONDS)
 
+    def hang_up(self) -> None:
+        """Close the terminal, as the end of an emulator or of a connection does."""
+        os.close(self._ours)
+        self._ours = -1
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._ours)
+        if self._ours >= 0:
+            os.close(self._ours)
 
 
 @pytest.fixture
@@ -126,6 +134,40 @@ def test_a_stage_that_is_named_is_looked_into_though_it_ended_well(
     assert "the stage good has ended well" in terminal.shown.decode()
     # What a person does there changes no result: the file was collected before.
     assert "made.txt, 5 bytes" in terminal.shown.decode()
+
+
+def left_behind(repository: Path) -> list[str]:
+    """Folders of runs that are there still."""
+    return [each.name for each in repository.parent.glob("dcanary-run-*")]
+
+
+def test_a_shell_ends_with_its_terminal_whatever_runs_in_it(
+    repository: Path, terminals: list[Terminal]
+) -> None:
+    terminal = Terminal(repository, "--shell")
+    terminals.append(terminal)
+    terminal.wait_for("sandbox$ ")
+    terminal.type("trap '' HUP; echo $((40+2)) here; sleep 100000")
+    terminal.wait_for("42 here")
+    assert left_behind(repository)
+    # It is nobody's controlling terminal: the kernel sends no signal.
+    terminal.hang_up()
+    assert terminal.process.wait(LONGEST_SECONDS) != 0
+    assert left_behind(repository) == []
+
+
+def test_a_hangup_while_a_stage_works_ends_it_and_leaves_nothing(
+    repository: Path, terminals: list[Terminal]
+) -> None:
+    long = PIPELINE.replace("echo made > made.txt", "echo begun; sleep 100000")
+    (repository / "dcanary.yml").write_text(long)
+    commit(repository)
+    terminal = Terminal(repository)
+    terminals.append(terminal)
+    terminal.wait_for("begun\r\n")
+    os.kill(terminal.process.pid, signal.SIGHUP)
+    assert terminal.end() == 130
+    assert left_behind(repository) == []
 
 
 def test_without_a_terminal_it_is_refused(repository: Path) -> None:

@@ -25,6 +25,7 @@ def _record(stage: LocalStage, differing: list[str] | None) -> dict[str, object]
     shown: dict[str, object] = {
         "stage": stage.name,
         "outcome": report.reason or "succeeded",
+        **({"used again": f"the result of {stage.reused}"} if stage.reused else {}),
         "took": seconds(report.wall_ns),
         "memory": f"{report.peak_memory_bytes / (1 << 20):.0f} MiB at most",
         **_measured(report),
@@ -56,6 +57,7 @@ def _json(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
         "stage": stage.name,
         "succeeded": stage.succeeded,
         "reason": report.reason,
+        "reused": stage.reused or None,
         "wall_ns": report.wall_ns,
         "peak_memory_bytes": report.peak_memory_bytes,
         "cpu_ns": report.cpu_ns,
@@ -95,6 +97,11 @@ def _json(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
     is_flag=True,
     help="Open a shell in the sandbox of a stage that fails, or of that named by --stage.",
 )
+@click.option(
+    "--cache",
+    is_flag=True,
+    help="Use earlier local results of stages with a cache, and keep new ones.",
+)
 @click.option("--allow-network", is_flag=True, help="Perform stages that ask for the network.")
 @click.option(
     "--secret",
@@ -119,6 +126,7 @@ def local(
     compare: str | None,
     canisters: tuple[str, ...],
     shell: bool,
+    cache: bool,
     allow_network: bool,
     secrets: tuple[str, ...],
     allow_unsandboxed: bool,
@@ -130,8 +138,12 @@ def local(
     """
     from dcanary.cli.operations import local_run as operations
     from dcanary.cli.operations import pipeline as pipelines
+    from dcanary.cli.operations.local_shell import ended_by_hangup
     from dcanary.pipeline.candid import to_stages, to_variables
 
+    if cache and (shell or compare is not None):
+        other = "--shell" if shell else "--compare"
+        raise click.UsageError(f"--cache cannot be given with {other}, for which stages are built")
     attend = _shell(context) if shell else None
     found: Any = None
     definitions: Sequence[Any]
@@ -157,7 +169,7 @@ def local(
         commit = operations.find_commit(file, source["sha"])
     _say(context, commit, compare)
     allowed = operations.Allowed(
-        allow_unsandboxed, allow_network, operations.given_secrets(secrets)
+        allow_unsandboxed, allow_network, cache, operations.given_secrets(secrets)
     )
     performed = operations.perform(
         definitions,
@@ -170,7 +182,7 @@ def local(
     )
     rows: list[dict[str, object]] = []
     problem = ""
-    with contextlib.closing(performed):
+    with ended_by_hangup(), contextlib.closing(performed):
         for stage in performed:
             if into is not None:
                 operations.save_files(stage, into)

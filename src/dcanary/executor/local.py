@@ -6,8 +6,10 @@ vote of this machine would say.
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from dcanary.executor.attendance import Attendance, Start
 from dcanary.executor.attestation import manifest_digest
 from dcanary.executor.building import Build, BuildReport
 from dcanary.executor.cache.building import CachedBuild
+from dcanary.executor.cache.key import Origin
+from dcanary.executor.cache.results import Result, Results
 from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.fetching import FETCH, FetchBuild
 from dcanary.executor.logs import LogBuffer
@@ -64,6 +68,12 @@ class LocalStage:
         """Whether an executor would attest success."""
         return not self.report.reason
 
+    @property
+    def reused(self) -> str:
+        """Whose result it is; empty when it was built now."""
+        found = self.report.reusable
+        return "" if found is None else found.reused
+
     def open_file(self, file: ManifestFile) -> Path:
         """Where the bytes of an artifact lie."""
         return self.folder / file.sha256
@@ -76,6 +86,8 @@ class LocalRun:
 
     `find_runtime` is asked once a stage, with its record; `output` gets what they print.
     `packages` keeps what fetch stages bring. `secrets` are the values that stages may list.
+    `results` has what stages with a cache may use again, and gets what they make; without it they
+    are built.
     `attend` is asked, with the stage's name, to be in the sandbox of a stage that failed, and of
     each that was asked for by its name; see `Plan`.
     """
@@ -91,6 +103,7 @@ class LocalRun:
     packages: Packages | None = None
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     attend: Callable[[str, str, Start], None] | None = None
+    results: Results | None = None
 
     def perform(self, wanted: Sequence[str] = ()) -> Iterator[LocalStage]:
         """Perform the `wanted` stages (all when empty) and those before them, one after the other.
@@ -129,7 +142,11 @@ class LocalRun:
         folder = self.folder / name
         folder.mkdir(parents=True)
         log, news = LogBuffer((), _MAX_LOG_BYTES), threading.Event()
-        kind = FetchBuild if fetch else Build if stage["cache"] is None else CachedBuild
+        kind: Callable[..., Build] = FetchBuild if fetch else Build
+        if stage["cache"] is not None:
+            # Each folder and branch has results of its own, as a repository and its refs have.
+            origin = Origin("local", self.source["clone_url"], self.source["ref"])
+            kind = partial(CachedBuild, results=self.results, origin=origin, called="result")
         # What a person is to look at is the first failure.
         tried = stage if self.attend is None else {**stage, "retries": 0, "retry_causes": None}
         attendance = Attendance()
@@ -176,10 +193,33 @@ class LocalRun:
         assert report is not None
         if report.error:
             raise LocalProblem(f"the stage {name}: {report.error}")
+        self._keep(name, report, build.files_folder)
         for rest in folder.iterdir():
             if rest != build.files_folder:
                 shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
         return LocalStage(name, build.runtime.digest, report, build.files_folder, stage["fetch"])
+
+    def _keep(self, stage: str, report: BuildReport, files: Path) -> None:
+        """Keep what was built now for later runs. It is believed without a vote: all that it was
+        made from, the machine too, is this person's."""
+        found = report.reusable
+        if self.results is None or found is None or found.reused:
+            return
+        made = Result(
+            found.key,
+            f"commit-{self.source['sha'][:12]}",
+            stage,
+            found.repository,
+            found.ref,
+            report.files,
+            report.tests,
+            time.time(),
+        )
+
+        def say(line: str) -> None:
+            self.output(f"[dcanary] {line}\n".encode(errors="backslashreplace"))
+
+        self.results.keep(made, lambda sha256: files / sha256, say)
 
     def _pass_on(self, log: LogBuffer) -> None:
         while piece := log.peek(_PIECE_BYTES):

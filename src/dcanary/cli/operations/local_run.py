@@ -15,6 +15,7 @@ from dcanary import folders
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.executor import require_sandbox
 from dcanary.executor import RuntimeUnavailable
+from dcanary.executor.cache.results import Results
 from dcanary.executor.images import ImageBuilder, image_runtime
 from dcanary.executor.local import LocalProblem, LocalRun, LocalStage
 from dcanary.executor.packages import Packages
@@ -45,10 +46,14 @@ class LocalCommit:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What a person lets a local run do, and the secrets that its stages may list."""
+    """What a person lets a local run do, and the secrets that its stages may list.
+
+    `cache`: stages with a cache use their earlier results, and keep new ones.
+    """
 
     unsandboxed: bool = False
     network: bool = False
+    cache: bool = False
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
@@ -144,6 +149,7 @@ def perform(
             Packages.of_this_machine(folder / "packages"),
             allowed.secrets,
             attend,
+            Results(folders.results()) if allowed.cache else None,
         )
         try:
             yield from run.perform(wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -19,6 +20,29 @@ from dcanary.cli.errors import UsageTrouble
 _READ_BYTES = 65_536
 
 
+class TerminalGone(KeyboardInterrupt):
+    """The person's terminal is gone: as Ctrl-C, for nobody can type that any more."""
+
+
+@contextlib.contextmanager
+def ended_by_hangup() -> Iterator[None]:
+    """Raise TerminalGone in the main thread on SIGHUP, unless it is ignored, as `nohup` makes it.
+
+    The signal alone would end this process and leave its folders.
+    """
+    before = signal.getsignal(signal.SIGHUP)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _hung_up)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _hung_up(*_: object) -> None:
+    raise TerminalGone
+
+
 def require_terminal() -> None:
     """Raise UsageTrouble where no person could type."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -28,7 +52,8 @@ def require_terminal() -> None:
 def attend(start: Callable[[int], None]) -> None:
     """Let `start` run a shell on a new terminal, which is shown on this one until it ends.
 
-    The sandbox gets none of this terminal's descriptors: what runs there could type into it.
+    Raises TerminalGone when this one is closed meanwhile. The sandbox gets none of this terminal's
+    descriptors: what runs there could type into it.
     """
     ours, theirs = os.openpty()
     try:
@@ -47,23 +72,37 @@ def _passed_on(terminal: int) -> Iterator[None]:
     ended, end = os.pipe()
     relay = threading.Thread(target=_relay, args=(person, screen, terminal, ended), daemon=True)
     resized = signal.signal(signal.SIGWINCH, lambda *_: _resize(person, terminal))
+    # Also where it was ignored: nobody is left whom the shell is for.
+    hung_up = signal.signal(signal.SIGHUP, _hung_up)
     _resize(person, terminal)
     tty.setraw(person)
     relay.start()
     try:
         yield
     finally:
+        # From here on the relay may find that the terminal is gone, and nothing is to be ended.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.close(end)
         relay.join()
         os.close(ended)
-        termios.tcsetattr(person, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(person, termios.TCSADRAIN, before)
         signal.signal(signal.SIGWINCH, resized)
+        signal.signal(signal.SIGHUP, hung_up)
 
 
 def _relay(person: int, screen: int, terminal: int, ended: int) -> None:
-    sources = [person, terminal, ended]
+    """Pass on until `ended` can be read; with SIGHUP to the main thread when the person's terminal
+    is gone, which the kernel tells by a signal only where it is the controlling one."""
+    try:
+        _pass_on(person, screen, terminal, ended)
+    except OSError:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGHUP)
+
+
+def _pass_on(person: int, screen: int, terminal: int, ended: int) -> None:
     while True:
-        ready, _, _ = select.select(sources, [], [])
+        ready, _, _ = select.select([person, terminal, ended], [], [])
         # First what is still to be shown.
         if terminal in ready:
             _write(screen, os.read(terminal, _READ_BYTES))
@@ -71,10 +110,10 @@ def _relay(person: int, screen: int, terminal: int, ended: int) -> None:
             return
         elif person in ready:
             typed = os.read(person, _READ_BYTES)
-            if typed:
-                _write(terminal, typed)
-            else:
-                sources.remove(person)
+            if not typed:
+                # In raw mode nothing that is typed ends a terminal.
+                raise OSError(errno.EIO, "the terminal is gone")
+            _write(terminal, typed)
 
 
 def _write(descriptor: int, content: bytes) -> None:

@@ -19,11 +19,13 @@ from dcanary.executor.source import Entry
 class CachedBuild(Build):
     """See `Build`. The stage sees the files of the commit that its cache declares, and no others.
 
-    Without `results`, which has what was kept for `origin`, it is always built.
+    Without `results`, which has what was kept for `origin`, it is always built. `called` is what
+    those results are, for the log: where no vote was taken they are not agreed on.
     """
 
     results: Results | None = None
     origin: Origin | None = None
+    called: str = "agreed result"
 
     def _work(self, checkout: Checkout, inputs: Sequence[Entry], patience: float) -> BuildReport:
         began = time.monotonic_ns()
@@ -71,10 +73,10 @@ class CachedBuild(Build):
         assert self.results is not None
         found = self.results.take(wanted.key, self.files_folder, self.say)
         if found is None:
-            self.say("no agreed result of the same inputs is kept here: building")
+            self.say(f"no {self.called} of the same inputs is kept here: building")
             return None
         self.say(
-            f"the inputs are those of {found.run}: its agreed result is used again, "
+            f"the inputs are those of {found.run}: its {self.called} is used again, "
             f"{len(found.files)} files of {found.size:,} bytes were hashed anew"
         )
         if found.tests is not None:
