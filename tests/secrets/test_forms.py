@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 from pathlib import Path
+from random import Random
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -33,6 +34,24 @@ FORMS = {
     "JSON": json.dumps(TEXT).encode(),
     "JSON in UTF-8": json.dumps(TEXT, ensure_ascii=False).encode(),
     "JSON with slashes escaped": json.dumps(TEXT).replace("/", "\\/").encode(),
+    "JSON of Go": json.dumps(TEXT).replace("&", "\\u0026").encode(),
+    "JSON, all by number": "".join(f"\\u{ord(letter):04X}" for letter in TEXT).encode(),
+    "encodeURI": b"s3cr/t+%22%C3%B6%20&value%5Cof=ours?",
+    "a path of a URL": b"s3cr/t+%22%C3%B6%20&value\\of=ours%3F",
+    "XML": b"s3cr/t+&quot;\xc3\xb6 &amp;value\\of=ours?",
+    "XML by number": b"s3cr/t+&#34;&#xF6; &#x26;value\\of=ours?",
+    "a word of the shell": b's3cr/t+\\"\xc3\xb6\\ \\&value\\\\of=ours\\?',
+    "a literal of Python": repr(VALUE).encode(),
+    "octal": b's3cr/t+"\\303\\266 &value\\134of=ours?',
+    "base64 in a URL": quote(base64.b64encode(VALUE)).replace("=", "%3D").encode(),
+}
+ODD = "S3cr!t(tok)*en'&<x>\"q/2  z~\U0001f511"
+FORMS_OF_ODD = {
+    "encodeURIComponent": b"S3cr!t(tok)*en'%26%3Cx%3E%22q%2F2%20%20z~%F0%9F%94%91",
+    "URLSearchParams": b"S3cr%21t%28tok%29*en%27%26%3Cx%3E%22q%2F2++z%7E%F0%9F%94%91",
+    "quote": quote(ODD, safe="").encode(),
+    "JSON": json.dumps(ODD).encode(),
+    "XML": b"S3cr!t(tok)*en&apos;&amp;&lt;x&gt;&quot;q/2  z~&#128273;",
 }
 
 
@@ -56,6 +75,37 @@ def test_every_form_is_masked_in_a_log(form: bytes, cut: int) -> None:
     # What stood before the value, and the characters of base64 that hold bits of its neighbours.
     left = said.replace(b"***", b"").removeprefix(b"before ").removesuffix(b" after\n")
     assert len(left) <= (24 if form == FORMS["base64 in a login"] else 6)
+
+
+@pytest.mark.parametrize("form", FORMS_OF_ODD.values(), ids=FORMS_OF_ODD)
+@pytest.mark.parametrize("cut", [1, 2, 5, 1 << 20])
+def test_characters_that_only_some_tools_escape_are_masked(form: bytes, cut: int) -> None:
+    text = b"before " + form + b" after\n"
+    said = printed([text[at : at + cut] for at in range(0, len(text), cut)], ODD.encode())
+    assert said in (b"before *** after\n", b'before "***" after\n')
+
+
+@pytest.mark.parametrize("end", [b"100%", b"a\\", b"R&", b"&#3", b"\\ud83d\\", b"%4", b"+"])
+def test_an_escape_that_is_cut_at_the_end_of_a_log_is_passed_on(end: bytes) -> None:
+    assert printed([b"said ", end]) == b"said " + end
+
+
+@given(st.text(min_size=8, max_size=12), st.randoms(use_true_random=False))
+def test_any_mixture_of_escapes_is_masked(value: str, random: Random) -> None:
+    secret = value.encode(errors="replace")
+    form = b"".join(
+        random.choice([b"%%%02x" % each, b"%%%02X" % each])
+        if random.random() < 0.5 or each in b"%"
+        else bytes([each])
+        for each in secret
+    )
+    text = b"<" + form + b">"
+    cut = random.randrange(1, 9)
+    said = printed([text[at : at + cut] for at in range(0, len(text), cut)], secret)
+    bare = secret.translate(None, b"\r\n")
+    if bare:
+        assert b"***" in said
+        assert len(said) <= 5
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -107,6 +157,30 @@ def test_no_cut_of_the_output_lets_a_secret_through(value: str, text: str, cuts:
     assert value.encode() not in said.translate(None, b"\n")
     if value not in text.replace("\n", ""):
         assert said == raw
+
+
+def test_a_secret_that_holds_the_beginning_of_another_is_held_back_whole() -> None:
+    first = b"token eyJhbGciOiJIUzI1NiJ9.AAAAsecretAAAA"
+    second = b"eyJhbGciOiJIUzI1NiJ9.BBBBsecretBBBB"
+    for cut in range(1, len(first)):
+        assert printed([first[:cut], first[cut:]], first, second) == b"***"
+
+
+@given(
+    st.lists(st.text("ab%4+", min_size=8, max_size=14), min_size=2, max_size=3, unique=True),
+    st.text("ab%4+ ", max_size=12),
+    st.integers(0, 2),
+    st.lists(st.integers(1, 7), max_size=12),
+)
+def test_no_cut_lets_one_of_several_secrets_through(
+    values: list[str], around: str, which: int, cuts: list[int]
+) -> None:
+    secret = values[which % len(values)]
+    rest, pieces = (around + secret + around).encode(), []
+    for cut in [*cuts, len(rest)]:
+        pieces.append(rest[:cut])
+        rest = rest[cut:]
+    assert secret.encode() not in printed(pieces, *(value.encode() for value in values))
 
 
 def test_a_secret_that_repeats_itself_is_not_held_back_for_ever() -> None:

@@ -1,25 +1,21 @@
 """The forms in which a secret gets out by accident, and where they stand in bytes.
 
 Commands print what they are given: as it is, in base64 (a header, a Docker login), in hexadecimal,
-in a URL, in JSON. Line breaks are passed over, because tools wrap base64 and hexadecimal. What a
-stage does on purpose (reverses it, encrypts it, prints one letter a line with a blank) is found by
-nobody.
+and each of these escaped as in a URL, in JSON or a shell, or in XML. Line breaks are passed over,
+because tools wrap base64 and hexadecimal. What a stage does on purpose (reverses it, encrypts it,
+prints one letter a line with a blank) is found by nobody.
 """
 
 from __future__ import annotations
 
 import base64
-import json
-import re
-import sys
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from urllib.parse import quote, quote_plus
+
+from dcanary.secrets.unescaped import LONGEST_FOR_A_BYTE, View, views
 
 MIN_FORM_BYTES = 8
 """Shorter pieces would be found in harmless text."""
 _BREAKS = b"\r\n"
-_BREAK = re.compile(rb"[\r\n]+")
 
 
 def forms_of(value: bytes, *, lines: bool = False) -> set[bytes]:
@@ -27,22 +23,19 @@ def forms_of(value: bytes, *, lines: bool = False) -> set[bytes]:
 
     The value itself is one however short it is.
     """
-    found = {value.hex().encode(), value.hex().upper().encode()}
-    text = value.decode(errors="replace")
+    found = _encoded(value)
     if lines and len(value.splitlines()) > 1:
         found.update(line.strip() for line in value.splitlines())
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        found.update(_alignments(encode, value))
-    for safe in ("", "/"):
-        found.update(
-            (*_url_forms(quote(text, safe=safe)), *_url_forms(quote_plus(text, safe=safe)))
-        )
-    for ascii_only in (True, False):
-        quoted = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-        found.update((quoted.encode(), quoted.replace("/", "\\/").encode()))
     bare = {form.translate(None, _BREAKS) for form in found}
     itself = value.translate(None, _BREAKS)
     return {form for form in bare if len(form) >= MIN_FORM_BYTES} | ({itself} if itself else set())
+
+
+def _encoded(value: bytes) -> set[bytes]:
+    found = {value.hex().encode(), value.hex().upper().encode()}
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        found.update(_alignments(encode, value))
+    return found
 
 
 def _alignments(encode: Callable[[bytes], bytes], value: bytes) -> Iterator[bytes]:
@@ -57,20 +50,18 @@ def _alignments(encode: Callable[[bytes], bytes], value: bytes) -> Iterator[byte
         yield encoded[start : len(encoded) - end]
 
 
-def _url_forms(quoted: str) -> tuple[bytes, bytes]:
-    """Percent-encoding as it is, and with lower-case digits."""
-    parts = quoted.split("%")
-    lower = "%".join([parts[0], *(part[:2].lower() + part[2:] for part in parts[1:])])
-    return quoted.encode(), lower.encode()
-
-
 class Finder:
     """Finds forms of values in bytes that may be broken into lines. `lines` as for `forms_of`."""
 
     def __init__(self, values: Iterable[bytes], *, lines: bool = False) -> None:
+        values = list(values)
         found = {form for value in values for form in forms_of(value, lines=lines)}
         self._forms: Sequence[bytes] = sorted(found)
-        self.longest = max((len(form) for form in found), default=0)
+        encoded = {form for value in values for form in _encoded(value)}
+        # No tool escapes letters and digits of base64 and of hexadecimal.
+        self._escaped = [form for form in self._forms if form not in encoded or not form.isalnum()]
+        self.longest = max((len(form) for form in found), default=0) * LONGEST_FOR_A_BYTE
+        """Bytes that the longest form may take, escaped."""
         self._beginnings = {
             form[:size] for form in found for size in range(1, min(len(form), MIN_FORM_BYTES))
         }
@@ -82,37 +73,49 @@ class Finder:
         """Where forms stand, as (start, end), in order and apart from each other."""
         if not self._forms:
             return []
-        bare, places = _without_breaks(raw)
-        found: list[tuple[int, int]] = []
-        for form in self._forms:
-            at = bare.find(form)
+        return joined(span for view in views(raw) for span in self._spans_in(view))
+
+    def is_in(self, read: Iterable[View]) -> bool:
+        """Whether a form stands in one of the views of a text."""
+        return any(form in view.data for view in read for form in self._forms_in(view))
+
+    def _forms_in(self, view: View) -> Sequence[bytes]:
+        return self._escaped if view.unescaped else self._forms
+
+    def _spans_in(self, view: View) -> Iterator[tuple[int, int]]:
+        for form in self._forms_in(view):
+            at = view.data.find(form)
             while at >= 0:
-                found.append((at, at + len(form)))
-                at = bare.find(form, at + 1)
-        return [
-            (_raw_place(places, start), _raw_place(places, end - 1) + 1)
-            for start, end in joined(found)
-        ]
+                yield view.start(at), view.stop(at + len(form))
+                at = view.data.find(form, at + 1)
 
     def begun(self, raw: bytes) -> int:
         """Where the first form begins that more bytes could complete; the length of `raw` when none
         does."""
-        bare, places = _without_breaks(raw)
+        if not self._forms:
+            return len(raw)
+        first = len(raw)
+        for view in views(raw, more=True):
+            at = self._begun_in(view.data, self._forms_in(view))
+            first = min(first, view.end if at == len(view.data) else view.start(at))
+        return first
+
+    def _begun_in(self, bare: bytes, forms: Sequence[bytes]) -> int:
         first = len(bare)
-        for form in self._forms:
+        for form in forms:
             if len(form) <= MIN_FORM_BYTES:
                 continue
-            at = bare.find(form[:MIN_FORM_BYTES], max(0, len(bare) - len(form) + 1), first)
-            while at >= 0:
+            head = form[:MIN_FORM_BYTES]
+            at = bare.find(head, max(0, len(bare) - len(form) + 1))
+            while 0 <= at < first:
                 if form.startswith(bare[at:]):
                     first = at
                     break
-                at = bare.find(form[:MIN_FORM_BYTES], at + 1, first)
+                at = bare.find(head, at + 1)
         for at in range(max(0, len(bare) - MIN_FORM_BYTES + 1), first):
             if bare[at:] in self._beginnings:
-                first = at
-                break
-        return _raw_place(places, first) if first < len(bare) else len(raw)
+                return at
+        return first
 
 
 def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -124,17 +127,3 @@ def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             found.append((start, end))
     return found
-
-
-def _without_breaks(raw: bytes) -> tuple[bytes, list[tuple[int, int]]]:
-    """The bytes without line breaks, and (place there, place in `raw`) of what follows each."""
-    places, taken = [(0, 0)], 0
-    for each in _BREAK.finditer(raw):
-        taken += len(each[0])
-        places.append((each.end() - taken, each.end()))
-    return raw.translate(None, _BREAKS), places
-
-
-def _raw_place(places: list[tuple[int, int]], bare: int) -> int:
-    start, raw = places[bisect_right(places, (bare, sys.maxsize)) - 1]
-    return raw + bare - start

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dcanary.secrets.forms import Finder
+from dcanary.secrets.unescaped import views
 
 _PIECE_BYTES = 1 << 20
 
@@ -21,26 +22,19 @@ class LeakFinder:
 
         Compressed content is not looked into. Raises OSError.
         """
-        for name, finder in self._finders.items():
-            if _holds(path, finder):
-                return name
+        longest = max((finder.longest for finder in self._finders.values()), default=0)
+        rest = b""
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE_BYTES):
+                rest = (rest + piece).translate(None, b"\r\n")
+                found = self.leak_in(rest)
+                if found is not None:
+                    return found
+                # What may begin a form whose end comes with the next piece.
+                rest = rest[max(0, len(rest) - longest + 1) :]
         return None
 
     def leak_in(self, text: bytes) -> str | None:
         """The first secret that a text holds."""
-        for name, finder in self._finders.items():
-            if finder.spans(text):
-                return name
-        return None
-
-
-def _holds(path: Path, finder: Finder) -> bool:
-    rest = b""
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            rest = (rest + piece).translate(None, b"\r\n")
-            if finder.spans(rest):
-                return True
-            # What may begin a form whose end comes with the next piece.
-            rest = rest[max(0, len(rest) - finder.longest + 1) :]
-    return False
+        read = list(views(text))
+        return next((name for name, each in self._finders.items() if each.is_in(read)), None)
