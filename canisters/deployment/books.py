@@ -47,6 +47,15 @@ def books_after(number: int, record: ProgressRecord, target: TargetRecord) -> No
     _redone(taken_back["rollback_of"])
 
 
+def books_undone(record: ProgressRecord, target: TargetRecord) -> None:
+    """Enter that a release whose files could not be put there was undone, a moment ago."""
+    target["last_release"] = record["previous_release"]
+    # The undoing is a change of ours too; how many, is not known when an answer was lost.
+    target["changes"] = None
+    target["module_hash"] = record["previous_hash"]
+    target["left_hash"] = record["previous_hash"]
+
+
 def _left(target: TargetRecord, module_hash: bytes) -> None:
     target["module_hash"] = module_hash
     target["left_hash"] = module_hash

@@ -3,7 +3,7 @@
 from kybra import Opt, Principal, Record, Vec, blob, nat, nat8, nat16, nat32, nat64, text
 
 from shared.base.migration import Versions
-from shared.types.release import Order, ReleaseOrder, ReleaseState, RollbackOrder
+from shared.types.release import Asset, Order, ReleaseOrder, ReleaseState, RollbackOrder
 
 
 class SnapshotRecord(Record):
@@ -98,6 +98,41 @@ class ProgressRecord(Record):
     changes: Opt[nat64]
 
 
+class AssetsRecord(Record):
+    """The files that a release is to put into its target, as approved: sorted by key."""
+
+    version: nat16
+    assets: Vec[Asset]
+
+
+class AssetWorkRecord(Record):
+    """How far a release is with the files of its target. Numbers are positions in its list.
+
+    `listed` counts the files that the target has told so far; `same` are there as approved, `other`
+    with another content. Of the open `batch`, file `at` is sent, and of that chunk `chunk`;
+    `chunk_ids` are those of the files before and of this one, in order. `begun` counts batches;
+    `committed`: the last one was.
+    """
+
+    version: nat16
+    listed: nat32
+    same: Vec[nat32]
+    other: Vec[nat32]
+    begun: nat16
+    committed: bool
+    batch: nat
+    at: nat32
+    chunk: nat32
+    chunk_ids: Vec[nat]
+
+
+class AssetGoneRecord(Record):
+    """The keys that a target has and its release has not."""
+
+    version: nat16
+    keys: Vec[text]
+
+
 class SettingsRecord(Record):
     """Settings of this installation, under key 0."""
 
@@ -112,6 +147,9 @@ ORDER: "Versions[OrderRecord]" = Versions("OrderRecord", current=1)
 DETAIL: "Versions[DetailRecord]" = Versions("DetailRecord", current=1)
 PROGRESS: "Versions[ProgressRecord]" = Versions("ProgressRecord", current=2)
 SETTINGS: "Versions[SettingsRecord]" = Versions("SettingsRecord", current=1)
+ASSETS: "Versions[AssetsRecord]" = Versions("AssetsRecord", current=1)
+ASSET_WORK: "Versions[AssetWorkRecord]" = Versions("AssetWorkRecord", current=1)
+ASSET_GONE: "Versions[AssetGoneRecord]" = Versions("AssetGoneRecord", current=1)
 
 
 @TARGET.since(1)

@@ -18,6 +18,9 @@
 | 13 | details: what is bound by a digest, never changed | release number |
 | 14 | settings | 0 |
 | 15 | reports: what verification is still to be told | `report:<number>` |
+| 16 | assets: the files that an open release is to put into its target | release number |
+| 17 | asset_work: how far an open release is with its files | release number |
+| 18 | asset_gone: files that an open release is to take out of its target | release number |
 
 Orders are kept apart from progress because they are large and a release writes its progress often.
 """
@@ -25,11 +28,17 @@ Orders are kept apart from progress because they are large and a release writes 
 from kybra import StableBTreeMap, blob, nat8, nat64, text
 
 from canisters.deployment.records import (
+    ASSET_GONE,
+    ASSET_WORK,
+    ASSETS,
     DETAIL,
     ORDER,
     PROGRESS,
     SETTINGS,
     TARGET,
+    AssetGoneRecord,
+    AssetsRecord,
+    AssetWorkRecord,
     DetailRecord,
     OrderRecord,
     ProgressRecord,
@@ -61,9 +70,21 @@ settings_map = StableBTreeMap[nat8, SettingsRecord](
     memory_id=14, max_key_size=16, max_value_size=200
 )
 reports = StableBTreeMap[text, Outgoing](memory_id=15, max_key_size=50, max_value_size=1_200)
+asset_map = StableBTreeMap[nat64, AssetsRecord](
+    memory_id=16, max_key_size=16, max_value_size=200_000
+)
+asset_work_map = StableBTreeMap[nat64, AssetWorkRecord](
+    memory_id=17, max_key_size=16, max_value_size=20_000
+)
+asset_gone_map = StableBTreeMap[nat64, AssetGoneRecord](
+    memory_id=18, max_key_size=16, max_value_size=1_000_000
+)
 
 targets = Versioned(target_map, TARGET)
 orders = Versioned(order_map, ORDER)
 progress = Versioned(progress_map, PROGRESS)
 details = Versioned(detail_map, DETAIL)
 settings = Versioned(settings_map, SETTINGS)
+assets = Versioned(asset_map, ASSETS)
+asset_work = Versioned(asset_work_map, ASSET_WORK)
+asset_gone = Versioned(asset_gone_map, ASSET_GONE)

@@ -37,6 +37,7 @@ from shared.types.release import (
     ApprovalInput,
     ApprovalPageResult,
     ApprovalResult,
+    AssetsResult,
     ReleaseReport,
     TextResult,
 )
@@ -139,6 +140,11 @@ def record_release(report: ReleaseReport) -> Done:
 @query
 def get_approval(approval: text) -> ApprovalResult:
     return answer_query(lambda: approval_service.get_approval(approval))
+
+
+@query
+def get_assets(approval: text) -> AssetsResult:
+    return answer_query(lambda: approval_service.get_assets(approval))
 
 
 @query

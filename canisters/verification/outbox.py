@@ -15,7 +15,7 @@ from canisters.verification.approvals.latest import latest_of, note_latest
 from canisters.verification.approvals.orders import EARLIER_DEPLOYMENT, make_order, release_order
 from canisters.verification.approvals.requests import attempt_of
 from canisters.verification.approvals.rules import state_at
-from canisters.verification.approvals.verdict import verdict_behind
+from canisters.verification.approvals.verdict import assets_behind, verdict_behind
 from canisters.verification.gates.rules import first_failure
 from canisters.verification.rounds.views import verdict_of
 from canisters.verification.store import (
@@ -35,7 +35,7 @@ from shared.rules.orders import order_digest
 from shared.rules.references import targets_of
 from shared.siblings import BuildExecutorService, DeploymentService
 from shared.types.errors import Done
-from shared.types.release import ApprovalInput, PlanRequest, PlanResult, TextResult
+from shared.types.release import ApprovalInput, Asset, PlanRequest, PlanResult, TextResult
 
 NOT_WIRED = "this canister is not wired yet: an owner must call wire"
 
@@ -150,6 +150,9 @@ def _plan(number: int) -> "Async[str | None]":
         return None
     request = record["request"]
     verdict = verdict_behind(request)
+    assets: list[Asset] | str | None = None
+    if not isinstance(verdict, str):
+        assets = assets_behind(request["assets"], verdict["manifest"])
     problem: str | None = None
     if "Err" in answer.Ok:
         if is_passing(answer.Ok["Err"]):
@@ -157,8 +160,10 @@ def _plan(number: int) -> "Async[str | None]":
         problem = error_sentence(answer.Ok["Err"])
     elif isinstance(verdict, str):
         problem = verdict
+    elif isinstance(assets, str):
+        problem = assets
     else:
-        order = make_order(request, answer.Ok["Ok"], verdict)
+        order = make_order(request, answer.Ok["Ok"], verdict, assets)
         if isinstance(order, str):
             problem = order
         elif unbound(order) is not None:
@@ -192,8 +197,16 @@ def _order_release(number: int) -> "Async[str | None]":
         outbox.put(plan_message(number))
         return None
     attempt = progress.attempt_of(record)
+    order = stored["order"]
+    bound = order["assets"]
+    assets = None
+    if bound is not None:
+        assets = assets_behind(bound["folder"], order["verdict"]["manifest"])
+    if isinstance(assets, str):
+        # Deployment refuses an order whose files are missing.
+        assets = None
     answer: CallResult[TextResult] = yield DeploymentService(siblings["deployment"]).start_release(
-        release_order(record, stored["order"], order_digest(stored["order"]))
+        release_order(record, order, order_digest(order), assets)
     )
     if answer.Err is not None:
         return answer.Err

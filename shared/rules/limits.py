@@ -133,6 +133,12 @@ MAX_APPROVAL_TTL_NS = 30 * 24 * 3_600 * SECOND_NS
 MAX_SNAPSHOTS_PER_TARGET = 5
 # A module as it is released, packed or not. `deployment` holds MAX_ACTIVE_RELEASES of them.
 MAX_MODULE_FILE_BYTES = 32 * MIB
+# Files of an asset canister: what one release puts there, and how many it may find there.
+MAX_ASSETS = MAX_MANIFEST_FILES
+MAX_ASSETS_BYTES = 256 * MIB
+MAX_LISTED_ASSETS = 2_000
+# Times that a batch of files is begun, each after the one before was refused or has expired.
+MAX_ASSET_BATCHES = 3
 # Unpacked; the network's limit for a module is the same.
 MAX_MODULE_BYTES = 100 * MIB
 MAX_OPEN_APPROVALS = 500

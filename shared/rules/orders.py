@@ -3,9 +3,10 @@
 The types repeat `Order` and `RollbackOrder` of `shared/types/release.py` field by field; a test
 compares them with the `.did` files.
 
-An order that creates no canister is encoded as a record without the field `creates`. That field is
-younger than orders: with a null in its place, each order that was made before would have another
-digest after an upgrade, and a vote on the digest that somebody was shown would be refused.
+An order that creates no canister is encoded as a record without the field `creates`, and one that
+puts no files into its target without the field `assets`. These fields are younger than orders: with
+a null in their place, each order that was made before would have another digest after an upgrade,
+and a vote on the digest that somebody was shown would be refused.
 """
 
 from typing import TYPE_CHECKING
@@ -47,7 +48,11 @@ VERDICT = (
     ),
 )
 CREATION = ("record", (("controllers", ("vec", "principal")), ("cycles", "nat")))
-ORDER_WITHOUT_CREATION = (
+ORDER_ASSETS = (
+    "record",
+    (("folder", "text"), ("digest", "text"), ("files", "nat32"), ("bytes", "nat64")),
+)
+ORDER_OF_OLD = (
     "record",
     (
         ("target", "text"),
@@ -69,7 +74,8 @@ ORDER_WITHOUT_CREATION = (
         ("replaces", ("opt", BLOB)),
     ),
 )
-ORDER = ("record", (*ORDER_WITHOUT_CREATION[1], ("creates", ("opt", CREATION))))
+LATER_FIELDS = (("creates", ("opt", CREATION)), ("assets", ("opt", ORDER_ASSETS)))
+ORDER = ("record", (*ORDER_OF_OLD[1], *LATER_FIELDS))
 ROLLBACK_ORDER = (
     "record",
     (
@@ -87,8 +93,9 @@ ROLLBACK_ORDER = (
 
 def order_digest(order: "Order") -> str:
     """Compute the digest of an order: 64 lower-case hexadecimal digits."""
-    kind = ORDER_WITHOUT_CREATION if order["creates"] is None else ORDER
-    return digest_of(kind, order).hex()
+    given = {"creates": order["creates"], "assets": order["assets"]}
+    later = [field for field in LATER_FIELDS if given[field[0]] is not None]
+    return digest_of(("record", (*ORDER_OF_OLD[1], *later)), order).hex()
 
 
 def rollback_digest(order: "RollbackOrder") -> str:

@@ -173,6 +173,9 @@ class ManagementService(Service):
     def stop_canister(self, args: CanisterIdRecord) -> void: ...
 
     @service_update
+    def uninstall_code(self, args: CanisterIdRecord) -> void: ...
+
+    @service_update
     def delete_canister(self, args: CanisterIdRecord) -> void: ...
 
     @service_update

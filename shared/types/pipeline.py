@@ -195,7 +195,9 @@ class Reference(Record):
 class Deploy(Record):
     """Which artifact (of which stage) goes to which target, and how. Arguments are Candid bytes.
 
-    `depends_on` are targets of the same pipeline that are released before.
+    `depends_on` are targets of the same pipeline that are released before. `assets` is a folder,
+    written with a `/` at its end: the stage's agreed files below it become the files of the target,
+    which is an asset canister.
     """
 
     target: text
@@ -208,6 +210,7 @@ class Deploy(Record):
     depends_on: Opt[Vec[text]]
     install_references: Opt[Vec[Reference]]
     upgrade_references: Opt[Vec[Reference]]
+    assets: Opt[text]
 
 
 class ParameterValue(Record):

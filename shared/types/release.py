@@ -13,6 +13,7 @@ class ApprovalInput(Record):
     `attempt` counts the requests of one run and target, from 1 (absent: 1). A repeated attempt is
     the same request; a higher one asks anew when the earlier one has ended without a release.
     References say where ids of targets go into the arguments: the order has the ids in it.
+    `assets` is the folder of the stage's agreed files that go into the target.
     """
 
     run: text
@@ -32,6 +33,7 @@ class ApprovalInput(Record):
     attempt: Opt[nat16]
     install_references: Opt[Vec[Reference]]
     upgrade_references: Opt[Vec[Reference]]
+    assets: Opt[text]
 
 
 class GateResult(Record):
@@ -60,13 +62,47 @@ class Creation(Record):
     cycles: nat
 
 
+class Asset(Record):
+    """One file of an asset canister. `key` is its path below the folder, after a `/`.
+
+    `sha256` is lower-case hexadecimal, of the bytes as they are stored: `content_encoding` is
+    `identity`.
+    """
+
+    key: text
+    sha256: text
+    size: nat64
+    content_type: text
+    content_encoding: text
+
+
+class AssetsResult(Variant, total=False):
+    """All files of one order, sorted by key; empty when it has none."""
+
+    Ok: Vec[Asset]
+    Err: Error
+
+
+class OrderAssets(Record):
+    """The files that a release puts into its target: all that it has then.
+
+    `digest` is the sha256 of the canonical encoding of the list of them (`Asset`), sorted by key.
+    `folder` ends in `/`; `bytes` is the sum of their sizes.
+    """
+
+    folder: text
+    digest: text
+    files: nat32
+    bytes: nat64
+
+
 class Order(Record):
     """All that a release will do. Its digest is the sha256 of its canonical encoding.
 
     See `shared.rules.orders`. `canister` is absent when the release creates it: then `creates` says
     with what, but in orders of earlier versions. `mode` is never `Auto`; `argument` is the one that
     the mode uses (empty: no arguments); `replaces` is the hash of the module that the target ran
-    when people were asked, absent when it had none.
+    when people were asked, absent when it had none. `assets` is there when the target gets files.
     """
 
     target: text
@@ -87,6 +123,7 @@ class Order(Record):
     gates: Vec[GateResult]
     replaces: Opt[blob]
     creates: Opt[Creation]
+    assets: Opt[OrderAssets]
 
 
 class ApprovalState(Variant, total=False):
@@ -258,7 +295,8 @@ class ReleaseOrder(Record):
 
     `order` and `digest` are what was approved: deployment computes the digest again and refuses a
     message whose other fields say something else. They are absent only in what versions before
-    0.2 stored. `attempt` counts the releases of one approval, from 1 (absent: 1).
+    0.2 stored. `attempt` counts the releases of one approval, from 1 (absent: 1). `assets` are the
+    files whose digest the order names; deployment keeps them apart.
     """
 
     approval: text
@@ -276,6 +314,7 @@ class ReleaseOrder(Record):
     order: Opt[Order]
     digest: Opt[text]
     attempt: Opt[nat16]
+    assets: Opt[Vec[Asset]]
 
 
 class ReleaseState(Variant, total=False):

@@ -98,10 +98,11 @@ CANISTER_IMPORTS = NotYet(
     "imports of {} are not supported yet where the project has no .did of it: declare the actor's "
     "type and take its id in an argument",
 )
-ASSET_CANISTERS = NotYet(
-    "asset canisters as targets",
+ASSET_SETTINGS = NotYet(
+    "settings of asset canisters (`.ic-assets.json5`)",
     "`dcanary init`",
-    "asset canisters are not supported yet: a pipeline deploys one module, and no files",
+    "settings of asset canisters are not supported yet: a release is refused while the file is in "
+    "{}",
 )
 LIBRARY_TESTS = NotYet(
     "tests of Motoko packages with `mops test`",

@@ -69,6 +69,7 @@ def order(**changed: Any) -> Any:
         "gates": [{"gate": {"MaxArtifactBytes": 9}, "passed": True, "detail": "small"}],
         "replaces": OLD,
         "creates": None,
+        "assets": None,
         **changed,
     }
 
@@ -127,6 +128,7 @@ def test_every_field_of_an_order_changes_its_digest(field: str) -> None:
         "gates": [],
         "replaces": None,
         "creates": CREATES,
+        "assets": {"folder": "dist/", "digest": "5" * 64, "files": 2, "bytes": 9},
         "size": 1,
         "pipeline_version": 4,
     }

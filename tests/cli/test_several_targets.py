@@ -217,6 +217,7 @@ def referring(**changed: Any) -> Any:
             {"canister": "a", "offset": argument.index(text), "textual": True},
         ],
         "upgrade_references": None,
+        "assets": None,
     }
     return found
 

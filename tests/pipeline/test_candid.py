@@ -63,7 +63,7 @@ OPTIONAL = {
     *("deploy", "queue_seconds", "grace_seconds", "needs", "cpus", "image", "region"),
     *("fetch", "keep", "secrets", "reports", "tests", "flaky", "cache", "group"),
     *("parallel", "retry_causes"),
-    *("install_references", "upgrade_references", "deploys", "priority", "template"),
+    *("install_references", "upgrade_references", "deploys", "priority", "template", "assets"),
 }
 """Fields of type opt; so is `depends_on` of a target, but not that of a stage."""
 

@@ -58,6 +58,7 @@ def _input(
                 "attempt": row["attempt"],
                 "install_references": deploy["install_references"],
                 "upgrade_references": deploy["upgrade_references"],
+                "assets": deploy["assets"],
             }
     reason = f"stage {deploy['stage']} has no artifact {deploy['artifact']} to deploy"
     releasing.approval_failed(book, run, row["target"], reason, now)

@@ -10,7 +10,7 @@ from canisters.deployment.releases.gates import check_kind, check_memory
 from canisters.deployment.settings import network
 from canisters.deployment.steps.looking import look_at
 from canisters.deployment.steps.machine import chunk_count
-from canisters.deployment.steps.performing import read_artifact
+from canisters.deployment.steps.reading import read_artifact
 from canisters.deployment.targets import rules as target_rules
 from shared.rules.cycles import cycles_to_create
 from shared.rules.limits import (

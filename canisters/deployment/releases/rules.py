@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from canisters.deployment.steps.machine import hash_text, was_installed
 from canisters.deployment.targets.rules import refuse_if_busy, text_of
 from shared.rules.asking import ask_again
+from shared.rules.assets import differs
 from shared.rules.creation import controllers_differ, differences, unbound
 from shared.rules.limits import (
     MAX_ACTIVE_RELEASES,
@@ -108,6 +109,9 @@ def check_approved(order: "ReleaseOrder") -> "Order":
     ]
     if differing:
         raise conflict(f"the message differs from the approved order in: {', '.join(differing)}")
+    why = differs(approved["assets"], order["assets"])
+    if why is not None:
+        raise conflict(f"{why}: nothing is released. {ask_again(order['run'])}")
     for result in approved["gates"]:
         if not result["passed"]:
             raise conflict(f"a gate of the approved order failed: {result['detail'][:200]}")

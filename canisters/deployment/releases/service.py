@@ -63,6 +63,9 @@ def _enter(
     """Write a new release down; its number."""
     number = store.orders.len()
     order["order"] = None
+    assets, order["assets"] = order["assets"], None
+    if assets is not None:
+        store.assets.insert(number, {"version": 1, "assets": assets})
     store.orders.insert(number, {"version": 1, "order": order})
     store.details.insert(number, detail)
     store.progress.insert(number, progress)

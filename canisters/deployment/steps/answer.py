@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kybra import Principal
 
+    from canisters.deployment.steps.assets import Filling
     from shared.types.management import Snapshot
 
 
@@ -63,10 +64,11 @@ class Answer:
 
     `final`: trying again cannot help. `transient`: the call was not performed at all. `unknown`: no
     answer came in time, and it may have been performed. `listed`: the target's snapshots before
-    this one was taken. `look` is what a look at the canister found.
+    this one was taken. `look` is what a look at the canister found, `filling` what was done to its
+    files.
     """
 
-    __slots__ = ("error", "final", "listed", "look", "transient", "unknown", "value")
+    __slots__ = ("error", "filling", "final", "listed", "look", "transient", "unknown", "value")
 
     def __init__(
         self,
@@ -77,7 +79,9 @@ class Answer:
         listed: "list[Snapshot] | None" = None,
         look: "Look | None" = None,
         unknown: bool = False,
+        filling: "Filling | None" = None,
     ) -> None:
+        self.filling = filling
         self.listed = listed
         self.look = look
         self.value = value

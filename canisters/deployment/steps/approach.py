@@ -89,7 +89,11 @@ def _afford(progress: "ProgressRecord", look: Look, goal: Goal) -> None:
     snapshot = look.module_hash is not None
     needed = cycles_to_release(size, snapshot, look.memory_bytes, goal.keeps)
     growth = frozen_by_growth(
-        size, snapshot, look.memory_bytes, look.memory_allocation, look.freezing_seconds
+        size + goal.asset_bytes,
+        snapshot,
+        look.memory_bytes,
+        look.memory_allocation,
+        look.freezing_seconds,
     )
     frozen = max(0, look.frozen_below + growth)
     missing = needed + frozen - look.balance

@@ -6,16 +6,18 @@ An active release is a message of the outbox, which wakes it up again after a tr
 from kybra import Async, Principal, ic
 
 from canisters.deployment import store
-from canisters.deployment.books import books_after, conclude, look_taken
+from canisters.deployment.books import books_after, books_undone, conclude, look_taken
 from canisters.deployment.outbox import report
 from canisters.deployment.records import ProgressRecord, TargetRecord
 from canisters.deployment.releases import rules
 from canisters.deployment.settings import network
 from canisters.deployment.steps import machine, phases, table
 from canisters.deployment.steps.answer import Answer
+from canisters.deployment.steps.filling import drop, keep
 from canisters.deployment.steps.machine import Goal
-from canisters.deployment.steps.performing import Task, drop_staged, perform
+from canisters.deployment.steps.performing import drop_staged, perform
 from canisters.deployment.steps.step import Step
+from canisters.deployment.steps.task import Task
 from canisters.deployment.targets import rules as target_rules
 from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, timer_delay_seconds
@@ -93,6 +95,8 @@ def _drive(number: int) -> "Async[str | None]":
         if record is None:
             return None
         target = store.targets.get(order["target"])
+        if answer.filling is not None:
+            keep(number, answer.filling)
         was_installed = machine.was_installed(record)
         again = table.record_answer(record, step, answer, Goal(order, approved, rollback))
         if target is not None:
@@ -104,6 +108,8 @@ def _drive(number: int) -> "Async[str | None]":
                 undone = rules.number_of(record["rollback_of"] or "")
                 if undone is not None:
                     report(undone)
+            elif was_installed and not machine.was_installed(record):
+                books_undone(record, target)
         _keep(number, record, target)
         if again is not None:
             return again
@@ -163,6 +169,7 @@ def _keep(number: int, record: ProgressRecord, target: "TargetRecord | None") ->
             stored = store.orders.get(number)
             drop_staged(number, 0 if stored is None else stored["order"]["size"])
             record["staged"] = 0
+        drop(number)
     store.progress.insert(number, record)
     if target is not None:
         store.targets.insert(target["target"], target)

@@ -13,14 +13,14 @@ from canisters.deployment.steps.machine import (
     enter,
     hash_text,
 )
-from canisters.deployment.steps.phases import ASSESS, CHECK, RECOVER
+from canisters.deployment.steps.phases import ASSESS, CHECK, RECOVER, SURVEY
 
 if TYPE_CHECKING:
     from canisters.deployment.records import ProgressRecord
 
 
 def started(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
-    enter(progress, CHECK)
+    enter(progress, SURVEY if goal.assets else CHECK)
 
 
 def _succeed(progress: "ProgressRecord") -> None:

@@ -29,11 +29,14 @@ class Goal:
 
     `module_hash` is what the canister shall run. With `binds`, it must run `replaces` before.
     `creates`: what a canister was to be created with, whichever release created it. `keeps`: the
-    module keeps its heap over the upgrade. `leads_on` names what to do when something else is
+    module keeps its heap over the upgrade. `assets`: the canister gets files, of `asset_bytes` in
+    all. `leads_on` names what to do when something else is
     found.
     """
 
     __slots__ = (
+        "asset_bytes",
+        "assets",
         "binds",
         "creates",
         "keeps",
@@ -59,6 +62,9 @@ class Goal:
         self.binds = approved is not None
         self.creates = None if approved is None else approved["creates"]
         self.replaces = None if approved is None else approved["replaces"]
+        files = None if approved is None or rollback is not None else approved["assets"]
+        self.assets = files is not None
+        self.asset_bytes = 0 if files is None else files["bytes"]
         self.leads_on = ask_again(order["run"])
         if rollback is not None:
             command = f"dcanary release rollback {rollback['undoes']}"

@@ -10,23 +10,23 @@ import hashlib
 
 from kybra import Async, CallResult, Principal, ic, void
 
-from canisters.deployment.records import ProgressRecord, TargetRecord
+from canisters.deployment.records import TargetRecord
 from canisters.deployment.steps.answer import Answer, rejected
+from canisters.deployment.steps.filling import FILLING
 from canisters.deployment.steps.looking import look_at
-from canisters.deployment.steps.machine import chunk_count, chunk_size
+from canisters.deployment.steps.machine import chunk_count
+from canisters.deployment.steps.reading import read_artifact
 from canisters.deployment.steps.step import Step
-from canisters.deployment.store import staging, wiring
+from canisters.deployment.steps.task import Task
+from canisters.deployment.store import staging
 from canisters.deployment.targets.rules import plan_snapshot
-from shared.base.access import siblings_of
 from shared.base.calls import bounded
-from shared.base.outbox import error_sentence, is_passing
 from shared.rules.creation import unbound_of
 from shared.rules.limits import (
     CALL_WAIT_SECONDS,
     INSTALL_WAIT_SECONDS,
     RESERVE_CYCLES,
 )
-from shared.siblings import BuildExecutorService
 from shared.types.management import (
     MANAGEMENT,
     CanisterIdRecord,
@@ -36,8 +36,7 @@ from shared.types.management import (
     PersistenceWord,
     Snapshot,
 )
-from shared.types.release import Order, ReleaseOrder, RollbackOrder
-from shared.types.run import ChunkResult
+from shared.types.release import Order, ReleaseOrder
 
 NO_ARGUMENTS = b"DIDL\x00\x00"
 
@@ -54,32 +53,6 @@ def drop_staged(number: int, size: int) -> None:
     """Forget the staged bytes of a release that needs them no more."""
     for index in range(chunk_count(size)):
         staging.remove(staging_key(number, index))
-
-
-class Task:
-    """All that a step needs. `approved` is the order that people decided on, which releases that
-    began before 0.2 have not. `target` is given when the step says so; `sent_ns` is since when an
-    earlier attempt may have been performed without its answer arriving, 0 when there was none."""
-
-    __slots__ = ("approved", "number", "order", "progress", "rollback", "sent_ns", "target")
-
-    def __init__(
-        self,
-        number: int,
-        progress: ProgressRecord,
-        order: ReleaseOrder,
-        approved: "Order | None",
-        rollback: "RollbackOrder | None",
-        target: "TargetRecord | None",
-        sent_ns: int,
-    ) -> None:
-        self.number = number
-        self.progress = progress
-        self.order = order
-        self.approved = approved
-        self.rollback = rollback
-        self.target = target
-        self.sent_ns = sent_ns
 
 
 def perform(step: Step, task: Task) -> "Async[Answer]":
@@ -108,7 +81,13 @@ def perform(step: Step, task: Task) -> "Async[Answer]":
     if step.call == "install":
         return _install(canister, task.progress["chunk_hashes"], task.order)
     if step.call == "load":
-        return _load(canister, task.rollback)
+        return _load(canister, None if task.rollback is None else task.rollback["snapshot"])
+    if step.call == "reload":
+        return _load(canister, task.progress["snapshot"])
+    if step.call == "uninstall":
+        return _uninstall(canister)
+    if step.call in FILLING:
+        return FILLING[step.call](canister, task)
     return _no_canister()
 
 
@@ -127,28 +106,6 @@ def _fetch(task: Task) -> "Async[Answer]":
     if content.error is None:
         staging.insert(staging_key(task.number, index), content.value or b"")
     return content
-
-
-def read_artifact(run: str, stage: str, path: str, size: int, index: int) -> "Async[Answer]":
-    """Read one chunk of an artifact of `size` bytes from build_executor."""
-    siblings = siblings_of(wiring)
-    if siblings is None:
-        return Answer(error="this canister is not wired yet: an owner must call wire")
-    reply: CallResult[ChunkResult] = yield BuildExecutorService(
-        siblings["build_executor"]
-    ).read_chunk({"run": run, "stage": stage, "path": path, "index": index})
-    if reply.Err is not None:
-        return rejected(reply.Err)
-    if "Err" in reply.Ok:
-        error = reply.Ok["Err"]
-        return Answer(error=error_sentence(error), final=not is_passing(error))
-    content = reply.Ok["Ok"]
-    expected = chunk_size(size, index)
-    if len(content) != expected:
-        return Answer(
-            error=f"chunk {index} has {len(content)} bytes instead of {expected}", final=True
-        )
-    return Answer(content)
 
 
 def _verify(task: Task) -> "Async[Answer]":
@@ -290,13 +247,18 @@ def _install(canister: Principal, chunk_hashes: bytes, order: ReleaseOrder) -> "
     return Answer() if reply.Err is None else rejected(reply.Err)
 
 
-def _load(canister: Principal, rollback: "RollbackOrder | None") -> "Async[Answer]":
-    if rollback is None:
+def _load(canister: Principal, snapshot: "bytes | None") -> "Async[Answer]":
+    if snapshot is None:
         return Answer(error="the snapshot is gone", final=True)
     reply: CallResult[void] = yield bounded(
-        management().load_canister_snapshot(
-            {"canister_id": canister, "snapshot_id": rollback["snapshot"]}
-        ),
+        management().load_canister_snapshot({"canister_id": canister, "snapshot_id": snapshot}),
         CALL_WAIT_SECONDS,
+    )
+    return Answer() if reply.Err is None else rejected(reply.Err)
+
+
+def _uninstall(canister: Principal) -> "Async[Answer]":
+    reply: CallResult[void] = yield bounded(
+        management().uninstall_code({"canister_id": canister}), CALL_WAIT_SECONDS
     )
     return Answer() if reply.Err is None else rejected(reply.Err)

@@ -2,17 +2,19 @@
 
 A step is chosen from what is written down, performed, and its answer recorded:
 
-    release:   fetch… verify [create] look [stop snapshot] clear upload… confirm install start check
+    release:   fetch… verify [create] look [stop snapshot] clear upload… confirm install start
+               [files: see `steps.assets`] check
     rollback:  look stop snapshot confirm load start check
 
-A failure after the target was touched goes through `recover`, which starts the canister again. The
-answers of `create`, `snapshot`, `install` and `load` must not be guessed: that they are under way
-is written down first, and when an answer is lost the step's `doubt` says what to do.
+A failure after the target was touched goes through `recover`, which starts the canister again; one
+of its files goes through `undo …` first, which puts back what ran before. The answers of `create`,
+`snapshot`, `install`, `load` and `commit` must not be guessed: that they are under way is written
+down first, and when an answer is lost the step's `doubt` says what to do.
 """
 
 from typing import TYPE_CHECKING
 
-from canisters.deployment.steps import approach, change, finish, machine, phases
+from canisters.deployment.steps import approach, assets, change, finish, machine, phases, undo
 from canisters.deployment.steps.machine import enter, fail
 from canisters.deployment.steps.step import MAX_START_ATTEMPTS, Step
 from shared.rules.limits import SECOND_NS
@@ -83,7 +85,32 @@ STEPS = _table(
         attempts=MAX_START_ATTEMPTS,
         transient_attempts=MAX_START_ATTEMPTS,
     ),
+    Step(phases.SURVEY, "survey", assets.surveyed, assets.refused_survey),
+    Step(phases.PERMIT, "permit", assets.permitted, assets.not_permitted),
+    Step(phases.BATCH, "batch", assets.batched, assets.refused_batch),
+    Step(phases.CHUNK, "chunk", assets.sent, assets.begin_again),
+    Step(
+        phases.COMMIT,
+        "commit",
+        assets.committed,
+        assets.begin_again,
+        attempts=1,
+        limit_ns=600 * SECOND_NS,
+        blind=True,
+        doubt=phases.SURVEY,
+    ),
     Step(phases.CHECK, "look", finish.checked, finish.refuse_look),
+    Step(
+        phases.UNDO_STOP,
+        "stop",
+        undo.stopped_again,
+        undo.refuse_undo,
+        attempts=1,
+        unknown_attempts=change.STOP_ATTEMPTS,
+    ),
+    # Loading a snapshot twice leaves what loading it once does: nobody else is let in between.
+    Step(phases.UNDO_LOAD, "reload", undo.loaded_back, undo.refuse_undo),
+    Step(phases.UNDO_EMPTY, "uninstall", undo.emptied, undo.refuse_undo),
     Step(
         phases.RECOVER,
         "start",

@@ -38,3 +38,13 @@ def lists(artifacts: "list[str]", path: str) -> bool:
         matches(artifact + "**" if artifact.endswith("/") else artifact, path)
         for artifact in artifacts
     )
+
+
+def may_list_below(artifacts: "list[str]", folder: str) -> bool:
+    """Whether an entry could name a file in `folder`, which ends in `/`."""
+    for artifact in artifacts:
+        start = artifact.replace("?", "*").split("*", 1)[0]
+        is_open = start != artifact or artifact.endswith("/")
+        if start.startswith(folder) or (is_open and folder.startswith(start)):
+            return True
+    return False

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from canisters.pipeline_config.pipelines.paths import lists, path_problem
+from canisters.pipeline_config.pipelines.paths import lists, may_list_below, path_problem
 from canisters.pipeline_config.pipelines.stages import stages_problem, variables_problem
 from canisters.pipeline_config.secrets.rules import secrets_problem
 from shared.rules import deploys
+from shared.rules.assets import is_below
 from shared.rules.keeping import stays_with_executors
 from shared.rules.limits import (
     MAX_APPROVAL_TTL_NS,
@@ -113,6 +114,9 @@ def _deploy_problem(field: str, deploy: "Deploy", stages: "list[Stage]") -> "str
             f"{field}.artifact: stage {stage['name']} does not list the artifact "
             f"`{deploy['artifact'][:80]}`"
         )
+    problem = _assets_problem(deploy, stage)
+    if problem is not None:
+        return f"{field}.assets: {problem}"
     if stays_with_executors(stage):
         return (
             f"{field}.stage: the files of {stage['name']} stay with executors (keep: Executors), "
@@ -124,6 +128,23 @@ def _deploy_problem(field: str, deploy: "Deploy", stages: "list[Stage]") -> "str
     ):
         if argument and not argument.startswith(CANDID_MAGIC):
             return f"{field}.{word}: not a Candid message (it does not start with DIDL)"
+    return None
+
+
+def _assets_problem(deploy: "Deploy", stage: "Stage") -> "str | None":
+    folder = deploy["assets"]
+    if folder is None:
+        return None
+    problem = "a folder ends in `/`" if folder[-1:] != "/" else path_problem(folder[:-1])
+    if problem is not None:
+        return f"`{folder[:80]}`: {problem}"
+    if not may_list_below(stage["artifacts"], folder):
+        return f"stage {stage['name']} lists no artifact in the folder `{folder[:80]}`"
+    if is_below(folder, deploy["artifact"]):
+        return (
+            f"the module `{deploy['artifact'][:80]}` is in `{folder[:80]}` and would be one of "
+            "the target's files: put it elsewhere"
+        )
     return None
 
 

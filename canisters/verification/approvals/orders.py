@@ -3,12 +3,20 @@
 from typing import TYPE_CHECKING
 
 from canisters.verification.gates.rules import evaluate_all
+from shared.rules.assets import ordered
 from shared.rules.creation import differences, unbound
 from shared.rules.references import filled
 
 if TYPE_CHECKING:
     from canisters.verification.records import ApprovalRecord
-    from shared.types.release import ApprovalInput, Order, OrderVerdict, Plan, ReleaseOrder
+    from shared.types.release import (
+        ApprovalInput,
+        Asset,
+        Order,
+        OrderVerdict,
+        Plan,
+        ReleaseOrder,
+    )
 
 
 EARLIER_DEPLOYMENT = (
@@ -30,8 +38,16 @@ def argument_of(request: "ApprovalInput", plan: "Plan") -> "bytes | str":
     return filled(request["install_arg"], request["install_references"], canisters)
 
 
-def make_order(request: "ApprovalInput", plan: "Plan", verdict: "OrderVerdict") -> "Order | str":
-    """All that the release will do, in one record; a sentence when that cannot be said."""
+def make_order(
+    request: "ApprovalInput",
+    plan: "Plan",
+    verdict: "OrderVerdict",
+    assets: "list[Asset] | None",
+) -> "Order | str":
+    """All that the release will do, in one record; a sentence when that cannot be said.
+
+    `assets` are the agreed files in the folder that the request names.
+    """
     argument = argument_of(request, plan)
     if isinstance(argument, str):
         return argument
@@ -54,6 +70,7 @@ def make_order(request: "ApprovalInput", plan: "Plan", verdict: "OrderVerdict") 
         "gates": evaluate_all(request["gates"], request["size"], plan["gates"]),
         "replaces": plan["replaces"],
         "creates": plan["creates"],
+        "assets": None if assets is None else ordered(request["assets"] or "", assets),
     }
 
 
@@ -99,7 +116,9 @@ def bound_arguments(request: "ApprovalInput", order: "Order") -> "tuple[bytes, b
     return order["argument"], request["upgrade_arg"]
 
 
-def release_order(record: "ApprovalRecord", order: "Order", digest: str) -> "ReleaseOrder":
+def release_order(
+    record: "ApprovalRecord", order: "Order", digest: str, assets: "list[Asset] | None"
+) -> "ReleaseOrder":
     """What `deployment` is told to do: nothing that was not in the request."""
     request = record["request"]
     install_arg, upgrade_arg = bound_arguments(request, order)
@@ -119,4 +138,5 @@ def release_order(record: "ApprovalRecord", order: "Order", digest: str) -> "Rel
         "order": order,
         "digest": digest,
         "attempt": record["releases"] or 1,
+        "assets": assets,
     }

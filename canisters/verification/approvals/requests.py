@@ -67,6 +67,9 @@ def check_request(request: "ApprovalInput") -> None:
             f"the artifact has {request['size']} bytes: "
             f"1 to {MAX_MODULE_FILE_BYTES} can be deployed (MAX_MODULE_FILE_BYTES)"
         )
+    folder = request["assets"]
+    if folder is not None and not (folder[-1:] == "/" and 1 < len(folder) <= MAX_PATH_CHARS):
+        raise invalid(f"assets: a folder ends in / and has 2 to {MAX_PATH_CHARS} characters")
     arguments = len(request["install_arg"]) + len(request["upgrade_arg"])
     if arguments > MAX_PIPELINE_BYTES:
         raise invalid(
@@ -160,6 +163,7 @@ def _terms(request: "ApprovalInput") -> "tuple[object, ...]":
         request["upgrade_arg"],
         request["install_references"] or [],
         request["upgrade_references"] or [],
+        request["assets"],
         [approver.to_str() for approver in policy["approvers"]],
         policy["threshold"],
         policy["ttl_seconds"],

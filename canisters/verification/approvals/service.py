@@ -10,7 +10,7 @@ from canisters.verification.approvals.latest import (
     note_latest,
     set_latest,
 )
-from canisters.verification.approvals.verdict import verdict_behind
+from canisters.verification.approvals.verdict import assets_behind, verdict_behind
 from canisters.verification.approvals.views import shown
 from canisters.verification.outbox import (
     NOT_WIRED,
@@ -47,6 +47,7 @@ from shared.types.release import (
     ApprovalDecision,
     ApprovalInput,
     ApprovalPage,
+    Asset,
     Plan,
     PlanResult,
     ReleaseReport,
@@ -123,6 +124,9 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
     verdict = verdict_behind(request)
     if isinstance(verdict, str):
         raise conflict(verdict)
+    assets = assets_behind(request["assets"], verdict["manifest"])
+    if isinstance(assets, str):
+        raise conflict(assets)
     # Nothing is written before this await: a lost reply leaves nothing to repair.
     plan = yield from _planned(request)
     # The same request may have been taken meanwhile.
@@ -135,7 +139,7 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
         )
     if plan["canisters"] is None and plan_request(request)["references"]:
         raise unavailable(orders.EARLIER_REFERENCES)
-    order = orders.make_order(request, plan, verdict)
+    order = orders.make_order(request, plan, verdict, assets)
     if isinstance(order, str):
         raise conflict(order)
     if unbound(order) is not None:
@@ -330,6 +334,18 @@ def record_release(report: ReleaseReport) -> None:
 
 def get_approval(approval: str) -> Approval:
     return _shown(*_find(approval))
+
+
+def get_assets(approval: str) -> "list[Asset]":
+    """The files that the order of a request puts into its target, at most MAX_ASSETS."""
+    stored = approval_orders.get(_find(approval)[0])
+    bound = None if stored is None else stored["order"]["assets"]
+    if stored is None or bound is None:
+        return []
+    found = assets_behind(bound["folder"], stored["order"]["verdict"]["manifest"])
+    if isinstance(found, str):
+        raise conflict(found)
+    return found or []
 
 
 def list_approvals(page: PageRequest) -> ApprovalPage:

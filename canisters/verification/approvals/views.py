@@ -44,6 +44,7 @@ def shown(
             "attempt": request["attempt"],
             "install_references": request["install_references"],
             "upgrade_references": request["upgrade_references"],
+            "assets": request["assets"],
         },
         "gates": record["gates"],
         "state": state_at(record, now_ns, latest),

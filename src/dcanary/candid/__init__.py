@@ -14,6 +14,7 @@ from dcanary.candid._interface import (
     Method,
     parse_interface,
     record_without,
+    vec_of,
 )
 from dcanary.candid._opaque import ANY_FUNC, ANY_VALUE
 from dcanary.candid._parser import parse_types
@@ -32,4 +33,5 @@ __all__ = [
     "parse_interface",
     "parse_types",
     "record_without",
+    "vec_of",
 ]

@@ -93,16 +93,21 @@ class Interface:
     text: str
 
 
-def record_without(node: types.Type, name: str) -> types.Type:
-    """The type of a record that has all fields but one. Raises ValueError when it has no such."""
+def record_without(node: types.Type, *names: str) -> types.Type:
+    """The type of a record that has all fields but these. Raises ValueError when it lacks one."""
     if not isinstance(node, types.Record) or node.kind != types.RECORD:
         raise ValueError(f"not a record: {types.type_name(node)}")
-    kept = [field for field in node.fields if field.label != name]
-    if len(kept) == len(node.fields):
-        raise ValueError(f"there is no field {name} to leave out")
+    kept = [field for field in node.fields if field.label not in names]
+    if len(kept) + len(names) != len(node.fields):
+        raise ValueError(f"there are no fields {', '.join(names)} to leave out")
     made = types.Record(node.name, node.is_tuple)
     made.set_fields(kept)
     return made
+
+
+def vec_of(node: types.Type) -> types.Type:
+    """The type of a list of such values."""
+    return types.Vec(node)
 
 
 def parse_interface(text: str) -> Interface:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -78,9 +78,21 @@ def show_approval(context: Context, approval_id: str) -> None:
     """One approval request: the whole order, and what it would change."""
     found = context.system.verification.get_approval(approval_id)
     if context.output.as_json or context.output.quiet:
-        context.output.record(found, "approval")
+        context.output.record(with_files(context, found), "approval")
     else:
         print_request(context, found)
+
+
+def with_files(context: Context, found: Approval) -> Mapping[str, object]:
+    """The request with all files that its order binds, where it binds any."""
+    order = found["order"]
+    if order is None or order["assets"] is None:
+        return found
+    from dcanary.cli.orders.assets import as_json, checked_assets, files_before
+
+    system = context.system
+    files = checked_assets(system, found["approval"], order)
+    return {**found, "files": as_json(files, files_before(system, order["target"]))}
 
 
 def print_request(context: Context, found: Approval) -> None:
@@ -99,12 +111,14 @@ def print_request(context: Context, found: Approval) -> None:
             )
         return
     from dcanary.cli.orders.arguments import interface_of
+    from dcanary.cli.orders.assets import checked_assets, files_before, lines_of
     from dcanary.cli.orders.digest import checked_digest
     from dcanary.cli.orders.references import lines
     from dcanary.cli.orders.target_now import look
 
     checked_digest(found)
     system = context.system
+    files = checked_assets(system, found["approval"], order)
     interface = interface_of(system, order)
     context.output.record(overview(found), "approval")
     context.output.say("\nThe order, all of it bound by the digest (computed here again):")
@@ -115,6 +129,8 @@ def print_request(context: Context, found: Approval) -> None:
     told = lines(system, found, order)
     warnings = [line for line in told if line.startswith("WARNING")]
     rest = [line for line in told if line not in warnings]
+    if order["assets"] is not None:
+        rest += lines_of(files, files_before(system, order["target"]))
     for line in [*warnings, *changes(order, look(system, order), interface), *rest]:
         context.output.say(f"  {line}")
 

@@ -211,4 +211,5 @@ def _deploy(deploy: Deploy) -> dict[str, Any]:
         "depends_on": list(deploy.depends_on) or None,
         "install_references": references.to_candid(deploy.install_arg),
         "upgrade_references": references.to_candid(deploy.upgrade_arg),
+        "assets": deploy.assets,
     }

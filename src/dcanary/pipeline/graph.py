@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dcanary.pipeline import limits
 from dcanary.pipeline.arguments import KEYS, deploys_of
 from dcanary.pipeline.errors import Location, field_text
-from dcanary.pipeline.patterns import matches
+from dcanary.pipeline.patterns import matches, may_take_below
 from dcanary.pipeline.references import Argument
 from dcanary.pipeline.source import Value
 
@@ -198,6 +198,25 @@ def _artifact(
                 (*here, "artifact"),
                 f"is not an artifact of the stage {stage} (it has: {listed})",
             )
+        folder = deploy.get("assets")
+        if isinstance(folder, str):
+            yield from _assets(here, f"{folder.removesuffix('/')}/", artifact, stage, artifacts)
+
+
+def _assets(
+    here: Location, folder: str, artifact: str, stage: str, artifacts: list[str]
+) -> Iterator[Finding]:
+    if not any(may_take_below(entry, folder) for entry in artifacts):
+        listed = ", ".join(artifacts) or "none"
+        yield (
+            (*here, "assets"),
+            f"no artifact of the stage {stage} is in {folder} (it has: {listed})",
+        )
+    elif artifact.startswith(folder):
+        yield (
+            (*here, "assets"),
+            f"the module {artifact} would be one of the files: put it elsewhere",
+        )
 
 
 def _kept(here: Location, stage: dict[str, Value]) -> Iterator[Finding]:

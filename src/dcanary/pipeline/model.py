@@ -203,6 +203,7 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", re.ASCII)
 
 Name = Annotated[str, AfterValidator(names.check_name)]
 Path = Annotated[str, AfterValidator(names.check_artifact_path)]
+Folder = Annotated[str, AfterValidator(names.check_folder)]
 Artifact = Annotated[str, AfterValidator(names.check_artifact)]
 Command = Annotated[str, AfterValidator(_command), Field(max_length=limits.MAX_COMMAND_CHARS)]
 Pattern = Annotated[
@@ -454,6 +455,7 @@ class Deploy(_Model):
     target: Name
     stage: Name
     artifact: Path
+    assets: Folder | None = None
     depends_on: list[Name] = Field(default=[], max_length=limits.MAX_TARGETS_PER_PIPELINE)
     mode: Literal["auto", "install", "upgrade", "reinstall"] = "auto"
     memory: Literal["default", "keep", "replace"] = "default"

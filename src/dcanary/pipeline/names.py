@@ -110,6 +110,11 @@ def check_artifact_path(path: str) -> str:
     return path
 
 
+def check_folder(path: str) -> str:
+    """A folder below the checkout, with a `/` at its end. Raises ValueError when it is not one."""
+    return f"{check_artifact_path(path.removesuffix('/'))}/"
+
+
 def check_principal(text: str) -> str:
     """A textual principal of someone who can sign. Raises ValueError otherwise.
 

@@ -34,6 +34,13 @@ def matches(artifact: str, path: str) -> bool:
     return len(tokens) in states
 
 
+def may_take_below(artifact: str, folder: str) -> bool:
+    """Whether an entry could take a file in `folder`, which ends in `/`."""
+    start = artifact.replace("?", "*").split("*", 1)[0]
+    is_open = start != artifact or artifact.endswith("/")
+    return start.startswith(folder) or (is_open and folder.startswith(start))
+
+
 def fixed_folder(artifact: str) -> str:
     """The folder, from the root of the checkout, that all files of an entry lie below."""
     parts = artifact.split("/")

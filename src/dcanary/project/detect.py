@@ -41,6 +41,8 @@ def detect(root: Path) -> Project:
         motoko=found.motoko,
         kybra=found.kybra,
         library=found.library,
+        asset_module=found.asset_module,
+        asset_settings=found.asset_settings,
         notes=tuple(folder.notes),
     )
 

@@ -207,6 +207,16 @@ class StaticSite:
 
 
 @dataclass(frozen=True)
+class AssetModule:
+    """The module of an asset canister that the project has or pins."""
+
+    place: Place
+    path: str
+    """In the folder; with `lock` below the folder of what that lock brings."""
+    lock: str = ""
+
+
+@dataclass(frozen=True)
 class Project:
     """All that detection found out about one folder."""
 
@@ -222,4 +232,7 @@ class Project:
     """Programs by file."""
     kybra: dict[str, KybraProgram] = field(default_factory=dict)
     library: MotokoLibrary | None = None
+    asset_module: AssetModule | None = None
+    asset_settings: Place | None = None
+    """A file of settings of an asset canister."""
     notes: tuple[Note, ...] = ()

@@ -39,6 +39,8 @@ def lines(project: Project) -> list[str]:
         library = project.library
         modules = _count(len(library.modules), "module")
         found.append(f"{library.place}: Motoko library {library.name}, {modules}")
+    if project.asset_module is not None:
+        found.append(f"{project.asset_module.place}: module of an asset canister")
     for site in project.sites:
         found.append(f"{site.place}: static site, {_count(len(site.files), 'file')}")
     return found

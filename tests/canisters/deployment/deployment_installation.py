@@ -109,6 +109,7 @@ class Installation:
             "order": None,
             "digest": None,
             "attempt": None,
+            "assets": None,
         }
         made.update(changes)
         return self.bound(made)
@@ -143,6 +144,7 @@ class Installation:
             "gates": [],
             "replaces": None if module is None else hashlib.sha256(module).digest(),
             "creates": self.creates(target) if target is not None and canister is None else None,
+            "assets": None,
         }
         for field in ("target", "repository", "run", "stage", "artifact", "sha256", "size"):
             approved[field] = made[field]

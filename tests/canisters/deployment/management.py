@@ -101,6 +101,8 @@ class Canister:
     state: str = ""
     status: str = "running"
     hangs: bool = False
+    loaded: bytes = b""
+    """The snapshot that it loaded last."""
     chunks: dict[bytes, bytes] = field(default_factory=dict)
     snapshots: list[Snapshot] = field(default_factory=list)
     args: list[bytes] = field(default_factory=list)
@@ -139,6 +141,7 @@ class Management:
         "clear_chunk_store",
         "upload_chunk",
         "install_chunked_code",
+        "uninstall_code",
         "take_canister_snapshot",
         "load_canister_snapshot",
         "list_canister_snapshots",
@@ -327,6 +330,12 @@ class Management:
         canister.modes.append(given["mode"])
         return nothing()
 
+    def _uninstall_code(self, call: ManagementCall) -> bytes:
+        canister = self._target(call)
+        canister.module, canister.state = None, ""
+        self._note(canister, call)
+        return nothing()
+
     def _take_canister_snapshot(self, call: ManagementCall) -> bytes:
         given = self._read(call, "TakeSnapshotArgs")
         canister = self._of(call, given["canister_id"])
@@ -354,6 +363,7 @@ class Management:
         if canister.status != "stopped":
             raise CanisterReject(5, "the double insists on a stopped canister")
         canister.module, canister.state = snapshot.module, snapshot.state
+        canister.loaded = snapshot.id
         self._note(canister, call)
         return nothing()
 

@@ -6,7 +6,9 @@ import hashlib
 from typing import Any
 
 from dcanary.testing.native import user_principal
+from shared.rules.assets import ordered, path_of
 from shared.rules.orders import order_digest
+from tests.canisters.deployment.asset_lists import FOLDER, listed
 from tests.canisters.deployment.replica_subnet import CHUNK, OWNER, ROOT, Subnet
 from tests.canisters.installation import DOUBLES
 
@@ -67,8 +69,9 @@ class Installed:
         module: bytes,
         memory: str = "Default",
         replaces: bytes | None = None,
+        assets: dict[str, bytes] | None = None,
     ) -> str:
-        """Start an approved release of `module`; its name.
+        """Start an approved release of `module` and of files by their keys; its name.
 
         `replaces` is the hash of what the target ran when people were asked, by default of now.
         """
@@ -77,6 +80,12 @@ class Installed:
         for index in range(0, len(module), CHUNK):
             content = module[index : index + CHUNK]
             subnet.call(self.build_executor, "hold", run, ARTIFACT, str(index // CHUNK), content)
+        files = None if assets is None else listed(assets)
+        for key, content in (assets or {}).items():
+            for index in range(0, max(1, len(content)), CHUNK):
+                part = content[index : index + CHUNK]
+                path = path_of(FOLDER, key)
+                subnet.call(self.build_executor, "hold", run, path, str(index // CHUNK), part)
         order = {
             "approval": f"approval-{number}",
             "run": run,
@@ -93,6 +102,7 @@ class Installed:
             "order": None,
             "digest": None,
             "attempt": None,
+            "assets": files,
         }
         found = subnet.query(self.deployment, "get_target", "counter")["Ok"]
         canister = found["canister"]
@@ -107,6 +117,7 @@ class Installed:
             "gates": [],
             "replaces": replaces or (None if view is None else view.module_hash),
             "creates": None,
+            "assets": None if files is None else ordered(FOLDER, files),
         }
         if canister is None:
             named = [type(OWNER)(self.deployment), *found["controllers"]]

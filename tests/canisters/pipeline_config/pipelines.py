@@ -63,6 +63,7 @@ def pipeline(repository: str = "demo") -> PipelineInput:
             "depends_on": None,
             "install_references": None,
             "upgrade_references": None,
+            "assets": None,
         },
         "queue_seconds": None,
         "deploys": None,

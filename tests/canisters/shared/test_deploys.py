@@ -29,6 +29,7 @@ def deploy(target: str, *refers: str, depends_on: Any = None, textual: bool = Fa
         ]
         or None,
         "upgrade_references": None,
+        "assets": None,
     }
 
 

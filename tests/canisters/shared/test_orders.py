@@ -58,6 +58,7 @@ def order() -> dict[str, Any]:
         ],
         "replaces": b"\x01" * 32,
         "creates": {"controllers": [TARGET, Principal(b"ann")], "cycles": 2**70},
+        "assets": {"folder": "dist/", "digest": "5" * 64, "files": 300, "bytes": 2**40},
     }
 
 
@@ -148,7 +149,7 @@ CASES: dict[str, tuple[str, ...]] = {
 def test_whatever_is_changed_in_an_order_changes_its_digest() -> None:
     known = {orders.order_digest(order())}  # type: ignore[arg-type] # a plain dict of the record
     others = changes(order())
-    others += [{**order(), name: None} for name in ("canister", "replaces", "creates")]
+    others += [{**order(), name: None} for name in ("canister", "replaces", "creates", "assets")]
     assert len(others) > 40
     for other in others:
         known.add(orders.order_digest(other))
@@ -156,17 +157,17 @@ def test_whatever_is_changed_in_an_order_changes_its_digest() -> None:
 
 
 def test_an_order_that_creates_nothing_has_the_digest_that_earlier_versions_gave_it() -> None:
-    earlier: Any = {**order(), "creates": None}
-    # Computed by the sources before orders had the field `creates`.
+    earlier: Any = {**order(), "creates": None, "assets": None}
+    # Computed by the sources before orders had the fields `creates` and `assets`.
     assert orders.order_digest(earlier) == DIGEST_BEFORE
 
 
 def test_a_stored_order_of_earlier_versions_is_read_and_creates_nothing() -> None:
     interface = (ROOT / "canisters" / "verification" / "verification.did").read_text()
     today = parse_types(interface.split("service :")[0])["Order"]
-    before = canonical.encode(orders.ORDER_WITHOUT_CREATION, order())
+    before = canonical.encode(orders.ORDER_OF_OLD, order())
     (read,) = Codec([today]).decode(before)
-    assert read == with_text({**order(), "creates": None})
+    assert read == with_text({**order(), "creates": None, "assets": None})
 
 
 def test_the_digest_is_the_sha256_of_the_encoding() -> None:

@@ -57,7 +57,7 @@ def plan(**changes: Any) -> Plan:
 
 
 def order_for(request: ApprovalInput, **changes: Any) -> Order:
-    order = orders.make_order(request, plan(**changes), VERDICT)
+    order = orders.make_order(request, plan(**changes), VERDICT, None)
     assert not isinstance(order, str), order
     return order
 
@@ -252,7 +252,7 @@ def test_the_order_says_all_that_is_done_with_the_argument_of_its_mode() -> None
     assert (upgrade["argument"], upgrade["replaces"]) == (b"up", b"old")
     assert order_for(request)["argument"] == b"in"
     record = requests.asked(0, request, upgrade, NOW)
-    message = orders.release_order(record, upgrade, DIGEST)
+    message = orders.release_order(record, upgrade, DIGEST, None)
     assert (message["order"], message["digest"]) == (upgrade, DIGEST)
     assert message["mode"] == {"Upgrade": None}
     assert message["repository"] == "demo"

@@ -163,6 +163,7 @@ def approval_input(run: str = RUN, **changes: Any) -> ApprovalInput:
         "attempt": None,
         "install_references": None,
         "upgrade_references": None,
+        "assets": None,
     }
     for name, value in changes.items():
         request[name] = value  # type: ignore[literal-required]

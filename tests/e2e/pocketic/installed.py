@@ -118,6 +118,7 @@ class Installed:
             "depends_on": None,
             "install_references": None,
             "upgrade_references": None,
+            "assets": None,
         }
         policy = {"approvers": [APPROVER], "threshold": 1, "ttl_seconds": APPROVAL_SECONDS}
         pipeline = {

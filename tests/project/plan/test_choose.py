@@ -51,8 +51,7 @@ def test_the_only_canister_that_can_be_built_is_chosen_and_the_others_are_open(
         "dfx.json:2: it refers to engine, which this pipeline does not deploy: deploy those before "
         "and give their ids in an argument",
         "dfx.json:3: engine: there is no Cargo.toml",
-        "dfx.json:4: site: asset canisters are not supported yet: a pipeline deploys one module, "
-        "and no files",
+        "dfx.json:4: site: no package.json builds its files: write deploy.assets by hand",
     ]
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dcanary.pipeline import parse_pipeline
 from dcanary.project.plan.choose import choose, outlook
 from dcanary.project.plan.fit import Fit
+from dcanary.project.template import load
 from tests.project.folders import found
 
 MAIN = 'import B "mo:base/Nat";\nimport N "mo:core/Nat";\nactor {\n};\n'
@@ -185,7 +187,62 @@ def test_the_static_site_recipe_of_icp_is_an_asset_canister(tmp_path: Path) -> N
     )
     assert fit.values["commands"] == ["npm ci --prefix ui", "npm run build --prefix ui"]
     assert fit.values["files"] == ["ui/dist/"]
-    assert "asset canisters are not supported yet" in str(fit.open[-1])
+    assert "commit the module assetstorage.wasm.gz" in str(fit.open[-1])
+
+
+SHOP = {
+    "dfx.json": '{"canisters": {"web": {"type": "assets", "source": ["dist", "src/assets"]}}}',
+    "package.json": '{"scripts": {"build": "vite build"}}',
+    "package-lock.json": "{}",
+}
+
+
+def test_an_asset_canister_whose_module_is_in_the_repository_is_deployed(tmp_path: Path) -> None:
+    fit = chosen(tmp_path, SHOP | {"wasm/assetstorage.wasm.gz": "module"})
+    assert fit.template == "asset-canister"
+    assert fit.values["locks"] == ["package-lock.json"]
+    assert fit.values["commands"] == ["npm ci", "npm run build"]
+    assert fit.values["files"] == ["dist/", "src/assets/", "wasm/assetstorage.wasm.gz"]
+    assert (fit.values["module"], fit.values["assets"]) == ("wasm/assetstorage.wasm.gz", "dist/")
+    assert "dist/ alone goes into the canister, not src/assets/" in str(fit.open[-1])
+    pipeline = parse_pipeline(load(fit.template).render(fit.values).encode())
+    (deploy,) = pipeline.deploy
+    assert (deploy.target, deploy.assets) == ("web", "dist/")
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("https://example.org/v1/assetstorage.wasm.gz", "assetstorage.wasm.gz"),
+        ("https://example.org/v1/other  sdk/assetstorage.wasm.gz", "sdk/assetstorage.wasm.gz"),
+        ("https://example.org/assetstorage.wasm.gz  frontend.wasm.gz", "frontend.wasm.gz"),
+    ],
+)
+def test_an_asset_canister_whose_module_is_pinned_is_deployed(
+    tmp_path: Path, line: str, path: str
+) -> None:
+    locked = f"# modules\n{'a' * 64}  {line}\n"
+    fit = chosen(tmp_path, SHOP | {"urls.lock": locked})
+    assert fit.template == "asset-canister"
+    name = path.rpartition("/")[2]
+    assert fit.values["locks"] == ["package-lock.json", "urls.lock"]
+    assert fit.values["commands"] == [
+        *("npm ci", "npm run build"),
+        f'cp "$DCANARY_URLS"/{path} {name}',
+    ]
+    assert (fit.values["module"], fit.values["files"][-1]) == (name, name)
+    parse_pipeline(load(fit.template).render(fit.values).encode())
+
+
+def test_settings_of_an_asset_canister_are_said_before_a_release_is_refused(
+    tmp_path: Path,
+) -> None:
+    files = SHOP | {"assetstorage.wasm": "module", "public/.ic-assets.json5": "[]"}
+    fit = chosen(tmp_path, files)
+    assert str(fit.open[-1]) == (
+        "public/.ic-assets.json5:1: settings of asset canisters are not supported yet: a release "
+        "is refused while the file is in dist/"
+    )
 
 
 @pytest.mark.parametrize(

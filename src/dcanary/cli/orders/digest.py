@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dcanary.candid import Codec, parse_types, record_without
 from dcanary.client.actor import interface_text
@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     from dcanary.client.types.verification import Approval, Order
 
 
+LATER_FIELDS: tuple[Literal["creates", "assets"], ...] = ("creates", "assets")
+
+
 @cache
-def _codec(file: str, name: str, without: str | None = None) -> Codec:
+def _codec(file: str, name: str, *without: str) -> Codec:
     node = parse_types(interface_text(file))[name]
-    return Codec([node if without is None else record_without(node, without)])
+    return Codec([record_without(node, *without)])
 
 
 def order_digest(order: Order) -> str:
     """sha256 of the order's canonical encoding (its Candid message), in hexadecimal.
 
-    An order that creates no canister is encoded without the field `creates`, which earlier
-    versions had not: see `shared/rules/orders.py`.
+    An order that creates no canister is encoded without the field `creates`, and one without files
+    without `assets`: earlier versions had neither, see `shared/rules/orders.py`.
     """
-    without = "creates" if order["creates"] is None else None
-    encoded = _codec("verification.did", "Order", without).encode([order])
+    without = [name for name in LATER_FIELDS if order[name] is None]
+    encoded = _codec("verification.did", "Order", *without).encode([order])
     return hashlib.sha256(encoded).hexdigest()
 
 

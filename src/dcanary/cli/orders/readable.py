@@ -11,7 +11,7 @@ from dcanary.cli.times import moment
 if TYPE_CHECKING:
     from dcanary.candid import Interface
     from dcanary.cli.orders.target_now import TargetNow
-    from dcanary.client.types.verification import Approval, GateResult, Order
+    from dcanary.client.types.verification import Approval, GateResult, Order, OrderAssets
 
 
 def gate_text(result: GateResult) -> str:
@@ -31,6 +31,14 @@ def created_with(order: Order) -> str | None:
     return f"{creates['cycles']:,} cycles; its controllers: {controllers}"
 
 
+def files_text(assets: OrderAssets) -> str:
+    """The files that the target gets, in one line."""
+    return (
+        f"{assets['files']} below {assets['folder']}, {assets['bytes']:,} bytes; the digest of "
+        f"their list: {assets['digest']}"
+    )
+
+
 def order_fields(order: Order, interface: Interface | None) -> dict[str, object]:
     """Everything that the digest binds, a field a line."""
     from dcanary.cli.orders.arguments import arguments_text
@@ -45,6 +53,7 @@ def order_fields(order: Order, interface: Interface | None) -> dict[str, object]
         "memory": next(iter(order["memory"])),
         "module": f"{order['artifact']} of stage {order['stage']}, {order['size']:,} bytes",
         "sha256": order["sha256"],
+        **({} if order["assets"] is None else {"files": files_text(order["assets"])}),
         "replaces": order["replaces"].hex() if order["replaces"] else "nothing",
         "arguments": Lines(arguments_text(order["argument"], interface).splitlines()),
         "run": f"{order['run']}, pipeline version {order['pipeline_version']}",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ApprovalInput,
         ApprovalPage,
         ApprovalPolicy,
+        Asset,
         CommitmentRecord,
         GrantPage,
         Health,
@@ -46,6 +47,10 @@ class Verification(Canister):
 
     def get_approval(self, text: str, /, *, certified: bool = False) -> Approval:
         answer: Approval = self.ask("get_approval", text, certified=certified)
+        return answer
+
+    def get_assets(self, text: str, /, *, certified: bool = False) -> list[Asset]:
+        answer: list[Asset] = self.ask("get_assets", text, certified=certified)
         return answer
 
     def get_round(self, text: str, text_: str, /, *, certified: bool = False) -> Round:

@@ -68,6 +68,7 @@ class CommitmentInput(TypedDict):
 
 class Deploy(TypedDict):
     artifact: str
+    assets: str | None
     depends_on: list[str] | None
     install_arg: bytes
     install_references: list[Reference] | None

@@ -9,6 +9,14 @@ from __future__ import annotations
 from typing import TypedDict
 
 
+class Asset(TypedDict):
+    content_encoding: str
+    content_type: str
+    key: str
+    sha256: str
+    size: int
+
+
 class Creation(TypedDict):
     controllers: list[str]
     cycles: int
@@ -68,6 +76,7 @@ class Mode(TypedDict, total=False):
 class Order(TypedDict):
     argument: bytes
     artifact: str
+    assets: OrderAssets | None
     canister: str | None
     creates: Creation | None
     gates: list[GateResult]
@@ -84,6 +93,13 @@ class Order(TypedDict):
     stage: str
     target: str
     verdict: OrderVerdict
+
+
+class OrderAssets(TypedDict):
+    bytes: int
+    digest: str
+    files: int
+    folder: str
 
 
 class OrderVerdict(TypedDict):
@@ -142,6 +158,7 @@ class Release(TypedDict):
 class ReleaseOrder(TypedDict):
     approval: str
     artifact: str
+    assets: list[Asset] | None
     attempt: int | None
     digest: str | None
     install_arg: bytes

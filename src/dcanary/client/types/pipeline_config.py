@@ -37,6 +37,7 @@ class CredentialKind(TypedDict, total=False):
 
 class Deploy(TypedDict):
     artifact: str
+    assets: str | None
     depends_on: list[str] | None
     install_arg: bytes
     install_references: list[Reference] | None

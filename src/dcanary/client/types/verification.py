@@ -33,6 +33,7 @@ class ApprovalDecision(TypedDict):
 
 class ApprovalInput(TypedDict):
     artifact: str
+    assets: str | None
     attempt: int | None
     gates: list[Gate]
     install_arg: bytes
@@ -81,6 +82,14 @@ class ApprovalVote(TypedDict):
     approver: str
     at_ns: int
     comment: str
+
+
+class Asset(TypedDict):
+    content_encoding: str
+    content_type: str
+    key: str
+    sha256: str
+    size: int
 
 
 class CommitDescription(TypedDict):
@@ -182,6 +191,7 @@ class Mode(TypedDict, total=False):
 class Order(TypedDict):
     argument: bytes
     artifact: str
+    assets: OrderAssets | None
     canister: str | None
     creates: Creation | None
     gates: list[GateResult]
@@ -198,6 +208,13 @@ class Order(TypedDict):
     stage: str
     target: str
     verdict: OrderVerdict
+
+
+class OrderAssets(TypedDict):
+    bytes: int
+    digest: str
+    files: int
+    folder: str
 
 
 class OrderVerdict(TypedDict):

@@ -1,6 +1,6 @@
 """The kinds of files that tell what a project is: one module a kind, see `protocol.py`."""
 
-from dcanary.project.detectors import cargo, dfx, icp, kybra, mops, motoko, npm, site
+from dcanary.project.detectors import asset_module, cargo, dfx, icp, kybra, mops, motoko, npm, site
 from dcanary.project.detectors.protocol import Detector
 
 DETECTORS: tuple[Detector, ...] = (
@@ -12,5 +12,6 @@ DETECTORS: tuple[Detector, ...] = (
     motoko.Motoko(),
     kybra.Kybra(),
     site.Site(),
+    asset_module.AssetModules(),
 )
 """In this order: what a manifest says comes before what only the sources show."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dcanary.project.facts import (
+    AssetModule,
     Canister,
     CargoFile,
     Kind,
@@ -14,6 +15,7 @@ from dcanary.project.facts import (
     MotokoLibrary,
     MotokoProgram,
     NodePackage,
+    Place,
     StaticSite,
 )
 from dcanary.project.folder import Folder
@@ -38,6 +40,8 @@ class Findings:
     motoko: dict[str, MotokoProgram] = field(default_factory=dict)
     kybra: dict[str, KybraProgram] = field(default_factory=dict)
     library: MotokoLibrary | None = None
+    asset_module: AssetModule | None = None
+    asset_settings: Place | None = None
 
     def add(self, canister: Canister) -> None:
         """Add a canister, or to one of the same name what it did not say."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from dcanary.pipeline.graph import find_cycle
 from dcanary.project.facts import Canister, Kind, Project
 from dcanary.project.plan import whole
+from dcanary.project.plan.assets import AssetsPlanner
 from dcanary.project.plan.azle import AzlePlanner
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Planner, name_for
 from dcanary.project.plan.kybra import KybraPlanner
 from dcanary.project.plan.motoko import MotokoPlanner
-from dcanary.project.plan.npm import AssetsPlanner
 from dcanary.project.plan.rust import RustPlanner
 from dcanary.project.plan.unbuilt import UnbuiltPlanner
 

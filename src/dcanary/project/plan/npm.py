@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dcanary import not_yet
-from dcanary.project.facts import Canister, NodePackage, Project
-from dcanary.project.folder import inside
+from dcanary.project.facts import NodePackage, Project
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Values, name_for, no_lock
 from dcanary.project.plan.node_tools import TOOLS
 
@@ -67,37 +65,3 @@ def front_end(project: Project, package: NodePackage, name: str, files: list[str
         "files": files,
     }
     return Fit("front-end", values, tuple(opened))
-
-
-class AssetsPlanner:
-    """Plans what asset canisters serve: the files are built, compared and kept."""
-
-    def plan(self, project: Project, canister: Canister) -> Fit | NotYet:
-        """See `Planner`."""
-        package = _package_of(project, canister)
-        if package is None:
-            text = not_yet.ASSET_CANISTERS.sentence()
-            return NotYet((Open(text, canister.place, HEADING),))
-        made = [
-            f"{folder}/"
-            for one in canister.source
-            if (folder := inside(one)) and not any(site.folder == folder for site in project.sites)
-        ]
-        plan = front_end(project, package, canister.name, made)
-        if isinstance(plan, NotYet):
-            return plan
-        text = not_yet.ASSET_CANISTERS.sentence()
-        opened = (*plan.open, Open(text, canister.place, HEADING))
-        return Fit(plan.template, plan.values, opened)
-
-
-def _package_of(project: Project, canister: Canister) -> NodePackage | None:
-    """The package whose script `build` makes the files; the nearest above them."""
-    builders = [one for one in project.node if "build" in dict(one.scripts)]
-    folders = [f"{inside(one)}/" for one in canister.source]
-    around = [
-        one
-        for one in builders
-        if one.folder == "." or any(folder.startswith(f"{one.folder}/") for folder in folders)
-    ]
-    return max(around, key=lambda one: len(one.folder), default=None)

@@ -81,6 +81,7 @@ def deploy(stage_name: str = "build", artifact: str = "out.wasm") -> dict[str, A
         "depends_on": None,
         "install_references": None,
         "upgrade_references": None,
+        "assets": None,
     }
 
 

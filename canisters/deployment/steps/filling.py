@@ -1,0 +1,173 @@
+"""Performs the steps that put files into an asset canister: the only place that calls one."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from kybra import Async, CallResult, Principal, ic, void
+
+from canisters.deployment import store
+from canisters.deployment.records import AssetWorkRecord
+from canisters.deployment.steps import assets
+from canisters.deployment.steps.answer import Answer, rejected
+from canisters.deployment.steps.assets import Filling
+from canisters.deployment.steps.reading import read_artifact
+from canisters.deployment.steps.task import Task
+from shared.base.calls import bounded
+from shared.rules.assets import path_of
+from shared.rules.limits import CALL_WAIT_SECONDS, INSTALL_WAIT_SECONDS
+from shared.types.asset_canister import AssetCanisterService, BatchId, ChunkId, ListedAsset
+from shared.types.release import Asset
+
+PAGE_FILES = 100
+
+
+class Hashed:
+    """The sha256 of what was sent of a file. `place` says which chunk comes next.
+
+    Not kept over an upgrade, for hashlib's state cannot be stored: the file is sent again then.
+    """
+
+    __slots__ = ("hasher", "place")
+
+    def __init__(self, place: "tuple[int, int, int]", hasher: Any) -> None:
+        self.place = place
+        self.hasher = hasher
+
+
+_hashed: "dict[int, Hashed]" = {}
+
+
+def keep(number: int, filling: Filling) -> None:
+    """Write down what a step did to the files of a release's target."""
+    store.asset_work.insert(number, filling.work)
+    if filling.gone is not None:
+        store.asset_gone.insert(number, {"version": 1, "keys": filling.gone})
+
+
+def drop(number: int) -> None:
+    """Forget the files of a release that has ended."""
+    store.assets.remove(number)
+    store.asset_work.remove(number)
+    store.asset_gone.remove(number)
+    _hashed.pop(number, None)
+
+
+def _assets(task: Task) -> "list[Asset]":
+    stored = store.assets.get(task.number)
+    return [] if stored is None else stored["assets"]
+
+
+def _work(task: Task) -> AssetWorkRecord:
+    return store.asset_work.get(task.number) or assets.fresh()
+
+
+def _gone(task: Task) -> "list[str]":
+    stored = store.asset_gone.get(task.number)
+    return [] if stored is None else stored["keys"]
+
+
+def _survey(canister: Principal, task: Task) -> "Async[Answer]":
+    work = _work(task)
+    if task.progress["sent_ns"] > 0:
+        # The answer of a commit was lost: look at all of it.
+        work["listed"] = 0
+    reply: CallResult[list[ListedAsset]] = yield bounded(
+        AssetCanisterService(canister).list({"start": work["listed"], "length": PAGE_FILES}),
+        CALL_WAIT_SECONDS,
+    )
+    if reply.Err is not None:
+        return rejected(reply.Err)
+    filling = assets.after_page(work, _gone(task), _assets(task), reply.Ok)
+    if isinstance(filling, str):
+        return Answer(error=filling, final=True)
+    return Answer(filling=filling)
+
+
+def _permit(canister: Principal, task: Task) -> "Async[Answer]":
+    """Let this canister commit: a controller may say so, and need not be the one that installed."""
+    reply: CallResult[void] = yield bounded(
+        AssetCanisterService(canister).grant_permission(
+            {"to_principal": ic.id(), "permission": {"Commit": None}}
+        ),
+        CALL_WAIT_SECONDS,
+    )
+    return Answer() if reply.Err is None else rejected(reply.Err)
+
+
+def _batch(canister: Principal, task: Task) -> "Async[Answer]":
+    reply: CallResult[BatchId] = yield bounded(
+        AssetCanisterService(canister).create_batch({}), CALL_WAIT_SECONDS
+    )
+    if reply.Err is not None:
+        return rejected(reply.Err)
+    batch = reply.Ok["batch_id"]
+    if batch >= assets.MAX_ID:
+        return Answer(error="its batch ids have more than 64 bits", final=True)
+    return Answer(filling=assets.with_batch(_work(task), batch, len(_assets(task))))
+
+
+def _chunk(canister: Principal, task: Task) -> "Async[Answer]":
+    files = _assets(task)
+    work = _work(task)
+    asset = files[assets.to_send(work, len(files))[work["at"]]]
+    index = work["chunk"]
+    place = (work["begun"], work["at"], index)
+    hasher = hashlib.sha256()
+    if index > 0:
+        known = _hashed.get(task.number)
+        if known is None or known.place != place:
+            return Answer(filling=assets.from_first_chunk(work))
+        hasher = known.hasher
+    bound = None if task.approved is None else task.approved["assets"]
+    path = path_of("" if bound is None else bound["folder"], asset["key"])
+    order = task.order
+    content = yield from read_artifact(order["run"], order["stage"], path, asset["size"], index)
+    if content.error is not None:
+        return content
+    chunk = content.value or b""
+    reply: CallResult[ChunkId] = yield bounded(
+        AssetCanisterService(canister).create_chunk({"batch_id": work["batch"], "content": chunk}),
+        CALL_WAIT_SECONDS,
+    )
+    if reply.Err is not None:
+        return rejected(reply.Err)
+    if reply.Ok["chunk_id"] >= assets.MAX_ID:
+        return Answer(error="its chunk ids have more than 64 bits", final=True)
+    known = _hashed.get(task.number)
+    if index > 0 and (known is None or known.place != place):
+        # An attempt that was given up was answered after all, and has hashed the chunk.
+        return Answer(filling=assets.from_first_chunk(work))
+    hasher.update(chunk)
+    if index + 1 == assets.chunks_of(asset) and hasher.hexdigest() != asset["sha256"]:
+        return Answer(
+            error=f"the bytes of {path} have sha256 {hasher.hexdigest()}, approved is "
+            f"{asset['sha256']}",
+            final=True,
+        )
+    _hashed[task.number] = Hashed((work["begun"], work["at"], index + 1), hasher)
+    return Answer(filling=assets.with_chunk(work, reply.Ok["chunk_id"], files))
+
+
+def _commit(canister: Principal, task: Task) -> "Async[Answer]":
+    work = _work(task)
+    made = assets.operations(work, _gone(task), _assets(task))
+    reply: CallResult[void] = yield bounded(
+        AssetCanisterService(canister).commit_batch(
+            {"batch_id": work["batch"], "operations": made}
+        ),
+        INSTALL_WAIT_SECONDS,
+    )
+    if reply.Err is not None:
+        return rejected(reply.Err)
+    work["committed"] = True
+    return Answer(filling=Filling(work))
+
+
+FILLING: "dict[str, Callable[[Principal, Task], Async[Answer]]]" = {
+    "survey": _survey,
+    "permit": _permit,
+    "batch": _batch,
+    "chunk": _chunk,
+    "commit": _commit,
+}

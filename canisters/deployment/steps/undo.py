@@ -1,0 +1,49 @@
+"""What follows when the target got its module, and not its files: the way back. Rules.
+
+The snapshot of before the release is loaded; a canister that had no module has none again.
+"""
+
+from typing import TYPE_CHECKING
+
+from canisters.deployment.steps.answer import Answer
+from canisters.deployment.steps.machine import (
+    EMPTY,
+    MAX_REASON_CHARS,
+    Goal,
+    end_failed,
+    enter,
+    word_of,
+)
+from canisters.deployment.steps.phases import RECOVER, UNDO_EMPTY, UNDO_LOAD, UNDO_STOP
+
+if TYPE_CHECKING:
+    from canisters.deployment.records import ProgressRecord
+
+
+def take_back(progress: "ProgressRecord", reason: str) -> None:
+    """Begin to undo the install, for this reason."""
+    reason = reason[:MAX_REASON_CHARS].rstrip(". ")
+    progress["failure"] = f"{word_of(progress['state'])}: {reason}."
+    enter(progress, UNDO_EMPTY if progress["previous_hash"] is None else UNDO_STOP)
+
+
+def stopped_again(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
+    enter(progress, UNDO_LOAD)
+
+
+def loaded_back(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
+    progress["installed"] = False
+    enter(progress, RECOVER)
+
+
+def emptied(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
+    progress["installed"] = False
+    end_failed(progress, f"{progress['failure'] or ''} {EMPTY}")
+
+
+def refuse_undo(progress: "ProgressRecord", reason: str) -> None:
+    """Leave the new module there, and say so: `recover` starts the canister again."""
+    progress["failure"] = (
+        f"{progress['failure'] or ''} And what ran before could not be put back: {reason[:200]}."
+    )
+    enter(progress, RECOVER)

@@ -1,0 +1,164 @@
+"""The files that go into an asset canister, from the agreed files of a stage. Plain Python.
+
+A folder is written with a `/` at its end. What people approve is the digest of the list: keys,
+hashes, sizes, content types and encodings of all files, sorted by key.
+"""
+
+from typing import TYPE_CHECKING
+
+from shared.rules.canonical import digest_of
+from shared.rules.limits import MAX_ASSETS, MAX_ASSETS_BYTES, MIB
+from shared.rules.not_yet import ASSET_SETTINGS
+
+if TYPE_CHECKING:
+    from shared.types.release import Asset, OrderAssets
+    from shared.types.run import File
+
+ASSET = (
+    "record",
+    (
+        ("key", "text"),
+        ("sha256", "text"),
+        ("size", "nat64"),
+        ("content_type", "text"),
+        ("content_encoding", "text"),
+    ),
+)
+IDENTITY = "identity"
+SETTINGS_FILES = (".ic-assets.json", ".ic-assets.json5")
+OTHER_TYPE = "application/octet-stream"
+# By the end of the name: the types of what front ends are made of, as the IANA registers them.
+CONTENT_TYPES = {
+    "atom": "application/atom+xml",
+    "avif": "image/avif",
+    "bmp": "image/bmp",
+    "css": "text/css",
+    "csv": "text/csv",
+    "gif": "image/gif",
+    "gz": "application/gzip",
+    "htm": "text/html",
+    "html": "text/html",
+    "ico": "image/x-icon",
+    "ics": "text/calendar",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "js": "text/javascript",
+    "json": "application/json",
+    "json5": "application/json5",
+    "jsonld": "application/ld+json",
+    "map": "application/json",
+    "md": "text/markdown",
+    "mjs": "text/javascript",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "ogg": "audio/ogg",
+    "otf": "font/otf",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "rss": "application/rss+xml",
+    "svg": "image/svg+xml",
+    "ttf": "font/ttf",
+    "txt": "text/plain",
+    "wasm": "application/wasm",
+    "wav": "audio/wav",
+    "webm": "video/webm",
+    "webmanifest": "application/manifest+json",
+    "webp": "image/webp",
+    "woff": "font/woff",
+    "woff2": "font/woff2",
+    "xhtml": "application/xhtml+xml",
+    "xml": "text/xml",
+    "zip": "application/zip",
+}
+
+
+def content_type_of(path: str) -> str:
+    """The content type by the end of a file's name."""
+    name = path.rsplit("/", 1)[-1]
+    stem, dot, end = name.rpartition(".")
+    return CONTENT_TYPES.get(end.lower(), OTHER_TYPE) if dot and stem else OTHER_TYPE
+
+
+def is_below(folder: str, path: str) -> bool:
+    return path.startswith(folder) and len(path) > len(folder)
+
+
+def path_of(folder: str, key: str) -> str:
+    """The path of the agreed file that an asset is."""
+    return folder + key[1:]
+
+
+def assets_of(files: "list[File]", folder: str) -> "list[Asset] | str":
+    """The files below a folder as assets, sorted by key; a sentence when they cannot be served."""
+    found: list[Asset] = []
+    for file in files:
+        path = file["path"]
+        if not is_below(folder, path):
+            continue
+        if path.rsplit("/", 1)[-1] in SETTINGS_FILES:
+            return ASSET_SETTINGS.sentence(path)
+        found.append(
+            {
+                "key": f"/{path[len(folder) :]}",
+                "sha256": file["sha256"],
+                "size": file["size"],
+                "content_type": content_type_of(path),
+                "content_encoding": IDENTITY,
+            }
+        )
+    if not found:
+        return f"no agreed file is below {folder}: assets must be a folder of the artifacts"
+    return over_limits(found) or sorted(found, key=key_of)
+
+
+def key_of(asset: "Asset") -> str:
+    return asset["key"]
+
+
+def over_limits(assets: "list[Asset]") -> "str | None":
+    """Why so many files, or so large ones, cannot be released, or None."""
+    if len(assets) > MAX_ASSETS:
+        return f"{len(assets)} files for an asset canister, over {MAX_ASSETS} (MAX_ASSETS)"
+    size = size_of(assets)
+    if size > MAX_ASSETS_BYTES:
+        return (
+            f"the files for the asset canister have {size} bytes, over {MAX_ASSETS_BYTES // MIB} "
+            "MiB (MAX_ASSETS_BYTES)"
+        )
+    return None
+
+
+def size_of(assets: "list[Asset]") -> int:
+    return sum(asset["size"] for asset in assets)
+
+
+def assets_digest(assets: "list[Asset]") -> str:
+    """Compute the digest of a list of files: 64 lower-case hexadecimal digits."""
+    return digest_of(("vec", ASSET), assets).hex()
+
+
+def ordered(folder: str, assets: "list[Asset]") -> "OrderAssets":
+    """What an order says of its files."""
+    return {
+        "folder": folder,
+        "digest": assets_digest(assets),
+        "files": len(assets),
+        "bytes": size_of(assets),
+    }
+
+
+def differs(bound: "OrderAssets | None", assets: "list[Asset] | None") -> "str | None":
+    """Why a list of files is not the one that an order binds, or None when it is."""
+    if bound is None:
+        return None if assets is None else "the order names no files, and some were sent"
+    if assets is None:
+        return "the order names files, and none were sent"
+    found = ordered(bound["folder"], assets)
+    if found["digest"] != bound["digest"]:
+        return f"the files have digest {found['digest']}, approved is {bound['digest'][:64]}"
+    if (found["files"], found["bytes"]) != (bound["files"], bound["bytes"]):
+        return "the order's count of files and bytes is not that of its files"
+    keys = [asset["key"] for asset in assets]
+    if keys != sorted(set(keys)):
+        return "the files are not sorted by key, each once"
+    return over_limits(assets)

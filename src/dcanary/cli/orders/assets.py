@@ -1,0 +1,114 @@
+"""The files of an order: checked against its digest, compared with those of the last release."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dcanary.candid import Codec, parse_types, vec_of
+from dcanary.cli.display import harmless
+from dcanary.client.actor import interface_text
+from dcanary.client.errors import ClientError
+
+if TYPE_CHECKING:
+    from dcanary.client.system import System
+    from dcanary.client.types.verification import Asset, Order
+
+SHOWN_FILES = 40
+MARKS = {"added": "+", "changed": "~", "removed": "-"}
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """`word` is added, changed, removed or same; `before` is the sha256 of what it replaces."""
+
+    word: str
+    file: Asset
+    before: str | None = None
+
+
+@cache
+def _codec() -> Codec:
+    return Codec([vec_of(parse_types(interface_text("verification.did"))["Asset"])])
+
+
+def assets_digest(files: list[Asset]) -> str:
+    """sha256 of the list's canonical encoding (its Candid message), in hexadecimal."""
+    return hashlib.sha256(_codec().encode([files])).hexdigest()
+
+
+def checked_assets(system: System, approval: str, order: Order) -> list[Asset]:
+    """The files that the order binds. Raises ClientError when the canister tells others."""
+    bound = order["assets"]
+    if bound is None:
+        return []
+    files = system.verification.get_assets(approval)
+    computed = assets_digest(files)
+    if computed != bound["digest"]:
+        raise ClientError(
+            f"{approval}: the files that are shown have the digest {computed}, but the order "
+            f"binds {bound['digest']}",
+            "do not approve it: canister and command line are of different versions, or one lies",
+        )
+    return files
+
+
+def files_before(system: System, target: str) -> list[Asset] | None:
+    """The files of the target's last release; None when that is not known."""
+    try:
+        name = system.deployment.get_target(target)["last_release"]
+        if name is None:
+            return []
+        release = system.deployment.get_release(name)["order"]
+        order = release["order"]
+        return [] if order is None else checked_assets(system, release["approval"], order)
+    except ClientError:
+        return None
+
+
+def compared(files: list[Asset], before: list[Asset]) -> list[FileChange]:
+    """What becomes of each file, by key."""
+    old = {one["key"]: one for one in before}
+    found = []
+    for file in files:
+        earlier = old.pop(file["key"], None)
+        if earlier is None:
+            found.append(FileChange("added", file))
+        elif earlier == file:
+            found.append(FileChange("same", file))
+        else:
+            found.append(FileChange("changed", file, earlier["sha256"]))
+    found += [FileChange("removed", file) for file in old.values()]
+    return sorted(found, key=lambda one: one.file["key"])
+
+
+def counted(found: list[FileChange], word: str) -> int:
+    return sum(1 for one in found if one.word == word)
+
+
+def lines_of(files: list[Asset], before: list[Asset] | None) -> list[str]:
+    """The files for people, what differs first counted and then told, a line each."""
+    found = compared(files, before or [])
+    counts = ", ".join(f"{counted(found, word)} {word}" for word in (*MARKS, "same"))
+    than = "the last release" if before is not None else "none: the last release's are not known"
+    lines = [f"files: {counts}, compared with {than}; any others that it has are removed"]
+    told = [one for one in found if one.word in MARKS]
+    for one in told[:SHOWN_FILES]:
+        file = one.file
+        lines.append(
+            f"  {MARKS[one.word]} {harmless(file['key'])} {file['size']:,} bytes, "
+            f"{file['content_type']}, sha256 {file['sha256'][:16]}"
+        )
+    if len(told) > SHOWN_FILES:
+        lines.append(f"  and {len(told) - SHOWN_FILES} more: --json lists all of them")
+    return lines
+
+
+def as_json(files: list[Asset], before: list[Asset] | None) -> list[dict[str, object]]:
+    """All files, each with what becomes of it."""
+    return [
+        {"change": one.word, **one.file, "before": one.before}
+        for one in compared(files, before or [])
+    ]

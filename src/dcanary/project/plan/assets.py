@@ -1,0 +1,83 @@
+"""Asset canisters: a front end, and the target that gets its files."""
+
+from __future__ import annotations
+
+import shlex
+
+from dcanary import not_yet
+from dcanary.project.facts import Canister, NodePackage, Project
+from dcanary.project.folder import inside
+from dcanary.project.plan.fit import Fit, NotYet, Open, Values
+from dcanary.project.plan.npm import front_end
+
+DEPLOYED = "docs/how-to/front-end.md"
+BY_HAND = "write deploy.assets by hand"
+NO_MODULE = (
+    "its files are built and compared, and not deployed: commit the module assetstorage.wasm.gz, "
+    "or pin its URL in urls.lock, and init writes the target"
+)
+
+
+class AssetsPlanner:
+    """Plans asset canisters: their files are built, and put there where the module is known."""
+
+    def plan(self, project: Project, canister: Canister) -> Fit | NotYet:
+        """See `Planner`."""
+        package = _package_of(project, canister)
+        if package is None:
+            text = f"no package.json builds its files: {BY_HAND}"
+            return NotYet((Open(text, canister.place, DEPLOYED),))
+        made = [
+            f"{folder}/"
+            for one in canister.source
+            if (folder := inside(one)) and not any(site.folder == folder for site in project.sites)
+        ]
+        plan = front_end(project, package, canister.name, made)
+        if isinstance(plan, NotYet):
+            return plan
+        return _deployed(project, canister, plan)
+
+
+def _deployed(project: Project, canister: Canister, plan: Fit) -> Fit:
+    """The plan of a front end with the target that gets its files, if its module is known."""
+    module = project.asset_module
+    if module is None:
+        opened = (*plan.open, Open(NO_MODULE, canister.place, DEPLOYED))
+        return Fit(plan.template, plan.values, opened)
+    files, commands = list(plan.values["files"]), list(plan.values["commands"])
+    folder = files[0]
+    opened = plan.open
+    if len(files) > 1:
+        text = f"{folder} alone goes into the canister, not {', '.join(files[1:])}"
+        opened = (*opened, Open(text, canister.place, DEPLOYED))
+    if project.asset_settings is not None:
+        text = not_yet.ASSET_SETTINGS.sentence(folder)
+        opened = (*opened, Open(text, project.asset_settings, DEPLOYED))
+    path, locks = module.path, [str(plan.values["lock"])]
+    if module.lock:
+        path = module.path.rpartition("/")[2]
+        commands.append(f'cp "$DCANARY_URLS"/{shlex.quote(module.path)} {shlex.quote(path)}')
+        locks.append(module.lock)
+    values: Values = {
+        "name": plan.values["name"],
+        "branch": plan.values["branch"],
+        "image": plan.values["image"],
+        "locks": locks,
+        "commands": commands,
+        "files": [*files, path],
+        "module": path,
+        "assets": folder,
+    }
+    return Fit("asset-canister", values, opened)
+
+
+def _package_of(project: Project, canister: Canister) -> NodePackage | None:
+    """The package whose script `build` makes the files; the nearest above them."""
+    builders = [one for one in project.node if "build" in dict(one.scripts)]
+    folders = [f"{inside(one)}/" for one in canister.source]
+    around = [
+        one
+        for one in builders
+        if one.folder == "." or any(folder.startswith(f"{one.folder}/") for folder in folders)
+    ]
+    return max(around, key=lambda one: len(one.folder), default=None)

@@ -1,0 +1,232 @@
+"""A small asset canister: the interface that `deployment` calls, and bad moods on request.
+
+Files, batches and chunks are in stable memory, so that they outlast upgrades and are in snapshots.
+A mood is set by `mood`; `TRAPS` differs between versions of its module.
+"""
+
+import hashlib
+
+from kybra import (
+    Async,
+    Opt,
+    Principal,
+    Record,
+    StableBTreeMap,
+    Vec,
+    blob,
+    ic,
+    init,
+    nat64,
+    post_upgrade,
+    query,
+    text,
+    update,
+    void,
+)
+from kybra.canisters.management import management_canister
+
+from shared.types.asset_canister import (
+    BatchId,
+    ChunkId,
+    ChunkInBatch,
+    CommitBatch,
+    GrantPermission,
+    ListArgs,
+    ListedAsset,
+    NoFields,
+)
+
+PAGE = 3
+TRAPS = False
+BATCH_SECONDS = 300
+
+
+class Stored(Record):
+    content_type: text
+    content: blob
+    sha256: blob
+    max_age: Opt[nat64]
+
+
+class Chunk(Record):
+    batch: nat64
+    content: blob
+
+
+files = StableBTreeMap[text, Stored](memory_id=0, max_key_size=300, max_value_size=4_000_000)
+batches = StableBTreeMap[nat64, nat64](memory_id=1, max_key_size=16, max_value_size=16)
+chunks = StableBTreeMap[nat64, Chunk](memory_id=2, max_key_size=16, max_value_size=1_100_000)
+moods = StableBTreeMap[text, text](memory_id=3, max_key_size=50, max_value_size=300)
+committers = StableBTreeMap[text, text](memory_id=4, max_key_size=80, max_value_size=10)
+counts = StableBTreeMap[text, nat64](memory_id=5, max_key_size=50, max_value_size=16)
+
+
+@init
+def init_() -> void:
+    committers.insert(ic.caller().to_str(), "")
+
+
+@post_upgrade
+def post_upgrade_() -> void:
+    if TRAPS:
+        ic.trap("this version cannot be upgraded to")
+
+
+@update
+def mood(name: text, value: text) -> void:
+    """Moods, by what they spoil: `list`, `batch`, `chunk` and `commit` refuse with `value`;
+    `hashes` lies about the sha256 of the file `value`; `expires` ends batches after so many
+    chunks; `forgets` takes no file from commits; `silent` never answers a commit, and performs it
+    unless told `before`.
+    """
+    moods.insert(name, value)
+
+
+@update
+def put(key: text, content_type: text, content: blob, max_age: Opt[nat64]) -> void:
+    """Have a file that nobody sent."""
+    _put(key, content_type, content, max_age)
+
+
+@query
+def content(key: text) -> Opt[blob]:
+    file = files.get(key)
+    return None if file is None else file["content"]
+
+
+@query
+def keys() -> Vec[text]:
+    return files.keys()
+
+
+@query
+def chunks_taken() -> nat64:
+    return counts.get("chunks") or 0
+
+
+def _put(key: str, content_type: str, content: bytes, max_age: "int | None") -> None:
+    files.insert(
+        key,
+        {
+            "content_type": content_type,
+            "content": content,
+            "sha256": hashlib.sha256(content).digest(),
+            "max_age": max_age,
+        },
+    )
+
+
+def _refuse(name: str) -> None:
+    why = moods.get(name)
+    if why:
+        ic.trap(why)
+
+
+def _may() -> None:
+    if not committers.contains_key(ic.caller().to_str()):
+        ic.trap("Caller does not have Commit permission")
+
+
+def _open_batch(batch: int) -> None:
+    until = batches.get(batch)
+    if until is None or until <= ic.time():
+        ic.trap("batch not found")
+    batches.insert(batch, ic.time() + BATCH_SECONDS * 1_000_000_000)
+
+
+@query
+def list(args: ListArgs) -> Vec[ListedAsset]:
+    _refuse("list")
+    listed: Vec[ListedAsset] = []
+    first = args["start"] or 0
+    for key in sorted(files.keys())[first : first + PAGE]:
+        file = files.get(key)
+        if file is None:
+            continue
+        cookie = [("Set-Cookie", "ic_env=x; SameSite=Lax")]
+        told = file["sha256"] if moods.get("hashes") != key else b"\x00" * 32
+        listed.append(
+            {
+                "key": key,
+                "content_type": file["content_type"],
+                "encodings": [
+                    {
+                        "content_encoding": "identity",
+                        "sha256": told,
+                        "length": len(file["content"]),
+                    }
+                ],
+                "max_age": file["max_age"],
+                "headers": cookie if key.endswith(".html") else None,
+                "allow_raw_access": None,
+                "is_aliased": None,
+            }
+        )
+    return listed
+
+
+@update
+def grant_permission(args: GrantPermission) -> void:
+    _refuse("permit")
+    principal: Principal = args["to_principal"]
+    committers.insert(principal.to_str(), "")
+
+
+@update
+def create_batch(args: NoFields) -> BatchId:
+    _refuse("batch")
+    _may()
+    batch = (counts.get("batches") or 0) + 1
+    counts.insert("batches", batch)
+    batches.insert(batch, ic.time() + BATCH_SECONDS * 1_000_000_000)
+    return {"batch_id": batch}
+
+
+@update
+def create_chunk(args: ChunkInBatch) -> ChunkId:
+    _refuse("chunk")
+    _may()
+    _open_batch(args["batch_id"])
+    chunk = (counts.get("chunks") or 0) + 1
+    counts.insert("chunks", chunk)
+    chunks.insert(chunk, {"batch": args["batch_id"], "content": args["content"]})
+    if moods.get("expires") == str(chunk):
+        batches.remove(args["batch_id"])
+    return {"chunk_id": chunk}
+
+
+@update
+def commit_batch(args: CommitBatch) -> Async[void]:
+    _refuse("commit")
+    _may()
+    _open_batch(args["batch_id"])
+    silent = moods.get("silent")
+    if silent != "before" and not moods.get("forgets"):
+        _commit(args)
+    if silent:
+        # The tests see to it that this is never answered.
+        yield management_canister.raw_rand()
+
+
+def _commit(args: CommitBatch) -> None:
+    types = {}
+    for operation in args["operations"]:
+        if "DeleteAsset" in operation:
+            files.remove(operation["DeleteAsset"]["key"])
+        elif "CreateAsset" in operation:
+            created = operation["CreateAsset"]
+            if files.contains_key(created["key"]):
+                ic.trap("asset already exists with different content type")
+            types[created["key"]] = created["content_type"]
+        else:
+            given = operation["SetAssetContent"]
+            content = b""
+            for chunk in given["chunk_ids"]:
+                found = chunks.remove(chunk)
+                if found is None or found["batch"] != args["batch_id"]:
+                    ic.trap("chunk not found")
+                content += found["content"]
+            if given["sha256"] != hashlib.sha256(content).digest():
+                ic.trap("sha256 mismatch")
+            _put(given["key"], types[given["key"]], content, None)
+    batches.remove(args["batch_id"])

@@ -1,0 +1,148 @@
+"""The files of an order: checked against its digest, and compared with the last release's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcanary.candid import Interface
+from dcanary.cli import approval
+from dcanary.cli.context import Context
+from dcanary.cli.orders import arguments, assets, target_now
+from dcanary.cli.orders.digest import order_digest
+from dcanary.cli.output import Output
+from dcanary.client.errors import ClientError, RefusedError
+from shared.rules import assets as rules
+from tests.cli.test_orders import order, request
+
+
+def files(**contents: str) -> Any:
+    """Files by the name before `.html`, each with a sha256 of one digit over and over."""
+    agreed: Any = [
+        {"path": f"dist/{name}.html", "size": 9, "sha256": digit * 64}
+        for name, digit in contents.items()
+    ]
+    return rules.assets_of(agreed, "dist/")
+
+
+OLD = files(gone="1", other="2", same="3")
+NEW = files(fresh="4", other="5", same="3")
+
+
+@dataclass
+class Installed:
+    """One request with files, and the last release of its target."""
+
+    told: Any = field(default_factory=lambda: NEW)
+    before: Any = field(default_factory=lambda: OLD)
+    last: str | None = "release-1"
+
+    @property
+    def verification(self) -> Installed:
+        return self
+
+    @property
+    def deployment(self) -> Installed:
+        return self
+
+    def order(self, listed: Any) -> Any:
+        return order(assets=rules.ordered("dist/", listed))
+
+    def get_approval(self, name: str) -> Any:
+        made = self.order(NEW)
+        return request(approval=name, order=made, digest=order_digest(made))
+
+    def get_assets(self, name: str) -> Any:
+        if name == "approval-0":
+            if self.before is None:
+                raise RefusedError("NotFound", "forgotten", "get_assets")
+            return self.before
+        return self.told
+
+    def get_target(self, name: str) -> Any:
+        return {"last_release": self.last}
+
+    def get_release(self, name: str) -> Any:
+        before = None if not self.before else self.order(self.before)
+        return {"order": {"approval": "approval-0", "order": before or self.order(OLD)}}
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the target runs now is not what is tested here."""
+    interface: Interface | None = None
+    monkeypatch.setattr(arguments, "interface_of", lambda system, order: interface)
+    monkeypatch.setattr(target_now, "look", lambda system, order: target_now.TargetNow())
+    monkeypatch.setattr("dcanary.cli.orders.references.lines", lambda system, found, order: [])
+
+
+def show(installed: Installed, as_json: bool = False) -> None:
+    context = Context(Path(), "default", Output(as_json=as_json))
+    context.__dict__["system"] = installed
+    command: Any = approval.show_approval
+    command.callback.__wrapped__(context, "approval-1")
+
+
+def test_the_digest_of_a_list_is_the_one_that_canisters_compute() -> None:
+    for listed in (OLD, NEW, []):
+        assert assets.assets_digest(listed) == rules.assets_digest(listed)
+
+
+def test_a_request_shows_what_becomes_of_the_targets_files(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show(Installed())
+    told = capsys.readouterr().out
+    assert "3 below dist/, 27 bytes; the digest of their list" in told.replace("\n", " ")
+    assert "files: 1 added, 1 changed, 1 removed, 1 same" in told
+    assert "+ /fresh.html 9 bytes, text/html, sha256 4444" in told
+    assert "~ /other.html 9 bytes" in told
+    assert "- /gone.html 9 bytes" in told
+    assert "/same.html" not in told
+
+
+def test_json_lists_every_file_with_what_becomes_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Installed(), as_json=True)
+    listed = json.loads(capsys.readouterr().out)["files"]
+    assert [(one["key"], one["change"]) for one in listed] == [
+        ("/fresh.html", "added"),
+        ("/gone.html", "removed"),
+        ("/other.html", "changed"),
+        ("/same.html", "same"),
+    ]
+    assert listed[2]["before"] == "2" * 64
+
+
+def test_a_long_list_is_cut_short_and_says_how_much_is_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    many = files(**{f"p{number:03}": "7" for number in range(assets.SHOWN_FILES + 5)})
+    lines = assets.lines_of(many, [])
+    assert len(lines) == assets.SHOWN_FILES + 2
+    assert lines[-1] == "  and 5 more: --json lists all of them"
+
+
+def test_names_of_files_cannot_write_lines_of_their_own() -> None:
+    (_, line) = assets.lines_of(files(**{"a\nWARNING \x1b[2J\u202e": "7"}), [])
+    assert not {"\n", "\x1b", "\u202e"} & set(line)
+
+
+@pytest.mark.parametrize("told", [OLD, NEW[:2], []])
+def test_files_that_the_order_does_not_bind_are_not_shown(told: Any) -> None:
+    with pytest.raises(ClientError, match="the files that are shown have the digest"):
+        show(Installed(told=told))
+    with pytest.raises(ClientError, match="the files that are shown have the digest"):
+        show(Installed(told=told), as_json=True)
+
+
+def test_a_first_release_adds_all_and_an_unknown_last_one_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show(Installed(last=None))
+    assert "files: 3 added, 0 changed, 0 removed, 0 same" in capsys.readouterr().out
+    show(Installed(before=None))
+    assert "the last release's are not known" in capsys.readouterr().out.replace("\n  ", " ")
