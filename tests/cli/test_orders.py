@@ -236,6 +236,20 @@ def test_an_interface_that_reads_less_than_was_sent_hides_nothing(
     assert hidden not in shown.partition("reads:")[2]
 
 
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "4449444c016703616263027d000504006576696c",  # a value of a type of the future
+        "4449444c016c0871717171017d05",  # a type that no value has, cut short
+        "4449444c016c0100710" + "17d05",
+        "4449444c026c00016c0071017d05",
+    ],
+)
+def test_what_readers_of_candid_pass_over_is_shown_in_the_bytes(argument: str) -> None:
+    for interface in (None, parse_interface("service : (nat) -> {}")):
+        assert f"0x{argument}" in arguments_text(bytes.fromhex(argument), interface)
+
+
 def test_what_the_interface_reads_whole_is_shown_with_its_names_alone() -> None:
     for did, sent in (
         ("service : (text, nat) -> {}", '("first", 7)'),
@@ -247,6 +261,7 @@ def test_what_the_interface_reads_whole_is_shown_with_its_names_alone() -> None:
         interface = parse_interface(did)
         shown = arguments_text(encode_text(sent, interface.init.types), interface)
         assert "interface reads" not in shown, shown
+        assert "the bytes" not in shown, shown
 
 
 def test_changes_name_module_commits_and_arguments() -> None:

@@ -54,6 +54,15 @@ def run(state: str = "Queued", **changed: Any) -> Any:
     }
 
 
+def test_no_stage_of_a_queued_run_is_told_to_be_building() -> None:
+    told: list[str] = []
+    changes = Changes(told.append)
+    stage = {"name": "build", "state": {"Building": None}, "reused": []}
+    changes.look(run(stages=[stage]))
+    changes.look(run("Running", stages=[stage]))
+    assert told == ["run-7: Queued", "run-7: Running", "run-7: build Building"]
+
+
 def test_a_sentence_says_what_since_when_and_the_next_try() -> None:
     assert sentence(GIT, NOW) == "build: git answered 503 (for 3 min, next try in 20 s)"  # type: ignore[arg-type]
 
@@ -182,9 +191,9 @@ def test_watching_tells_each_change_once_and_what_is_waited_for(
     assert found["state"] == {"Rejected": "why"}
     assert told == [
         "run-7: Queued",
-        "run-7: build Building",
         "run-7: waiting: build: git answered 503",
         "run-7: Running",
+        "run-7: build Building",
         "run-7: build Storing",
         "run-7: build: alice used its agreed result of run-3 again",
     ]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from dcanary.candid._codec import did, errors, text_parser, textual, types
+from dcanary.candid._codec import did, errors, text_parser, textual, types, wire
 from dcanary.candid._interface import CandidError
 
 WIDTH = 80
@@ -71,6 +71,19 @@ def decode_untyped(data: bytes) -> str:
     """A message as text by the types that it carries: fields are numbers. Raises CandidError."""
     try:
         return _visible(textual.decode_to_text(data))
+    except errors.CandidError as error:
+        raise CandidError(str(error)) from None
+
+
+def tells_all(data: bytes) -> bool:
+    """Whether `decode_untyped` tells all that a message holds.
+
+    A message may also hold types that no value has, and values of types that Candid does not know
+    yet, which readers pass over. Raises CandidError.
+    """
+    try:
+        sent, start = wire.parse_header(data)
+        return bool(types.header(sent) == data[:start])
     except errors.CandidError as error:
         raise CandidError(str(error)) from None
 

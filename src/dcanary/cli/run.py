@@ -17,6 +17,7 @@ from dcanary.cli.operations.watch import (
     BUILT_RUN,
     Ended,
     describe,
+    stage_state,
     state_of,
     wait_for_cancel,
     wait_for_run,
@@ -32,7 +33,7 @@ from dcanary.cli.waiting import Changes, reuses, sentences, state_and_reason, to
 from dcanary.client.errors import RefusedError
 
 if TYPE_CHECKING:
-    from dcanary.client.types.build_executor import Job, Run, StageStatus
+    from dcanary.client.types.build_executor import Job, Run
     from dcanary.client.types.verification import Round
 
 
@@ -57,7 +58,7 @@ def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
         "repository": found["source"]["repository"],
         "ref": found["source"]["ref"],
         "commit": found["source"]["sha"],
-        "stages": [f"{s['name']} {_stage_state(found, s)}" for s in found["stages"]],
+        "stages": [f"{s['name']} {stage_state(found, s)}" for s in found["stages"]],
         **_targets(found),
         "created": moment(found["created_ns"]),
         "took": took(found, now_ns),
@@ -81,12 +82,6 @@ def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
     if state_of(found) == "Releasing" and found["release"]:
         shown["next"] = f"dcanary release watch {found['release']}"
     return shown
-
-
-def _stage_state(found: Run, stage: StageStatus) -> str:
-    """`Building` is a stage that may be built; while the run is queued nobody is at it yet."""
-    state = state_of(stage)
-    return "Queued" if state == "Building" and state_of(found) == "Queued" else state
 
 
 def _targets(found: Run) -> dict[str, object]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dcanary.cli.operations.targets import told
-from dcanary.cli.operations.watch import ENDED_RUN, describe, state_of
+from dcanary.cli.operations.watch import ENDED_RUN, describe, stage_state, state_of
 from dcanary.cli.times import duration, seconds
 from dcanary.cli.wording import in_commands
 
@@ -97,8 +97,8 @@ class Changes:
         run = found["run"]
         self._tell("", f"{run}: {in_commands(describe(found['state']))}")
         for stage in found["stages"]:
-            state = state_of(stage)
-            if state not in ("Waiting", "Skipped"):
+            state = stage_state(found, stage)
+            if state not in ("Waiting", "Queued", "Skipped"):
                 self._tell(f"stage {stage['name']}", f"{run}: {stage['name']} {state}")
             for each in stage["reused"] or []:
                 said = f"{each['operator']} used its agreed result of {each['run']} again"

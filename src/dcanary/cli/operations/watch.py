@@ -12,7 +12,7 @@ from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
     from dcanary.client.system import System
-    from dcanary.client.types.build_executor import Run
+    from dcanary.client.types.build_executor import Run, StageStatus
     from dcanary.client.types.deployment import Release
 
 ENDED_RUN = ("Succeeded", "Failed", "Disagreed", "Inconclusive", "Rejected", "Cancelled")
@@ -41,6 +41,15 @@ def describe(state: Mapping[str, object]) -> str:
     """A variant in a sentence: its case, and its text where it has one."""
     ((case, text),) = state.items()
     return case_and_text(str(case), str(text or ""))
+
+
+def stage_state(found: Run, stage: StageStatus) -> str:
+    """The case of a stage's state, as people read it.
+
+    `Building` is a stage that may be built; while the run is queued nobody is at it yet.
+    """
+    state = state_of(stage)
+    return "Queued" if state == "Building" and state_of(found) == "Queued" else state
 
 
 def wait_for_run(
@@ -93,10 +102,12 @@ def wait_for_cancel(system: System, run: str, timeout: float, progress: Progress
 def _now(found: Run) -> str:
     """State, stages and reasons of waiting, without times: it differs when something changed."""
     parts = [describe(found["state"])]
-    parts += [f"{stage['name']} {describe(stage['state'])}" for stage in found["stages"]]
+    for stage in found["stages"]:
+        queued = stage_state(found, stage) == "Queued"
+        parts.append(f"{stage['name']} {'Queued' if queued else describe(stage['state'])}")
     for one in found["waiting_for"]:
-        stage = f"{one['stage']}: " if one["stage"] else ""
-        parts.append(f"waiting: {stage}{one['reason']}")
+        about = f"{one['stage']}: " if one["stage"] else ""
+        parts.append(f"waiting: {about}{one['reason']}")
     return "; ".join(parts)
 
 

@@ -24,6 +24,9 @@ CHUNK_BYTES = 1_000_000
 def arguments_text(argument: bytes, interface: Interface | None) -> str:
     """The values with their names, else with their types, else the bytes: always all of them.
 
+    A message whose types are written in an unusual way, or hold more than its values, is shown with
+    its bytes.
+
     Candid lets a reader leave out what its own types do not name: fields, further arguments, an
     `opt` of another type. The interface comes from the commit that asks to be approved, so it must
     not decide what people see: where it reads less than is there, what is there is shown as well.
@@ -31,9 +34,15 @@ def arguments_text(argument: bytes, interface: Interface | None) -> str:
     if not argument:
         return "none"
     try:
-        sent = text.decode_untyped(argument)
+        told = _values_text(argument, interface)
+        whole = text.tells_all(argument)
     except CandidError:
         return f"0x{argument.hex()} (not Candid)"
+    return told if whole else f"{told}\nthe bytes, which may hold more: 0x{argument.hex()}"
+
+
+def _values_text(argument: bytes, interface: Interface | None) -> str:
+    sent = text.decode_untyped(argument)
     if interface is None:
         return sent
     codec = interface.init
