@@ -20,6 +20,7 @@ from dcanary.fetch.layout.yarn import mirror_name
 from tests.fetch.conftest import Fetch
 from tests.fetch.packages import archive, crate, integrity, npm_package, sha256, wheel
 from tests.registry import Registry
+from tests.test_tar_headers import bomb
 
 LEFT = npm_package("left", "1.0.0", "module.exports = 'left'")
 SCOPED = npm_package("@our/right", "2.0.0", "module.exports = 'right'")
@@ -176,7 +177,9 @@ def test_a_crate_that_leads_out_of_its_folder_is_refused(
     assert not [each for each in tmp_path.iterdir() if "made" in each.name]
 
 
-@pytest.mark.parametrize("content", [b"no archive", CRATE[:200], b""])
+@pytest.mark.parametrize(
+    "content", [b"no archive", CRATE[:200], b"", bomb(tarfile.GNUTYPE_LONGNAME, 2 << 20, False)]
+)
 def test_a_crate_that_is_no_archive_is_refused(
     tmp_path: Path, registry: Registry, fetched: Fetch, content: bytes
 ) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from dcanary.image.errors import PackageProblem
 from dcanary.image.lock import NpmPackage
 from dcanary.image.tree import Tree
+from dcanary.tar_headers import BoundedTarInfo
 
 _FOLDER = "usr/lib"
 _MAX_MANIFEST_BYTES = 4 * 1024 * 1024
@@ -30,7 +31,9 @@ def unpack_npm(file: BinaryIO, package: NpmPackage, tree: Tree) -> None:
     folder = f"{_FOLDER}/{package.path}"
     manifest: dict[str, object] = {}
     try:
-        with tarfile.open(fileobj=file, mode="r:gz", errorlevel=2) as archive:
+        with tarfile.open(
+            fileobj=file, mode="r:gz", errorlevel=2, tarinfo=BoundedTarInfo
+        ) as archive:
             for member in archive:
                 # The first folder is called `package`, or as its maker liked.
                 _, _, inner = member.name.removeprefix("./").partition("/")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dcanary.fetch.bring import Brought
 from dcanary.fetch.layout.folder import Folder, LayoutError
 from dcanary.objects import ObjectStore
+from dcanary.tar_headers import BoundedTarInfo
 
 _MAX_CRATE_FILES = 20_000
 _MAX_CRATE_BYTES = 1 << 30
@@ -51,7 +52,7 @@ def _unpack(brought: Brought, store: ObjectStore, folder: Folder) -> None:
     try:
         with (
             store.open(brought.found.digest) as file,
-            tarfile.open(fileobj=file, mode="r:gz") as archive,
+            tarfile.open(fileobj=file, mode="r:gz", tarinfo=BoundedTarInfo) as archive,
         ):
             for member in archive:
                 size += member.size

@@ -19,6 +19,7 @@ import zstandard
 from dcanary.image.debian.fields import parse_paragraphs
 from dcanary.image.errors import PackageProblem
 from dcanary.image.tree import Tree
+from dcanary.tar_headers import BoundedTarInfo
 
 _AR_MAGIC = b"!<arch>\n"
 _AR_END = b"`\n"
@@ -88,7 +89,9 @@ def _member(file: BinaryIO, prefix: str, owner: str) -> Iterator[tarfile.TarFile
             with (
                 _said_as_damage(owner),
                 _decompressed(part, name, owner) as plain,
-                tarfile.open(fileobj=plain, mode="r|", errorlevel=2) as archive,
+                tarfile.open(
+                    fileobj=plain, mode="r|", errorlevel=2, tarinfo=BoundedTarInfo
+                ) as archive,
             ):
                 yield archive
                 _read_to_end(plain)
