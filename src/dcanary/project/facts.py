@@ -135,6 +135,8 @@ class CargoFile:
     """The version of Rust that `rust-toolchain.toml` asks for, or empty."""
     lock_version: int = 0
     """The version of the lock file's format; 0 when it says none."""
+    vendor: str = ""
+    """The folder of the repository that has the crates, by `.cargo/config.toml`; or empty."""
 
 
 @dataclass(frozen=True)

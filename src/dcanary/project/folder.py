@@ -73,6 +73,14 @@ class Folder:
             return []
         return sorted(listed)
 
+    def has_hidden(self, name: str) -> bool:
+        """Whether a file is there below a folder that is not walked."""
+        try:
+            place = (self.root / name).resolve()
+            return place.is_relative_to(self.root) and place.is_file()
+        except (OSError, RuntimeError, ValueError):
+            return False
+
     def text(self, name: str) -> str | None:
         """The text of a file; None, and a note, when it cannot be read."""
         if name not in self._texts:

@@ -91,6 +91,47 @@ def test_the_image_is_the_one_whose_rust_is_late_enough(
     assert chosen(tmp_path / "app", files).values["image"] == image
 
 
+VENDORED = """[source.crates-io]
+replace-with = "vendored-sources"
+
+[source.vendored-sources]
+directory = "vendor"
+"""
+
+
+@pytest.mark.parametrize("settings", [".cargo/config.toml", ".cargo/config"])
+def test_crates_that_the_repository_has_are_not_fetched(tmp_path: Path, settings: str) -> None:
+    files = {
+        "Cargo.toml": CRATE,
+        "Cargo.lock": "version = 3\n",
+        settings: VENDORED,
+        "vendor/serde/Cargo.toml": '[package]\nname = "serde"\n',
+    }
+    fit = chosen(tmp_path / "app", files)
+    assert fit.template == "rust-vendored"
+    assert "lock" not in fit.values
+    text = load(fit.template).render(fit.values)
+    assert "kind: fetch" not in text
+    assert "cargo build --release --locked --offline" in text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        VENDORED.replace('vendor"', 'elsewhere"'),
+        VENDORED.replace('"vendor"', '"../vendor"'),
+        VENDORED.replace('"vendored-sources"\n', '"mirror"\n'),
+        "[build]\njobs = 1\n",
+    ],
+)
+def test_crates_that_the_repository_only_speaks_of_are_fetched(
+    tmp_path: Path, settings: str
+) -> None:
+    files = {"Cargo.toml": CRATE, "Cargo.lock": "version = 3\n", ".cargo/config.toml": settings}
+    files["vendor/serde/Cargo.toml"] = '[package]\nname = "serde"\n'
+    assert chosen(tmp_path / "app", files).template == "rust"
+
+
 def test_a_crate_below_the_root_is_built_by_its_manifest(tmp_path: Path) -> None:
     fit = chosen(tmp_path / "app", {"backend/Cargo.toml": CRATE, "backend/Cargo.lock": ""})
     assert fit.values["flags"] == ["--manifest-path", "backend/Cargo.toml"]

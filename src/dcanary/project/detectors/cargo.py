@@ -16,6 +16,7 @@ MAX_PATTERNS = 200
 _VERSION = re.compile(r"^version = (\d{1,4})$", re.MULTILINE)
 LOCK = "Cargo.lock"
 TOOLCHAIN = "rust-toolchain.toml"
+SETTINGS = (".cargo/config.toml", ".cargo/config")
 
 
 class Cargo:
@@ -44,6 +45,7 @@ class Cargo:
             lock=lock if folder.has(lock) else "",
             toolchain=_toolchain(folder),
             lock_version=_lock_version(folder, lock),
+            vendor=_vendor(folder, base),
         )
         known = {one.package for one in found.canisters.values()}
         rust = [one for one in found.canisters.values() if one.kind is Kind.RUST]
@@ -64,6 +66,22 @@ def _lock_version(folder: Folder, lock: str) -> int:
     # Only this: with all its packages a lock is too large to be read as TOML for a number.
     found = _VERSION.search(folder.text(lock) or "") if folder.has(lock) else None
     return int(found[1]) if found else 0
+
+
+def _vendor(folder: Folder, base: str) -> str:
+    """Where cargo finds the crates when the repository has them ("source replacement" in the
+    Cargo book): by the settings nearest to the workspace."""
+    for above in dict.fromkeys((base, ".")):
+        for file in SETTINGS:
+            name = file if above == "." else f"{above}/{file}"
+            root = folder.values(name, read_toml) if folder.has_hidden(name) else None
+            if root is None:
+                continue
+            by = root.text("source", "crates-io", "replace-with")
+            place = inside(root.text("source", by, "directory"), above) if by else ""
+            if place and folder.has_folder(place):
+                return place
+    return ""
 
 
 def _is_member(file: str, files: list[str], workspace: Value | None) -> bool:

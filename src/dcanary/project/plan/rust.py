@@ -1,4 +1,6 @@
-"""Rust canisters: cargo in the image rust, with the crates that Cargo.lock pins."""
+"""Rust canisters: cargo in the image rust, with the crates that Cargo.lock pins.
+
+They are fetched, unless the repository has them (`cargo vendor`)."""
 
 from __future__ import annotations
 
@@ -50,12 +52,12 @@ class RustPlanner:
             "package": package,
             "flags": _flags(cargo),
             "steps": _steps(canister, name),
-            "lock": cargo.lock,
             "image": _image(cargo),
+            **({} if cargo.vendor else {"lock": cargo.lock}),
             **argument_values(canister),
         }
         return Fit(
-            "rust",
+            "rust-vendored" if cargo.vendor else "rust",
             values,
             (*_toolchain(cargo), *steps_after(canister, DONE), *argument(project, canister, None)),
             canister.dependencies,
