@@ -134,6 +134,7 @@ def offer_of(slots: int = 4) -> dict[str, Any]:
         "labels": [],
         "files_in_memory": False,
         "secret_key": None,
+        "builds_locks": None,
     }
 
 

@@ -47,7 +47,8 @@ def requirements(
         if cpus is not None:
             wanted.append((f"{cpus} CPUs", "cpus", cpus))
         if image is not None:
-            wanted.append((f"the image {image}", "image", image))
+            field = "image" if needs["image_lock"] is None else "image_of_lock"
+            wanted.append((f"the image {image}", field, image))
         if region is not None:
             wanted.append((f"the region {region}", "region", region))
         for label in needs["labels"]:
@@ -62,7 +63,7 @@ def offers(
     if field == "runtime":
         return value in runtimes
     if offer is None:
-        return field not in ("image", "region", "label")
+        return field not in ("image", "image_of_lock", "region", "label")
     if field == "memory_bytes":
         return int(value) <= offer["memory_bytes"]
     if field == "storage_bytes":
@@ -75,6 +76,8 @@ def offers(
         return offer["network"]
     if field == "image":
         return value in offer["images"]
+    if field == "image_of_lock":
+        return value in offer["images"] or offer["builds_locks"] is True
     if field == "region":
         return value == offer["region"]
     return value in offer["labels"]

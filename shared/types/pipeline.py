@@ -54,13 +54,16 @@ class Resources(Record):
 class Needs(Record):
     """What a stage asks of an executor beside its runtime and resources; absent: anything fits.
 
-    `labels` must all be offered. `image` and `region` must be the same text.
+    `labels` must all be offered. `image` and `region` must be the same text. `image_lock` is the
+    path in the repository of the lock file that has the digest `image`, by which executors that
+    build such images make it.
     """
 
     cpus: Opt[nat16]
     image: Opt[text]
     region: Opt[text]
     labels: Vec[text]
+    image_lock: Opt[text]
 
 
 class Fetch(Record):

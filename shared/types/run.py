@@ -306,6 +306,7 @@ class ExecutorOffer(Record):
     storage and CPUs are those of one slot. `network`: its stages may use the network. `region`
     may be empty. `files_in_memory`: the storage of a stage is part of its memory. `secret_key` is
     the X25519 public key to which secrets for it are sealed; absent when it takes none.
+    `builds_locks`: it builds images of lock files in repositories when a stage asks for one.
     """
 
     runtimes: Vec[Runtime]
@@ -319,6 +320,7 @@ class ExecutorOffer(Record):
     labels: Vec[text]
     files_in_memory: Opt[bool]
     secret_key: Opt[blob]
+    builds_locks: Opt[bool]
 
 
 class StageProblem(Record):

@@ -102,7 +102,11 @@ def test_unused_images_are_collected(dcanary: Command) -> None:
         (("build", "none.lock"), "none.lock: cannot be read: No such file", 2),
         (("build", "bad.lock"), "bad.lock: debian[0].sha256: is not 64 hexadecimal digits", 2),
         (("build", "future.lock"), "future.lock: version: 7 is not supported", 2),
-        (("build", "wrong.lock"), "is pinned by the lock for one 1.0-1", 1),
+        (
+            ("build", "wrong.lock"),
+            "is pinned by wrong.lock line 4, debian[0].sha256 (one 1.0-1)",
+            1,
+        ),
         (("build", "spec.yml"), "is a specification: run `dcanary image lock spec.yml` first", 2),
         (("lock", "none.yml"), "none.yml: file: cannot be read: No such file", 2),
         (("lock", "spec.yml"), "no key of Debian's archive has signed it", 1),

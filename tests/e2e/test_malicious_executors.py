@@ -38,7 +38,13 @@ def stage_for(label: str) -> Callable[[PipelineInput], None]:
     def adapt(pipeline: PipelineInput) -> None:
         (stage,) = pipeline["stages"]
         stage["grace_seconds"] = GRACE_SECONDS
-        stage["needs"] = {"cpus": None, "image": None, "region": None, "labels": [label]}
+        stage["needs"] = {
+            "cpus": None,
+            "image": None,
+            "region": None,
+            "image_lock": None,
+            "labels": [label],
+        }
 
     return adapt
 

@@ -290,6 +290,7 @@ def offer(slots: int = 1) -> ExecutorOffer:
         "labels": [],
         "files_in_memory": False,
         "secret_key": None,
+        "builds_locks": None,
     }
 
 

@@ -56,7 +56,7 @@ def site(tmp_path: Path, sandbox: BubblewrapSandbox) -> Iterator[Site]:
 
 
 def in_image(digest: str) -> dict[str, Any]:
-    needs: Any = {"cpus": None, "image": digest, "region": None, "labels": []}
+    needs: Any = {"cpus": None, "image": digest, "region": None, "image_lock": None, "labels": []}
     return {**stage_record(COMMANDS, ["out"], replicas=2, quorum=2), "needs": needs}
 
 
@@ -141,7 +141,7 @@ def test_an_image_that_is_gone_or_damaged_is_no_failure_of_the_stage(
 def builder_into(store: ImageStore, built_images: list[str]) -> ImageBuilder:
     """Builds the image of LOCK, which it calls own."""
 
-    def build(lock: Lock, say: Callable[[str], None], name: str) -> Image:
+    def build(lock: Lock, say: Callable[[str], None], name: str, places: object) -> Image:
         with store.building(lock.digest) as folder:
             tree = make_tree(folder / "tree")
             made = store.add(folder, tree, lock, format_lock(lock), name)
@@ -174,7 +174,7 @@ def test_an_image_that_a_stage_asks_for_is_built_by_who_leases_it(
 def test_an_image_that_cannot_be_built_now_is_weather_and_not_offered_for_a_while(
     site: Site, tmp_path: Path, error: Exception
 ) -> None:
-    def build(lock: Lock, say: Callable[[str], None], name: str) -> Image:
+    def build(lock: Lock, say: Callable[[str], None], name: str, places: object) -> Image:
         raise error
 
     site.add(in_image(LOCK.digest))

@@ -51,7 +51,7 @@ class Lacking(Executor):
 
 def for_bob(site: Site, *stages: dict[str, Any], kind: type[Executor] = Executor) -> Executor:
     """Alice builds all stages but the last, which bob alone is given: the executor returned."""
-    needs = {"cpus": None, "image": None, "region": None, "labels": ["bob"]}
+    needs = {"cpus": None, "image": None, "region": None, "image_lock": None, "labels": ["bob"]}
     site.chain.add_run("run-1", [*stages[:-1], {**stages[-1], "needs": needs}], site.source)
     until(lambda: site.chain.verdict(stage=stages[-2]["name"]), site.executor("alice"))
     return site.executor("bob", kind, labels=("bob",))

@@ -26,11 +26,19 @@ OFFER: ExecutorOffer = {
     "labels": ["fast", "arm"],
     "files_in_memory": True,
     "secret_key": None,
+    "builds_locks": None,
 }
 
 
 def stage(needs: dict[str, Any] | None = None, runtime: str = "Shell", **resources: Any) -> Stage:
-    asked = {"cpus": None, "image": None, "region": None, "labels": [], **(needs or {})}
+    asked = {
+        "cpus": None,
+        "image": None,
+        "region": None,
+        "image_lock": None,
+        "labels": [],
+        **(needs or {}),
+    }
     record = stage_record(["true"], runtime=runtime, **resources)
     return cast(Stage, {**record, "needs": asked if needs is not None else None})
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -44,12 +45,25 @@ class Place:
     def objects(self) -> ObjectStore:
         return ObjectStore(self.folder / "objects", 1 << 30)
 
-    def build(self, lock: Lock, name: str = "") -> Image:
+    def build(
+        self,
+        lock: Lock,
+        name: str = "",
+        places: Mapping[str, str] = MappingProxyType({}),
+        say: Callable[[str], None] | None = None,
+    ) -> Image:
         registries, objects = self.registries, self.objects
         downloads = self.folder / "downloads"
         with Downloader(objects, downloads, registries.hosts, limits=QUICK) as downloader:
             return ensure_image(
-                lock, self.images, objects, downloader, registries, self.said.append, name
+                lock,
+                self.images,
+                objects,
+                downloader,
+                registries,
+                say or self.said.append,
+                name,
+                places,
             )
 
 

@@ -139,7 +139,13 @@ def test_what_a_stage_needs_and_how_long_is_waited_reach_the_canister(
 ) -> None:
     record = to_candid(parse_pipeline(ASKING.encode()), "c")
     (stage,) = record["stages"]
-    assert stage["needs"] == {"cpus": 4, "image": None, "region": "eu", "labels": ["fast", "big"]}
+    assert stage["needs"] == {
+        "cpus": 4,
+        "image": None,
+        "region": "eu",
+        "image_lock": None,
+        "labels": ["fast", "big"],
+    }
     assert stage["grace_seconds"] == 300
     assert record["queue_seconds"] == 2 * 86_400
     assert canister_problem(as_in_canister(record)) is None

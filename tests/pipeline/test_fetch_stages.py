@@ -63,7 +63,13 @@ def test_a_fetch_stage_is_a_record_that_the_canister_takes(tmp_path: Path) -> No
     }
     assert (packages["commands"], packages["artifacts"]) == ([], ["packages.manifest"])
     assert (packages["replicas"], packages["quorum"]) == (5, 3)
-    assert packages["needs"] == {"cpus": None, "image": None, "region": "eu", "labels": []}
+    assert packages["needs"] == {
+        "cpus": None,
+        "image": None,
+        "region": "eu",
+        "image_lock": None,
+        "labels": [],
+    }
     assert build["fetch"] is None
 
 

@@ -49,15 +49,26 @@ def test_the_name_of_a_standard_image_becomes_the_digest_of_its_lock(
     pipeline = load(tmp_path, name)
     assert pipeline.stages["build"].image == digest
     (stage,) = to_candid(pipeline, "shop")["stages"]
-    assert stage["needs"] == {"cpus": None, "image": digest, "region": None, "labels": []}
+    assert stage["needs"] == {
+        "cpus": None,
+        "image": digest,
+        "region": None,
+        "image_lock": None,
+        "labels": [],
+    }
 
 
 def test_a_lock_file_beside_the_pipeline_is_read(tmp_path: Path) -> None:
     (tmp_path / "ci").mkdir()
     (tmp_path / "ci" / "own.lock").write_bytes(standard("base").read_bytes())
     digest = read_lock(standard("base")).digest
-    assert load(tmp_path, "ci/own.lock").stages["build"].image == digest
-    assert load(tmp_path, digest).stages["build"].image == digest
+    pipeline = load(tmp_path, "ci/own.lock")
+    assert pipeline.stages["build"].image == digest
+    # Its path is registered too: executors build the image by it.
+    assert to_candid(pipeline, "shop")["stages"][0]["needs"]["image_lock"] == "ci/own.lock"
+    by_digest = load(tmp_path, digest)
+    assert by_digest.stages["build"].image == digest
+    assert to_candid(by_digest, "shop")["stages"][0]["needs"]["image_lock"] is None
 
 
 def test_what_names_no_image_is_told_with_what_does(tmp_path: Path) -> None:

@@ -172,6 +172,13 @@ def _needs_problem(stage: "Stage") -> "str | None":
         return f"needs.labels: {len(needs['labels'])} of them, over {MAX_LABELS} (MAX_LABELS)"
     if len(set(needs["labels"])) != len(needs["labels"]):
         return "needs.labels: a label is named twice"
+    lock = needs["image_lock"]
+    if lock is not None:
+        if needs["image"] is None:
+            return "needs.image_lock: name the digest of the lock file in needs.image"
+        problem = path_problem(lock)
+        if problem is not None:
+            return f"needs.image_lock: `{lock[:80]}`: {problem}"
     words = [("image", needs["image"]), ("region", needs["region"])]
     words += [("labels", label) for label in needs["labels"]]
     for field, word in words:

@@ -119,7 +119,7 @@ def register(
     "--build-images/--no-build-images",
     default=True,
     show_default=True,
-    help="Build a standard image when a stage asks for one that is not here.",
+    help="Build a standard image, or that of a repository's lock file, when a stage asks for it.",
 )
 @click.option(
     "--cache",

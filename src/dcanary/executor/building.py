@@ -189,7 +189,7 @@ class Build:
         entries, time_ = self._seen(checkout)
         tree = self.folder / "source.tar"
         write_source((*entries, *inputs), time_, tree)
-        self._have_tools()
+        self._have_tools(checkout)
         with contextlib.ExitStack() as held:
             given = self._patiently(lambda: self._packages(checkout, held), patience)
             self.say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
@@ -228,11 +228,11 @@ class Build:
         """The files of the commit that the stage sees, and the commit's time as it is told."""
         return checkout.entries, checkout.commit.time
 
-    def _have_tools(self) -> None:
+    def _have_tools(self, checkout: Checkout) -> None:
         """Build the image that the stage asks for, when it is not here yet."""
         if self.runtime.prepare is not None:
             self.phase = "image"
-            self.runtime = self.runtime.prepare(self.say)
+            self.runtime = self.runtime.prepare(self.say, reading(checkout.entries))
 
     def _packages(self, checkout: Checkout, held: contextlib.ExitStack) -> Given | None:
         """The packages of earlier fetch stages, until `held` ends; None where there are none."""

@@ -409,7 +409,9 @@ class Executor(Voter):
         # image's.
         if self._config.images is None or self._unsandboxed:
             raise RuntimeUnavailable("this executor runs no stages in images")
-        return image_runtime(self._config.images, needs["image"], self._config.image_builder)
+        return image_runtime(
+            self._config.images, needs["image"], self._config.image_builder, needs["image_lock"]
+        )
 
     def runtime_again(self, stage: Stage) -> Runtime:
         """What an earlier stage finds that is built again. Raises SourceUnable for an unfit one."""

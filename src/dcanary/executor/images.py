@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from dcanary.executor.own_images import PREFIX, make_room, own_lock
 from dcanary.executor.runtimes import Runtime, RuntimeUnavailable, environment_digest
 from dcanary.executor.sandbox.arguments import SETTINGS_VERSION
+from dcanary.fetch.pinned import ReadFile
 from dcanary.image.lock import Lock
 from dcanary.image.standard import called, standard_locks
 from dcanary.image.store import Image, ImageStore
@@ -24,12 +26,14 @@ Say = Callable[[str], None]
 class ImageBuilder:
     """Builds images when a stage asks for one. For use by several threads.
 
-    Standard ones: of another lock file an executor knows nothing but the digest, until the commit
-    is there that has it.
+    Standard ones are offered. Of another lock file an executor knows nothing but the digest, until
+    the commit is there that has it.
     """
 
     def __init__(
-        self, build: Callable[[Lock, Say, str], Image], locks: Mapping[str, Lock] | None = None
+        self,
+        build: Callable[[Lock, Say, str, Mapping[str, str]], Image],
+        locks: Mapping[str, Lock] | None = None,
     ) -> None:
         """`build` is `dcanary.image.machine.have_image`; `locks` by name, default the standard."""
         self._build = build
@@ -55,12 +59,24 @@ class ImageBuilder:
         name, lock = next(each for each in self._locks.items() if each[1].digest == digest)
         say(f"building the image {name}, which is not on this machine yet")
         try:
-            self._build(lock, say, name)
+            self._build(lock, say, name, {})
         except BaseException:
             # Also when a stop breaks it off: it is not offered again at once.
             with self._lock:
                 self._failed[digest] = time.monotonic()
             raise
+
+    def build_own(
+        self, store: ImageStore, digest: str, path: str, read: ReadFile, say: Say
+    ) -> None:
+        """Build the image of a lock file of the commit.
+
+        Raises RuntimeUnavailable, ImageError and OSError.
+        """
+        lock, places = own_lock(path, digest, read)
+        make_room(store, say)
+        say(f"building the image of {path}, which is not on this machine yet")
+        self._build(lock, say, f"{PREFIX}{path}", places)
 
 
 def image_environment(runtime: str, image: Image) -> str:
@@ -72,16 +88,23 @@ def image_environment(runtime: str, image: Image) -> str:
     return environment_digest(runtime, {"image": image.tree, "sandbox": str(SETTINGS_VERSION)})
 
 
-def image_runtime(store: ImageStore, digest: str, builder: ImageBuilder | None = None) -> Runtime:
+def image_runtime(
+    store: ImageStore, digest: str, builder: ImageBuilder | None = None, lock: str | None = None
+) -> Runtime:
     """What a stage finds that runs in an image. Raises RuntimeUnavailable when it is not there.
 
-    One that the builder can build is built by the runtime's `prepare`.
+    One that the builder can build is built by the runtime's `prepare`: a standard one, or that of
+    `lock`, the path of a lock file of the commit.
     """
     image = store.find(digest)
-    if image is None and builder is not None and digest in builder.offered():
+    is_standard = builder is not None and digest in builder.offered()
+    if image is None and builder is not None and (is_standard or lock is not None):
 
-        def prepare(say: Say) -> Runtime:
-            builder.build(digest, say)
+        def prepare(say: Say, read: ReadFile) -> Runtime:
+            if is_standard or lock is None:
+                builder.build(digest, say)
+            else:
+                builder.build_own(store, digest, lock, read, say)
             return image_runtime(store, digest)
 
         return Runtime(f"shell in the image {digest[:12]}", "", prepare=prepare)

@@ -38,6 +38,7 @@ def make_offer(config: ExecutorConfig, runtimes: Iterable[str]) -> ExecutorOffer
         "labels": list(config.labels),
         "files_in_memory": in_memory,
         "secret_key": None if config.secret_key is None else public_bytes(config.secret_key),
+        "builds_locks": in_memory and config.images is not None and bool(config.image_builder),
     }
 
 
@@ -67,7 +68,8 @@ def unfit(stage: Stage, offer: ExecutorOffer) -> str | None:
         return None
     if (needs["cpus"] or 0) > offer["cpus"]:
         return f"the stage asks for {needs['cpus']} CPUs, this executor has {offer['cpus']} a slot"
-    if needs["image"] is not None and needs["image"] not in offer["images"]:
+    is_built = needs["image_lock"] is not None and offer["builds_locks"]
+    if needs["image"] is not None and needs["image"] not in offer["images"] and not is_built:
         return f"this executor lacks the image that the stage asks for, {called(needs['image'])}"
     if needs["region"] is not None and needs["region"] != offer["region"]:
         here = offer["region"] or "no region"

@@ -23,6 +23,7 @@ from typing import Protocol
 
 import dcanary
 from dcanary.executor.sandbox.model import Bind
+from dcanary.fetch.pinned import ReadFile
 
 NAMES = ("shell", "python", "motoko", "node")
 _TOOLS = Path(__file__).parent / "tools"
@@ -60,7 +61,8 @@ class Runtime:
 
     `root` is the image in which everything runs, if there is one; it stays there and unchanged
     within `hold()`. `prepare` makes the runtime that is meant, where its tools are not there yet:
-    that takes minutes, is told to its argument, and raises what `causes` can tell the kind of.
+    that takes minutes, is told to its first argument, and raises what `causes` can tell the kind
+    of. Its second argument reads files of the commit.
     """
 
     name: str
@@ -70,7 +72,7 @@ class Runtime:
     environment: Mapping[str, str] = field(default_factory=dict)
     root: Path | None = None
     hold: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
-    prepare: "Callable[[Callable[[str], None]], Runtime] | None" = None
+    prepare: "Callable[[Callable[[str], None], ReadFile], Runtime] | None" = None
 
 
 @dataclass(frozen=True)

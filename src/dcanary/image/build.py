@@ -12,9 +12,10 @@ from __future__ import annotations
 import errno
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from dcanary.download.downloader import Downloader
 from dcanary.download.model import Digest, DownloadError, DownloadsFailed, NotThere, Wanted
@@ -52,10 +53,11 @@ def ensure_image(
     registries: Registries,
     progress: Progress,
     name: str = "",
+    places: Mapping[str, str] = MappingProxyType({}),
 ) -> Image:
     """The image of a lock, built unless it is there and sound. `progress` is told what happens.
 
-    `downloader` puts into `objects`.
+    `downloader` puts into `objects`. `places` says of a sha256 where in a lock file it stands.
 
     Raises ImageError, and OSError for trouble with this machine's disk.
     """
@@ -72,7 +74,7 @@ def ensure_image(
             except ImageInUse as in_use:
                 raise DamagedImage(f"{error}, and stages still run in it: stop them") from in_use
         for round_number in range(1, _ROUNDS + 1):
-            _download(lock, downloader, registries, progress)
+            _download(lock, downloader, registries, progress, places)
             try:
                 return _build(lock, images, objects, progress, name)
             except (MissingObject, PoisonedObject) as error:
@@ -84,10 +86,14 @@ def ensure_image(
 
 
 def _download(
-    lock: Lock, downloader: Downloader, registries: Registries, progress: Progress
+    lock: Lock,
+    downloader: Downloader,
+    registries: Registries,
+    progress: Progress,
+    places: Mapping[str, str],
 ) -> None:
     """Have all packages of a lock in the store. Raises ImageError."""
-    missing = [each for each in _wanted(lock, registries) if downloader.find(each) is None]
+    missing = [each for each in _wanted(lock, registries, places) if downloader.find(each) is None]
     wheels = [
         each
         for each in lock.pypi
@@ -100,24 +106,24 @@ def _download(
     with said_of_registries():
         for wheel in wheels:
             url = wheel_url(downloader, registries.pypi, wheel)
-            missing.append(_one(url, wheel))
+            missing.append(_one(url, wheel, places))
         try:
             downloader.get_all(missing)
         except DownloadsFailed as error:
             if not (registries.snapshot and all(_is_gone(each) for each in error.problems)):
                 raise
             progress("the archive has some packages no more: asking for what it was then")
-            downloader.get_all(_of_snapshot(lock, registries))
+            downloader.get_all(_of_snapshot(lock, registries, places))
 
 
-def _wanted(lock: Lock, registries: Registries) -> Iterator[Wanted]:
+def _wanted(lock: Lock, registries: Registries, places: Mapping[str, str]) -> Iterator[Wanted]:
     for deb in lock.debian:
-        yield _one(f"{registries.debian[deb.archive]}/{deb.path}", deb)
+        yield _one(f"{registries.debian[deb.archive]}/{deb.path}", deb, places)
     for tarball in lock.npm:
-        yield _one(tarball_url(registries.npm, tarball.name, tarball.version), tarball)
+        yield _one(tarball_url(registries.npm, tarball.name, tarball.version), tarball, places)
 
 
-def _of_snapshot(lock: Lock, registries: Registries) -> Iterator[Wanted]:
+def _of_snapshot(lock: Lock, registries: Registries, places: Mapping[str, str]) -> Iterator[Wanted]:
     """Debian's packages where every former state of the archive is kept."""
     for deb in lock.debian:
         # Each suite has a moment of its own; what was in an earlier one was in the last as well.
@@ -125,11 +131,13 @@ def _of_snapshot(lock: Lock, registries: Registries) -> Iterator[Wanted]:
             (moment for where, moment in lock.releases.items() if where.split()[0] == deb.archive),
             default="",
         )
-        yield _one(f"{registries.snapshot}/{deb.archive}/{moment}/{deb.path}", deb)
+        yield _one(f"{registries.snapshot}/{deb.archive}/{moment}/{deb.path}", deb, places)
 
 
-def _one(url: str, package: DebianPackage | NpmPackage | PypiPackage) -> Wanted:
-    by = f"the lock for {package.name} {package.version}"
+def _one(
+    url: str, package: DebianPackage | NpmPackage | PypiPackage, places: Mapping[str, str]
+) -> Wanted:
+    by = places.get(package.sha256, f"the lock for {package.name} {package.version}")
     return Wanted(url, Digest("sha256", package.sha256), by, package.size)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from dcanary import folders
 from dcanary.download.downloader import Downloader
@@ -32,11 +33,17 @@ def open_downloader(registries: Registries, progress: Progress) -> Downloader:
     return Downloader(objects(), folders.downloads(), registries.hosts, say=progress)
 
 
-def have_image(lock: Lock, progress: Progress, name: str = "") -> Image:
+def have_image(
+    lock: Lock, progress: Progress, name: str = "", places: Mapping[str, str] = MappingProxyType({})
+) -> Image:
     """The image of a lock, built unless it is there and sound. Raises ImageError and OSError.
+
+    `places` says of each sha256 where in a lock file it stands, for messages.
 
     A stage that runs in it holds it with `images().use(lock.digest)`.
     """
     registries = find_registries()
     with open_downloader(registries, progress) as downloader:
-        return ensure_image(lock, images(), objects(), downloader, registries, progress, name)
+        return ensure_image(
+            lock, images(), objects(), downloader, registries, progress, name, places
+        )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dcanary.pipeline import references
+from dcanary.pipeline.images import LockedImage
 from dcanary.pipeline.limits import (
     MAX_APPROVERS,
     MAX_NAME_CHARS,
@@ -181,6 +182,7 @@ def _needs(given: Needs | None, image: str | None) -> dict[str, Any]:
         "image": image,
         "region": needs.region,
         "labels": list(needs.labels),
+        "image_lock": image.lock if isinstance(image, LockedImage) else None,
     }
 
 

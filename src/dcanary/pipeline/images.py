@@ -19,6 +19,17 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 IMAGE_RUNTIMES = frozenset({"rust", "azle"})
 
 
+class LockedImage(str):
+    """The digest of an image, with the lock file in the repository that has it."""
+
+    lock: str
+
+    def __new__(cls, digest: str, lock: str) -> "LockedImage":
+        made = super().__new__(cls, digest)
+        made.lock = lock
+        return made
+
+
 def resolve_images(source: Source, folder: Path | None) -> None:
     """Put a digest in the place of each stage's `image`; report what names none.
 
@@ -60,4 +71,4 @@ def _digest_of(named: Value, folder: Path | None) -> str:
         raise ValueError(f"{text} cannot be read: {error.strerror}") from None
     if len(content) > MAX_LOCK_BYTES:
         raise ValueError(f"{text} has more than {MAX_LOCK_BYTES} bytes")
-    return parse_lock(content, text).digest
+    return LockedImage(parse_lock(content, text).digest, text)

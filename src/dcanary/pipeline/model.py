@@ -17,6 +17,7 @@ from pydantic import (
     PlainValidator,
     Tag,
     WithJsonSchema,
+    WrapValidator,
     model_validator,
 )
 from pydantic_core import core_schema
@@ -24,6 +25,7 @@ from pydantic_core import core_schema
 from dcanary import not_yet
 from dcanary.pipeline import limits, names, quantities, retries
 from dcanary.pipeline.arguments import EMPTY
+from dcanary.pipeline.images import LockedImage
 from dcanary.pipeline.references import Argument
 
 
@@ -224,7 +226,12 @@ FetchKeep = Annotated[Literal["executors"], BeforeValidator(_fetch_keep)]
 SecretName = Annotated[str, AfterValidator(names.check_secret)]
 Secrets = Annotated[list[SecretName], Field(max_length=limits.MAX_SECRETS_PER_STAGE)]
 TemplateLabel = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}@[1-9][0-9]{0,8}$")]
-ImageName = Annotated[str, Field(max_length=limits.MAX_NEED_CHARS)]
+ImageName = Annotated[
+    str,
+    Field(max_length=limits.MAX_NEED_CHARS),
+    # What `images` has found is kept: it knows the lock file, too.
+    WrapValidator(lambda value, read: value if isinstance(value, LockedImage) else read(value)),
+]
 Grace = Annotated[int, _Duration(limits.MIN_GRACE_SECONDS, limits.MAX_GRACE_SECONDS, "2m")]
 Queue = Annotated[int, _Duration(limits.MIN_QUEUE_SECONDS, limits.MAX_QUEUE_SECONDS, "7d")]
 RuntimeName = Literal["shell", "python", "motoko", "node", "rust", "azle"]

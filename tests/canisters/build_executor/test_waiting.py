@@ -13,7 +13,13 @@ from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, World
 
 
 def needs(**changes: Any) -> Any:
-    made: dict[str, Any] = {"cpus": None, "image": None, "region": None, "labels": []}
+    made: dict[str, Any] = {
+        "cpus": None,
+        "image": None,
+        "region": None,
+        "image_lock": None,
+        "labels": [],
+    }
     made.update(changes)
     return made
 

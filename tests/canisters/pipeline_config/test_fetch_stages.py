@@ -29,7 +29,7 @@ def problem(fetch: Any = None, **changed: Any) -> str:
 
 def test_a_stage_that_fetches_and_one_that_uses_it_are_taken() -> None:
     hosts = {"locks": ["web/yarn.lock", "Cargo.lock"], "hosts": ["registry.example.org:8443"]}
-    needs = {"cpus": None, "image": None, "region": "eu", "labels": []}
+    needs = {"cpus": None, "image": None, "region": "eu", "image_lock": None, "labels": []}
     for made in (fetch_stage(), fetch_stage(hosts), fetch_stage(needs=needs, keep=None)):
         assert stages_problem([made, stage("build", depends_on=["packages"])]) is None
 
@@ -72,7 +72,7 @@ def test_what_makes_no_sense_without_commands_is_refused(
 def test_a_stage_that_fetches_asks_for_no_network_and_no_image() -> None:
     resources = {**fetch_stage()["resources"], "network": True}
     assert "resources.network" in problem(resources=resources)
-    needs = {"cpus": None, "image": "ab" * 32, "region": None, "labels": []}
+    needs = {"cpus": None, "image": "ab" * 32, "region": None, "image_lock": None, "labels": []}
     assert "no image" in problem(needs=needs)
 
 

@@ -226,21 +226,63 @@ def test_patterns_of_any_text_are_judged_without_raising(patterns: list[str]) ->
 @pytest.mark.parametrize(
     ("path", "value", "named"),
     [
-        ("stages.0.needs", {"cpus": 0, "image": None, "region": None, "labels": []}, "needs.cpus"),
-        ("stages.0.needs", {"cpus": 1, "image": "", "region": None, "labels": []}, "needs.image"),
         (
             "stages.0.needs",
-            {"cpus": None, "image": None, "region": "a\x1b[2J", "labels": []},
+            {
+                "cpus": None,
+                "image": None,
+                "region": None,
+                "image_lock": "ci/own.lock",
+                "labels": [],
+            },
+            "needs.image_lock: name the digest",
+        ),
+        (
+            "stages.0.needs",
+            {
+                "cpus": None,
+                "image": "ab" * 32,
+                "region": None,
+                "image_lock": "../own.lock",
+                "labels": [],
+            },
+            "needs.image_lock: `../own.lock`",
+        ),
+        (
+            "stages.0.needs",
+            {"cpus": 0, "image": None, "region": None, "image_lock": None, "labels": []},
+            "needs.cpus",
+        ),
+        (
+            "stages.0.needs",
+            {"cpus": 1, "image": "", "region": None, "image_lock": None, "labels": []},
+            "needs.image",
+        ),
+        (
+            "stages.0.needs",
+            {"cpus": None, "image": None, "region": "a\x1b[2J", "image_lock": None, "labels": []},
             "needs.region",
         ),
         (
             "stages.0.needs",
-            {"cpus": None, "image": None, "region": None, "labels": ["gpu", "gpu"]},
+            {
+                "cpus": None,
+                "image": None,
+                "region": None,
+                "image_lock": None,
+                "labels": ["gpu", "gpu"],
+            },
             "named twice",
         ),
         (
             "stages.0.needs",
-            {"cpus": None, "image": None, "region": None, "labels": [str(n) for n in range(17)]},
+            {
+                "cpus": None,
+                "image": None,
+                "region": None,
+                "image_lock": None,
+                "labels": [str(n) for n in range(17)],
+            },
             "MAX_LABELS",
         ),
         ("stages.0.grace_seconds", 1_801, "COMMIT_WINDOW_NS"),
@@ -294,7 +336,13 @@ def test_files_that_stay_with_executors_are_neither_deployed_nor_made_with_secre
 
 
 def test_needs_grace_and_queue_time_within_their_bounds_are_taken() -> None:
-    needs = {"cpus": 4, "image": "sha256:ab", "region": "eu", "labels": ["gpu", "arm64"]}
+    needs = {
+        "cpus": 4,
+        "image": "sha256:ab",
+        "region": "eu",
+        "image_lock": None,
+        "labels": ["gpu", "arm64"],
+    }
     for path, value in (
         ("stages.0.needs", needs),
         ("stages.0.grace_seconds", 0),
@@ -315,6 +363,7 @@ def test_runtimes_that_are_images_are_taken_with_one() -> None:
             "cpus": None,
             "image": "ab" * 32,
             "region": None,
+            "image_lock": None,
             "labels": [],
         }
         assert pipeline_problem(definition) is None

@@ -11,6 +11,7 @@ from dcanary.executor.images import image_environment, unfit_image
 from dcanary.image.lock import DebianPackage, Lock, NpmPackage, PypiPackage, format_lock, read_lock
 from dcanary.image.locking import make_lock
 from dcanary.image.machine import Progress, have_image, images, objects, open_downloader
+from dcanary.image.places import places
 from dcanary.image.registries import find_registries
 from dcanary.image.spec import read_spec
 from dcanary.image.standard import standard_lock, standard_names, standard_spec
@@ -38,7 +39,9 @@ def write_lock(spec: Path, out: Path | None, progress: Progress) -> dict[str, ob
 def build(name: str, progress: Progress) -> Image:
     """Build the image that somebody calls `name`. Raises ImageError and ConfigError."""
     lock, label = _lock(name)
-    return have_image(lock, progress, label)
+    file = Path(name)
+    where = places(file.read_bytes(), name) if file.is_file() else {}
+    return have_image(lock, progress, label, where)
 
 
 def describe(name: str) -> dict[str, object]:

@@ -166,7 +166,7 @@ def _runtime_of(stage: Mapping[str, Any], options: RuntimeOptions) -> Runtime:
     if not options.sandboxed:
         raise RuntimeUnavailable("a stage in an image needs the sandbox")
     store = ImageStore(folders.images())
-    return image_runtime(store, needs["image"], ImageBuilder(have_image))
+    return image_runtime(store, needs["image"], ImageBuilder(have_image), needs["image_lock"])
 
 
 def save_files(stage: LocalStage, into: Path) -> None:

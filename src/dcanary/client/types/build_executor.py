@@ -113,6 +113,7 @@ class ExecutorInput(TypedDict):
 
 
 class ExecutorOffer(TypedDict):
+    builds_locks: bool | None
     cpus: int
     files_in_memory: bool | None
     images: list[str]
@@ -334,6 +335,7 @@ class Mode(TypedDict, total=False):
 class Needs(TypedDict):
     cpus: int | None
     image: str | None
+    image_lock: str | None
     labels: list[str]
     region: str | None
 

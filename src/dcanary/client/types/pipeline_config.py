@@ -131,6 +131,7 @@ class Mode(TypedDict, total=False):
 class Needs(TypedDict):
     cpus: int | None
     image: str | None
+    image_lock: str | None
     labels: list[str]
     region: str | None
 

@@ -30,7 +30,7 @@ class CachedBuild(Build):
     def _work(self, checkout: Checkout, inputs: Sequence[Entry], patience: float) -> BuildReport:
         began = time.monotonic_ns()
         entries, _ = self._seen(checkout)
-        self._have_tools()
+        self._have_tools(checkout)
         found = self._reusable((*entries, *inputs))
         if found is not None:
             self.phase = "cache"

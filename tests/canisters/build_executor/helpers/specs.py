@@ -64,6 +64,7 @@ def offer(**changes: Any) -> Any:
         "labels": [],
         "files_in_memory": False,
         "secret_key": None,
+        "builds_locks": None,
     }
     made.update(changes)
     return made
