@@ -69,7 +69,8 @@ class ProgressRecord(Record):
     canister is being started again; `concurrent` says that it is a `ConcurrentChange`.
     `previous_release` is the target's last one before this. `installed`: the canister ran what
     this release made. `rollback_of` names the release that this one takes back. `changes` is the
-    canister's `total_num_changes` as read before it was touched.
+    canister's `total_num_changes` as read before it was touched. `created`: this release made the
+    canister; absent in what versions before 0.2 stored.
     """
 
     version: nat16
@@ -96,6 +97,7 @@ class ProgressRecord(Record):
     rollback_of: Opt[text]
     rolled_back_by: Opt[text]
     changes: Opt[nat64]
+    created: Opt[bool]
 
 
 class AssetsRecord(Record):

@@ -374,7 +374,8 @@ class Release(Record):
 
     `previous_hash` and `snapshot` are what a rollback returns to. `installed`: the target ran what
     this release made. `rolled_back_by` names the rollback that took it back. For a rollback,
-    `order` is that of the release which it undoes. `note` is a remark for people.
+    `order` is that of the release which it undoes. `note` is a remark for people. `created`: this
+    release made the canister; absent for releases of versions before 0.2.
     """
 
     release: text
@@ -391,6 +392,7 @@ class Release(Record):
     rollback: Opt[RollbackOrder]
     digest: Opt[text]
     rolled_back_by: Opt[text]
+    created: Opt[bool]
 
 
 class ReleaseResult(Variant, total=False):

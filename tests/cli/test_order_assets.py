@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from dcanary.cli.orders.digest import order_digest
 from dcanary.cli.output import Output
 from dcanary.client.errors import ClientError, RefusedError
 from shared.rules import assets as rules
-from tests.cli.test_orders import order, request
+from tests.cli.test_orders import as_ordered, order, request
 
 
 def files(**contents: str) -> Any:
@@ -49,6 +50,10 @@ class Installed:
     def deployment(self) -> Installed:
         return self
 
+    @property
+    def config(self) -> Any:
+        return SimpleNamespace(canisters={"deployment": "aaaaa-aa"})
+
     def order(self, listed: Any) -> Any:
         return order(assets=rules.ordered("dist/", listed))
 
@@ -76,7 +81,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the target runs now is not what is tested here."""
     interface: Interface | None = None
     monkeypatch.setattr(arguments, "interface_of", lambda system, order: interface)
-    monkeypatch.setattr(target_now, "look", lambda system, order: target_now.TargetNow())
+    monkeypatch.setattr(target_now, "look", lambda system, order: as_ordered(order))
     monkeypatch.setattr("dcanary.cli.orders.references.lines", lambda system, found, order: [])
 
 

@@ -74,6 +74,12 @@ def order(**changed: Any) -> Any:
     }
 
 
+def as_ordered(made: Any) -> TargetNow:
+    """The target as it was when people were asked."""
+    target: Any = {"canister": made["canister"], "network": made["network"]}
+    return TargetNow(made["replaces"], target=target)
+
+
 @dataclass
 class Principal:
     """A principal as canisters hold it."""
@@ -188,10 +194,16 @@ def test_a_release_that_creates_its_canister_shows_what_it_gave_to_it() -> None:
     release: Any = {
         **{"release": "release-1", "state": {"Succeeded": None}, "canister": CANISTER},
         **{"module_hash": None, "previous_hash": None, "snapshot": None, "updated_ns": 0},
-        **{"rollback": None, "rolled_back_by": None, "note": None},
+        **{"rollback": None, "rolled_back_by": None, "note": None, "created": True},
         "order": {**order(), "approval": "approval-1", "order": order(**CREATING)},
     }
     assert CANISTER in str(summary(release)["made with"])
+    # It went on with what an earlier attempt of its order had made.
+    release["created"] = False
+    assert not {"made with", "to be made with"} & set(summary(release))
+    # One that waits has made none yet.
+    assert CANISTER in str(summary({**release, "canister": None})["to be made with"])
+    release["created"] = True
     release["order"]["order"] = order()
     assert "made with" not in summary(release)
     # Version 0.1.0 kept no order.

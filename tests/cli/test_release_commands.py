@@ -36,6 +36,7 @@ def made(name: str = "release-4", **changed: Any) -> Any:
         "rollback": None,
         "digest": None,
         "rolled_back_by": None,
+        "created": False,
         **changed,
     }
 
@@ -48,6 +49,8 @@ class Installed:
     asked: list[Any] = field(default_factory=list)
     rejects: str = ""
     """The method that the network rejects."""
+    approvals: list[Any] = field(default_factory=list)
+    """How the approval request is from look to look; the last of them stays."""
 
     @property
     def deployment(self) -> Installed:
@@ -79,7 +82,11 @@ class Installed:
 
     def retry_release(self, approval: str) -> str:
         self.asked.append(("retry", approval))
-        return "release-9"
+        return approval
+
+    def get_approval(self, name: str) -> Any:
+        assert name == "approval-3"
+        return self.approvals.pop(0) if len(self.approvals) > 1 else self.approvals[0]
 
 
 def run(installed: Installed, command: click.Command, *arguments: Any, **how: bool) -> None:
@@ -138,10 +145,48 @@ def test_a_rollback_is_shown_with_the_module_that_it_puts_back() -> None:
 def test_a_failed_release_is_tried_again_by_either_name(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    installed = Installed()
+    installed = Installed(approvals=[FAILED, APPROVED, RELEASING])
     run(installed, release.retry, name)
     assert installed.asked == [("retry", "approval-3")]
     assert "release-9" in capsys.readouterr().out
+
+
+FAILED = {"state": {"ReleaseFailed": "no cycles"}, "release": "release-4"}
+APPROVED = {"state": {"Approved": None}, "release": "release-4"}
+RELEASING = {"state": {"Releasing": "release-9"}, "release": "release-9"}
+FAILED_AGAIN = {"state": {"ReleaseFailed": "no cycles"}, "release": "release-9"}
+
+
+@pytest.mark.parametrize("after", [RELEASING, FAILED_AGAIN])
+def test_the_release_that_a_retry_made_is_named(
+    after: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The name of the approval request stood there, as that of the release."""
+    installed = Installed(approvals=[FAILED, APPROVED, APPROVED, after])
+    run(installed, release.retry, "release-4", as_json=True)
+    assert json.loads(capsys.readouterr().out) == {
+        **{"approval": "approval-3", "release": "release-9"},
+        "state": json.loads(json.dumps(after["state"])),
+    }
+    run(Installed(approvals=[FAILED, after]), release.retry, "release-4", quiet=True)
+    assert capsys.readouterr().out == "release-9\n"
+
+
+def test_a_release_that_is_not_there_yet_is_not_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(release, "ORDER_SECONDS", 0.0)
+    run(Installed(approvals=[FAILED, APPROVED]), release.retry, "approval-3", as_json=True)
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["approval"], shown["release"]) == ("approval-3", None)
+    run(Installed(approvals=[FAILED, APPROVED]), release.retry, "approval-3", quiet=True)
+    assert capsys.readouterr().out == "approval-3\n"
+
+
+def test_an_order_that_deployment_refuses_is_a_failure_with_its_reason() -> None:
+    refused = {**FAILED, "state": {"ReleaseFailed": "deployment refused the order: busy"}}
+    with pytest.raises(ClientError, match="deployment refused the order: busy"):
+        run(Installed(approvals=[FAILED, refused]), release.retry, "approval-3")
 
 
 @pytest.mark.parametrize("method", ["plan_rollback", "rollback_release"])

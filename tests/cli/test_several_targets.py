@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -21,7 +22,7 @@ from dcanary.cli.orders.digest import order_digest
 from dcanary.cli.output import Output, Refusal
 from dcanary.cli.waiting import Changes
 from dcanary.client.errors import ClientError, RefusedError
-from tests.cli.test_orders import order, request
+from tests.cli.test_orders import as_ordered, order, request
 from tests.cli.test_waiting import run
 
 CANISTER = "rrkah-fqaaa-aaaaa-aaaaq-cai"
@@ -63,6 +64,10 @@ class Installed:
     def deployment(self) -> Installed:
         return self
 
+    @property
+    def config(self) -> Any:
+        return SimpleNamespace(canisters={"deployment": OTHER})
+
     def get_run(self, name: str) -> Any:
         assert name == "run-7"
         return self.forms[min(len(self.decided), len(self.forms) - 1)]
@@ -85,7 +90,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the targets run now is not what is tested here."""
     interface: Interface | None = None
     monkeypatch.setattr(arguments, "interface_of", lambda system, order: interface)
-    monkeypatch.setattr(target_now, "look", lambda system, order: target_now.TargetNow())
+    monkeypatch.setattr(target_now, "look", lambda system, order: as_ordered(order))
 
 
 def approve(installed: Installed, *ids: str, follow: bool = False, **how: Any) -> None:

@@ -41,10 +41,9 @@ def number_of(release: str) -> "int | None":
     return int(digits) - 1
 
 
-def index_key(order: "ReleaseOrder") -> str:
+def index_key(approval: str, attempt: int) -> str:
     """Key of the release of this attempt of an approval."""
-    attempt = order["attempt"] or 1
-    return order["approval"] if attempt == 1 else f"{order['approval']}#{attempt}"
+    return approval if attempt == 1 else f"{approval}#{attempt}"
 
 
 def check_order(order: "ReleaseOrder") -> None:
@@ -119,12 +118,18 @@ def check_approved(order: "ReleaseOrder") -> "Order":
 
 
 def check_place(
-    approved: "Order", target: "TargetRecord", network: str, creates: "Creation"
+    approved: "Order",
+    target: "TargetRecord",
+    network: str,
+    creates: "Creation",
+    made: "str | None",
 ) -> None:
     """Refuse an order for another canister or network than the target's.
 
     `creates` is what a new canister would get by the target's settings of now: where the order
-    creates it, people must have been asked about the same.
+    creates it, people must have been asked about the same. `made` is the canister that an earlier
+    attempt of the same order created: no other one passes for the new canister of the order,
+    whatever it was created with.
     """
     if approved["network"] != network or target["network"] != network:
         raise conflict(
@@ -133,13 +138,14 @@ def check_place(
         )
     wanted = text_of(approved["canister"])
     found = text_of(target["canister"])
-    # A canister that was still to be created may have been created by an earlier release.
-    if wanted == found or (wanted is None and target["created"]):
+    if wanted == found or (wanted is None and made == found):
         _check_creation(approved, found, creates)
         return
+    ordered = "a new canister" if wanted is None else f"canister {wanted}"
+    has = "no canister" if found is None else f"canister {found}"
     raise conflict(
-        f"{ask_again(approved['run'])}: the order is for canister {wanted or 'to be created'}, "
-        f"target {target['target']} is {found or 'without a canister'} by now"
+        f"{ask_again(approved['run'])}: the order is for {ordered}, target {target['target']} has "
+        f"{has} by now"
     )
 
 
@@ -153,7 +159,7 @@ def _check_creation(approved: "Order", found: "str | None", creates: "Creation")
     if found is None:
         differing = differences(asked, creates)
     else:
-        # The cycles were spent when an earlier release created it.
+        # The cycles were spent when an earlier attempt created it.
         other = controllers_differ(asked, creates["controllers"])
         differing = [] if other is None else [other]
     if differing:

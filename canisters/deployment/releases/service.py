@@ -6,6 +6,7 @@ from canisters.deployment import store
 from canisters.deployment.outbox import report
 from canisters.deployment.records import DetailRecord, ProgressRecord, TargetRecord
 from canisters.deployment.releases import rules
+from canisters.deployment.releases.place import check_place_now
 from canisters.deployment.releases.views import shown
 from canisters.deployment.settings import network
 from canisters.deployment.steps import machine, table
@@ -29,7 +30,7 @@ def start_release(order: ReleaseOrder) -> str:
     """Take an order, once per attempt of an approval; it begins when its target is free."""
     rules.check_order(order)
     approved = rules.check_approved(order)
-    key = rules.index_key(order)
+    key = rules.index_key(order["approval"], order["attempt"] or 1)
     known = store.approval_index.get(key)
     if known is not None:
         detail = store.details.get(known)
@@ -39,7 +40,7 @@ def start_release(order: ReleaseOrder) -> str:
     target = target_rules.of_repository(
         store.targets.get(order["target"]), order["target"], order["repository"]
     )
-    rules.check_place(approved, target, network(), target_rules.creation_of(target, ic.id()))
+    check_place_now(order, approved, target)
     _refuse_full()
     number = _enter(
         order,

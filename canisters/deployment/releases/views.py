@@ -37,4 +37,5 @@ def shown(
         "rollback": None if detail is None else detail["rollback"],
         "digest": None if detail is None else detail["digest"],
         "rolled_back_by": progress["rolled_back_by"],
+        "created": progress["created"],
     }

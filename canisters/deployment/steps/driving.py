@@ -10,7 +10,7 @@ from canisters.deployment.books import books_after, books_undone, conclude, look
 from canisters.deployment.outbox import report
 from canisters.deployment.records import ProgressRecord, TargetRecord
 from canisters.deployment.releases import rules
-from canisters.deployment.settings import network
+from canisters.deployment.releases.place import check_place_now
 from canisters.deployment.steps import machine, phases, table
 from canisters.deployment.steps.answer import Answer
 from canisters.deployment.steps.filling import drop, keep
@@ -139,6 +139,7 @@ def _note_facts(
         target["canister"] = created
         target["created"] = True
         record["canister"] = created
+        record["created"] = True
         store.canister_targets.insert(created.to_str(), target["target"])
     elif step.phase is phases.SNAPSHOT:
         target["snapshots"], gone = target_rules.with_snapshot(
@@ -234,8 +235,7 @@ def _refuse_begin(number: int, target: TargetRecord) -> "str | None":
     try:
         target_rules.of_repository(target, order["target"], order["repository"])
         if detail is not None and detail["order"] is not None:
-            creates = target_rules.creation_of(target, ic.id())
-            rules.check_place(detail["order"], target, network(), creates)
+            check_place_now(order, detail["order"], target)
     except Refused as refused:
         return f"{refused.sentence}."
     return None

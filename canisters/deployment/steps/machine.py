@@ -121,6 +121,7 @@ def waiting(now_ns: int) -> "ProgressRecord":
         "rollback_of": None,
         "rolled_back_by": None,
         "changes": None,
+        "created": False,
     }
 
 

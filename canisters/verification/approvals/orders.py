@@ -74,8 +74,13 @@ def make_order(
     }
 
 
-def changed_since(order: "Order", request: "ApprovalInput", plan: "Plan") -> "list[str]":
-    """What of an order no longer holds, as sentences; empty when it can be carried out again."""
+def changed_since(
+    order: "Order", request: "ApprovalInput", plan: "Plan", release: "str | None"
+) -> "list[str]":
+    """What of an order no longer holds, as sentences; empty when it can be carried out again.
+
+    `release` is the last one of the order, None when deployment has begun none.
+    """
     found = []
     if list(plan["mode"]) == list(order["mode"]):
         argument = argument_of(request, plan)
@@ -92,6 +97,8 @@ def changed_since(order: "Order", request: "ApprovalInput", plan: "Plan") -> "li
     # what it created, refuses any other.
     if ordered is not None and ordered.to_str() != now:
         found.append(f"the target's canister is {now}, people were asked about {ordered.to_str()}")
+    elif ordered is None and planned is not None and release is None:
+        found.append(f"the target's canister is {now}, people were asked about a new one")
     asked, would = order["creates"], plan["creates"]
     if asked is not None and would is not None:
         found += differences(asked, would)

@@ -311,7 +311,7 @@ def _refuse_changed(number: int, record: ApprovalRecord, plan: Plan) -> None:
         raise conflict(
             f"the request was made by an earlier version: {ask_again(record['request']['run'])}"
         )
-    changed = orders.changed_since(stored["order"], record["request"], plan)
+    changed = orders.changed_since(stored["order"], record["request"], plan, record["release"])
     if changed:
         raise conflict(
             f"what was approved does not hold any more: {'; '.join(changed)}. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -60,6 +60,8 @@ def list_approvals(context: Context, limit: int, cursor: str | None) -> None:
     """Approval requests, newest first."""
     answer = context.system.verification.list_approvals(page(limit, cursor))
     rows = rows_of(context, answer["items"], summary)
+    if not context.output.as_json:
+        rows = _with_stale(context, answer["items"], rows)
     columns = [
         "approval:id",
         "state:state",
@@ -69,6 +71,21 @@ def list_approvals(context: Context, limit: int, cursor: str | None) -> None:
         "sha256:hash:3",
     ]
     show(context, answer["next"], rows, columns, "no approval requests yet")
+
+
+def _with_stale(
+    context: Context, found: Sequence[Approval], rows: Sequence[Mapping[str, object]]
+) -> list[Mapping[str, object]]:
+    """The rows, with a word at those whose order is not carried out as things are now."""
+    from dcanary.cli.orders.stale import stale_requests
+
+    stale = stale_requests(context.system, found)
+    return [
+        {**row, "state": "Pending: target changed, see approval show"}
+        if row["approval"] in stale
+        else row
+        for row in rows
+    ]
 
 
 @approval.command("show")
@@ -114,11 +131,14 @@ def print_request(context: Context, found: Approval) -> None:
     from dcanary.cli.orders.assets import checked_assets, files_before, lines_of
     from dcanary.cli.orders.digest import checked_digest
     from dcanary.cli.orders.references import lines
+    from dcanary.cli.orders.stale import changed_since
+    from dcanary.cli.orders.stale import warnings as stale_lines
     from dcanary.cli.orders.target_now import look
 
     checked_digest(found)
     system = context.system
     files = checked_assets(system, found["approval"], order)
+    deployment = system.config.canisters["deployment"]
     interface = interface_of(system, order)
     context.output.record(overview(found), "approval")
     context.output.say("\nThe order, all of it bound by the digest (computed here again):")
@@ -126,12 +146,14 @@ def print_request(context: Context, found: Approval) -> None:
     if not OPEN & set(found["state"]):
         return
     context.output.say("\nWhat it changes:")
+    now = look(system, order)
+    stale = changed_since(order, now.target, deployment, now.module)
     told = lines(system, found, order)
     warnings = [line for line in told if line.startswith("WARNING")]
     rest = [line for line in told if line not in warnings]
     if order["assets"] is not None:
         rest += lines_of(files, files_before(system, order["target"]))
-    for line in [*warnings, *changes(order, look(system, order), interface), *rest]:
+    for line in [*stale_lines(found, stale), *warnings, *changes(order, now, interface), *rest]:
         context.output.say(f"  {line}")
 
 

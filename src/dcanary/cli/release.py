@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.operations.watch import wait_for_release
+from dcanary.cli.operations.patience import Patience
+from dcanary.cli.operations.watch import Ended, wait_for_release
 from dcanary.cli.orders.readable import created_with
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import RELEASE_ID, RELEASE_OR_APPROVAL_ID, SECONDS
@@ -18,6 +20,10 @@ from dcanary.client.errors import RejectedError
 
 if TYPE_CHECKING:
     from dcanary.client.types.deployment import Release
+    from dcanary.client.types.verification import Approval
+
+ORDER_SECONDS = 20.0
+"""How long a release that was ordered is waited for: usually it is there at once."""
 
 
 @click.group()
@@ -43,10 +49,13 @@ def summary(found: Release) -> dict[str, object]:
         "snapshot": found["snapshot"],
         "updated": moment(found["updated_ns"]),
     }
-    # A rollback creates nothing, whatever the order did that it takes back.
+    # A rollback creates nothing, whatever the order did that it takes back. A later attempt of an
+    # order goes on with the canister that an earlier one made.
     created = None if rollback or order["order"] is None else created_with(order["order"])
-    if created is not None:
+    if created is not None and found["created"]:
         shown["made with"] = created
+    elif created is not None and found["canister"] is None:
+        shown["to be made with"] = created
     if rollback is not None:
         shown["takes back"] = rollback["undoes"]
     if found["rolled_back_by"] is not None:
@@ -164,5 +173,26 @@ def retry(context: Context, release_or_approval: str) -> None:
     name = release_or_approval
     if name.startswith("release-"):
         name = context.system.deployment.get_release(name)["order"]["approval"]
-    made = context.system.verification.retry_release(name)
-    context.output.record({"release": made, "approval": name}, "release")
+    verification = context.system.verification
+    before = verification.get_approval(name)["release"]
+    verification.retry_release(name)
+    found = ordered(context, name)
+    state, new = found["state"], found["release"]
+    if "ReleaseFailed" in state and new == before:
+        raise Ended(f"{name}: {state['ReleaseFailed']}")
+    # Deployment names the release when it has taken the order.
+    made = None if new == before or "Approved" in state else new
+    shown: dict[str, object] = {"approval": name, "release": made, "state": state}
+    context.output.record(shown, "approval" if made is None else "release")
+
+
+def ordered(context: Context, approval: str) -> Approval:
+    """The approved request once deployment has taken or refused its order, or as it is after
+    ORDER_SECONDS."""
+    patience = Patience(context.output.progress)
+    deadline = time.monotonic() + ORDER_SECONDS
+    while True:
+        found = patience(lambda: context.system.verification.get_approval(approval))
+        if "Approved" not in found["state"] or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)

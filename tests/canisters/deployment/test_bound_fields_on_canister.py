@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dcanary.testing.native import user_principal
 from tests.canisters.deployment.deployment_installation import NEW, OLD, Installation
-from tests.canisters.deployment.management import TRAPPING, Canister, sha256
+from tests.canisters.deployment.management import Canister, sha256
 
 AFRESH = "asks people again, about what is there now"
 
@@ -71,23 +73,27 @@ def test_a_release_that_is_resumed_goes_on_from_what_it_installed_itself(
     assert (canister.module, canister.state) == (NEW, "old upgraded")
 
 
-def created_and_empty(canary: Installation) -> Canister:
-    """The canister of a target, from a first release whose install failed."""
+def created_and_empty(canary: Installation) -> tuple[Canister, dict[str, Any]]:
+    """The canister of a target, from a first release whose install failed; its order's next
+    attempt."""
     assert "Ok" in canary.target()
-    assert "Failed" in canary.state(canary.release(TRAPPING, "Install"))
-    return canary.management.canisters[canary.shown()["canister"].bytes]
+    order = canary.order(mode="Install")
+    canary.management.faults["install_chunked_code"] = ["reject"]
+    assert "Ok" in canary.start(dict(order))
+    canary.run_until_idle()
+    made = canary.management.canisters[canary.shown()["canister"].bytes]
+    assert made.module is None
+    return made, {**order, "attempt": 2}
 
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_canister_that_was_to_be_created_is_used_with_the_controllers_of_the_order_only(
     canary: Installation, changed: bool
 ) -> None:
-    canister = created_and_empty(canary)
-    creates = canary.creates(canary.shown())
+    canister, order = created_and_empty(canary)
     stranger = user_principal(66)
     if changed:
         canister.controllers.append(stranger.bytes)
-    order = canary.bound(canary.order(mode="Install"), canister=None, creates=creates)
     release = canary.start(order)["Ok"]
     canary.run_until_idle()
     if changed:

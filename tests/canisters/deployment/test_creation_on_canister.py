@@ -210,3 +210,46 @@ def test_a_retry_finds_the_created_canister_with_the_approved_controllers(
     canary.run_until_idle()
     assert canary.state(release) == {"Succeeded": None}
     assert len(canary.management.canisters) == 1
+
+
+def test_an_order_that_makes_a_canister_is_not_carried_out_on_one_that_exists(
+    canary: Installation,
+) -> None:
+    """It was carried out on a canister of 0.9 T, and its release said that 3 T were given."""
+    canary.target()
+    order = canary.order(mode="Install")
+    assert "Ok" in update(canary, cycles=900_000_000_000)
+    made = canary.admin("create_target_canister", "counter")["Ok"]["canister"]
+    assert "Ok" in update(canary, cycles=DEFAULT)
+    refused = canary.start(order)["Err"]["Conflict"]
+    assert refused.startswith("`dcanary run retry run-1` asks people again")
+    assert "the order is for a new canister" in refused
+    assert made.to_str() in refused
+    canary.run_until_idle()
+    assert canary.management.canisters[made.bytes].module is None
+    # Asked anew, about the canister that exists.
+    release = canary.release(mode="Install")
+    assert canary.state(release) == {"Succeeded": None}
+    assert shown(canary, release)["created"] is False
+
+
+def test_a_canister_that_another_order_made_is_no_new_one(canary: Installation) -> None:
+    canary.target()
+    orders = [canary.order(mode="Install"), canary.order(mode="Install")]
+    canary.management.faults["install_chunked_code"] = ["reject"]
+    releases = [canary.start(order)["Ok"] for order in orders]
+    canary.run_until_idle()
+    assert "The canister stays" in canary.failure(releases[0])
+    assert canary.failure(releases[1]).startswith("Queued: `dcanary run retry run-2`")
+    assert [shown(canary, one)["created"] for one in releases] == [True, False]
+
+
+def test_a_release_says_whether_it_made_the_canister(canary: Installation) -> None:
+    second = canary.start(failed_after_creating(canary))["Ok"]
+    canary.run_until_idle()
+    assert canary.state(second) == {"Succeeded": None}
+    assert [shown(canary, f"release-{number}")["created"] for number in (1, 2)] == [True, False]
+
+
+def shown(canary: Installation, release: str) -> Any:
+    return canary.deployment.query("get_release", release)["Ok"]

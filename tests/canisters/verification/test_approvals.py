@@ -328,10 +328,10 @@ def test_what_changed_since_an_approval_is_named() -> None:
     had = {"mode": {"Upgrade": None}, "replaces": b"old", "canister": approver(8)}
     order = order_for(approval_input(), **had)
     same = plan(**had)
-    assert orders.changed_since(order, approval_input(), same) == []
+    assert orders.changed_since(order, approval_input(), same, "release-1") == []
     failed = {"gate": {"ModuleKind": None}, "passed": False, "detail": "no module"}
     changed = plan(replaces=b"new", network="mainnet", canister=approver(9), gates=[failed])
-    assert len(orders.changed_since(order, approval_input(), changed)) == 4
+    assert len(orders.changed_since(order, approval_input(), changed, "release-1")) == 4
 
 
 def test_what_a_new_canister_would_get_by_now_is_named_a_field_a_sentence() -> None:
@@ -339,20 +339,28 @@ def test_what_a_new_canister_would_get_by_now_is_named_a_field_a_sentence() -> N
     order = order_for(approval_input(), creates=asked)
     assert order["creates"] == asked
     same = creation([approver(8), approver(7), approver(8)], 10**12)
-    assert orders.changed_since(order, approval_input(), plan(creates=same)) == []
+    assert orders.changed_since(order, approval_input(), plan(creates=same), "release-1") == []
     other = creation([approver(7), approver(9)], 2 * 10**12)
-    controllers, cycles = orders.changed_since(order, approval_input(), plan(creates=other))
+    controllers, cycles = orders.changed_since(
+        order, approval_input(), plan(creates=other), "release-1"
+    )
     assert approver(9).to_str() in controllers
     assert approver(8).to_str() in controllers.partition("people were asked about")[2]
     assert "cycles are 2000000000000 by now, people were asked about 1000000000000" in cycles
     # The attempt that failed has created it: deployment compares what it has.
-    assert orders.changed_since(order, approval_input(), plan(canister=approver(9))) == []
+    there = plan(canister=approver(9))
+    assert orders.changed_since(order, approval_input(), there, "release-1") == []
+    # No attempt has begun: somebody else has made it.
+    (other_canister,) = orders.changed_since(order, approval_input(), there, None)
+    assert "people were asked about a new one" in other_canister
 
 
 def test_an_order_that_creates_and_does_not_say_with_what_holds_no_more() -> None:
     earlier = order_for(approval_input(), creates=None)
     for now in (plan(), plan(canister=approver(9))):
-        assert orders.changed_since(earlier, approval_input(), now) == [unbound_of("run-1")]
+        assert orders.changed_since(earlier, approval_input(), now, "release-1") == [
+            unbound_of("run-1")
+        ]
     record = pending()
     policy = record["request"]["policy"]
     caller = approver(1).to_str()

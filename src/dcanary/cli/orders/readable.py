@@ -81,7 +81,9 @@ def changes(order: Order, now: TargetNow, interface: Interface | None) -> list[s
         lines.append("WARNING: the canister runs another module than when the order was made:")
         lines.append(f"it ran       {_hex(order['replaces'])}")
     if order["canister"] is None:
-        lines.append(f"a new canister is made with {created_with(order)}")
+        # Where the target has one by now, the order is refused: see `stale`.
+        if now.target is None or now.target["canister"] is None:
+            lines.append(f"a new canister is made with {created_with(order)}")
     else:
         lines.append(f"module now   {_hex(now.module)}")
     same = " (the same)" if _hex(now.module) == order["sha256"] else ""

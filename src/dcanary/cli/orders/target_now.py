@@ -6,24 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcanary.client import principal
-from dcanary.client.errors import ClientError
+from dcanary.client.errors import ClientError, RefusedError
 
 if TYPE_CHECKING:
     from dcanary.client.system import System
-    from dcanary.client.types.deployment import Release
+    from dcanary.client.types.deployment import Release, Target
     from dcanary.client.types.verification import Order
 
 
 @dataclass(frozen=True)
 class TargetNow:
     """`module` and `controllers` are certified. `release` is the last that DCanary made there;
-    `commit` and `argument` are those of its order, None when they are not known."""
+    `commit` and `argument` are those of its order, None when they are not known. `target` is what
+    deployment has in its books, None when it is not known there any more."""
 
     module: bytes | None = None
     controllers: tuple[str, ...] = ()
     release: str | None = None
     commit: str | None = None
     argument: bytes | None = None
+    target: Target | None = None
 
 
 def look(system: System, order: Order) -> TargetNow:
@@ -34,21 +36,31 @@ def look(system: System, order: Order) -> TargetNow:
         raw = principal.from_text(order["canister"])
         module = system.connection.module_hash(raw)
         controllers = tuple(system.connection.controllers(raw))
-    last = _last_release(system, order["target"])
+    target = target_of(system, order["target"])
+    last = None if target is None else _last_release(system, target)
     if last is None:
-        return TargetNow(module, controllers)
+        return TargetNow(module, controllers, target=target)
     return TargetNow(
         module,
         controllers,
         last["release"],
         _commit(system, last),
         _argument(last),
+        target,
     )
 
 
-def _last_release(system: System, target: str) -> Release | None:
+def target_of(system: System, name: str) -> Target | None:
+    """The target as deployment has it now; None when it has none of that name."""
     try:
-        name = system.deployment.get_target(target)["last_release"]
+        return system.deployment.get_target(name)
+    except RefusedError:
+        return None
+
+
+def _last_release(system: System, target: Target) -> Release | None:
+    name = target["last_release"]
+    try:
         return None if name is None else system.deployment.get_release(name)
     except ClientError:
         return None

@@ -140,6 +140,7 @@ class PlanRequest(TypedDict):
 
 class Release(TypedDict):
     canister: str | None
+    created: bool | None
     created_ns: int
     digest: str | None
     installed: bool

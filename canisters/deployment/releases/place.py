@@ -1,0 +1,28 @@
+"""Whether an approved order is still about its target as it is now."""
+
+from kybra import ic
+
+from canisters.deployment import store
+from canisters.deployment.records import TargetRecord
+from canisters.deployment.releases import rules
+from canisters.deployment.settings import network
+from canisters.deployment.targets.rules import creation_of, text_of
+from shared.types.release import Order, ReleaseOrder
+
+
+def check_place_now(order: ReleaseOrder, approved: Order, target: TargetRecord) -> None:
+    """Raise Conflict when the order is for another canister, network or creation than now."""
+    made = None
+    if approved["canister"] is None and target["canister"] is not None:
+        made = _made_by_earlier(order)
+    rules.check_place(approved, target, network(), creation_of(target, ic.id()), made)
+
+
+def _made_by_earlier(order: ReleaseOrder) -> "str | None":
+    """The canister that an earlier attempt of the same approval made, None when none did."""
+    for attempt in range((order["attempt"] or 1) - 1, 0, -1):
+        number = store.approval_index.get(rules.index_key(order["approval"], attempt))
+        progress = None if number is None else store.progress.get(number)
+        if progress is not None and progress["created"]:
+            return text_of(progress["canister"])
+    return None
