@@ -5,16 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from dcanary.cli.operations import system
+from dcanary.cli.operations import existing, system
 from dcanary.cli.operations.connect import connect
 from dcanary.cli.operations.installation_lock import changing, holder
-from dcanary.client.errors import ConfigError
+from dcanary.client import principal
+from dcanary.client.errors import ConfigError, RejectedError
 from dcanary.client.identity import create_identity
 from dcanary.client.system import CANISTERS, SystemConfig
 from dcanary.client.transport import NetworkAddress
@@ -29,6 +31,14 @@ IDS = [
 ADDRESS = NetworkAddress("http://127.0.0.1:1", b"key")
 OTHER = NetworkAddress("http://127.0.0.1:2", b"another key")
 BUILT = cast(Any, {n: SimpleNamespace(wasm_gz=b"", did="service : {}") for n in CANISTERS})
+
+DEAF = {"actor": lambda _: SimpleNamespace(call=_stopped), "close": lambda: None}
+"""Canisters that exist and do not answer."""
+
+
+def _stopped(_method: str) -> None:
+    raise RejectedError(5, "is stopped", "IC0508", "health")
+
 
 HOLD = """
 import sys
@@ -47,7 +57,11 @@ class Network:
         self.made: list[str] = []
         self.installed: list[str] = []
         self.fails_at: int | None = None
+        self.network = ADDRESS
+        self.lacks: set[str] = set()
         monkeypatch.setattr(system, "Connection", lambda *_: self)
+        monkeypatch.setattr(existing, "System", lambda *_: SimpleNamespace(connection=self, **DEAF))
+        monkeypatch.setattr(existing, "Connection", lambda *_: self)
         monkeypatch.setattr(system, "Management", lambda _: self)
         monkeypatch.setattr(system.network_operations, "effective_canister", lambda _: b"")
         monkeypatch.setattr(system, "wire", lambda *_: None)
@@ -66,6 +80,12 @@ class Network:
             raise KeyboardInterrupt
         self.made.append(IDS[len(self.made)])
         return self.made[-1]
+
+    def read_state(self, *_: object) -> None:
+        """The key is the one that is trusted."""
+
+    def exists(self, canister: bytes) -> bool:
+        return principal.to_text(canister) not in self.lacks
 
     def module_hash(self, _: bytes) -> None:
         return None
@@ -92,9 +112,10 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     return Network(monkeypatch)
 
 
-def deploy(home: Path, told: list[str], address: NetworkAddress = ADDRESS) -> SystemConfig:
+def deploy(home: Path, told: list[str], *, anew: bool = False) -> SystemConfig:
     identity = create_identity(home / f"owner-{len(list(home.iterdir()))}.pem")
-    return system.deploy(home / "system.json", address, identity, BUILT, told.append)[0]
+    file = home / "system.json"
+    return system.deploy(file, ADDRESS, identity, BUILT, told.append, anew=anew)[0]
 
 
 @pytest.mark.parametrize("begun", range(1, 5))
@@ -114,16 +135,76 @@ def test_a_first_deployment_that_ended_early_is_resumed_and_creates_what_misses(
     assert SystemConfig.load(tmp_path / "system.json") == config
 
 
-def test_the_installation_on_another_network_stays_on_record(
+@pytest.mark.parametrize("anew", [False, True])
+def test_canisters_that_the_network_has_under_another_key_are_never_abandoned(
+    network: Network, tmp_path: Path, anew: bool
+) -> None:
+    before = SystemConfig(OTHER, dict(zip(CANISTERS, reversed(IDS), strict=True)))
+    before.save(tmp_path / "system.json")
+    network.lacks = set(IDS[1:])
+    with pytest.raises(
+        ConfigError,
+        match=r"another root key .* holds its canisters \(deployment\): nothing was created"
+        r"(.|\n)*trust the new ones: dcanary system connect --same-canisters",
+    ):
+        deploy(tmp_path, [], anew=anew)
+    assert network.made == network.installed == []
+    assert SystemConfig.load(tmp_path / "system.json") == before
+
+
+def test_an_installation_of_another_network_is_left_behind_only_when_told(
     network: Network, tmp_path: Path
 ) -> None:
     before = SystemConfig(OTHER, dict(zip(CANISTERS, reversed(IDS), strict=True)))
     before.save(tmp_path / "system.json")
+    network.lacks = set(IDS)
+    with pytest.raises(
+        ConfigError, match=r"nothing was created(.|\n)*dcanary system deploy --anew"
+    ):
+        deploy(tmp_path, [])
+    assert SystemConfig.load(tmp_path / "system.json") == before
     told: list[str] = []
-    deploy(tmp_path, told)
+    config = deploy(tmp_path, told, anew=True)
+    assert list(config.canisters.values()) == network.made == IDS
     kept = tmp_path / "system.before-1.json"
     assert SystemConfig.load(kept) == before
     assert told[0] == f"the installation that was here before is on record in {kept}"
+
+
+def test_an_installation_that_still_runs_elsewhere_is_never_left_behind(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = SystemConfig(OTHER, dict(zip(CANISTERS, reversed(IDS), strict=True)))
+    before.save(tmp_path / "system.json")
+    network.lacks = set(IDS)
+    there = SimpleNamespace(exists=lambda _: True)
+    monkeypatch.setattr(existing, "Connection", lambda *_: nullcontext(there))
+    with pytest.raises(ConfigError, match=r"at http://127.0.0.1:2, and exists there(.|\n)*--home"):
+        deploy(tmp_path, [], anew=True)
+    assert network.made == []
+
+
+def test_an_installation_of_this_network_is_not_begun_anew(
+    network: Network, tmp_path: Path
+) -> None:
+    config = deploy(tmp_path, [])
+    with pytest.raises(ConfigError, match="--anew would abandon it"):
+        deploy(tmp_path, [], anew=True)
+    assert SystemConfig.load(tmp_path / "system.json") == config
+
+
+def test_only_canisters_that_the_network_lacks_are_made_again_and_it_is_said(
+    network: Network, tmp_path: Path
+) -> None:
+    before = dict(zip(CANISTERS, reversed(IDS), strict=True))
+    SystemConfig(ADDRESS, before).save(tmp_path / "system.json")
+    network.lacks = {before["webhook"], before["verification"]}
+    told: list[str] = []
+    config = deploy(tmp_path, told)
+    assert told[0].startswith("the network does not have webhook, verification of system.json any")
+    assert config.canisters == {**before, "webhook": IDS[0], "verification": IDS[1]}
+    assert SystemConfig.load(tmp_path / "system.before-1.json").canisters == before
+    assert SystemConfig.load(tmp_path / "system.json") == config
 
 
 def test_connecting_to_others_keeps_the_record_of_what_it_replaces(

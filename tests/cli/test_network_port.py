@@ -62,7 +62,7 @@ def test_a_start_on_another_port_than_before_is_told(tmp_path: Path) -> None:
         without, _ = ensure_started(tmp_path, warn=told.append)
         (line,) = told
         assert f"{LAST_PORT_FILE} is missing: the network is now on port {without.port}" in line
-        assert "dcanary system deploy" in line
+        assert "dcanary system connect --same-canisters" in line
         network.stop(tmp_path)
 
         told.clear()

@@ -29,6 +29,7 @@ class Canisters:
     def __init__(self, events: list[str]) -> None:
         self.events = events
         self.names = iter(CANISTERS)
+        self.network = ADDRESS
         self.config = SimpleNamespace(canisters=PRINCIPALS)
 
     def __enter__(self) -> Canisters:

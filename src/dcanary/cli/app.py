@@ -17,7 +17,7 @@ import click
 from dcanary import __version__
 from dcanary.cli.nouns import NOUNS
 from dcanary.cli.parameters import checked
-from dcanary.client.errors import KINDS, ClientError, ConfigError
+from dcanary.client.errors import KINDS, ClientError, ConfigError, NetworkError
 from dcanary.client.names import DEFAULT_IDENTITY
 
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ class Nouns(click.Group):
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
         return checked(command)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a network that is not found is told with what this machine knows of it."""
+        try:
+            return super().invoke(ctx)
+        except NetworkError as error:
+            from dcanary.cli.context import Context
+            from dcanary.cli.operations.network_errors import explain
+
+            context = ctx.find_object(Context)
+            if context is not None:
+                explain(error, context.system_file, context.network_dir)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Nouns"):

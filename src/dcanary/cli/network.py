@@ -24,13 +24,17 @@ def network() -> None:
 )
 @pass_context
 def start(context: Context, port: int, accept_loss: bool) -> None:
-    """Start the network in the background. Its state stays on disk."""
+    """Start the network in the background. Its state stays on disk.
+
+    With --accept-loss, what is lost by it, and where it is kept, is told.
+    """
     from dcanary.cli.operations import network as operations
 
     running, started = operations.ensure_started(
         context.network_dir,
         port,
         accept_loss,
+        system_file=context.system_file,
         report=context.output.progress,
         warn=context.output.warning,
     )

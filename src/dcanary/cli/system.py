@@ -57,10 +57,18 @@ def owner(context: Context) -> Identity:
 
 
 @system.command()
+@click.option(
+    "--anew", is_flag=True, help="Leave the installation of system.json behind: it is gone."
+)
 @pass_context
-def deploy(context: Context) -> None:
-    """Build, install and wire the five canisters on the local network. Again: upgrade them."""
+def deploy(context: Context, anew: bool) -> None:
+    """Build, install and wire the five canisters on the local network. Again: upgrade them.
+
+    Canisters that system.json names are kept: when they are of another network, or this one has
+    another root key, the command says so and creates nothing.
+    """
     from dcanary.cli.operations import build as build_operations
+    from dcanary.cli.operations import existing
     from dcanary.cli.operations import network as network_operations
     from dcanary.cli.operations import system as operations
     from dcanary.cli.operations.installation_lock import changing
@@ -69,9 +77,13 @@ def deploy(context: Context) -> None:
     progress = context.output.progress
     with changing(context.home, "system deploy", progress):
         identity = owner(context)
-        built = build_operations.build_system(context.build_dir, progress)
         address = network_operations.address(running)
-        config, done = operations.deploy(context.system_file, address, identity, built, progress)
+        # Also before minutes of building.
+        existing.check_kept(context.system_file, address, identity, anew)
+        built = build_operations.build_system(context.build_dir, progress)
+        config, done = operations.deploy(
+            context.system_file, address, identity, built, progress, anew=anew
+        )
     rows = [
         {"canister": name, "principal": config.canisters[name], "result": done[name]}
         for name in CANISTERS
@@ -121,6 +133,11 @@ def _address(context: Context, url: str | None, root_key: str | None) -> Network
 @click.option("--verification", type=CANISTER)
 @click.option("--deployment", type=CANISTER)
 @click.option("--any-module", is_flag=True, help="Do not build, do not compare modules.")
+@click.option(
+    "--same-canisters",
+    is_flag=True,
+    help="The five of system.json, whose network has another root key or address now; no build.",
+)
 @pass_context
 def connect(
     context: Context,
@@ -131,17 +148,28 @@ def connect(
     root_key: str | None,
     network: str | None,
     any_module: bool,
+    same_canisters: bool,
     **principals: str | None,
 ) -> None:
-    """Use canisters that icp or dfx installed: wire them, and prove what they are."""
+    """Use canisters that icp or dfx installed: wire them, and prove what they are.
+
+    With --same-canisters, those of system.json are used: the way back to an installation whose
+    network has new keys (its subnet.seed was lost) or a new address.
+    """
     from dcanary.cli.operations import build as build_operations
     from dcanary.cli.operations import connect as connecting
 
-    canisters = _given(principals) or connecting.deployed(project, environment)
+    given = _given(principals)
+    if same_canisters:
+        if given or environment is not None:
+            raise ConfigError("--same-canisters names the five canisters already: give no others")
+        canisters = dict(context.installation.canisters)
+    else:
+        canisters = given or connecting.deployed(project, environment)
     address = _address(context, url, root_key)
     identity = owner(context)
     built = None
-    if not any_module:
+    if not any_module and not same_canisters:
         built = build_operations.build_system(context.build_dir, context.output.progress)
     progress = context.output.progress
     config = connecting.connect(

@@ -13,7 +13,7 @@ from typing import Any
 import cbor2
 from py_arkworks_bls12381 import GT, G1Point, G2Point
 
-from dcanary.client.errors import CertificateError
+from dcanary.client.errors import CertificateError, OtherRootKey
 
 BLS_DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 DER_PREFIX = bytes.fromhex(
@@ -136,10 +136,7 @@ def verify(blob: bytes, root_key: bytes, canister: bytes | None = None) -> Seque
     except RecursionError:
         raise CertificateError("the certificate's hash tree is too deep") from None
     if not _verify_signature(_public_key(key), signature, message):
-        raise CertificateError(
-            "the certificate is not signed by the network's root key",
-            "check that the root key is the one of this network",
-        )
+        raise OtherRootKey
     tree: Sequence[Any] = certificate["tree"]
     return tree
 

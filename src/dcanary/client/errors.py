@@ -70,6 +70,18 @@ class NetworkError(ClientError):
     error = "network"
 
 
+class Unreachable(NetworkError):
+    """Nothing answers at the address of the network."""
+
+    def __init__(self, url: str, cause: object) -> None:
+        super().__init__(
+            f"cannot reach the network at {url}: {cause}",
+            "is it running? `dcanary network status` tells, `dcanary network start` starts a local "
+            "one",
+        )
+        self.url = url
+
+
 class OtherVersion(NetworkError):
     """A canister of the installation is not of the version that this program is made for."""
 
@@ -85,6 +97,17 @@ class CertificateError(NetworkError):
     """An answer that the network did not certify. Nothing of it may be believed."""
 
     error = "certificate"
+
+
+class OtherRootKey(CertificateError):
+    """A certificate of another network, or of one whose keys were replaced."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the certificate is not signed by the network's root key",
+            "check that the root key is the one of this network. If the keys of your own network "
+            "were lost or replaced, trust the new ones: dcanary system connect --same-canisters",
+        )
 
 
 class ClockError(NetworkError):

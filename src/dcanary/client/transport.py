@@ -21,7 +21,13 @@ import httpx
 from dcanary.client import certificate, http, principal
 from dcanary.client.clock import clock_error
 from dcanary.client.envelope import Value, sign_request
-from dcanary.client.errors import CertificateError, ConfigError, NetworkError, RejectedError
+from dcanary.client.errors import (
+    CertificateError,
+    ConfigError,
+    NetworkError,
+    RejectedError,
+    Unreachable,
+)
 from dcanary.client.identity import Anonymous, Signer
 
 INGRESS_EXPIRY_SECONDS = 240
@@ -53,7 +59,7 @@ def fetch_root_key(url: str, timeout: float = 5.0) -> bytes:
         status = _map(cbor2.loads(reply.content))
         return bytes(status["root_key"])
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _unreachable(url, error) from None
+        raise Unreachable(url, error) from None
     except (KeyError, ValueError, TypeError, cbor2.CBORDecodeError):
         raise NetworkError(f"{url} does not answer like the Internet Computer") from None
 
@@ -166,6 +172,16 @@ class Connection:
         listed = cbor2.loads(value)
         return [principal.to_text(bytes(raw)) for raw in getattr(listed, "value", listed)]
 
+    def exists(self, canister: bytes) -> bool:
+        """Whether the network has the canister. Certified, unless its id is in none of the
+        network's ranges, of which it certifies nothing."""
+        try:
+            return self._canister_value(canister, [b"controllers"]) is not None
+        except NetworkError as error:
+            if "canister_not_found" in error.message:
+                return False
+            raise
+
     def _canister_value(self, canister: bytes, path: Sequence[bytes]) -> bytes | None:
         full = [b"canister", canister, *path]
         try:
@@ -190,7 +206,7 @@ class Connection:
         try:
             return self._http.post(path, content=envelope)
         except httpx.HTTPError as error:
-            raise _unreachable(self.network.url, error) from None
+            raise Unreachable(self.network.url, error) from None
 
     def _check_status(self, reply: httpx.Response) -> None:
         if reply.status_code >= 400:
@@ -284,10 +300,3 @@ class Connection:
 def _map(value: Any) -> dict[str, Any]:
     value = getattr(value, "value", value)
     return dict(value)
-
-
-def _unreachable(url: str, error: Exception) -> NetworkError:
-    return NetworkError(
-        f"cannot reach the network at {url}: {error}",
-        "is it running? `dcanary network status` tells, `dcanary network start` starts a local one",
-    )

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from ic.identity import Identity
 
 from dcanary.cli.main import run
 from dcanary.replica import network
+from dcanary.replica.network import last_port, losses
 from dcanary.replica.network.check import check
 from dcanary.replica.network.last_port import LAST_PORT_FILE
 from tests.replica.helpers.deploy import agent_of, create
@@ -81,6 +82,10 @@ def test_damage_is_named_and_accepted_only_when_told(
     network.start(killed, accept_loss=True)
     (kept,) = (killed / "engine" / "damaged").rglob("log-*")
     assert kept.read_bytes() == damaged
+    (told,) = losses.read(killed)
+    assert f"{log} is damaged at byte" in told
+    assert "the network then goes on after input" in told
+    assert f"is kept in {kept.parent}" in told
     assert network.stop(killed)
     assert check(killed).damage == []
 
@@ -94,6 +99,86 @@ def test_changed_keys_are_named(killed: Path) -> None:
         network.start(killed)
     damage_at(seed, 7)
     assert network.start(killed)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5])
+
+
+def made_a_folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (cut, "is damaged: expected 32 bytes, found 5"),
+        (made_a_folder, "is damaged: it cannot be read"),
+        (Path.unlink, "is missing, but"),
+        (lambda path: damage_at(path, 7), "is damaged or was replaced"),
+    ],
+)
+def test_lost_keys_are_accepted_once_and_what_follows_is_told(
+    killed: Path, damage: Callable[[Path], None], named: str
+) -> None:
+    seed = killed / "subnet.seed"
+    damage(seed)
+    with pytest.raises(network.NetworkError) as caught:
+        network.start(killed)
+    assert f"{seed} {named}" in str(caught.value)
+    assert "network start --accept-loss" in str(caught.value)
+    first = network.start(killed, accept_loss=True)
+    (told,) = losses.read(killed)
+    assert told.startswith(f"{seed} {named}")
+    assert "clients must trust its new root key" in told
+    if named.startswith("is damaged:"):
+        (kept,) = (killed / "engine" / "damaged").glob("*/subnet.seed")
+        assert f"is kept in {kept.parent}" in told
+    # No update comes before the stop.
+    assert network.stop(killed)
+    assert check(killed).damage == []
+    assert network.start(killed).root_key == first.root_key
+    assert losses.read(killed) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["network.lock", "network.log", "network.json", "starting.json", "engine/lock"],
+)
+def test_a_folder_in_the_place_of_a_file_without_state_is_named_with_its_remedy(
+    killed: Path, name: str
+) -> None:
+    made_a_folder(killed / name)
+    with pytest.raises(network.NetworkError) as caught:
+        network.start(killed)
+    assert f"{killed / name} cannot be " in str(caught.value)
+    assert "remove it" in str(caught.value)
+    (killed / name).rmdir()
+    assert network.start(killed)
+
+
+def test_a_folder_in_the_place_of_the_last_port_is_kept_aside(killed: Path) -> None:
+    made_a_folder(killed / LAST_PORT_FILE)
+    running = network.start(killed)
+    assert last_port.read(killed) == running.port
+    assert list((killed / "engine" / "damaged").glob(f"*/{LAST_PORT_FILE}"))
+
+
+def test_a_file_in_the_place_of_a_folder_is_named_and_kept_aside(tmp_path: Path) -> None:
+    (tmp_path / "net").write_bytes(b"state?")
+    with pytest.raises(network.NetworkError, match="net, the folder of the network, cannot be"):
+        network.start(tmp_path / "net")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "engine").write_bytes(b"state?")
+    with pytest.raises(network.NetworkError, match=r"engine cannot be used \(it is not a folder\)"):
+        network.start(tmp_path / "other")
+    assert network.start(tmp_path / "other", accept_loss=True)
+    (told,) = losses.read(tmp_path / "other")
+    assert "engine is not a folder: the network begins empty" in told
+    (kept,) = (tmp_path / "other" / "engine" / "damaged").glob("*/engine.damaged")
+    assert kept.read_bytes() == b"state?"
+    assert network.stop(tmp_path / "other")
 
 
 def test_a_damaged_port_is_named(killed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from dcanary.cli.operations.existing import ANEW
 from dcanary.cli.operations.installation_lock import changing
 from dcanary.cli.operations.system import Progress, name_network, put_aside
 from dcanary.client import principal
-from dcanary.client.errors import ConfigError, RefusedError
+from dcanary.client.errors import ConfigError, NetworkError, RefusedError, RejectedError
 from dcanary.client.identity import Identity
 from dcanary.client.system import CANISTERS, System, SystemConfig
 from dcanary.client.transport import NetworkAddress
@@ -125,7 +126,7 @@ def _connect(
     try:
         progress("asking the five canisters who they are")
         for name in CANISTERS:
-            found = system.actor(name).call("health")["name"]
+            found = _name(system, name)
             if found != name:
                 raise ConfigError(
                     f"{canisters[name]} says it is {found}, not {name}",
@@ -142,6 +143,23 @@ def _connect(
         put_aside(file, progress)
     config.save(file)
     return config
+
+
+def _name(system: System, name: str) -> object:
+    """What the canister says it is. Raises ConfigError when the network has no such canister."""
+    try:
+        return system.actor(name).call("health")["name"]
+    except (RejectedError, NetworkError) as error:
+        # The latter for ids that are in none of the network's ranges.
+        code = error.error_code if isinstance(error, RejectedError) else ""
+        if code != "IC0301" and "canister_not_found" not in error.message:
+            raise
+        raise ConfigError(
+            f"the network at {system.config.network.url} has no canister "
+            f"{system.config.canisters[name]} ({name})",
+            "is this the network that it was installed on? An installation that is gone is made "
+            f"anew with: {ANEW}",
+        ) from None
 
 
 def _same(file: Path, config: SystemConfig) -> bool:

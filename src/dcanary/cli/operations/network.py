@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dcanary.cli.errors import NetworkTrouble, translated
+from dcanary.cli.operations.installation_here import InstallationHere
 from dcanary.client.transport import NetworkAddress
-from dcanary.replica.network import control, last_port
+from dcanary.replica.network import control, last_port, losses
 from dcanary.replica.network.files import ENGINE_FOLDER, RunningNetwork
 
 Say = Callable[[str], None]
@@ -25,41 +26,68 @@ def ensure_started(
     port: int = 0,
     accept_loss: bool = False,
     *,
+    system_file: Path | None = None,
     report: Say = _silent,
     warn: Say = _silent,
 ) -> tuple[RunningNetwork, bool]:
     """The running network of the folder, and whether this call started it.
 
     Port 0 means the port of the last run, so that webhook URLs and executors stay right over
-    restarts; any free one at first. `accept_loss` starts without what is damaged in the folder.
-    `report` is told how far a start that takes long is, `warn` when the network may be on another
-    port than before. Raises NetworkTrouble when the port of the last run is taken or its file is
-    damaged, unless a port is named.
+    restarts; any free one at first. `accept_loss` starts without what is damaged in the folder, and
+    `warn` is told of each loss. `system_file` is that of the installation which may be on the
+    network. `report` is told how far a start that takes long is, `warn` when the network may be on
+    another port, or has another root key, than before. Raises NetworkTrouble when the port of the
+    last run is taken or its file is damaged, unless a port is named, and when the folder holds no
+    state but the installation was on this machine, unless the loss is accepted.
     """
-    choice = _Port(state_dir, port, accept_loss)
+    installation = InstallationHere(system_file, state_dir)
+    choice = _Port(state_dir, port, accept_loss, installation)
     with translated():
         running, started = control.ensure(
             state_dir, choice.choose, accept_loss=accept_loss, report=report
         )
+    if started and accept_loss:
+        lost = [*choice.lost, *losses.read(state_dir)]
+        for line in lost:
+            warn(f"loss accepted: {line}")
+        if not lost:
+            report("nothing was damaged or missing: nothing is lost")
     moved = choice.moved(running.port)
     if moved:
         warn(moved)
+    other_key = installation.other_key(running)
+    if other_key:
+        warn(other_key)
     return running, started
 
 
 class _Port:
     """The port of a start, and how it relates to that of the last run."""
 
-    def __init__(self, state_dir: Path, named: int, accept_loss: bool) -> None:
+    def __init__(
+        self, state_dir: Path, named: int, accept_loss: bool, installation: InstallationHere
+    ) -> None:
         self._state_dir = state_dir
         self._named = named
         self._accept_loss = accept_loss
+        self._installation = installation
         self._last: int | None = None
         self._lost = ""
         """Why the port of the last run is not known, where there was one."""
+        self.lost: list[str] = []
+        """What was found to be lost before the start."""
 
     def choose(self) -> int:
         """The port to start on; 0 for any free one. Raises NetworkTrouble."""
+        gone = self._installation.gone()
+        if gone:
+            if not self._accept_loss:
+                raise NetworkTrouble(
+                    gone,
+                    f"restore {self._state_dir} from a copy, or begin with an empty network: "
+                    "dcanary network start --accept-loss",
+                )
+            self.lost.append(f"{gone}. Begin a new one with: dcanary system deploy --anew")
         try:
             self._last = last_port.read(self._state_dir)
         except last_port.DamagedPort:
@@ -87,8 +115,8 @@ class _Port:
         else:
             return ""
         return (
-            f"{what}. Run `dcanary system deploy`, which writes the address to system.json, and "
-            "give webhooks and other machines the new one"
+            f"{what}. Run `dcanary system connect --same-canisters`, which writes the address to "
+            "system.json, and give webhooks and other machines the new one"
         )
 
 

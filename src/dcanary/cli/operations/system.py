@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dcanary.candid import parse_interface
+from dcanary.cli.operations import existing
 from dcanary.cli.operations import network as network_operations
 from dcanary.cli.operations.installation_lock import changing
 from dcanary.cli.operations.templates import install_shipped
@@ -33,14 +34,20 @@ def deploy(
     identity: Identity,
     built: Mapping[str, BuiltCanister],
     progress: Progress,
+    *,
+    anew: bool = False,
 ) -> tuple[SystemConfig, dict[str, str]]:
     """Create, install (or upgrade where the module differs) and wire the five canisters.
 
     What was done to each canister is the second result: created, upgraded or unchanged. Safe to
     repeat after any failure: the id of a canister is saved before the next one is created, and all
     are before anything is installed. Another command that changes the installation is waited for.
+
+    Canisters of the file are never abandoned: raises ConfigError when it is of another network, see
+    `existing.check_kept`. `anew` leaves an installation behind that is nowhere to be found.
     """
     with changing(file.parent, "system deploy", progress):
+        existing.check_kept(file, address, identity, anew)
         return _deploy(file, address, identity, built, progress)
 
 
@@ -54,7 +61,7 @@ def _deploy(
     done: dict[str, str] = {}
     with Connection(address, identity) as connection:
         management = Management(connection)
-        config = _created(file, address, management, progress)
+        config = _created(file, connection, management, progress)
         for name in CANISTERS:
             canister = config.canisters[name]
             module = built[name].wasm_gz
@@ -107,10 +114,11 @@ def name_network(deployment: Actor, network: str) -> None:
 
 
 def _created(
-    file: Path, address: NetworkAddress, management: Management, progress: Progress
+    file: Path, connection: Connection, management: Management, progress: Progress
 ) -> SystemConfig:
     """The installation on this network, with those of the five canisters created that it lacks."""
-    config = _existing(file, address, progress)
+    address = connection.network
+    config = _existing(file, connection, progress)
     missing = [name for name in CANISTERS if name not in config.canisters]
     if missing:
         created = "five canisters" if len(missing) == len(CANISTERS) else ", ".join(missing)
@@ -123,20 +131,29 @@ def _created(
     return config
 
 
-def _existing(file: Path, address: NetworkAddress, progress: Progress) -> SystemConfig:
-    """What is saved of the installation on this very network (told by its root key).
+def _existing(file: Path, connection: Connection, progress: Progress) -> SystemConfig:
+    """What is saved of the installation and exists on this very network (told by its root key).
 
-    The file of an installation on another network is put aside: its canisters are nowhere else on
-    record.
+    The file of another installation, or of canisters that the network does not have, is put aside:
+    they are nowhere else on record.
     """
+    address = connection.network
     if not file.is_file():
         return SystemConfig(address, {})
     config = SystemConfig.load_begun(file)
     if config.network.root_key != address.root_key:
         put_aside(file, progress)
         return SystemConfig(address, {})
-    if config.network.url != address.url:
-        config = SystemConfig(address, config.canisters)
+    gone = existing.absent(connection, config)
+    if gone:
+        progress(
+            f"the network does not have {', '.join(gone)} of {file.name} any more: new ones are "
+            "made, without the records of the old ones"
+        )
+        put_aside(file, progress)
+    kept = {name: text for name, text in config.canisters.items() if name not in gone}
+    if gone or config.network.url != address.url:
+        config = SystemConfig(address, kept)
         config.save(file)
     return config
 

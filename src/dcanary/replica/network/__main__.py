@@ -37,7 +37,11 @@ def main() -> int:
             allow_http_loopback=options.allow_http_loopback,
             accept_loss=options.accept_loss,
         )
-    except (EngineError, NetworkError, OSError, ValueError) as error:
+    except OSError as error:
+        what = "" if error.filename is None else f"cannot use {error.filename}: "
+        print(f"error: {what}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except (EngineError, NetworkError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -20,6 +20,8 @@ from .files import (
     NetworkError,
     RunningNetwork,
     Starting,
+    make_folder,
+    open_log,
     read_info,
     read_starting,
     remove_info,
@@ -152,7 +154,7 @@ def ensure(
     network, and whether it was started. It goes on when the wait is interrupted. Raises
     NetworkError when it does not come up.
     """
-    state_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(state_dir)
     reports = _Reports(report)
     deadline = time.monotonic() + ANSWER_SECONDS
     while True:
@@ -226,7 +228,7 @@ class _Child(_Process):
 
 def _spawn(state_dir: Path, command: list[str], reports: _Reports) -> RunningNetwork:
     log_path = state_dir / LOG_FILE
-    with log_path.open("ab") as log:
+    with open_log(state_dir) as log:
         begins = log.tell()
         child = subprocess.Popen(
             command,

@@ -51,8 +51,13 @@ class Starting:
 
 def try_lock(state_dir: Path) -> IO[str] | None:
     """Take the folder's lock; None when a network holds it. The lock ends with its process, so
-    a network that was killed leaves no lock behind. Close the file to release it."""
-    file = (state_dir / LOCK_FILE).open("a+")
+    a network that was killed leaves no lock behind. Close the file to release it. Raises
+    NetworkError when there is no such file and none can be made."""
+    path = state_dir / LOCK_FILE
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise NetworkError(_unusable(path, error)) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -113,6 +118,38 @@ def read_info(state_dir: Path) -> RunningNetwork | None:
 
 
 def remove_info(state_dir: Path) -> None:
-    """Remove `network.json` and `starting.json`."""
-    (state_dir / INFO_FILE).unlink(missing_ok=True)
-    (state_dir / STARTING_FILE).unlink(missing_ok=True)
+    """Remove `network.json` and `starting.json`. Raises NetworkError when that cannot be done."""
+    for path in (state_dir / INFO_FILE, state_dir / STARTING_FILE):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise NetworkError(_unusable(path, error)) from error
+
+
+def _unusable(path: Path, error: OSError) -> str:
+    why = "it is a folder" if path.is_dir() else error.strerror or error
+    return (
+        f"{path} cannot be used ({why}). It holds nothing of the network's state: remove it, or "
+        "make it writable, and start again"
+    )
+
+
+def make_folder(state_dir: Path) -> None:
+    """Make the folder of a network unless it is there. Raises NetworkError."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "it is not a folder" if state_dir.exists() else error.strerror or error
+        raise NetworkError(
+            f"{state_dir}, the folder of the network, cannot be used ({why}): move away what "
+            "stands there, or restore the folder from a copy"
+        ) from error
+
+
+def open_log(state_dir: Path) -> IO[bytes]:
+    """The file for a network's messages, to append to. Raises NetworkError."""
+    path = state_dir / LOG_FILE
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise NetworkError(_unusable(path, error)) from error

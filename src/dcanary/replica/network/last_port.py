@@ -10,7 +10,8 @@ import re
 import zlib
 from pathlib import Path
 
-from .files import NetworkError
+from ..storage.folder import Folder
+from .files import ENGINE_FOLDER, NetworkError
 
 LAST_PORT_FILE = "last-port"
 # The marker stands first, so that no cut leaves what passes for a line of the old form.
@@ -61,4 +62,6 @@ def write(state_dir: Path, port: int) -> None:
     path = state_dir / LAST_PORT_FILE
     new = path.with_suffix(".new")
     new.write_bytes(encode(port))
+    if path.is_dir():  # Whoever started has named another port, or accepted the loss.
+        Folder(state_dir / ENGINE_FOLDER).move(path)
     new.replace(path)

@@ -9,19 +9,19 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 from ..api import Engine
-from ..certification.keys import SubnetKeys, keep_seed, load_or_create_seed, seed_file
+from ..certification.keys import SubnetKeys, keep_seed, seed_file
 from ..engine import Options
 from ..http.app import create_app
 from ..node import Node
 from ..opening import open_engine
-from ..storage import WrongSubnet
-from ..storage.folder import Folder
+from ..storage import Loss, WrongSubnet
 from ..system import system_canisters
-from . import last_port
+from . import last_port, losses
 from .files import (
     ENGINE_FOLDER,
     STARTING_FILE,
@@ -29,12 +29,12 @@ from .files import (
     RunningNetwork,
     Starting,
     lock_soon,
+    make_folder,
     remove_info,
     write_info,
     write_starting,
 )
 from .outcalls import Outcalls
-from .traces import missing
 from .web import WebServer, bind
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,11 @@ class _Progress:
 
 
 def open_state(
-    state_dir: Path, keys: SubnetKeys, cache_dir: Path | None, accept_loss: bool = False
+    state_dir: Path,
+    keys: SubnetKeys,
+    cache_dir: Path | None,
+    accept_loss: bool = False,
+    lost: Callable[[Loss], None] = lambda _: None,
 ) -> Engine:
     """The engine with the state of a folder. Raises `EngineError` when it is damaged."""
     options = Options(
@@ -79,6 +83,7 @@ def open_state(
             start_time_ns=time.time_ns(),
             cache_dir=cache_dir,
             options=options,
+            lost=lost,
         )
     except WrongSubnet as error:
         raise NetworkError(
@@ -98,23 +103,6 @@ def _bind(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _check_complete(state_dir: Path) -> None:
-    """Raises NetworkError when a part is missing of a state that other files show there was."""
-    checkpoint = Folder(state_dir / ENGINE_FOLDER).newest()
-    lost = missing(state_dir, checkpoint)
-    if lost is None:
-        return
-    anew = (
-        "go on under new keys (another root key, which clients must be told)"
-        if checkpoint
-        else "begin with an empty network"
-    )
-    raise NetworkError(
-        f"{lost}. Restore the state folder from a copy, or {anew} with "
-        "`dcanary network start --accept-loss`"
-    )
-
-
 def _keep_port(state_dir: Path, port: int) -> None:
     try:
         last_port.write(state_dir, port)
@@ -124,6 +112,15 @@ def _keep_port(state_dir: Path, port: int) -> None:
             state_dir / last_port.LAST_PORT_FILE,
             error.strerror or error,
         )
+
+
+def _keep_losses(state_dir: Path, accepted: list[Loss]) -> None:
+    for loss in accepted:
+        log.warning("loss accepted: %s", loss)
+    try:
+        losses.write(state_dir, accepted)
+    except OSError as error:  # a full disk must not keep the network from starting
+        log.warning("cannot write %s: %s", state_dir / losses.LOSSES_FILE, error.strerror or error)
 
 
 async def _listen(node: Node, sock: socket.socket, state_dir: Path, info: RunningNetwork) -> None:
@@ -159,7 +156,7 @@ def run(
     accept_loss: bool,
 ) -> None:
     """`dcanary.replica.network.serve`."""
-    state_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(state_dir)
     lock = lock_soon(state_dir)
     if lock is None:
         raise NetworkError(
@@ -167,12 +164,18 @@ def run(
         )
     with lock:
         remove_info(state_dir)
-        if not accept_loss:
-            _check_complete(state_dir)
-        keys = SubnetKeys(load_or_create_seed(state_dir))
+        accepted: list[Loss] = []
+        if accept_loss:
+            losses.accept_missing(state_dir, accepted.append)
+        else:
+            losses.check_complete(state_dir)
+        keys = SubnetKeys(losses.open_seed(state_dir, accept_loss, accepted.append))
+        if not accepted:
+            losses.tell_of_other_keys(state_dir, keys, accepted.append)
         sock = _bind(host, port)
-        engine = open_state(state_dir, keys, cache_dir, accept_loss)
+        engine = open_state(state_dir, keys, cache_dir, accept_loss, accepted.append)
         keep_seed(state_dir)
+        _keep_losses(state_dir, accepted)
         node = Node(engine, keys, live=True, subnet_type="application")
         outcalls = Outcalls(node, allow_http_loopback=allow_http_loopback)
         bound = sock.getsockname()[1]

@@ -17,6 +17,11 @@ def traces(state_dir: Path) -> list[str]:
     return [name for name in _TRACES if (state_dir / name).exists()]
 
 
+def empty(state_dir: Path) -> bool:
+    """Whether nothing in the folder shows that it holds, or has held, a network's state."""
+    return not traces(state_dir) and not any((state_dir / ENGINE_FOLDER).glob("checkpoints/[0-9]*"))
+
+
 def missing(state_dir: Path, checkpoint: int) -> str | None:
     """What is missing, and what shows that it was there; None when nothing is.
 
@@ -30,5 +35,7 @@ def missing(state_dir: Path, checkpoint: int) -> str | None:
     if not shown:
         return None
     what = "holds no checkpoint" if engine.is_dir() else "is missing"
+    if engine.exists() and not engine.is_dir():
+        what = "is not a folder"
     verb = "shows" if len(shown) == 1 else "show"
     return f"{engine} {what}, but {' and '.join(shown)} {verb} that there was a network's state"

@@ -44,6 +44,7 @@ def check(root: Path) -> Checked:
 
 def _check(folder: Folder) -> Checked:
     found = Checked(folder.newest())
+    found.damage += [Damaged(path, None, "it is not a folder") for path in folder.misplaced()]
     if found.checkpoint == 0:
         try:
             folder.check_empty()

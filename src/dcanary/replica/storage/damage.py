@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from dcanary.replica.api import StateNotWritten
@@ -32,6 +33,22 @@ class Damaged(EngineError):
         """File, place and kind of the damage, without advice."""
         place = "" if self.at is None else f" at byte {self.at}"
         return f"{self.path} is damaged{place}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Damage that was accepted: the network goes on without what was damaged."""
+
+    finding: str
+    """File and kind of the damage."""
+    loses: str
+    """What is lost, and how the network goes on."""
+    kept: Path | None = None
+    """Where the damaged files are kept; None where there was nothing to keep."""
+
+    def __str__(self) -> str:
+        kept = f". What was damaged is kept in {self.kept}" if self.kept is not None else ""
+        return f"{self.finding}: {self.loses}{kept}"
 
 
 class NotWritten(EngineError, StateNotWritten):

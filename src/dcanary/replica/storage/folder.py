@@ -91,29 +91,52 @@ class Folder:
                 shutil.rmtree(path, ignore_errors=True)
         for found, path in _numbered(self.logs):
             if found != number:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(IsADirectoryError, PermissionError):  # None of ours.
+                    path.unlink(missing_ok=True)
 
-    def keep_copy(self, path: Path) -> None:
-        """Copy a damaged file into `damaged/`. Raises OSError."""
-        if path.exists():
-            shutil.copy2(path, self._aside() / f"{path.parent.name}-{path.name}")
+    def misplaced(self) -> list[Path]:
+        """Files that stand where a folder of the state belongs."""
+        wanted = (self.blobs, self.checkpoints, self.logs)
+        return [path for path in wanted if path.exists() and not path.is_dir()]
 
-    def set_aside(self) -> None:
-        """Move the whole state into `damaged/` and begin anew. Raises OSError."""
-        aside = self._aside()
+    def keep_copy(self, path: Path) -> Path | None:
+        """Copy a damaged file into `damaged/`, or move what is no file there; returns where it is,
+        None when there is nothing. Raises OSError."""
+        if not path.exists():
+            return None
+        kept = aside(self.damaged)
+        copy = kept / f"{path.parent.name}-{path.name}"
+        if path.is_file():
+            shutil.copy2(path, copy)
+        else:
+            path.rename(copy)
+        return kept
+
+    def move(self, path: Path) -> Path:
+        """Move what is damaged into `damaged/`; returns the folder there. Raises OSError."""
+        kept = aside(self.damaged)
+        path.rename(kept / path.name)
+        return kept
+
+    def set_aside(self) -> Path:
+        """Move the whole state into `damaged/`, begin anew, return where it is. Raises OSError."""
+        kept = aside(self.damaged)
         for folder in (self.blobs, self.checkpoints, self.logs):
             if folder.exists():
-                folder.rename(aside / folder.name)
+                folder.rename(kept / folder.name)
         self.create()
+        return kept
 
-    def _aside(self) -> Path:
-        name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        for number in range(1_000):
-            path = self.damaged / (f"{name}-{number}" if number else name)
-            with contextlib.suppress(FileExistsError):
-                path.mkdir(parents=True)
-                return path
-        raise OSError(f"there is no name left in {self.damaged}")
+
+def aside(damaged: Path) -> Path:
+    """A new folder of this moment, in which what is damaged is kept. Raises OSError."""
+    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for number in range(1_000):
+        path = damaged / (f"{name}-{number}" if number else name)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(parents=True)
+            return path
+    raise OSError(f"there is no name left in {damaged}")
 
 
 def _numbered(folder: Path) -> list[tuple[int, Path]]:
@@ -131,7 +154,13 @@ def flush_folder(folder: Path) -> None:
 
 def lock(path: Path) -> int:
     """Take the lock of a state folder; returns the file to close. Raises `EngineError`."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise EngineError(
+            f"{path} cannot be opened ({error.strerror or error}): it holds nothing but the lock; "
+            "if it is not a file of yours, remove it and start again"
+        ) from error
     if sys.platform == "win32":
         return fd
     import fcntl

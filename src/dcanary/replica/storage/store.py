@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from dcanary.replica.engine.core import Core
 from dcanary.replica.state.errors import EngineError
 from dcanary.replica.state.records import Subnet
 from dcanary.replica.storage import checkpoint, frames, log, manifest, old_log
-from dcanary.replica.storage.damage import Damaged, NotWritten, WrongSubnet
+from dcanary.replica.storage.damage import Damaged, Loss, NotWritten, WrongSubnet
 from dcanary.replica.storage.flusher import Flusher, flush
 from dcanary.replica.storage.folder import Folder, flush_folder, lock
 from dcanary.replica.storage.frames import Mark
@@ -24,28 +24,54 @@ class Storage:
     """One state folder, locked against other engines.
 
     `subnet` is the principal that the state must belong to. With `accept_loss`, what is damaged is
-    moved to `damaged/` and the rest goes on; without, damage raises `Damaged`.
+    moved to `damaged/`, the rest goes on, and `lost` is told of each loss; without, damage raises
+    `Damaged`.
     """
 
     def __init__(
-        self, folder: Path, fsync: bool, subnet: bytes = b"", accept_loss: bool = False
+        self,
+        folder: Path,
+        fsync: bool,
+        subnet: bytes = b"",
+        accept_loss: bool = False,
+        lost: Callable[[Loss], None] = lambda _: None,
     ) -> None:
         self._fsync = fsync
         self._subnet = subnet
         self._accept_loss = accept_loss
+        self._lost = lost
+        self._lock = -1
+        self._log: Log | None = None
+        self._flusher: Flusher | None = None
         self._folder = Folder(folder)
         self.blobs_folder = self._folder.blobs
         try:
-            self._folder.create()
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = lock(self._folder.lock)
+            self._create()
         except OSError as error:
-            raise EngineError(f"the state folder {folder} cannot be used: {error}") from error
-        self._lock = lock(self._folder.lock)
-        self._log: Log | None = None
-        self._flusher: Flusher | None = None
+            misplaced = folder.exists() and not folder.is_dir()
+            why = "it is not a folder" if misplaced else error.strerror or error
+            raise EngineError(
+                f"the state folder {folder} cannot be used ({why}): make it a folder that you may "
+                "write, or move it away and restore a copy"
+            ) from error
         self._number = 0
         self._manifest: Manifest | None = None
         self._end: Mark | None = None
         """Of the log that `replay` read; None for one of format 1."""
+        self._other_subnet = False
+        """Whether the state is taken over from another subnet, which no checkpoint says yet."""
+
+    def _create(self) -> None:
+        """Make the folders. What stands in their place is damage. Raises `Damaged`, OSError."""
+        for path in self._folder.misplaced():
+            damage = Damaged(path, None, "it is not a folder")
+            if not self._accept_loss:
+                self.close()
+                raise damage
+            self._lost(Loss(damage.finding, "what it held is lost", self._folder.move(path)))
+        self._folder.create()
 
     @property
     def log_size(self) -> int:
@@ -56,10 +82,10 @@ class Storage:
         """State of the newest checkpoint; None in a new folder. Raises `Damaged`."""
         try:
             return self._load(core)
-        except Damaged:
+        except Damaged as damage:
             if not self._accept_loss:
                 raise
-            self._folder.set_aside()
+            self._lost(Loss(damage.finding, damage.loses, self._folder.set_aside()))
             self._number, self._manifest = 0, None
             return None
 
@@ -78,11 +104,15 @@ class Storage:
         )
 
     def _check_subnet(self, found: Manifest) -> None:
-        if found.subnet not in (b"", self._subnet) and self._subnet and not self._accept_loss:
-            raise WrongSubnet(
-                f"the state in {self._folder.root} is that of another subnet than the keys beside "
-                "it: the file of keys was changed or replaced"
-            )
+        if not self._subnet or found.subnet in (b"", self._subnet):
+            return
+        what = (
+            f"the state in {self._folder.root} is that of another subnet than the keys beside it: "
+            "the file of keys was changed or replaced"
+        )
+        if not self._accept_loss:
+            raise WrongSubnet(what)
+        self._other_subnet = True
 
     def replay(self) -> Sequence[Any]:
         """The inputs after the newest checkpoint. Raises `Damaged`."""
@@ -97,18 +127,20 @@ class Storage:
         if damage is not None:
             if not self._accept_loss:
                 raise damage
-            self._folder.keep_copy(path)
+            self._lost(Loss(damage.finding, damage.loses, self._folder.keep_copy(path)))
             if self._manifest is not None:
                 log.create(path, self._number, self._manifest.id, self._end)
         return entries
 
     def begin_appending(self, core: Core) -> None:
-        """Be ready for `append`; a new folder, or one of format 1, gets a checkpoint."""
+        """Be ready for `append`; a new folder, one of format 1, or one of another subnet gets a
+        checkpoint."""
         self._flusher = Flusher()
         if self._log is not None:  # since a checkpoint during the replay
             self._flusher.use(self._log.fd)
             return
-        if self._number == 0 or self._end is None:
+        # Of another subnet: else the next start would refuse what was accepted at this one.
+        if self._number == 0 or self._end is None or self._other_subnet:
             self._write_checkpoint(core)
             return
         self._use(Log(self._folder.log(self._number), self._end, self._fsync))
