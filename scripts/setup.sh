@@ -83,7 +83,7 @@ step() { # title, when it takes how long, command...
         if [ $((SECONDS - told)) -ge "$TELL" ]; then
             told=$SECONDS
             now=$(latest "$log")
-            say "$(printf 'setup: %3d s: %s' "$SECONDS" "${now:-still at it}" | cut -c1-79)"
+            say "$(short "$(printf 'setup: %3d s: %s' "$SECONDS" "${now:-still at it}")")"
         fi
     done
     wait "$worker" || code=$?
@@ -92,10 +92,33 @@ step() { # title, when it takes how long, command...
         cat "$log" >&2
         rm -f "$log"
         say "setup: that failed; the lines above say why"
+        tell_of_proxies
         exit 1
     fi
     rm -f "$log"
     say "setup: done in $SECONDS s"
+}
+
+# A line of at most 79 characters, cut between two words, or within a long one such as an address.
+short() {
+    local line=$1 words
+    if [ "${#line}" -gt 79 ]; then
+        line=${line:0:75}
+        words=${line% *}
+        [ $((${#line} - ${#words})) -gt 20 ] || line=$words
+        line="$line ..."
+    fi
+    printf '%s' "$line"
+}
+
+# Downloads go through what these variables name; their values may hold passwords.
+tell_of_proxies() {
+    local name set=""
+    for name in HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy \
+        npm_config_proxy npm_config_https_proxy; do
+        [ -z "${!name:-}" ] || set="$set $name"
+    done
+    [ -z "$set" ] || say "setup: downloads went through the proxy of$set: does it answer?"
 }
 
 # The last thing that was printed to a log, in one line.

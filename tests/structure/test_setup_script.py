@@ -8,6 +8,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 SCRIPT = (Path(__file__).resolve().parents[2] / "scripts" / "setup.sh").read_text(encoding="utf-8")
 
 
@@ -27,6 +29,8 @@ def step(command: str, tell: int = 15) -> subprocess.CompletedProcess[str]:
             f"TELL={tell}",
             function("step"),
             function("latest"),
+            function("short"),
+            function("tell_of_proxies"),
             f"work() {{ {command}; }}",
             'step "npm packages" "this takes half a minute" work',
             "say after",
@@ -57,6 +61,30 @@ def test_a_step_that_takes_long_says_what_it_is_at_in_lines_of_80_columns() -> N
     assert all(len(one) <= 80 for one in done.stderr.splitlines())
 
 
+def test_a_long_line_is_cut_between_two_words() -> None:
+    printed = "npm http fetch GET https://packages.invalid/one-package attempt 2 failed with E"
+    done = step(f"echo {printed}; sleep 2.5", tell=1)
+    (line, *_) = re.findall(r"setup:   1 s: (.*)", done.stderr)
+    assert line.endswith(" ...")
+    assert printed.startswith(line.removesuffix("...")), "whole words"
+
+
+def test_a_step_that_fails_behind_a_proxy_names_its_variables_without_their_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("npm_config_proxy", "npm_config_https_proxy", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert "proxy" not in step("false").stderr
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hidden@proxy.invalid")
+    done = step("false")
+    assert (
+        "setup: downloads went through the proxy of HTTPS_PROXY: does it answer?\n" in done.stderr
+    )
+    assert "hidden" not in done.stderr
+
+
 def test_a_step_that_prints_nothing_is_not_silent() -> None:
     assert "setup:   1 s: still at it\n" in step("sleep 2", tell=1).stderr
 
@@ -66,7 +94,7 @@ def test_ctrl_c_ends_what_a_step_runs() -> None:
         [
             "set -euo pipefail",
             "TELL=15",
-            *(function(name) for name in ("say", "step", "latest")),
+            *(function(name) for name in ("say", "step", "latest", "short")),
             "work() { echo $BASHPID >&3; exec sleep 600; }",
             "step title usual work",
         ]
