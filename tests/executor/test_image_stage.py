@@ -135,7 +135,28 @@ def test_an_image_that_is_gone_or_damaged_is_no_failure_of_the_stage(
     (tmp_path / LOCK.digest / "tree" / "etc" / "only-in-the-image").chmod(0o600)
     with pytest.raises(Exception, match="only-in-the-image") as damaged, runtime.hold():
         pass
-    assert cause_of(damaged.value)[0] == "Unable"
+    assert cause_of(damaged.value)[0] == "Weather"
+    # From then on it is as good as gone, and may be built anew.
+    assert offered_images(own) == []
+    with pytest.raises(RuntimeUnavailable, match=r"was damaged: .*only-in-the-image"):
+        image_runtime(own, LOCK.digest)
+    assert image_runtime(own, LOCK.digest, builder_into(own, [])).prepare is not None
+
+
+def test_a_stage_waits_until_a_damaged_image_is_built_anew(site: Site, tmp_path: Path) -> None:
+    site.add(in_image(LOCK.digest))
+    rebuilt: list[str] = []
+    executors = []
+    for name in ("alice", "bob"):
+        own = ImageStore(tmp_path / f"images of {name}")
+        builder = builder_into(own, rebuilt)
+        builder.build(LOCK.digest, lambda _: None)
+        executors.append(site.executor(name, images=own, image_builder=builder))
+    damaged = tmp_path / "images of bob" / LOCK.digest / "tree/etc/only-in-the-image"
+    damaged.write_text("something else")
+    until(site.chain.stored, *executors)
+    assert rebuilt == ["own", "own", "own"]
+    assert site.verdict()["environment"] == image_environment("shell", built(own))
 
 
 def builder_into(store: ImageStore, built_images: list[str]) -> ImageBuilder:

@@ -76,6 +76,46 @@ def test_a_changed_file_is_found_on_the_next_use_and_the_image_built_again(
         assert (used.root / "usr/bin/other").read_bytes() == b"12345"
 
 
+def test_what_was_found_damaged_stays_so_until_a_check_finds_it_whole(
+    place: Place, image: Image
+) -> None:
+    file = image.root / "usr/bin/one"
+    file.chmod(0o700)
+    for _ in range(2):
+        with pytest.raises(DamagedImage, match="usr/bin/one"), place.images.use(image.digest):
+            pass
+        file.chmod(0o755)
+    assert "usr/bin/one" in str(place.images.damage(image.digest))
+    place.images.check(image.digest)
+    assert place.images.damage(image.digest) is None
+    with place.images.use(image.digest):
+        pass
+
+
+@pytest.mark.parametrize("content", ['{"uses": "x", "at": []}', '{"uses": null}', "{}"])
+def test_a_note_of_uses_that_holds_nonsense_makes_a_use_compare_all(
+    place: Place, image: Image, content: str
+) -> None:
+    (image.root.parent / "checked.json").write_text(content)
+    with place.images.use(image.digest):
+        pass
+    rewrite_with_its_old_times(image.root)
+    (image.root.parent / "checked.json").write_text(content)
+    with pytest.raises(DamagedImage), place.images.use(image.digest):
+        pass
+
+
+@pytest.mark.parametrize("content", ['{"usr": 1}', '{"a": {"b": 1}}', "[]", "{"])
+def test_a_listing_that_holds_nonsense_is_damage_and_mended(
+    place: Place, image: Image, content: str
+) -> None:
+    (image.root.parent / "files.json").write_text(content)
+    (image.root.parent / "checked.json").write_text("{}")
+    with pytest.raises(DamagedImage, match=r"files\.json"), place.images.use(image.digest):
+        pass
+    assert place.build(LOCK).tree == image.tree
+
+
 def test_a_listing_that_was_changed_with_its_file_is_found(place: Place, image: Image) -> None:
     rewrite_with_its_old_times(image.root)
     listing_file = image.root.parent / "files.json"

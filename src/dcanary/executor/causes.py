@@ -17,7 +17,7 @@ from dcanary.executor.source import (
     SourceUnable,
     SourceUnavailable,
 )
-from dcanary.image.errors import ImageError, NoRoomForImage, RegistryError
+from dcanary.image.errors import DamagedImage, ImageError, NoRoomForImage, RegistryError
 from dcanary.objects import ObjectError
 from dcanary.secrets.errors import SecretProblem
 
@@ -37,6 +37,9 @@ def cause_of(error: BaseException) -> tuple[Cause, str]:
         # A registry that does not answer, and a disk that is full, may be well tomorrow.
         case RegistryError() | NoRoomForImage():
             return "Weather", str(error)
+        # It is not offered any more as it is, and is built anew by the next stage that asks for it.
+        case DamagedImage():
+            return "Weather", f"an image was damaged and is built anew: {error}"
         case SourceUnable() | RuntimeUnavailable() | ImageError() | SecretProblem():
             return "Unable", str(error)
         # A sandbox that does not start today (memory, processes, a full disk) may start tomorrow.

@@ -96,7 +96,7 @@ def image_runtime(
     One that the builder can build is built by the runtime's `prepare`: a standard one, or that of
     `lock`, the path of a lock file of the commit.
     """
-    image = store.find(digest)
+    image = None if store.damage(digest) else store.find(digest)
     is_standard = builder is not None and digest in builder.offered()
     if image is None and builder is not None and (is_standard or lock is not None):
 
@@ -109,7 +109,9 @@ def image_runtime(
 
         return Runtime(f"shell in the image {digest[:12]}", "", prepare=prepare)
     if image is None:
-        raise RuntimeUnavailable(f"this machine lacks the image {called(digest)}")
+        damage = store.damage(digest)
+        told = f", which was damaged: {damage}" if damage else ""
+        raise RuntimeUnavailable(f"this machine lacks the image {called(digest)}{told}")
     problem = unfit_image(image)
     if problem is not None:
         raise RuntimeUnavailable(problem)
@@ -130,7 +132,11 @@ def offered_images(store: ImageStore | None, builder: ImageBuilder | None = None
     """
     if store is None:
         return []
-    fit = [each for each in store.images() if unfit_image(each) is None]
+    fit = [
+        each
+        for each in store.images()
+        if unfit_image(each) is None and not store.damage(each.digest)
+    ]
     newest = sorted(fit, key=lambda each: each.used, reverse=True)
     known = [*(each.digest for each in newest), *(builder.offered() if builder else ())]
     return sorted(list(dict.fromkeys(known))[:MAX_IMAGES])

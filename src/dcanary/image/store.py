@@ -102,14 +102,24 @@ class ImageStore:
     def use(self, digest: str) -> Iterator[Image]:
         """An image that stays for as long as this context, its files checked.
 
-        Raises NoSuchImage, and DamagedImage when files have changed.
+        Raises NoSuchImage, and DamagedImage when files have changed, then and from then on.
         """
         with self._hold(digest, fcntl.LOCK_SH):
             image = self.find(digest)
             if image is None:
                 raise NoSuchImage(f"the image {digest} is not built")
+            known = self.damage(digest)
+            if known is not None:
+                raise DamagedImage(known)
             self._check(image, whole=False)
             yield image
+
+    def damage(self, digest: str) -> str | None:
+        """What a use or a check found changed in an image; None as long as none did."""
+        try:
+            return (self._folder(digest) / "damaged").read_text()
+        except FileNotFoundError:
+            return None
 
     def check(self, digest: str) -> Image:
         """Compare every byte of an image. Raises NoSuchImage and DamagedImage."""
@@ -118,6 +128,7 @@ class ImageStore:
             if image is None:
                 raise NoSuchImage(f"the image {digest} is not built")
             self._check(image, whole=True)
+            (self._folder(digest) / "damaged").unlink(missing_ok=True)
             return image
 
     def remove(self, digest: str) -> int:
@@ -189,20 +200,28 @@ class ImageStore:
 
     def _check(self, image: Image, *, whole: bool) -> None:
         folder = self._folder(image.digest)
+        try:
+            self._compare(image, folder, whole=whole)
+        except DamagedImage as error:
+            _replace(folder / "damaged", str(error))
+            raise
+
+    def _compare(self, image: Image, folder: Path, *, whole: bool) -> None:
         record = _read(folder / "image.json")
         checked = _read(folder / "checked.json")
-        uses = int(checked.get("uses", 0)) + 1
+        uses, at = checked.get("uses"), checked.get("at")
+        if not isinstance(uses, int) or not isinstance(at, int | float):
+            uses, at = 0, 0.0
+        uses += 1
         seen = stat_digest(image.root)
         whole = whole or (
             seen != record.get("stat")
             or checked.get("boot") != _boot()
             or uses > WHOLE_CHECK_USES
-            or abs(time.time() - float(checked.get("at", 0))) > WHOLE_CHECK_SECONDS
+            or abs(time.time() - at) > WHOLE_CHECK_SECONDS
         )
         if whole:
-            listing = {
-                place: Entry(**entry) for place, entry in _read(folder / "files.json").items()
-            }
+            listing = _listing(folder / "files.json")
             if tree_digest(listing) != image.tree:
                 raise DamagedImage(
                     f"{folder / 'files.json'}: has changed since the image was built"
@@ -273,8 +292,19 @@ def _read(path: Path) -> dict[str, Any]:
     return value
 
 
+def _listing(path: Path) -> dict[str, Entry]:
+    try:
+        return {place: Entry(**entry) for place, entry in _read(path).items()}
+    except TypeError as error:
+        raise DamagedImage(f"{path}: has changed since the image was built") from error
+
+
 def _write(path: Path, value: Mapping[str, Any]) -> None:
+    _replace(path, json.dumps(value, sort_keys=True))
+
+
+def _replace(path: Path, text: str) -> None:
     """Replace a small file as a whole; several users of an image may do so at once."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{time.time_ns()}")
-    temporary.write_text(json.dumps(value, sort_keys=True))
+    temporary.write_text(text)
     temporary.replace(path)
