@@ -67,6 +67,9 @@ class VerificationService(Service):
     @service_update
     def sync_policy(self, repository: text, policy: ApprovalPolicy) -> Done: ...
 
+    @service_query
+    def check_asking(self, run: text, target: text) -> Done: ...
+
     @service_update
     def withdraw_approval(self, approval: text, reason: text) -> Done: ...
 

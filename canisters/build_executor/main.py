@@ -3,7 +3,20 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from kybra import Opt, Principal, Vec, ic, nat16, nat64, post_upgrade, query, text, update, void
+from kybra import (
+    Async,
+    Opt,
+    Principal,
+    Vec,
+    ic,
+    nat16,
+    nat64,
+    post_upgrade,
+    query,
+    text,
+    update,
+    void,
+)
 
 from canisters.build_executor import outbox
 from canisters.build_executor.artifacts import service as artifacts
@@ -13,7 +26,7 @@ from canisters.build_executor.jobs import leases
 from canisters.build_executor.jobs import service as jobs
 from canisters.build_executor.jobs import views as job_views
 from canisters.build_executor.rounds import service as rounds
-from canisters.build_executor.runs import releasing
+from canisters.build_executor.runs import releasing, retrying
 from canisters.build_executor.runs import service as runs
 from canisters.build_executor.runs import views as run_views
 from canisters.build_executor.serving import service as serving
@@ -31,7 +44,7 @@ from shared.base.endpoints import (
     siblings,
     wire,
 )
-from shared.base.results import answer, answer_query
+from shared.base.results import answer, answer_async, answer_query
 from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES
 from shared.types.attestation import VerdictNotice
 from shared.types.errors import Done
@@ -213,9 +226,14 @@ def cancel_run(run: text) -> Done:
     return answer("cancel_run", followed(lambda: runs.cancel(book, run, caller(), ic.time())))
 
 
+def asked_anew(run: str) -> "Async[None]":
+    yield from retrying.check_asking(run)
+    followed(lambda: runs.retry(book, run, ic.time()))()
+
+
 @update
-def retry_run(run: text) -> Done:
-    return answer("retry_run", followed(lambda: runs.retry(book, run, ic.time())))
+def retry_run(run: text) -> Async[Done]:
+    return answer_async("retry_run", lambda: asked_anew(run))
 
 
 def registered(executor: ExecutorInput) -> Executor:

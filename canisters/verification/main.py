@@ -138,6 +138,11 @@ def record_release(report: ReleaseReport) -> Done:
 
 
 @query
+def check_asking(run: text, target: text) -> Done:
+    return answer_query(lambda: approval_service.check_asking(run, target))
+
+
+@query
 def get_approval(approval: text) -> ApprovalResult:
     return answer_query(lambda: approval_service.get_approval(approval))
 

@@ -170,7 +170,6 @@ def test_a_rejected_request_is_made_anew_and_can_be_approved(system: Deploying) 
     ok(system.retry_run(run))
     assert (system.state(run), system.run(run)["approval"]) == ("Approving", "approval-2")
     assert system.approval(2)["votes"] == []
-    assert "Conflict" in system.retry_run(run)["Err"]
     ok(system.decide(2))
     system.network.advance(1_200)
     assert system.state(run) == "Succeeded"
@@ -262,3 +261,39 @@ def test_an_approver_that_was_removed_before_people_were_asked_cannot_approve(
     assert [one.to_str() for one in asked["request"]["policy"]["approvers"]] == [APPROVER.to_str()]
     error(system.decide(), "Denied")
     assert system.state(run) == "Approving"
+
+
+def test_a_request_whose_target_changed_is_withdrawn_and_asked_anew(system: Deploying) -> None:
+    """It had to be approved first, to be refused."""
+    run = system.built()
+    ok(system.own("deployment", "create_target_canister", "demo"))
+    made = ok(system.canisters["deployment"].query("get_target", "demo"))["canister"]
+    assert system.approval()["order"]["canister"] is None
+    ok(system.retry_run(run))
+    assert (system.state(run), system.run(run)["approval"]) == ("Approving", "approval-2")
+    assert system.approval()["state"] == {"Blocked": f"withdrawn: {run} asks anew"}
+    assert system.approval(2)["order"]["canister"].bytes == made.bytes
+    assert system.approval(2)["order"]["creates"] is None
+    assert "Conflict" in system.decide(1)["Err"]
+    ok(system.decide(2))
+    system.network.advance(1_200)
+    assert system.state(run) == "Succeeded"
+
+
+def test_an_older_run_that_is_superseded_is_not_asked_about_again(system: Deploying) -> None:
+    """It answered Ok, and the run was Rejected at once by another request."""
+    older = system.built()
+    ok(system.decide(approve=False))
+    # Its bytes are stored already: they are those of the older run.
+    newer = system.push("d-2")
+    system.vote()
+    system.run_until_idle()
+    ok(system.decide(2))
+    system.network.advance(1_200)
+    assert system.state(newer) == "Succeeded"
+    before = system.run(older)
+    why = error(system.retry_run(older), "Conflict")
+    assert f"{older} is older than {newer}, which was approved for target demo" in why
+    assert "to go back, roll that release back" in why
+    assert system.run(older) == before
+    error(system.canisters["verification"].query("get_approval", "approval-3"), "NotFound")

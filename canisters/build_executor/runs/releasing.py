@@ -199,14 +199,29 @@ def to_withdraw(book: Book, run: str, target: str) -> "tuple[str, str] | None":
 
 
 def refuse_retry(book: Book, run: str, record: RunRecord) -> None:
-    """Raise Conflict when the run did not end at its approvals or releases."""
+    """Raise Conflict when the run neither waits for people nor ended at an approval or release."""
     rows = rows_of(book, run, record)
+    if "Approving" in record["state"] and not targets.is_ending(record, rows):
+        # The target may have changed since people were asked: their order is not carried out then.
+        if any("Releasing" in row["state"] for row in rows):
+            raise conflict(
+                f"{run} is being released ({_release_under_way(rows)}): try again when that has "
+                "ended"
+            )
+        return
     is_failed = "Failed" in record["state"] and targets.culprit(rows) is not None
     if not is_failed and "Rejected" not in record["state"]:
         raise conflict(
-            f"{run} did not fail at its approval or release: only that can be tried again, "
-            "start a new run for the rest"
+            f"{run} neither waits for an approval nor failed at its approval or release: only that "
+            "can be tried again, start a new run for the rest"
         )
+
+
+def to_ask_anew(book: Book, run: str) -> "list[str]":
+    """The targets of a run that a retry asks about again."""
+    record = book.runs.get(run)
+    rows = [] if record is None else rows_of(book, run, record)
+    return [row["target"] for row in targets.undone(rows)]
 
 
 def retry(book: Book, run: str, record: RunRecord, now: int) -> None:

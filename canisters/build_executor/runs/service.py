@@ -228,7 +228,8 @@ def retry(book: Book, run: str, now: int) -> None:
     """Ask for the approvals again when only that failed. What was built and agreed stays valid.
 
     A request that could not be made, was rejected, found no answer in time, or whose release failed
-    is made anew; targets that were released stay so.
+    is made anew, and so is one that waits for people: it is withdrawn. Targets that were released
+    stay so.
     """
     record = book.run(run)
     if record is None or not book.specs.contains_key(run):

@@ -132,14 +132,22 @@ def withdrawn(row: "TargetRow") -> None:
     row["ask_by_ns"] = 0
 
 
+def undone(rows: "list[TargetRow]") -> "list[TargetRow]":
+    """Those whose request ended without a release, or is not decided yet."""
+    words = ("Rejected", "Failed", "Withdrawn", "Approving")
+    return [row for row in rows if any(word in row["state"] for word in words)]
+
+
 def ask_anew(rows: "list[TargetRow]") -> None:
-    """Make the targets whose request ended without a release such that can be asked about again."""
-    for row in rows:
-        if any(word in row["state"] for word in ("Rejected", "Failed", "Withdrawn")):
-            if row["approval"] is not None:
-                row["attempt"] += 1
-            row["approval"] = None
-            row["state"] = {"Waiting": None}
+    """Make the targets whose request is not carried out such that can be asked about again.
+
+    `verification` withdraws a request that is not decided yet when the next one is made.
+    """
+    for row in undone(rows):
+        if row["approval"] is not None:
+            row["attempt"] += 1
+        row["approval"] = None
+        row["state"] = {"Waiting": None}
 
 
 def ask_withdrawn_anew(rows: "list[TargetRow]") -> None:

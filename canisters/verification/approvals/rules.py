@@ -32,13 +32,17 @@ def is_older(run: str, than: str) -> bool:
 
 def superseded_by(record: "ApprovalRecord", latest: "LatestRecord | None") -> "str | None":
     """Why the request is void because of what was approved for its target since, or None."""
-    run = record["request"]["run"]
+    return superseded(record["request"]["run"], record["request"]["target"], latest)
+
+
+def superseded(run: str, target: str, latest: "LatestRecord | None") -> "str | None":
+    """Why people are not asked about a run for a target, for which `latest` was approved."""
     if latest is None or not is_older(run, latest["run"]):
         return None
     how = latest["approval"] if latest["release"] is None else latest["release"]
     return (
-        f"{run} is older than {latest['run']}, which was approved for target "
-        f"{record['request']['target']} ({how}): to go back, roll that release back"
+        f"{run} is older than {latest['run']}, which was approved for target {target} ({how}): to "
+        "go back, roll that release back"
     )
 
 

@@ -96,6 +96,10 @@ def _known(request: ApprovalInput) -> "str | None":
         state = rules.state_at(record, ic.time(), latest_of(request["target"]))
         if rules.ended_without_release(state):
             return None
+        if "Pending" in state:
+            # Written before the await that follows: nobody may approve it once its run asks anew.
+            _withdraw(number, record, f"{request['run']} asks anew")
+            return None
         if requests.renew(record["request"], request, state):
             approvals.insert(number, record)
             return name
@@ -248,9 +252,21 @@ def withdraw_approval(approval: str, reason: str) -> None:
     if "Pending" not in state:
         word = rules.state_word(state)
         raise conflict(f"{approval} is {word}: only a Pending request can be withdrawn")
+    _withdraw(number, record, reason)
+
+
+def _withdraw(number: int, record: ApprovalRecord, reason: str) -> None:
     record["state"] = {"Blocked": f"withdrawn: {reason[:MAX_TEXT_CHARS]}"}
     approvals.insert(number, record)
     open_approvals.remove(number)
+
+
+def check_asking(run: str, target: str) -> None:
+    """Raise Conflict when people would not be asked about a run for a target: a newer one was
+    approved for it."""
+    why = rules.superseded(run, target, latest_of(target))
+    if why is not None:
+        raise conflict(why)
 
 
 def _supersede_older(decided: int, record: ApprovalRecord) -> None:

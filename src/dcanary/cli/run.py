@@ -258,8 +258,9 @@ def retry(context: Context, run_id: str) -> None:
     """Ask people again about a run that built well: what was built and agreed stays valid.
 
     After a rejected or expired request, and after a failed release whose order cannot be carried
-    out any more (otherwise see release retry). The request says what the release would do now.
-    Of several targets only those that were not released are asked about again.
+    out any more (otherwise see release retry). A request that still waits is withdrawn, with its
+    votes: for targets that changed since. The request says what the release would do now. Of
+    several targets only those that were not released are asked about again.
     """
     context.system.build_executor.retry_run(run_id)
     context.output.say(f"{run_id} asks for its approval again: dcanary run watch {run_id}")

@@ -207,6 +207,26 @@ def test_a_request_that_was_rejected_or_not_answered_is_asked_anew() -> None:
     assert case(world) == "Approving"
 
 
+def test_a_request_that_waits_for_people_can_be_asked_anew() -> None:
+    """It was to be approved first, although its target had changed since."""
+    world = asked()
+    assert retry(world) == OK
+    assert world.book.take_outgoing() == ["approval:run-1/counter"]
+    request: Any = approvals.request_of(world.book, "run-1", "counter", world.now)
+    assert request["attempt"] == 2
+    # People approve the first one before verification hears of the second.
+    notice(world, "Releasing", "", "release-1", attempt=1)
+    assert case(world) == "Running"
+    releasing.approval_made(world.book, "run-1", "counter", "approval-2", world.now)
+    assert (case(world), world.run()["approval"]) == ("Approving", "approval-2")
+
+
+def test_a_request_is_not_asked_anew_while_its_run_is_cancelled() -> None:
+    world = asked()
+    world.cancel("run-1", "eve")
+    assert "Conflict" in retry(world)["Err"]
+
+
 def test_a_request_that_could_not_be_made_is_made_again_with_the_same_attempt() -> None:
     world = built()
     releasing.approval_failed(

@@ -62,6 +62,9 @@ class Machine:
                 made.append(made[-1])
             elif attempt == len(made) + 1:
                 assert not self.released(target)
+                if made and made[-1] == "Pending":
+                    # Its run asks anew: `verification` withdraws what waits.
+                    made[-1] = "Withdrawn"
                 assert not made or made[-1] in UNDONE, made
                 made.append("Pending")
             self.news[target, attempt] = None

@@ -307,13 +307,16 @@ def test_an_order_that_deployment_refuses_can_be_retried(canary: Installation) -
     assert len(canary.orders()) == 1
 
 
-def test_a_request_is_asked_anew_only_when_the_first_has_ended(canary: Installation) -> None:
+def test_a_request_that_is_asked_anew_stands_alone(canary: Installation) -> None:
+    """The first one was rejected, or still waits: then it is withdrawn."""
     assert ask(canary) == {"Ok": "approval-1"}
-    assert "need not" in ask(canary, attempt=2)["Err"]["Conflict"]
     decide(canary, approve=False)
     assert ask(canary, attempt=2) == {"Ok": "approval-2"}
     assert ask(canary, attempt=2) == {"Ok": "approval-2"}
     assert state(canary, "approval-2") == {"Pending": None}
+    assert ask(canary, attempt=3) == {"Ok": "approval-3"}
+    assert state(canary, "approval-2") == {"Blocked": "withdrawn: run-1 asks anew"}
+    assert state(canary, "approval-3") == {"Pending": None}
 
 
 def test_a_run_that_asks_anew_while_its_order_is_carried_out_again_follows_that_one(

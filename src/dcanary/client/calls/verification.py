@@ -38,6 +38,9 @@ class Verification(Canister):
     def cancel_round(self, text: str, text_: str, /) -> None:
         self.ask("cancel_round", text, text_)
 
+    def check_asking(self, text: str, text_: str, /, *, certified: bool = False) -> None:
+        self.ask("check_asking", text, text_, certified=certified)
+
     def close_commits(self, text: str, text_: str, /) -> None:
         self.ask("close_commits", text, text_)
 
