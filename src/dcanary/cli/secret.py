@@ -16,7 +16,8 @@ from dcanary.cli.parameters import NAME, PRINCIPAL, Matching
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
-    from dcanary.cli.operations.sealing import Recipient, Standing
+    from dcanary.cli.operations.readers import Choice
+    from dcanary.cli.operations.sealing import Standing
     from dcanary.client.types.build_executor import Executor
     from dcanary.client.types.pipeline_config import SecretUse
 
@@ -44,7 +45,13 @@ _executors = click.option(
     "principals",
     type=PRINCIPAL,
     multiple=True,
-    help="Seal to this executor only; may be repeated (default: to all that are enabled).",
+    help=(
+        "Seal to this executor only; may be repeated (default: the ones that it was set for; "
+        "for a new secret all that are enabled)."
+    ),
+)
+_everyone = click.option(
+    "--all-executors", "everyone", is_flag=True, help="Seal to all executors that are enabled."
 )
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -56,6 +63,7 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask.")
     "--from-file", "source", metavar="FILE", help="File with the value, or - (default: ask for it)."
 )
 @_executors
+@_everyone
 @_yes
 @pass_context
 def set_secret(
@@ -64,28 +72,33 @@ def set_secret(
     repository: str | None,
     source: str | None,
     principals: tuple[str, ...],
+    everyone: bool,
     yes: bool,
 ) -> None:
     """Seal a value as the secret NAME; of one that is there, it is the next version.
 
-    Line ends at the value's end are left out. Shows the executors that will be able to read it.
+    Line ends at the value's end are left out. Shows the executors that will be able to read it. A
+    secret that was set with --executor stays with these executors until --executor or
+    --all-executors says otherwise.
     """
-    from dcanary.cli.operations import sealing
+    from dcanary.cli.operations import readers, sealing
 
     system = context.system
+    before = readers.secret_of(system, repository, name)
     found = sealing.executors(system)
-    recipients = sealing.chosen(found, principals)
+    choice = readers.choice(name, before, found, principals, everyone=everyone)
     # The answer to the question about trust cannot come from where the value comes from.
     value = _read(name, source)
-    _trust(context, name, recipients, [] if principals else sealing.without_key(found), yes=yes)
+    _trust(context, name, choice, found, yes=yes)
     sealer = sealing.Sealer(system, context.home)
-    made = sealer.set(value, name, repository, recipients, restricted=bool(principals))
+    made = sealer.set(value, name, repository, choice.recipients, restricted=choice.restricted)
     context.output.record(
         {
             "name": name,
             "repository": repository or "all",
             "version": made["version"],
-            "executors": [each.principal for each in recipients],
+            "restricted": made["restricted"],
+            "executors": [each.principal for each in choice.recipients],
         },
         "name",
     )
@@ -112,25 +125,25 @@ def _read(name: str, source: str | None) -> bytes:
 
 
 def _trust(
-    context: Context,
-    name: str,
-    recipients: Sequence[Recipient],
-    keyless: Sequence[Executor],
-    *,
-    yes: bool,
+    context: Context, name: str, choice: Choice, found: Sequence[Executor], *, yes: bool
 ) -> None:
     """Show whom a value is sealed to, and ask whether they are to be trusted with it."""
+    from dcanary.cli.operations.sealing import without_key
+
+    recipients = choice.recipients
     for each in recipients:
         shown = each.shown
         context.output.progress(
             f"{name} will be readable by executor {shown['executor']} of operator "
             f"{shown['operator']}, key {shown['key']}"
         )
-    for left in keyless:
+    for left in [] if choice.restricted else without_key(found):
         context.output.warning(
             f"executor {left['executor']} of operator {left['operator']} has announced no key: "
             "it gets none until it was started and the secret is sealed again"
         )
+    for said in choice.changes:
+        context.output.warning(said)
     if not yes:
         operators = len({each.operator for each in recipients})
         context.output.confirm(
@@ -182,35 +195,36 @@ def _row(found: Standing, as_json: bool) -> dict[str, object]:
 @_name
 @_repository
 @_executors
+@_everyone
 @_yes
 @pass_context
 def reseal(
-    context: Context, name: str, repository: str | None, principals: tuple[str, ...], yes: bool
+    context: Context,
+    name: str,
+    repository: str | None,
+    principals: tuple[str, ...],
+    everyone: bool,
+    yes: bool,
 ) -> None:
     """Seal the value that NAME has again, after executors or their keys changed.
 
     Only who set it can: with a copy that only the key in the folder of this installation opens.
-    Without --executor it goes to all that are enabled; of a secret that was set with --executor, to
-    the same ones.
+    It goes to all executors that are enabled; of a secret that was set with --executor to the same
+    ones, until --executor or --all-executors says otherwise.
     """
-    from dcanary.cli.operations import sealing
+    from dcanary.cli.operations import readers, sealing
 
     system = context.system
     secret = system.pipeline_config.get_secret(repository, name, certified=True)
     found = sealing.executors(system)
-    restricted = bool(principals) or secret["restricted"]
-    wanted = principals
-    if restricted and not principals:
-        before = {each["recipient"] for each in secret["recipients"]}
-        wanted = tuple(each.principal for each in sealing.able(found) if each.principal in before)
-        if not wanted:
-            raise click.UsageError(
-                f"no executor that {name} was sealed to is left: choose others with --executor"
-            )
-    recipients = sealing.chosen(found, wanted)
-    _trust(context, name, recipients, [] if restricted else sealing.without_key(found), yes=yes)
-    sealing.Sealer(system, context.home).reseal(secret, recipients, restricted=restricted)
-    context.output.say(f"{name}, version {secret['version']}, is sealed to {len(recipients)}")
+    choice = readers.choice(name, secret, found, principals, everyone=everyone)
+    _trust(context, name, choice, found, yes=yes)
+    sealing.Sealer(system, context.home).reseal(
+        secret, choice.recipients, restricted=choice.restricted
+    )
+    context.output.say(
+        f"{name}, version {secret['version']}, is sealed to {len(choice.recipients)}"
+    )
 
 
 @secret.command()
