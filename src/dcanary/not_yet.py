@@ -102,7 +102,7 @@ ASSET_SETTINGS = NotYet(
     "settings of asset canisters (`.ic-assets.json5`)",
     "`dcanary init`",
     "settings of asset canisters are not supported yet: a release is refused while the file is in "
-    "{}",
+    "{}; without it, the headers of those settings are missing",
 )
 LIBRARY_TESTS = NotYet(
     "tests of Motoko packages with `mops test`",

@@ -41,6 +41,7 @@ class Installed:
     told: Any = field(default_factory=lambda: NEW)
     before: Any = field(default_factory=lambda: OLD)
     last: str | None = "release-1"
+    state: str = "Pending"
 
     @property
     def verification(self) -> Installed:
@@ -59,7 +60,8 @@ class Installed:
 
     def get_approval(self, name: str) -> Any:
         made = self.order(NEW)
-        return request(approval=name, order=made, digest=order_digest(made))
+        state = {self.state: "release-2" if self.state == "Released" else None}
+        return request(approval=name, order=made, digest=order_digest(made), state=state)
 
     def get_assets(self, name: str) -> Any:
         if name == "approval-0":
@@ -120,6 +122,8 @@ def test_json_lists_every_file_with_what_becomes_of_it(capsys: pytest.CaptureFix
         ("/same.html", "same"),
     ]
     assert listed[2]["before"] == "2" * 64
+    show(Installed(state="Released"), as_json=True)
+    assert json.loads(capsys.readouterr().out)["files"] == NEW
 
 
 def test_a_long_list_is_cut_short_and_says_how_much_is_left(

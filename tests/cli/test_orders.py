@@ -206,6 +206,12 @@ def test_a_release_that_creates_its_canister_shows_what_it_gave_to_it() -> None:
     release["created"] = True
     release["order"]["order"] = order()
     assert "made with" not in summary(release)
+    assert "files" not in summary(release)
+    files = {"folder": "dist/", "digest": "5" * 64, "files": 2, "bytes": 1_900}
+    release["order"]["order"] = order(assets=files)
+    assert summary(release)["files"] == (
+        f"2 below dist/, 1,900 bytes; the digest of their list: {'5' * 64}"
+    )
     # Version 0.1.0 kept no order.
     release["order"]["order"] = None
     assert "made with" not in summary(release)

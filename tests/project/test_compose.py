@@ -88,5 +88,8 @@ def test_every_template_can_be_a_part() -> None:
     names = [name for name in template.names() if name not in ("monorepo", "library")]
     text = compose("all", [(name, Fit(name, {"name": name})) for name in names])
     pipeline = parse_pipeline(text.encode())
-    assert {f"build-{name}" for name in names} - set(pipeline.stages) == {"build-static"}
+    assert {f"build-{name}" for name in names} - set(pipeline.stages) == {
+        "build-static",
+        "build-static-canister",
+    }
     assert "site-static" in pipeline.stages

@@ -101,7 +101,10 @@ def show_approval(context: Context, approval_id: str) -> None:
 
 
 def with_files(context: Context, found: Approval) -> Mapping[str, object]:
-    """The request with all files that its order binds, where it binds any."""
+    """The request with all files that its order binds, where it binds any.
+
+    What becomes of them is said while the order may still be carried out.
+    """
     order = found["order"]
     if order is None or order["assets"] is None:
         return found
@@ -109,6 +112,8 @@ def with_files(context: Context, found: Approval) -> Mapping[str, object]:
 
     system = context.system
     files = checked_assets(system, found["approval"], order)
+    if not OPEN & set(found["state"]):
+        return {**found, "files": files}
     return {**found, "files": as_json(files, files_before(system, order["target"]))}
 
 

@@ -12,7 +12,7 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.patience import Patience
 from dcanary.cli.operations.watch import Ended, wait_for_release
-from dcanary.cli.orders.readable import created_with
+from dcanary.cli.orders.readable import created_with, files_text
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import RELEASE_ID, RELEASE_OR_APPROVAL_ID, SECONDS
 from dcanary.cli.times import moment
@@ -56,6 +56,9 @@ def summary(found: Release) -> dict[str, object]:
         shown["made with"] = created
     elif created is not None and found["canister"] is None:
         shown["to be made with"] = created
+    files = None if rollback or order["order"] is None else order["order"]["assets"]
+    if files is not None:
+        shown["files"] = files_text(files)
     if rollback is not None:
         shown["takes back"] = rollback["undoes"]
     if found["rolled_back_by"] is not None:

@@ -282,8 +282,25 @@ def test_settings_of_an_asset_canister_are_said_before_a_release_is_refused(
     fit = chosen(tmp_path, files)
     assert str(fit.open[-1]) == (
         "public/.ic-assets.json5:1: settings of asset canisters are not supported yet: a release "
-        "is refused while the file is in dist/"
+        "is refused while the file is in dist/; without it, the headers of those settings are "
+        "missing"
     )
+
+
+def test_a_static_site_of_an_asset_canister_is_deployed_as_it_is(tmp_path: Path) -> None:
+    files = {
+        "dfx.json": '{"canisters": {"web": {"type": "assets", "source": ["www"]}}}',
+        "www/index.html": "<h1>Hello</h1>",
+    }
+    without = chosen(tmp_path / "without", files)
+    assert without.template == "static"
+    assert "its files need no build: commit the module" in str(without.open[-1])
+    fit = chosen(tmp_path / "with", files | {"wasm/assetstorage.wasm.gz": "module"})
+    assert fit.template == "static-canister"
+    pipeline = parse_pipeline(load(fit.template).render(fit.values).encode())
+    (deploy,) = pipeline.deploy
+    assert (deploy.target, deploy.assets) == ("web", "www/")
+    assert pipeline.stages["site"].artifacts == ["www/", "wasm/assetstorage.wasm.gz"]
 
 
 @pytest.mark.parametrize(

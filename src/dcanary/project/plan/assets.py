@@ -7,7 +7,7 @@ import shlex
 from dcanary import not_yet
 from dcanary.project.facts import Canister, NodePackage, Project
 from dcanary.project.folder import inside
-from dcanary.project.plan.fit import Fit, NotYet, Open, Values
+from dcanary.project.plan.fit import Fit, NotYet, Open, Values, name_for
 from dcanary.project.plan.npm import front_end
 
 DEPLOYED = "docs/how-to/front-end.md"
@@ -25,8 +25,7 @@ class AssetsPlanner:
         """See `Planner`."""
         package = _package_of(project, canister)
         if package is None:
-            text = f"no package.json builds its files: {BY_HAND}"
-            return NotYet((Open(text, canister.place, DEPLOYED),))
+            return _static(project, canister)
         made = [
             f"{folder}/"
             for one in canister.source
@@ -36,6 +35,37 @@ class AssetsPlanner:
         if isinstance(plan, NotYet):
             return plan
         return _deployed(project, canister, plan)
+
+
+def _static(project: Project, canister: Canister) -> Fit | NotYet:
+    """The files of a folder as they are, where nothing builds them."""
+    folders = [inside(one) for one in canister.source]
+    site = next((one for one in project.sites if one.folder in folders), None)
+    module = project.asset_module
+    if site is None or site.folder == ".":
+        text = f"no package.json builds its files: {BY_HAND}"
+        return NotYet((Open(text, canister.place, DEPLOYED),))
+    if module is None or module.lock:
+        text = "its files need no build: commit the module assetstorage.wasm.gz to deploy them"
+        return NotYet((Open(text, canister.place, DEPLOYED),))
+    folder = f"{site.folder}/"
+    values: Values = {
+        "name": name_for(canister.name),
+        "branch": project.branch,
+        "index": site.place.file,
+        "files": [folder, module.path],
+        "module": module.path,
+        "assets": folder,
+    }
+    return Fit("static-canister", values, _settings(project, folder))
+
+
+def _settings(project: Project, folder: str) -> tuple[Open, ...]:
+    """What is open where the project has settings of its files."""
+    if project.asset_settings is None:
+        return ()
+    text = not_yet.ASSET_SETTINGS.sentence(folder)
+    return (Open(text, project.asset_settings, DEPLOYED),)
 
 
 def _deployed(project: Project, canister: Canister, plan: Fit) -> Fit:
@@ -50,9 +80,7 @@ def _deployed(project: Project, canister: Canister, plan: Fit) -> Fit:
     if len(files) > 1:
         text = f"{folder} alone goes into the canister, not {', '.join(files[1:])}"
         opened = (*opened, Open(text, canister.place, DEPLOYED))
-    if project.asset_settings is not None:
-        text = not_yet.ASSET_SETTINGS.sentence(folder)
-        opened = (*opened, Open(text, project.asset_settings, DEPLOYED))
+    opened = (*opened, *_settings(project, folder))
     path, locks = module.path, [str(plan.values["lock"])]
     if module.lock:
         path = module.path.rpartition("/")[2]
