@@ -12,6 +12,7 @@ from canisters.deployment.settings import network
 from canisters.deployment.steps import machine, table
 from canisters.deployment.steps.answer import Look
 from canisters.deployment.steps.driving import begin, schedule
+from canisters.deployment.steps.filling import drop
 from canisters.deployment.steps.looking import look_at
 from canisters.deployment.targets import rules as target_rules
 from canisters.deployment.targets.service import find
@@ -134,6 +135,7 @@ def cancel_release(release: str, caller: str) -> Release:
     progress["updated_ns"] = ic.time()
     store.progress.insert(number, progress)
     store.open_releases.remove(number)
+    drop(number)
     report(number)
     schedule()
     return get_release(release)

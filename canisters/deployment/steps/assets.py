@@ -216,6 +216,7 @@ def surveyed(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
     if filling is None or filling.more:
         enter(progress, SURVEY)
     elif filling.difference is None:
+        progress["failure"] = None
         enter(progress, CHECK)
     elif filling.work["committed"]:
         take_back(progress, f"{filling.difference}, though the canister took the files")

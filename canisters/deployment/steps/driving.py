@@ -220,6 +220,7 @@ def schedule() -> None:
     for number, progress in refused:
         store.progress.insert(number, progress)
         store.open_releases.remove(number)
+        drop(number)
         report(number)
     if refused:
         schedule()

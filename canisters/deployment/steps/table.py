@@ -100,6 +100,7 @@ STEPS = _table(
         doubt=phases.SURVEY,
     ),
     Step(phases.CHECK, "look", finish.checked, finish.refuse_look),
+    Step(phases.UNDO_LOOK, "look", undo.looked_back, undo.refuse_undo),
     Step(
         phases.UNDO_STOP,
         "stop",

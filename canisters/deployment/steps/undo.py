@@ -5,16 +5,17 @@ The snapshot of before the release is loaded; a canister that had no module has 
 
 from typing import TYPE_CHECKING
 
-from canisters.deployment.steps.answer import Answer
+from canisters.deployment.steps.answer import Answer, Look
 from canisters.deployment.steps.machine import (
     EMPTY,
     MAX_REASON_CHARS,
     Goal,
     end_failed,
     enter,
+    hash_text,
     word_of,
 )
-from canisters.deployment.steps.phases import RECOVER, UNDO_EMPTY, UNDO_LOAD, UNDO_STOP
+from canisters.deployment.steps.phases import RECOVER, UNDO_EMPTY, UNDO_LOAD, UNDO_LOOK, UNDO_STOP
 
 if TYPE_CHECKING:
     from canisters.deployment.records import ProgressRecord
@@ -24,7 +25,23 @@ def take_back(progress: "ProgressRecord", reason: str) -> None:
     """Begin to undo the install, for this reason."""
     reason = reason[:MAX_REASON_CHARS].rstrip(". ")
     progress["failure"] = f"{word_of(progress['state'])}: {reason}."
-    enter(progress, UNDO_EMPTY if progress["previous_hash"] is None else UNDO_STOP)
+    enter(progress, UNDO_LOOK)
+
+
+def looked_back(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
+    look = answer.look or Look(None)
+    known = progress["changes"]
+    if look.module_hash != goal.module_hash or known not in (None, look.changes - 1):
+        # What somebody else did since the install is not undone with it.
+        progress["concurrent"] = True
+        blame = "" if look.by_others is None else f" ({look.by_others})"
+        progress["failure"] = (
+            f"{progress['failure'] or ''} The canister has {hash_text(look.module_hash)} by now, "
+            f"and was changed by somebody else{blame}: nothing is undone."
+        )
+        enter(progress, RECOVER)
+    else:
+        enter(progress, UNDO_EMPTY if progress["previous_hash"] is None else UNDO_STOP)
 
 
 def stopped_again(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:

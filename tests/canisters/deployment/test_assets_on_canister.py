@@ -284,3 +284,26 @@ def test_an_upgrade_at_any_message_loses_no_file(site: AssetTarget) -> None:
         assert site.canary.state(release) == {"Succeeded": None}, at
         assert site.content() == files, at
     assert stored(site) == [0, 0, 0]
+
+
+def test_what_somebody_else_installed_meanwhile_is_not_undone(site: AssetTarget) -> None:
+    site.mood("list", "not today")
+    site.canary.after("start_canister", lambda: site.canister.changed_by_hand(b"theirs", "theirs"))
+    release = site.release(SITE)
+    state = site.canary.state(release)
+    assert "not today" in state["ConcurrentChange"]
+    assert "changed by somebody else" in state["ConcurrentChange"]
+    assert (site.canister.module, site.canister.status) == (b"theirs", "running")
+    assert stored(site) == [0, 0, 0]
+
+
+def test_a_release_that_never_begins_leaves_no_list_behind(site: AssetTarget) -> None:
+    site.canary.management.faults["canister_info"] = ["ignored"] * 2
+    first = site.canary.start(site.order(SITE))["Ok"]
+    second = site.canary.start(site.order({"/index.html": b"two"}))["Ok"]
+    assert stored(site)[0] == 2
+    assert "Ok" in site.canary.admin("cancel_release", second)
+    assert stored(site)[0] == 1
+    site.canary.run_until_idle()
+    assert site.canary.state(first) == {"Succeeded": None}
+    assert stored(site) == [0, 0, 0]
