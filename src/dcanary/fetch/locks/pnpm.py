@@ -10,6 +10,7 @@ import posixpath
 import re
 from typing import Any
 
+from dcanary.download.registries import NPM
 from dcanary.fetch.locks.npm import NAME, VERSION, add, check_local, is_for_others
 from dcanary.fetch.locks.yaml_text import Document, yaml_documents
 from dcanary.fetch.pinned import ReadFile, Reading, Target, shown
@@ -19,7 +20,6 @@ _NO_URLS = (
     "use a published version; if it is one, lock again without the setting "
     "lockfile-include-tarball-url"
 )
-_REGISTRY = "https://registry.npmjs.org/"
 _SCOPE = re.compile(r"\s*(@[^:\s=]+):registry\s*=")
 
 
@@ -94,7 +94,7 @@ def _read_entry(file: str, line: int, key: str, entry: dict[str, Any], into: Rea
     elif not VERSION.fullmatch(version):
         into.problem(file, line, f"{what} has no version", _AGAIN)
     else:
-        url = _REGISTRY + tarball_path(name, version)
+        url = NPM + tarball_path(name, version)
         add("pnpm", file, line, (name, version), url, resolution.get("integrity"), _AGAIN, into)
         return name
     return ""
