@@ -1,6 +1,6 @@
 """Entry points of the deployment canister: targets, releases, rollbacks."""
 
-from kybra import Async, Opt, ic, post_upgrade, query, text, update, void
+from kybra import Async, Opt, ic, nat, post_upgrade, query, text, update, void
 
 from canisters.deployment import settings
 from canisters.deployment.outbox import outbox
@@ -15,6 +15,7 @@ from canisters.deployment.store import (
     totals,
     wiring,
 )
+from canisters.deployment.targets import cycles as target_cycles
 from canisters.deployment.targets import service as target_service
 from shared.base.canister import Canister, serve
 from shared.base.endpoints import (
@@ -55,6 +56,7 @@ serve(
             "register_target": "Admin",
             "update_target": "Admin",
             "create_target_canister": "Admin",
+            "top_up_target": "Admin",
             "start_target": "Admin",
             "stop_target": "Admin",
             "delete_target": "Admin",
@@ -111,6 +113,13 @@ def list_targets(page: PageRequest) -> TargetPageResult:
 def create_target_canister(target: text) -> Async[TargetResult]:
     return answer_async(
         "create_target_canister", lambda: target_service.create_target_canister(target)
+    )
+
+
+@update
+def top_up_target(target: text, cycles: nat) -> Async[TargetResult]:
+    return answer_async(
+        "top_up_target", lambda: target_cycles.top_up(target, cycles, ic.caller().to_str())
     )
 
 

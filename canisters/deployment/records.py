@@ -3,7 +3,7 @@
 from kybra import Opt, Principal, Record, Vec, blob, nat, nat8, nat16, nat32, nat64, text
 
 from shared.base.migration import Versions
-from shared.types.release import Asset, Order, ReleaseOrder, ReleaseState, RollbackOrder
+from shared.types.release import Asset, Order, ReleaseOrder, ReleaseState, RollbackOrder, TopUp
 
 
 class SnapshotRecord(Record):
@@ -42,6 +42,7 @@ class TargetRecord(Record):
     last_change: Opt[text]
     changes: Opt[nat64]
     left_hash: Opt[blob]
+    topped_up: Opt[TopUp]
 
 
 class OrderRecord(Record):

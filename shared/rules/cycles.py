@@ -34,14 +34,14 @@ def cycles_to_release(size: int, snapshot: bool, memory_bytes: int, wide: bool) 
     return install + chunks * UPLOAD_CHUNK_CYCLES + (taken if snapshot else 0)
 
 
-def cycles_to_create(size: int, wide: bool) -> int:
+def cycles_to_create(size: int, wide: bool, memory_bytes: int) -> int:
     """Estimate the least that a canister is to be created with, to get a module of `size` bytes.
 
-    The fee is taken from that. `wide`: the module has a 64-bit memory. What the module uses once it
-    runs comes on top. Rounded up.
+    The fee is taken from that. `wide`: the module has a 64-bit memory; `memory_bytes` is what it
+    declares to have at first. What the module uses beyond comes on top. Rounded up.
     """
     needed = cycles_to_release(size, False, 0, wide)
-    frozen = frozen_by_growth(size, False, 0, 0, FREEZING_SECONDS)
+    frozen = frozen_by_growth(size + memory_bytes, False, 0, 0, FREEZING_SECONDS)
     return -(-(CREATION_CYCLES + needed + frozen) // ROUNDED_CYCLES) * ROUNDED_CYCLES
 
 

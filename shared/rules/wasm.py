@@ -17,6 +17,10 @@ MAX_IMPORT_BYTES = 65_536
 CUSTOM, IMPORTS, FUNCTIONS, MEMORIES, CODE, LAST = 0, 2, 3, 5, 10, 13
 # A flag of a memory's limits.
 WIDE = 4
+PAGE_BYTES = 65_536
+# More than any network lets a canister have; the install refuses it.
+MAX_PAGES = 1 << 24
+MAX_LEB_BYTES = 5
 TOO_LARGE = 1 << 64
 
 
@@ -25,7 +29,7 @@ class SectionWalk:
 
     `wanted` is the offset of the next byte that matters; `problem` says why it is no module that a
     canister can run; `persists` whether it keeps its heap over upgrades; `wide` whether its memory
-    has 64-bit addresses.
+    has 64-bit addresses; `memory_bytes` what it has of it at first.
     """
 
     def __init__(self) -> None:
@@ -33,6 +37,7 @@ class SectionWalk:
         self.problem: str | None = None
         self.persists = False
         self.wide = False
+        self.memory_bytes = 0
         self._held = b""
         self._has_functions = False
         self._has_code = False
@@ -92,10 +97,12 @@ class SectionWalk:
                 return False
             self.problem = _refuse_imports(held[at : at + size])
         elif section == MEMORIES and size >= 2:
-            if len(held) < at + 2:
+            if len(held) < at + min(size, 2 + MAX_LEB_BYTES):
                 return False
-            # A canister has one memory: its count takes one byte, and its flags follow.
+            # A canister has one memory: its count takes one byte, its flags and least size follow.
             self.wide = held[at + 1] & WIDE != 0
+            pages, _ = _leb(held[: at + size], at + 2)
+            self.memory_bytes = min(pages, MAX_PAGES) * PAGE_BYTES
         elif section == FUNCTIONS:
             # One byte is the count of no functions.
             self._has_functions = size > 1

@@ -158,6 +158,9 @@ class ManagementService(Service):
     def create_canister(self, args: CreateCanisterArgs) -> CanisterIdRecord: ...
 
     @service_update
+    def deposit_cycles(self, args: CanisterIdRecord) -> void: ...
+
+    @service_update
     def canister_status(self, args: CanisterIdRecord) -> CanisterStatusReply: ...
 
     @service_update

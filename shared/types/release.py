@@ -212,6 +212,15 @@ class TargetInput(Record):
     cycles: nat
 
 
+class TopUp(Record):
+    """Cycles that deployment has sent to a target's canister: in all, the last time, by whom."""
+
+    total: nat
+    last: nat
+    by: text
+    at_ns: nat64
+
+
 class Target(Record):
     """`module_hash` is the module that the canister ran when deployment last looked.
 
@@ -229,6 +238,7 @@ class Target(Record):
     last_release: Opt[text]
     busy: Opt[text]
     last_change: Opt[text]
+    topped_up: Opt[TopUp]
 
 
 class TargetResult(Variant, total=False):

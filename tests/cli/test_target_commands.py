@@ -73,6 +73,10 @@ class Installed:
         assert method == "network"
         return self.name
 
+    def top_up_target(self, name: str, cycles: int) -> Any:
+        self.told.append((name, cycles))
+        return {**self.get_target(name), "topped_up": {"total": 12, "last": cycles}}
+
     def ask(self, method: str, *arguments: Any) -> None:
         self.told.append((method, *arguments))
 
@@ -207,5 +211,22 @@ def test_a_new_target_is_told_in_few_lines_without_what_is_not_there_yet(
         "canister",
         "controllers",
     ]
-    assert "made by its first release, with 3.00 T cycles" in lines[3]
+    assert "made by its first release, with 3,000,000,000,000 cycles" in lines[3]
     assert lines[4].endswith(f"{DEPLOYMENT} (deployment), {FRIEND}")
+
+
+def test_cycles_are_sent_to_a_target(capsys: pytest.CaptureFixture[str]) -> None:
+    installed = Installed()
+    run(installed, target.top_up, "web", 7)
+    assert installed.told == [("web", 7)]
+    printed = capsys.readouterr().out
+    assert CANISTER in printed
+    assert "12" in printed
+
+
+def test_few_cycles_of_a_new_canister_are_told_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """1,000 cycles were told as 0.00 T."""
+    run(Installed(), target.add, "web", "demo", None, None, (), 1_000)
+    assert "with 1,000 cycles" in capsys.readouterr().out

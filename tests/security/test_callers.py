@@ -100,6 +100,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "register_target": "Admin",
         "update_target": "Admin",
         "create_target_canister": "Admin",
+        "top_up_target": "Admin",
         "start_target": "Admin",
         "stop_target": "Admin",
         "delete_target": "Admin",

@@ -8,6 +8,9 @@ from canisters.deployment import store
 from canisters.deployment.books import look_taken
 from canisters.deployment.releases.gates import check_kind, check_memory
 from canisters.deployment.settings import network
+from canisters.deployment.spending import why_too_much
+from canisters.deployment.steps.affording import shortage
+from canisters.deployment.steps.answer import Look
 from canisters.deployment.steps.looking import look_at
 from canisters.deployment.steps.machine import chunk_count
 from canisters.deployment.steps.reading import read_artifact
@@ -35,6 +38,7 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
     target_rules.refuse_network(name, target["network"], network())
     canister = target["canister"]
     replaces = None
+    look = None
     if canister is not None:
         seen_after = target["last_change"]
         answer = yield from look_at(canister)
@@ -43,13 +47,14 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
                 f"the status of target {name} ({canister.to_str()}) could not be read: "
                 f"{answer.error}: the deployment canister must be one of its controllers"
             )
-        replaces = answer.look.module_hash
+        look = answer.look
+        replaces = look.module_hash
         target = target_rules.of_repository(store.targets.get(name), name, request["repository"])
         if target_rules.text_of(target["canister"]) != canister.to_str():
             raise unavailable(f"target {name} is another canister by now: ask again")
         if target["last_change"] == seen_after:
             # A release may have changed the canister after this look at it: the books know better.
-            look_taken(target, answer.look)
+            look_taken(target, look)
             store.targets.insert(name, target)
     mode = resolve_mode(request["mode"], replaces is not None)
     if isinstance(mode, str):
@@ -66,7 +71,9 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
             raise unavailable(f"target {name} has a canister by now: ask again")
         creates = target_rules.creation_of(target, ic.id())
         if walk.problem is None:
-            refuse_poor(name, request, creates, walk.wide)
+            refuse_poor(name, request, creates, walk)
+    elif look is not None and walk.problem is None:
+        refuse_poor_canister(name, request, look, walk)
     return {
         "canister": canister,
         "canisters": _canisters(name, request["references"] or []),
@@ -108,15 +115,35 @@ def resolve_mode(asked: Mode, has_module: bool) -> "Mode | str":
     return asked
 
 
-def refuse_poor(name: str, request: PlanRequest, creates: Creation, wide: bool) -> None:
-    """Refuse to create a canister that could not pay for its install: nobody is asked about it."""
-    least = cycles_to_create(request["size"], wide)
-    if creates["cycles"] >= least:
+def refuse_poor(name: str, request: PlanRequest, creates: Creation, walk: SectionWalk) -> None:
+    """Refuse to create a canister that could not pay for its install, or that this one cannot pay:
+    nobody is asked about it."""
+    least = cycles_to_create(request["size"], walk.wide, walk.memory_bytes)
+    retry = f"then `dcanary run retry {request['run']}`"
+    if creates["cycles"] < least:
+        raise conflict(
+            f"the canister of target {name} would be created with {creates['cycles']:,} cycles; "
+            f"creating it and installing this module need about {least:,}: `dcanary target update "
+            f"{name} --cycles {least}` or more, {retry}"
+        )
+    why = why_too_much(f"creating the canister of target {name}", creates["cycles"])
+    if why is not None:
+        raise conflict(
+            f"{why}, or lower what it gets: `dcanary target update {name} --cycles N`; {retry}"
+        )
+
+
+def refuse_poor_canister(name: str, request: PlanRequest, look: Look, walk: SectionWalk) -> None:
+    """Refuse a release that the target's canister could not pay: nobody is asked about it."""
+    wide = walk.wide or "Keep" in request["memory"]
+    more = max(0, walk.memory_bytes - look.memory_bytes)
+    lacking = shortage(look, request["size"], more, wide)
+    if lacking is None:
         return
+    sentence, missing = lacking
     raise conflict(
-        f"the canister of target {name} would be created with {creates['cycles']} cycles; creating "
-        f"it and installing this module need about {least}: `dcanary target update {name} --cycles "
-        f"{least}` or more, then `dcanary run retry {request['run']}`"
+        f"target {name}: {sentence}: `dcanary target top-up {name} --cycles {missing}`, then "
+        f"`dcanary run retry {request['run']}`"
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from canisters.deployment.steps.affording import shortage
 from canisters.deployment.steps.answer import Answer, Look
 from canisters.deployment.steps.machine import (
     Goal,
@@ -13,7 +14,6 @@ from canisters.deployment.steps.machine import (
 )
 from canisters.deployment.steps.phases import CLEAR, CREATE, LOOK, STOP, VERIFY
 from shared.rules.creation import controllers_differ
-from shared.rules.cycles import cycles_to_release, frozen_by_growth
 
 if TYPE_CHECKING:
     from canisters.deployment.records import ProgressRecord
@@ -86,22 +86,12 @@ def looked(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
 def _afford(progress: "ProgressRecord", look: Look, goal: Goal) -> None:
     """Go on when the canister can pay for the release; nothing is stopped before."""
     size = 0 if goal.rollback else goal.size
-    snapshot = look.module_hash is not None
-    needed = cycles_to_release(size, snapshot, look.memory_bytes, goal.keeps)
-    growth = frozen_by_growth(
-        size + goal.asset_bytes,
-        snapshot,
-        look.memory_bytes,
-        look.memory_allocation,
-        look.freezing_seconds,
-    )
-    frozen = max(0, look.frozen_below + growth)
-    missing = needed + frozen - look.balance
-    if look.charged and missing > 0:
+    lacking = shortage(look, size, goal.asset_bytes, goal.keeps)
+    if lacking is not None:
+        sentence, missing = lacking
         fail(
             progress,
-            f"the canister has {look.balance} cycles; this release needs about {needed}, and "
-            f"{frozen} must stay above which it is not frozen: send it {missing} more, then retry",
+            f"{sentence} (`dcanary target top-up {goal.target} --cycles {missing}`), then retry",
         )
     elif look.module_hash is None and not goal.rollback:
         enter(progress, CLEAR)

@@ -46,6 +46,7 @@ class Goal:
         "replaces",
         "rollback",
         "size",
+        "target",
     )
 
     def __init__(
@@ -56,6 +57,7 @@ class Goal:
     ) -> None:
         self.rollback = rollback is not None
         self.size = order["size"]
+        self.target = order["target"]
         self.mode = word_of(order["mode"])
         self.module_hash = bytes.fromhex(order["sha256"])
         self.keeps = "Keep" in order["memory"]

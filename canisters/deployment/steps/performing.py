@@ -11,6 +11,7 @@ import hashlib
 from kybra import Async, CallResult, Principal, ic, void
 
 from canisters.deployment.records import TargetRecord
+from canisters.deployment.spending import why_too_much
 from canisters.deployment.steps.answer import Answer, rejected
 from canisters.deployment.steps.filling import FILLING
 from canisters.deployment.steps.looking import look_at
@@ -25,7 +26,6 @@ from shared.rules.creation import unbound_of
 from shared.rules.limits import (
     CALL_WAIT_SECONDS,
     INSTALL_WAIT_SECONDS,
-    RESERVE_CYCLES,
 )
 from shared.types.management import (
     MANAGEMENT,
@@ -127,14 +127,9 @@ def _create(approved: "Order | None", run: str) -> "Async[Answer]":
 
 def create_canister(controllers: "list[Principal]", cycles: int) -> "Async[Answer]":
     """Create an empty canister that deployment controls too. The answer's value is its id."""
-    # RESERVE_CYCLES must remain, so that this canister can go on working.
-    missing = cycles + RESERVE_CYCLES - ic.canister_balance128()
-    if missing > 0:
-        return Answer(
-            error=f"creating a canister with {cycles} cycles needs {missing} cycles more than "
-            f"this deployment canister can spend (it keeps {RESERVE_CYCLES}): send it some",
-            final=True,
-        )
+    why = why_too_much("creating a canister", cycles)
+    if why is not None:
+        return Answer(error=why, final=True)
     reply: CallResult[CanisterIdRecord] = yield (
         management()
         .create_canister({"settings": {"controllers": with_deployment(controllers)}})

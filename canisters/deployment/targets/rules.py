@@ -144,6 +144,7 @@ def registered(given: "TargetInput", number: int) -> "TargetRecord":
         "last_change": None,
         "changes": None,
         "left_hash": None,
+        "topped_up": None,
     }
 
 
@@ -170,6 +171,7 @@ def forget_canister(record: "TargetRecord") -> None:
     record["last_change"] = None
     record["changes"] = None
     record["snapshots"] = []
+    record["topped_up"] = None
 
 
 def holder(record: "TargetRecord", now_ns: int) -> "str | None":

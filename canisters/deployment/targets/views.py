@@ -21,4 +21,5 @@ def shown(record: "TargetRecord", now_ns: int) -> "Target":
         "last_release": record["last_release"],
         "busy": holder(record, now_ns),
         "last_change": record["last_change"],
+        "topped_up": record["topped_up"],
     }

@@ -117,6 +117,30 @@ def _address(context: Context, url: str | None, root_key: str | None) -> Network
     return NetworkAddress(url, key)
 
 
+@system.command("top-up")
+@click.argument("name", type=click.Choice(CANISTERS))
+@click.option("--cycles", type=click.IntRange(1), required=True, help="How many.")
+@pass_context
+def top_up(context: Context, name: str, cycles: int) -> None:
+    """Give cycles to one of the five canisters, on a local network, where they cost nothing.
+
+    Elsewhere cycles are bought: `icp canister top-up`, or `dfx ledger top-up`, with the canister's
+    principal.
+    """
+    from dcanary.client.errors import ClientError, RejectedError
+    from dcanary.client.management import Management
+
+    canister = context.system.config.canisters[name]
+    try:
+        Management(context.system.connection).top_up(canister, cycles)
+    except RejectedError as error:
+        raise ClientError(
+            f"this network gives no cycles away: {error}",
+            f"icp canister top-up {canister} (or dfx ledger top-up) sends bought ones",
+        ) from None
+    context.output.record({"canister": name, "principal": canister, "given": cycles}, "canister")
+
+
 @system.command()
 @click.option("--project", type=click.Path(path_type=Path), default=".", show_default=True)
 @click.option("--environment", help="Environment of icp or network of dfx; the only one if none.")

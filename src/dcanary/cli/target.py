@@ -69,7 +69,7 @@ def _told(context: Context, found: Target) -> None:
     """What a target is, without what only releases fill in."""
     shown: Mapping[str, object] = found
     if not context.output.as_json:
-        new = f"made by its first release, with {found['cycles'] / 1e12:.2f} T cycles"
+        new = f"made by its first release, with {found['cycles']:,} cycles"
         shown = {
             "target": found["target"],
             "repository": found["repository"],
@@ -223,6 +223,23 @@ def create(context: Context, name: str) -> None:
     For pipelines that need its id to build: those with ${canister:NAME} in an environment.
     """
     _told(context, context.system.deployment.create_target_canister(name))
+
+
+@target.command("top-up")
+@click.argument("name")
+@click.option("--cycles", type=CYCLES, required=True, help="How many; deployment's own.")
+@pass_context
+def top_up(context: Context, name: str, cycles: int) -> None:
+    """Send cycles of the deployment canister to the target's canister.
+
+    Who sent how many is kept: see target show. Deployment keeps a reserve for itself.
+    """
+    found = context.system.deployment.top_up_target(name, cycles)
+    sent = found["topped_up"]
+    shown: dict[str, object] = {"target": name, "canister": found["canister"], "sent": cycles}
+    if sent is not None:
+        shown["sent in all"] = sent["total"]
+    context.output.record(shown, "target")
 
 
 @target.command()

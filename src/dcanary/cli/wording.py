@@ -41,6 +41,7 @@ COMMANDS = {
     "set_credential": "repository credential set",
     "start_target": "target start",
     "stop_target": "target stop",
+    "top_up_target": "target top-up",
     "trigger_run": "run start",
     "update_pipeline": "pipeline update",
     "update_target": "target update",

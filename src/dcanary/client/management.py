@@ -102,6 +102,11 @@ class Management:
         reply = self._call("provisional_create_canister_with_cycles", record, effective)
         return str(reply["canister_id"])
 
+    def top_up(self, canister: str, cycles: int) -> None:
+        """Give cycles to a canister of a local network. Raises RejectedError on others."""
+        record = {"canister_id": canister, "amount": cycles}
+        self._call("provisional_top_up_canister", record, principal.from_text(canister))
+
     def install(
         self,
         canister: str,

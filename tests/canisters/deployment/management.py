@@ -132,6 +132,7 @@ class Management:
 
     METHODS = (
         "create_canister",
+        "deposit_cycles",
         "canister_status",
         "canister_info",
         "update_settings",
@@ -212,6 +213,13 @@ class Management:
         self._note(made, call)
         record = Types.Record({"canister_id": Types.Principal})
         return reply(record, {"canister_id": id})
+
+    def _deposit_cycles(self, call: ManagementCall) -> bytes:
+        id = as_principal(self._read(call, "CanisterIdRecord")["canister_id"])
+        if id.bytes not in self.canisters:
+            raise CanisterReject(3, f"IC0301: Canister {id} not found")
+        self.canisters[id.bytes].cycles += call.cycles
+        return nothing()
 
     def _note(self, canister: Canister, call: ManagementCall) -> None:
         canister.changes.append((self.network.time_ns, call.caller.bytes, True))

@@ -36,8 +36,8 @@ def check_refused(canary: Installation, canister: Canister, release: str) -> int
     assert "Nothing was touched" in failure
     assert "stop_canister" not in canary.management.calls
     assert canister.status == "running"
-    assert str(canister.cycles) in failure
-    found = re.search(r"send it (\d+) more, then retry", failure)
+    assert f"{canister.cycles:,}" in failure
+    found = re.search(r"`dcanary target top-up counter --cycles (\d+)`\), then retry", failure)
     assert found is not None, failure
     canister.cycles += int(found[1])
     assert canary.state(canary.release(b"again")) == {"Succeeded": None}

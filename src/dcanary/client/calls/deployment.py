@@ -117,6 +117,10 @@ class Deployment(Canister):
     def stop_target(self, text: str, /) -> None:
         self.ask("stop_target", text)
 
+    def top_up_target(self, text: str, nat: int, /) -> Target:
+        answer: Target = self.ask("top_up_target", text, nat)
+        return answer
+
     def update_target(self, target_input: TargetInput, /) -> Target:
         answer: Target = self.ask("update_target", target_input)
         return answer

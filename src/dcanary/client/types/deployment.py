@@ -255,6 +255,7 @@ class Target(TypedDict):
     network: str
     repository: str
     target: str
+    topped_up: TopUp | None
 
 
 class TargetCanister(TypedDict):
@@ -274,3 +275,10 @@ class TargetInput(TypedDict):
 class TargetPage(TypedDict):
     items: list[Target]
     next: str | None
+
+
+class TopUp(TypedDict):
+    at_ns: int
+    by: str
+    last: int
+    total: int

@@ -1,0 +1,130 @@
+"""What people are not asked about because it could not be paid, and how cycles are sent."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from dcanary.testing.native import user_principal
+from tests.canisters.deployment.deployment_installation import OWNER, Installation
+from tests.canisters.deployment.test_cycles_on_canister import poor
+from tests.canisters.deployment.test_targets_on_canister import MODULE, plan_request
+
+OPERATOR = user_principal(5)
+# A module that declares a memory of 60,000 pages.
+LARGE = b"\0asm\1\0\0\0" + b"\5\5\1\0\xe0\xd4\3"
+BILLION = 10**9
+
+
+@pytest.fixture
+def canary() -> Installation:
+    return Installation()
+
+
+def plan(canary: Installation, module: bytes = MODULE, **changes: Any) -> Any:
+    canary.build_executor.update("hold", "run-1", "app.wasm", "0", module, caller=OWNER)
+    request = plan_request(size=len(module), **changes)
+    return canary.deployment.update("plan_release", request, caller=canary.verification)
+
+
+def command(refused: str, start: str) -> int:
+    """The number in the command that a refusal names."""
+    found = re.search(rf"`{start} --cycles (\d+)`", refused)
+    assert found is not None, refused
+    return int(found[1])
+
+
+@pytest.mark.parametrize("module", [b"old", None])
+def test_nobody_is_asked_about_a_release_that_its_canister_could_not_pay(
+    canary: Installation, module: bytes | None
+) -> None:
+    """It was approved first, and failed then for want of cycles."""
+    canister = poor(canary, 1_000, module)
+    refused = plan(canary)["Err"]["Conflict"]
+    assert "the canister has 1,000 cycles" in refused
+    assert "then `dcanary run retry run-1`" in refused
+    missing = command(refused, "dcanary target top-up counter")
+    assert "Ok" in canary.admin("top_up_target", "counter", missing - 1)
+    assert "Conflict" in plan(canary)["Err"]
+    assert "Ok" in canary.admin("top_up_target", "counter", 1)
+    assert canister.cycles == 1_000 + missing
+    assert "Ok" in plan(canary)
+
+
+def test_the_memory_that_a_module_declares_is_paid_for_by_a_canister_that_exists(
+    canary: Installation,
+) -> None:
+    canister = poor(canary, 700 * BILLION)
+    canister.freezing_seconds = 30 * 86_400
+    assert "Ok" in plan(canary)
+    assert command(plan(canary, LARGE)["Err"]["Conflict"], "dcanary target top-up counter")
+    # It has that memory already.
+    canister.memory_bytes = 60_000 * 65_536
+    canister.cycles = 3_000 * BILLION
+    assert "Ok" in plan(canary, LARGE)
+
+
+def test_the_memory_that_a_module_declares_is_paid_for_by_a_new_canister(
+    canary: Installation,
+) -> None:
+    """The release succeeded with the advised 810 B, and the first call was out of cycles."""
+    canary.target(cycles=810 * BILLION)
+    least = command(plan(canary, LARGE)["Err"]["Conflict"], "dcanary target update counter")
+    frozen = 60_000 * 65_536 * 127_000 * 30 * 86_400 // 2**30
+    assert 800 * BILLION + frozen < least < 820 * BILLION + frozen
+    given = {
+        **canary.shown(),
+        "cycles": least,
+        "controllers": [],
+    }
+    assert "Ok" in canary.admin("update_target", given)
+    assert "Ok" in plan(canary, LARGE)
+
+
+def test_nobody_is_asked_about_a_canister_that_deployment_could_not_pay(
+    canary: Installation,
+) -> None:
+    canary.target(cycles=10**15)
+    refused = plan(canary)["Err"]["Conflict"]
+    assert "with 1,000,000,000,000,000 cycles needs" in refused
+    assert "more than this deployment canister can spend (it keeps 500,000,000,000)" in refused
+    assert command(refused, "dcanary system top-up deployment")
+    assert "`dcanary run retry run-1`" in refused
+
+
+def test_what_was_sent_to_a_target_is_kept(canary: Installation) -> None:
+    canister = canary.existing()
+    before = canister.cycles
+    for cycles in (5, 7):
+        assert "Ok" in canary.admin("top_up_target", "counter", cycles)
+    assert canister.cycles == before + 12
+    told = canary.shown()["topped_up"]
+    assert (told["total"], told["last"], told["by"]) == (12, 7, OWNER.to_str())
+    canary.deployment.upgrade()
+    assert canary.shown()["topped_up"] == told
+
+
+def test_cycles_are_sent_within_limits_and_by_admins(canary: Installation) -> None:
+    canister = canary.existing()
+    before = canister.cycles
+    assert "MAX_TARGET_CYCLES" in canary.admin("top_up_target", "counter", 0)["Err"]["Invalid"]
+    assert "Invalid" in canary.admin("top_up_target", "counter", 10**15 + 1)["Err"]
+    told = canary.admin("top_up_target", "counter", 10**15)["Err"]["Conflict"]
+    assert command(told, "dcanary system top-up deployment")
+    assert "NotFound" in canary.admin("top_up_target", "unknown", 1)["Err"]
+    denied = canary.deployment.update("top_up_target", "counter", 1, caller=OPERATOR)["Err"]
+    assert "Denied" in denied
+    assert (canister.cycles, canary.shown()["topped_up"]) == (before, None)
+    canary.target("empty")
+    assert "no canister yet" in canary.admin("top_up_target", "empty", 1)["Err"]["Conflict"]
+
+
+def test_cycles_that_are_not_taken_are_not_written_down(canary: Installation) -> None:
+    canary.existing()
+    canary.management.faults["deposit_cycles"] = ["reject"]
+    assert (
+        "no cycles were sent" in canary.admin("top_up_target", "counter", 5)["Err"]["Unavailable"]
+    )
+    assert canary.shown()["topped_up"] is None
