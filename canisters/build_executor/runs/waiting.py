@@ -307,16 +307,30 @@ def _of_pauses(name: str, pauses: "list[Pause]", since_ns: int) -> "WaitingFor":
     return _entry(name, f"the next attempt after a failure, {said}", since_ns, first["until_ns"])
 
 
+# How executors begin what they say of a secret that they lack; it comes from secrets/service.py of
+# pipeline_config, or from themselves.
+_OF_SECRETS = ("the secret ", "there is no secret ")
+
+
 def _of_unable(pauses: "list[Pause]") -> str:
     """All executors that fit have said that they cannot: what they said, and what ends it."""
     names = sentence_of(sorted({pause["operator"] for pause in pauses}))
     reasons = sorted({pause["reason"] for pause in pauses})
-    more = "" if len(reasons) == 1 else f" (and {len(reasons) - 1} other reasons)"
+    of_secrets = [each for each in reasons if each.startswith(_OF_SECRETS)]
+    first = of_secrets[0] if of_secrets else reasons[0]
+    more = ""
+    if len(reasons) > 1:
+        more = f" (and {len(reasons) - 1} other {'reason' if len(reasons) == 2 else 'reasons'})"
+    said = f"no executor that fits is able to build it (asked: {names}): {first}{more}. "
+    if of_secrets:
+        # Whatever is set or sealed, all are asked again: see executors.forget_unable.
+        return (
+            f"{said}They are asked again when a secret is set or sealed: do so, or cancel the run"
+        )
     # Others are waited for: an executor's word that it cannot is not an agreed failure.
     return (
-        f"no executor that fits is able to build it (asked: {names}): {reasons[0]}{more}. "
-        "None of them is asked again while it offers the same: start one of another version or "
-        "offer, or cancel the run"
+        f"{said}None of them is asked again while it offers the same: start one of another version "
+        "or offer, or cancel the run"
     )
 
 

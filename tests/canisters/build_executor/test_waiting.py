@@ -248,3 +248,28 @@ def test_what_every_executor_that_fits_cannot_build_is_told_with_what_ends_it(
         f"{reason}. None of them is asked again while it offers the same: start one of another "
         "version or offer, or cancel the run"
     )
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "the secret TOK is sealed to another key of this executor: dcanary secret reseal TOK",
+        "the secret TOK is not sealed to this executor: dcanary secret reseal TOK",
+        "there is no secret TOK of repository demo: dcanary secret set TOK",
+    ],
+)
+def test_executors_that_lack_a_secret_are_said_to_be_asked_again_when_it_is_sealed(
+    world: World, reason: str
+) -> None:
+    for executor in (A, B, C):
+        world.announce(executor)
+    world.enqueue(spec("run-1", stage("s", replicas=3, quorum=2)))
+    for executor, said in ((A, "internal error: an other one"), (B, reason), (C, reason)):
+        work = world.build(executor)
+        world.release(executor, work["job"], work["attempt"], cause="Unable", reason=said)
+    (waits,) = world.waits()
+    assert waits == (
+        "no executor that fits is able to build it (asked: operator-0, operator-1 and operator-2): "
+        f"{reason} (and 1 other reason). They are asked again when a secret is set or sealed: "
+        "do so, or cancel the run"
+    )
