@@ -102,9 +102,14 @@ def origin(url: str) -> tuple[str, int]:
 def problem_of(url: str) -> str | None:
     """What makes a URL of a server one that no machine can connect to; None for another."""
     try:
-        host, port = urlsplit(url).hostname or "", urlsplit(url).port
+        parts = urlsplit(url)
+        host = parts.hostname or ""
     except ValueError:
-        return "a host or port that cannot be read"
+        return "a host that cannot be read"
+    try:
+        port = parts.port
+    except ValueError:
+        return "a port that is no number from 1 to 65535"
     labels = host.removesuffix(".").split(".")
     try:
         is_name = max(len(label.encode("idna")) for label in labels) <= 63 and len(host) <= 253

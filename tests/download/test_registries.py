@@ -63,3 +63,9 @@ def test_only_the_operators_servers_may_be_http_or_have_private_addresses() -> N
     assert "user or password" in hosts.problem("https://me@h.example/x")
     assert "only https" in hosts.problem("ftp://h.example/x")
     assert hosts.problem("https://[x") != ""
+    for port in ("99999", "x", "-1"):
+        assert hosts.problem(f"https://h.example:{port}/x") == (
+            "the URL has a port that is no number from 1 to 65535: correct it where it is written"
+        )
+    assert "the impossible port 0: " in hosts.problem("https://h.example:0/x")
+    assert "a host that can be no name: " in hosts.problem("https://h..example/x")

@@ -100,7 +100,7 @@ def test_a_submodule_over_another_transport_is_the_reason(
         ("http://.b/x", "a host that can be no name"),
         (f"https://{'a' * 64}.example/x", "a host that can be no name"),
         (f"https://{'a.' * 130}example/x", "a host that can be no name"),
-        ("http://127.0.0.1:99999/x", "a host or port that cannot be read"),
+        ("http://127.0.0.1:99999/x", "a port that is no number from 1 to 65535"),
         ("http://example.org:0/x", "the impossible port 0"),
         ("http://\u200b/x", "blanks or characters that do not show"),
         ("http://example.org/a b", "blanks or characters that do not show"),

@@ -33,7 +33,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 # Asking again later may be answered otherwise: too many requests, a time limit of the server.
 _WEATHER = (408, 425, 429)
 _FROM_THE_START = "what was there of it does not fit what the server has now: from the start"
-_NOT_THERE = "ask whoever maintains the lock file for one that is, or try its registry by hand"
+_LOCK_AGAIN = "if a lock file names this URL, lock again with a version that the registry has"
 
 
 class Attempts:
@@ -214,5 +214,9 @@ def _check_status(url: str, response: httpcore.Response, resumed: bool) -> None:
     if status >= 500 or status in _WEATHER:
         raise Weather(url, f"the server answers {status}")
     if status in (401, 403, 407):
-        raise NotThere(url, f"the server refuses it ({status}): it is not public, or {_NOT_THERE}")
-    raise NotThere(url, f"the server answers {status}: {_NOT_THERE}")
+        raise NotThere(
+            url, f"the server refuses it ({status}): it is not there for everybody; {_LOCK_AGAIN}"
+        )
+    if status in (404, 410):
+        raise NotThere(url, f"the server answers {status}: nothing is there; {_LOCK_AGAIN}")
+    raise NotThere(url, f"the server answers {status}, which is no answer with a file")

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from dcanary.reach import NotPublicError, is_public, origin
+from dcanary.reach import NotPublicError, is_public, origin, problem_of
 
 
 class Hosts:
@@ -29,11 +29,13 @@ class Hosts:
         """Why a URL may not be asked for, and what to do; empty when it may. Looks no name up."""
         try:
             parts = urlsplit(url)
-            host, port = origin(url)
         except ValueError:
-            return "this is no URL"
-        if parts.scheme not in ("http", "https") or not host:
-            return "only https URLs can be fetched"
+            return "this is no URL: correct it where it is written"
+        if parts.scheme not in ("http", "https"):
+            return "only https URLs can be fetched: use the https URL"
+        if (wrong := problem_of(url)) is not None:
+            return f"the URL has {wrong}: correct it where it is written"
+        host, port = origin(url)
         if (parts.scheme, host, port) in self._trusted:
             return ""
         if parts.scheme != "https":
