@@ -71,6 +71,19 @@ def test_a_lock_file_beside_the_pipeline_is_read(tmp_path: Path) -> None:
     assert to_candid(by_digest, "shop")["stages"][0]["needs"]["image_lock"] is None
 
 
+def test_the_lock_of_a_pipeline_in_a_subfolder_is_registered_by_its_path_from_the_root(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "services" / "shop"
+    (folder / "ci").mkdir(parents=True)
+    (folder / "ci" / "own.lock").write_bytes(standard("base").read_bytes())
+    (tmp_path / ".git").mkdir()
+    # Where the commit has it; beside dcanary.yml is where the file says that it is.
+    registered = to_candid(load(folder, "ci/own.lock"), "shop")["stages"][0]["needs"]["image_lock"]
+    assert registered == "services/shop/ci/own.lock"
+    assert (tmp_path / registered).is_file()
+
+
 def test_what_names_no_image_is_told_with_what_does(tmp_path: Path) -> None:
     (tmp_path / "bad.lock").write_text("{}")
     known = ", ".join(standard_names())

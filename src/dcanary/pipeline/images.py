@@ -20,7 +20,10 @@ IMAGE_RUNTIMES = frozenset({"rust", "azle"})
 
 
 class LockedImage(str):
-    """The digest of an image, with the lock file in the repository that has it."""
+    """The digest of an image, with the lock file in the repository that has it.
+
+    `lock` is a path from the root of the repository, where executors look for it in the commit.
+    """
 
     lock: str
 
@@ -71,4 +74,19 @@ def _digest_of(named: Value, folder: Path | None) -> str:
         raise ValueError(f"{text} cannot be read: {error.strerror}") from None
     if len(content) > MAX_LOCK_BYTES:
         raise ValueError(f"{text} has more than {MAX_LOCK_BYTES} bytes")
-    return LockedImage(parse_lock(content, text).digest, text)
+    registered = _from_root(folder, text)
+    check_artifact_path(registered)
+    return LockedImage(parse_lock(content, text).digest, registered)
+
+
+def _from_root(folder: Path, path: str) -> str:
+    """The path from the root of the repository of what is at `path` below a folder of it.
+
+    A folder in no repository is taken for its root.
+    """
+    here = folder.resolve()
+    for root in (here, *here.parents):
+        # A folder, but in a submodule or a further work tree a file.
+        if (root / ".git").exists():
+            return (here.relative_to(root) / path).as_posix()
+    return path
