@@ -105,8 +105,10 @@ def test_unused_images_are_collected(dcanary: Command) -> None:
         (
             ("build", "wrong.lock"),
             "is pinned by wrong.lock line 4, debian[0].sha256 (one 1.0-1)",
-            1,
+            2,
         ),
+        (("build", "small.lock"), "small.lock line 4, debian[0].size (one 1.0-1): ", 2),
+        (("build", "below.lock"), "below.lock: files./usr/bin/a/b: is below /usr/bin/a", 2),
         (("build", "spec.yml"), "is a specification: run `dcanary image lock spec.yml` first", 2),
         (("lock", "none.yml"), "none.yml: file: cannot be read: No such file", 2),
         (("lock", "spec.yml"), "no key of Debian's archive has signed it", 1),
@@ -123,6 +125,10 @@ def test_what_is_wrong_is_told(
     sha256 = POOL.packages[0].sha256
     (folder / "bad.lock").write_text(text.replace(sha256, "x"))
     (folder / "wrong.lock").write_text(text.replace(sha256, "0" * 64))
+    size = POOL.packages[0].size
+    (folder / "small.lock").write_text(text.replace(f'"size": {size},', '"size": 1,'))
+    files = '"files": {"/usr/bin/a": "1", "/usr/bin/a/b": "2"}'
+    (folder / "below.lock").write_text(text.replace('"files": {}', files))
     (folder / "future.lock").write_text(text.replace('"version": 1\n', '"version": 7\n'))
     (folder / "spec.yml").write_text("version: 1\n")
     (folder / "bad.yml").write_text("version: 1\nnpm: {x: ^1.0}\n")

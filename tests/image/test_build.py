@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from dcanary.image.build import COVERED
-from dcanary.image.errors import ImageError, PackageProblem, RegistryError
+from dcanary.image.errors import ImageError, PackageProblem, RegistryError, WrongPackage
 from dcanary.image.lock import Lock, format_lock
+from dcanary.image.places import places
 from tests.executor.sandbox.users import ORDINARY, ROOT, USERS, run_as
 from tests.image.conftest import Place
 from tests.image.debs import Pool, deb, digest, folder, link, member, pool
@@ -144,6 +145,22 @@ def test_a_lock_with_another_hash_is_refused_with_the_package(place: Place) -> N
     wrong = dataclasses.replace(LOCK.debian[0], sha256="0" * 64)
     with pytest.raises(RegistryError, match=rf"sha256:{'0' * 64} is pinned .* bash 1.0-1"):
         place.build(dataclasses.replace(LOCK, debian=(wrong, *LOCK.debian[1:])))
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("size", [1, len(DEBS["bash"]) + 1])
+def test_a_wrong_size_is_refused_with_its_place_whether_the_package_is_there_or_not(
+    place: Place, size: int, is_there: bool
+) -> None:
+    if is_there:
+        place.build(LOCK)
+    wrong = dataclasses.replace(LOCK.debian[0], size=size)
+    lock = dataclasses.replace(LOCK, debian=(wrong, *LOCK.debian[1:]))
+    where = places(format_lock(lock).encode(), "ci/own.lock")
+    told = rf"ci/own\.lock line \d+, debian\[0\]\.size \(bash 1\.0-1\): .*{len(DEBS['bash'])} bytes"
+    with pytest.raises(WrongPackage, match=told):
+        place.build(lock, places=where)
+    assert place.images.find(lock.digest) is None
 
 
 def test_a_lock_that_names_another_package_than_its_file_is_refused(place: Place) -> None:
@@ -316,5 +333,5 @@ def test_an_image_of_nothing_has_the_files_that_the_sandbox_covers(
 
 
 def test_a_link_of_the_lock_over_a_folder_is_refused(place: Place) -> None:
-    with pytest.raises(ImageError, match="usr/lib/gcc is a folder"):
+    with pytest.raises(ImageError, match=r"^files and links of the lock: usr/lib/gcc is a folder"):
         place.build(dataclasses.replace(LOCK, links={"/usr/lib/gcc": "x"}))

@@ -60,8 +60,8 @@ def _translate(error: Exception) -> ClientError | None:
 
 
 def _of_images(error: Exception) -> ClientError:
-    from dcanary.image.errors import LockProblem, SpecProblem, UnresolvedError
+    from dcanary.image.errors import LockProblem, SpecProblem, UnresolvedError, WrongPackage
 
     # These are a user's to set right, in a file of theirs.
-    theirs = isinstance(error, (LockProblem, SpecProblem, UnresolvedError))
+    theirs = isinstance(error, (LockProblem, SpecProblem, UnresolvedError, WrongPackage))
     return (UsageTrouble if theirs else ClientError)(str(error))

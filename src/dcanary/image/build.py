@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 from dcanary.download.downloader import Downloader
 from dcanary.download.model import Digest, DownloadError, DownloadsFailed, NotThere, Wanted
@@ -25,7 +27,9 @@ from dcanary.image.errors import (
     ImageError,
     NoRoomForImage,
     PackageProblem,
+    WrongPackage,
     said_of_registries,
+    size_of,
 )
 from dcanary.image.lock import DebianPackage, Lock, NpmPackage, PypiPackage, format_lock
 from dcanary.image.npm import tarball_url, unpack_npm
@@ -76,7 +80,7 @@ def ensure_image(
         for round_number in range(1, _ROUNDS + 1):
             _download(lock, downloader, registries, progress, places)
             try:
-                return _build(lock, images, objects, progress, name)
+                return _build(lock, images, objects, progress, name, places)
             except (MissingObject, PoisonedObject) as error:
                 # Something removed or changed it after it was there.
                 if round_number == _ROUNDS:
@@ -103,7 +107,7 @@ def _download(
         return
     size = sum(each.max_bytes for each in missing) + sum(each.size for each in wheels)
     progress(f"downloading {len(missing) + len(wheels)} packages, {size / 1e6:.0f} MB")
-    with said_of_registries():
+    with said_of_registries(places):
         for wheel in wheels:
             url = wheel_url(downloader, registries.pypi, wheel)
             missing.append(_one(url, wheel, places))
@@ -146,7 +150,12 @@ def _is_gone(problem: DownloadError) -> bool:
 
 
 def _build(
-    lock: Lock, images: ImageStore, objects: ObjectStore, progress: Progress, name: str
+    lock: Lock,
+    images: ImageStore,
+    objects: ObjectStore,
+    progress: Progress,
+    name: str,
+    places: Mapping[str, str],
 ) -> Image:
     with images.building(lock.digest) as folder:
         # Another process may have built it while this one waited.
@@ -160,7 +169,7 @@ def _build(
         tree = Tree(root, lock.exclude, lambda new, old: old in replaced.get(new, ()))
         for deb in lock.debian:
             owner = f"{deb.name} {deb.version}"
-            with objects.open(deb.sha256) as file:
+            with _open(objects, deb, places) as file:
                 control = read_control(file, owner)
                 if (control.get("Package"), control.get("Version")) != (deb.name, deb.version):
                     said = f"{control.get('Package')} {control.get('Version')}"
@@ -172,13 +181,30 @@ def _build(
                 }
                 unpack(file, owner, tree)
         for tarball in lock.npm:
-            with objects.open(tarball.sha256) as file:
+            with _open(objects, tarball, places) as file:
                 unpack_npm(file, tarball, tree)
         for wheel in lock.pypi:
-            with objects.open(wheel.sha256) as file:
+            with _open(objects, wheel, places) as file:
                 unpack_wheel(file, wheel, tree)
         _finish(tree, lock)
         return images.add(folder, tree, lock, format_lock(lock), name)
+
+
+def _open(
+    objects: ObjectStore,
+    package: DebianPackage | NpmPackage | PypiPackage,
+    places: Mapping[str, str],
+) -> BinaryIO:
+    """A package's file, which has the size that the lock says, wherever it came from."""
+    file = objects.open(package.sha256)
+    size = os.fstat(file.fileno()).st_size
+    if size != package.size:
+        file.close()
+        where = size_of(
+            places.get(package.sha256, f"the lock for {package.name} {package.version}")
+        )
+        raise WrongPackage(f"{where}: the file has {size} bytes, not {package.size}: lock again")
+    return file
 
 
 def _finish(tree: Tree, lock: Lock) -> None:

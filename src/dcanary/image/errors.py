@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
-from dcanary.download.model import DownloadError, DownloadsFailed
+from dcanary.download.model import DownloadError, DownloadsFailed, TooLarge, WrongBytes
 from dcanary.objects import NoRoom
 
 
@@ -39,6 +40,13 @@ class RegistryError(ImageError):
     """A registry did not answer, or not with what was expected of it."""
 
 
+class WrongPackage(RegistryError):
+    """A package has another hash or size than a lock file says. Names the file, line and field.
+
+    To those who only have the lock, the registry may as well be wrong.
+    """
+
+
 class PackageProblem(ImageError):
     """A package is not what its lock says, is damaged, or holds what an image must not have."""
 
@@ -48,11 +56,33 @@ class DamagedImage(ImageError):
 
 
 @contextmanager
-def said_of_registries() -> Iterator[None]:
-    """Raises ImageError in place of the errors of downloads."""
+def said_of_registries(places: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Raises ImageError in place of the errors of downloads; `places` is that of `places()`."""
     try:
         yield
-    except (DownloadError, DownloadsFailed) as error:
+    except DownloadsFailed as error:
+        known = set(places.values())
+        lines = [_said(each, known) for each in error.problems]
+        wrong = any(
+            isinstance(each, _OF_LOCKS) and each.pinned_by in known for each in error.problems
+        )
+        raise (WrongPackage if wrong else RegistryError)("\n".join(lines)) from error
+    except DownloadError as error:
         raise RegistryError(str(error)) from error
     except NoRoom as error:
         raise NoRoomForImage(str(error)) from error
+
+
+def size_of(place: str) -> str:
+    """The place of a package's size beside that of its hash."""
+    return "].size (".join(place.rsplit("].sha256 (", 1))
+
+
+_OF_LOCKS = (WrongBytes, TooLarge)
+
+
+def _said(problem: DownloadError, known: set[str]) -> str:
+    # That bytes are wrong is said with the place of the hash.
+    if isinstance(problem, TooLarge) and problem.pinned_by in known:
+        return f"{size_of(problem.pinned_by)}: {problem}"
+    return str(problem)

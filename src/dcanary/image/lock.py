@@ -193,6 +193,14 @@ class _Reader:
         for path in files:
             if problem := path_problem(path):
                 self._refuse(f"files.{path}", problem)
+            # A link below a link is below what that leads to; a file is written before all links.
+            for other in (*files, *links):
+                if path.startswith(f"{other}/"):
+                    self._refuse(f"files.{path}", f"is below {other}, which is no folder")
+        for link in links:
+            for other in files:
+                if link.startswith(f"{other}/"):
+                    self._refuse(f"links.{link}", f"is below {other}, which is a file")
         environment = self._texts(top, "environment")
         for name in environment:
             if not _VARIABLE.fullmatch(name):

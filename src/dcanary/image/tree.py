@@ -51,6 +51,11 @@ class Replaces(Protocol):
     def __call__(self, new: str, old: str) -> bool: ...
 
 
+def _named(owner: str) -> str:
+    """Who brings an entry, for messages."""
+    return owner or "files and links of the lock"
+
+
 def _never(new: str, old: str) -> bool:
     return False
 
@@ -90,11 +95,11 @@ class Tree:
             return
         self._bytes += size
         if self._bytes > MAX_BYTES:
-            raise PackageProblem(f"{owner}: the image is larger than {MAX_BYTES} bytes")
+            raise PackageProblem(f"{_named(owner)}: the image is larger than {MAX_BYTES} bytes")
         # Where something is already, which of both stays is known when the new one is hashed.
         fresh = place not in self.entries
         written = f"{self.root}/{place}" if fresh else f"{self.root}.new"
-        digest = _write(written, content, size, f"{owner}: {path}", executable=executable)
+        digest = _write(written, content, size, f"{_named(owner)}: {path}", executable=executable)
         entry = Entry(FILE, owner, digest, executable, size)
         if fresh:
             self.entries[place] = entry
@@ -108,7 +113,7 @@ class Tree:
     def link(self, path: str, owner: str, target: str) -> None:
         """Make a symbolic link that holds `target`."""
         if not target or "\0" in target or len(target) > 4_096:
-            raise PackageProblem(f"{owner}: {path} is a link to nowhere")
+            raise PackageProblem(f"{_named(owner)}: {path} is a link to nowhere")
         parts = self._parts(path, owner)
         if len(parts) == 1 and parts[0] in _MERGED:
             return
@@ -126,7 +131,9 @@ class Tree:
             return
         source = self.find(target, owner)
         if source is None or self.entries[source].kind != FILE:
-            raise PackageProblem(f"{owner}: {path} is a hard link to {target}, which is no file")
+            raise PackageProblem(
+                f"{_named(owner)}: {path} is a hard link to {target}, which is no file"
+            )
         place = self._place(path, owner)
         if place is not None and place != source:
             entry = self.entries[source]
@@ -161,12 +168,12 @@ class Tree:
         """Where a file or link goes, its folder made; None for what is excluded."""
         parts = self._parts(path, owner)
         if not parts:
-            raise PackageProblem(f"{owner}: the root of the image is no folder")
+            raise PackageProblem(f"{_named(owner)}: the root of the image is no folder")
         if self._excluded(parts):
             return None
         folder = self._make_folder(parts[:-1], owner)
         if len(self.entries) > MAX_ENTRIES:
-            raise PackageProblem(f"{owner}: the image has more than {MAX_ENTRIES} files")
+            raise PackageProblem(f"{_named(owner)}: the image has more than {MAX_ENTRIES} files")
         return "/".join((*folder, parts[-1]))
 
     def _takes(self, place: str, new: Entry) -> bool:
@@ -176,11 +183,11 @@ class Tree:
             return True  # What the specification says comes after all packages.
         if old is None or old.owner == new.owner:
             if old is not None and old.kind == FOLDER:
-                raise PackageProblem(f"{new.owner}: {place} is a folder and a file")
+                raise PackageProblem(f"{_named(new.owner)}: {place} is a folder and a file")
             return True
         if old.kind == FOLDER:
             raise PackageProblem(
-                f"{new.owner}: {place} is a folder of {old.owner or 'the image'} already"
+                f"{_named(new.owner)}: {place} is a folder of {old.owner or 'the image'} already"
             )
         if (old.kind, old.content) == (new.kind, new.content):
             return False
@@ -213,12 +220,13 @@ class Tree:
             place = "/".join(made)
             found = self.entries.get(place)
             if len(made) > _MAX_DEPTH:
-                raise PackageProblem(f"{owner}: {place[:80]}… is too long a path")
+                raise PackageProblem(f"{_named(owner)}: {place[:80]}… is too long a path")
             if not made or (found is not None and found.kind == FOLDER):
                 continue
             if found is not None:
                 raise PackageProblem(
-                    f"{owner}: {place} is a folder, and a file of {found.owner or 'the image'}"
+                    f"{_named(owner)}: {place} is a folder, and a file of "
+                    f"{found.owner or 'the image'}"
                 )
             if "/".join(made[:-1]) not in self.entries and len(made) > 1:
                 self._make_folder(made[:-1], owner)
@@ -227,7 +235,9 @@ class Tree:
                 (self.root / place).chmod(0o755)
             except OSError as error:
                 if error.errno == errno.ENAMETOOLONG:
-                    raise PackageProblem(f"{owner}: the path {place[:80]}… is too long") from error
+                    raise PackageProblem(
+                        f"{_named(owner)}: the path {place[:80]}… is too long"
+                    ) from error
                 raise
             self.entries[place] = Entry(FOLDER, owner)
         self._made[parts] = made
@@ -238,7 +248,9 @@ class Tree:
     ) -> tuple[str, ...]:
         """Follow links in the index, the last part's too with `last`. `..` stops at the root."""
         if depth > _MAX_LINKS:
-            raise PackageProblem(f"{owner}: {'/'.join(parts)} leads through a circle of links")
+            raise PackageProblem(
+                f"{_named(owner)}: {'/'.join(parts)} leads through a circle of links"
+            )
         at: tuple[str, ...] = ()
         for number, part in enumerate(parts):
             if part == "..":
@@ -261,10 +273,10 @@ class Tree:
     def _parts(path: str, owner: str) -> tuple[str, ...]:
         """The parts of a path of a package. Raises PackageProblem for one that leads outside."""
         if path.startswith("/"):
-            raise PackageProblem(f"{owner}: {path} is an absolute path")
+            raise PackageProblem(f"{_named(owner)}: {path} is an absolute path")
         parts = tuple(each for each in path.split("/") if each not in ("", "."))
         if ".." in parts or "\0" in path:
-            raise PackageProblem(f"{owner}: {path} leads out of its folder")
+            raise PackageProblem(f"{_named(owner)}: {path} leads out of its folder")
         return parts
 
 
