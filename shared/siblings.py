@@ -2,11 +2,12 @@
 
 from kybra import Principal, Service, Vec, nat16, service_query, service_update, text
 
+from shared.types.approval import ApprovalInput
 from shared.types.attestation import CommitmentRecord, RoundInput, VerdictNotice
 from shared.types.errors import Done
+from shared.types.job import ChunkRequest, ChunkResult
 from shared.types.pipeline import ApprovalPolicy, Trigger
 from shared.types.release import (
-    ApprovalInput,
     PlanRequest,
     PlanResult,
     ReleaseNotice,
@@ -14,7 +15,7 @@ from shared.types.release import (
     ReleaseReport,
     TextResult,
 )
-from shared.types.run import ChunkRequest, ChunkResult, RunRequest, RunSpec
+from shared.types.run import RunRequest, RunSpec
 from shared.types.secret import LeaseGrantResult
 
 

@@ -33,7 +33,7 @@ from canisters.build_executor.runs.graph import is_name
 from canisters.build_executor.serving.shelf import Shelf
 from shared.base.records import Lookup
 from shared.rules.limits import MAX_NAME_CHARS
-from shared.types.run import ExecutorOffer
+from shared.types.executor import ExecutorOffer
 
 MAX_STAGE_KEY_CHARS = 2 * MAX_NAME_CHARS + 1
 

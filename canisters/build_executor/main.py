@@ -48,32 +48,32 @@ from shared.base.results import answer, answer_async, answer_query
 from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES
 from shared.types.attestation import VerdictNotice
 from shared.types.errors import Done
-from shared.types.http import HttpRequest
-from shared.types.paging import PageRequest
-from shared.types.pipeline import Stage
-from shared.types.release import ReleaseNotice
-from shared.types.run import (
-    ChunkInput,
-    ChunkRequest,
-    ChunkResult,
-    CommitmentInput,
+from shared.types.executor import (
     Executor,
     ExecutorInput,
     ExecutorOffer,
     ExecutorPageResult,
     ExecutorResult,
+)
+from shared.types.http import HttpRequest
+from shared.types.job import (
+    ChunkInput,
+    ChunkRequest,
+    ChunkResult,
+    CommitmentInput,
     GiveBack,
     Heartbeat,
     JobPageResult,
     LeaseRequest,
     LeaseResult,
     LogResult,
-    RunPageResult,
-    RunResult,
-    RunSpec,
     StageProblem,
     WorkResult,
 )
+from shared.types.paging import PageRequest
+from shared.types.pipeline import Stage
+from shared.types.release import ReleaseNotice
+from shared.types.run import RunPageResult, RunResult, RunSpec
 from shared.types.secret import LeaseGrantResult
 from shared.types.streaming import FileResponse, StreamPiece, StreamToken
 from shared.types.usage import UsageOf, UsagePageResult

@@ -6,17 +6,10 @@ Fields that records of 0.1.0 lack are `Opt`: their bytes are read with these typ
 from kybra import Opt, Record, Vec, blob, nat16, nat32, nat64, text
 
 from shared.base.migration import Versions
+from shared.types.executor import ExecutorOffer
+from shared.types.job import JobFailure, JobState
 from shared.types.pipeline import Flaky, Needs, Resources, Runtime
-from shared.types.run import (
-    ExecutorOffer,
-    JobFailure,
-    JobState,
-    RunSpec,
-    RunState,
-    Source,
-    StageState,
-    TargetState,
-)
+from shared.types.run import RunSpec, RunState, Source, StageState, TargetState
 
 
 class SpecRecord(Record):

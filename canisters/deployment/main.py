@@ -39,11 +39,9 @@ from shared.types.release import (
     ReleasePageResult,
     ReleaseResult,
     RollbackPlanResult,
-    TargetInput,
-    TargetPageResult,
-    TargetResult,
     TextResult,
 )
+from shared.types.target import TargetInput, TargetPageResult, TargetResult
 
 serve(
     Canister(

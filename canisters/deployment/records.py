@@ -3,7 +3,9 @@
 from kybra import Opt, Principal, Record, Vec, blob, nat, nat8, nat16, nat32, nat64, text
 
 from shared.base.migration import Versions
-from shared.types.release import Asset, Order, ReleaseOrder, ReleaseState, RollbackOrder, TopUp
+from shared.types.approval import Asset, Order
+from shared.types.release import ReleaseOrder, ReleaseState, RollbackOrder
+from shared.types.target import TopUp
 
 
 class SnapshotRecord(Record):

@@ -28,19 +28,18 @@ from shared.base.endpoints import (
     wire,
 )
 from shared.base.results import answer, answer_async, answer_query
-from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
-from shared.types.errors import Done
-from shared.types.paging import PageRequest
-from shared.types.pipeline import ApprovalPolicy
-from shared.types.release import (
+from shared.types.approval import (
     ApprovalDecision,
     ApprovalInput,
     ApprovalPageResult,
     ApprovalResult,
     AssetsResult,
-    ReleaseReport,
-    TextResult,
 )
+from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
+from shared.types.errors import Done
+from shared.types.paging import PageRequest
+from shared.types.pipeline import ApprovalPolicy
+from shared.types.release import ReleaseReport, TextResult
 
 serve(
     Canister(

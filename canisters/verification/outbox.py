@@ -34,8 +34,9 @@ from shared.rules.creation import unbound
 from shared.rules.orders import order_digest
 from shared.rules.references import targets_of
 from shared.siblings import BuildExecutorService, DeploymentService
+from shared.types.approval import ApprovalInput, Asset
 from shared.types.errors import Done
-from shared.types.release import ApprovalInput, Asset, PlanRequest, PlanResult, TextResult
+from shared.types.release import PlanRequest, PlanResult, TextResult
 
 NOT_WIRED = "this canister is not wired yet: an owner must call wire"
 

@@ -3,9 +3,9 @@
 from kybra import Opt, Principal, Record, Vec, blob, nat16, nat64, text
 
 from shared.base.migration import Versions
+from shared.types.approval import ApprovalInput, ApprovalState, ApprovalVote, GateResult, Order
 from shared.types.attestation import Outcome, Phase, TestReport, VerdictKind
 from shared.types.pipeline import ApprovalPolicy, Flaky, Mode
-from shared.types.release import ApprovalInput, ApprovalState, ApprovalVote, GateResult, Order
 from shared.types.run import CommitDescription, File
 
 

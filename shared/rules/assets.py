@@ -11,7 +11,7 @@ from shared.rules.limits import MAX_ASSETS, MAX_ASSETS_BYTES, MIB
 from shared.rules.not_yet import ASSET_SETTINGS
 
 if TYPE_CHECKING:
-    from shared.types.release import Asset, OrderAssets
+    from shared.types.approval import Asset, OrderAssets
     from shared.types.run import File
 
 ASSET = (

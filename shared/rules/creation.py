@@ -7,7 +7,7 @@ from shared.rules.asking import ask_again
 if TYPE_CHECKING:
     from kybra import Principal
 
-    from shared.types.release import Creation, Order
+    from shared.types.approval import Creation, Order
 
 
 def unbound_of(run: str) -> str:

@@ -8,8 +8,8 @@ but nothing that has a name.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shared.types.executor import ExecutorOffer
     from shared.types.pipeline import Needs, Resources
-    from shared.types.run import ExecutorOffer
 
 MIB = 1_024 * 1_024
 GIB = 1_024 * MIB

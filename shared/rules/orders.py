@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from shared.rules.canonical import BLOB, digest_of
 
 if TYPE_CHECKING:
-    from shared.types.release import Order, RollbackOrder
+    from shared.types.approval import Order
+    from shared.types.release import RollbackOrder
 
 SOURCE = (
     "record",

@@ -8,7 +8,7 @@ from canisters.build_executor.records import FileRow, JobRow, StageRecord
 from canisters.build_executor.runs import service as runs
 from shared.rules.limits import MAX_CHUNK_BYTES
 from shared.rules.refused import conflict, denied, invalid, not_found, unavailable
-from shared.types.run import ChunkInput, ChunkRequest, UploadWork
+from shared.types.job import ChunkInput, ChunkRequest, UploadWork
 
 
 def begin(book: Book, stage: StageRecord, replica: int, now: int) -> UploadWork:

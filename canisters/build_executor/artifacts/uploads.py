@@ -14,7 +14,7 @@ from shared.rules.limits import LEASE_NS, MAX_JOB_FAILURES, STORE_WINDOW_NS, UPL
 
 if TYPE_CHECKING:
     from canisters.build_executor.records import JobRow, StageRecord
-    from shared.types.run import UploadWork
+    from shared.types.job import UploadWork
 
 # The cause of a job's failure that is one of its upload.
 UPLOAD = "Upload"

@@ -14,8 +14,8 @@ from shared.rules.roles import ANONYMOUS
 
 if TYPE_CHECKING:
     from canisters.build_executor.records import ExecutorRecord
+    from shared.types.executor import ExecutorOffer
     from shared.types.pipeline import Runtime
-    from shared.types.run import ExecutorOffer
 
 RUNTIMES = ("Shell", "Python", "Motoko", "Node", "Azle", "Rust")
 # An executor that has nothing to do asks by an update every 60 s, one that builds sends heartbeats:

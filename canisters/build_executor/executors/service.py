@@ -7,8 +7,9 @@ from canisters.build_executor.records import ExecutorRecord, StageRecord
 from shared.rules import matching
 from shared.rules.limits import LEASE_NS, MAX_EXECUTORS, MAX_STAGES_PER_PIPELINE
 from shared.rules.refused import conflict, denied, exhausted, not_found
+from shared.types.executor import ExecutorOffer
+from shared.types.job import StageProblem
 from shared.types.pipeline import Runtime, Stage
-from shared.types.run import ExecutorOffer, StageProblem
 
 
 def register(book: Book, executor: str, operator: str, runtimes: "list[Runtime]", now: int) -> None:

@@ -7,8 +7,8 @@ from canisters.build_executor.executors import service
 from canisters.build_executor.records import ExecutorRecord
 from shared.base.pages import collect
 from shared.rules.refused import not_found
+from shared.types.executor import Executor, ExecutorOffer, ExecutorPage
 from shared.types.paging import PageRequest
-from shared.types.run import Executor, ExecutorOffer, ExecutorPage
 
 
 def shown(

@@ -21,7 +21,7 @@ from shared.rules import matching
 
 if TYPE_CHECKING:
     from canisters.build_executor.records import StageRecord
-    from shared.types.run import ExecutorOffer
+    from shared.types.executor import ExecutorOffer
 
 MAX_KNOWN_FITS = 1_000
 Wanted = list[tuple[str, str, "int | str | bool"]]

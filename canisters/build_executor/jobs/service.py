@@ -16,13 +16,11 @@ from shared.rules.digests import is_digest
 from shared.rules.limits import MAX_HELD_JOBS
 from shared.rules.names import name_problem
 from shared.rules.refused import Refused, conflict, denied, invalid, not_found, too_large
-from shared.types.pipeline import PipelineInput, Stage
-from shared.types.run import (
+from shared.types.executor import ExecutorOffer
+from shared.types.job import (
     BuildWork,
     CommitmentInput,
     EarlierStage,
-    ExecutorOffer,
-    File,
     GiveBack,
     Heartbeat,
     InputArtifact,
@@ -31,6 +29,8 @@ from shared.types.run import (
     Rebuild,
     Work,
 )
+from shared.types.pipeline import PipelineInput, Stage
+from shared.types.run import File
 
 COMMITMENT_BYTES = 32
 MAX_PHASE_CHARS = 32

@@ -10,8 +10,8 @@ from canisters.build_executor.records import JobRow, StageRecord
 from canisters.build_executor.usage import rules as usage
 from shared.base.pages import collect
 from shared.rules.refused import not_found
+from shared.types.job import Job, JobPage, Log
 from shared.types.paging import PageRequest
-from shared.types.run import Job, JobPage, Log
 
 
 def page(book: Book, run: str, request: PageRequest, now: int) -> JobPage:

@@ -10,7 +10,7 @@ from shared.rules.limits import MAX_LOG_MARKS, SECOND_NS
 if TYPE_CHECKING:
     from canisters.build_executor.records import JobRow
     from shared.base.records import Lookup
-    from shared.types.run import LogMark
+    from shared.types.job import LogMark
 
 MARKS_PER_BLOCK = 512
 NUMBER_BYTES = 8

@@ -14,7 +14,7 @@ from shared.rules.limits import (
     MIN_LOG_BYTES_PER_ATTEMPT,
 )
 from shared.rules.refused import conflict, invalid, too_large
-from shared.types.run import Log
+from shared.types.job import Log
 
 BLOCK_BYTES = 16_384
 

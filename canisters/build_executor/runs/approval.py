@@ -5,7 +5,7 @@ from canisters.build_executor.keys import stage_key
 from canisters.build_executor.records import RunRecord, TargetRow
 from canisters.build_executor.runs import graph, releasing, targets
 from shared.rules.deploys import deploys_of
-from shared.types.release import ApprovalInput
+from shared.types.approval import ApprovalInput
 
 
 def request_of(book: Book, run: str, target: str, now: int) -> "ApprovalInput | None":

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         TargetRow,
     )
     from shared.base.records import Lookup, Outgoing
-    from shared.types.run import ExecutorOffer, WaitingFor
+    from shared.types.executor import ExecutorOffer
+    from shared.types.run import WaitingFor
 
 NAMES_IN_A_SENTENCE = 3
 # Executors that have nothing to do ask every few seconds: a job that fits is not free for longer.

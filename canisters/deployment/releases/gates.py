@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.rules.wasm import SectionWalk
+    from shared.types.approval import GateResult
     from shared.types.pipeline import MemoryPersistence, Mode
-    from shared.types.release import GateResult
 
 
 def check_kind(walk: "SectionWalk", path: str, packed: bool) -> "GateResult":

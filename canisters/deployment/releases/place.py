@@ -7,7 +7,8 @@ from canisters.deployment.records import TargetRecord
 from canisters.deployment.releases import rules
 from canisters.deployment.settings import network
 from canisters.deployment.targets.rules import creation_of, text_of
-from shared.types.release import Order, ReleaseOrder
+from shared.types.approval import Order
+from shared.types.release import ReleaseOrder
 
 
 def check_place_now(order: ReleaseOrder, approved: Order, target: TargetRecord) -> None:

@@ -25,8 +25,10 @@ from shared.rules.limits import (
 )
 from shared.rules.refused import conflict, not_found, unavailable
 from shared.rules.wasm import GZIP_MAGIC, SectionWalk
+from shared.types.approval import Creation, GateResult
 from shared.types.pipeline import Mode
-from shared.types.release import Creation, GateResult, Plan, PlanRequest, TargetCanister
+from shared.types.release import Plan, PlanRequest
+from shared.types.target import TargetCanister
 
 MAX_REFERENCES = 2 * MAX_TARGETS_PER_PIPELINE
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from canisters.deployment.records import ProgressRecord, TargetRecord
     from canisters.deployment.steps.answer import Look
-    from shared.types.release import Creation, Order, ReleaseOrder, RollbackOrder
+    from shared.types.approval import Creation, Order
+    from shared.types.release import ReleaseOrder, RollbackOrder
 
 PREFIX = "release-"
 

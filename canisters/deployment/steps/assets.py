@@ -19,8 +19,8 @@ from shared.rules.limits import MAX_ASSET_BATCHES, MAX_ASSETS, MAX_LISTED_ASSETS
 
 if TYPE_CHECKING:
     from canisters.deployment.records import AssetWorkRecord, ProgressRecord
+    from shared.types.approval import Asset
     from shared.types.asset_canister import BatchOperation, ListedAsset
-    from shared.types.release import Asset
 
 MAX_GONE_BYTES = 500_000
 # Larger numbers than any canister counts to; what is stored of them is bounded.

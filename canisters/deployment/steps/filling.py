@@ -16,8 +16,8 @@ from canisters.deployment.steps.task import Task
 from shared.base.calls import bounded
 from shared.rules.assets import path_of
 from shared.rules.limits import CALL_WAIT_SECONDS, INSTALL_WAIT_SECONDS
+from shared.types.approval import Asset
 from shared.types.asset_canister import AssetCanisterService, BatchId, ChunkId, ListedAsset
-from shared.types.release import Asset
 
 PAGE_FILES = 100
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from canisters.deployment.records import ProgressRecord
     from canisters.deployment.steps.phases import Phase
-    from shared.types.release import Order, ReleaseOrder, ReleaseState, RollbackOrder
+    from shared.types.approval import Order
+    from shared.types.release import ReleaseOrder, ReleaseState, RollbackOrder
 
 WAITING, DONE = "waiting", "done"
 

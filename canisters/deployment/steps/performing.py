@@ -27,6 +27,7 @@ from shared.rules.limits import (
     CALL_WAIT_SECONDS,
     INSTALL_WAIT_SECONDS,
 )
+from shared.types.approval import Order
 from shared.types.management import (
     MANAGEMENT,
     CanisterIdRecord,
@@ -36,7 +37,7 @@ from shared.types.management import (
     PersistenceWord,
     Snapshot,
 )
-from shared.types.release import Order, ReleaseOrder
+from shared.types.release import ReleaseOrder
 
 NO_ARGUMENTS = b"DIDL\x00\x00"
 

@@ -8,7 +8,7 @@ from canisters.deployment.store import wiring
 from shared.base.access import siblings_of
 from shared.base.outbox import error_sentence, is_passing
 from shared.siblings import BuildExecutorService
-from shared.types.run import ChunkResult
+from shared.types.job import ChunkResult
 
 
 def read_artifact(run: str, stage: str, path: str, size: int, index: int) -> "Async[Answer]":

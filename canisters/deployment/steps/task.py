@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from canisters.deployment.records import ProgressRecord, TargetRecord
-    from shared.types.release import Order, ReleaseOrder, RollbackOrder
+    from shared.types.approval import Order
+    from shared.types.release import ReleaseOrder, RollbackOrder
 
 
 class Task:

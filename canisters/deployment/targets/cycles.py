@@ -9,7 +9,7 @@ from canisters.deployment.targets.service import find
 from canisters.deployment.targets.views import shown
 from shared.rules.limits import MAX_TARGET_CYCLES
 from shared.rules.refused import conflict, invalid, unavailable
-from shared.types.release import Target
+from shared.types.target import Target
 
 
 def top_up(target: str, cycles: int, caller: str) -> "Async[Target]":

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from kybra import Principal
 
     from canisters.deployment.records import SnapshotRecord, TargetRecord
+    from shared.types.approval import Creation
     from shared.types.management import Snapshot
-    from shared.types.release import Creation, TargetInput
+    from shared.types.target import TargetInput
 
 RECORD_VERSION = 3
 NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-_."

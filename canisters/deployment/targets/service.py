@@ -18,7 +18,7 @@ from shared.rules.limits import ADMIN_LOCK_NS, CALL_WAIT_SECONDS
 from shared.rules.paging import page_bounds
 from shared.rules.refused import Refused, conflict, invalid, not_found, unavailable
 from shared.types.paging import PageRequest
-from shared.types.release import Target, TargetInput, TargetPage
+from shared.types.target import Target, TargetInput, TargetPage
 
 
 def why_not(error: str) -> str:

@@ -6,7 +6,7 @@ from canisters.deployment.targets.rules import holder
 
 if TYPE_CHECKING:
     from canisters.deployment.records import TargetRecord
-    from shared.types.release import Target
+    from shared.types.target import Target
 
 
 def shown(record: "TargetRecord", now_ns: int) -> "Target":

@@ -9,14 +9,8 @@ from shared.rules.references import filled
 
 if TYPE_CHECKING:
     from canisters.verification.records import ApprovalRecord
-    from shared.types.release import (
-        ApprovalInput,
-        Asset,
-        Order,
-        OrderVerdict,
-        Plan,
-        ReleaseOrder,
-    )
+    from shared.types.approval import ApprovalInput, Asset, Order, OrderVerdict
+    from shared.types.release import Plan, ReleaseOrder
 
 
 EARLIER_DEPLOYMENT = (

@@ -23,8 +23,8 @@ from shared.rules.roles import ANONYMOUS
 
 if TYPE_CHECKING:
     from canisters.verification.records import ApprovalRecord
+    from shared.types.approval import ApprovalInput, ApprovalState, Order
     from shared.types.pipeline import ApprovalPolicy
-    from shared.types.release import ApprovalInput, ApprovalState, Order
 
 RECORD_VERSION = 2
 PREFIX = "approval-"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from kybra import Principal
 
     from canisters.verification.records import ApprovalRecord, LatestRecord
+    from shared.types.approval import ApprovalDecision, ApprovalState, ApprovalVote
     from shared.types.pipeline import ApprovalPolicy
-    from shared.types.release import ApprovalDecision, ApprovalState, ApprovalVote
 
 
 def run_number(run: str) -> "int | None":

@@ -40,18 +40,10 @@ from shared.rules.paging import page_bounds
 from shared.rules.refused import Refused, conflict, exhausted, invalid, not_found, unavailable
 from shared.rules.roles import refusal
 from shared.siblings import DeploymentService
+from shared.types.approval import Approval, ApprovalDecision, ApprovalInput, ApprovalPage, Asset
 from shared.types.paging import PageRequest
 from shared.types.pipeline import ApprovalPolicy
-from shared.types.release import (
-    Approval,
-    ApprovalDecision,
-    ApprovalInput,
-    ApprovalPage,
-    Asset,
-    Plan,
-    PlanResult,
-    ReleaseReport,
-)
+from shared.types.release import Plan, PlanResult, ReleaseReport
 
 MAX_PAGE_BYTES = 1_000_000
 TYPICAL_APPROVAL_BYTES = 8_000

@@ -2,7 +2,7 @@
 
 from canisters.verification.store import manifests, rounds
 from shared.rules.assets import assets_of
-from shared.types.release import ApprovalInput, Asset, OrderVerdict
+from shared.types.approval import ApprovalInput, Asset, OrderVerdict
 
 
 def verdict_behind(request: ApprovalInput) -> "OrderVerdict | str":

@@ -8,8 +8,8 @@ from shared.rules.orders import order_digest
 
 if TYPE_CHECKING:
     from canisters.verification.records import ApprovalRecord, LatestRecord
+    from shared.types.approval import Approval, Order
     from shared.types.pipeline import ApprovalPolicy
-    from shared.types.release import Approval, Order
 
 
 def shown(

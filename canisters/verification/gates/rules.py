@@ -11,8 +11,8 @@ from canisters.verification.gates import artifact_size
 from shared.rules.not_yet import OTHER_GATES
 
 if TYPE_CHECKING:
+    from shared.types.approval import GateResult
     from shared.types.pipeline import Gate
-    from shared.types.release import GateResult
 
 Evaluate = Callable[["Gate", int], "tuple[bool, str]"]
 

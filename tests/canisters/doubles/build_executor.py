@@ -4,8 +4,9 @@ from kybra import Opt, StableBTreeMap, Vec, blob, ic, nat64, query, text, update
 
 from shared.types.attestation import VerdictNotice
 from shared.types.errors import Done, Error
+from shared.types.job import ChunkRequest, ChunkResult
 from shared.types.release import ReleaseNotice
-from shared.types.run import ChunkRequest, ChunkResult, RunSpec
+from shared.types.run import RunSpec
 
 answers = StableBTreeMap[text, text](memory_id=0, max_key_size=100, max_value_size=100)
 calls = StableBTreeMap[text, nat64](memory_id=1, max_key_size=100, max_value_size=100)

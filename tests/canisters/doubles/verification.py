@@ -5,10 +5,11 @@ Every call is noted in order as one line, refused ones too; a call that traps le
 
 from kybra import Opt, StableBTreeMap, Vec, ic, nat8, nat64, query, text, update, void
 
+from shared.types.approval import ApprovalInput
 from shared.types.attestation import CommitmentRecord, RoundInput
 from shared.types.errors import Done, Error
 from shared.types.pipeline import ApprovalPolicy
-from shared.types.release import ApprovalInput, ReleaseReport, TextResult
+from shared.types.release import ReleaseReport, TextResult
 
 notes = StableBTreeMap[nat64, text](memory_id=0, max_key_size=20, max_value_size=400)
 answers = StableBTreeMap[text, text](memory_id=1, max_key_size=60, max_value_size=60)

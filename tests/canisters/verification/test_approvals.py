@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from canisters.verification.records import ApprovalRecord, LatestRecord
+    from shared.types.approval import ApprovalDecision, ApprovalInput, Order, OrderVerdict
     from shared.types.pipeline import ApprovalPolicy
-    from shared.types.release import ApprovalDecision, ApprovalInput, Order, OrderVerdict, Plan
+    from shared.types.release import Plan
 
 
 VERDICT: OrderVerdict = {

@@ -12,6 +12,7 @@ from shared.rules.digests import commitment, manifest_digest, sha256_hex
 
 if TYPE_CHECKING:
     from canisters.verification.records import RoundRecord, VoteRecord
+    from shared.types.approval import ApprovalInput
     from shared.types.attestation import (
         CommitmentRecord,
         Outcome,
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         RoundInput,
         TestReport,
     )
-    from shared.types.release import ApprovalInput
     from shared.types.run import CommitDescription, File
 
 NOW = 1_700_000_000_000_000_000
