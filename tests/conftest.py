@@ -31,6 +31,9 @@ for _name in ("all_proxy", "ALL_PROXY"):
 # What runs in the background of a script ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# `nohup` has SIGHUP ignored in the same way, by all that the tests start.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes depends on what else the machine does. A failing example is not made
 # smaller: that alone may take five minutes for a test of whole canisters. To get a small one, run

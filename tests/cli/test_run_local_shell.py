@@ -68,6 +68,8 @@ class Terminal:
     def end(self) -> int:
         """The exit code, with all that was shown read."""
         while True:
+            ready = select.select([self._ours], [], [], LONGEST_SECONDS)[0]
+            assert ready, self.shown.decode()
             try:
                 piece = os.read(self._ours, 65_536)
             except OSError:

@@ -239,7 +239,7 @@ def test_creating_without_enough_cycles_says_how_many_are_missing(
     canary.target(cycles=2_000)
     canary.deployment.cycles = 500_000_000_500
     release = canary.release(mode="Install")
-    assert "needs 1500 cycles more" in canary.failure(release)
+    assert "needs 1,500 cycles more" in canary.failure(release)
     assert "create_canister" not in canary.management.calls
 
 
