@@ -374,14 +374,14 @@ class Installed:
 
 
 def test_the_interface_that_was_agreed_on_is_preferred() -> None:
-    found = interface_of(Installed(DID.encode(), b"service : {}"), order())  # type: ignore[arg-type]
+    found = interface_of(Installed(DID.encode(), b"service : {}"), order())  # type: ignore[arg-type]  # a double of System
     assert found is not None
     assert set(found.methods) == {"get"}
 
 
 def test_bytes_that_are_not_those_agreed_on_are_not_used() -> None:
     lied = DID.replace("limit", "bound").encode()
-    found = interface_of(Installed(lied, b"service : {}"), order())  # type: ignore[arg-type]
+    found = interface_of(Installed(lied, b"service : {}"), order())  # type: ignore[arg-type]  # a double of System
     assert found is not None
     assert found.methods == {}
 
@@ -393,13 +393,13 @@ def test_a_module_without_an_interface_file_is_asked_itself() -> None:
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    found = interface_of(Installed(content, b"service : {}", (agreed,)), order())  # type: ignore[arg-type]
+    found = interface_of(Installed(content, b"service : {}", (agreed,)), order())  # type: ignore[arg-type]  # a double of System
     assert found is not None
     assert set(found.methods) == {"get"}
     # What is no module, or too large to be read for that, tells nothing.
     for changed in ({"size": 10**9}, {"sha256": "0" * 64}):
         files = ({**agreed, **changed},)
-        found = interface_of(Installed(content, b"service : {}", files), order())  # type: ignore[arg-type]
+        found = interface_of(Installed(content, b"service : {}", files), order())  # type: ignore[arg-type]  # a double of System
         assert found is not None and found.methods == {}
 
 
