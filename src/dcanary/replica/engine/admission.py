@@ -8,7 +8,6 @@ from dcanary.replica.api import Ingress, Reject
 from dcanary.replica.engine.core import Core
 from dcanary.replica.engine.management import Management
 from dcanary.replica.engine.native import Natives
-from dcanary.replica.engine.queries import INSPECT_MESSAGE
 from dcanary.replica.engine.query_pool import QueryPool
 from dcanary.replica.engine.workers import Workers
 from dcanary.replica.state import limits
@@ -64,8 +63,7 @@ class Admission:
                 return receiver, False
             canister, body = core.callee(receiver)
             core.require(canister, core.costs.ingress(len(message.method.encode()) + len(arg)))
-            assert body.module is not None
-            return receiver, body.module.exports(INSPECT_MESSAGE)
+            return receiver, body.inspects
 
     def inspect(self, message: Ingress) -> Reject | None:
         """Check a message and let its canister inspect it. Called on a worker's thread; returns why
@@ -83,8 +81,7 @@ class Admission:
         """Begin to inspect a message; None when its canister does not want to, or when the message
         was let in before."""
         body = self._core.bodies.get(message.canister_id)
-        module = None if body is None else body.module
-        if module is None or not module.exports(INSPECT_MESSAGE):
+        if body is None or not body.inspects:
             return None
         if message.request_id in self._core.subnet.results:
             return None

@@ -15,15 +15,16 @@ from dcanary.replica.state import limits
 from dcanary.replica.state.costs import CostTable
 from dcanary.replica.state.errors import CallError, ErrorCode
 from dcanary.replica.state.records import (
+    CALL,
     INGRESS,
     RUNNING,
     STOPPING,
-    TASK,
     Caller,
     Canister,
     Change,
     LogRecord,
     Response,
+    Settings,
     Status,
     Subnet,
 )
@@ -32,7 +33,7 @@ from dcanary.replica.vm.execution import Surroundings
 from dcanary.replica.vm.runtime import Runtime
 from dcanary.replica.wasm.compiler import CompiledModule
 
-_NOTHING_KNOWN = ((-1, 0, 0, 0), 0)
+_NOTHING_KNOWN = (-1, None, 0)
 
 
 class Core:
@@ -51,8 +52,9 @@ class Core:
         self.bodies: dict[bytes, Body] = {}
         """Canister id -> module, memories and instance. A canister without a module and without
         stable memory has none."""
-        self._thresholds: dict[bytes, tuple[tuple[int, int, int, int], int]] = {}
-        """What `threshold` computed last, and from what: it is asked for with each message."""
+        self._thresholds: dict[bytes, tuple[int, Settings | None, int]] = {}
+        """Memory usage, settings (which are never changed in place) and what `threshold` computed
+        from them last: it is asked for with each message."""
         self.uncertified: set[bytes] = set()
         """Canisters whose certified data changed since the last `mark_certified`."""
         self.changed_requests: set[bytes] = set()
@@ -105,7 +107,7 @@ class Core:
         """A canister that accepts calls, and its executable part. Raises `CallError`."""
         canister = self.subnet.canisters.get(canister_id)
         body = self.bodies.get(canister_id)
-        if canister and canister.status is RUNNING and body and body.module:
+        if canister and body and canister.status is RUNNING and body.module:
             return canister, body
         canister = self.canister(canister_id)
         self.check_running(canister)
@@ -183,17 +185,11 @@ class Core:
 
     def threshold(self, canister: Canister) -> int:
         """Freezing threshold in cycles."""
-        settings = canister.settings
-        inputs = (
-            self.memory_usage(canister),
-            settings.memory_allocation,
-            settings.compute_allocation,
-            settings.freezing_threshold,
-        )
-        known, burned = self._thresholds.get(canister.id, _NOTHING_KNOWN)
-        if known != inputs:
+        usage, settings = self.memory_usage(canister), canister.settings
+        known_usage, known_settings, burned = self._thresholds.get(canister.id, _NOTHING_KNOWN)
+        if usage != known_usage or settings is not known_settings:
             burned = self.idle_per_day(canister) * settings.freezing_threshold // 86_400
-            self._thresholds[canister.id] = (inputs, burned)
+            self._thresholds[canister.id] = usage, settings, burned
         left = burned - canister.reserved
         return left if left > 0 else 0
 
@@ -253,26 +249,42 @@ class Core:
 
     def respond(self, caller: Caller, answer: Reply | Reject, refund: int) -> None:
         """Send an answer to where the call came from."""
+        if isinstance(answer, Reply):
+            self.reply(caller, answer.data, refund)
+        else:
+            self.reject(caller, answer, refund)
+
+    def reply(self, caller: Caller, data: bytes, refund: int) -> None:
+        """Send what a call returned to where it came from."""
         origin = caller.origin
-        if origin is TASK:
-            return
+        if origin is INGRESS:
+            request_id = caller.request_id
+            result = self.subnet.results.get(request_id)
+            if result is not None:
+                self.changed_requests.add(request_id)
+                result.reply = data
+                result.state = "replied"  # last: other threads look at the state first
+        elif origin is CALL:
+            self.subnet.queue.append(Response(caller.principal, caller.callback, refund, data))
+
+    def reject(self, caller: Caller, answer: Reject, refund: int) -> None:
+        """Send why a call failed to where it came from."""
+        origin = caller.origin
         if origin is INGRESS:
             result = self.subnet.results.get(caller.request_id)
-            if result is None:
-                return
-            self.changed_requests.add(caller.request_id)
-            if isinstance(answer, Reply):
-                result.reply = answer.data
-                result.state = "replied"  # last: other threads look at the state first
-            else:
+            if result is not None:
+                self.changed_requests.add(caller.request_id)
                 result.reject_code, result.message = answer.code, answer.message
                 result.error_code = answer.error_code
-                result.state = "rejected"
-            return
-        response = Response(caller.principal, caller.callback, refund)
-        if isinstance(answer, Reply):
-            response.reply = answer.data
-        else:
-            response.reject_code, response.message = answer.code, answer.message
-            response.error_code = answer.error_code
-        self.subnet.queue.append(response)
+                result.state = "rejected"  # last, as above
+        elif origin is CALL:
+            self.subnet.queue.append(
+                Response(
+                    caller.principal,
+                    caller.callback,
+                    refund,
+                    reject_code=answer.code,
+                    message=answer.message,
+                    error_code=answer.error_code,
+                )
+            )

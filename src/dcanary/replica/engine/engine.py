@@ -208,7 +208,7 @@ class ReplicaEngine:
                 refused = self._workers.run(lambda: self._admission.inspect(message))
                 if refused is not None:
                     return refused
-            with self._exclusively():
+            with self._lock:
                 if message.request_id not in self.core.subnet.results:
                     self._input(self._inputs.ingress(message, target))
         except CallError as error:

@@ -9,6 +9,7 @@ from dcanary.replica.state import limits
 from dcanary.replica.state.errors import CallError, ErrorCode
 from dcanary.replica.state.records import (
     CALL,
+    INGRESS,
     STOPPING,
     TASK,
     Callback,
@@ -38,6 +39,7 @@ class Executor:
             is_64: core.costs.execution(limits.UPDATE_INSTRUCTIONS, is_64)
             for is_64 in (False, True)
         }
+        """Cycles of a message that uses all its instructions, by the width of its memory."""
         self.instructions = 0
         """Executed in the current round."""
 
@@ -51,7 +53,8 @@ class Executor:
             entry, context = body.update_entries.get(method) or _update_entry(
                 canister, body, method
             )
-            prepaid, threshold = self._prepay(canister, body)
+            prepaid = self._prepaid[body.is_64]
+            threshold = self._core.require(canister, prepaid)
         except CallError as error:
             self._core.respond(request.caller, error.reject(), request.cycles)
             return
@@ -102,7 +105,8 @@ class Executor:
         """Run a heartbeat or timer; failures go to the canister's log."""
         try:
             body = self._core.body(canister)
-            prepaid, threshold = self._prepay(canister, body)
+            prepaid = self._prepaid[body.is_64]
+            threshold = self._core.require(canister, prepaid)
         except CallError:
             return  # frozen or emptied canisters skip their tasks
         caller = Caller(TASK, b"")
@@ -119,7 +123,7 @@ class Executor:
         self, context: int, canister: Canister, body: Body, call: CallContext, threshold: int
     ) -> Execution:
         core = self._core
-        made = Execution(
+        return Execution(
             context,
             canister,
             body.memory,
@@ -129,24 +133,15 @@ class Executor:
             core.surroundings,
             canister.balance,
             threshold,
+            call,
         )
-        made.call_context = call
-        made.responded = call.responded
-        made.counter_base = call.instructions
-        return made
-
-    def _prepay(self, canister: Canister, body: Body) -> tuple[int, int]:
-        """Cycles of a whole message, and the freezing threshold. Raises `CallError` when they
-        are not there."""
-        assert body.module is not None
-        cycles = self._prepaid[body.is_64]
-        return cycles, self._core.require(canister, cycles)
 
     def _run(self, execution: Execution, body: Body, entry: str | Closure, prepaid: int) -> None:
         """Run and commit, or roll back when it traps (`execution.error`); charge what it used of
         the cycles `prepaid`."""
         canister = execution.canister
-        runs = self._core.runs
+        core = self._core
+        runs = core.runs
         execution.balance -= prepaid
         execution.begun_with = execution.balance
         run = runs.begin(canister.id)
@@ -157,6 +152,14 @@ class Executor:
             used = 0
         finally:
             runs.end(run)
+        self.instructions += used
+        if execution.call_context is not None:
+            execution.call_context.instructions += used
+        for line in execution.logs:
+            core.log(canister, line)
+        price = core.costs.execution(used, body.is_64)
+        if price > prepaid:
+            price = prepaid
         context = execution.context
         limit = canister.settings.wasm_memory_limit
         if 0 < limit < body.memory.size and context == ctx.UPDATE and execution.error is None:
@@ -166,31 +169,22 @@ class Executor:
             )
         if execution.error is not None:
             body.rollback()
-        elif context != ctx.REPLICATED_QUERY:
+            core.log(canister, b"[TRAP]: " + execution.error.message.encode())
+            core.consume(canister, price)
+            return
+        if context != ctx.REPLICATED_QUERY:
             body.commit()
-        self.instructions += used
-        if execution.call_context is not None:
-            execution.call_context.instructions += used
-        for line in execution.logs:
-            self._core.log(canister, line)
-        if execution.error is not None:
-            self._core.log(canister, b"[TRAP]: " + execution.error.message.encode())
-        price = self._core.costs.execution(used, body.is_64)
-        self._charge(execution, price if price < prepaid else prepaid)
+        self._settle(execution, price)
 
-    def _charge(self, execution: Execution, price: int) -> None:
-        """Charge what was used; a failed execution keeps nothing else of its balance."""
+    def _settle(self, execution: Execution, price: int) -> None:
+        """Charge what a successful execution used, and keep what it did to its balance."""
         canister = execution.canister
-        if execution.error is None:
-            if execution.building is not None:
-                discard(execution)
-            # What changed the balance meanwhile (fees, deposits) is kept.
-            canister.balance += execution.balance - execution.begun_with - price
-            if canister.balance < 0:
-                canister.balance = 0
-            canister.consumed += price + execution.burned
-        else:
-            self._core.consume(canister, price)
+        if execution.building is not None:
+            discard(execution)
+        # What changed the balance meanwhile (fees, deposits) is kept.
+        balance = canister.balance + execution.balance - execution.begun_with - price
+        canister.balance = balance if balance > 0 else 0
+        canister.consumed += price + execution.burned
 
     def _callback(
         self,
@@ -234,7 +228,8 @@ class Executor:
         canister = execution.canister
         if execution.context != ctx.REPLICATED_QUERY:
             canister.version += 1
-        apply_local_effects(self._core, execution)
+        if execution.certified_data is not None or execution.timer is not None:
+            apply_local_effects(self._core, execution)
         if execution.context != ctx.CLEANUP:
             call.cycles = execution.available
         for outgoing in execution.calls:
@@ -269,7 +264,9 @@ class Executor:
                 )
             )
         if execution.reply is not None:
-            self._answer(canister, call, Reply(execution.reply))
+            call.responded = True
+            refund, call.cycles = call.cycles, 0
+            self._core.reply(call.caller, execution.reply, refund)
         elif execution.reject is not None:
             rejected = ErrorCode.CANISTER_REJECTED
             self._answer(
@@ -282,13 +279,14 @@ class Executor:
         self._core.respond(call.caller, answer, refund)
 
     def _open_context(self, canister: Canister, request: Request) -> CallContext:
-        subnet = self._core.subnet
-        call = CallContext(
-            subnet.next_context, request.caller, request.method, request.cycles, subnet.now
-        )
-        subnet.next_context += 1
-        canister.contexts[call.id] = call
-        self._core.show_processing(request.caller)
+        core, caller = self._core, request.caller
+        subnet = core.subnet
+        number = subnet.next_context
+        subnet.next_context = number + 1
+        call = CallContext(number, caller, request.method, request.cycles, subnet.now)
+        canister.contexts[number] = call
+        if caller.origin is INGRESS:
+            core.show_processing(caller)
         return call
 
     def _close_context(self, canister: Canister, call: CallContext) -> None:

@@ -91,8 +91,7 @@ class Inputs:
             core.consume(payer, core.costs.ingress(len(method.encode()) + len(arg)))
         subnet.results[request_id] = Result(sender, target, expiry, "received")
         core.changed_requests.add(request_id)
-        caller = Caller(INGRESS, sender, request_id)
-        subnet.queue.append(Request(receiver, method, arg, caller, 0))
+        subnet.queue.append(Request(receiver, method, arg, Caller(INGRESS, sender, request_id), 0))
 
     def _add_cycles(self, canister_id: bytes, amount: int) -> int:
         canister = self.core.subnet.canisters[canister_id]

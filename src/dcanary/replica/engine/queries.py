@@ -20,13 +20,12 @@ from dcanary.replica.state import limits
 from dcanary.replica.state.errors import CallError, ErrorCode
 from dcanary.replica.state.records import MANAGEMENT, Canister, Closure
 from dcanary.replica.vm import execution as ctx
-from dcanary.replica.vm.body import Body
+from dcanary.replica.vm.body import INSPECT_MESSAGE, Body
 from dcanary.replica.vm.execution import Execution, OutgoingCall
 from dcanary.replica.vm.reader import Reader
 
 ManagementQuery = Callable[[bytes, str, bytes], Reply | Reject]
 """(caller, method, arg)."""
-INSPECT_MESSAGE = "canister_inspect_message"
 _CERTIFIED_SECONDS = 1.0
 """How long a query waits for a certificate of the present state at most."""
 

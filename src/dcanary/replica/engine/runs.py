@@ -108,11 +108,16 @@ class Runs:
 
         Raises Abandoned when there will be none.
         """
-        if run.take_claim():
+        try:
+            run.claim.pop()  # as `take_claim`
+        except IndexError:
+            self._wait_to_be_resumed(run)
+        else:
             self.current = None
             self.lock.acquire()
             self._spare = run
-            return
+
+    def _wait_to_be_resumed(self, run: Run) -> None:
         while not hasattr(run, "resume"):
             time.sleep(0)  # the one who took the claim is about to set it
         run.seconds = _now() - run.begun

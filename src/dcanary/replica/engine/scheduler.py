@@ -96,7 +96,7 @@ class Scheduler:
             subnet.rounds += 1
             self._executor.instructions = 0
             self._management.installer.instructions = 0
-        while self._resumed or self._tasks or not self._prepared or self._next_is_due():
+        while True:
             if self._resumed:
                 run, waiting = runs.take(self._resumed.popleft())
                 subnet.queue.extendleft(reversed(waiting))
@@ -106,9 +106,11 @@ class Scheduler:
                 self._prepare()
             elif self._tasks:
                 self._task(*self._tasks.popleft())
-            else:
+            elif self._next_is_due():
                 self.delivered += 1
                 self._deliver(subnet.queue.popleft())
+            else:
+                break
         self._prune()
         if self._management.installer.instructions:
             used = {canister.module for canister in subnet.canisters.values()}
@@ -127,8 +129,10 @@ class Scheduler:
         self._tasks.extend((item, _HEARTBEAT) for item in sorted(core.heartbeats))
 
     def _next_is_due(self) -> bool:
+        if self._only_resumes or not self._core.subnet.queue:
+            return False
         spent = self._executor.instructions + self._management.installer.instructions
-        if self._only_resumes or not self._core.subnet.queue or spent >= limits.ROUND_INSTRUCTIONS:
+        if spent >= limits.ROUND_INSTRUCTIONS:
             return False
         if self._pause is not None and self.delivered >= self._pause:
             return False

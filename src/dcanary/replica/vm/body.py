@@ -5,12 +5,13 @@ from __future__ import annotations
 from dcanary.replica.state import limits
 from dcanary.replica.state.records import Closure
 from dcanary.replica.vm.execution import Execution
-from dcanary.replica.vm.instance import Instance, run
+from dcanary.replica.vm.instance import Instance
 from dcanary.replica.vm.memory.stable import StableMemory
 from dcanary.replica.vm.reader import Reader
 from dcanary.replica.vm.runtime import Runtime
 from dcanary.replica.wasm.compiler import CompiledModule
 
+INSPECT_MESSAGE = "canister_inspect_message"
 _IDLE_READERS = 2
 
 
@@ -26,6 +27,10 @@ class Body:
         self._runtime = runtime
         self.module = module
         self.is_64 = module is not None and module.parsed.is_64
+        self.inspects = module is not None and module.exports(INSPECT_MESSAGE)
+        """Whether ingress messages are shown to the module before they are let in."""
+        self._fresh_tables = module is not None and module.mutates_tables
+        """The Internet Computer makes an instance per message: changes of tables are lost."""
         self.module_size = len(module.parsed.wasm) if module else 0
         """Bytes, uncompressed."""
         heap = limits.MAX_HEAP_64 if module and module.parsed.is_64 else limits.MAX_HEAP_32
@@ -78,17 +83,18 @@ class Body:
         """Run one entry point without committing. Returns the instructions used; sets
         `execution.error` when it trapped."""
         self._uncommitted = True
-        return run(self._instance or self.instance(), execution, entry)
+        return (self._instance or self.instance()).run(execution, entry)
 
     def commit(self) -> None:
         """Keep main memory, globals and stable memory as they are now."""
         instance = self._instance
         if instance is not None:
             self.memory.commit()
-            self.globals = instance.globals()
+            self.globals = instance.known_globals or instance.globals()
         self.stable.commit()
         self._uncommitted = False
-        self._refresh_tables()
+        if self._fresh_tables:
+            self.drop_instance()
 
     def rollback(self) -> None:
         """Return to the last commit."""
@@ -101,11 +107,7 @@ class Body:
             self.drop_instance()
         elif self.globals is not None:
             instance.set_globals(self.globals)
-        self._refresh_tables()
-
-    def _refresh_tables(self) -> None:
-        # The Internet Computer makes a fresh instance per message: changes of tables are lost.
-        if self.module is not None and self.module.mutates_tables:
+        if self._fresh_tables:
             self.drop_instance()
 
     def drop_instance(self) -> None:
@@ -146,7 +148,7 @@ class Body:
     def close_reader(self, reader: Reader) -> None:
         """Take a reader back, to be used for the next query of the canister."""
         assert self.module is not None
-        again = reader.end() and not self._closed and not self.module.mutates_tables
+        again = reader.end() and not self._closed and not self._fresh_tables
         if again and len(self._readers) < _IDLE_READERS:
             self._readers.append(reader)
         else:

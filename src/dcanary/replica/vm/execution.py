@@ -162,6 +162,7 @@ class Execution:
         surroundings: Surroundings,
         balance: int,
         threshold: int,
+        call: CallContext | None = None,
     ) -> None:
         self.context = context
         self.canister = canister
@@ -172,6 +173,10 @@ class Execution:
         self.surroundings = surroundings
         self.balance = balance
         self.threshold = threshold
+        if call is not None:
+            self.call_context = call
+            self.responded = call.responded
+            self.counter_base = call.instructions
         self.reply_data = bytearray()
         self.calls = []
         self.logs = []

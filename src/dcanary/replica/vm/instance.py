@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import wasmtime
@@ -31,6 +32,8 @@ from dcanary.replica.wasm.rewrite import (
 _SLOT = 16
 """Bytes of one value in an unchecked call."""
 _MAX_ARGUMENTS = 8
+_Call = Callable[[], int | None]
+"""Returns an error."""
 QUERY_TICKS = int(limits.QUERY_WALL_CLOCK_SECONDS / EPOCH_SECONDS) + 1
 
 
@@ -62,18 +65,17 @@ class Instance:
             raw.set_epoch_callback(self.store.ptr(), self._callback, None, raw.NO_FINALIZER)
         self._armed_at = 0
         self._arm_without_limit()
-        self._functions: dict[str, tuple[int, Any]] = {}
+        self._functions: dict[str, _Call] = {}
         self._instance = ffi.wasmtime_instance_t()
         self._trap = ctypes.c_void_p()
-        self._trap_address = ctypes.addressof(self._trap)
-        self._entries: dict[str, tuple[int, tuple[int, ...], int]] = {}
-        """Entry point -> address of what runs it, arguments, instructions of the entry itself."""
+        self._entries: dict[str, tuple[_Call, tuple[int, ...], int]] = {}
+        """Entry point -> what runs it, arguments, instructions of the entry itself."""
         runtime.creator.announce(memory if module.parsed.memories else None)
         error = raw.instantiate_pre(
             runtime.prepared(module).ptr(),
             self.context,
             ctypes.byref(self._instance),
-            self._trap_address,
+            ctypes.byref(self._trap),
         )
         runtime.creator.announce(None)
         if self._trap.value:
@@ -89,12 +91,10 @@ class Instance:
         self._slots = max(1 + count, _MAX_ARGUMENTS)
         """Room for arguments and results of any call."""
         self._values = (ctypes.c_int64 * (2 * self._slots))()
-        self._values_address = ctypes.addressof(self._values)
+        """Arguments and results of all calls."""
         self._globals_size = _SLOT * count
         self._returned_globals = memoryview(self._values).cast("B")[_SLOT : _SLOT * (1 + count)]
         """The globals after the counter, as a run returns them."""
-        self.left = 0
-        """Instructions left after the last run; negative when the limit was passed."""
         self.known_globals: bytes | None = b"" if count == 0 else None
         """Values of the globals, where the host knows them."""
         self._counter = self._export(COUNTER, ffi.WASMTIME_EXTERN_GLOBAL.value).global_
@@ -104,17 +104,24 @@ class Instance:
         self._get_counter = functools.partial(
             raw.global_get,
             ctypes.c_void_p(self.context),
-            ctypes.c_void_p(ctypes.addressof(self._counter)),
-            ctypes.c_void_p(ctypes.addressof(self._counter_value)),
+            ctypes.byref(self._counter),
+            ctypes.byref(self._counter_value),
         )
 
-    def _function(self, name: str) -> tuple[int, Any]:
-        """Return address and structure of an exported function. Raises EngineError."""
+    def _function(self, name: str) -> _Call:
+        """Return an exported function, ready to be called with `_values`. Raises EngineError."""
         found = self._functions.get(name)
         if found is None:
             item = self._export(name, ffi.WASMTIME_EXTERN_FUNC.value)
-            structure = ffi.wasmtime_func_t.from_buffer_copy(item.func)
-            found = self._functions[name] = (ctypes.addressof(structure), structure)
+            # Arguments that are converted once save a third of a call across the border.
+            found = self._functions[name] = functools.partial(
+                raw.call_unchecked,
+                ctypes.c_void_p(self.context),
+                ctypes.byref(ffi.wasmtime_func_t.from_buffer_copy(item.func)),
+                ctypes.byref(self._values),
+                ctypes.c_size_t(self._slots),
+                ctypes.byref(self._trap),
+            )
         return found
 
     def _export(self, name: str, kind: int) -> Any:
@@ -127,12 +134,9 @@ class Instance:
             raise EngineError(f"the compiled module does not export {name}")
         return item.of
 
-    def _call(self, function: int, values: int, count: int) -> str | None:
-        """Call a function with values at an address. Returns why it trapped, or None."""
-        error = raw.call_unchecked(self.context, function, values, count, self._trap_address)
+    def _why(self, error: int | None) -> str:
+        """Return why a call failed, by the error that it returned or the trap that it left."""
         trap = self._trap.value
-        if not error and not trap:
-            return None
         if trap:
             self._trap.value = None
             code = ctypes.c_uint8(255)
@@ -141,19 +145,19 @@ class Instance:
             return raw.TRAP_TEXTS.get(code.value, f"trap {code.value}")
         return raw.take_error(error)
 
-    def _help(self, name: str, values: int, count: int) -> None:
+    def _help(self, name: str) -> None:
         """Call one of the rewriter's own functions, which cannot fail. Raises EngineError."""
-        trap = self._call(self._function(name)[0], values, count)
-        if trap is not None:
-            raise EngineError(f"{name} failed in a canister's instance: {trap}")
+        error = self._function(name)()
+        if error or self._trap.value:
+            raise EngineError(f"{name} failed in a canister's instance: {self._why(error)}")
 
-    def _prepare(self, entry: str) -> tuple[int, tuple[int, ...], int]:
+    def _prepare(self, entry: str) -> tuple[_Call, tuple[int, ...], int]:
         thin = self._module.shape.entries.get(entry)
         name, spent = entry, 0
         arguments: tuple[int, ...] = ()
         if thin is not None:
             name, arguments, spent = thin.export, thin.arguments, thin.instructions
-        found = self._entries[entry] = (self._function(RUN + name)[0], arguments, spent)
+        found = self._entries[entry] = (self._function(RUN + name), arguments, spent)
         return found
 
     # Limits --------------------------------------------------------------------------------
@@ -162,33 +166,33 @@ class Instance:
         raw.set_epoch_deadline(self.context, NO_LIMIT_TICKS)
         self._armed_at = self._runtime.ticks
 
-    def execute(
+    def run(
         self, execution: Execution, entry: str | Closure, written: Written | None = None
-    ) -> str | None:
-        """Run an entry point; returns why it trapped, or None. `left` has the counter then.
+    ) -> int:
+        """Run an entry point; returns the instructions used. Sets `execution.error` on a trap.
 
         With `written`, it is interrupted after the time that a query may take, or when it has
         written more than it may.
         """
         runtime = self._runtime
         # The deadline comes first: no call into the store works while an old one has passed.
-        watch = self._watch if written is not None else None
+        watch = None if written is None else self._watch
         if watch is not None and written is not None:
             watch.begin(QUERY_TICKS, written)
             execution.watch = watch
             raw.set_epoch_deadline(self.context, 1)
         elif runtime.ticks - self._armed_at > runtime.REARM_TICKS:
             self._arm_without_limit()
-        values = self._values
+        values, limit = self._values, execution.limit
         if isinstance(entry, str):
             function, arguments, spent = self._entries.get(entry) or self._prepare(entry)
-            values[0] = execution.limit - spent
+            values[0] = limit - spent
             if arguments:
                 for position, value in enumerate(arguments, 1):
                     values[2 * position] = value
         else:
-            function = self._function(RUN + CALLBACK)[0]
-            values[0] = execution.limit
+            function = self._function(RUN + CALLBACK)
+            values[0] = limit
             values[2], values[4] = entry.function, entry.environment
         if self._global_count:
             self.known_globals = None
@@ -196,20 +200,21 @@ class Instance:
         execution.instance = self
         host.execution = execution
         try:
-            trap = self._call(function, self._values_address, self._slots)
+            error = function()
         finally:
             host.execution = None
             execution.instance = None
             if watch is not None:
                 watch.end()
                 self._arm_without_limit()
-        if trap is not None:
-            self.left = self.counter()
-            return trap
-        self.left = values[0]
-        if self._returns_globals and self._global_count:
-            self.known_globals = self._returned_globals.tobytes()
-        return None
+        if error or self._trap.value:
+            left = self.counter()
+            _explain(execution, self._why(error), left)
+        else:
+            left = values[0]
+            if self._returns_globals and self._global_count:
+                self.known_globals = self._returned_globals.tobytes()
+        return (limit - left if left > 0 else limit) + execution.extra_instructions
 
     # State that is not in the memory ---------------------------------------------------------
 
@@ -221,38 +226,30 @@ class Instance:
     def globals(self) -> bytes:
         """Values of all mutable globals."""
         if self.known_globals is None:
-            self._help(GET_GLOBALS, self._values_address, self._global_count)
-            self.known_globals = ctypes.string_at(self._values_address, self._globals_size)
+            self._help(GET_GLOBALS)
+            self.known_globals = ctypes.string_at(self._values, self._globals_size)
         return self.known_globals
 
     def set_globals(self, values: bytes) -> None:
         """Set all mutable globals."""
         if values != self.known_globals:
-            ctypes.memmove(self._values_address, values, self._globals_size)
-            self._help(SET_GLOBALS, self._values_address, self._global_count)
+            ctypes.memmove(self._values, values, self._globals_size)
+            self._help(SET_GLOBALS)
             self.known_globals = values
 
 
-def run(
-    instance: Instance, execution: Execution, entry: str | Closure, written: Written | None = None
-) -> int:
-    """Run one entry point; returns the instructions used. Sets `execution.error` on a trap."""
-    limit = execution.limit
-    trap = instance.execute(execution, entry, written)
-    left = instance.left
-    if trap is not None:
-        if left < 0:
-            execution.error = CallError(
-                ErrorCode.INSTRUCTION_LIMIT,
-                "Canister exceeded the limit of "
-                f"{limit} instructions for single message execution.",
-            )
-        elif execution.error is None:
-            watch = execution.watch
-            interrupted = None if watch is None else watch.error
-            execution.error = interrupted or _trap_error(trap)
-    used = limit - left if left > 0 else limit
-    return used + execution.extra_instructions
+def _explain(execution: Execution, trap: str, left: int) -> None:
+    """Set the error of a run that trapped with so many instructions left."""
+    if left < 0:
+        execution.error = CallError(
+            ErrorCode.INSTRUCTION_LIMIT,
+            "Canister exceeded the limit of "
+            f"{execution.limit} instructions for single message execution.",
+        )
+    elif execution.error is None:
+        watch = execution.watch
+        interrupted = None if watch is None else watch.error
+        execution.error = interrupted or _trap_error(trap)
 
 
 def _trap_error(reason: str) -> CallError:

@@ -7,7 +7,7 @@ import ctypes
 from dcanary.replica.state import limits
 from dcanary.replica.state.records import Closure
 from dcanary.replica.vm.execution import Execution
-from dcanary.replica.vm.instance import Instance, run
+from dcanary.replica.vm.instance import Instance
 from dcanary.replica.vm.memory.linear import Snapshot
 from dcanary.replica.vm.memory.stable import StableSnapshot
 from dcanary.replica.vm.runtime import Runtime
@@ -49,7 +49,7 @@ class Reader:
         Returns the instructions used; sets `execution.error` when it trapped.
         """
         assert self._instance is not None
-        return run(self._instance, execution, entry, self._written if wall_clock else None)
+        return self._instance.run(execution, entry, self._written if wall_clock else None)
 
     def _written(self) -> int:
         """Bytes of main and stable memory that this reader's runs have written."""

@@ -17,7 +17,7 @@ from dcanary.replica.engine.management.context import (
     reply,
 )
 from dcanary.replica.engine.management.settings import (
-    apply_settings,
+    changed_settings,
     check_settings,
     default_settings,
 )
@@ -70,7 +70,7 @@ def _create(call: Call, arg: dict[str, Any], balance: int, specified: bytes | No
         created=core.subnet.now,
         balance=balance,
     )
-    apply_settings(canister.settings, given)
+    canister.settings = changed_settings(canister.settings, given)
     core.subnet.canisters[new_id] = canister
     change = call.change(canister, "creation", arg["sender_canister_version"])
     change.controllers = list(canister.settings.controllers)

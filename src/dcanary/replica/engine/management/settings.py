@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dcanary.replica.api import Reply
@@ -72,22 +73,21 @@ def check_settings(given: dict[str, Any] | None) -> dict[str, Any]:
     return given
 
 
-def apply_settings(settings: Settings, given: dict[str, Any]) -> None:
-    """Change what the checked settings of a call name."""
+def changed_settings(settings: Settings, given: dict[str, Any]) -> Settings:
+    """Return settings with what the checked settings of a call name."""
+    changes = {label: given[label] for label in _RANGES if given.get(label) is not None}
     if given.get("controllers") is not None:
-        settings.controllers = sorted(set(given["controllers"]))
-    for label in _RANGES:
-        if given.get(label) is not None:
-            setattr(settings, label, given[label])
+        changes["controllers"] = sorted(set(given["controllers"]))
     for kind in _VISIBILITIES:
         visibility = given.get(f"{kind}_visibility")
         if visibility is not None:
-            setattr(settings, f"{kind}_public", "public" in visibility)
-            setattr(settings, f"{kind}_visibility", visibility.get("allowed_viewers"))
+            changes[f"{kind}_public"] = "public" in visibility
+            changes[f"{kind}_visibility"] = visibility.get("allowed_viewers")
     if given.get("environment_variables") is not None:
-        settings.environment = {
+        changes["environment"] = {
             item["name"]: item["value"] for item in given["environment_variables"]
         }
+    return replace(settings, **changes)
 
 
 def _visibility(public: bool, viewers: list[bytes] | None) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def update_settings(call: Call, arg: dict[str, Any]) -> Reply:
     canister = call.controlled(arg["canister_id"])
     given = check_settings(arg["settings"])
     before = list(canister.settings.controllers)
-    apply_settings(canister.settings, given)
+    canister.settings = changed_settings(canister.settings, given)
     canister.version += 1
     if canister.settings.controllers != before or given.get("controllers") is not None:
         change = call.change(canister, "controllers_change", arg["sender_canister_version"])

@@ -134,6 +134,8 @@ class MappedMemory(MappedView):
         """The same as parts of the memory."""
         self._pages = 0
         """How many pages these are."""
+        self._copies: list[tuple[memoryview, memoryview]] = []
+        """These parts of the image and of the view, where they are few pages."""
         self._hot: int | None = None
         self._scans = 0
         self._closed = False
@@ -165,6 +167,7 @@ class MappedMemory(MappedView):
             self._libc.munmap(self._shared, self._shared_size)
             self._shared = 0
             self._shared_size = 0
+            self._note_regions(())
 
     def map_view(self, reserved: int, guard: int) -> int:
         self._hot = None
@@ -188,9 +191,8 @@ class MappedMemory(MappedView):
             for start, end in regions:
                 ctypes.memmove(self._shared + (start - self.base), start, end - start)
         else:
-            image, view = self._image, self.view
-            for part in parts:
-                image[part] = view[part]
+            for image, view in self._copies:
+                image[:] = view
         if pages or size != self.committed_size:
             self.changed = True
             self.generation += 1
@@ -232,6 +234,9 @@ class MappedMemory(MappedView):
         self._regions = regions
         self._parts = [slice(start - base, end - base) for start, end in regions]
         self._pages = sum(end - start for start, end in regions) >> 12
+        few = self._parts if self._pages <= _MANY_PAGES else ()
+        image, view = self._image, self.view
+        self._copies = [(image[part], view[part]) for part in few]
         for part in self._parts:
             self._note_data(part.start, part.stop)
 

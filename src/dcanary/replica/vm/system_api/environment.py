@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from dcanary.replica.state import limits
 from dcanary.replica.state.errors import ErrorCode, HostTrap
 from dcanary.replica.state.records import Status
@@ -63,12 +65,12 @@ def register(registry: Registry) -> None:
 
     def performance_counter(execution: Execution, values: Values) -> None:
         kind = values[0] & 0xFFFFFFFF
-        if kind > 1:
-            raise violation(f"ic0.performance_counter: unknown counter {kind}")
         instance = execution.instance
         assert instance is not None
         used = execution.limit - instance.counter() + execution.extra_instructions
         if kind:
+            if kind > 1:
+                raise violation(f"ic0.performance_counter: unknown counter {kind}")
             used += execution.counter_base
         values[0] = used if used > 0 else 0
 
@@ -98,9 +100,9 @@ def register(registry: Registry) -> None:
         text = shown.decode(errors="replace")
         raise HostTrap(ErrorCode.CALLED_TRAP, f"Canister called `ic0.trap` with message: '{text}'")
 
-    registry.define_sized("canister_self", ctx.ANY, lambda e: e.canister.id)
-    registry.define_sized("subnet_self", ctx.ANY, lambda e: e.surroundings.subnet_id)
-    registry.define_sized("root_key", _ROOT_KEY, lambda e: e.surroundings.root_key)
+    registry.define_sized("canister_self", ctx.ANY, attrgetter("canister.id"))
+    registry.define_sized("subnet_self", ctx.ANY, attrgetter("surroundings.subnet_id"))
+    registry.define_sized("root_key", _ROOT_KEY, attrgetter("surroundings.root_key"))
     registry.define_sized("data_certificate", ctx.QUERY | ctx.COMPOSITE, _certificate)
     registry.define("time", ctx.ANY, time)
     registry.define("canister_status", ctx.ANY, status)

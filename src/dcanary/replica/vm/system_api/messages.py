@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from dcanary.replica.state import limits
 from dcanary.replica.vm import execution as ctx
 from dcanary.replica.vm.execution import Execution
@@ -50,7 +52,8 @@ def register(registry: Registry) -> None:
         execution.reply_data += read(execution, values[0] & mask, size)
 
     def reply(execution: Execution, _values: Values) -> None:
-        _check_open(execution, "msg_reply")
+        if execution.responded or execution.reply is not None or execution.reject is not None:
+            _check_open(execution, "msg_reply")
         execution.reply = bytes(execution.reply_data)
 
     def reject(execution: Execution, values: Values) -> None:
@@ -75,8 +78,8 @@ def register(registry: Registry) -> None:
             raise violation("ic0.accept_message: the message is already accepted")
         execution.accepted = True
 
-    registry.define_sized("msg_arg_data", _ARGUMENT, lambda e: e.arg)
-    registry.define_sized("msg_caller", ctx.ANY, lambda e: e.caller)
+    registry.define_sized("msg_arg_data", _ARGUMENT, attrgetter("arg"))
+    registry.define_sized("msg_caller", ctx.ANY, attrgetter("caller"))
     registry.define_sized("msg_caller_info_data", _CALLER_INFO, lambda _: b"")
     registry.define_sized("msg_caller_info_signer", _CALLER_INFO, lambda _: b"")
     registry.define_sized("msg_reject_msg", _REJECTED, lambda e: e.reject_message.encode())

@@ -12,7 +12,7 @@ from dcanary.replica.vm.execution import NAMES, Execution, Host
 Values = Any
 """Unchecked arguments and results: 64-bit slots, of which the even ones are used."""
 ApiFunction = Callable[[Execution, Values], None]
-RawFunction = Callable[[Any, Any, Any, int], int | None]
+RawFunction = Callable[[int, int, Values], int | None]
 
 
 def out_of_bounds() -> HostTrap:
@@ -80,24 +80,22 @@ class Registry:
         host = self._host
         trap_new = raw.trap_new
 
-        def call(_env: Any, _caller: Any, values: Any, _count: int) -> int | None:
+        def call(_environment: int, _caller: int, values: Values) -> int | None:
             execution = host.execution
+            if execution is None:
+                return int(trap_new(b"no execution", 12))
             try:
-                if execution is None:
-                    return int(trap_new(b"no execution", 12))
                 if execution.context & contexts:
                     function(execution, values)
                     return None
                 where = NAMES.get(execution.context, "this")
                 raise violation(f'"ic0_{name}" cannot be executed in {where} mode')
             except HostTrap as trap:
-                assert execution is not None
                 execution.error = CallError(trap.code, trap.message)
             except BaseException as error:  # must not cross the border to native code
-                if execution is not None:
-                    execution.error = CallError(
-                        ErrorCode.ENGINE, f"ic0.{name} failed inside the replica: {error!r}"
-                    )
+                execution.error = CallError(
+                    ErrorCode.ENGINE, f"ic0.{name} failed inside the replica: {error!r}"
+                )
             return int(trap_new(b"host function trapped", 21))
 
         self.functions[name] = call
