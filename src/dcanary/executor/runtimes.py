@@ -1,12 +1,14 @@
 """The tool chains that stages find in their sandbox, and the digest that names each of them.
 
 The environment digest is the sha256 of a canonical JSON of the runtime's name and its tools'
-versions or contents, never of paths: executors of different people with the same tools agree.
+contents, never of paths: executors of different people with the same tools agree. The content of a
+program is its closure: what it is linked with counts too, as does the shell that begins commands.
 """
 
 import contextlib
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -22,6 +24,8 @@ from pathlib import Path
 from typing import Protocol
 
 import dcanary
+from dcanary import folders
+from dcanary.executor.closure import Closures, IncompleteClosure
 from dcanary.executor.sandbox.model import Bind
 from dcanary.fetch.pinned import ReadFile
 
@@ -29,6 +33,7 @@ NAMES = ("shell", "python", "motoko", "node")
 _TOOLS = Path(__file__).parent / "tools"
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _INSIDE = "/opt/dcanary"
+_SHELL = Path("/bin/sh")
 _VERSION_SECONDS = 30
 
 
@@ -95,13 +100,16 @@ def find_runtime(name: str, options: RuntimeOptions) -> Runtime:
 
     The first call for `python` makes the canister template, which takes about a minute.
     """
-    find = {"shell": _shell, "python": _python, "motoko": _motoko, "node": _node}.get(name)
+    find = _FIND.get(name)
     if find is None:
         known = ", ".join(NAMES)
         raise RuntimeUnavailable(
             f"{name} is no runtime of a machine: use one of {known}; others are images"
         )
-    return find(_Layout(name, options))
+    try:
+        return find(_Layout(name, options))
+    except IncompleteClosure as error:
+        raise RuntimeUnavailable(f"{error}: install it") from error
 
 
 class _Layout:
@@ -109,6 +117,7 @@ class _Layout:
 
     def __init__(self, name: str, options: RuntimeOptions) -> None:
         self.name, self.options = name, options
+        self.closures = Closures(folders.cache("closures.json"))
         self._binds: list[Bind] = []
         self._path: list[str] = []
         self._wrappers = options.folder / name / "bin"
@@ -150,9 +159,10 @@ class _Layout:
         program.chmod(0o755)
 
     def finish(self, tools: Mapping[str, str], environment: Mapping[str, str]) -> Runtime:
+        named = {**tools, "sh": self.closures.digest([_SHELL])}
         return Runtime(
             self.name,
-            environment_digest(self.name, tools),
+            environment_digest(self.name, named),
             tuple(self._binds),
             ":".join([*self._path, *_SYSTEM_PATH]),
             environment,
@@ -185,21 +195,21 @@ def content_digest(root: Path, suffixes: Sequence[str] = ()) -> str:
 
 
 def _shell(layout: _Layout) -> Runtime:
-    return layout.finish({"sh": content_digest(Path("/bin/sh").resolve())}, {})
+    return layout.finish({}, {})
 
 
 def _node(layout: _Layout) -> Runtime:
-    return layout.finish({"node": _bind_node(layout)}, {})
+    return layout.finish(_bind_node(layout), {})
 
 
 def _motoko(layout: _Layout) -> Runtime:
-    version = _bind_node(layout)
+    node = _bind_node(layout)
     package = _find_package("motoko", layout.options.node_modules)
     inside = layout.bind(package, "motoko")
     script = layout.bind(_TOOLS, "tools")
     layout.wrap("moc", f'exec node --stack-size=4000 {_quoted(script + "/moc.js")} "$@"')
     tools = {
-        "node": version,
+        **node,
         "moc": content_digest(_TOOLS / "moc.js"),
         "motoko": json.loads((package / "package.json").read_text())["version"],
         "compiler": content_digest(package / "versions" / "latest" / "moc.min.js"),
@@ -238,10 +248,12 @@ def _python(layout: _Layout) -> Runtime:
     layout.wrap("dcanary", 'exec python3 -m dcanary "$@"')
     tools = {
         "python": platform.python_version(),
+        "python files": _python_files(layout),
         "dcanary": dcanary.__version__,
         "compiler": content_digest(Path(dcanary.__file__).parent / "wasm", (".py", ".c", ".wit")),
         "template": template.key,
         "wasmtime": importlib.metadata.version("wasmtime"),
+        "wasmtime files": layout.closures.digest(folder=_package("wasmtime")),
     }
     return layout.finish(tools, environment)
 
@@ -257,8 +269,22 @@ def _bind_python(layout: _Layout) -> dict[str, str]:
     return {} if system else {"LD_LIBRARY_PATH": f"{root}/lib"}
 
 
-def _bind_node(layout: _Layout) -> str:
-    """Put node on the PATH; returns its version."""
+def _python_files(layout: _Layout) -> str:
+    """Digest of this interpreter, its library and all that these are linked with."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    program = Path(sys.base_prefix).resolve() / "bin" / version
+    return layout.closures.digest([program], Path(sysconfig.get_paths()["stdlib"]))
+
+
+def _package(name: str) -> Path:
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise RuntimeUnavailable(f"the Python package {name} is not installed")
+    return Path(found.origin).parent
+
+
+def _bind_node(layout: _Layout) -> dict[str, str]:
+    """Put node on the PATH; returns what names it."""
     found = shutil.which("node")
     if found is None:
         raise RuntimeUnavailable("node is not installed: install Node.js 20 or later")
@@ -275,7 +301,7 @@ def _bind_node(layout: _Layout) -> str:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise RuntimeUnavailable(f"node does not run: {error}") from error
-    return said.stdout.strip()
+    return {"node": said.stdout.strip(), "node files": layout.closures.digest([program])}
 
 
 def _find_package(name: str, node_modules: Path | None) -> Path:
@@ -307,3 +333,6 @@ def _make_readable(folder: Path) -> None:
 
 def _quoted(path: str) -> str:
     return "'" + path.replace("'", "'\\''") + "'"
+
+
+_FIND = {"shell": _shell, "python": _python, "motoko": _motoko, "node": _node}
