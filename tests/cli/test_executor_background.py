@@ -14,8 +14,7 @@ import pytest
 from dcanary.cli.operations import executor as operations
 from dcanary.cli.operations.processes import Process, Processes
 from dcanary.client.errors import ClientError
-from dcanary.executor import StateError
-from dcanary.executor.state import State
+from dcanary.executor.state import State, StateError
 
 HOLDER = """
 import sys, time

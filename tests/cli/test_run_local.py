@@ -16,6 +16,7 @@ from dcanary.executor.attestation import manifest_digest
 from dcanary.executor.building import BuildReport
 from dcanary.executor.local import LocalStage
 from dcanary.executor.manifest import ManifestFile
+from tests.cli.test_help import LOADED
 from tests.executor.repositories import commit, git, make_repository
 
 PIPELINE = """\
@@ -144,3 +145,19 @@ def test_a_verdict_without_agreement_is_no_equality(tmp_path: Path) -> None:
     assert differences(built, verdict("Failed"), {}.__getitem__) == [
         "here it succeeds, the verdict is Failed: 2 of 3"
     ]
+
+
+def test_a_local_run_imports_no_client_of_servers_and_no_compiler_that_it_does_not_need(
+    repository: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, "run", "local"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stderr.split())
+    assert "pydantic" in loaded
+    assert {"httpx", "httpcore", "wasmtime", "rich", "cbor2", "ic"} & loaded == set()

@@ -11,10 +11,12 @@ import sys
 import threading
 from pathlib import Path
 
-from dcanary.cli.operations.executor import executor_identity, require_sandbox
+from dcanary.cli.operations.executor import executor_identity
+from dcanary.cli.operations.sandboxing import require_sandbox
 from dcanary.client.chain import SystemChain
 from dcanary.client.system import System, SystemConfig
-from dcanary.executor import Executor, ExecutorConfig
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.executor import Executor
 from dcanary.testing.dishonest import KINDS
 
 

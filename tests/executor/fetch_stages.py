@@ -8,7 +8,7 @@ from typing import Any
 
 from dcanary.download.model import Limits
 from dcanary.download.registries import Registries
-from dcanary.executor import Executor
+from dcanary.executor.executor import Executor
 from dcanary.executor.packages import Packages
 from dcanary.executor.sandbox import BubblewrapSandbox
 from dcanary.objects import ObjectStore

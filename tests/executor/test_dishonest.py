@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
+from dcanary.executor.checkout import CheckoutLimits
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.executor import Executor
 from dcanary.executor.sandbox import BubblewrapSandbox
 from dcanary.testing.dishonest import (
     EquivocatingExecutor,

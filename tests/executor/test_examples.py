@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 _BUILD = """
 import json, os, sys
 from pathlib import Path
-from dcanary.executor import CheckoutLimits
+from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.building import Build
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.runtimes import RuntimeOptions, find_runtime

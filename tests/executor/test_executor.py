@@ -17,7 +17,9 @@ import pytest
 from dcanary.client.errors import RefusedError
 from dcanary.client.types.build_executor import ChunkInput, CommitmentInput, LeaseRequest, Work
 from dcanary.client.types.verification import RevealInput, Round, Verdict
-from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
+from dcanary.executor.checkout import CheckoutLimits
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.executor import Executor
 from dcanary.executor.sandbox import BubblewrapSandbox
 from dcanary.executor.state import State
 from dcanary.testing.dishonest import (
@@ -565,7 +567,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from dcanary.executor.sandbox import probe_sandbox
-from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
+from dcanary.executor.checkout import CheckoutLimits
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.executor import Executor
 from tests.executor.remote import RemoteChain
 folder = Path(sys.argv[1])
 config = ExecutorConfig(

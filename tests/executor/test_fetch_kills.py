@@ -34,7 +34,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 sys.path.insert(0, sys.argv[3])
-from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
+from dcanary.executor.checkout import CheckoutLimits
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.executor import Executor
 from dcanary.executor.sandbox import BubblewrapSandbox
 from tests.executor.remote import RemoteChain
 

@@ -13,7 +13,8 @@ from dcanary.executor.cancellation import Cancellation
 from dcanary.executor.fetching import FETCH
 from dcanary.executor.local import LocalProblem, LocalRun
 from dcanary.executor.manifest import ManifestFile
-from dcanary.executor.packages import Needed, Packages
+from dcanary.executor.needed import Needed
+from dcanary.executor.packages import Packages
 from dcanary.executor.runtimes import RuntimeOptions, find_runtime
 from dcanary.executor.sandbox import BubblewrapSandbox, Sandbox, UnsandboxedRunner
 from dcanary.executor.source import SourceUnable, SourceUnavailable

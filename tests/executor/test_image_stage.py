@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dcanary.client.types.build_executor import BuildWork, ExecutorOffer
-from dcanary.executor import Executor
 from dcanary.executor.causes import Cause, cause_of
 from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.executor import Executor
 from dcanary.executor.images import (
     MAX_IMAGES,
     ImageBuilder,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dcanary.client.types.build_executor import Stage
-from dcanary.executor import Executor
 from dcanary.executor.cache.inputs import COMMIT_TIME as CACHED_TIME
+from dcanary.executor.executor import Executor
 from dcanary.executor.kept import KeptFiles, inputs_of
 from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.runtimes import Runtime

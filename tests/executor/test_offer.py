@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from dcanary.client.types.build_executor import ExecutorOffer, Stage
-from dcanary.executor import ExecutorConfig
+from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.offer import make_offer, unfit
 from dcanary.executor.sandbox import BubblewrapSandbox, UnsandboxedRunner
 from dcanary.executor.sandbox.cgroup import memory_limit

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dcanary.client.types.build_executor import CommitmentInput, Work
-from dcanary.executor import Executor
 from dcanary.executor.checkout.commit import read_commit
+from dcanary.executor.executor import Executor
 from dcanary.executor.state import State
 from tests.executor.chain import ExecutorsChain, NativeChain
 from tests.executor.repositories import git, source_record, stage_record

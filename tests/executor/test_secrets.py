@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dcanary.executor import CheckoutLimits
+from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.sandbox import BubblewrapSandbox
 from dcanary.executor.sandbox.model import Limits, Plan
 from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dcanary.client.errors import NetworkError, RefusedError
-from dcanary.executor import StateError, standing
-from dcanary.executor.state import State
+from dcanary.executor import standing
+from dcanary.executor.state import State, StateError
 from tests.executor.chain import ExecutorsChain
 from tests.executor.test_executor import Site, site, until
 

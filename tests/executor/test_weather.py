@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from dcanary.client.errors import NetworkError
-from dcanary.executor import CheckoutLimits, Executor, ExecutorConfig
+from dcanary.executor.checkout import CheckoutLimits
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.executor import Executor
 from dcanary.executor.sandbox import BubblewrapSandbox
 from shared.rules.limits import LOST_PAUSE_NS, SECOND_NS
 from tests.executor.chain import (
@@ -249,7 +251,8 @@ import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from dcanary.executor import Executor, ExecutorConfig
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.executor import Executor
 from dcanary.executor.sandbox import BubblewrapSandbox
 from tests.executor.remote import RemoteChain
 

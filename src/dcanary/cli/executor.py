@@ -147,9 +147,10 @@ def start(
     """Run the executor NAME until it is interrupted."""
     from dcanary.cli.operations import executor as operations
     from dcanary.cli.operations.processes import Processes
+    from dcanary.cli.operations.sandboxing import require_sandbox
 
     installation = context.installation
-    operations.require_sandbox(context.executors_dir / name, allow_unsandboxed)
+    require_sandbox(context.executors_dir / name, allow_unsandboxed)
     offering = operations.Offering(
         slots, memory, allow_network, region, labels, build_images, cache
     )

@@ -1,17 +1,5 @@
-"""The executor: leases jobs, builds them in a sandbox, attests to what came out."""
+"""The executor: leases jobs, builds them in a sandbox, attests to what came out.
 
-from dcanary.executor.chain import Chain
-from dcanary.executor.checkout import CheckoutLimits
-from dcanary.executor.config import ExecutorConfig
-from dcanary.executor.executor import Executor
-from dcanary.executor.runtimes import RuntimeUnavailable
-from dcanary.executor.state import StateError
-
-__all__ = [
-    "Chain",
-    "CheckoutLimits",
-    "Executor",
-    "ExecutorConfig",
-    "RuntimeUnavailable",
-    "StateError",
-]
+Names are imported from the modules that have them: a local run needs the build, and neither the
+chain nor the loop, whose libraries take long to import.
+"""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dcanary.client.errors import (
     CertificateError,
@@ -24,7 +24,7 @@ from dcanary.executor.causes import Cause, attested_reason, cause_of
 from dcanary.executor.checkout import Checkout, CheckoutLimits, Credential, check_out
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.manifest import ManifestFile, check_leaks, collect_artifacts
-from dcanary.executor.packages import Given, Needed, Packages, reading
+from dcanary.executor.needed import Given, Needed, reading
 from dcanary.executor.received import Received
 from dcanary.executor.reports import TestReport, read_report
 from dcanary.executor.runtimes import Runtime
@@ -48,6 +48,9 @@ from dcanary.executor.source import (
     SourceUnavailable,
     write_source,
 )
+
+if TYPE_CHECKING:
+    from dcanary.executor.packages import Packages
 
 MAX_FILE_BYTES = 100 * 1024 * 1024
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 8.0
@@ -103,7 +106,7 @@ class Build:
     log: LogBuffer
     patience_seconds: float = 0.0
     ended: Callable[[], None] = lambda: None
-    packages: Packages | None = None
+    packages: "Packages | None" = None
     needed: Sequence[Needed] = ()
     attend: Attend | None = None
     kept: Callable[["Build", float], Sequence[Entry]] = lambda *_: ()

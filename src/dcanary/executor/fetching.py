@@ -7,7 +7,7 @@ from dcanary.client.types.build_executor import InputArtifact
 from dcanary.executor.building import MAX_FILE_BYTES, Build, BuildReport
 from dcanary.executor.checkout import Checkout
 from dcanary.executor.manifest import ManifestFile
-from dcanary.executor.packages import FetchFailure, Needed, reading
+from dcanary.executor.needed import FetchFailure, Needed, reading
 from dcanary.executor.runtimes import Runtime, fixed_environment
 from dcanary.executor.source import Entry, SourceUnable
 from dcanary.fetch.layout.kinds import LAYOUTS_VERSION

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcanary.executor.attendance import Attendance, Start
 from dcanary.executor.attestation import manifest_digest
@@ -23,11 +23,14 @@ from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.fetching import FETCH, FetchBuild
 from dcanary.executor.logs import LogBuffer
 from dcanary.executor.manifest import ManifestFile
-from dcanary.executor.packages import Needed, Packages
+from dcanary.executor.needed import Needed
 from dcanary.executor.runtimes import Runtime
 from dcanary.executor.sandbox.model import Sandbox
 from dcanary.executor.secrets import Secrets
 from dcanary.executor.source import Entry, OnDisk
+
+if TYPE_CHECKING:
+    from dcanary.executor.packages import Packages
 
 # A repository on this disk is fetched by git itself, as one on a server is.
 LOCAL_CHECKOUT = CheckoutLimits(schemes=("https", "http", "file"))
@@ -100,7 +103,7 @@ class LocalRun:
     find_runtime: Callable[[Mapping[str, Any]], Runtime]
     output: Callable[[bytes], None]
     allow_network: bool = False
-    packages: Packages | None = None
+    packages: "Packages | None" = None
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     attend: Callable[[str, str, Start], None] | None = None
     results: Results | None = None

@@ -13,7 +13,6 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +22,17 @@ from dcanary.download.hosts import Hosts
 from dcanary.download.model import DownloadError, Limits, TooLarge, Weather, WrongBytes
 from dcanary.download.registries import PUBLIC_HOSTS, Registries, registries_of_this_machine
 from dcanary.executor.cancellation import Cancellation
+from dcanary.executor.needed import FetchFailure, Given, Needed
 from dcanary.executor.received import Received
 from dcanary.executor.source import (
-    LINK,
-    Entry,
-    SourceFailure,
     SourceUnable,
     SourceUnavailable,
 )
 from dcanary.fetch.bring import FetchFailed
 from dcanary.fetch.fetching import fetch, pins_of
 from dcanary.fetch.layout.folder import LayoutError, Manifest, read_manifest
-from dcanary.fetch.layout.kinds import environment
 from dcanary.fetch.layout.merged import merge
-from dcanary.fetch.pinned import MAX_LOCK_BYTES, Pinned, ReadFile, Target
+from dcanary.fetch.pinned import Pinned, ReadFile, Target
 from dcanary.objects import MissingObject, ObjectStore, PoisonedObject
 
 MAX_BYTES = 16 << 30
@@ -45,32 +41,6 @@ MAX_OBJECT_BYTES = 20 << 30
 """Of the downloads that are kept."""
 _ATTEMPTS = 3
 Say = Callable[[str], None]
-
-
-class FetchFailure(SourceFailure):
-    """The commit's lock files do not say what to fetch, or not truly: the same for everybody."""
-
-    about = "fetch"
-
-
-@dataclass(frozen=True)
-class Needed:
-    """Packages that a stage finds: of which fetch stage, its Fetch record, the agreed digest."""
-
-    stage: str
-    fetch: Mapping[str, Any]
-    digest: str
-
-
-@dataclass(frozen=True)
-class Given:
-    """A folder of packages for one stage."""
-
-    folder: Path
-
-    def environment(self, mount: str) -> dict[str, str]:
-        """The variables by which the tools find the packages when the folder is at `mount`."""
-        return environment((each.name for each in self.folder.iterdir()), mount)
 
 
 class Packages:
@@ -301,20 +271,6 @@ class Packages:
                 for leftover in (*self._folder.glob("new-*"), *self._folder.glob(".new-*")):
                     shutil.rmtree(leftover, ignore_errors=True)
                 self._is_clean = True
-
-
-def reading(entries: Sequence[Entry]) -> ReadFile:
-    """Reads files of a checkout, of a large one the beginning; never through links."""
-    files = {each.path: each.content for each in entries if each.mode != LINK}
-
-    def read(path: str) -> bytes | None:
-        content = files.get(path)
-        if content is None:
-            return None
-        with content.open() as stream:
-            return stream.read(MAX_LOCK_BYTES + 1)
-
-    return read
 
 
 def _allowed(fetch: Mapping[str, Any]) -> Sequence[str]:

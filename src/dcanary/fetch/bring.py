@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dcanary.download.downloader import Downloader
 from dcanary.download.hosts import Hosts
 from dcanary.download.model import DownloadError, DownloadsFailed, Wanted
 from dcanary.download.registries import MOPS, PYPI, Registries
+from dcanary.fetch.brought import Brought
 from dcanary.fetch.canister_files import bring_canister_files
 from dcanary.fetch.index import IndexFile, files_of
 from dcanary.fetch.pinned import LockProblem, Pinned, Target
 from dcanary.fetch.wheels import Wheels
-from dcanary.objects import Object, ObjectStore
+from dcanary.objects import ObjectStore
 
 MAX_FILE_BYTES = 1 << 30
 _PARALLEL = 8
@@ -33,14 +34,6 @@ class FetchFailed(Exception):
     ) -> None:
         super().__init__("\n".join(map(str, [*problems, *downloads])))
         self.problems, self.downloads = list(problems), list(downloads)
-
-
-@dataclass(frozen=True)
-class Brought:
-    """A pinned dependency whose bytes are in the store."""
-
-    pin: Pinned
-    found: Object
 
 
 def host_problems(pins: Iterable[Pinned], allowed: Iterable[str]) -> list[LockProblem]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dcanary.download.downloader import Downloader
 from dcanary.download.registries import Registries
-from dcanary.fetch.bring import Brought, FetchFailed, bring, host_problems
+from dcanary.fetch.bring import FetchFailed, bring, host_problems
+from dcanary.fetch.brought import Brought
 from dcanary.fetch.layout.folder import Manifest
 from dcanary.fetch.layout.kinds import lay_out
 from dcanary.fetch.locks.reading import read_locks

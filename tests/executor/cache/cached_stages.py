@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dcanary.client.types.build_executor import StageStatus
-from dcanary.executor import Executor
+from dcanary.executor.executor import Executor
 from dcanary.executor.sandbox import BubblewrapSandbox
 from tests.executor.repositories import commit, git, source_record, stage_record
 from tests.executor.test_executor import Site, until

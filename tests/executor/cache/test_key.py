@@ -10,7 +10,7 @@ import pytest
 import dcanary
 from dcanary.executor.cache.inputs import CacheFailure, declared
 from dcanary.executor.cache.key import Origin, result_key
-from dcanary.executor.packages import Needed
+from dcanary.executor.needed import Needed
 from dcanary.executor.source import FILE, LINK, PROGRAM, Entry
 from tests.executor.contents import Held
 

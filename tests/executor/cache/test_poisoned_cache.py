@@ -7,7 +7,7 @@ one executor's own, is written by it alone and after a verdict only, and what it
 from __future__ import annotations
 
 from dcanary.client.types.verification import Verdict
-from dcanary.executor import Executor
+from dcanary.executor.executor import Executor
 from tests.executor.cache.cached_stages import CacheSite, cached, objects, poison, records, site
 
 __all__ = ["site"]

@@ -18,22 +18,20 @@ from dcanary.cli.operations.processes import (
     end_holder,
     runs_already,
 )
+from dcanary.cli.operations.sandboxing import require_sandbox
 from dcanary.client.chain import SystemChain
 from dcanary.client.errors import ClientError, ConfigError
 from dcanary.client.identity import NAME, Identity, create_identity, load_identity
 from dcanary.client.system import System, SystemConfig
 from dcanary.client.transport import fetch_root_key
-from dcanary.executor import Executor, ExecutorConfig, RuntimeUnavailable, StateError, standing
+from dcanary.executor import standing
 from dcanary.executor.cache.results import DEFAULT_BYTES, Results
+from dcanary.executor.config import ExecutorConfig
+from dcanary.executor.executor import Executor
 from dcanary.executor.images import ImageBuilder
-from dcanary.executor.sandbox import (
-    WARNING,
-    Sandbox,
-    UnsandboxedRunner,
-    close_process,
-    probe_sandbox,
-)
-from dcanary.executor.state import LOCK_FILE
+from dcanary.executor.runtimes import RuntimeUnavailable
+from dcanary.executor.sandbox import WARNING, UnsandboxedRunner, close_process
+from dcanary.executor.state import LOCK_FILE, StateError
 from dcanary.image.machine import have_image
 from dcanary.image.store import ImageStore
 from dcanary.secrets.errors import SecretProblem
@@ -45,12 +43,6 @@ START_SECONDS = 180.0
 """Includes a runtime template that is made first, on a machine with other work."""
 
 
-class SandboxUnavailable(ClientError):
-    """Builds cannot be confined on this machine, and nobody allowed them to run unconfined."""
-
-    error = "sandbox"
-
-
 def executor_identity(folder: Path, name: str) -> Identity:
     """The key of the executor NAME, made the first time. Raises ConfigError for what is no name."""
     if not NAME.fullmatch(name):
@@ -59,19 +51,6 @@ def executor_identity(folder: Path, name: str) -> Identity:
     path = folder / name / "key.pem"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return load_identity(path) if path.exists() else create_identity(path)
-
-
-def require_sandbox(folder: Path, allow_unsandboxed: bool) -> Sandbox:
-    """The sandbox, or (only when allowed) none. Raises SandboxUnavailable."""
-    probe = probe_sandbox()
-    if probe.sandbox is not None:
-        return probe.sandbox
-    if allow_unsandboxed:
-        return UnsandboxedRunner(folder)
-    raise SandboxUnavailable(
-        f"builds cannot be sandboxed here: {probe.reason}",
-        f"--allow-unsandboxed runs them anyway; {WARNING}",
-    )
 
 
 def require_network(installation: SystemConfig) -> None:

@@ -9,24 +9,27 @@ import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcanary import folders
 from dcanary.cli.errors import UsageTrouble
-from dcanary.cli.operations.executor import require_sandbox
-from dcanary.executor import RuntimeUnavailable
+from dcanary.cli.operations.sandboxing import require_sandbox
 from dcanary.executor.cache.results import Results
-from dcanary.executor.images import ImageBuilder, image_runtime
 from dcanary.executor.local import LocalProblem, LocalRun, LocalStage
-from dcanary.executor.packages import Packages
-from dcanary.executor.runtimes import Runtime, RuntimeOptions, find_runtime
+from dcanary.executor.runtimes import (
+    CanisterTemplate,
+    Runtime,
+    RuntimeOptions,
+    RuntimeUnavailable,
+    find_runtime,
+)
 from dcanary.executor.sandbox import UnsandboxedRunner, close_process
-from dcanary.image.machine import have_image
-from dcanary.image.store import ImageStore
 from dcanary.pipeline.names import check_secret
 from dcanary.secrets.errors import SecretProblem
 from dcanary.secrets.sealing import check_value
-from dcanary.wasm import ensure_template
+
+if TYPE_CHECKING:
+    from dcanary.executor.packages import Packages
 
 _VARIABLE = "DCANARY_SECRET_"
 
@@ -135,7 +138,7 @@ def perform(
         folder = Path(scratch)
         sandbox = require_sandbox(folder / "builds", allowed.unsandboxed)
         sandboxed = not isinstance(sandbox, UnsandboxedRunner)
-        options = RuntimeOptions(folder / "tools", sandboxed=sandboxed, template=ensure_template)
+        options = RuntimeOptions(folder / "tools", sandboxed=sandboxed, template=_template)
         source = {"clone_url": commit.folder.as_uri(), "ref": commit.ref, "sha": commit.sha}
         run = LocalRun(
             stages,
@@ -146,7 +149,7 @@ def perform(
             lambda stage: _runtime_of(stage, options),
             output,
             allowed.network,
-            Packages.of_this_machine(folder / "packages"),
+            _packages(stages, folder / "packages"),
             allowed.secrets,
             attend,
             Results(folders.results()) if allowed.cache else None,
@@ -165,8 +168,32 @@ def _runtime_of(stage: Mapping[str, Any], options: RuntimeOptions) -> Runtime:
         return find_runtime(name.lower(), options)
     if not options.sandboxed:
         raise RuntimeUnavailable("a stage in an image needs the sandbox")
-    store = ImageStore(folders.images())
-    return image_runtime(store, needs["image"], ImageBuilder(have_image), needs["image_lock"])
+    return _image(needs["image"], needs["image_lock"])
+
+
+# What the following import takes longer than a small build: they are for stages that need it.
+
+
+def _image(digest: str, lock: str | None) -> Runtime:
+    from dcanary.executor.images import ImageBuilder, image_runtime
+    from dcanary.image.machine import have_image
+    from dcanary.image.store import ImageStore
+
+    return image_runtime(ImageStore(folders.images()), digest, ImageBuilder(have_image), lock)
+
+
+def _template() -> CanisterTemplate:
+    from dcanary.wasm import ensure_template
+
+    return ensure_template()
+
+
+def _packages(stages: Sequence[Mapping[str, Any]], folder: Path) -> Packages | None:
+    if all(stage["fetch"] is None for stage in stages):
+        return None
+    from dcanary.executor.packages import Packages
+
+    return Packages.of_this_machine(folder)
 
 
 def save_files(stage: LocalStage, into: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dcanary
-from dcanary.executor.packages import Needed
+from dcanary.executor.needed import Needed
 from dcanary.executor.sandbox.arguments import SETTINGS_VERSION
 from dcanary.executor.source import Entry
 

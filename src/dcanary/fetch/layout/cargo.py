@@ -8,7 +8,7 @@ import tarfile
 import zlib
 from collections.abc import Sequence
 
-from dcanary.fetch.bring import Brought
+from dcanary.fetch.brought import Brought
 from dcanary.fetch.layout.folder import Folder, LayoutError
 from dcanary.objects import ObjectStore
 from dcanary.tar_headers import BoundedTarInfo

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dcanary.download.room import room_in
-from dcanary.fetch.bring import Brought
+from dcanary.fetch.brought import Brought
 from dcanary.fetch.layout.cargo import CargoLayout
 from dcanary.fetch.layout.folder import Folder, LayoutError, Manifest, read_manifest
 from dcanary.fetch.layout.mops import MopsLayout

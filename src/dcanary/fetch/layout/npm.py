@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dcanary.fetch.bring import Brought
+from dcanary.fetch.brought import Brought
 from dcanary.fetch.layout.folder import Folder
 from dcanary.objects import ObjectStore
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dcanary.fetch.bring import Brought
+from dcanary.fetch.brought import Brought
 from dcanary.fetch.layout.folder import Folder
 from dcanary.fetch.locks.pnpm import tarball_path
 from dcanary.objects import ObjectStore

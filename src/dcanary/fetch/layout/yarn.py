@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from dcanary.fetch.bring import Brought
+from dcanary.fetch.brought import Brought
 from dcanary.fetch.layout.folder import Folder, LayoutError
 from dcanary.objects import ObjectStore
 
