@@ -92,6 +92,12 @@ LIBRARY_PACKAGES = NotYet(
     "`dcanary init`",
     "it needs {}; packages are not supported yet where only modules are checked",
 )
+RUST_WASI = NotYet(
+    "canisters of Rust for WASI (`wasm32-wasip1`, `wasm32-wasi`)",
+    "`dcanary init`",
+    "the target {} is not supported yet: no tool here turns its imports into those of the Internet "
+    "Computer; build for wasm32-unknown-unknown",
+)
 CANISTER_IMPORTS = NotYet(
     "imports in Motoko of canisters whose interface the project does not have",
     "`dcanary init`",

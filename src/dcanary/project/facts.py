@@ -137,6 +137,8 @@ class CargoFile:
     """The version of the lock file's format; 0 when it says none."""
     vendor: str = ""
     """The folder of the repository that has the crates, by `.cargo/config.toml`; or empty."""
+    target: str = ""
+    """What cargo builds for where nothing else is said, by the same file; or empty."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from dcanary.pipeline import parse_pipeline
 from dcanary.project.plan.choose import choose, outlook
-from dcanary.project.plan.fit import Fit
+from dcanary.project.plan.fit import Fit, NotYet
 from dcanary.project.template import load
 from tests.project.folders import found
 
@@ -20,6 +20,11 @@ name = "shop-engine"
 crate-type = ["cdylib"]
 [dependencies]
 ic-cdk = "0.18"
+"""
+
+
+WASI_BUILD = """{"canisters": {"shop": {"type": "custom", "wasm": "shop.wasm", "candid": "shop.did",
+ "build": "cargo build -p shop-engine --target wasm32-wasi --release"}}}
 """
 
 
@@ -130,6 +135,24 @@ def test_crates_that_the_repository_only_speaks_of_are_fetched(
     files = {"Cargo.toml": CRATE, "Cargo.lock": "version = 3\n", ".cargo/config.toml": settings}
     files["vendor/serde/Cargo.toml"] = '[package]\nname = "serde"\n'
     assert chosen(tmp_path / "app", files).template == "rust"
+
+
+@pytest.mark.parametrize(
+    ("files", "target"),
+    [
+        ({".cargo/config.toml": '[build]\ntarget = "wasm32-wasip1"\n'}, "wasm32-wasip1"),
+        ({"dfx.json": WASI_BUILD}, "wasm32-wasi"),
+    ],
+)
+def test_a_canister_for_wasi_is_refused_where_its_target_is_named(
+    tmp_path: Path, files: dict[str, str], target: str
+) -> None:
+    crate = {"Cargo.toml": CRATE, "Cargo.lock": "version = 3\n"}
+    ((_, plan),) = outlook(found(tmp_path / "app", crate | files)).canisters
+    assert isinstance(plan, NotYet)
+    assert f"the target {target} is not supported yet" in str(plan.reasons[0])
+    for_ic = {".cargo/config.toml": '[build]\ntarget = "wasm32-unknown-unknown"\n'}
+    assert chosen(tmp_path / "other", crate | for_ic).template == "rust"
 
 
 def test_a_crate_below_the_root_is_built_by_its_manifest(tmp_path: Path) -> None:

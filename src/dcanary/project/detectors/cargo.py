@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Iterator
 
 from dcanary.project.detectors.protocol import Findings
 from dcanary.project.facts import Canister, CargoFile, Crate, Kind, Place
@@ -46,6 +47,7 @@ class Cargo:
             toolchain=_toolchain(folder),
             lock_version=_lock_version(folder, lock),
             vendor=_vendor(folder, base),
+            target=_target(folder, base),
         )
         known = {one.package for one in found.canisters.values()}
         rust = [one for one in found.canisters.values() if one.kind is Kind.RUST]
@@ -68,20 +70,30 @@ def _lock_version(folder: Folder, lock: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _vendor(folder: Folder, base: str) -> str:
-    """Where cargo finds the crates when the repository has them ("source replacement" in the
-    Cargo book): by the settings nearest to the workspace."""
+def _settings(folder: Folder, base: str) -> Iterator[tuple[str, Value]]:
+    """The folders and contents of cargo's settings, the nearest to the workspace first."""
     for above in dict.fromkeys((base, ".")):
         for file in SETTINGS:
             name = file if above == "." else f"{above}/{file}"
             root = folder.values(name, read_toml) if folder.has_hidden(name) else None
-            if root is None:
-                continue
-            by = root.text("source", "crates-io", "replace-with")
-            place = inside(root.text("source", by, "directory"), above) if by else ""
-            if place and folder.has_folder(place):
-                return place
+            if root is not None:
+                yield above, root
+
+
+def _vendor(folder: Folder, base: str) -> str:
+    """Where cargo finds the crates when the repository has them ("source replacement" in the
+    Cargo book)."""
+    for above, root in _settings(folder, base):
+        by = root.text("source", "crates-io", "replace-with")
+        place = inside(root.text("source", by, "directory"), above) if by else ""
+        if place and folder.has_folder(place):
+            return place
     return ""
+
+
+def _target(folder: Folder, base: str) -> str:
+    found = (root.text("build", "target") for _, root in _settings(folder, base))
+    return next((target for target in found if target), "")
 
 
 def _is_member(file: str, files: list[str], workspace: Value | None) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from dcanary import not_yet
 from dcanary.project.facts import Canister, CargoFile, Project
 from dcanary.project.plan.fit import (
     PAGE,
@@ -28,6 +29,7 @@ OLD, NEW = "rust", "rust-web"
 """The images with Debian's Rust 1.63 and 1.96."""
 OLD_MINOR, OLD_LOCK = 63, 3
 """The latest version of Rust 1 and of the lock's format that the older image knows."""
+_WASI = re.compile(r"\bwasm32-wasi(?:p\d)?\b")
 _PACKAGE = re.compile(r"(?:--package|-p)[ =]+([A-Za-z0-9_-]+)")
 
 
@@ -42,6 +44,10 @@ class RustPlanner:
         package = canister.package or _named(canister) or _only(cargo)
         if not package:
             text = "it names no crate: which one is built cannot be told"
+            return NotYet((Open(text, canister.place, HEADING),))
+        wasi = _WASI.search("\n".join((cargo.target, *canister.build)))
+        if wasi:
+            text = not_yet.RUST_WASI.sentence(wasi[0])
             return NotYet((Open(text, canister.place, HEADING),))
         if not cargo.lock:
             return no_lock("its crates", "Cargo.lock", "cargo generate-lockfile", cargo.place)
