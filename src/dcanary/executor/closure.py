@@ -117,9 +117,12 @@ def _below(folder: Path) -> Iterator[tuple[str, Path]]:
     root = folder.resolve()
     for place, folders, names in os.walk(root):
         folders[:] = [each for each in folders if each not in _NOT_READ]
+        inside = Path(place)
+        below = inside.relative_to(root)
         for name in names:
-            file = Path(place, name)
-            yield file.relative_to(root).as_posix(), file.resolve()
+            file = inside / name
+            # Only a link can lead elsewhere: to resolve a thousand paths takes long.
+            yield (below / name).as_posix(), file.resolve() if file.is_symlink() else file
 
 
 def _read(notes: Path) -> dict[str, object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dcanary.cli.errors import translated
 from dcanary.cli.operations.shipped import shipped_folder
-from dcanary.client.system import CANISTERS
+from dcanary.client.names import CANISTERS
 from dcanary.wasm import BuiltCanister, build_canister, ensure_template
 
 Progress = Callable[[str], None]
