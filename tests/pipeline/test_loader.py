@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dcanary.pipeline import PipelineFileError, load_pipeline, parse_pipeline
 from dcanary.pipeline.errors import FieldError
+from dcanary.pipeline.source import read_source
 
 GOOD = """\
 version: 1
@@ -172,12 +173,23 @@ def test_a_circle_of_stages_is_shown() -> None:
         (b"a: 1\n---\nb: 2", "more than one YAML document"),
         (b"a: " + b"[" * 1000, "nested deeper"),
         (b"a: 1\n" * 100_000, "at most"),
+        (b"".join(b"k%d: 1\n" % n for n in range(20_000)), "10000:8: the file has more than 20000"),
+        (b"a: [" + b"1," * 100_000, "1:39999: the file has more than 20000 keys and values"),
         (b"a: \x00", "not valid YAML"),
         (b"{[a]: 1}", "keys must be text"),
     ],
 )
 def test_what_no_pipeline_needs_is_refused(content: bytes, words: str) -> None:
     assert any(words in error for error in errors_of(content))
+
+
+def test_a_pipeline_with_every_list_full_is_not_too_large() -> None:
+    lists = ("commands", "artifacts", "depends_on", "secrets")
+    full = "".join(f"    {name}: [{', '.join(['x'] * 64)}]\n" for name in lists)
+    variables = "".join(f"      V{n}: x\n" for n in range(64))
+    stage = f"{full}    environment:\n{variables}    cache: [{', '.join(['x'] * 64)}]\n"
+    text = "stages:\n" + "".join(f"  s{n}:\n{stage}" for n in range(32))
+    assert read_source(text.encode(), "dcanary.yml").errors == []
 
 
 def test_a_file_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ MAX_PARALLEL = MAX_STAGES_PER_PIPELINE * MAX_REPLICAS
 MAX_FILE_BYTES = 256 * KIB
 MAX_LOCK_BYTES = 16 * MIB
 MAX_DEPTH = 16
+MAX_VALUES = 20_000
+"""Keys and values of a file: more than the bounds of a pipeline leave room for."""
 MAX_ERRORS = 50
 MAX_ARGUMENT_BYTES = 256 * KIB
 MAX_PATTERNS_PER_TRIGGER = 64

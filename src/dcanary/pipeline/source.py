@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import yaml
 
 from dcanary.pipeline.errors import FieldError, Location, PipelineFileError, field_text
-from dcanary.pipeline.limits import MAX_DEPTH, MAX_FILE_BYTES
+from dcanary.pipeline.limits import MAX_DEPTH, MAX_FILE_BYTES, MAX_VALUES
 
 Value = None | bool | int | str | list["Value"] | dict[str, "Value"]
 Place = tuple[int, int]
@@ -39,9 +39,43 @@ class Source:
 
 
 class _CoreLoader(yaml.SafeLoader):
-    """SafeLoader with the scalars of the YAML 1.2 core schema that a pipeline uses."""
+    """SafeLoader with the scalars of the YAML 1.2 core schema that a pipeline uses.
+
+    Refuses what a pipeline never needs when its event comes, so that a file is parsed once, and a
+    large one not to its end. Raises PipelineFileError.
+    """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def __init__(self, text: str, file: str) -> None:
+        super().__init__(text)
+        self._file = file
+        self._depth = self._documents = self._values = 0
+
+    def get_event(self) -> Any:
+        """The next event, which is one that is accepted."""
+        event = super().get_event()  # type: ignore[no-untyped-call]  # the stubs have no types
+        place = _at(event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            _fail(self._file, place, "aliases (*name) are not accepted: write the value again")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            _fail(self._file, place, f"tags ({tag}) are not accepted")
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                _fail(self._file, place, "the file holds more than one YAML document")
+        if isinstance(event, yaml.NodeEvent):
+            self._values += 1
+            if self._values > MAX_VALUES:
+                _fail(self._file, place, f"the file has more than {MAX_VALUES} keys and values")
+        if isinstance(event, yaml.CollectionStartEvent):
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                _fail(self._file, place, f"nested deeper than {MAX_DEPTH} levels")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._depth -= 1
+        return event
 
 
 for _tag, _pattern, _first in (
@@ -68,8 +102,7 @@ def read_source(content: bytes, file: str) -> Source:
         column = error.start - content.rfind(b"\n", 0, error.start)
         _fail(file, (line, column), "the file is not UTF-8")
     try:
-        _check_events(text, file)
-        loader = _CoreLoader(text)
+        loader = _CoreLoader(text, file)
         try:
             node = loader.get_single_node()
         finally:
@@ -95,27 +128,6 @@ def _at(mark: Any) -> Place:
     if mark is None:
         return (1, 1)
     return (mark.line + 1, mark.column + 1)
-
-
-def _check_events(text: str, file: str) -> None:
-    depth = documents = 0
-    for event in yaml.parse(text, Loader=_CoreLoader):
-        place = _at(event.start_mark)
-        if isinstance(event, yaml.AliasEvent):
-            _fail(file, place, "aliases (*name) are not accepted: write the value again")
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            _fail(file, place, f"tags ({tag}) are not accepted")
-        if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                _fail(file, place, "the file holds more than one YAML document")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                _fail(file, place, f"nested deeper than {MAX_DEPTH} levels")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
 
 
 def _value(node: yaml.Node, location: Location, source: Source) -> Value:
