@@ -191,6 +191,21 @@ def test_what_cannot_be_built_yet_is_refused_with_its_place(
     assert reasons[0].startswith(told)
 
 
+def test_crates_that_make_no_canister_are_said_beside_a_front_end_and_alone(tmp_path: Path) -> None:
+    crates = {"Cargo.toml": '[package]\nname = "tools"\n[dependencies]\nserde = "1"\n'}
+    said = "Cargo.toml:1: no crate of it makes a canister"
+    node = {"package.json": '{"scripts": {"test": "node --test"}}'}
+    fit = chosen(tmp_path / "site", {**crates, **node})
+    assert any(f"{one.place}: {one.text}".startswith(said) for one in fit.open)
+    assert any(one.startswith(said) for one in refused(tmp_path / "alone", crates))
+
+
+def test_crates_that_a_canister_may_be_made_of_are_not_said_to_make_none(tmp_path: Path) -> None:
+    crates = {"Cargo.toml": '[package]\nname = "tools"\n', "Cargo.lock": "version = 3\n"}
+    files = {**crates, **dfx(a='{"type": "rust", "package": "tools", "candid": "a.did"}')}
+    assert not any("makes a canister" in one.text for one in chosen(tmp_path, files).open)
+
+
 def test_an_empty_folder_leads_to_templates(tmp_path: Path) -> None:
     (told,) = refused(tmp_path / "new", {"README.md": ""})
     assert told == (

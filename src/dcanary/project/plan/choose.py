@@ -13,7 +13,7 @@ from dcanary.project.plan.azle import AzlePlanner
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Planner, name_for
 from dcanary.project.plan.kybra import KybraPlanner
 from dcanary.project.plan.motoko import MotokoPlanner
-from dcanary.project.plan.rust import RustPlanner
+from dcanary.project.plan.rust import RustPlanner, without_canister
 from dcanary.project.plan.unbuilt import UnbuiltPlanner
 
 _UNBUILT = UnbuiltPlanner()
@@ -39,10 +39,14 @@ SEVERAL = f"{PAGE}#several-canisters"
 
 @dataclass(frozen=True)
 class Outlook:
-    """What could be built of a project, canister by canister, and of the folder as a whole."""
+    """What could be built of a project, canister by canister, and of the folder as a whole.
+
+    `unused` is what was found and is no part of either.
+    """
 
     canisters: tuple[tuple[Canister, Fit | NotYet], ...]
     folder: tuple[Fit | NotYet, ...]
+    unused: tuple[Open, ...] = ()
 
     def fits(self) -> list[tuple[Canister, Fit]]:
         """The canisters that can be built."""
@@ -62,7 +66,8 @@ def outlook(project: Project) -> Outlook:
     canisters = [(one, PLANNERS[one.kind].plan(project, one)) for one in project.canisters]
     canisters = _with_interfaces(canisters)
     folder = [plan for ask in WHOLE if (plan := ask(project)) is not None]
-    return Outlook(tuple(canisters), tuple(folder))
+    crates = without_canister(project)
+    return Outlook(tuple(canisters), tuple(folder), () if crates is None else (crates,))
 
 
 def _with_interfaces(
@@ -102,6 +107,11 @@ def choose(project: Project, seen: Outlook, wanted: str | None = None) -> Fit:
 
     What the project holds besides is among what is open. Raises NoChoice when there is none.
     """
+    fit = _chosen(project, seen, wanted)
+    return replace(fit, open=(*fit.open, *seen.unused))
+
+
+def _chosen(project: Project, seen: Outlook, wanted: str | None) -> Fit:
     fits = seen.fits()
     if wanted is not None:
         return _alone(wanted, _wanted(seen, wanted), seen)
@@ -141,7 +151,7 @@ def _reasons(seen: Outlook) -> list[Open]:
     for plan in seen.folder:
         if isinstance(plan, NotYet):
             found += plan.reasons
-    return found
+    return [*found, *seen.unused]
 
 
 def _alone(name: str, fit: Fit, seen: Outlook) -> Fit:

@@ -8,7 +8,7 @@ import re
 import shlex
 
 from dcanary import not_yet
-from dcanary.project.facts import Canister, CargoFile, Project
+from dcanary.project.facts import Canister, CargoFile, Kind, Project
 from dcanary.project.plan.fit import (
     PAGE,
     Fit,
@@ -68,6 +68,21 @@ class RustPlanner:
             (*_toolchain(cargo), *steps_after(canister, DONE), *argument(project, canister, None)),
             canister.dependencies,
         )
+
+
+def without_canister(project: Project) -> Open | None:
+    """What is said of crates that make no canister; None where some does, or may."""
+    cargo = project.cargo
+    if cargo is None or any(crate.canister for crate in cargo.crates):
+        return None
+    for canister in project.canisters:
+        if canister.kind is Kind.RUST or any("cargo" in line for line in canister.build):
+            return None
+    text = (
+        "no crate of it makes a canister (that has ic-cdk among its dependencies and crate-type = "
+        '["cdylib"]), so nothing of it is built'
+    )
+    return Open(text, cargo.place, HEADING)
 
 
 def _named(canister: Canister) -> str:
