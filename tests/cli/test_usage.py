@@ -135,13 +135,27 @@ def test_json_errors_are_json(tmp_path: Path) -> None:
     assert json.loads(done.stderr)["error"] == "network"
 
 
-def test_a_broken_installation_file_is_named(tmp_path: Path) -> None:
+def test_a_broken_installation_file_is_named_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / ".dcanary").mkdir()
     (tmp_path / ".dcanary" / "system.json").write_text("{")
     dcanary(tmp_path, "identity", "new", "default")
     done = dcanary(tmp_path, "run", "list")
     assert done.returncode == 2
-    assert "system.json" in done.stderr
+    assert "system.json is not the file of a DCanary installation, or damaged" in done.stderr
+    assert "dcanary system connect --webhook PRINCIPAL" in done.stderr
+
+
+def test_a_root_key_without_the_network_that_it_is_of_is_refused(tmp_path: Path) -> None:
+    done = dcanary(tmp_path, "system", "connect", "--root-key", "zz")
+    assert done.returncode == 2
+    assert "--root-key is of the network at --url" in done.stderr
+
+
+def test_more_cycles_than_a_canister_can_have_are_no_amount(tmp_path: Path) -> None:
+    for amount in ("0", "-1", str(1 << 128)):
+        done = dcanary(tmp_path, "system", "top-up", "webhook", "--cycles", amount)
+        assert done.returncode == 2
+        assert "is not in the range" in done.stderr
 
 
 def test_an_invalid_pipeline_file_names_line_and_field(tmp_path: Path) -> None:

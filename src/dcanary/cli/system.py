@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from dcanary.client.identity import Identity
     from dcanary.client.transport import NetworkAddress
 from dcanary.client.names import CANISTERS, DEFAULT_IDENTITY
+
+MAX_CYCLES = (1 << 128) - 1
+"""What a canister can have."""
 
 
 @click.group()
@@ -72,6 +76,7 @@ def deploy(context: Context, anew: bool) -> None:
     from dcanary.cli.operations import network as network_operations
     from dcanary.cli.operations import system as operations
     from dcanary.cli.operations.installation_lock import changing
+    from dcanary.client.system import System
 
     running = network_operations.require_running(context.network_dir)
     progress = context.output.progress
@@ -84,6 +89,10 @@ def deploy(context: Context, anew: bool) -> None:
         config, done = operations.deploy(
             context.system_file, address, identity, built, progress, anew=anew
         )
+    with contextlib.closing(System(config, identity)) as installed:
+        for name in CANISTERS:
+            # One that answers some calls only is not deployed: what fails here says why.
+            installed.actor(name).call("health")
     rows = [
         {"canister": name, "principal": config.canisters[name], "result": done[name]}
         for name in CANISTERS
@@ -119,13 +128,13 @@ def _address(context: Context, url: str | None, root_key: str | None) -> Network
 
 @system.command("top-up")
 @click.argument("name", type=click.Choice(CANISTERS))
-@click.option("--cycles", type=click.IntRange(1), required=True, help="How many.")
+@click.option("--cycles", type=click.IntRange(1, MAX_CYCLES), required=True, help="How many.")
 @pass_context
 def top_up(context: Context, name: str, cycles: int) -> None:
     """Give cycles to one of the five canisters, on a local network, where they cost nothing.
 
-    Elsewhere cycles are bought: `icp canister top-up`, or `dfx ledger top-up`, with the canister's
-    principal.
+    Whoever reaches a local network may do this, with any identity. Elsewhere cycles are bought:
+    `icp canister top-up`, or `dfx ledger top-up`, with the canister's principal.
     """
     from dcanary.client.errors import ClientError, RejectedError
     from dcanary.client.management import Management
@@ -135,8 +144,9 @@ def top_up(context: Context, name: str, cycles: int) -> None:
         Management(context.system.connection).top_up(canister, cycles)
     except RejectedError as error:
         raise ClientError(
-            f"this network gives no cycles away: {error}",
-            f"icp canister top-up {canister} (or dfx ledger top-up) sends bought ones",
+            f"the network gave {name} no cycles: {error}",
+            "where cycles cost something, send bought ones: "
+            f"icp canister top-up {canister} (or dfx ledger top-up)",
         ) from None
     context.output.record({"canister": name, "principal": canister, "given": cycles}, "canister")
 
@@ -183,6 +193,8 @@ def connect(
     from dcanary.cli.operations import build as build_operations
     from dcanary.cli.operations import connect as connecting
 
+    if root_key is not None and url is None:
+        raise ConfigError("--root-key is of the network at --url", "give both or neither")
     given = _given(principals)
     if same_canisters:
         if given or environment is not None:

@@ -88,19 +88,39 @@ class SystemConfig:
                 "name its folder with --home or DCANARY_HOME,\n"
                 "  or install one with: dcanary system deploy",
             ) from None
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise ConfigError(f"cannot read {path}: {error}") from None
+        except ValueError as error:
+            raise _damaged(path, f"no JSON ({error})") from None
+        if not isinstance(record, dict):
+            raise _damaged(path, "no JSON object")
+        version, named = record.get("version"), record.get("canisters")
+        if isinstance(version, int) and version > FILE_VERSION:
+            raise ConfigError(
+                f"{path} is of version {version}, not {FILE_VERSION}: a later DCanary wrote it",
+                "use that one",
+            )
+        if version != FILE_VERSION or not isinstance(named, dict):
+            raise _damaged(path, "no version or no canisters")
         try:
-            if record["version"] != FILE_VERSION:
-                raise ConfigError(f"{path} is of version {record['version']}, not {FILE_VERSION}")
-            named = record["canisters"]
             canisters = {name: str(named[name]) for name in CANISTERS if name in named}
             for text in canisters.values():
                 principal.from_text(text)
-            address = NetworkAddress(str(record["url"]), bytes.fromhex(record["root_key"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"{path} is not a DCanary installation file: {error!r}") from None
-        return cls(address, canisters)
+            root_key = bytes.fromhex(str(record.get("root_key", "")))
+        except ValueError as error:
+            raise _damaged(path, str(error)) from None
+        if not record.get("url") or not root_key:
+            raise _damaged(path, "no url or no root_key")
+        return cls(NetworkAddress(str(record["url"]), root_key), canisters)
+
+
+def _damaged(path: Path, what: str) -> ConfigError:
+    return ConfigError(
+        f"{path} is not the file of a DCanary installation, or damaged: {what}",
+        "put it back from a copy; or move it away and name the five canisters:\n"
+        "  dcanary system connect --webhook PRINCIPAL --pipeline-config PRINCIPAL\n"
+        "  --build-executor PRINCIPAL --verification PRINCIPAL --deployment PRINCIPAL",
+    )
 
 
 class System:

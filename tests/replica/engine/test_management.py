@@ -369,6 +369,34 @@ def test_top_ups_and_balances(subnet: Any) -> None:
         subnet.engine.cycles(b"none")
 
 
+def test_a_balance_never_grows_beyond_what_a_canister_can_read(
+    subnet: Any, wat: Callable[[str], bytes]
+) -> None:
+    canister = subnet.create(amount=limits.MAX_CYCLES)
+    reader = """(module (import "ic0" "canister_cycle_balance128" (func $balance (param i32)))
+      (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+      (import "ic0" "msg_reply" (func $reply)) (memory 1)
+      (func (export "canister_query balance")
+        (call $balance (i32.const 0)) (call $append (i32.const 0) (i32.const 16)) (call $reply)))"""
+    assert isinstance(subnet.install(canister, wat(reader)), Reply)
+    top_up = {"canister_id": canister, "amount": limits.MAX_CYCLES}
+    subnet.management("provisional_top_up_canister", types.PROVISIONAL_TOP_UP, top_up)
+    assert subnet.engine.add_cycles(canister, limits.MAX_CYCLES) == limits.MAX_CYCLES
+    answer = subnet.engine.query(b"\x04", canister, "balance", b"")
+    assert answer.data == limits.MAX_CYCLES.to_bytes(16, "little")
+    top_up["amount"] += 1
+    for method, codec, arg in (
+        ("provisional_top_up_canister", types.PROVISIONAL_TOP_UP, top_up),
+        (
+            "provisional_create_canister_with_cycles",
+            types.PROVISIONAL_CREATE,
+            {"amount": limits.MAX_CYCLES + 1},
+        ),
+    ):
+        refused = subnet.try_management(method, codec, arg)
+        assert isinstance(refused, Reject) and refused.error_code == "IC0408"
+
+
 def test_installing_needs_cycles(subnet: Any, wat: Callable[[str], bytes]) -> None:
     canister = subnet.create(amount=1_000_000_000)
     refused = subnet.install(canister, module(wat))

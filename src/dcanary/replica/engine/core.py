@@ -76,6 +76,7 @@ class Core:
         """Take over a state from the storage, with what is computed from it."""
         self.subnet = subnet
         for canister in subnet.canisters.values():
+            self.deposit(canister, 0)  # versions before 0.2.0 let a balance grow without bound
             self.index(canister)
             for callback in canister.callbacks.values():
                 if callback.deadline:
@@ -192,6 +193,12 @@ class Core:
             self._thresholds[canister.id] = usage, settings, burned
         left = burned - canister.reserved
         return left if left > 0 else 0
+
+    def deposit(self, canister: Canister, cycles: int) -> None:
+        """Give cycles. Beyond `MAX_CYCLES` they are lost, as on the Internet Computer: a canister
+        whose balance does not fit the System API could not run any more."""
+        balance = canister.balance + cycles
+        canister.balance = balance if balance < limits.MAX_CYCLES else limits.MAX_CYCLES
 
     def consume(self, canister: Canister, cycles: int) -> None:
         """Take cycles away, at most all there are."""

@@ -88,7 +88,7 @@ class Executor:
         _count_down(canister.outstanding, callback.callee)
         size = len(response.reply) if response.reply is not None else len(response.message)
         sending = min(self._core.costs.response(size), callback.reserved)
-        canister.balance += response.refund + callback.reserved - sending
+        self._core.deposit(canister, response.refund + callback.reserved - sending)
         canister.consumed += sending
         call = canister.contexts.get(callback.context)
         if call is None:
@@ -184,6 +184,8 @@ class Executor:
         # What changed the balance meanwhile (fees, deposits) is kept.
         balance = canister.balance + execution.balance - execution.begun_with - price
         canister.balance = balance if balance > 0 else 0
+        if balance > limits.MAX_CYCLES:
+            canister.balance = limits.MAX_CYCLES
         canister.consumed += price + execution.burned
 
     def _callback(

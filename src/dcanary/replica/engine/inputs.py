@@ -95,7 +95,7 @@ class Inputs:
 
     def _add_cycles(self, canister_id: bytes, amount: int) -> int:
         canister = self.core.subnet.canisters[canister_id]
-        canister.balance += amount
+        self.core.deposit(canister, amount)
         return canister.balance
 
     def _set_stable(self, canister_id: bytes, content: bytes) -> None:

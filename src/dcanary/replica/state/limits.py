@@ -63,6 +63,8 @@ MAX_KEPT_REPLIES = 128 * MIB
 """Beyond, expired messages keep their state ("done") but not their reply."""
 
 # Canisters
+MAX_CYCLES = (1 << 128) - 1
+"""Of a canister: the System API gives its balance in 128 bits."""
 MAX_CONTROLLERS = 10
 MAX_ALLOWED_VIEWERS = 10
 MAX_ENVIRONMENT_VARIABLES = 20

@@ -92,23 +92,29 @@ def create_canister(call: Call, arg: dict[str, Any]) -> Reply:
     return reply(CANISTER_ID, {"canister_id": canister.id})
 
 
+def _checked_cycles(amount: int) -> int:
+    if amount > limits.MAX_CYCLES:
+        raise invalid(f"{amount} cycles, at most {limits.MAX_CYCLES}")
+    return amount
+
+
 def provisional_create(call: Call, arg: dict[str, Any]) -> Reply:
     amount = arg["amount"]
     if amount is None:
         amount = limits.DEFAULT_PROVISIONAL_CYCLES
-    canister = _create(call, arg, amount, arg["specified_id"])
+    canister = _create(call, arg, _checked_cycles(amount), arg["specified_id"])
     return reply(CANISTER_ID, {"canister_id": canister.id})
 
 
 def provisional_top_up(call: Call, arg: dict[str, Any]) -> Reply:
     canister = call.core.canister(arg["canister_id"])
-    canister.balance += arg["amount"]
+    call.core.deposit(canister, _checked_cycles(arg["amount"]))
     return NOTHING
 
 
 def deposit_cycles(call: Call, arg: dict[str, Any]) -> Reply:
     canister = call.core.canister(arg["canister_id"])
-    canister.balance += call.accept(call.available)
+    call.core.deposit(canister, call.accept(call.available))
     return NOTHING
 
 

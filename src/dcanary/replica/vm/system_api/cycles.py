@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dcanary.replica.state import limits
 from dcanary.replica.state.errors import ErrorCode, HostTrap
 from dcanary.replica.vm import execution as ctx
 from dcanary.replica.vm.execution import Execution
@@ -26,7 +27,8 @@ def _fits_64(value: int) -> int:
 
 
 def _accept(execution: Execution, most: int) -> int:
-    amount = min(most, execution.available)
+    room = max(limits.MAX_CYCLES - execution.balance, 0)
+    amount = min(most, execution.available, room)
     execution.available -= amount
     execution.balance += amount
     return amount
