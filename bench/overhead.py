@@ -21,6 +21,7 @@ from pathlib import Path
 
 from bench.figures import Ratio
 from bench.report import ratio_lines
+from dcanary.image.store import Image
 
 SHARE, SECONDS = 0.15, 2.0
 """What DCanary may add: this share of the plain tool's time, and seconds."""
@@ -46,20 +47,30 @@ class Overhead:
     dcanary: float
     plain: float
 
+    @property
+    def allowed(self) -> float:
+        """Seconds that DCanary may take."""
+        return (1 + SHARE) * self.plain + SECONDS
+
     def ratio(self, name: str) -> Ratio:
         """Above 1: DCanary adds more than it may."""
-        allowed = (1 + SHARE) * self.plain + SECONDS
         return Ratio(
             f"overhead_{self.kind}",
             f"{self.kind} build of {name} by dcanary run local",
-            self.dcanary / allowed,
+            self.dcanary / self.allowed,
             f"the plain tool's time, {SHARE:.0%} and {SECONDS:.0f} s more",
             f"{self.dcanary:.1f} s to {self.plain:.1f} s of the plain tool",
         )
 
 
-def measure(folder: Path, plain: str, cold: bool = False, builds: int = BUILDS) -> list[Overhead]:
-    """Build the project of a folder with a dcanary.yml. Raises BuildFailed."""
+def measure(
+    folder: Path, plain: str, cold: bool = False, builds: int = BUILDS, within: Image | None = None
+) -> list[Overhead]:
+    """Build the project of a folder with a dcanary.yml. Raises BuildFailed.
+
+    `plain` runs on this machine, or with the tools of the image `within`: a stage in an
+    image has tools of its own, of other versions than this machine's.
+    """
     with tempfile.TemporaryDirectory(prefix="dcanary-bench-") as name:
         work = Path(name)
         source = _commit(folder, work / "source")
@@ -69,7 +80,7 @@ def measure(folder: Path, plain: str, cold: bool = False, builds: int = BUILDS) 
             shutil.copytree(source, copy, symlinks=True)
             return (
                 _seconds(LOCAL, source, environment),
-                _seconds(["sh", "-ec", plain], copy, environment),
+                _seconds(_plain(plain, copy, within), copy, environment),
             )
 
         found = []
@@ -80,6 +91,22 @@ def measure(folder: Path, plain: str, cold: bool = False, builds: int = BUILDS) 
         pairs = [both(2 + number, os.environ) for number in range(builds)]
         least = (min(one for one, _ in pairs), min(other for _, other in pairs))
         return [*found, Overhead("warm", *least)]
+
+
+def _plain(command: str, folder: Path, within: Image | None) -> list[str]:
+    shell = ["sh", "-ec", command]
+    if within is None:
+        return shell
+    binds: list[str] = []
+    for each in sorted(within.root.iterdir()):
+        if each.is_symlink():
+            binds += ["--symlink", str(each.readlink()), f"/{each.name}"]
+        elif each.name not in ("dev", "proc", "tmp"):
+            binds += ["--ro-bind", str(each), f"/{each.name}"]
+    own = ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+    for name, value in {"HOME": "/tmp", "PATH": within.program_path, **within.environment}.items():
+        own += ["--setenv", name, value]
+    return ["bwrap", *binds, *own, "--bind", str(folder), "/src", "--chdir", "/src", *shell]
 
 
 def _commit(folder: Path, into: Path) -> Path:
