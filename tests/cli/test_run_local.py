@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,12 @@ from dcanary.executor.attestation import manifest_digest
 from dcanary.executor.building import BuildReport
 from dcanary.executor.local import LocalStage
 from dcanary.executor.manifest import ManifestFile
+from dcanary.image.lock import format_lock
+from dcanary.image.store import ImageStore
 from tests.cli.test_help import LOADED
 from tests.executor.repositories import commit, git, make_repository
+from tests.executor.sandbox.test_image_root import make_tree
+from tests.image.debs import pool
 
 PIPELINE = """\
 version: 1
@@ -147,17 +152,39 @@ def test_a_verdict_without_agreement_is_no_equality(tmp_path: Path) -> None:
     ]
 
 
-def test_a_local_run_imports_no_client_of_servers_and_no_compiler_that_it_does_not_need(
-    repository: Path,
-) -> None:
+def loaded_by(folder: Path, cache: Path) -> set[str]:
+    """The packages that a local run in a folder has imported at its end."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED, "run", "local"],
-        cwd=repository,
+        cwd=folder,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    loaded = set(done.stderr.split())
+    return set(done.stderr.split())
+
+
+def test_a_local_run_imports_no_client_of_servers_and_no_compiler_that_it_does_not_need(
+    repository: Path, tmp_path: Path
+) -> None:
+    loaded = loaded_by(repository, tmp_path / "cache")
     assert "pydantic" in loaded
     assert {"httpx", "httpcore", "wasmtime", "rich", "cbor2", "ic"} & loaded == set()
+
+
+def test_a_stage_in_an_image_that_is_there_imports_nothing_that_builds_images(
+    tmp_path: Path,
+) -> None:
+    lock = pool({}).lock
+    store = ImageStore(tmp_path / "cache" / "dcanary" / "images")
+    with store.building(lock.digest) as folder:
+        store.add(folder, make_tree(folder / "tree"), lock, format_lock(lock), "own")
+    pipeline = (
+        "version: 1\nname: hello\nstages:\n  build: {runtime: shell, image: own.lock, "
+        "commands: ['cat /etc/only-in-the-image > out'], artifacts: [out]}\n"
+    )
+    files = {"dcanary.yml": pipeline, "own.lock": format_lock(lock)}
+    make_repository(tmp_path / "project", files)
+    assert {"httpx", "httpcore"} & loaded_by(tmp_path / "project", tmp_path / "cache") == set()

@@ -97,7 +97,8 @@ def image_runtime(
     `lock`, the path of a lock file of the commit.
     """
     image = None if store.damage(digest) else store.find(digest)
-    is_standard = builder is not None and digest in builder.offered()
+    # Asked only of an image that is not there: the builder hashes the locks of all that it knows.
+    is_standard = image is None and builder is not None and digest in builder.offered()
     if image is None and builder is not None and (is_standard or lock is not None):
 
         def prepare(say: Say, read: ReadFile) -> Runtime:

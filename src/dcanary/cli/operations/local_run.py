@@ -176,10 +176,14 @@ def _runtime_of(stage: Mapping[str, Any], options: RuntimeOptions) -> Runtime:
 
 def _image(digest: str, lock: str | None) -> Runtime:
     from dcanary.executor.images import ImageBuilder, image_runtime
-    from dcanary.image.machine import have_image
     from dcanary.image.store import ImageStore
 
-    return image_runtime(ImageStore(folders.images()), digest, ImageBuilder(have_image), lock)
+    store = ImageStore(folders.images())
+    if store.find(digest) is not None and store.damage(digest) is None:
+        return image_runtime(store, digest)
+    from dcanary.image.machine import have_image
+
+    return image_runtime(store, digest, ImageBuilder(have_image), lock)
 
 
 def _template() -> CanisterTemplate:
