@@ -75,7 +75,7 @@ class Waiting:
         for opened in record["opened"]:
             stage = self._book.stage(stage_key(run, opened["name"]))
             if stage is not None and "Building" in stage["state"]:
-                found.append(self._of_building(stage))
+                found.append(self._of_building(stage, record))
             elif stage is not None and "Storing" in stage["state"]:
                 found.append(self._of_storing(stage))
         for entry in found:
@@ -115,7 +115,7 @@ class Waiting:
         reason = f"{reason}, which was not possible yet: {entry['last_error']}"
         return _entry(stage, reason, since_ns, entry["due_ns"])
 
-    def _of_building(self, stage: "StageRecord") -> "WaitingFor":
+    def _of_building(self, stage: "StageRecord", record: "RunRecord") -> "WaitingFor":
         name, now = stage["name"], self._now
         opened_ns = stage["opened_ns"] or 0
         entry = self._outgoing.get(f"round:{key_of(stage)}")
@@ -148,7 +148,7 @@ class Waiting:
         if leased and len(leased) + len(committed) >= stage["quorum"]:
             begun_ns = min(job["leased_ns"] or opened_ns for job in leased)
             return _entry(name, _at_work(leased), begun_ns, None)
-        return self._of_missing(stage, latest_ns)
+        return self._of_missing(stage, record, latest_ns)
 
     def _leased(self, stage: "StageRecord") -> "list[JobRow]":
         """The jobs that executors hold now."""
@@ -158,7 +158,7 @@ class Waiting:
             if "Leased" in job["state"] and job["lease_until_ns"] > self._now
         ]
 
-    def _of_missing(self, stage: "StageRecord", since_ns: int) -> "WaitingFor":
+    def _of_missing(self, stage: "StageRecord", record: "RunRecord", since_ns: int) -> "WaitingFor":
         """Too few operators work on the stage: why no more do."""
         name, now = stage["name"], self._now
         wanted = [
@@ -205,13 +205,27 @@ class Waiting:
             reason = f"all executors that fit are busy with other jobs: {sentence_of(names)}"
             return _entry(name, reason, since_ns, None)
         free_ns = _free_since(stage, [each[1]["operator"] for each in idle], now)
-        if now - free_ns > TAKEN_WITHIN_NS:
+        free_ns = max(free_ns, self._let_since(stage, record))
+        # Executors do not say that they end: what is known is when one was heard of. One that was
+        # heard of since then may have been at other work until that moment.
+        seen_ns, operator = self._last_contact(idle)
+        if now - max(free_ns, seen_ns) > TAKEN_WITHIN_NS:
             # They would have taken it: what was heard of them is not of now.
             return _entry(name, f"no executor{self._last_of(idle)}", free_ns, None)
-        # Executors do not say that they end: what is known is when one was heard of.
-        seen_ns, operator = self._last_contact(idle)
         heard = f"last contact {moment_text(seen_ns, now)}, operator {operator}"
         return _entry(name, f"an executor is to take the next job ({heard})", since_ns, None)
+
+    def _let_since(self, stage: "StageRecord", record: "RunRecord") -> int:
+        """When the bound of the stage's group may have let it have a job at last; 0 without one:
+        when the latest of the jobs of its group ended."""
+        times = [0]
+        for opened in record["opened"] if stage["group"] is not None else []:
+            other = self._book.stage(stage_key(stage["run"], opened["name"]))
+            if other is not None and other["group"] == stage["group"]:
+                for job in other["jobs"]:
+                    times.append(job["committed_ns"] or 0)
+                    times += [each["at_ns"] for each in job["failures"] or []]
+        return max(times)
 
     def _is_present(self, one: "tuple[str, ExecutorRecord, ExecutorOffer | None]") -> bool:
         return executors.is_present(self._book, one[0], one[1], self._now)

@@ -117,6 +117,48 @@ def test_executors_that_take_nothing_are_not_awaited_though_they_were_there_a_mo
     ]
 
 
+def test_an_executor_that_was_busy_until_now_is_awaited_though_the_job_is_long_free(
+    world: World,
+) -> None:
+    world.announce(A, slots=1)
+    for executor in (B, C):
+        world.enable(executor, False)
+    one = {"replicas": 1, "quorum": 1}
+    world.enqueue(spec("run-1", stage("build", **one)))
+    job = world.build(A)["job"]
+    world.enqueue(spec("run-2", stage("build", **one)))
+    for _ in range(2):
+        world.pass_time(20)
+        world.beat(A, job)
+    assert "busy with other jobs: operator-0" in world.waits("run-2")[0]
+    world.commit(A, job)
+    assert world.waits("run-2") == [
+        "an executor is to take the next job (last contact 22:14:00 UTC, operator operator-0)"
+    ]
+    world.pass_time(21)
+    assert world.waits("run-2")[0].startswith("no executor is at work (last contact 22:14:00 UTC")
+
+
+def test_executors_are_awaited_when_the_bound_of_a_group_lets_them_take_a_job_at_last(
+    world: World,
+) -> None:
+    one = {"replicas": 1, "quorum": 1, "group": "all", "parallel": 1}
+    world.enqueue(spec("run-1", stage("a", **one), stage("b", **one)))
+    job = world.build(A)["job"]
+    for _ in range(2):
+        world.pass_time(20)
+        world.beat(A, job)
+    assert "as many as parallel of all lets" in world.waits()[1]
+    world.commit(A, job)
+    world.decide("Agreed", [file("out.wasm", b"x")], [job])
+    world.enable(A, False)
+    assert world.waits()[-1] == (
+        "an executor is to take the next job (last contact 22:13:20 UTC, operator operator-2)"
+    )
+    world.pass_time(21)
+    assert world.waits()[-1].startswith("no executor is at work")
+
+
 def test_an_executor_that_uploads_is_busy(world: World) -> None:
     world.announce(A, slots=1)
     for executor in (B, C):
