@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcanary.cli.display import harmless, harmless_lines
+from dcanary.cli.display import harmless, harmless_lines, harmless_log, quoted
 
 # What a terminal or a bidirectional renderer acts on, and what nobody sees.
 ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -58,3 +58,13 @@ def test_a_line_of_windows_ends_as_any_other() -> None:
 
 def test_what_is_harmless_stays_so() -> None:
     assert harmless(harmless("\x1b[2J")) == harmless("\x1b[2J")
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=[])))
+def test_what_is_harmless_stays_so_whatever_it_is(text: str) -> None:
+    for made in (harmless, harmless_lines, harmless_log):
+        assert made(made(text)) == made(text)
+
+
+def test_a_text_in_quotes_ends_where_it_ends() -> None:
+    assert quoted('a", "b\n\ufe01\\') == r'"a\", \"b\n\ufe01\\"'

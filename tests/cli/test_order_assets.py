@@ -24,7 +24,11 @@ from tests.cli.test_orders import as_ordered, order, request
 def files(**contents: str) -> Any:
     """Files by the name before `.html`, each with a sha256 of one digit over and over."""
     agreed: Any = [
-        {"path": f"dist/{name}.html", "size": 9, "sha256": digit * 64}
+        {
+            "path": f"dist/{name}.html",
+            "size": 9,
+            "sha256": digit if len(digit) == 64 else digit * 64,
+        }
         for name, digit in contents.items()
     ]
     return rules.assets_of(agreed, "dist/")
@@ -106,10 +110,10 @@ def test_a_request_shows_what_becomes_of_the_targets_files(
     told = capsys.readouterr().out
     assert "3 below dist/, 27 bytes; the digest of their list" in told.replace("\n", " ")
     assert "files: 1 added, 1 changed, 1 removed, 1 same" in told
-    assert "+ /fresh.html 9 bytes, text/html, sha256 4444" in told
-    assert "~ /other.html 9 bytes" in told
-    assert "- /gone.html 9 bytes" in told
-    assert "/same.html" not in told
+    assert f"      + fresh.html 9 bytes, text/html\n        sha256 {'4' * 64}\n" in told
+    assert f"      ~ other.html 9 bytes, text/html\n        sha256 {'5' * 64}\n" in told
+    assert "      - gone.html\n" in told
+    assert "same.html" not in told
 
 
 def test_json_lists_every_file_with_what_becomes_of_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,18 +130,37 @@ def test_json_lists_every_file_with_what_becomes_of_it(capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["files"] == NEW
 
 
-def test_a_long_list_is_cut_short_and_says_how_much_is_left(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    many = files(**{f"p{number:03}": "7" for number in range(assets.SHOWN_FILES + 5)})
-    lines = assets.lines_of(many, [])
-    assert len(lines) == assets.SHOWN_FILES + 2
-    assert lines[-1] == "  and 5 more: --json lists all of them"
+def test_every_file_that_an_order_changes_is_told_however_many() -> None:
+    old = files(**{f"p{number:03}": "7" for number in range(50)})
+    new = files(**{f"p{number:03}": f"{number:064x}" for number in range(30, 250)})
+    assert len(new) == 220
+    lines = assets.lines_of(new, old)
+    assert lines[1] == "  /"
+    for file in new:
+        (at,) = (i for i, line in enumerate(lines) if f" {file['key'][1:]} " in line)
+        assert lines[at + 1] == f"      sha256 {file['sha256']}"
+    assert [line for line in lines if " - " in line] == [f"    - p{n:03}.html" for n in range(30)]
+    assert max(map(len, lines[1:])) < 79
+
+
+def test_files_stand_below_their_folder() -> None:
+    lines = assets.lines_of(files(**{"b/x": "1" * 64, "a": "2" * 64, "b/y": "3" * 64}), [])
+    assert [line for line in lines[1:] if "sha256" not in line] == [
+        "  /",
+        "    + a.html 9 bytes, text/html",
+        "  /b/",
+        "    + x.html 9 bytes, text/html",
+        "    + y.html 9 bytes, text/html",
+    ]
 
 
 def test_names_of_files_cannot_write_lines_of_their_own() -> None:
-    (_, line) = assets.lines_of(files(**{"a\nWARNING \x1b[2J\u202e": "7"}), [])
-    assert not {"\n", "\x1b", "\u202e"} & set(line)
+    for name in ("a\nWARNING \x1b[2J\u202e", "a 9 bytes", "a\ufe01", 'a" 9 bytes'):
+        _, folder, line, digest = assets.lines_of(files(**{name: "7"}), [])
+        assert (folder, digest) == ("  /", f"      sha256 {'7' * 64}")
+        assert not {"\n", "\x1b", "\u202e", "\ufe01"} & set(line)
+        if " " in name:
+            assert line.startswith('    + "') and line.endswith('.html" 9 bytes, text/html')
 
 
 @pytest.mark.parametrize("told", [OLD, NEW[:2], []])

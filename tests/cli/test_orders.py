@@ -322,7 +322,7 @@ def test_what_an_approver_must_not_miss_is_said(
 def test_a_vote_that_does_not_count_any_more_is_marked() -> None:
     vote = {"approver": "2vxsx-fae", "approve": True, "comment": "good", "at_ns": 0}
     shown = overview(request(votes=[vote]))
-    assert shown["votes"] == ["2vxsx-fae approves (does not count: no approver now): good"]
+    assert shown["votes"] == ('2vxsx-fae approves (does not count: no approver now): "good"',)
     assert shown["approvals"] == "0 of 1"
 
 

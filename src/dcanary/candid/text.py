@@ -6,17 +6,18 @@ The types come from an interface; without one, numbers are `int` and fields have
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from dcanary.candid._codec import did, errors, text_parser, textual, types, wire
 from dcanary.candid._interface import CandidError
+from dcanary.visible import shown
 
 WIDTH = 80
 _STEP = "  "
 
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_IN_QUOTES = str.maketrans({'"': '\\"', "\\": "\\\\"})
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 class _Parser(text_parser.Parser):
@@ -75,17 +76,25 @@ def decode_untyped(data: bytes) -> str:
         raise CandidError(str(error)) from None
 
 
-def tells_all(data: bytes) -> bool:
-    """Whether `decode_untyped` tells all that a message holds.
+def untold(data: bytes) -> str:
+    """What `decode_untyped` does not tell of a message, in a few words; empty when it tells all.
 
     A message may also hold types that no value has, and values of types that Candid does not know
-    yet, which readers pass over. Raises CandidError.
+    yet, which readers pass over; one value may be written in several ways. So the text is encoded
+    again by the types that were sent, and compared with all that was sent. Raises CandidError.
     """
+    told = decode_untyped(data)
     try:
         sent, start = wire.parse_header(data)
-        return bool(types.header(sent) == data[:start])
+        if types.header(sent) != data[:start]:
+            return "types that are unusual, or that no value has"
+        if encode_text(told, sent) == data:
+            return ""
     except errors.CandidError as error:
         raise CandidError(str(error)) from None
+    except CandidError:
+        return "values that cannot be written as text"
+    return "values written in an unusual way: numbers, lengths or NaN with needless bits"
 
 
 def _count(expected: Sequence[types.Type], given: int) -> str:
@@ -233,7 +242,7 @@ def _bytes(data: bytes) -> str:
 
 
 def _quoted(text: str) -> str:
-    return "".join(_ESCAPES.get(c) or (c if c.isprintable() else _code(c)) for c in text)
+    return shown(text.translate(_IN_QUOTES), lambda c: _ESCAPES.get(c) or _code(c))
 
 
 def _code(character: str) -> str:
@@ -242,4 +251,4 @@ def _code(character: str) -> str:
 
 def _visible(text: str) -> str:
     """Text that is written already, with what cannot be seen as an escape of Candid."""
-    return re.sub(r"[^\n]", lambda c: c[0] if c[0].isprintable() else _code(c[0]), text)
+    return shown(text, _code, "\n")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.display import harmless
 from dcanary.cli.operations.patience import Patience
 from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
 from dcanary.cli.output import Lines
@@ -159,7 +160,7 @@ def print_request(context: Context, found: Approval) -> None:
     if order["assets"] is not None:
         rest += lines_of(files, files_before(system, order["target"]))
     for line in [*stale_lines(found, stale), *warnings, *changes(order, now, interface), *rest]:
-        context.output.say(f"  {line}")
+        context.output.say(f"  {harmless(line)}")
 
 
 class Wanted(NamedTuple):

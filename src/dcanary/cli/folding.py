@@ -11,18 +11,23 @@ LEAST_ROOM = 8
 """Cells that a value gets at least, however narrow the terminal is."""
 
 
-def folded(head: str, text: str, width: int | None) -> str:
+def folded(head: str, text: str, width: int | None, hang: int = 0) -> str:
     """`head` and `text` in lines of at most `width` cells (None: any width).
 
-    What follows the first line stands below the text. Where a word has no room there, such as a
-    hash, the text begins a line of its own, further left. See `_lines` for longer words.
+    What follows the first line stands below the text, or `hang` cells right of its beginning. Where
+    a word has no room there, such as a hash, the text begins a line of its own, further left. See
+    `_lines` for longer words.
     """
     if width is None or cell_width(head) + cell_width(text) <= width:
         return head + text
+    if hang:
+        bare = text.lstrip(" ")
+        head += " " * (len(text) - len(bare))
+        text = bare
     words = text.split(" ")
-    room = width - cell_width(head)
+    room = width - cell_width(head) - hang
     if max(map(cell_width, words)) <= room:
-        return head + f"\n{' ' * cell_width(head)}".join(_lines(words, room))
+        return head + f"\n{' ' * (cell_width(head) + hang)}".join(_lines(words, room))
     indent = len(head) - len(head.lstrip(" ")) + INDENT
     lines = _lines(words, max(LEAST_ROOM, width - indent))
     first = [head.rstrip()] if head.strip() else []
@@ -85,5 +90,6 @@ def _pieces(word: str, room: int) -> list[str]:
 
 def _is_copied(word: str) -> bool:
     # Other scripts go on without spaces over whole sentences; and a stranger's space of another
-    # kind must not carry a text of several words to the beginning of the terminal's next line.
-    return word.isascii() and word.isprintable()
+    # kind, which is an escape here, must not carry a text of several words to the beginning of the
+    # terminal's next line.
+    return word.isascii() and word.isprintable() and "\\" not in word

@@ -17,10 +17,13 @@ from typing import IO, Any, Protocol
 import click
 
 from dcanary.cli import tables
-from dcanary.cli.display import coloured_lines, harmless, harmless_lines
+from dcanary.cli.display import coloured_lines, harmless, harmless_lines, harmless_log, quoted
 from dcanary.cli.folding import folded, folded_lines
 from dcanary.cli.wording import case_and_text, in_commands
 from dcanary.client.errors import ClientError
+
+HANG = 4
+"""Cells by which what goes on of an item is indented: more than a step of nested values."""
 
 
 class Refusal(ClientError):
@@ -80,8 +83,16 @@ def cell(value: object) -> str:
     if isinstance(value, Mapping):
         return json.dumps(plain(value))
     if isinstance(value, list | tuple):
-        return ", ".join(cell(item) for item in value) or "-"
+        return ", ".join(map(item_cell, value)) or "-"
     return harmless(str(value))
+
+
+def item_cell(value: object) -> str:
+    """An item of a list in one line: quoted where it could be taken for several, or for none."""
+    text = cell(value)
+    if isinstance(value, str) and ("," in text or text.strip() != text or text[:1] in ("", '"')):
+        return quoted(value)
+    return text
 
 
 def terminal_width(stream: IO[str]) -> int | None:
@@ -159,9 +170,11 @@ class Output:
         if isinstance(value, Lines):
             items = [harmless(line) for line in value]
         elif isinstance(value, list | tuple) and _too_wide(head + text, width):
-            items = [cell(item) for item in value]
-        for item in items or [""]:
-            self._out(folded(head, item, width))
+            items = [item_cell(item) for item in value]
+        # What goes on stands further right than what begins: no item can be taken for several.
+        hang = HANG if len(items) > 1 else 0
+        for item in items or ["-"]:
+            self._out(folded(head, item, width, hang))
             head = " " * len(head)
 
     def table(
@@ -210,7 +223,7 @@ class Output:
         if color:
             click.echo(coloured_lines(text), nl=False, color=True)
         else:
-            click.echo(harmless_lines(text), nl=False)
+            click.echo(harmless_log(text), nl=False)
 
     def heading(self, text: str) -> None:
         """What the lines after it are about."""
@@ -219,7 +232,7 @@ class Output:
     def log(self, text: str) -> None:
         """A part of what a program prints while it works; on standard error."""
         if not self.quiet:
-            click.echo(harmless_lines(text), nl=False, err=True)
+            click.echo(harmless_log(text), nl=False, err=True)
 
     def confirm(self, question: str, instead: str = "--yes") -> None:
         """Ask on standard error. `instead` names the options that make the question needless.

@@ -22,7 +22,7 @@ from dcanary.cli.operations.watch import (
     wait_for_cancel,
     wait_for_run,
 )
-from dcanary.cli.output import Lines
+from dcanary.cli.output import Lines, cell
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
 from dcanary.cli.parameters import COMMIT, RUN_ID, SECONDS
 from dcanary.cli.run_local import local
@@ -207,7 +207,7 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
             lines.append(f"{file['path']}, {file['size']:,} bytes, sha256")
             lines.append(f"  {file['sha256']}")
         for dispute in verdict["disputes"]:
-            files = ", ".join(dispute["differing"])
+            files = cell(dispute["differing"])
             lines.append(f"dispute: {dispute['operator']}: {dispute['reason']} {files}")
         for one in verdict["flaky_tests"] or []:
             failed, passed = ", ".join(one["failed"]), ", ".join(one["passed"])

@@ -10,6 +10,7 @@ from dcanary.pipeline import FILE_NAME, PipelineFileError, parse_pipeline
 from dcanary.project.compose import compose, with_needs
 from dcanary.project.plan.fit import Fit, Open
 from dcanary.project.template import Template, TemplateError
+from dcanary.visible import shown
 
 WIDTH = 100
 MAX_OPEN = 40
@@ -72,8 +73,8 @@ def source(label: str, fit: Fit) -> str:
 
 
 def comment(text: str, first: str = "", others: str = "") -> list[str]:
-    """A text as comment lines. What is not printable in it, line ends too, becomes a `?`."""
-    bare = "".join(letter if letter.isprintable() else "?" for letter in text)
+    """A text as comment lines. What has no ink in it, line ends too, becomes a `?`."""
+    bare = shown(text, lambda _: "?")
     wrapped = textwrap.wrap(
         bare,
         WIDTH - 2,

@@ -24,8 +24,8 @@ CHUNK_BYTES = 1_000_000
 def arguments_text(argument: bytes, interface: Interface | None) -> str:
     """The values with their names, else with their types, else the bytes: always all of them.
 
-    A message whose types are written in an unusual way, or hold more than its values, is shown with
-    its bytes.
+    A message that holds more than the values tell, such as one whose types or numbers are written
+    in an unusual way, is shown with its bytes.
 
     Candid lets a reader leave out what its own types do not name: fields, further arguments, an
     `opt` of another type. The interface comes from the commit that asks to be approved, so it must
@@ -35,10 +35,12 @@ def arguments_text(argument: bytes, interface: Interface | None) -> str:
         return "none"
     try:
         told = _values_text(argument, interface)
-        whole = text.tells_all(argument)
+        untold = text.untold(argument)
     except CandidError:
         return f"0x{argument.hex()} (not Candid)"
-    return told if whole else f"{told}\nthe bytes, which may hold more: 0x{argument.hex()}"
+    if not untold:
+        return told
+    return f"{told}\nthe bytes, which may hold more ({untold}): 0x{argument.hex()}"
 
 
 def _values_text(argument: bytes, interface: Interface | None) -> str:

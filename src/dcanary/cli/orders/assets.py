@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from dcanary.candid import Codec, parse_types, vec_of
-from dcanary.cli.display import harmless
+from dcanary.cli.display import harmless, quoted
 from dcanary.client.actor import interface_text
 from dcanary.client.errors import ClientError
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from dcanary.client.system import System
     from dcanary.client.types.verification import Asset, Order
 
-SHOWN_FILES = 40
 MARKS = {"added": "+", "changed": "~", "removed": "-"}
 
 
@@ -89,21 +88,41 @@ def counted(found: list[FileChange], word: str) -> int:
 
 
 def lines_of(files: list[Asset], before: list[Asset] | None) -> list[str]:
-    """The files for people, what differs first counted and then told, a line each."""
+    """The files for people, by folder: what differs is counted, then told, all of it.
+
+    An earlier version stopped after 40: what is approved could stand behind them.
+    """
     found = compared(files, before or [])
     counts = ", ".join(f"{counted(found, word)} {word}" for word in (*MARKS, "same"))
     than = "the last release" if before is not None else "none: the last release's are not known"
     lines = [f"files: {counts}, compared with {than}; any others that it has are removed"]
+    folder = None
     told = [one for one in found if one.word in MARKS]
-    for one in told[:SHOWN_FILES]:
-        file = one.file
-        lines.append(
-            f"  {MARKS[one.word]} {harmless(file['key'])} {file['size']:,} bytes, "
-            f"{file['content_type']}, sha256 {file['sha256'][:16]}"
-        )
-    if len(told) > SHOWN_FILES:
-        lines.append(f"  and {len(told) - SHOWN_FILES} more: --json lists all of them")
+    for one in sorted(told, key=lambda one: one.file["key"].rpartition("/")):
+        above, _, name = one.file["key"].rpartition("/")
+        if above != folder:
+            folder = above
+            lines.append(f"  {quoted_if_needed(above + '/')}")
+        lines += _told(one, name)
     return lines
+
+
+def quoted_if_needed(name: str) -> str:
+    """A name of a file or folder; quoted where a space in it could end it for the reader."""
+    return quoted(name) if " " in name or name.startswith('"') else harmless(name)
+
+
+def _told(one: FileChange, name: str) -> list[str]:
+    """All that an order says of a file; of one that is removed there is nothing to say."""
+    file = one.file
+    line = f"    {MARKS[one.word]} {quoted_if_needed(name)}"
+    if one.word == "removed":
+        return [line]
+    encoding = "" if file["content_encoding"] == "identity" else f", {file['content_encoding']}"
+    return [
+        f"{line} {file['size']:,} bytes, {file['content_type']}{encoding}",
+        f"      sha256 {file['sha256']}",
+    ]
 
 
 def as_json(files: list[Asset], before: list[Asset] | None) -> list[dict[str, object]]:

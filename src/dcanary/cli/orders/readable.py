@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dcanary.cli.display import quoted
 from dcanary.cli.operations.watch import describe
 from dcanary.cli.output import Lines
 from dcanary.cli.times import moment
@@ -55,7 +56,7 @@ def order_fields(order: Order, interface: Interface | None) -> dict[str, object]
         "sha256": order["sha256"],
         **({} if order["assets"] is None else {"files": files_text(order["assets"])}),
         "replaces": order["replaces"].hex() if order["replaces"] else "nothing",
-        "arguments": Lines(arguments_text(order["argument"], interface).splitlines()),
+        "arguments": Lines(arguments_text(order["argument"], interface).split("\n")),
         "run": f"{order['run']}, pipeline version {order['pipeline_version']}",
         "ref": source["ref"],
         "commit": source["sha"],
@@ -91,9 +92,12 @@ def changes(order: Order, now: TargetNow, interface: Interface | None) -> list[s
     if now.commit is not None:
         known = f"commits: {now.commit[:12]}..{order['source']['sha'][:12]}"
         lines.append(f"{known} (since {now.release})")
-    new = arguments_text(order["argument"], interface)
     if now.argument is not None and now.argument != order["argument"]:
-        lines.append(f"arguments: {arguments_text(now.argument, interface)} -> {new}")
+        new = arguments_text(order["argument"], interface)
+        lines += _arguments_change(arguments_text(now.argument, interface), new)
+        if arguments_text(now.argument, interface) == new:
+            lines.append("  the same values, with other types or written in another way:")
+            lines.append(f"  0x{now.argument.hex()} -> 0x{order['argument'].hex()}")
     if "Reinstall" in order["mode"]:
         lines.append("state: everything the canister holds is ERASED")
     elif "Upgrade" in order["mode"] and "Replace" in order["memory"]:
@@ -103,12 +107,22 @@ def changes(order: Order, now: TargetNow, interface: Interface | None) -> list[s
     return lines
 
 
+def _arguments_change(old: str, new: str) -> list[str]:
+    if "\n" not in old + new:
+        return [f"arguments: {old} -> {new}"]
+    before, after = ([f"  {line}" for line in text.split("\n")] for text in (old, new))
+    return ["arguments now:", *before, "arguments then:", *after]
+
+
 def _hex(module: bytes | None) -> str:
     return "nothing" if module is None else module.hex()
 
 
-def votes(found: Approval) -> list[str]:
-    """Each vote, and whether it counts under the policy in force."""
+def votes(found: Approval) -> Lines:
+    """A line for each vote, and whether it counts under the policy in force.
+
+    Comments are quoted: they must not be taken for votes of others.
+    """
     lines = []
     for vote in found["votes"]:
         word = "approves" if vote["approve"] else "rejects"
@@ -117,9 +131,9 @@ def votes(found: Approval) -> list[str]:
             if vote["approver"] in found["counted"] or not vote["approve"]
             else (" (does not count: no approver now)")
         )
-        comment = f": {vote['comment']}" if vote["comment"] else ""
+        comment = f": {quoted(vote['comment'])}" if vote["comment"] else ""
         lines.append(f"{vote['approver']} {word}{counts}{comment}")
-    return lines
+    return Lines(lines)
 
 
 def overview(found: Approval) -> dict[str, object]:
