@@ -249,3 +249,37 @@ def test_a_narrow_encoding_gets_question_marks_and_no_traceback() -> None:
         timeout=60,
     )
     assert (done.stdout, done.stderr, done.returncode) == (b"5 ? ?\n", b"error: ?\n", 0)
+
+
+def test_a_line_end_of_a_stranger_begins_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    said = "it failed: trap\nerror: approved\n\r\nwarning: all is well"
+    output.say(f"\n{said}")
+    output.progress(said)
+    output.warning(said)
+    printed = capsys.readouterr()
+    assert [line for line in printed.out.split("\n") if line[:1] > " "] == ["it failed: trap"]
+    begun = [line for line in printed.err.split("\n") if line[:1] > " "]
+    assert begun == ["it failed: trap", "warning: it failed: trap"]
+    assert printed.out.startswith("\n")
+
+
+def test_an_item_with_a_comma_is_not_taken_for_two(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().record({"id": "x", "files": ["a, b.wasm", "c", "", ' d"', '"e'], "one": ["f"]}, "id")
+    assert capsys.readouterr().out.splitlines() == [
+        "id     x",
+        r'files  "a, b.wasm", c, "", " d\"", "\"e"',
+        "one    f",
+    ]
+
+
+def test_what_goes_on_of_an_item_begins_no_item(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().record({"id": "x", "lines": Lines(["a " * 38 + "b c", "  d", "  " + "e " * 40])}, "id")
+    assert capsys.readouterr().out.splitlines() == [
+        "id     x",
+        f"lines  {'a ' * 34}a",
+        "           a a a b c",
+        "         d",
+        f"         {' '.join('e' * 34)}",
+        f"             {' '.join('e' * 6)} ",
+    ]

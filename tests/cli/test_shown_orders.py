@@ -8,7 +8,7 @@ import pytest
 
 from dcanary.cli.display import harmless
 from dcanary.cli.orders.arguments import arguments_text
-from dcanary.cli.orders.readable import changes, overview
+from dcanary.cli.orders.readable import changes, order_fields, overview
 from dcanary.cli.orders.target_now import TargetNow
 from dcanary.cli.output import Output
 from tests.cli.test_orders import CANISTER, INTERFACE, OLD, order, request
@@ -95,3 +95,10 @@ def test_arguments_of_several_lines_change_in_lines_of_their_own() -> None:
     assert "arguments now:" in lines
     assert lines.index("arguments now:") < lines.index("arguments then:")
     assert not any("\n" in line for line in lines)
+
+
+def test_an_operator_with_a_comma_in_its_name_is_not_taken_for_two() -> None:
+    ordered = order()
+    verdict = {**ordered["verdict"], "operators": ["alice, bob", "carol"]}
+    told = order_fields(order(verdict=verdict), None)["agreed by"]
+    assert str(told).startswith('"alice, bob", carol (quorum')

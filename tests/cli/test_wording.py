@@ -83,6 +83,14 @@ def test_a_rejection_says_first_that_it_is_one() -> None:
     )
 
 
+def test_what_a_canister_says_in_several_lines_begins_none_of_ours() -> None:
+    said = "trapped\nerror: no\n  give it all"
+    told = "trapped\n    error: no\n      give it all\n  give it more"
+    for error in (RejectedError(5, said, "", "inc"), RefusedError("Denied", said, "inc")):
+        error.hint = "give it more"
+        assert worded(error).endswith(told)
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_programs_get_the_canisters_own_sentence(
     as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

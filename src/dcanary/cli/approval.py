@@ -262,7 +262,7 @@ def approve_run(
     requests = targets.pending(found)
     if not requests and (follow is None or not targets.waiting(found)):
         raise ClientError(
-            f"no approval request of {run} waits: it is {describe(found['state'])}",
+            f"no approval request of {run} waits: it is {harmless(describe(found['state']))}",
             f"look at it: dcanary run show {run}",
         )
     results: list[dict[str, object]] = []

@@ -102,7 +102,6 @@ def _line(output: Output, text: str, *, aside: bool) -> None:
     from dcanary.cli.folding import folded
 
     lines = folded(text[:6], harmless(text[6:]), WIDTH)
-    if aside:
-        output.progress(lines)
-    else:
-        output.say(lines)
+    tell = output.progress if aside else output.say
+    for line in lines.split("\n"):
+        tell(line)

@@ -109,6 +109,13 @@ def _too_wide(text: str, width: int | None) -> bool:
     return width is not None and tables.cell_width(text) > width
 
 
+def _held(text: str) -> str:
+    """Harmless text whose later lines are indented: a line end of a stranger, such as in the reason
+    of a failure, begins no line of ours."""
+    bare = harmless_lines(text).lstrip("\n")
+    return "\n" * (len(text) - len(text.lstrip("\n"))) + bare.replace("\n", f"\n{' ' * HANG}")
+
+
 def fitted(text: str, stream: IO[str]) -> str:
     """Sentences in lines that fit the terminal; what goes on is indented two cells further."""
     return folded_lines(text, terminal_width(stream))
@@ -130,11 +137,12 @@ class Output:
         click.echo(click.style(fitted(harmless_lines(text), sys.stderr), **style), err=True)
 
     def say(self, text: str) -> None:
-        """A sentence for people; for programs it is the value where there is no other."""
+        """A line for people, after an empty one if it begins with a line end; for programs it is
+        the value where there is no other."""
         if self.as_json:
             self._unsaid.append(text)
         elif not self.quiet:
-            self._out(fitted(harmless_lines(text), sys.stdout))
+            self._out(fitted(_held(text), sys.stdout))
 
     def finish(self) -> None:
         """With `as_json`, print what was said as a value, unless one was printed."""
@@ -142,13 +150,13 @@ class Output:
             self.json({"done": "\n".join(self._unsaid)})
 
     def progress(self, text: str) -> None:
-        """What is happening now; on standard error, so that pipes stay clean."""
+        """What is happening now, a line; on standard error, so that pipes stay clean."""
         if not self.quiet:
-            self._err(text, dim=True)
+            self._err(_held(text), dim=True)
 
     def warning(self, text: str) -> None:
-        """Something that a person should know before going on; on standard error."""
-        self._err(f"warning: {text}", fg="yellow")
+        """Something that a person should know before going on, a line; on standard error."""
+        self._err(f"warning: {_held(text)}", fg="yellow")
 
     def record(self, value: Mapping[str, object], id_key: str) -> None:
         """One record: its fields, a JSON object, or its id."""

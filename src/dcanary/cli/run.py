@@ -210,7 +210,7 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
             files = cell(dispute["differing"])
             lines.append(f"dispute: {dispute['operator']}: {dispute['reason']} {files}")
         for one in verdict["flaky_tests"] or []:
-            failed, passed = ", ".join(one["failed"]), ", ".join(one["passed"])
+            failed, passed = cell(one["failed"]), cell(one["passed"])
             lines.append(f"flaky: {one['test']}: failed at {failed}, passed at {passed}")
     return lines
 

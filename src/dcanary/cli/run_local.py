@@ -209,7 +209,8 @@ def _shell(context: Context) -> Callable[[str, str, Callable[[int], None]], None
 
     def attend(stage: str, how: str, start: Callable[[int], None]) -> None:
         told = f"the stage {stage} failed: {how}" if how else f"the stage {stage} has ended well"
-        context.output.say(f"{told}\nA shell in its sandbox follows; leave it with: exit")
+        context.output.say(told)
+        context.output.say("A shell in its sandbox follows; leave it with: exit")
         local_shell.attend(start)
 
     return attend

@@ -186,7 +186,7 @@ def _row(found: Standing, as_json: bool) -> dict[str, object]:
         "repository": secret["repository"] or "all",
         "version": secret["version"],
         "executors": len(found.readers),
-        "lacking": ", ".join(f"{each['executor']} ({each['operator']})" for each in lacking),
+        "lacking": [f"{each['executor']} ({each['operator']})" for each in lacking],
         "set": moment(secret["set_ns"]),
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dcanary.cli.operations.targets import told
 from dcanary.cli.operations.watch import ENDED_RUN, describe, stage_state, state_of
+from dcanary.cli.output import cell
 from dcanary.cli.times import duration, seconds
 from dcanary.cli.wording import in_commands
 
@@ -78,7 +79,7 @@ def reuses(found: Run) -> list[str]:
         for each in stage["reused"] or []:
             operators.setdefault(each["run"], []).append(each["operator"])
         lines += [
-            f"{stage['name']}: {', '.join(names)}: the agreed result of {run}"
+            f"{stage['name']}: {cell(names)}: the agreed result of {run}"
             for run, names in operators.items()
         ]
     return lines

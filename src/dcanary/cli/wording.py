@@ -58,6 +58,8 @@ def case_and_text(case: str, text: str) -> str:
     return f"{case} {rest}" if first == case.lower() and rest else f"{case}: {text}"
 
 
+SAID_INDENT = 4
+"""Hints of ours stand two cells to the right of the failure."""
 _METHOD = re.compile(rf"`?\b({'|'.join(COMMANDS)})\b`?")
 
 
@@ -68,10 +70,15 @@ def in_commands(sentence: str) -> str:
 
 def worded(error: ClientError) -> str:
     """What a person is told of a failure: what happened and what to do."""
+    hint = f"\n  {error.hint}" if error.hint else ""
     if isinstance(error, RefusedError):
-        hint = f"\n  {error.hint}" if error.hint else ""
-        return in_commands(error.sentence) + hint
+        return _indented(in_commands(error.sentence)) + hint
     if isinstance(error, RejectedError):
-        what = str(error).removeprefix(f"{error.where}: rejected: ")
-        return f"the canister rejected the call of {error.where}: {what}"
+        what = error.message.removeprefix(f"{error.where}: rejected: ")
+        return f"the canister rejected the call of {error.where}: {_indented(what)}{hint}"
     return str(error)
+
+
+def _indented(said: str) -> str:
+    """What a canister said, such as a traceback: its later lines cannot be taken for ours."""
+    return said.replace("\n", f"\n{' ' * SAID_INDENT}")

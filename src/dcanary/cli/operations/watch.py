@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from dcanary.cli.display import harmless
 from dcanary.cli.operations.patience import Patience
 from dcanary.cli.wording import case_and_text
 from dcanary.client.errors import ClientError
@@ -108,7 +109,7 @@ def _now(found: Run) -> str:
     for one in found["waiting_for"]:
         about = f"{one['stage']}: " if one["stage"] else ""
         parts.append(f"waiting: {about}{one['reason']}")
-    return "; ".join(parts)
+    return harmless("; ".join(parts))
 
 
 def wait_for_release(
@@ -123,7 +124,7 @@ def wait_for_release(
     last = ""
     while True:
         found = patience(lambda: system.deployment.get_release(release))
-        now = describe(found["state"])
+        now = harmless(describe(found["state"]))
         if now != last:
             progress(f"{release}: {now}")
             last = now

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dcanary.cli.display import quoted
 from dcanary.cli.operations.watch import describe
-from dcanary.cli.output import Lines
+from dcanary.cli.output import Lines, cell
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def order_fields(order: Order, interface: Interface | None) -> dict[str, object]
         "message": source["message"],
         "cloned from": source["clone_url"],
         "agreed by": (
-            f"{', '.join(verdict['operators'])} "
-            f"(quorum {verdict['quorum']} of {verdict['replicas']})"
+            f"{cell(verdict['operators'])} (quorum {verdict['quorum']} of {verdict['replicas']})"
         ),
         "manifest": verdict["manifest"],
         "environment": verdict["environment"],
