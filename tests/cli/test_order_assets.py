@@ -171,6 +171,32 @@ def test_files_that_the_order_does_not_bind_are_not_shown(told: Any) -> None:
         show(Installed(told=told), as_json=True)
 
 
+@pytest.mark.parametrize("output", [Output(as_json=True), Output(quiet=True), Output()])
+def test_files_that_could_not_be_shown_are_not_approved(output: Output) -> None:
+    decided = []
+
+    class Voting(Installed):
+        def get_approval(self, name: str, certified: bool = False) -> Any:
+            found = super().get_approval(name)
+            return {**found, "request": {"sha256": found["order"]["sha256"]}}
+
+        def decide_approval(self, vote: Any) -> Any:
+            decided.append(vote["digest"])
+            return self.get_approval(vote["approval"])
+
+    for told in (OLD, NEW):
+        context = Context(Path(), "default", output)
+        context.__dict__["system"] = Voting(told=told)
+        wanted = approval.Wanted(None, None, yes=True)
+        if told is OLD:
+            with pytest.raises(ClientError, match="the files that are shown have the digest"):
+                approval.decide(context, "approval-1", True, wanted, "")
+            assert decided == []
+        else:
+            approval.decide(context, "approval-1", True, wanted, "")
+            assert len(decided) == 1
+
+
 def test_a_first_release_adds_all_and_an_unknown_last_one_says_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -231,6 +231,11 @@ def decide(
     wanted.require(approval_id, shown, found["request"]["sha256"])
     if not context.output.as_json and not context.output.quiet:
         print_request(context, found)
+    elif approve and found["order"] is not None:
+        from dcanary.cli.orders.assets import checked_assets
+
+        # Nobody may approve files that `approval show` could not list.
+        checked_assets(context.system, approval_id, found["order"])
     if not wanted.unasked:
         word = "Approve" if approve else "Reject"
         question = f"{word} exactly the order with the digest {shown}?"
