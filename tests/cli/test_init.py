@@ -119,7 +119,7 @@ def test_what_is_asked_wrongly_is_one_message_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], told: str
 ) -> None:
     assert run(["init", str(tmp_path), *options]) == 2
-    assert told in capsys.readouterr().err
+    assert told in " ".join(capsys.readouterr().err.split())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -179,6 +179,68 @@ def test_facts_fit_into_eighty_columns(tmp_path: Path, capsys: pytest.CaptureFix
     assert run(["init", str(root)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(len(line) for line in lines if line.startswith(("found", "open", "      "))) <= 80
+
+
+KYBRA = {
+    "test_app/main.py": COUNTER_PY,
+    "vault/main.py": f"import numpy\n{COUNTER_PY}",
+}
+SUMMARY = (
+    "builds 1 of 2 canisters: test_app; not built: vault (the module numpy is not in the folder, "
+    "and packages in canisters are not supported yet, "
+    "docs/how-to/bring-your-project.md#dependencies)"
+)
+
+
+def npm_lock(missing: int) -> dict[str, str]:
+    """A front end whose lock does not say where its packages are."""
+    packages = {
+        f"node_modules/p{number}": {"version": "1.0.0", "integrity": f"sha512-{'A' * 86}=="}
+        for number in range(missing)
+    }
+    about = {"scripts": {"build": "vite build"}, "dependencies": {"p0": "1.0.0"}}
+    return {
+        "package.json": json.dumps(about),
+        "package-lock.json": json.dumps({"lockfileVersion": 3, "packages": packages}, indent=1),
+    }
+
+
+def test_the_end_says_which_canisters_are_not_built_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "shop", KYBRA)
+    assert run(["init", str(root)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = next(index for index, line in enumerate(lines) if line.startswith("wrote "))
+    assert " ".join(line.strip() for line in lines[at + 1 : -1]) == SUMMARY
+    assert max(map(len, lines[at + 1 :])) <= 80
+    assert run(["init", str(root), "--stdout"]) == 0
+    assert "builds 1 of 2 canisters: test_app" in capsys.readouterr().err
+    assert run(["init", str(root), "--force", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["built"], list(answer["not_built"])) == (["test_app"], ["vault"])
+
+
+def test_problems_of_a_lock_file_are_one_message_with_their_number_and_the_first_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "web", npm_lock(23))
+    assert run(["init", str(root)]) == 2
+    told = capsys.readouterr().err
+    assert told.splitlines() == [
+        "error: package-lock.json: 23 packages cannot be fetched; the first, line 4:",
+        "  p0@1.0.0 has no `resolved`",
+        "  delete the file and lock again with `npm install --package-lock-only",
+        "    --omit-lockfile-registry-resolved=false`",
+    ]
+
+
+def test_errors_fit_into_eighty_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "shop", {"vault/main.py": KYBRA["vault/main.py"]})
+    assert run(["init", str(root)]) == 2
+    told = capsys.readouterr().err
+    assert "the module numpy is not in the folder" in " ".join(told.split())
+    assert max(map(len, told.splitlines())) <= 80
 
 
 def test_templates_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:

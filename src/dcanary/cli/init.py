@@ -53,6 +53,7 @@ def init(
 
     It says what it found, with file and line, and what it left open. Nothing in FOLDER is run.
     """
+    from dcanary.cli.errors import UsageTrouble
     from dcanary.cli.operations import init as operations
     from dcanary.cli.operations.templates import loader
     from dcanary.project import report, write
@@ -62,7 +63,12 @@ def init(
     if not output.as_json:
         _show(output, project, aside=stdout)
     load = loader(context, local or name is None)
-    found = operations.draft(folder, project, name, canister, settings, load)
+    try:
+        found = operations.draft(folder, project, name, canister, settings, load)
+    except UsageTrouble as trouble:
+        if output.as_json:
+            raise
+        raise UsageTrouble(_folded_error(str(trouble))) from None
     path = None if stdout else operations.save(folder, found.text, force=force)
     if output.as_json:
         output.json(
@@ -71,18 +77,24 @@ def init(
                 "template": found.fit.template,
                 "values": found.fit.values,
                 "open": write.open_lines(found.fit.open),
+                "built": found.fit.builds,
+                "not_built": {one: str(why) for one, why in found.not_built},
                 "facts": report.values(project),
                 "text": found.text,
             }
         )
     elif path is None:
         output.piece(found.text)
+        if found.summary:
+            _line(output, found.summary, aside=True)
     elif output.quiet:
         output.text(str(path))
     else:
         for one in write.open_lines(found.fit.open):
             _line(output, f"open  {one}", aside=False)
         output.say(f"wrote {path} from {write.source(found.fit.template, found.fit)}")
+        if found.summary:
+            _line(output, found.summary, aside=False)
         output.say("next: commit it, try it with dcanary run local, then dcanary repository add")
 
 
@@ -105,3 +117,12 @@ def _line(output: Output, text: str, *, aside: bool) -> None:
     tell = output.progress if aside else output.say
     for line in lines.split("\n"):
         tell(line)
+
+
+def _folded_error(text: str) -> str:
+    """A failure in lines of 80 cells, as facts are; its first line begins behind `error: `."""
+    from dcanary.cli.display import harmless_lines
+    from dcanary.cli.folding import folded_lines
+
+    head = "error: "
+    return folded_lines(head + harmless_lines(text), WIDTH).removeprefix(head)

@@ -10,6 +10,7 @@ from dcanary.pipeline import FILE_NAME, PipelineFileError, parse_pipeline
 from dcanary.project.compose import compose, with_needs
 from dcanary.project.plan.fit import Fit, Open
 from dcanary.project.template import Template, TemplateError
+from dcanary.project.unwritten import unwritten
 from dcanary.visible import shown
 
 WIDTH = 100
@@ -38,9 +39,7 @@ def pipeline_text(
     try:
         parse_pipeline(text.encode(), FILE_NAME, folder)
     except PipelineFileError as error:
-        raise TemplateError(
-            f"the template {template.name} gives no pipeline with these values: {error}"
-        ) from None
+        raise TemplateError(unwritten(template.name, error.errors)) from None
     return text
 
 

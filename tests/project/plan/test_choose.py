@@ -245,6 +245,8 @@ def test_an_argument_of_init_is_open(tmp_path: Path) -> None:
     ("files", "template"),
     [
         ({"mops.toml": '[package]\nname = "map"\n', "src/lib.mo": "module {}"}, "library"),
+        # Without `[package]`, and without a canister.
+        ({"mops.toml": "[dependencies]\n", "src/lib.mo": "module {}"}, "library"),
         ({"package.json": '{"scripts": {"test": "node --test"}}'}, "node"),
         ({"index.html": "<p>", "a.css": ""}, "static"),
     ],

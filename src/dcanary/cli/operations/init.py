@@ -17,6 +17,7 @@ from dcanary.project.detect import detect
 from dcanary.project.facts import Project
 from dcanary.project.plan.choose import NoChoice, Outlook, choose, outlook
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open
+from dcanary.project.plan.summary import not_built, summary
 
 ARGUMENT = ("install_arg", "candid")
 
@@ -27,6 +28,9 @@ class Draft:
 
     fit: Fit
     text: str
+    summary: str
+    """How many canisters it builds, and why not the others; empty where there is nothing to say."""
+    not_built: tuple[tuple[str, Open], ...]
 
 
 def look(folder: Path) -> Project:
@@ -67,7 +71,8 @@ def draft(
             fit = replace(fit, values={**fit.values, **given})
             if "install_arg" not in given:
                 fit = _with_right_argument(folder, chosen, fit)
-        return Draft(fit, write.pipeline_text(chosen, fit, report.lines(project), folder))
+        text = write.pipeline_text(chosen, fit, report.lines(project), folder)
+        return Draft(fit, text, summary(seen, fit), tuple(not_built(seen, fit)))
     except NoChoice as error:
         reasons = [f"- {one}" for one in write.open_lines(error.reasons)]
         raise UsageTrouble("\n".join([f"{error}{':' if reasons else ''}", *reasons])) from None
@@ -123,8 +128,10 @@ def _fit(project: Project, seen: Outlook, chosen: template.Template, canister: s
         if isinstance(plan, Fit) and plan.template == name and canister in (None, of):
             if plan.parts:
                 return plan
+            builds = (of,) if of else ()
             # People may have taken parameters out of it.
-            return replace(plan, values={k: v for k, v in plan.values.items() if k in known})
+            values = {k: v for k, v in plan.values.items() if k in known}
+            return replace(plan, values=values, builds=builds)
     if canister is not None:
         raise NoChoice(f"the canister {canister} does not fit the template {name}")
     return Fit(name, {"branch": project.branch} if "branch" in known else {})

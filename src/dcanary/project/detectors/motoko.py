@@ -38,8 +38,6 @@ class Motoko:
         if len(sources) > MAX_SOURCES:
             folder.note(".", f"more than {MAX_SOURCES} Motoko files: the others are not read")
             sources = sources[:MAX_SOURCES]
-        if found.mops is not None and found.mops.name:
-            found.library = _library(folder, found.mops, sources)
         mains = [
             one.main
             for one in found.canisters.values()
@@ -64,6 +62,10 @@ class Motoko:
                 if name in found.canisters:
                     name = PurePosixPath(main).stem
                 found.add(Canister(name, Kind.MOTOKO, (program.place,), main=main))
+        # Without `[package]` the file is also that of canisters; where there are none, what mops
+        # finds beside it are the modules of a library.
+        if found.mops is not None and (found.mops.name or not found.canisters):
+            found.library = _library(folder, found.mops, found.mops.name or found.name, sources)
 
 
 class _Imports:
@@ -156,7 +158,9 @@ def _program(imports: _Imports, main: str) -> MotokoProgram | None:
     )
 
 
-def _library(folder: Folder, mops: MopsPackage, sources: list[str]) -> MotokoLibrary | None:
+def _library(
+    folder: Folder, mops: MopsPackage, name: str, sources: list[str]
+) -> MotokoLibrary | None:
     """The modules below `src` beside `mops.toml`, where mops looks for those of a package."""
     base = parent(mops.place.file)
     own = "src" if base == "." else f"{base}/src"
@@ -167,10 +171,10 @@ def _library(folder: Folder, mops: MopsPackage, sources: list[str]) -> MotokoLib
     imports = _Imports(folder)
     for file in modules:
         for target, line in imports.of(file):
-            name = _package(target)
-            if name:
-                packages.setdefault(name, Place(file, line))
-    return MotokoLibrary(mops.place, mops.name, own, tuple(modules), tuple(packages.items()))
+            package = _package(target)
+            if package:
+                packages.setdefault(package, Place(file, line))
+    return MotokoLibrary(mops.place, name, own, tuple(modules), tuple(packages.items()))
 
 
 def _package(target: str) -> str:

@@ -122,7 +122,7 @@ def _chosen(project: Project, seen: Outlook, wanted: str | None) -> Fit:
         return _together(project, fits, seen)
     for plan in seen.folder:
         if isinstance(plan, Fit):
-            return replace(plan, open=(*plan.open, *_others(seen, "")))
+            return replace(plan, open=(*plan.open, *_others(seen, "")), builds=())
     reasons = _reasons(seen)
     if reasons:
         raise NoChoice("nothing here can be built yet", tuple(reasons))
@@ -171,7 +171,7 @@ def _alone(name: str, fit: Fit, seen: Outlook) -> Fit:
             "those before" + ("" if fit.environment else " and give their ids in an argument")
         )
         opened.append(Open(text, place, SEVERAL))
-    return replace(fit, open=(*opened, *_others(seen, name)), after=())
+    return replace(fit, open=(*opened, *_others(seen, name)), after=(), builds=(name,))
 
 
 def _others(seen: Outlook, name: str) -> list[Open]:
@@ -215,4 +215,5 @@ def _together(project: Project, fits: list[tuple[Canister, Fit]], seen: Outlook)
         if isinstance(plan, NotYet):
             opened += [replace(one, text=f"{canister.name}: {one.text}") for one in plan.reasons]
     values = {"name": name_for(project.name), "branch": project.branch}
-    return Fit("monorepo", values, tuple(opened), parts=tuple(parts))
+    builds = tuple(name for name, _ in parts)
+    return Fit("monorepo", values, tuple(opened), parts=tuple(parts), builds=builds)

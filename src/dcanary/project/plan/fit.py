@@ -46,6 +46,8 @@ class Fit:
     environment: Mapping[str, str] = field(default_factory=dict)
     interfaces: tuple[str, ...] = ()
     parts: tuple[tuple[str, Fit], ...] = ()
+    builds: tuple[str, ...] | None = None
+    """Canisters of the project that it builds; None where its values do not tell."""
 
 
 @dataclass(frozen=True)
