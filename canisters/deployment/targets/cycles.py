@@ -9,7 +9,7 @@ from canisters.deployment.targets.service import find
 from canisters.deployment.targets.views import shown
 from shared.rules.limits import MAX_TARGET_CYCLES
 from shared.rules.refused import conflict, invalid, unavailable
-from shared.types.target import Target
+from shared.types.target import Target, TopUp
 
 
 def top_up(target: str, cycles: int, caller: str) -> "Async[Target]":
@@ -21,7 +21,8 @@ def top_up(target: str, cycles: int, caller: str) -> "Async[Target]":
     """
     if not 1 <= cycles <= MAX_TARGET_CYCLES:
         raise invalid(f"cycles is {cycles:,}: 1 to {MAX_TARGET_CYCLES:,} (MAX_TARGET_CYCLES)")
-    canister = find(target)["canister"]
+    record = find(target)
+    canister = record["canister"]
     if canister is None:
         raise conflict(
             f"target {target} has no canister yet: what its new one gets is set with update_target"
@@ -34,14 +35,20 @@ def top_up(target: str, cycles: int, caller: str) -> "Async[Target]":
     )
     if reply.Err is not None:
         raise unavailable(f"no cycles were sent to {canister.to_str()}: {reply.Err}")
-    record = find(target)
-    if record["canister"] is not None and record["canister"].to_str() == canister.to_str():
-        before = record["topped_up"]
-        record["topped_up"] = {
-            "total": cycles + (0 if before is None else before["total"]),
-            "last": cycles,
-            "by": caller,
-            "at_ns": ic.time(),
-        }
-        store.targets.insert(target, record)
+    # The target may have got another canister meanwhile, or be deleted: the cycles are where they
+    # were sent, and the answer says where that was.
+    kept = store.targets.get(target)
+    before = record["topped_up"] if kept is None else kept["topped_up"]
+    sent: TopUp = {
+        "total": cycles + (0 if before is None else before["total"]),
+        "last": cycles,
+        "by": caller,
+        "at_ns": ic.time(),
+    }
+    record["topped_up"] = sent
+    if kept is not None:
+        kept["topped_up"] = sent
+        store.targets.insert(target, kept)
+        if kept["canister"] is not None and kept["canister"].to_str() == canister.to_str():
+            return shown(kept, ic.time())
     return shown(record, ic.time())

@@ -172,7 +172,6 @@ def forget_canister(record: "TargetRecord") -> None:
     record["last_change"] = None
     record["changes"] = None
     record["snapshots"] = []
-    record["topped_up"] = None
 
 
 def holder(record: "TargetRecord", now_ns: int) -> "str | None":

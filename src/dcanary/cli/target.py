@@ -232,7 +232,8 @@ def create(context: Context, name: str) -> None:
 def top_up(context: Context, name: str, cycles: int) -> None:
     """Send cycles of the deployment canister to the target's canister.
 
-    Who sent how many is kept: see target show. Deployment keeps a reserve for itself.
+    Who sent how many is kept with the target, whatever canister it has later: see target show.
+    Deployment keeps a reserve for itself.
     """
     found = context.system.deployment.top_up_target(name, cycles)
     sent = found["topped_up"]

@@ -106,6 +106,56 @@ def test_what_was_sent_to_a_target_is_kept(canary: Installation) -> None:
     assert canary.shown()["topped_up"] == told
 
 
+def test_what_was_sent_is_kept_when_the_target_gets_another_canister(
+    canary: Installation,
+) -> None:
+    canary.existing()
+    assert "Ok" in canary.admin("top_up_target", "counter", 5)
+    given = {**canary.shown(), "controllers": []}
+    assert "Ok" in canary.admin("update_target", given | {"canister": None})
+    assert canary.shown()["topped_up"]["total"] == 5
+    assert "Ok" in canary.admin("update_target", given)
+    assert "Ok" in canary.admin("top_up_target", "counter", 7)
+    assert canary.shown()["topped_up"]["total"] == 12
+
+
+@pytest.mark.parametrize("change", ["deleted", "re-pointed"])
+def test_the_answer_names_the_canister_that_got_the_cycles_whatever_became_of_the_target(
+    canary: Installation, change: str
+) -> None:
+    canister = canary.existing()
+    before = canister.cycles
+    given = {**canary.shown(), "controllers": []}
+    made: list[Any] = []
+
+    def meanwhile() -> None:
+        if change == "deleted":
+            made.append(canary.admin("delete_target", "counter"))
+        else:
+            made.append(canary.admin("update_target", given | {"canister": None}))
+
+    canary.management.faults["deposit_cycles"] = ["lost"]
+    canary.management.on_loss = meanwhile
+    told = canary.admin("top_up_target", "counter", 5)["Ok"]
+    assert "Ok" in made[0]
+    assert canister.cycles == before + 5
+    assert told["canister"] == given["canister"]
+    assert told["topped_up"]["total"] == 5
+    if change == "re-pointed":
+        assert canary.shown()["canister"] is None
+        assert canary.shown()["topped_up"]["total"] == 5
+
+
+def test_the_advised_amount_covers_what_deployment_burns_meanwhile(canary: Installation) -> None:
+    canary.existing()
+    told = canary.admin("top_up_target", "counter", 10**15)["Err"]["Conflict"]
+    missing = re.search(r"needs ([\d,]+) cycles more", told)
+    assert missing is not None
+    advised = command(told, "dcanary system top-up deployment")
+    assert advised > int(missing[1].replace(",", "")) + 10 * BILLION
+    assert advised % (10 * BILLION) == 0
+
+
 def test_cycles_are_sent_within_limits_and_by_admins(canary: Installation) -> None:
     canister = canary.existing()
     before = canister.cycles
