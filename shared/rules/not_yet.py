@@ -32,7 +32,8 @@ OTHER_PROVIDERS = NotYet(
 OTHER_CLONE_URLS = NotYet(
     "clone URLs other than `https://` and `http://`",
     "`register_repository`: Invalid",
-    "clone_url must start with https:// or http://: other ways are not supported yet",
+    "clone_url must start with https:// or http://, others are not supported yet: to clone over "
+    "SSH give the https:// URL here and set a deploy key (dcanary repository credential set)",
 )
 PULL_REQUESTS = NotYet(
     "pull requests as triggers",

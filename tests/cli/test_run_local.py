@@ -73,7 +73,7 @@ def test_the_commit_is_built_and_not_the_work_tree(repository: Path) -> None:
     (repository / "in.txt").write_text("changed\n")
     done = dcanary(repository)
     assert done.returncode == 0, done.stderr
-    assert "warning: 1 files of the work tree are not as in that commit" in done.stderr
+    assert "warning: 1 file of the work tree is not as in that commit" in done.stderr
     commit(repository)
     done = dcanary(repository)
     assert done.returncode == 1

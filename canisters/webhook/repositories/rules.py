@@ -23,7 +23,7 @@ def secret_problem(secret: bytes) -> "str | None":
 
 
 def clone_url_problem(url: str) -> "str | None":
-    """Executors clone without credentials, and everyone may read the URL."""
+    """Why a clone URL is refused, or None. Credentials are no part of it: everyone may read it."""
     if len(url) > MAX_TEXT_CHARS:
         return f"clone_url has {len(url)} characters, over {MAX_TEXT_CHARS} (MAX_TEXT_CHARS)"
     scheme = next((scheme for scheme in CLONE_SCHEMES if url.startswith(scheme)), None)

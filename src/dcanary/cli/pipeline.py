@@ -9,13 +9,14 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.pipeline_checks import deploys_of
+from dcanary.cli.output import Lines
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import PRINCIPAL, VERSION
 from dcanary.cli.pipeline_create import create
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
-    from dcanary.client.types.pipeline_config import Pipeline, PipelineInput
+    from dcanary.client.types.pipeline_config import Pipeline, PipelineInput, Stage
 
 
 @click.group()
@@ -45,7 +46,7 @@ def summary(found: Pipeline) -> dict[str, object]:
         "name": definition["name"],
         "triggers": definition["triggers"],
         "stages": [
-            f"{s['name']} ({next(iter(s['runtime'])).lower()}, {s['quorum']} of {s['replicas']})"
+            f"{s['name']} ({kind_of(s)}, {s['quorum']} of {s['replicas']})"
             for s in definition["stages"]
         ],
         "gates": definition["gates"],
@@ -57,10 +58,36 @@ def summary(found: Pipeline) -> dict[str, object]:
     }
 
 
+def kind_of(stage: Stage) -> str:
+    """What a stage runs: its runtime, or `fetch` for one that has no commands."""
+    return next(iter(stage["runtime"])).lower() if stage["fetch"] is None else "fetch"
+
+
 def label_of(definition: PipelineInput) -> str | None:
     """The template that a pipeline was made from."""
     use = definition["template"]
     return None if use is None else f"{use['name']}@{use['version']}"
+
+
+def details(found: Pipeline) -> dict[str, object]:
+    """A pipeline with what its template was given and what its stages execute."""
+    definition = found["definition"]
+    use = definition["template"]
+    shown = summary(found)
+    created = shown.pop("created")
+    if use is not None:
+        values = use["values"]
+        shown["values"] = (
+            "not kept"
+            if values is None
+            else Lines(f"{one['name']}: {', '.join(one['values'])}" for one in values)
+        )
+    shown["commands"] = Lines(
+        f"{stage['name']}: {command}"
+        for stage in definition["stages"]
+        for command in stage["commands"]
+    )
+    return {**shown, "created": created}
 
 
 def print_pipeline(context: Context, found: Pipeline) -> None:
@@ -149,7 +176,10 @@ def show_pipeline(context: Context, repository: str, version: int | None) -> Non
         found = actor.get_pipeline_config(repository)
     else:
         found = actor.get_pipeline_version(repository, version)
-    print_pipeline(context, found)
+    if context.output.as_json or context.output.quiet:
+        print_pipeline(context, found)
+    else:
+        context.output.record(details(found), "version")
 
 
 @pipeline.command("list")

@@ -219,9 +219,10 @@ def _shell(context: Context) -> Callable[[str, str, Callable[[int], None]], None
 def _say(context: Context, commit: LocalCommit, compare: str | None) -> None:
     context.output.progress(f"commit {commit.sha} of {commit.ref} in {commit.folder}")
     if commit.changed and compare is None:
+        one = commit.changed == 1
+        files = f"{commit.changed} {'file' if one else 'files'} of the work tree"
         context.output.warning(
-            f"{commit.changed} files of the work tree are not as in that commit: "
-            "what is built is the commit"
+            f"{files} {'is' if one else 'are'} not as in that commit: what is built is the commit"
         )
 
 
