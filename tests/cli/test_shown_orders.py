@@ -45,6 +45,11 @@ INVISIBLE = (
 )
 
 
+def test_an_order_for_a_canister_that_the_network_does_not_have_is_shown_with_a_warning() -> None:
+    first = changes(order(), TargetNow(missing=True), INTERFACE)[0]
+    assert first == f"WARNING: the network says that it has no canister {order()['canister']}"
+
+
 def test_what_nobody_sees_in_an_argument_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     argument = INTERFACE.init.encode([{"greeting": f"ok{INVISIBLE}", "limit": 1}])
     before = INTERFACE.init.encode([{"greeting": "ok", "limit": 1}])

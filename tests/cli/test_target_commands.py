@@ -14,7 +14,7 @@ from dcanary.cli import target
 from dcanary.cli.context import Context
 from dcanary.cli.operations.system import LOCAL, name_network
 from dcanary.cli.output import Output
-from dcanary.client.errors import ClientError, RefusedError, RejectedError
+from dcanary.client.errors import ClientError, NetworkError, RefusedError, RejectedError
 
 DEPLOYMENT = "rwlgt-iiaaa-aaaaa-aaaaa-cai"
 CANISTER, FRIEND, HAND = "rrkah-fqaaa-aaaaa-aaaaq-cai", "2vxsx-fae", "aaaaa-aa"
@@ -118,6 +118,39 @@ def test_a_call_in_the_middle_of_a_release_says_so(canister: str | None, told: s
     with pytest.raises(ClientError, match=told) as caught:
         command.__wrapped__(context, "counter", "get", "()")  # type: ignore[union-attr]
     assert caught.value.hint == "release-1 is still at work there: dcanary target show counter"
+
+
+class Gone(Installed):
+    """An installation whose network does not have the target's canister."""
+
+    @property
+    def config(self) -> Any:
+        canisters = {"deployment": DEPLOYMENT}
+        return SimpleNamespace(canisters=canisters, network=SimpleNamespace(url="http://net"))
+
+    @property
+    def connection(self) -> Any:
+        def controllers(raw: bytes) -> Any:
+            raise NetworkError("the network at http://net answered 400: canister_not_found: …")
+
+        return SimpleNamespace(controllers=controllers, exists=lambda raw: False)
+
+
+def test_a_target_with_a_canister_that_is_nowhere_is_changed_and_shown_with_a_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    update, show = (target.target.commands[name] for name in ("update", "show"))
+    told = run(Gone(), update, "counter", None, None, (), 9)
+    assert (told["controllers"], told["cycles"]) == ([FRIEND], 9)
+    told = run(Gone(), update, "counter", None, HAND, (), None)
+    assert told["canister"] == HAND
+    assert f"has no canister {HAND}, so nothing can" in capsys.readouterr().err
+    gone = Gone()
+    gone.told.append(None)
+    run(gone, show, "counter")
+    captured = capsys.readouterr()
+    assert f"the network has no canister {CANISTER}" in captured.err
+    assert CANISTER in captured.out
 
 
 def test_what_an_update_does_not_name_stays() -> None:

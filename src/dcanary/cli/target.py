@@ -174,8 +174,12 @@ def show_target(context: Context, name: str) -> None:
     found = context.system.deployment.get_target(name)
     shown: dict[str, object] = {**found}
     if found["canister"] is not None:
-        certified = context.system.connection.module_hash(from_text(found["canister"]))
-        shown["certified_module_hash"] = certified
+        canister = from_text(found["canister"])
+        if context.system.connection.exists(canister):
+            certified = context.system.connection.module_hash(canister)
+            shown["certified_module_hash"] = certified
+        else:
+            context.output.warning(f"the network has no canister {found['canister']}")
     if not context.output.as_json:
         shown["controllers"] = _controllers(context, found)
     context.output.record(shown, "target")

@@ -69,6 +69,12 @@ class NetworkError(ClientError):
 
     error = "network"
 
+    @property
+    def is_of_no_canister(self) -> bool:
+        """Whether the network said that it has no such canister, which it does not certify: the id
+        is in none of its ranges."""
+        return "canister_not_found" in self.message
+
 
 class Unreachable(NetworkError):
     """Nothing answers at the address of the network."""

@@ -178,7 +178,7 @@ class Connection:
         try:
             return self._canister_value(canister, [b"controllers"]) is not None
         except NetworkError as error:
-            if "canister_not_found" in error.message:
+            if error.is_of_no_canister:
                 return False
             raise
 

@@ -151,8 +151,11 @@ def _name(system: System, name: str) -> object:
         return system.actor(name).call("health")["name"]
     except (RejectedError, NetworkError) as error:
         # The latter for ids that are in none of the network's ranges.
-        code = error.error_code if isinstance(error, RejectedError) else ""
-        if code != "IC0301" and "canister_not_found" not in error.message:
+        if isinstance(error, NetworkError):
+            is_missing = error.is_of_no_canister
+        else:
+            is_missing = error.error_code == "IC0301"
+        if not is_missing:
             raise
         raise ConfigError(
             f"the network at {system.config.network.url} has no canister "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dcanary.client.errors import NetworkError
 from dcanary.client.principal import from_text
 
 if TYPE_CHECKING:
@@ -92,9 +93,14 @@ def change_target(
     wanted = list(controllers or [])
     if controllers is None and place == now["canister"]:
         # As a canister has them, which may be otherwise than when deployment looked last.
-        wanted = (
-            now["controllers"] if place is None else system.connection.controllers(from_text(place))
-        )
+        wanted = now["controllers"]
+        if place is not None:
+            try:
+                wanted = system.connection.controllers(from_text(place))
+            except NetworkError as error:
+                # A target whose canister is gone can still be changed, to get another one.
+                if not error.is_of_no_canister:
+                    raise
     record: TargetInput = {
         "target": name,
         "repository": repository or now["repository"],
@@ -109,7 +115,15 @@ def change_target(
 def uncontrolled(system: System, canister: str) -> str | None:
     """Why releases to an existing canister would fail, and what to do; None when they can."""
     deployment = system.config.canisters["deployment"]
-    controllers = system.connection.controllers(from_text(canister))
+    try:
+        controllers = system.connection.controllers(from_text(canister))
+    except NetworkError as error:
+        if not error.is_of_no_canister:
+            raise
+        return (
+            f"the network at {system.config.network.url} has no canister {canister}, so nothing "
+            "can be released to it: name another with dcanary target update"
+        )
     if deployment in controllers:
         return None
     return (

@@ -77,7 +77,9 @@ def changes(order: Order, now: TargetNow, interface: Interface | None) -> list[s
     from dcanary.cli.orders.arguments import arguments_text
 
     lines = []
-    if now.module != order["replaces"]:
+    if now.missing:
+        lines.append(f"WARNING: the network says that it has no canister {order['canister']}")
+    elif now.module != order["replaces"]:
         lines.append("WARNING: the canister runs another module than when the order was made:")
         lines.append(f"it ran       {_hex(order['replaces'])}")
     if order["canister"] is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcanary.client import principal
-from dcanary.client.errors import ClientError, RefusedError
+from dcanary.client.errors import ClientError, NetworkError, RefusedError
 
 if TYPE_CHECKING:
     from dcanary.client.system import System
@@ -26,20 +26,28 @@ class TargetNow:
     commit: str | None = None
     argument: bytes | None = None
     target: Target | None = None
+    missing: bool = False
+    """Whether the network says that it does not have the order's canister."""
 
 
 def look(system: System, order: Order) -> TargetNow:
     """Raises NetworkError when the network does not answer."""
     module: bytes | None = None
     controllers: tuple[str, ...] = ()
+    missing = False
     if order["canister"] is not None:
         raw = principal.from_text(order["canister"])
-        module = system.connection.module_hash(raw)
-        controllers = tuple(system.connection.controllers(raw))
+        try:
+            module = system.connection.module_hash(raw)
+            controllers = tuple(system.connection.controllers(raw))
+        except NetworkError as error:
+            if not error.is_of_no_canister:
+                raise
+            missing = True
     target = target_of(system, order["target"])
     last = None if target is None else _last_release(system, target)
     if last is None:
-        return TargetNow(module, controllers, target=target)
+        return TargetNow(module, controllers, target=target, missing=missing)
     return TargetNow(
         module,
         controllers,
@@ -47,6 +55,7 @@ def look(system: System, order: Order) -> TargetNow:
         _commit(system, last),
         _argument(last),
         target,
+        missing,
     )
 
 
