@@ -2,11 +2,8 @@
 
 from kybra import ic
 
+from shared.rules.cycles import advised
 from shared.rules.limits import RESERVE_CYCLES
-
-# What is advised is rounded up to whole units of this: the canister pays for its own work until the
-# cycles come and are spent, some ten million for an attempt.
-UNIT_CYCLES = 10_000_000_000
 
 
 def why_too_much(what: str, cycles: int) -> "str | None":
@@ -17,9 +14,8 @@ def why_too_much(what: str, cycles: int) -> "str | None":
     missing = cycles + RESERVE_CYCLES - ic.canister_balance128()
     if missing <= 0:
         return None
-    advised = (missing // UNIT_CYCLES + 2) * UNIT_CYCLES
     return (
         f"{what} with {cycles:,} cycles needs {missing:,} cycles more than this deployment "
         f"canister can spend (it keeps {RESERVE_CYCLES:,}): send it some with `dcanary system "
-        f"top-up deployment --cycles {advised}` (a little more, for its own work meanwhile)"
+        f"top-up deployment --cycles {advised(missing)}` (a little more: it works on meanwhile)"
     )

@@ -34,6 +34,12 @@ def cycles_to_release(size: int, snapshot: bool, memory_bytes: int, wide: bool) 
     return install + chunks * UPLOAD_CHUNK_CYCLES + (taken if snapshot else 0)
 
 
+def advised(missing: int) -> int:
+    """How many cycles to send where `missing` are: whole units of ROUNDED_CYCLES, one more than it
+    takes, because canisters burn cycles until people have read and done what they are advised."""
+    return (missing // ROUNDED_CYCLES + 2) * ROUNDED_CYCLES
+
+
 def cycles_to_create(size: int, wide: bool, memory_bytes: int) -> int:
     """Estimate the least that a canister is to be created with, to get a module of `size` bytes.
 

@@ -37,7 +37,9 @@ class Installed:
 
     @property
     def connection(self) -> Any:
-        return SimpleNamespace(controllers=lambda raw: list(self.controllers))
+        return SimpleNamespace(
+            controllers=lambda raw: list(self.controllers), exists=lambda raw: True
+        )
 
     @property
     def pipeline_config(self) -> Installed:

@@ -153,9 +153,10 @@ def test_a_root_key_without_the_network_that_it_is_of_is_refused(tmp_path: Path)
 
 def test_more_cycles_than_a_canister_can_have_are_no_amount(tmp_path: Path) -> None:
     for amount in ("0", "-1", str(1 << 128)):
-        done = dcanary(tmp_path, "system", "top-up", "webhook", "--cycles", amount)
-        assert done.returncode == 2
-        assert "is not in the range" in done.stderr
+        for top_up in (("system", "top-up", "webhook"), ("target", "top-up", "counter")):
+            done = dcanary(tmp_path, *top_up, "--cycles", amount)
+            assert done.returncode == 2
+            assert "is not in the range" in done.stderr
 
 
 def test_an_invalid_pipeline_file_names_line_and_field(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from canisters.deployment.steps.looking import look_at
 from canisters.deployment.steps.machine import chunk_count
 from canisters.deployment.steps.reading import read_artifact
 from canisters.deployment.targets import rules as target_rules
-from shared.rules.cycles import cycles_to_create
+from shared.rules.cycles import advised, cycles_to_create
 from shared.rules.limits import (
     MAX_CHUNK_BYTES,
     MAX_MODULE_BYTES,
@@ -144,8 +144,8 @@ def refuse_poor_canister(name: str, request: PlanRequest, look: Look, walk: Sect
         return
     sentence, missing = lacking
     raise conflict(
-        f"target {name}: {sentence}: `dcanary target top-up {name} --cycles {missing}`, then "
-        f"`dcanary run retry {request['run']}`"
+        f"target {name}: {sentence}: `dcanary target top-up {name} --cycles {advised(missing)}`, "
+        f"then `dcanary run retry {request['run']}`"
     )
 
 

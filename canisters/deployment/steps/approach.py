@@ -14,6 +14,7 @@ from canisters.deployment.steps.machine import (
 )
 from canisters.deployment.steps.phases import CLEAR, CREATE, LOOK, STOP, VERIFY
 from shared.rules.creation import controllers_differ
+from shared.rules.cycles import advised
 
 if TYPE_CHECKING:
     from canisters.deployment.records import ProgressRecord
@@ -91,7 +92,8 @@ def _afford(progress: "ProgressRecord", look: Look, goal: Goal) -> None:
         sentence, missing = lacking
         fail(
             progress,
-            f"{sentence} (`dcanary target top-up {goal.target} --cycles {missing}`), then retry",
+            f"{sentence} (`dcanary target top-up {goal.target} --cycles {advised(missing)}`), then "
+            "retry",
         )
     elif look.module_hash is None and not goal.rollback:
         enter(progress, CLEAR)

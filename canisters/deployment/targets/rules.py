@@ -118,7 +118,7 @@ def check_input(given: "TargetInput", self_id: str) -> None:
     if ANONYMOUS in controllers:
         raise invalid("the anonymous principal cannot be a controller: anybody is it")
     if given["cycles"] > MAX_TARGET_CYCLES:
-        raise invalid(f"cycles is {given['cycles']}: at most {MAX_TARGET_CYCLES}")
+        raise invalid(f"cycles is {given['cycles']:,}: at most {MAX_TARGET_CYCLES:,}")
     canister = given["canister"]
     if canister is not None and canister.to_str() in (self_id, "aaaaa-aa", "2vxsx-fae"):
         raise invalid(f"{canister.to_str()} cannot be a target")

@@ -207,6 +207,7 @@ NAME = NameText()
 EXECUTOR_NAME = ExecutorNameText()
 OFFER = OfferText()
 CYCLES = click.IntRange(0, MAX_TARGET_CYCLES)
+SENT_CYCLES = click.IntRange(1, MAX_TARGET_CYCLES)
 VERSION = click.IntRange(1, MAX_VERSION)
 
 

@@ -10,7 +10,7 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
 from dcanary.cli.paging import page, paged, show
-from dcanary.cli.parameters import CANISTER, CANISTER_OR_NONE, CYCLES, NAME, PRINCIPAL
+from dcanary.cli.parameters import CANISTER, CANISTER_OR_NONE, CYCLES, NAME, PRINCIPAL, SENT_CYCLES
 from dcanary.client.errors import ClientError, RejectedError
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def create(context: Context, name: str) -> None:
 
 @target.command("top-up")
 @click.argument("name")
-@click.option("--cycles", type=CYCLES, required=True, help="How many; deployment's own.")
+@click.option("--cycles", type=SENT_CYCLES, required=True, help="How many; deployment's own.")
 @pass_context
 def top_up(context: Context, name: str, cycles: int) -> None:
     """Send cycles of the deployment canister to the target's canister.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dcanary.client.errors import NetworkError
 from dcanary.client.principal import from_text
 
 if TYPE_CHECKING:
@@ -94,13 +93,9 @@ def change_target(
     if controllers is None and place == now["canister"]:
         # As a canister has them, which may be otherwise than when deployment looked last.
         wanted = now["controllers"]
-        if place is not None:
-            try:
-                wanted = system.connection.controllers(from_text(place))
-            except NetworkError as error:
-                # A target whose canister is gone can still be changed, to get another one.
-                if not error.is_of_no_canister:
-                    raise
+        # A target whose canister is gone can still be changed.
+        if place is not None and system.connection.exists(from_text(place)):
+            wanted = system.connection.controllers(from_text(place))
     record: TargetInput = {
         "target": name,
         "repository": repository or now["repository"],
@@ -115,16 +110,12 @@ def change_target(
 def uncontrolled(system: System, canister: str) -> str | None:
     """Why releases to an existing canister would fail, and what to do; None when they can."""
     deployment = system.config.canisters["deployment"]
-    try:
-        controllers = system.connection.controllers(from_text(canister))
-    except NetworkError as error:
-        if not error.is_of_no_canister:
-            raise
+    if not system.connection.exists(from_text(canister)):
         return (
             f"the network at {system.config.network.url} has no canister {canister}, so nothing "
             "can be released to it: name another with dcanary target update"
         )
-    if deployment in controllers:
+    if deployment in system.connection.controllers(from_text(canister)):
         return None
     return (
         f"deployment ({deployment}) is not a controller of {canister}, so nothing can be released "

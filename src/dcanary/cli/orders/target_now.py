@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcanary.client import principal
-from dcanary.client.errors import ClientError, NetworkError, RefusedError
+from dcanary.client.errors import ClientError, RefusedError
 
 if TYPE_CHECKING:
     from dcanary.client.system import System
@@ -37,13 +37,10 @@ def look(system: System, order: Order) -> TargetNow:
     missing = False
     if order["canister"] is not None:
         raw = principal.from_text(order["canister"])
-        try:
+        missing = not system.connection.exists(raw)
+        if not missing:
             module = system.connection.module_hash(raw)
             controllers = tuple(system.connection.controllers(raw))
-        except NetworkError as error:
-            if not error.is_of_no_canister:
-                raise
-            missing = True
     target = target_of(system, order["target"])
     last = None if target is None else _last_release(system, target)
     if last is None:
