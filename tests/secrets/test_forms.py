@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 from pathlib import Path
 from random import Random
@@ -105,7 +106,8 @@ def test_any_mixture_of_escapes_is_masked(value: str, random: Random) -> None:
     bare = secret.translate(None, b"\r\n")
     if bare:
         assert b"***" in said
-        assert len(said) <= 5
+        # Line ends around a value are no part of the secret, in whatever form they are written.
+        assert len(re.sub(rb"(?i)%0[ad]|[\r\n]", b"", said)) <= 5
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
