@@ -58,6 +58,7 @@ class Waiting:
         self._outgoing = outgoing
         self._now = now
         self._executors: list[tuple[str, ExecutorRecord, ExecutorOffer | None]] | None = None
+        self._let: dict[tuple[str, str], int] = {}
 
     def of_run(self, run: str, record: "RunRecord", rows: "list[TargetRow]") -> "list[WaitingFor]":
         """All that a run waits for now; empty when it has ended. `rows` are its targets."""
@@ -217,14 +218,22 @@ class Waiting:
 
     def _let_since(self, stage: "StageRecord", record: "RunRecord") -> int:
         """When the bound of the stage's group may have let it have a job at last; 0 without one:
-        when the latest of the jobs of its group ended."""
+        when the latest of the jobs of its group ended. Computed once a group of a run: each of its
+        stages asks, and reading them all takes as long as there are stages."""
+        group = stage["group"]
+        if group is None:
+            return 0
+        known = self._let.get((stage["run"], group))
+        if known is not None:
+            return known
         times = [0]
-        for opened in record["opened"] if stage["group"] is not None else []:
+        for opened in record["opened"]:
             other = self._book.stage(stage_key(stage["run"], opened["name"]))
-            if other is not None and other["group"] == stage["group"]:
+            if other is not None and other["group"] == group:
                 for job in other["jobs"]:
                     times.append(job["committed_ns"] or 0)
                     times += [each["at_ns"] for each in job["failures"] or []]
+        self._let[(stage["run"], group)] = max(times)
         return max(times)
 
     def _is_present(self, one: "tuple[str, ExecutorRecord, ExecutorOffer | None]") -> bool:

@@ -174,11 +174,10 @@ def show_target(context: Context, name: str) -> None:
     found = context.system.deployment.get_target(name)
     shown: dict[str, object] = {**found}
     if found["canister"] is not None:
-        canister = from_text(found["canister"])
-        if context.system.connection.exists(canister):
-            certified = context.system.connection.module_hash(canister)
-            shown["certified_module_hash"] = certified
-        else:
+        canister, connection = from_text(found["canister"]), context.system.connection
+        exists = connection.exists(canister)
+        shown["certified_module_hash"] = connection.module_hash(canister) if exists else None
+        if not exists:
             context.output.warning(f"the network has no canister {found['canister']}")
     if not context.output.as_json:
         shown["controllers"] = _controllers(context, found)
