@@ -84,3 +84,6 @@ class DeploymentService(Service):
 
     @service_update
     def start_release(self, order: ReleaseOrder) -> TextResult: ...
+
+    @service_update
+    def report_release(self, release: text) -> Done: ...

@@ -60,6 +60,7 @@ serve(
             "delete_target": "Admin",
             "plan_release": "verification",
             "start_release": "verification",
+            "report_release": "verification",
             "cancel_release": "Operator",
             "plan_rollback": "Operator",
             "rollback_release": "Operator",
@@ -144,6 +145,11 @@ def plan_release(request: PlanRequest) -> Async[PlanResult]:
 @update
 def start_release(order: ReleaseOrder) -> TextResult:
     return answer("start_release", lambda: releases.start_release(order))
+
+
+@update
+def report_release(release: text) -> Done:
+    return answer("report_release", lambda: releases.report_again(release))
 
 
 @query

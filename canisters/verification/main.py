@@ -11,8 +11,8 @@ from kybra import (
 )
 
 from canisters.verification.approvals import service as approval_service
-from canisters.verification.approvals.expiry import expiry
-from canisters.verification.outbox import outbox
+from canisters.verification.approvals.earlier import newest_untold
+from canisters.verification.outbox import earlier_message, expiry, outbox
 from canisters.verification.rounds import service as round_service
 from canisters.verification.store import approvals, grants, open_rounds, rounds, totals, wiring
 from shared.base.canister import Canister, serve
@@ -71,6 +71,9 @@ serve(
 def post_upgrade_() -> void:
     round_service.rearm()
     expiry.rearm()
+    untold = newest_untold()
+    if untold is not None:
+        outbox.put(earlier_message(untold))
 
 
 @update

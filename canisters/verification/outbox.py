@@ -6,11 +6,13 @@
 | `notice:<n>` | build_executor | what became of a run's approval request |
 | `release:<n>` | deployment | an order that was approved |
 | `plan:<n>` | deployment | asks for the plan of a request that an earlier version made |
+| `earlier:<n>` | deployment | asks what became of the release of a request of 0.1.0 |
 """
 
 from kybra import Async, CallResult, ic
 
-from canisters.verification.approvals import progress
+from canisters.verification.approvals import earlier, progress
+from canisters.verification.approvals.expiry import Expiry
 from canisters.verification.approvals.latest import latest_of, note_latest
 from canisters.verification.approvals.orders import EARLIER_DEPLOYMENT, make_order, release_order
 from canisters.verification.approvals.requests import attempt_of
@@ -31,6 +33,7 @@ from shared.base.access import siblings_of
 from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, error_sentence, is_passing, refusal_of
 from shared.rules.creation import unbound
+from shared.rules.limits import MAX_OPEN_APPROVALS
 from shared.rules.orders import order_digest
 from shared.rules.references import targets_of
 from shared.siblings import BuildExecutorService, DeploymentService
@@ -61,6 +64,11 @@ def plan_message(number: int) -> str:
     return f"plan:{number}"
 
 
+def earlier_message(number: int) -> str:
+    """Name of the message that tells of a request that 0.1.0 stored, and of those before it."""
+    return f"earlier:{number}"
+
+
 def plan_request(request: ApprovalInput) -> PlanRequest:
     return {
         "target": request["target"],
@@ -86,6 +94,8 @@ def _perform(message: str) -> "Async[str | None]":
         again = yield from _send_notice(int(key))
     elif kind == "plan":
         again = yield from _plan(int(key))
+    elif kind == "earlier":
+        again = yield from _tell_earlier(int(key))
     else:
         again = yield from _order_release(int(key))
     return counted(totals, f"send {kind}", again, CALL_CONTEXT)
@@ -228,4 +238,44 @@ def _order_release(number: int) -> "Async[str | None]":
     return None
 
 
+def _tell_earlier(number: int) -> "Async[str | None]":
+    """Tell of a request that 0.1.0 stored; its release is told of when deployment reports on it."""
+    siblings = siblings_of(wiring)
+    record = earlier.taken(number)
+    if siblings is None:
+        return NOT_WIRED
+    if record is not None:
+        target = record["request"]["target"]
+        record["state"] = state_at(record, ic.time(), latest_of(target))
+        if "Pending" in record["state"]:
+            if open_approvals.len() >= MAX_OPEN_APPROVALS:
+                return f"{MAX_OPEN_APPROVALS} requests wait for approvers (MAX_OPEN_APPROVALS)"
+            open_approvals.insert(
+                number,
+                {
+                    "version": 1,
+                    "target": target,
+                    "run": record["request"]["run"],
+                    "expires_ns": record["expires_ns"],
+                },
+            )
+            expiry.arm(record["expires_ns"])
+        approvals.insert(number, record)
+        outbox.put(notice_message(number))
+        release = record["release"]
+        if "Releasing" in record["state"] and release is not None:
+            answer: CallResult[Done] = yield DeploymentService(
+                siblings["deployment"]
+            ).report_release(release)
+            refusal, again = refusal_of(answer)
+            if again is not None:
+                return again
+            if refusal is not None:
+                ic.print(f"{record['approval']}: {error_sentence(refusal)}")
+    if number > 0:
+        outbox.put(earlier_message(number - 1))
+    return None
+
+
 outbox = Outbox(outgoing, _perform)
+expiry = Expiry(lambda number: outbox.put(notice_message(number)))

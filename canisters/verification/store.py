@@ -8,7 +8,7 @@
 | 3 | rounds | `<run>/<stage>` |
 | 4 | open_rounds (at most MAX_OPEN_ROUNDS): deadline in ns | `<run>/<stage>` |
 | 5 | manifests: the files behind a manifest digest | digest |
-| 6 | outgoing (open messages) | `verdict:<run>/<stage>`, `release:<n>`, `notice:<n>`, `plan:<n>` |
+| 6 | outgoing (open messages) | `verdict:<run>/<stage>`, else `<kind>:<n>` |
 | 7 | approvals | sequence number, from 0 |
 | 8 | approval_index | `<run>|<target>` -> sequence number of the newest |
 | 9 | approval_orders: what an approval request is about | sequence number |

@@ -109,6 +109,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "cancel_release": "Operator",
         "plan_rollback": "Operator",
         "start_release": "verification",
+        "report_release": "verification",
         "rollback_release": "Operator",
     },
 }

@@ -120,7 +120,8 @@ def record_release(book: Book, notice: ReleaseNotice, now: int) -> None:
         word, why = name, str(value)
     state = targets.after_notice(row, word, why)
     if state is None:
-        if overtook:
+        # In runs of 0.1.0 people were asked when they had succeeded already.
+        if overtook or (word == "Approving" and "Succeeded" in record["state"]):
             _settle(book, run, record, rows, now)
         return
     if "Rejected" in state and targets.is_ending(record, rows):

@@ -98,6 +98,12 @@ def get_release(release: str) -> Release:
     return found
 
 
+def report_again(release: str) -> None:
+    """Tell verification once more how far a release is, as soon as it has begun."""
+    get_release(release)
+    report(rules.number_of(release) or 0)
+
+
 def list_releases(target: Opt[text], page: PageRequest) -> ReleasePage:
     """Newest first, of all targets or of one. A page ends early when its records are large."""
     total = store.orders.len() if target is None else find(target)["releases"]

@@ -1,18 +1,20 @@
 """Ends requests that nobody decided in time: one timer for the earliest deadline."""
 
+from collections.abc import Callable
+
 from kybra import ic
 
 from canisters.verification.approvals.latest import latest_of
 from canisters.verification.approvals.rules import state_at
-from canisters.verification.outbox import notice_message, outbox
 from canisters.verification.store import approvals, open_approvals
 from shared.base.outbox import timer_delay_seconds
 
 
 class Expiry:
-    """Wakes at the earliest deadline among the open requests."""
+    """Wakes at the earliest deadline among the open requests; `ended` is told of each that ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: "Callable[[int], None]") -> None:
+        self._ended = ended
         self._armed_ns = 0
 
     def arm(self, due_ns: int) -> None:
@@ -42,8 +44,5 @@ class Expiry:
             if record is not None:
                 record["state"] = state_at(record, now, latest_of(row["target"]))
                 approvals.insert(number, record)
-                outbox.put(notice_message(number))
+                self._ended(number)
         self.rearm()
-
-
-expiry = Expiry()

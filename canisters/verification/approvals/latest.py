@@ -39,19 +39,19 @@ def _row(record: ApprovalRecord) -> LatestRecord:
     }
 
 
-def note_latest(record: ApprovalRecord) -> None:
+def note_latest(record: ApprovalRecord) -> bool:
     """Enter how the release of an approved request ended: a failed one gives way to the one before.
 
-    The request is in the store as it is given.
+    The request is in the store as it is given. Returns whether older requests are void only now,
+    because version 0.1.0 approved this one.
     """
     target = record["request"]["target"]
     row = latest.get(target)
-    if row is None and "Released" in record["state"]:
-        # Approved by version 0.1.0, which noted no latest run: older requests are void from now on.
+    if "Released" in record["state"] and _is_newest_of_earlier(record, row):
         latest.insert(target, _row(record))
-        return
+        return True
     if row is None or row["approval"] != record["approval"]:
-        return
+        return False
     if "Released" in record["state"]:
         latest.insert(target, _row(record))
     elif "ReleaseFailed" in record["state"]:
@@ -60,6 +60,19 @@ def note_latest(record: ApprovalRecord) -> None:
             latest.remove(target)
         else:
             latest.insert(target, _row(before))
+    return False
+
+
+def _is_newest_of_earlier(record: ApprovalRecord, row: "LatestRecord | None") -> bool:
+    """Whether this was released later than what `row` says, both approved by 0.1.0.
+
+    That version noted neither the latest run nor what was approved last.
+    """
+    if last_approved.contains_key(record["request"]["target"]):
+        return False
+    before = -1 if row is None else number_of(row["approval"])
+    mine = number_of(record["approval"])
+    return before is not None and mine is not None and before < mine
 
 
 def _standing_before(record: ApprovalRecord) -> "ApprovalRecord | None":

@@ -3,7 +3,6 @@
 from kybra import Async, CallResult, Principal, ic
 
 from canisters.verification.approvals import orders, progress, requests, rules
-from canisters.verification.approvals.expiry import expiry
 from canisters.verification.approvals.latest import (
     approved_since,
     latest_of,
@@ -14,6 +13,7 @@ from canisters.verification.approvals.verdict import assets_behind, verdict_behi
 from canisters.verification.approvals.views import shown
 from canisters.verification.outbox import (
     NOT_WIRED,
+    expiry,
     notice_message,
     outbox,
     plan_message,
@@ -263,8 +263,12 @@ def check_asking(run: str, target: str) -> None:
 
 def _supersede_older(decided: int, record: ApprovalRecord) -> None:
     """An approval for a target voids the undecided requests of older runs for it."""
-    target = record["request"]["target"]
     set_latest(decided, record)
+    _void_older(record)
+
+
+def _void_older(record: ApprovalRecord) -> None:
+    target = record["request"]["target"]
     now = latest_of(target)
     for number, row in open_approvals.items():
         if row["target"] != target or not rules.is_older(row["run"], record["request"]["run"]):
@@ -333,11 +337,9 @@ def record_release(report: ReleaseReport) -> None:
     attempt = report["attempt"] or 1
     if progress.reported(record, attempt, report["release"], report["state"]):
         approvals.insert(number, record)
-        note_latest(record)
+        if note_latest(record):
+            _void_older(record)
         outbox.put(notice_message(number))
-    elif "Released" in record["state"] and "Released" in report["state"]:
-        # Version 0.1.0 said Released as soon as the release was ordered.
-        note_latest(record)
 
 
 def get_approval(approval: str) -> Approval:

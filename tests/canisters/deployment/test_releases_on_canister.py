@@ -367,6 +367,9 @@ def test_releases_are_listed_newest_first_for_all_and_for_one_target(
     assert names("other", 0) == (["release-4"], None)
     page = {"cursor": None, "limit": 0}
     assert "NotFound" in canary.deployment.query("list_releases", "unknown", page)["Err"]
+    for release in ("release-99", "release-x", ""):
+        asked = canary.deployment.update("report_release", release, caller=canary.verification.id)
+        assert "NotFound" in asked["Err"], release
 
 
 def test_staged_bytes_are_dropped_when_a_release_ends(canary: Installation) -> None:

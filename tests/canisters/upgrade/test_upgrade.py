@@ -127,8 +127,8 @@ def test_runs_releases_and_messages_that_were_in_flight_go_on(version: str) -> N
     voided = world.approval_for(11)["state"]["Superseded"]
     assert f"{older['run']} is older than {released['run']}" in voided
     assert "roll that release back" in voided
-    # Runs that 0.1.0 had ended stay as they were.
-    assert "Succeeded" in older["state"]
+    assert "Rejected" in older["state"]
+    assert older["targets"][0]["state"] == older["state"]
 
 
 @pytest.mark.parametrize("version", ["0.1.0"])
@@ -158,6 +158,59 @@ def test_a_vote_of_before_and_one_of_today_for_the_same_bytes_make_a_quorum(vers
     # One operator is no quorum for what the commit says.
     assert round["verdict"]["commit"] is None
     assert "Succeeded" in world.state_of(12)
+
+
+TOLD = {
+    # The one is under way, and while it may fail the other can still be approved.
+    "approval-7": ("Releasing", "Releasing", "Releasing", "release-4"),
+    "approval-6": ("Pending", "Approving", "Approving", None),
+    "approval-5": ("Expired", "Rejected", "Rejected", None),
+    "approval-4": ("Rejected", "Rejected", "Rejected", None),
+    "approval-3": ("ReleaseFailed", "Failed", "Failed", "release-3"),
+    "approval-2": ("Released", "Succeeded", "Released", "release-2"),
+    "approval-1": ("Released", "Succeeded", "Released", "release-1"),
+}
+"""By request: its state, its run's, its target's there, and the release named there."""
+
+
+def told(world: Upgraded) -> Any:
+    found = {}
+    for one in ok(world.canisters["verification"].query("list_approvals", PAGE))["items"]:
+        run = ok(world.canisters["build_executor"].query("get_run", one["request"]["run"]))
+        (target,) = run["targets"]
+        assert target["approval"] == one["approval"]
+        words = [next(iter(shown["state"])) for shown in (one, run, target)]
+        found[one["approval"]] = (*words, target["release"])
+    return found
+
+
+@pytest.mark.parametrize("version", ["0.1.0"])
+def test_runs_of_before_say_what_became_of_their_targets(version: str) -> None:
+    """0.1.0 called them Succeeded when people were asked, and told them nothing since. It called
+    requests Released when a release was ordered, whatever came of it."""
+    world = Upgraded(recorded(version))
+    world.network.advance(60)
+    assert told(world) == TOLD
+
+
+@pytest.mark.parametrize("version", ["0.1.0"])
+@pytest.mark.parametrize("interrupted", ["verification", "deployment", "build_executor"])
+def test_what_became_of_targets_is_told_though_upgrades_come_in_between(
+    version: str, interrupted: str
+) -> None:
+    world = Upgraded(recorded(version))
+    for _ in range(20):
+        world.network.upgrade_now = world.canisters[interrupted]
+        world.network.advance(1)
+    world.network.advance(400)
+    found = told(world)
+    # What goes on with the release that is under way is not looked at here.
+    assert {**found, "approval-7": TOLD["approval-7"]} == TOLD
+    states = found["approval-7"]
+    assert states[:3] in (
+        ("Releasing", "Releasing", "Releasing"),
+        ("ReleaseFailed", "Failed", "Failed"),
+    )
 
 
 @pytest.mark.parametrize("version", ["0.1.0"])

@@ -93,6 +93,9 @@ class Deployment(Canister):
         answer: Target = self.ask("register_target", target_input)
         return answer
 
+    def report_release(self, text: str, /) -> None:
+        self.ask("report_release", text)
+
     def revoke_role(self, principal: str, text: str, /) -> None:
         self.ask("revoke_role", principal, text)
 

@@ -1,0 +1,34 @@
+"""Requests that 0.1.0 stored: it told runs nothing of them, and knew nothing of their releases.
+
+They are told of once after the upgrade, one after the other, the newest first. What this version
+writes has the current version number, so that the oldest request says whether all were told of.
+"""
+
+from canisters.verification.records import APPROVAL, ApprovalRecord
+from canisters.verification.store import approvals
+
+
+def is_untold(number: int) -> bool:
+    """Whether the request is as 0.1.0 stored it."""
+    found = approvals.stored.get(number)
+    return found is not None and found["version"] < APPROVAL.current
+
+
+def newest_untold() -> "int | None":
+    """The request to begin with; None when 0.1.0 stored none, or when all were told of."""
+    return approvals.len() - 1 if is_untold(0) else None
+
+
+def taken(number: int) -> "ApprovalRecord | None":
+    """The request as it is from now on, not written yet; None when there is nothing to tell.
+
+    0.1.0 said Released as soon as a release was ordered: what became of it, deployment says. One
+    that was written so before is given again, for its answer may have been lost.
+    """
+    record = approvals.get(number)
+    if record is None or not (is_untold(number) or "Releasing" in record["state"]):
+        return None
+    release = record["state"].get("Released")
+    if release is not None:
+        record["state"] = {"Releasing": release}
+    return record
