@@ -82,7 +82,10 @@ def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Wor
     chosen = choose(book, caller, record, offer, request, now)
     record["last_seen_ns"] = now
     if chosen is None and offer is None:
-        raise conflict(f"{caller} has announced no offer: announce your offer first")
+        raise conflict(
+            f"{caller} has announced no offer: announce your offer first; "
+            "one of version 0.1.0 cannot, start a newer one"
+        )
     if chosen is None:
         book.save_executor(caller, record)
         return None

@@ -6,7 +6,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.paging import page, paged, show
-from dcanary.cli.times import moment
+from dcanary.cli.times import moment, with_moments
 
 
 @click.group()
@@ -40,7 +40,7 @@ def list_deliveries(context: Context, repository: str, limit: int, cursor: str |
 def show_delivery(context: Context, repository: str, delivery_id: str) -> None:
     """One delivery."""
     found = context.system.webhook.get_delivery(repository, delivery_id)
-    context.output.record(found, "delivery")
+    context.output.record(found if context.output.as_json else with_moments(found), "delivery")
 
 
 @delivery.command()

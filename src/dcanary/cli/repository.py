@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -14,11 +13,10 @@ from dcanary.cli.operations.secrets import kept_secret, new_secret_file, next_se
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.parameters import NAME
 from dcanary.cli.secret import SECRET_NAME
-from dcanary.cli.times import moment
+from dcanary.cli.times import with_moments
 
 if TYPE_CHECKING:
     from dcanary.client.types.pipeline_config import Credential, CredentialKind
-    from dcanary.client.types.webhook import Repository
 
 CREDENTIAL_KINDS: dict[str, CredentialKind] = {
     "token": {"Token": None},
@@ -86,7 +84,7 @@ def list_repositories(context: Context, limit: int, cursor: str | None) -> None:
 def show_repository(context: Context, name: str) -> None:
     """All of a repository but its secrets."""
     found = context.system.webhook.get_repository(name)
-    context.output.record(_readable(found, context.output.as_json), "repository")
+    context.output.record(found if context.output.as_json else with_moments(found), "repository")
 
 
 @repository.command()
@@ -202,12 +200,3 @@ def remove_credential(context: Context, name: str) -> None:
 def _credential(found: Credential) -> dict[str, object]:
     kinds = {next(iter(variant)): kind for kind, variant in CREDENTIAL_KINDS.items()}
     return {**found, "kind": kinds[next(iter(found["kind"]))]}
-
-
-def _readable(found: Repository, as_json: bool) -> Mapping[str, object]:
-    if as_json:
-        return found
-    shown: dict[str, object] = {**found}
-    shown["registered"] = moment(found["registered_ns"])
-    del shown["registered_ns"]
-    return shown

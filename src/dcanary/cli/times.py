@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, time
 
 _AGO = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
@@ -12,6 +13,16 @@ _UNIT_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9
 def moment(nanoseconds: int) -> str:
     """UTC, to the second."""
     return datetime.fromtimestamp(nanoseconds / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def with_moments(record: Mapping[str, object]) -> dict[str, object]:
+    """A record to be read: `received_ns` becomes `received`, in UTC, where it was."""
+    return {
+        key.removesuffix("_ns"): moment(value)
+        if key.endswith("_ns") and isinstance(value, int)
+        else value
+        for key, value in record.items()
+    }
 
 
 def seconds(nanoseconds: int) -> str:
