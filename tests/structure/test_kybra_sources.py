@@ -54,7 +54,7 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
         "MAX_OPEN_RELEASES",
     ),
     ("canisters/deployment/steps/driving.py", "rearm", "store.outgoing"): ("MAX_ACTIVE_RELEASES",),
-    ("canisters/verification/approvals/service.py", "_supersede_older", "open_approvals"): (
+    ("canisters/verification/approvals/service.py", "_void_older", "open_approvals"): (
         "MAX_OPEN_APPROVALS",
     ),
     ("canisters/verification/approvals/expiry.py", "rearm", "open_approvals"): (
