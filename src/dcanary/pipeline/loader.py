@@ -16,9 +16,10 @@ from dcanary.pipeline.inputs import check_inputs
 from dcanary.pipeline.limits import MAX_ERRORS, MAX_FILE_BYTES
 from dcanary.pipeline.locks import check_locks
 from dcanary.pipeline.matrix import expand
-from dcanary.pipeline.model import KINDS, PipelineFile, limits_elsewhere
+from dcanary.pipeline.model import KINDS, PipelineFile
 from dcanary.pipeline.references import ANY, Installation
 from dcanary.pipeline.source import Source, read_source
+from dcanary.pipeline.spellings import read_spellings
 
 FILE_NAME = "dcanary.yml"
 
@@ -52,6 +53,7 @@ def parse_pipeline(
     if not isinstance(source.value, dict):
         source.report((), "must be a mapping that starts with version: 1")
     else:
+        read_spellings(source)
         expand(source)
         encode_arguments(source, folder, installation)
         put_ids(source, installation)
@@ -90,10 +92,6 @@ def _message(detail: ErrorDetails, location: Location) -> str:
         return "is missing"
     if kind == "extra_forbidden" and location[-1] in not_yet.PLANNED_KEYS:
         return not_yet.KEYS.sentence()
-    if kind == "extra_forbidden" and location[-2:-1] == ("resources",):
-        said = limits_elsewhere(str(location[-1]), detail["input"])
-        if said is not None:
-            return said
     if kind == "extra_forbidden":
         return f"is not a known key here: use one of {', '.join(_known_keys(location[:-1]))}"
     if kind == "literal_error":

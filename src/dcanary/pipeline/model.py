@@ -93,46 +93,12 @@ def _unsupported(value: object) -> object:
 
 
 _UNCOUNTED = "instructions of native tools cannot be counted: give a timeout"
-_PAGE_KIB = 64
-
-
-def limits_elsewhere(name: str, value: object) -> str | None:
-    """What to write instead of a limit's name in a canister; None for another name."""
-    if name == "memory_pages":
-        pages = value if isinstance(value, int) else 0
-        return f"counts pages of 64KiB: write it as memory: {pages * _PAGE_KIB or 1024}KiB"
-    if name == "storage_limit":
-        return f"write it as storage: {value if isinstance(value, str) else '100MB'}"
-    return _UNCOUNTED if name == "instruction_limit" else None
-
-
-def _zero(value: object, reason: str) -> object:
-    """Zero or nothing; any other number is refused, and not ignored, because nobody can keep it."""
-    if isinstance(value, bool) or value not in (None, 0):
-        raise ValueError(reason)
-    return value
 
 
 def _instructions(value: object) -> object:
     if value is not None:
         raise ValueError(_UNCOUNTED)
     return value
-
-
-def _cycles(value: object) -> object:
-    return _zero(
-        value,
-        "a stage runs on an executor's machine and spends no cycles: those of a canister are "
-        "given with its target, dcanary target add --cycles",
-    )
-
-
-def _network_calls(value: object) -> object:
-    return _zero(
-        value,
-        "calls of native tools cannot be counted: use 0, which is no network, or a stage of "
-        "kind: fetch for packages",
-    )
 
 
 def _command(text: str) -> str:
@@ -321,14 +287,21 @@ class Resources(_Model):
         int, _Duration(limits.MIN_TIMEOUT_SECONDS, limits.MAX_TIMEOUT_SECONDS, "10m")
     ] = 600
     network: bool = False
-    network_calls: Annotated[Literal[0] | None, BeforeValidator(_network_calls)] = None
+    network_calls: int | None = Field(default=None, ge=0, le=limits.MAX_BOUND)
     instructions: Annotated[None, BeforeValidator(_instructions)] = None
-    cycles: Annotated[Literal[0] | None, BeforeValidator(_cycles)] = None
+    # Of a machine that runs a stage no cycles are spent: whatever bound is given is kept.
+    cycles: int | None = Field(default=None, ge=0, le=limits.MAX_BOUND)
 
     @model_validator(mode="after")
     def _agree(self) -> "Resources":
+        # Without a network there are no calls, so that every bound is kept.
         if self.network and self.network_calls == 0:
             raise ValueError("network_calls: 0 is no network, and network: true asks for it")
+        if self.network and self.network_calls is not None:
+            raise ValueError(
+                "network_calls: calls of native tools cannot be counted where there is a network: "
+                "leave it out, or network: true; packages come by a stage of kind: fetch"
+            )
         return self
 
 

@@ -3,10 +3,18 @@
 from typing import Any
 
 from dcanary.pipeline.model import PipelineFile
+from dcanary.pipeline.spellings import add_spellings
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema, draft 2020-12, of version 1 of the format."""
+    """JSON Schema, draft 2020-12, of version 1 of the format, with its other spellings."""
+    schema = own_schema()
+    add_spellings(schema)
+    return schema
+
+
+def own_schema() -> dict[str, Any]:
+    """`json_schema` of the format's own keys alone."""
     schema = PipelineFile.model_json_schema(mode="validation")
     for model in (schema, *schema["$defs"].values()):
         for field in model["properties"].values():

@@ -26,6 +26,7 @@ class Source:
     value: Value
     places: dict[Location, Place] = field(default_factory=dict)
     errors: list[FieldError] = field(default_factory=list)
+    _written: dict[Place, str] = field(default_factory=dict)
 
     def place(self, location: Location) -> Place:
         """Where a location is, or, when it is absent, where the nearest thing around it is."""
@@ -33,8 +34,21 @@ class Source:
             location = location[:-1]
         return self.places.get(location, (1, 1))
 
+    def rename(self, location: Location, name: str) -> None:
+        """Let the key at a location have another name from now on; errors tell the file's."""
+        place = self.place(location)
+        self.places[(*location[:-1], name)] = place
+        self._written[place] = str(location[-1])
+
+    def written(self, location: Location) -> str:
+        """The last key of a location as the file has it."""
+        found = self.places.get(location)
+        return self._written.get(found, str(location[-1])) if found else str(location[-1])
+
     def report(self, location: Location, message: str) -> None:
         line, column = self.place(location)
+        if location and isinstance(location[-1], str):
+            location = (*location[:-1], self.written(location))
         self.errors.append(FieldError(self.file, line, column, field_text(location), message))
 
 
