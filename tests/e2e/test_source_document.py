@@ -1,7 +1,7 @@
 """The example pipeline of the document that DCanary was asked for by, run by three operators.
 
 A Motoko, a Rust and an Azle canister at the places that its commands name, with the real
-compilers: `moc`, the image `rust`, and Azle from npm in the image `azle`. Executors build the images.
+compilers: `moc`, the image `rust`, and Azle from npm in the image `azle`. Executors build images.
 """
 
 from __future__ import annotations
