@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from canisters.build_executor.artifacts import contents
 from canisters.build_executor.artifacts.places import chunk_count
-from canisters.build_executor.jobs.rules import STOPPING, pause_ns, unseen
+from canisters.build_executor.jobs.pauses import STOPPING, pause_ns
+from canisters.build_executor.jobs.rules import unseen
 from canisters.build_executor.keys import job_name
 from shared.rules.limits import LEASE_NS, MAX_JOB_FAILURES, STORE_WINDOW_NS, UPLOAD_PIECE_NS
 

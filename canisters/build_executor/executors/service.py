@@ -2,6 +2,7 @@
 
 from canisters.build_executor.book import Book
 from canisters.build_executor.executors import rules
+from canisters.build_executor.jobs import pauses
 from canisters.build_executor.jobs import rules as job_rules
 from canisters.build_executor.records import ExecutorRecord, StageRecord
 from shared.rules import matching
@@ -59,14 +60,14 @@ def announce(book: Book, caller: str, offer: ExecutorOffer, now: int) -> None:
 
 def _offer_changed(book: Book, executor: str) -> None:
     for stage in book.barred_from(executor):
-        if job_rules.forget_unable(stage, executor):
+        if pauses.forget_unable(stage, executor):
             book.save(stage)
 
 
 def forget_unable(book: Book) -> None:
     """Ask executors again that were unable to build: secrets that they lacked were set."""
     for stage in book.open_stages():
-        if job_rules.forget_all_unable(stage):
+        if pauses.forget_all_unable(stage):
             book.save(stage)
 
 

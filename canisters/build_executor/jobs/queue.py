@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from canisters.build_executor.jobs import rules
 from canisters.build_executor.jobs.groups import Groups
+from canisters.build_executor.jobs.pauses import pauses_of
 from canisters.build_executor.jobs.shares import Place, Rank, leased, place_of
 from shared.rules import matching
 
@@ -43,7 +44,7 @@ def free_from_ns(stage: "StageRecord", operator: str) -> "int | None":
     if not is_queued:
         return None
     from_ns = rules.reopens_ns(stage) if stage["closing"] else 0
-    for pause in rules.pauses(stage):
+    for pause in pauses_of(stage):
         if pause["operator"] == operator and pause["executor"] == "":
             from_ns = max(from_ns, pause["until_ns"])
     return from_ns
@@ -313,7 +314,7 @@ class Queue:
             self._barred[executor].pop(key)
             if not self._barred[executor]:
                 del self._barred[executor]
-        pauses = [] if stage is None else [p for p in rules.pauses(stage) if p["executor"]]
+        pauses = [] if stage is None else [p for p in pauses_of(stage) if p["executor"]]
         for pause in pauses:
             self._barred.setdefault(pause["executor"], {})[key] = pause["until_ns"]
         if pauses:
@@ -355,7 +356,7 @@ def _shape(stage: "StageRecord") -> object:
         [(list(job["state"]), job["operator"]) for job in stage["jobs"]],
         stage["closing"],
         stage["closing_ns"],
-        [(p["operator"], p["executor"], p["until_ns"]) for p in rules.pauses(stage)],
+        [(p["operator"], p["executor"], p["until_ns"]) for p in pauses_of(stage)],
     )
 
 

@@ -7,6 +7,7 @@ meanwhile is not thrown away while nobody else has taken its job. Changes rows, 
 from typing import TYPE_CHECKING
 
 from canisters.build_executor.jobs import rules
+from canisters.build_executor.jobs.pauses import pauses_of
 
 if TYPE_CHECKING:
     from canisters.build_executor.records import JobRow, StageRecord
@@ -45,7 +46,7 @@ def revive(stage: "StageRecord", job: "JobRow", now: int) -> None:
     job["failures"] = (job["failures"] or [])[:-1]
     rules.extend(job, now)
     kept = []
-    for pause in rules.pauses(stage):
+    for pause in pauses_of(stage):
         if pause["operator"] == lost["operator"] and pause["executor"] == "":
             # It held a lease until this loss, so no earlier failure was holding it up.
             pause["failures"] -= 1

@@ -6,6 +6,7 @@ from canisters.build_executor.book import Book
 from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.executors import service as executors
 from canisters.build_executor.jobs import revival, rules, shares
+from canisters.build_executor.jobs.pauses import WEATHER
 from canisters.build_executor.keys import job_name, stage_key
 from canisters.build_executor.logs import service as logs
 from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
@@ -274,7 +275,7 @@ def release(book: Book, caller: str, given: GiveBack, now: int) -> None:
     refusal = _not_held(stage, job, caller, given["attempt"])
     if refusal is not None:
         raise refusal
-    cause = rules.WEATHER
+    cause = WEATHER
     for name in given["cause"]:
         cause = name
     book.shares.charge(stage, [job], now)

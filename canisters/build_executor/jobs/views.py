@@ -3,7 +3,7 @@
 from kybra import Principal
 
 from canisters.build_executor.book import Book
-from canisters.build_executor.jobs import rules
+from canisters.build_executor.jobs.pauses import NEVER_NS, pauses_of
 from canisters.build_executor.keys import job_name, stage_key
 from canisters.build_executor.logs import service as logs
 from canisters.build_executor.records import JobRow, StageRecord
@@ -63,8 +63,8 @@ def next_try_ns(stage: StageRecord, job: JobRow, now: int) -> "int | None":
     taken = {each["operator"] for each in stage["jobs"]}
     waiting = [
         each["until_ns"]
-        for each in rules.pauses(stage)
-        if now < each["until_ns"] < rules.NEVER_NS and each["operator"] not in taken
+        for each in pauses_of(stage)
+        if now < each["until_ns"] < NEVER_NS and each["operator"] not in taken
     ]
     return min(waiting, default=None)
 

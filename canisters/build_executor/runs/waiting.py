@@ -9,6 +9,7 @@ from canisters.build_executor.artifacts import uploads
 from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.executors import service as executors
 from canisters.build_executor.jobs import rules as job_rules
+from canisters.build_executor.jobs.pauses import NEVER_NS, pause_of, paused_until, pauses_of
 from canisters.build_executor.keys import approval_message, key_of, stage_key
 from canisters.build_executor.runs import rules, targets
 from shared.rules import matching
@@ -191,15 +192,11 @@ class Waiting:
         here = [each for each in free if each[2] is not None and self._is_present(each)]
         if not here:
             return _entry(name, f"no executor{self._last_of(free)}", since_ns, None)
-        held = [job_rules.pause_of(stage, each[1]["operator"], each[0]) for each in here]
+        held = [pause_of(stage, each[1]["operator"], each[0]) for each in here]
         pauses = [pause for pause in held if pause is not None and pause["until_ns"] > now]
         if len(pauses) == len(here):
             return _of_pauses(stage["name"], pauses, since_ns)
-        ready = [
-            each
-            for each in here
-            if job_rules.paused_until(stage, each[1]["operator"], each[0]) <= now
-        ]
+        ready = [each for each in here if paused_until(stage, each[1]["operator"], each[0]) <= now]
         idle = [each for each in ready if not self._is_busy(each)]
         if not idle:
             names = sorted({record["operator"] for _, record, _ in ready})
@@ -326,7 +323,7 @@ def _of_pauses(name: str, pauses: "list[Pause]", since_ns: int) -> "WaitingFor":
     """All who could do it have failed: the one that comes back first, and why it failed."""
     first = min(pauses, key=lambda pause: pause["until_ns"])
     said = f"operator {first['operator']}: {first['reason']}"
-    if first["until_ns"] >= job_rules.NEVER_NS:
+    if first["until_ns"] >= NEVER_NS:
         return _entry(name, _of_unable(pauses), since_ns, None)
     return _entry(name, f"the next attempt after a failure, {said}", since_ns, first["until_ns"])
 
@@ -367,7 +364,7 @@ def _free_since(stage: "StageRecord", operators: "list[str]", now: int) -> int:
         failures = job["failures"] or []
         if "Queued" in job["state"] and failures:
             times.append(failures[-1]["at_ns"])
-    for pause in job_rules.pauses(stage):
+    for pause in pauses_of(stage):
         if pause["operator"] in operators and pause["until_ns"] <= now:
             times.append(pause["until_ns"])
     return max(times)

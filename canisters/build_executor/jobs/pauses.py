@@ -1,0 +1,124 @@
+"""Who is not asked for jobs of a stage for a while, because something failed there.
+
+A failure costs the one that failed its turn, and never the run. Weather backs off; a lease that ran
+out backs off longer; who cannot run a stage is not asked again.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from shared.rules.limits import (
+    LOST_PAUSE_NS,
+    MAX_ATTEMPT,
+    MAX_LOST_PAUSE_NS,
+    MAX_STAGE_PAUSES,
+    MAX_WEATHER_PAUSE_NS,
+    STOPPING_PAUSE_NS,
+    WEATHER_PAUSE_NS,
+)
+
+if TYPE_CHECKING:
+    from canisters.build_executor.records import Pause, StageRecord
+
+WEATHER = "Weather"
+UNABLE = "Unable"
+STOPPING = "Stopping"
+LOST = "Lost"
+MAX_REASON_CHARS = 400
+# Later than any clock: an executor that is unable is asked again only when its offer changes.
+NEVER_NS = 2**63
+# (first pause, longest pause) for each cause, in nanoseconds.
+PAUSES_NS = {
+    WEATHER: (WEATHER_PAUSE_NS, MAX_WEATHER_PAUSE_NS),
+    STOPPING: (STOPPING_PAUSE_NS, MAX_WEATHER_PAUSE_NS),
+    LOST: (LOST_PAUSE_NS, MAX_LOST_PAUSE_NS),
+}
+
+
+def pause_ns(cause: str, failures: int, salt: str) -> int:
+    """How long to pause after so many failures (from 1): doubled each time, within a bound.
+
+    A quarter more or less by `salt`, so that those who failed together do not come back together.
+    """
+    first, longest = PAUSES_NS[cause]
+    whole = min(first << min(failures - 1, 20), longest)
+    spread = hashlib.sha256(f"{salt}/{failures}".encode()).digest()[0]
+    return whole * 3 // 4 + whole * spread // 512
+
+
+def pauses_of(stage: "StageRecord") -> "list[Pause]":
+    return stage["pauses"] or []
+
+
+def pause_of(stage: "StageRecord", operator: str, executor: str) -> "Pause | None":
+    """The pause of this executor at the stage that ends last; None when it has not failed."""
+    own = [
+        pause
+        for pause in pauses_of(stage)
+        if pause["operator"] == operator and pause["executor"] in ("", executor)
+    ]
+    return max(own, key=lambda pause: pause["until_ns"], default=None)
+
+
+def paused_until(stage: "StageRecord", operator: str, executor: str) -> int:
+    """When this executor is asked for the stage's jobs again; 0 when it has not failed."""
+    pause = pause_of(stage, operator, executor)
+    return 0 if pause is None else pause["until_ns"]
+
+
+def add_pause(
+    stage: "StageRecord", operator: str, executor: str, cause: str, reason: str, now: int
+) -> None:
+    """Note a failure. Weather and lost leases pause the operator, the rest its one executor."""
+    who = "" if cause in (WEATHER, LOST) else executor
+    kept = pauses_of(stage)
+    found: Pause | None = None
+    for pause in kept:
+        if pause["operator"] == operator and pause["executor"] == who:
+            found = pause
+    if found is None:
+        found = {
+            "operator": operator,
+            "executor": who,
+            "failures": 0,
+            "until_ns": 0,
+            "cause": cause,
+            "reason": "",
+        }
+        # More executors than this failed here: the one that comes back first is forgotten.
+        if len(kept) >= MAX_STAGE_PAUSES:
+            kept.remove(min(kept, key=lambda each: each["until_ns"]))
+        kept.append(found)
+    found["failures"] = min(found["failures"] + 1, MAX_ATTEMPT)
+    found["cause"] = cause
+    found["reason"] = reason[:MAX_REASON_CHARS]
+    if cause == UNABLE:
+        found["until_ns"] = NEVER_NS
+    else:
+        salt = f"{stage['run']}/{stage['name']}/{operator}"
+        found["until_ns"] = now + pause_ns(cause, found["failures"], salt)
+    stage["pauses"] = kept
+
+
+def forget_unable(stage: "StageRecord", executor: str) -> bool:
+    """The executor's offer has changed: it may be able now. True when something was forgotten."""
+    return _keep_pauses(
+        stage,
+        [
+            pause
+            for pause in pauses_of(stage)
+            if pause["executor"] != executor or pause["cause"] != UNABLE
+        ],
+    )
+
+
+def forget_all_unable(stage: "StageRecord") -> bool:
+    """What executors lack may be there now. True when something was forgotten."""
+    return _keep_pauses(stage, [pause for pause in pauses_of(stage) if pause["cause"] != UNABLE])
+
+
+def _keep_pauses(stage: "StageRecord", kept: "list[Pause]") -> bool:
+    changed = len(kept) != len(pauses_of(stage))
+    if changed:
+        stage["pauses"] = kept
+    return changed
