@@ -57,8 +57,8 @@ def differences(asked: "Creation", now: "Creation") -> "list[str]":
         found.append(other)
     if asked["cycles"] != now["cycles"]:
         found.append(
-            f"the new canister's cycles are {now['cycles']} by now, people were asked about "
-            f"{asked['cycles']}"
+            f"the new canister's cycles are {now['cycles']:,} by now, people were asked about "
+            f"{asked['cycles']:,}"
         )
     return found
 

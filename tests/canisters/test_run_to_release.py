@@ -123,11 +123,11 @@ def test_settings_that_change_between_approval_and_creation_are_asked_about_afre
     system.network.advance(1_200)
     why = system.run(run)["state"]["Failed"]
     assert f"{STRANGER.to_str()}" in why
-    assert "cycles are 4000000000000 by now, people were asked about 3000000000000" in why
+    assert "cycles are 4,000,000,000,000 by now, people were asked about 3,000,000,000,000" in why
     assert system.management.canisters == {}
 
     again = error(system.own("verification", "retry_release", "approval-1"), "Conflict")
-    assert "cycles are 4000000000000 by now" in again
+    assert "cycles are 4,000,000,000,000 by now" in again
     command = f"`dcanary run retry {run}` asks people again"
     assert command in why
     assert command in again

@@ -93,7 +93,7 @@ def test_a_canister_that_is_created_while_the_bytes_are_read_is_planned_again(
 
 
 CHANGES: list[tuple[dict[str, Any], str]] = [
-    ({"cycles": 5 * DEFAULT}, f"cycles are {5 * DEFAULT} by now"),
+    ({"cycles": 5 * DEFAULT}, f"cycles are {5 * DEFAULT:,} by now"),
     ({"controllers": [OWNER, FRIEND]}, FRIEND.to_str()),
     ({"controllers": []}, "controllers are"),
 ]

@@ -347,7 +347,9 @@ def test_what_a_new_canister_would_get_by_now_is_named_a_field_a_sentence() -> N
     )
     assert approver(9).to_str() in controllers
     assert approver(8).to_str() in controllers.partition("people were asked about")[2]
-    assert "cycles are 2000000000000 by now, people were asked about 1000000000000" in cycles
+    assert (
+        "cycles are 2,000,000,000,000 by now, people were asked about 1,000,000,000,000" in cycles
+    )
     # The attempt that failed has created it: deployment compares what it has.
     there = plan(canister=approver(9))
     assert orders.changed_since(order, approval_input(), there, "release-1") == []

@@ -224,7 +224,7 @@ def test_an_order_that_creates_a_canister_binds_what_that_gets(canary: Installat
     assert message["order"]["creates"] == creates
     canary.report({"Failed": "no"})
     canary.deployment.update("answer_with", "plan_release", "seven cycles")
-    assert "cycles are 7 by now, people were asked about 3000000000000" in retried(canary)
+    assert "cycles are 7 by now, people were asked about 3,000,000,000,000" in retried(canary)
     assert len(canary.orders()) == 1
 
 
