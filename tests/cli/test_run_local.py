@@ -79,6 +79,8 @@ def test_the_commit_is_built_and_not_the_work_tree(repository: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.endswith("error: the stage test failed: command\n")
     assert "outcome      command" in done.stdout
+    # Not the hash of nothing.
+    assert "\nmanifest     -\nfiles        -\n" in done.stdout
     assert dcanary(repository, "--commit", "HEAD~1").returncode == 0
     assert dcanary(repository, "--stage", "build").returncode == 0
 
@@ -88,6 +90,19 @@ def test_mistakes_are_told_with_what_to_do(repository: Path, tmp_path: Path) -> 
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         2,
         "error: there is no stage deploy: use one of build, test",
+    )
+    done = dcanary(repository, "test")
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        [
+            "error: there is no file test",
+            "  if test is a stage: dcanary run local --stage test",
+        ],
+    )
+    done = dcanary(repository, "ci/dcanary.yml")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        "error: there is no file ci/dcanary.yml",
     )
     done = dcanary(repository, "--commit", "v9")
     assert done.returncode == 2 and "no commit v9" in " ".join(done.stderr.split())

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from dcanary.cli.context import Context
+from dcanary.cli.operations.job_logs import jobs_of
+from dcanary.cli.operations.silence import why_silent
 from dcanary.cli.output import Output
 from dcanary.cli.run_log import NotFound, log
 from dcanary.cli.times import moment_of
-from dcanary.client.errors import ConfigError
+from dcanary.client.errors import ConfigError, RefusedError
 
 
 @dataclass
@@ -28,6 +30,10 @@ class Logs:
     def get_log(self, job: str, offset: int) -> dict[str, Any]:
         piece = self.content[offset : offset + self.block]
         return {"content": piece, "offset": offset, "total": len(self.content)}
+
+    def get_run(self, run: str) -> dict[str, Any]:
+        stage = {"name": "build", "state": {"Succeeded": None}}
+        return {"state": {"Succeeded": None}, "stages": [stage], "waiting_for": []}
 
 
 @dataclass
@@ -70,8 +76,15 @@ def test_json_keeps_every_byte(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed["log"].encode(errors="surrogateescape") == content
 
 
-def test_an_empty_log_ends(capsys: pytest.CaptureFixture[str]) -> None:
-    assert shown(b"", 10, capsys) == ""
+def test_an_empty_log_ends_and_says_so_beside_the_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    context = Context(Path(), "default", Output())
+    context.__dict__["system"] = Installed(Logs(b"", 10))
+    call(context, "run-1/build/0")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "run-1/build/0 printed nothing: build is Succeeded\n"
 
 
 @dataclass
@@ -311,3 +324,88 @@ def test_a_moment_is_so_long_ago_a_time_of_today_or_a_date(text: str, expected: 
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         moment_of(text, 0)
+
+
+CANCELLED = "by the owner"
+
+
+@dataclass
+class Cancelled:
+    """A run that was cancelled while `build` waited for executors; `test` had no jobs yet."""
+
+    def get_log(self, job: str, offset: int) -> dict[str, Any]:
+        if job.split("/")[1] != "build":
+            raise RefusedError("NotFound", f"there is no job {job}", "get_log")
+        return {"content": b"", "offset": 0, "total": 0}
+
+    def get_run(self, run: str) -> dict[str, Any]:
+        stages = [{"name": name, "state": {"Skipped": None}} for name in ("build", "test")]
+        return {"state": {"Cancelled": CANCELLED}, "stages": stages, "waiting_for": []}
+
+    def list_jobs(self, run: str, page: object) -> dict[str, Any]:
+        job = {"job": "run-1/build/0", "stage": "build", "replica": 0, "operator": None}
+        return {"items": [{**job, "state": {"Queued": None}}], "next": None}
+
+
+def cancelled(what: str, capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[str, str]:
+    context = Context(Path(), "default", Output())
+    context.__dict__["system"] = Installed(Cancelled())
+    call(context, what, **options)
+    said = capsys.readouterr()
+    return said.out, said.err
+
+
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize("job", ["run-1/build/0", "run-1/test/0"])
+def test_the_log_of_a_job_of_a_cancelled_run_says_why_there_is_none(
+    job: str, follow: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, err = cancelled(job, capsys, follow=follow)
+    assert out == ""
+    assert err == f"{job} was skipped, run-1 is Cancelled: by the owner\n"
+
+
+def test_the_logs_of_a_cancelled_run_say_why_there_are_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cancelled("run-1", capsys)[0].splitlines() == [
+        "run-1/build/0  nobody",
+        "run-1/build/0 was skipped, run-1 is Cancelled: by the owner",
+    ]
+    assert cancelled("run-1/test", capsys)[0] == (
+        "run-1/test was skipped, run-1 is Cancelled: by the owner\n"
+    )
+    followed = cancelled("run-1", capsys, follow=True)
+    assert followed == ("", "run-1 is Cancelled: by the owner\n")
+
+
+def test_a_job_that_its_stage_does_not_have_is_still_an_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(RefusedError, match="no job run-1/deploy/0"):
+        cancelled("run-1/deploy/0", capsys)
+    system: Any = Installed(Cancelled())
+    with pytest.raises(ConfigError, match="no job or stage run-1/build/7"):
+        jobs_of(system, "run-1/build/7", lambda ask: ask())
+    assert jobs_of(system, "run-1/test/0", lambda ask: ask()) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "waiting", "what", "said"),
+    [
+        ("Waiting", [], "run-1/test", "run-1/test is not built yet: it waits for the stages"),
+        ("Building", [], "run-1/test", "run-1/test has printed nothing yet"),
+        ("Building", ["no executor"], "run-1/test/0", "run-1/test/0 has printed nothing yet: no"),
+        ("Building", ["no executor"], "run-1", "run-1 has printed nothing yet: no executor"),
+    ],
+)
+def test_while_a_run_goes_on_the_reason_is_what_it_waits_for(
+    state: str, waiting: list[str], what: str, said: str
+) -> None:
+    found: Any = {
+        "run": "run-1",
+        "state": {"Running": None},
+        "stages": [{"name": "test", "state": {state: None}}],
+        "waiting_for": [{"stage": "test", "reason": reason} for reason in waiting],
+    }
+    assert why_silent(found, what).startswith(said)

@@ -13,6 +13,7 @@ import pytest
 from dcanary.cli import target
 from dcanary.cli.context import Context
 from dcanary.cli.operations.system import LOCAL, name_network
+from dcanary.cli.ordering import in_order
 from dcanary.cli.output import Output
 from dcanary.client.errors import ClientError, RefusedError, RejectedError
 
@@ -262,3 +263,16 @@ def test_few_cycles_of_a_new_canister_are_told_as_they_are(
     """1,000 cycles were told as 0.00 T."""
     run(Installed(), target.add, "web", "demo", None, None, (), 1_000)
     assert "with 1,000 cycles" in capsys.readouterr().out
+
+
+def test_the_fields_of_a_target_are_shown_in_an_order_that_people_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gone = Gone()
+    gone.told.append(None)
+    run(gone, target.target.commands["show"], "counter")
+    shown = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[0] != " "]
+    assert shown[:6] == ["target", "repository", "network", "canister", "controllers", "cycles"]
+    mixed = {"cycles": 1, "busy": 2, "network": 3, "target": 4}
+    assert list(in_order(mixed, target.FIELDS)) == ["target", "network", "cycles", "busy"]
+    assert list(in_order({"new": 1, **mixed}, target.FIELDS))[-1] == "new"

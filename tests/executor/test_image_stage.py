@@ -67,14 +67,14 @@ def built(store: ImageStore) -> Image:
 
 
 def test_a_stage_sees_the_image_and_attests_to_its_files(site: Site, store: ImageStore) -> None:
-    site.add(in_image(LOCK.digest))
+    site.add({**in_image(LOCK.digest), "runtime": {"Node": None}})
     executors = [site.executor(name, images=store) for name in ("alice", "bob")]
     until(site.chain.stored, *executors)
     verdict = site.verdict()
     assert verdict["environment"] == image_environment("shell", built(store))
     assert site.chain.stored() == {"out": b"imagehello"}
     log = site.chain.log("run-1/build/0").decode()
-    assert f"shell in the image {LOCK.digest[:12]}" in log
+    assert f"runtime node in the image {LOCK.digest[:12]}" in log
 
 
 def test_a_stage_in_an_image_finds_the_packages_of_a_fetch_stage(
@@ -126,12 +126,12 @@ def test_an_image_that_is_gone_or_damaged_is_no_failure_of_the_stage(
     tmp_path: Path, store: ImageStore
 ) -> None:
     with pytest.raises(RuntimeUnavailable, match="dcanary image build LOCK") as missing:
-        image_runtime(store, "0" * 64)
+        image_runtime(store, "0" * 64, "shell")
     assert cause_of(missing.value)[0] == "Unable"
     own = ImageStore(tmp_path)
     with own.building(LOCK.digest) as folder:
         own.add(folder, make_tree(folder / "tree"), LOCK, format_lock(LOCK), "own")
-    runtime = image_runtime(own, LOCK.digest)
+    runtime = image_runtime(own, LOCK.digest, "shell")
     (tmp_path / LOCK.digest / "tree" / "etc" / "only-in-the-image").chmod(0o600)
     with pytest.raises(Exception, match="only-in-the-image") as damaged, runtime.hold():
         pass
@@ -139,8 +139,8 @@ def test_an_image_that_is_gone_or_damaged_is_no_failure_of_the_stage(
     # From then on it is as good as gone, and may be built anew.
     assert offered_images(own) == []
     with pytest.raises(RuntimeUnavailable, match=r"was damaged: .*only-in-the-image"):
-        image_runtime(own, LOCK.digest)
-    assert image_runtime(own, LOCK.digest, builder_into(own, [])).prepare is not None
+        image_runtime(own, LOCK.digest, "shell")
+    assert image_runtime(own, LOCK.digest, "shell", builder_into(own, [])).prepare is not None
 
 
 def test_a_stage_waits_until_a_damaged_image_is_built_anew(site: Site, tmp_path: Path) -> None:

@@ -98,9 +98,18 @@ def test_a_git_server_that_is_away_for_five_seconds_costs_no_attempt(place: Plac
     place.server.status = 503
     threading.Timer(5, lambda: setattr(place.server, "status", 0)).start()
     place.add(stage_record(COPY, ["build/out"]))
-    place.work_until(lambda: place.stored())
+    phases: list[str | None] = []
+
+    def seen() -> bool:
+        if place.server.status or not phases:
+            phases.append(place.chain.job(JOB)["phase"])
+        return bool(place.stored())
+
+    place.work_until(seen)
     job = place.chain.job(JOB)
     assert (job["attempt"], job["failures"]) == (1, [])
+    # Who watches is not told that the commit is being checked out all the while.
+    assert phases[-1] == "checkout, tried again"
     assert b"trying again in about" in place.chain.log(JOB)
     assert b"503" in place.chain.log(JOB)
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.ordering import in_order
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.times import moment, with_moments
+
+FIELDS = ("delivery", "repository", "event", "ref", "sha", "state", "run", "received_ns")
+"""Of a delivery, as they are shown before the others."""
 
 
 @click.group()
@@ -40,7 +44,8 @@ def list_deliveries(context: Context, repository: str, limit: int, cursor: str |
 def show_delivery(context: Context, repository: str, delivery_id: str) -> None:
     """One delivery."""
     found = context.system.webhook.get_delivery(repository, delivery_id)
-    context.output.record(found if context.output.as_json else with_moments(found), "delivery")
+    shown = found if context.output.as_json else with_moments(in_order(found, FIELDS))
+    context.output.record(shown, "delivery")
 
 
 @delivery.command()

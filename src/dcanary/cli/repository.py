@@ -10,6 +10,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
 from dcanary.cli.operations.host_keys import read_host_keys, ssh_address
 from dcanary.cli.operations.secrets import kept_secret, new_secret_file, next_secret, read_secret
+from dcanary.cli.ordering import in_order
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.parameters import NAME
 from dcanary.cli.secret import SECRET_NAME
@@ -22,6 +23,10 @@ CREDENTIAL_KINDS: dict[str, CredentialKind] = {
     "token": {"Token": None},
     "deploy-key": {"DeployKey": None},
 }
+
+
+FIELDS = ("repository", "provider", "clone_url", "live_secrets", "triggers", "registered_ns")
+"""Of a repository, as they are shown before the others."""
 
 
 @click.group()
@@ -84,7 +89,8 @@ def list_repositories(context: Context, limit: int, cursor: str | None) -> None:
 def show_repository(context: Context, name: str) -> None:
     """All of a repository but its secrets."""
     found = context.system.webhook.get_repository(name)
-    context.output.record(found if context.output.as_json else with_moments(found), "repository")
+    shown = found if context.output.as_json else with_moments(in_order(found, FIELDS))
+    context.output.record(shown, "repository")
 
 
 @repository.command()

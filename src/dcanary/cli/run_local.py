@@ -30,7 +30,8 @@ def _record(stage: LocalStage, differing: list[str] | None) -> dict[str, object]
         "memory": f"{report.peak_memory_bytes / (1 << 20):.0f} MiB at most",
         **_measured(report),
         "environment": stage.environment,
-        "manifest": stage.manifest,
+        # Without files it would be the hash of nothing.
+        "manifest": stage.manifest if stage.files else None,
         "files": Lines(
             line
             for file in stage.files
@@ -149,6 +150,7 @@ def local(
     definitions: Sequence[Any]
     environment: Sequence[Any]
     if compare is None:
+        operations.require_file(pipelines.file_of(file), file)
         known = pipelines.Ids(canisters)
         pipeline = pipelines.read(file, known.installation)
         for target in known.stood_in:

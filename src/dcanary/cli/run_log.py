@@ -14,9 +14,12 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.job_logs import JobLog, Line, is_done, is_over, jobs_of
 from dcanary.cli.operations.patience import Patience
+from dcanary.cli.operations.silence import why_silent
+from dcanary.cli.operations.watch import state_of
 from dcanary.cli.parameters import LOG_OF, MOMENT
 from dcanary.cli.times import moment
-from dcanary.client.errors import ClientError
+from dcanary.cli.wording import in_commands
+from dcanary.client.errors import ClientError, RefusedError
 
 if TYPE_CHECKING:
     from dcanary.client.types.build_executor import Job
@@ -169,12 +172,19 @@ def _one(context: Context, job: str, follow: bool, color: bool, shown: Shown) ->
         return
     ended = not follow
     while True:
-        if color or not shown.is_plain:
-            for line in shown.lines(one, final=ended):
-                context.output.piece(line + "\n", color)
-        else:
-            for text in one.text(final=ended):
-                context.output.piece(text)
+        try:
+            if color or not shown.is_plain:
+                for line in shown.lines(one, final=ended):
+                    context.output.piece(line + "\n", color)
+            else:
+                for text in one.text(final=ended):
+                    context.output.piece(text)
+        except RefusedError as error:
+            # A stage that was not begun has no jobs.
+            if error.kind != "NotFound" or not _is_planned(context, job):
+                raise
+        if ended and one.is_empty:
+            context.output.progress(_why(context, job))
         if ended:
             return
         # Asked before the log is read once more: what came between is not lost.
@@ -186,7 +196,25 @@ def _one(context: Context, job: str, follow: bool, color: bool, shown: Shown) ->
 def _has_ended(context: Context, job: str) -> bool:
     if is_over(context.system, job.partition("/")[0], _patience(context)):
         return True
-    return all(is_done(each) for each in _jobs(context, job))
+    found = _jobs(context, job)
+    return bool(found) and all(is_done(each) for each in found)
+
+
+def _is_planned(context: Context, job: str) -> bool:
+    """Whether there would be such a job if its stage were built."""
+    run, stage, _ = job.split("/")
+    found = _patience(context)(lambda: context.system.build_executor.get_run(run))
+    return any(
+        each["name"] == stage and state_of(each) in ("Waiting", "Skipped")
+        for each in found["stages"]
+    )
+
+
+def _why(context: Context, what: str) -> str:
+    """Why nothing was printed of a run, a stage or a job."""
+    run = what.partition("/")[0]
+    found = _patience(context)(lambda: context.system.build_executor.get_run(run))
+    return in_commands(why_silent(found, what))
 
 
 def _several(context: Context, what: str, color: bool, shown: Shown) -> None:
@@ -197,11 +225,13 @@ def _several(context: Context, what: str, color: bool, shown: Shown) -> None:
         context.output.json(read)
         return
     if not found:
-        context.output.say(f"{what} has no jobs yet")
+        context.output.say(_why(context, what))
     for job, each in zip(found, logs, strict=True):
         context.output.heading(f"{each.job}  {job['operator'] or 'nobody'}")
         for line in shown.lines(each, final=True):
             context.output.piece(line + "\n", color)
+        if each.is_empty:
+            context.output.say(_why(context, each.job))
 
 
 def _follow(context: Context, what: str, color: bool, shown: Shown) -> None:
@@ -222,6 +252,8 @@ def _follow(context: Context, what: str, color: bool, shown: Shown) -> None:
         time.sleep(POLL_SECONDS)
     if context.output.as_json:
         _several(context, what, color, shown)
+    elif all(each.is_empty for each in logs.values()):
+        context.output.progress(_why(context, what))
 
 
 def _search(context: Context, what: str, wanted: str, shown: Shown) -> None:

@@ -9,12 +9,29 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import register as operations
+from dcanary.cli.ordering import in_order
 from dcanary.cli.paging import page, paged, show
 from dcanary.cli.parameters import CANISTER, CANISTER_OR_NONE, CYCLES, NAME, PRINCIPAL, SENT_CYCLES
 from dcanary.client.errors import ClientError, RejectedError
 
 if TYPE_CHECKING:
     from dcanary.client.types.deployment import Target
+
+
+FIELDS = (
+    "target",
+    "repository",
+    "network",
+    "canister",
+    "controllers",
+    "cycles",
+    "topped_up",
+    "busy",
+    "last_release",
+    "last_change",
+    "module_hash",
+)
+"""Of a target, as they are shown."""
 
 
 @click.group()
@@ -172,7 +189,7 @@ def show_target(context: Context, name: str) -> None:
     from dcanary.client.principal import from_text
 
     found = context.system.deployment.get_target(name)
-    shown: dict[str, object] = {**found}
+    shown: dict[str, object] = in_order(found, FIELDS)
     if found["canister"] is not None:
         canister, connection = from_text(found["canister"]), context.system.connection
         exists = connection.exists(canister)

@@ -17,12 +17,13 @@ def moment(nanoseconds: int) -> str:
 
 def with_moments(record: Mapping[str, object]) -> dict[str, object]:
     """A record to be read: `received_ns` becomes `received`, in UTC, where it was."""
-    return {
-        key.removesuffix("_ns"): moment(value)
-        if key.endswith("_ns") and isinstance(value, int)
-        else value
-        for key, value in record.items()
-    }
+    shown: dict[str, object] = {}
+    for key, value in record.items():
+        if key.endswith("_ns") and isinstance(value, int):
+            shown[key.removesuffix("_ns")] = moment(value)
+        else:
+            shown[key] = value
+    return shown
 
 
 def seconds(nanoseconds: int) -> str:

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from dcanary.executor.packages import Packages
 
 MAX_FILE_BYTES = 100 * 1024 * 1024
+AGAIN = ", tried again"
+"""At the end of a phase while a server does not answer: who watches knows that it is waited for."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 8.0
 T = TypeVar("T")
 
@@ -194,6 +196,8 @@ class Build:
         write_source((*entries, *inputs), time_, tree)
         self._have_tools(checkout)
         with contextlib.ExitStack() as held:
+            if self.needed:
+                self.phase = "packages"
             given = self._patiently(lambda: self._packages(checkout, held), patience)
             self.say(f"commit {source['sha']}, runtime {self.runtime.name}, {self.sandbox.name}")
             held.enter_context(self.runtime.hold())
@@ -243,7 +247,6 @@ class Build:
             return None
         if self.packages is None:
             raise SourceUnable("this executor keeps no packages")
-        self.phase = "packages"
         read, scratch = reading(checkout.entries), self.folder / "packages"
         return held.enter_context(
             self.packages.given(self.needed, read, scratch, self.say, self.cancelled, self.received)
@@ -266,12 +269,15 @@ class Build:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                return step()
+                done = step()
+                self.phase = self.phase.removesuffix(AGAIN)
+                return done
             except (SourceUnavailable, ClientError) as error:
                 end = max(until, self._lease_end) if _chain_is_away(error) else until
                 if self.cancelled.is_set() or time.monotonic() + pause > end:
                     raise
                 self.say(f"{error}; trying again in about {pause:.0f} s")
+                self.phase = self.phase.removesuffix(AGAIN) + AGAIN
                 # Executors whose server comes back should not all ask it in the same moment.
                 self.cancelled.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -410,7 +410,11 @@ class Executor(Voter):
         if self._config.images is None or self._unsandboxed:
             raise RuntimeUnavailable("this executor runs no stages in images")
         return image_runtime(
-            self._config.images, needs["image"], self._config.image_builder, needs["image_lock"]
+            self._config.images,
+            needs["image"],
+            next(iter(stage["runtime"])).lower(),
+            self._config.image_builder,
+            needs["image_lock"],
         )
 
     def runtime_again(self, stage: Stage) -> Runtime:

@@ -89,12 +89,17 @@ def image_environment(runtime: str, image: Image) -> str:
 
 
 def image_runtime(
-    store: ImageStore, digest: str, builder: ImageBuilder | None = None, lock: str | None = None
+    store: ImageStore,
+    digest: str,
+    runtime: str,
+    builder: ImageBuilder | None = None,
+    lock: str | None = None,
 ) -> Runtime:
     """What a stage finds that runs in an image. Raises RuntimeUnavailable when it is not there.
 
-    One that the builder can build is built by the runtime's `prepare`: a standard one, or that of
-    `lock`, the path of a lock file of the commit.
+    `runtime` is what the stage calls itself: it is only told, for the tools are the image's. What
+    the builder can build is built by the runtime's `prepare`: a standard image, or that of `lock`,
+    the path of a lock file of the commit.
     """
     image = None if store.damage(digest) else store.find(digest)
     # Asked only of an image that is not there: the builder hashes the locks of all that it knows.
@@ -106,9 +111,9 @@ def image_runtime(
                 builder.build(digest, say)
             else:
                 builder.build_own(store, digest, lock, read, say)
-            return image_runtime(store, digest)
+            return image_runtime(store, digest, runtime)
 
-        return Runtime(f"shell in the image {digest[:12]}", "", prepare=prepare)
+        return Runtime(f"{runtime} in the image {digest[:12]}", "", prepare=prepare)
     if image is None:
         damage = store.damage(digest)
         told = f", which was damaged: {damage}" if damage else ""
@@ -117,7 +122,8 @@ def image_runtime(
     if problem is not None:
         raise RuntimeUnavailable(problem)
     return Runtime(
-        f"shell in the image {digest[:12]}",
+        f"{runtime} in the image {digest[:12]}",
+        # The same for all runtimes, whose names change nothing of what a stage sees.
         image_environment("shell", image),
         program_path=image.program_path,
         environment=image.environment,

@@ -46,6 +46,11 @@ class JobLog:
         self._raw, self._begin = b"", 0
         self._marks: list[tuple[int, int]] = []
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no byte of it was there so far."""
+        return self._offset == 0
+
     def pieces(self) -> Iterator[bytes]:
         """The bytes that are there by now and were not read before."""
         while True:
@@ -109,20 +114,22 @@ def jobs_of(system: System, what: str, patience: Patience) -> list[Job]:
     Empty while the run, or the stage, has none. Raises ConfigError when there will be none.
     """
     run, _, inside = what.partition("/")
+    stage = inside.partition("/")[0]
     found: list[Job] = []
+    begun = False
     cursor = None
     while True:
         got = patience(partial(system.build_executor.list_jobs, run, page(100, cursor)))
         found += [job for job in got["items"] if _is_in(job, inside)]
+        begun = begun or any(job["stage"] == stage for job in got["items"])
         cursor = got["next"]
         if cursor is None:
             break
     if not found and inside:
         known = [
-            stage["name"]
-            for stage in patience(lambda: system.build_executor.get_run(run))["stages"]
+            each["name"] for each in patience(lambda: system.build_executor.get_run(run))["stages"]
         ]
-        if inside not in known:
+        if begun or stage not in known:
             raise ConfigError(f"there is no job or stage {what}", f"see: dcanary run jobs {run}")
     order = {name: -number for number, name in enumerate(each["stage"] for each in found)}
     return sorted(found, key=lambda job: (order[job["stage"]], job["replica"]))

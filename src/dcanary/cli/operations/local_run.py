@@ -90,6 +90,19 @@ def given_secrets(options: Sequence[str]) -> dict[str, bytes]:
     return found
 
 
+def require_file(file: Path, given: Path) -> None:
+    """Refuse a pipeline file that is not there; `given` is how it was named. Raises UsageTrouble.
+
+    A stage's name is easily taken for what is performed.
+    """
+    if file.exists():
+        return
+    hint = "give the place of a dcanary.yml, or of the folder that has it"
+    if len(given.parts) == 1 and not given.suffix:
+        hint = f"if {given} is a stage: dcanary run local --stage {given}"
+    raise UsageTrouble(f"there is no file {file}", hint)
+
+
 def find_commit(start: Path, name: str) -> LocalCommit:
     """The commit that NAME (a branch, tag or id) names in the repository around `start`.
 
@@ -163,27 +176,27 @@ def perform(
 def _runtime_of(stage: Mapping[str, Any], options: RuntimeOptions) -> Runtime:
     """What a stage finds here. Raises RuntimeUnavailable."""
     needs = stage["needs"]
+    (name,) = stage["runtime"]
     if needs is None or needs["image"] is None:
-        (name,) = stage["runtime"]
         return find_runtime(name.lower(), options)
     if not options.sandboxed:
         raise RuntimeUnavailable("a stage in an image needs the sandbox")
-    return _image(needs["image"], needs["image_lock"])
+    return _image(needs["image"], name.lower(), needs["image_lock"])
 
 
 # What the following import takes longer than a small build: they are for stages that need it.
 
 
-def _image(digest: str, lock: str | None) -> Runtime:
+def _image(digest: str, runtime: str, lock: str | None) -> Runtime:
     from dcanary.executor.images import ImageBuilder, image_runtime
     from dcanary.image.store import ImageStore
 
     store = ImageStore(folders.images())
     if store.find(digest) is not None and store.damage(digest) is None:
-        return image_runtime(store, digest)
+        return image_runtime(store, digest, runtime)
     from dcanary.image.machine import have_image
 
-    return image_runtime(store, digest, ImageBuilder(have_image), lock)
+    return image_runtime(store, digest, runtime, ImageBuilder(have_image), lock)
 
 
 def _template() -> CanisterTemplate:
