@@ -15,7 +15,7 @@ from kybra import (
 )
 
 from canisters.pipeline_config.outbox import outbox
-from canisters.pipeline_config.pipelines import service, tables, views
+from canisters.pipeline_config.pipelines import drafts, service, tables, views
 from canisters.pipeline_config.runs import service as runs
 from canisters.pipeline_config.secrets import service as secrets
 from canisters.pipeline_config.secrets import views as secret_views
@@ -35,15 +35,17 @@ from shared.base.endpoints import (
     siblings,
     wire,
 )
+from shared.base.pages import FIRST_PAGE
 from shared.base.results import answer, answer_async, answer_query
 from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_SEALED_BYTES, MAX_SECRET_COPIES
+from shared.types.draft import ApprovalPolicyDraft, PipelineInputDraft, StageDraft
 from shared.types.errors import Done
 from shared.types.paging import PageRequest
 from shared.types.pipeline import (
+    Gate,
     PipelineInput,
     PipelinePageResult,
     PipelineResult,
-    Stage,
     Trigger,
 )
 from shared.types.run import RunRequest
@@ -73,7 +75,11 @@ serve(
             "register_pipeline": "Admin",
             "update_pipeline": "Admin",
             "update_pipeline_stages": "Admin",
+            "add_stage": "Admin",
+            "remove_stage": "Admin",
             "set_pipeline_triggers": "Admin",
+            "set_quality_gates": "Admin",
+            "configure_deployment_approval": "Admin",
             "delete_pipeline": "Admin",
             "create_template": "Admin",
             "update_template": "Admin",
@@ -103,8 +109,11 @@ def resume() -> void:
 
 
 @update
-def register_pipeline(pipeline: PipelineInput) -> PipelineResult:
-    return answer("register_pipeline", lambda: service.register(pipeline, ic.caller(), ic.time()))
+def register_pipeline(pipeline: PipelineInputDraft) -> PipelineResult:
+    return answer(
+        "register_pipeline",
+        lambda: service.register(drafts.pipeline_of(pipeline), ic.caller(), ic.time()),
+    )
 
 
 @update
@@ -113,10 +122,25 @@ def update_pipeline(pipeline: PipelineInput) -> PipelineResult:
 
 
 @update
-def update_pipeline_stages(repository: text, stages: Vec[Stage]) -> PipelineResult:
+def update_pipeline_stages(repository: text, stages: Vec[StageDraft]) -> PipelineResult:
     return answer(
         "update_pipeline_stages",
-        lambda: service.update_stages(repository, stages, ic.caller(), ic.time()),
+        lambda: service.update_stages(repository, drafts.stages_of(stages), ic.caller(), ic.time()),
+    )
+
+
+@update
+def add_stage(repository: text, stage: StageDraft) -> PipelineResult:
+    return answer(
+        "add_stage",
+        lambda: service.add_stage(repository, drafts.stage_of(stage), ic.caller(), ic.time()),
+    )
+
+
+@update
+def remove_stage(repository: text, stage: text) -> PipelineResult:
+    return answer(
+        "remove_stage", lambda: service.remove_stage(repository, stage, ic.caller(), ic.time())
     )
 
 
@@ -125,6 +149,21 @@ def set_pipeline_triggers(repository: text, triggers: Vec[Trigger]) -> PipelineR
     return answer(
         "set_pipeline_triggers",
         lambda: service.set_triggers(repository, triggers, ic.caller(), ic.time()),
+    )
+
+
+@update
+def set_quality_gates(repository: text, gates: Vec[Gate]) -> PipelineResult:
+    return answer(
+        "set_quality_gates", lambda: service.set_gates(repository, gates, ic.caller(), ic.time())
+    )
+
+
+@update
+def configure_deployment_approval(repository: text, policy: ApprovalPolicyDraft) -> PipelineResult:
+    return answer(
+        "configure_deployment_approval",
+        lambda: service.set_approval(repository, policy, ic.caller(), ic.time()),
     )
 
 
@@ -151,6 +190,11 @@ def list_pipelines(page: PageRequest) -> PipelinePageResult:
 @query
 def list_pipeline_versions(repository: text, page: PageRequest) -> PipelinePageResult:
     return answer_query(lambda: views.list_versions(repository, page))
+
+
+@query
+def pipeline_history(repository: text, page: Opt[PageRequest]) -> PipelinePageResult:
+    return answer_query(lambda: views.list_versions(repository, page or FIRST_PAGE))
 
 
 @update

@@ -11,6 +11,9 @@ from shared.types.paging import PageRequest
 
 T = TypeVar("T")
 
+FIRST_PAGE: PageRequest = {"cursor": None, "limit": 0}
+"""What is shown to who asks for no page."""
+
 
 def collect(
     total: int, page: PageRequest, item_at: "Callable[[int], T | None]"

@@ -1,6 +1,6 @@
 """The one place that makes `Ok | Err`, checks callers and counts instructions.
 
-    return answer("register_pipeline", lambda: service.register(pipeline, ic.caller(), ic.time()))
+    return answer("update_pipeline", lambda: service.update(pipeline, ic.caller(), ic.time()))
 
 The work returns what stands in `Ok`, or raises `Refused`. Who may call is looked up in the
 canister's table of callers, under the name of the method.

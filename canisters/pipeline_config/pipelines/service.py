@@ -3,13 +3,15 @@
 from kybra import Principal
 
 from canisters.pipeline_config import outbox
-from canisters.pipeline_config.pipelines import tables
+from canisters.pipeline_config.pipelines import drafts, tables
 from canisters.pipeline_config.pipelines.rules import pipeline_problem
 from canisters.pipeline_config.pipelines.views import no_pipeline
 from canisters.pipeline_config.templates import service as templates
 from shared.rules.deploys import deploys_of
-from shared.rules.refused import conflict, invalid
-from shared.types.pipeline import Pipeline, PipelineInput, Stage, Trigger
+from shared.rules.limits import MAX_NAME_CHARS
+from shared.rules.refused import conflict, invalid, not_found
+from shared.types.draft import ApprovalPolicyDraft
+from shared.types.pipeline import Gate, Pipeline, PipelineInput, Stage, Trigger
 
 
 def _current(repository: str) -> Pipeline:
@@ -72,6 +74,47 @@ def set_triggers(
     """The next version of a pipeline, with other triggers."""
     definition = _current(repository)["definition"]
     definition["triggers"] = triggers
+    definition["template"] = None
+    return _store(definition, author, now_ns)
+
+
+def add_stage(repository: str, stage: Stage, author: Principal, now_ns: int) -> Pipeline:
+    """The next version of a pipeline, with one more stage at its end."""
+    stages = _current(repository)["definition"]["stages"]
+    if any(each["name"] == stage["name"] for each in stages):
+        raise conflict(
+            f"the pipeline of {repository} has a stage {stage['name']}: remove_stage takes it "
+            "out, update_pipeline_stages replaces all"
+        )
+    return update_stages(repository, [*stages, stage], author, now_ns)
+
+
+def remove_stage(repository: str, name: str, author: Principal, now_ns: int) -> Pipeline:
+    """The next version of a pipeline, without a stage that nothing refers to."""
+    stages = _current(repository)["definition"]["stages"]
+    left = [each for each in stages if each["name"] != name]
+    if len(left) == len(stages):
+        known = ", ".join(each["name"] for each in stages)
+        raise not_found(
+            f"the pipeline of {repository} has no stage {name[:MAX_NAME_CHARS]}: it has {known}"
+        )
+    return update_stages(repository, left, author, now_ns)
+
+
+def set_gates(repository: str, gates: "list[Gate]", author: Principal, now_ns: int) -> Pipeline:
+    """The next version of a pipeline, with other gates."""
+    definition = _current(repository)["definition"]
+    definition["gates"] = gates
+    definition["template"] = None
+    return _store(definition, author, now_ns)
+
+
+def set_approval(
+    repository: str, policy: ApprovalPolicyDraft, author: Principal, now_ns: int
+) -> Pipeline:
+    """The next version of a pipeline, with another approval policy."""
+    definition = _current(repository)["definition"]
+    definition["approval"] = drafts.policy_of(policy, definition["approval"])
     definition["template"] = None
     return _store(definition, author, now_ns)
 

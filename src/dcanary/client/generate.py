@@ -12,7 +12,7 @@ from __future__ import annotations
 import keyword
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from dcanary.candid import Interface, Method, Type, parse_interface
@@ -37,6 +37,9 @@ _SIMPLE = {
     k.FUNC: "tuple[str, str]",
     k.SERVICE: "str",
 }
+
+
+_DRAFT = re.compile(r"\b(\w+)Draft\b")
 
 
 class _Types:
@@ -115,8 +118,17 @@ def _result(node: Type) -> Type | None:
     return None
 
 
+def _or_whole(kind: str, known: Collection[str]) -> str:
+    """Of an argument `XDraft` also `X`, where there is one: who leaves nothing out sends that."""
+    whole = _DRAFT.sub(lambda found: found[1] if found[1] in known else found[0], kind)
+    return kind if whole == kind else f"{kind} | {whole}"
+
+
 def _parameters(method: Method, kinds: Sequence[str]) -> list[str]:
-    """`name: kind` of each argument. Candid has no names for them: their types must do."""
+    """`name: kind` of each argument. Candid has no names for them: their types must do.
+
+    Those at the end that may be null may be left out.
+    """
     names: list[str] = []
     for node in method.arguments.types:
         inner = node.inner if isinstance(node, k.Opt) else node
@@ -125,12 +137,20 @@ def _parameters(method: Method, kinds: Sequence[str]) -> list[str]:
         while name in names or keyword.iskeyword(name):
             name += "_"
         names.append(name)
-    return [f"{name}: {kind}" for name, kind in zip(names, kinds, strict=True)]
+    found = [f"{name}: {kind}" for name, kind in zip(names, kinds, strict=True)]
+    for number in range(len(found) - 1, -1, -1):
+        if not isinstance(method.arguments.types[number], k.Opt):
+            break
+        found[number] += " = None"
+    return found
 
 
 def _method(method: Method, types: _Types) -> str:
     place = _camel(method.name)
-    kinds = [types.of(node, f"{place}Argument") for node in method.arguments.types]
+    kinds = [
+        _or_whole(types.of(node, f"{place}Argument"), types.names)
+        for node in method.arguments.types
+    ]
     parameters = _parameters(method, kinds)
     results = method.results.types
     ok = _result(results[0]) if len(results) == 1 else None
@@ -174,7 +194,10 @@ def render(name: str, interface: Interface) -> tuple[str, str]:
     if taken:
         raise ValueError(f"{name}: the methods {taken} have names that Actor uses itself")
     types = _Types()
-    methods = [_method(method, types) for _, method in sorted(interface.methods.items())]
+    every = [method for _, method in sorted(interface.methods.items())]
+    for method in every:
+        _method(method, types)  # so that all names are known
+    methods = [_method(method, types) for method in every]
     head = _HEAD.format(name=name)
     definitions = [_TYPES_HEAD.format(name=name, head=head), *types.definitions()]
     used = [one for one in types.names if re.search(rf"\b{one}\b", "".join(methods))]

@@ -99,7 +99,7 @@ class Deployment(Canister):
     def revoke_role(self, principal: str, text: str, /) -> None:
         self.ask("revoke_role", principal, text)
 
-    def rollback_release(self, text: str, text_: str | None, /) -> Release:
+    def rollback_release(self, text: str, text_: str | None = None, /) -> Release:
         answer: Release = self.ask("rollback_release", text, text_)
         return answer
 

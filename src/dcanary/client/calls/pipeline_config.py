@@ -12,12 +12,16 @@ from dcanary.client.actor import Canister
 
 if TYPE_CHECKING:
     from dcanary.client.types.pipeline_config import (
+        ApprovalPolicy,
+        ApprovalPolicyDraft,
         Credential,
+        Gate,
         GrantPage,
         Health,
         PageRequest,
         Pipeline,
         PipelineInput,
+        PipelineInputDraft,
         PipelinePage,
         RunRequest,
         SealedCopy,
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
         SecretUsePage,
         Siblings,
         Stage,
+        StageDraft,
         Template,
         TemplateInput,
         TemplatePage,
@@ -39,6 +44,16 @@ class PipelineConfig(Canister):
     """Typed calls to `pipeline_config`: a method gives the value of Ok, or raises RefusedError."""
 
     did = "pipeline_config.did"
+
+    def add_stage(self, text: str, stage_draft: StageDraft | Stage, /) -> Pipeline:
+        answer: Pipeline = self.ask("add_stage", text, stage_draft)
+        return answer
+
+    def configure_deployment_approval(
+        self, text: str, approval_policy_draft: ApprovalPolicyDraft | ApprovalPolicy, /
+    ) -> Pipeline:
+        answer: Pipeline = self.ask("configure_deployment_approval", text, approval_policy_draft)
+        return answer
 
     def create_template(self, template_input: TemplateInput, /) -> Template:
         answer: Template = self.ask("create_template", template_input)
@@ -74,7 +89,9 @@ class PipelineConfig(Canister):
         answer: Secret = self.ask("get_secret", text, text_, certified=certified)
         return answer
 
-    def get_template(self, text: str, nat32: int | None, /, *, certified: bool = False) -> Template:
+    def get_template(
+        self, text: str, nat32: int | None = None, /, *, certified: bool = False
+    ) -> Template:
         answer: Template = self.ask("get_template", text, nat32, certified=certified)
         return answer
 
@@ -141,8 +158,16 @@ class PipelineConfig(Canister):
         answer: int = self.ask("next_secret_version", text, text_, certified=certified)
         return answer
 
-    def register_pipeline(self, pipeline_input: PipelineInput, /) -> Pipeline:
-        answer: Pipeline = self.ask("register_pipeline", pipeline_input)
+    def pipeline_history(
+        self, text: str, page_request: PageRequest | None = None, /, *, certified: bool = False
+    ) -> PipelinePage:
+        answer: PipelinePage = self.ask("pipeline_history", text, page_request, certified=certified)
+        return answer
+
+    def register_pipeline(
+        self, pipeline_input_draft: PipelineInputDraft | PipelineInput, /
+    ) -> Pipeline:
+        answer: Pipeline = self.ask("register_pipeline", pipeline_input_draft)
         return answer
 
     def remove_credential(self, text: str, /) -> None:
@@ -150,6 +175,10 @@ class PipelineConfig(Canister):
 
     def remove_secret(self, text: str | None, text_: str, /) -> None:
         self.ask("remove_secret", text, text_)
+
+    def remove_stage(self, text: str, text_: str, /) -> Pipeline:
+        answer: Pipeline = self.ask("remove_stage", text, text_)
+        return answer
 
     def reseal_secret(self, secret_input: SecretInput, /) -> Secret:
         answer: Secret = self.ask("reseal_secret", secret_input)
@@ -163,6 +192,10 @@ class PipelineConfig(Canister):
 
     def set_pipeline_triggers(self, text: str, value: list[Trigger], /) -> Pipeline:
         answer: Pipeline = self.ask("set_pipeline_triggers", text, value)
+        return answer
+
+    def set_quality_gates(self, text: str, value: list[Gate], /) -> Pipeline:
+        answer: Pipeline = self.ask("set_quality_gates", text, value)
         return answer
 
     def set_secret(self, secret_input: SecretInput, /) -> Secret:
@@ -184,7 +217,9 @@ class PipelineConfig(Canister):
         answer: Pipeline = self.ask("update_pipeline", pipeline_input)
         return answer
 
-    def update_pipeline_stages(self, text: str, value: list[Stage], /) -> Pipeline:
+    def update_pipeline_stages(
+        self, text: str, value: list[StageDraft] | list[Stage], /
+    ) -> Pipeline:
         answer: Pipeline = self.ask("update_pipeline_stages", text, value)
         return answer
 

@@ -15,6 +15,12 @@ class ApprovalPolicy(TypedDict):
     ttl_seconds: int
 
 
+class ApprovalPolicyDraft(TypedDict):
+    approvers: list[str] | None
+    threshold: int | None
+    ttl_seconds: int | None
+
+
 class Cache(TypedDict):
     inputs: list[str]
 
@@ -46,6 +52,20 @@ class Deploy(TypedDict):
     stage: str
     target: str
     upgrade_arg: bytes
+    upgrade_references: list[Reference] | None
+
+
+class DeployDraft(TypedDict):
+    artifact: str
+    assets: str | None
+    depends_on: list[str] | None
+    install_arg: bytes | None
+    install_references: list[Reference] | None
+    memory: MemoryPersistence | None
+    mode: Mode | None
+    stage: str
+    target: str
+    upgrade_arg: bytes | None
     upgrade_references: list[Reference] | None
 
 
@@ -175,6 +195,21 @@ class PipelineInput(TypedDict):
     triggers: list[Trigger]
 
 
+class PipelineInputDraft(TypedDict):
+    approval: ApprovalPolicyDraft | None
+    deploy: DeployDraft | None
+    deploys: list[DeployDraft] | None
+    environment: list[Variable] | None
+    gates: list[Gate] | None
+    name: str | None
+    priority: int | None
+    queue_seconds: int | None
+    repository: str
+    stages: list[StageDraft]
+    template: TemplateUse | None
+    triggers: list[Trigger] | None
+
+
 class PipelinePage(TypedDict):
     items: list[Pipeline]
     next: str | None
@@ -198,6 +233,15 @@ class Resources(TypedDict):
     processes: int
     storage_bytes: int
     timeout_seconds: int
+
+
+class ResourcesDraft(TypedDict):
+    memory_bytes: int | None
+    network: bool | None
+    output_bytes: int | None
+    processes: int | None
+    storage_bytes: int | None
+    timeout_seconds: int | None
 
 
 class RetryCause(TypedDict):
@@ -327,6 +371,29 @@ class Stage(TypedDict):
     retries: int
     retry_causes: list[RetryCause] | None
     runtime: Runtime
+    secrets: list[str] | None
+
+
+class StageDraft(TypedDict):
+    artifacts: list[str] | None
+    cache: Cache | None
+    commands: list[str] | None
+    depends_on: list[str] | None
+    environment: list[Variable] | None
+    fetch: Fetch | None
+    grace_seconds: int | None
+    group: str | None
+    keep: Keep | None
+    name: str
+    needs: Needs | None
+    parallel: int | None
+    quorum: int | None
+    replicas: int | None
+    reports: Reports | None
+    resources: ResourcesDraft | None
+    retries: int | None
+    retry_causes: list[RetryCause] | None
+    runtime: Runtime | None
     secrets: list[str] | None
 
 
