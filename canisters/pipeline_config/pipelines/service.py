@@ -83,8 +83,8 @@ def add_stage(repository: str, stage: Stage, author: Principal, now_ns: int) -> 
     stages = _current(repository)["definition"]["stages"]
     if any(each["name"] == stage["name"] for each in stages):
         raise conflict(
-            f"the pipeline of {repository} has a stage {stage['name']}: remove_stage takes it "
-            "out, update_pipeline_stages replaces all"
+            f"the pipeline of {repository} has a stage {stage['name']} already: remove that one "
+            "first, or give this one another name"
         )
     return update_stages(repository, [*stages, stage], author, now_ns)
 
