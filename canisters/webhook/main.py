@@ -74,7 +74,7 @@ def resume() -> void:
 
 @query
 def http_request(request: HttpRequest) -> HttpResponse:
-    return deliveries.answer_query(request)
+    return deliveries.answer_query(request, ic.time())
 
 
 @update

@@ -27,6 +27,12 @@ MAX_INSPECTED_BYTES = 64 * KIB
 # An inspection may take 200 million instructions; a byte takes 76 each time that it is hashed.
 MAX_INSPECTED_HASH_BYTES = 2_200_000
 MAX_DELIVERY_ID_CHARS = 100
+# Branches and tags of one push, of forges that send them in one delivery.
+MAX_CHANGES_PER_DELIVERY = 25
+# Standard Webhooks: how far the time in a signature may be from the network's, and how many
+# signatures a delivery may offer.
+MAX_SIGNATURE_AGE_NS = 5 * 60 * SECOND_NS
+MAX_SIGNATURES = 8
 MAX_OPEN_DELIVERIES = 200
 MAX_OPEN_DELIVERIES_PER_REPOSITORY = MAX_OPEN_DELIVERIES // 4
 MAX_OPEN_SYNCS = 200

@@ -19,15 +19,10 @@ class NotYet:
         return self.answer.replace("{}", asked)
 
 
-OTHER_DELIVERIES = NotYet(
-    "deliveries of GitLab and Bitbucket",
-    "HTTP 501",
-    "deliveries of {} are not supported yet: use github",
-)
-OTHER_PROVIDERS = NotYet(
-    "repositories of GitLab and Bitbucket",
-    "`register_repository`: Invalid",
-    "provider: only GitHub deliveries are understood, others are not supported yet",
+OTHER_EVENTS = NotYet(
+    "events other than pushes, such as pull requests and releases",
+    "HTTP 200, `ignored`",
+    "ignored, because event {} is not supported yet: only pushes start runs",
 )
 OTHER_CLONE_URLS = NotYet(
     "clone URLs other than `https://` and `http://`",

@@ -11,6 +11,7 @@ class Provider(Variant, total=False):
     GitHub: null
     GitLab: null
     Bitbucket: null
+    Gitea: null
 
 
 class Runtime(Variant, total=False):

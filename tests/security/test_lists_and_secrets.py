@@ -161,7 +161,7 @@ def test_no_reply_error_trap_or_log_holds_a_webhook_secret(
     for changed in (
         {},
         {"repository": "a/b"},
-        {"provider": {"GitLab": None}},
+        {"provider": {"GitLab": None}, "secret": b"whsec_" + SECRET},
         {"clone_url": "https://user:word@example.org/x"},
         {"repository": "x" * 300},
     ):

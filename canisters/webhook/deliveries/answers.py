@@ -10,6 +10,5 @@ ANSWERS: "dict[int, tuple[str, ...]]" = {
     404: ("error",),
     405: ("error",),
     413: ("error",),
-    501: ("error",),
     503: ("error",),
 }

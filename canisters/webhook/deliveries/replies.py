@@ -17,12 +17,17 @@ def _headers(content_type: str) -> "list[tuple[str, str]]":
     ]
 
 
-def json_reply(status: int, content: "dict[str, str | None]") -> HttpResponse:
-    """An answer of the front door."""
+def json_reply(
+    status: int, content: "dict[str, str | None]", runs: "list[str] | None" = None
+) -> HttpResponse:
+    """An answer of the front door; `runs` are added when there are several."""
+    told: dict[str, object] = dict(content)
+    if runs is not None and len(runs) > 1:
+        told["runs"] = runs
     return {
         "status_code": status,
         "headers": _headers("application/json"),
-        "body": (json.dumps(content) + "\n").encode(),
+        "body": (json.dumps(told) + "\n").encode(),
         "upgrade": None,
     }
 

@@ -1,6 +1,6 @@
 """Paths of the HTTP front door."""
 
-from canisters.webhook.providers.supported import KNOWN
+from canisters.webhook.providers.supported import SUPPORTED
 from shared.rules.names import name_problem
 
 PREFIX = "webhook"
@@ -24,7 +24,7 @@ def path_of(url: str) -> str:
 def route_of(url: str) -> "Route | None":
     """The webhook that a URL names, or None for every other path."""
     parts = path_of(url).split("/")
-    if len(parts) != 4 or parts[0] != "" or parts[1] != PREFIX or parts[2] not in KNOWN:
+    if len(parts) != 4 or parts[0] != "" or parts[1] != PREFIX or parts[2] not in SUPPORTED:
         return None
     if name_problem("the repository", parts[3]) is not None:
         return None

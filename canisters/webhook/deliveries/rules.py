@@ -4,16 +4,17 @@ The order of the checks is part of the contract: nothing about a repository is r
 signature is valid, and nothing but a counter changes.
 """
 
-import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 from canisters.webhook.deliveries.answers import ANSWERS
 from canisters.webhook.deliveries.payload import PayloadError, parse_object
 from canisters.webhook.deliveries.routing import route_of
+from canisters.webhook.providers.headers import only_header
 from canisters.webhook.providers.push import Push
 from canisters.webhook.providers.supported import SUPPORTED, Provider
 from canisters.webhook.triggers.rules import why_not
 from shared.rules.limits import (
+    MAX_CHANGES_PER_DELIVERY,
     MAX_DELIVERY_BYTES,
     MAX_DELIVERY_ID_CHARS,
     MAX_INSPECTED_BYTES,
@@ -22,7 +23,7 @@ from shared.rules.limits import (
     MAX_OPEN_DELIVERIES,
     MAX_OPEN_DELIVERIES_PER_REPOSITORY,
 )
-from shared.rules.not_yet import OTHER_DELIVERIES
+from shared.rules.not_yet import OTHER_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from shared.types.pipeline import Trigger
 
 _ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
-_EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz_")
 MAX_UPGRADE_NS = 30 * 10**9
 """The longest time that a gateway takes from the query's answer until it sends the update."""
 
@@ -75,8 +75,9 @@ MANUAL_PREFIX = "manual-"
 class Decision:
     """What to answer; `event` is set when the delivery is to be recorded.
 
-    `content` is the answer's JSON; the caller adds the run's id when `push` is set. `digest` is
-    the sha256 of the raw body. `duplicate_of` names the recorded delivery that this one repeats.
+    `content` is the answer's JSON; the caller adds the runs that it starts for `pushes`. `digest`
+    is what this delivery alone has. `duplicate_of` names the recorded delivery that it repeats.
+    An ignored delivery has the first of its pushes, if it has any.
     """
 
     __slots__ = (
@@ -86,7 +87,7 @@ class Decision:
         "duplicate_of",
         "event",
         "ignored",
-        "push",
+        "pushes",
         "rejected",
         "repository",
         "status",
@@ -102,7 +103,7 @@ class Decision:
         self.digest = ""
         self.duplicate_of: str | None = None
         self.event = ""
-        self.push: Push | None = None
+        self.pushes: list[Push] = []
         self.ignored: str | None = None
         self.rejected = False
 
@@ -118,12 +119,6 @@ def _duplicate(repository: str, delivery: str, run: "str | None") -> Decision:
     return decision
 
 
-def only_header(headers: "list[tuple[str, str]]", name: str) -> "str | None":
-    """The value of header `name` (given in lower case); None unless it is there exactly once."""
-    values = [value for key, value in headers if key.lower() == name]
-    return values[0].strip() if len(values) == 1 else None
-
-
 def is_delivery_id(delivery: "str | None") -> bool:
     """1 to MAX_DELIVERY_ID_CHARS letters, digits, `-`, `_`, `.` (GitHub sends a UUID)."""
     if delivery is None or not 0 < len(delivery) <= MAX_DELIVERY_ID_CHARS:
@@ -131,15 +126,20 @@ def is_delivery_id(delivery: "str | None") -> bool:
     return all(letter in _ID_LETTERS for letter in delivery)
 
 
-def is_event_name(event: "str | None") -> bool:
-    """1 to MAX_NAME_CHARS small letters and `_`."""
+def is_event_name(event: "str | None", letters: "frozenset[str]") -> bool:
+    """1 to MAX_NAME_CHARS of the letters that a provider's events have."""
     if event is None or not 0 < len(event) <= MAX_NAME_CHARS:
         return False
-    return all(letter in _EVENT_LETTERS for letter in event)
+    return all(letter in letters for letter in event)
+
+
+def part_id(delivery: str, number: int) -> str:
+    """The id that the change `number` (from 0) of a delivery is recorded under."""
+    return delivery if number == 0 else f"{delivery}.{number + 1}"
 
 
 class Signed:
-    """A request whose signature is good. `digest`: sha256 of the raw body, once it has a name."""
+    """A request whose signature is good. `digest` is what it alone has, once it has a name."""
 
     __slots__ = ("body", "clone_url", "delivery", "digest", "event", "provider", "repository")
 
@@ -154,7 +154,12 @@ class Signed:
 
 
 def check_signature(
-    known: Known, method: str, url: str, headers: "list[tuple[str, str]]", body: bytes
+    known: Known,
+    method: str,
+    url: str,
+    headers: "list[tuple[str, str]]",
+    body: bytes,
+    now_ns: int,
 ) -> "Signed | Decision":
     """Check path, repository and signature; the answer when one of them ends the matter."""
     route = route_of(url)
@@ -162,19 +167,16 @@ def check_signature(
         return refused(404, "no such path: deliveries go to /webhook/<provider>/<repository>")
     if method != "POST":
         return refused(405, f"{method[:16]} is not allowed here: forges POST their deliveries")
-    provider = SUPPORTED.get(route.provider)
-    if provider is None:
-        return refused(501, OTHER_DELIVERIES.sentence(route.provider))
+    provider = SUPPORTED[route.provider]
     registered = known.registered(route.repository)
     if registered is None or registered.provider != route.provider:
         return refused(
             404, f"repository {route.repository} of {route.provider} is not registered here"
         )
-    signature = only_header(headers, provider.SIGNATURE_HEADER)
-    if not provider.is_signed(body, signature, registered.secrets):
+    if not provider.is_signed(headers, body, registered.secrets, now_ns):
         decision = refused(
             401,
-            f"{provider.SIGNATURE_HEADER} is missing or not this repository's: check the secret",
+            f"{provider.SIGNATURE} is missing or not this repository's: check the secret",
         )
         decision.repository = route.repository
         decision.rejected = True
@@ -188,28 +190,27 @@ def name(known: Known, signed: Signed, headers: "list[tuple[str, str]]") -> "Dec
     Ends here too: what was recorded before and started a run. What costs an update must be new.
     """
     provider = signed.provider
-    delivery = only_header(headers, provider.DELIVERY_HEADER)
+    delivery = provider.delivery_of(headers)
     event = only_header(headers, provider.EVENT_HEADER)
     if delivery is None or not is_delivery_id(delivery):
         return refused(
-            400, f"{provider.DELIVERY_HEADER} is missing or not an id of letters, digits, -, _, ."
+            400, f"{provider.DELIVERY} is missing or not an id of letters, digits, -, _, ."
         )
     if delivery.startswith(MANUAL_PREFIX):
         return refused(
             400,
-            f"{provider.DELIVERY_HEADER} starts with {MANUAL_PREFIX}: runs started by hand are "
-            "named so",
+            f"{provider.DELIVERY} starts with {MANUAL_PREFIX}: runs started by hand are named so",
         )
     run = known.run_of(signed.repository, delivery)[1]
     if run is not None:
         return _duplicate(signed.repository, delivery, run)
-    if event is None or not is_event_name(event):
+    if event is None or not is_event_name(event, provider.EVENT_LETTERS):
         return refused(400, f"{provider.EVENT_HEADER} is missing or not the name of an event")
     signed.delivery = delivery
     signed.event = event
-    signed.digest = hashlib.sha256(signed.body).hexdigest()
-    # The signature covers the body alone: whoever saw one delivery could post it again under any
-    # other id and event name. Forges never send two pushes with the same bytes.
+    signed.digest = provider.digest_of(delivery, signed.body)
+    # Where the signature covers the body alone, whoever saw one delivery could post it again under
+    # any other id and event name.
     first = known.delivery_of_body(signed.repository, signed.digest)
     run = None if first is None else known.run_of(signed.repository, first)[1]
     if first is not None and run is not None:
@@ -217,25 +218,32 @@ def name(known: Known, signed: Signed, headers: "list[tuple[str, str]]") -> "Dec
     return None
 
 
-def why_full(waiting: int, waiting_of: "Callable[[str], int]", repository: str) -> "str | None":
-    """Why no further run request can be taken, or None.
+def why_full(
+    waiting: int, waiting_of: "Callable[[str], int]", repository: str, more: int = 1
+) -> "str | None":
+    """Why no `more` run requests can be taken, or None.
 
     `waiting` counts those of all repositories. One repository has a share of them, for they wait
     as long as too many of its runs are open.
     """
-    if waiting >= MAX_OPEN_DELIVERIES:
+    if waiting + more > MAX_OPEN_DELIVERIES:
         return f"{MAX_OPEN_DELIVERIES} deliveries wait (MAX_OPEN_DELIVERIES)"
     share = MAX_OPEN_DELIVERIES_PER_REPOSITORY
-    if waiting >= share and waiting_of(repository) >= share:
+    if waiting + more > share and waiting_of(repository) + more > share:
         return f"{share} deliveries of {repository} wait (MAX_OPEN_DELIVERIES_PER_REPOSITORY)"
     return None
 
 
 def decide(
-    known: Known, method: str, url: str, headers: "list[tuple[str, str]]", body: bytes
+    known: Known,
+    method: str,
+    url: str,
+    headers: "list[tuple[str, str]]",
+    body: bytes,
+    now_ns: int,
 ) -> Decision:
     """Check a request in the contract's order; see docs/reference/http.md."""
-    signed = check_signature(known, method, url, headers, body)
+    signed = check_signature(known, method, url, headers, body, now_ns)
     if isinstance(signed, Decision):
         return signed
     ended = name(known, signed, headers)
@@ -247,37 +255,61 @@ def decide(
     try:
         payload = parse_object(provider.json_of(body))
     except PayloadError as error:
-        return refused(400, f"{error}: send application/json, or a form with the field payload")
+        return refused(400, f"{error}: send {provider.BODIES}")
     problem = provider.identity_problem(payload, signed.clone_url)
     if problem is not None:
         return refused(400, f"the payload is not of repository {signed.repository}: {problem}")
     if signed.event == provider.PING:
         return Decision(200, {"status": "pong", "delivery": signed.delivery})
-    if signed.event != provider.PUSH:
-        return _ignored(
-            known, signed, f"ignored, because event {signed.event} starts no run (only push does)"
-        )
-    push = provider.read_push(payload)
-    if isinstance(push, str):
-        return refused(400, f"the push cannot be used: {push}")
-    reason = why_not(known.triggers_of(signed.repository), push)
-    if reason is not None:
-        return _ignored(known, signed, reason, push)
-    full = why_full(known.open_deliveries(), known.open_deliveries_of, signed.repository)
+    if signed.event not in provider.PUSHES:
+        return _ignored(known, signed, _why_no_push(provider, signed.event))
+    pushes = provider.read_pushes(payload)
+    if isinstance(pushes, str):
+        return refused(400, f"the push cannot be used: {pushes}")
+    return _of_pushes(known, signed, pushes)
+
+
+def _why_no_push(provider: Provider, event: str) -> str:
+    said = provider.IGNORED.get(event)
+    if said is not None:
+        return f"ignored, because {said}"
+    if event in provider.PLANNED:
+        return OTHER_EVENTS.sentence(event)
+    only = " and ".join(provider.PUSHES)
+    verb = "does" if len(provider.PUSHES) == 1 else "do"
+    return f"ignored, because event {event} starts no run (only {only} {verb})"
+
+
+def _of_pushes(known: Known, signed: Signed, pushes: "list[Push]") -> Decision:
+    """Each change that a trigger wants is a run: all of them start with this delivery, or none."""
+    if len(pushes) > MAX_CHANGES_PER_DELIVERY:
+        reason = f"it changes over {MAX_CHANGES_PER_DELIVERY} branches and tags"
+        named = "(MAX_CHANGES_PER_DELIVERY): push fewer at once, or start the runs by hand"
+        return _ignored(known, signed, f"ignored, because {reason} {named}", pushes[0])
+    if not pushes:
+        return _ignored(known, signed, "ignored, because the push changes no branch and no tag")
+    triggers = known.triggers_of(signed.repository)
+    reasons = [why_not(triggers, push) for push in pushes]
+    wanted = [push for push, reason in zip(pushes, reasons, strict=True) if reason is None]
+    if not wanted:
+        others = "; its other changes start nothing either" if len(pushes) > 1 else ""
+        return _ignored(known, signed, f"{reasons[0]}{others}", pushes[0])
+    waiting = known.open_deliveries()
+    full = why_full(waiting, known.open_deliveries_of, signed.repository, len(wanted))
     if full is not None:
         return refused(503, f"{full}: deliver again later")
     decision = Decision(202, {"status": "accepted", "delivery": signed.delivery})
-    return _recorded(decision, signed, push, None)
+    return _recorded(decision, signed, wanted, None)
 
 
 def _recorded(
-    decision: Decision, signed: Signed, push: "Push | None", ignored: "str | None"
+    decision: Decision, signed: Signed, pushes: "list[Push]", ignored: "str | None"
 ) -> Decision:
     decision.repository = signed.repository
     decision.delivery = signed.delivery
     decision.digest = signed.digest
     decision.event = signed.event
-    decision.push = push
+    decision.pushes = pushes
     decision.ignored = ignored
     return decision
 
@@ -297,7 +329,7 @@ def _ignored(known: Known, signed: Signed, reason: str, push: "Push | None" = No
     if first is not None:
         return _duplicate(signed.repository, first, None)
     decision = Decision(200, {"status": "ignored", "delivery": signed.delivery, "reason": reason})
-    return _recorded(decision, signed, push, reason)
+    return _recorded(decision, signed, [] if push is None else [push], reason)
 
 
 def _too_large(known: Known, signed: Signed) -> Decision:
@@ -309,7 +341,7 @@ def _too_large(known: Known, signed: Signed) -> Decision:
         decision.repository = signed.repository
         return decision
     reason = f"ignored, because the body has {size}: start the run by hand"
-    return _recorded(decision, signed, None, reason)
+    return _recorded(decision, signed, [], reason)
 
 
 def is_worth_an_update(
@@ -327,17 +359,19 @@ def is_worth_an_update(
     signature and whether the body is new, or the signature alone.
     """
     if len(body) <= MAX_INSPECTED_BYTES:
-        decision = decide(known, method, url, headers, body)
+        decision = decide(known, method, url, headers, body, now_ns)
         return decision.event != "" or _was_just_recorded(known, decision, now_ns)
     route = route_of(url)
     registered = None if route is None else known.registered(route.repository)
-    secrets = 0 if registered is None else len(registered.secrets)
-    if len(body) * secrets > MAX_INSPECTED_HASH_BYTES:
+    hashes = 0
+    if route is not None and registered is not None:
+        hashes = SUPPORTED[route.provider].hash_count(registered.secrets)
+    if len(body) * hashes > MAX_INSPECTED_HASH_BYTES:
         return True
-    signed = check_signature(known, method, url, headers, body)
+    signed = check_signature(known, method, url, headers, body, now_ns)
     if isinstance(signed, Decision):
         return False
-    if len(body) * (secrets + 1) > MAX_INSPECTED_HASH_BYTES:
+    if len(body) * (hashes + 1) > MAX_INSPECTED_HASH_BYTES:
         return True
     ended = name(known, signed, headers)
     return ended is None or _was_just_recorded(known, ended, now_ns)

@@ -7,7 +7,7 @@ from canisters.webhook.deliveries import rules, tables
 from canisters.webhook.deliveries.replies import json_reply, upgrade_reply, welcome_reply
 from canisters.webhook.deliveries.request import read_request
 from canisters.webhook.deliveries.routing import path_of
-from canisters.webhook.deliveries.rules import Decision, decide
+from canisters.webhook.deliveries.rules import Decision, decide, part_id
 from canisters.webhook.deliveries.views import StoredKnown
 from canisters.webhook.providers.push import Push
 from canisters.webhook.repositories.tables import add_one, rejected_counter
@@ -15,17 +15,17 @@ from shared.types.http import HttpRequest, HttpResponse
 from shared.types.repository import Delivery, DeliveryState
 
 
-def _decide(request: HttpRequest) -> Decision:
-    return decide(
-        StoredKnown(), request["method"], request["url"], request["headers"], request["body"]
-    )
+def _decide(request: HttpRequest, now_ns: int) -> Decision:
+    known = StoredKnown()
+    method, url = request["method"], request["url"]
+    return decide(known, method, url, request["headers"], request["body"], now_ns)
 
 
-def answer_query(request: HttpRequest) -> HttpResponse:
+def answer_query(request: HttpRequest, now_ns: int) -> HttpResponse:
     """Answer by the query all that changes nothing: only what is recorded costs an update."""
     if path_of(request["url"]) in ("", "/") and request["method"] in ("GET", "HEAD"):
         return welcome_reply()
-    decision = _decide(request)
+    decision = _decide(request, now_ns)
     if decision.event:
         return upgrade_reply()
     return json_reply(decision.status, decision.content)
@@ -47,31 +47,39 @@ def is_worth_an_update(message: bytes, now_ns: int) -> bool:
 def receive(request: HttpRequest, now_ns: int) -> "tuple[HttpResponse, str | None]":
     """Decide again, and write down what the request changes.
 
-    Returns the answer and the key of the message that is to be sent for it, if any.
+    Returns the answer and the key of the message that is to be sent for it, if any. A delivery of
+    several changes has a message for each: the others are written down and follow by themselves.
     """
-    decision = _decide(request)
+    decision = _decide(request, now_ns)
     key = None
+    runs: list[str] = []
     if decision.rejected:
         add_one(rejected_counter(decision.repository))
+    elif decision.event and decision.ignored is not None:
+        push = decision.pushes[0] if decision.pushes else Push("", "", "")
+        _add(decision, decision.delivery, push, None, now_ns)
     elif decision.event:
-        run = _record(decision, now_ns)
-        if run is not None:
-            decision.content["run"] = run
-            key = outbox.key_of(decision.repository, decision.delivery)
-    return json_reply(decision.status, decision.content), key
+        for number, push in enumerate(decision.pushes):
+            delivery = part_id(decision.delivery, number)
+            run = tables.next_run()
+            _add(decision, delivery, push, run, now_ns)
+            runs.append(run)
+            if number > 0:
+                outbox.send(decision.repository, delivery)
+        decision.content["run"] = runs[0]
+        key = outbox.key_of(decision.repository, decision.delivery)
+    if decision.event:
+        tables.remember_body(decision.repository, decision.digest, decision.delivery)
+    return json_reply(decision.status, decision.content, runs), key
 
 
-def _record(decision: Decision, now_ns: int) -> "str | None":
-    """Store a delivery that was taken; returns its run unless it was ignored."""
-    push = decision.push or Push("", "", "")
+def _add(decision: Decision, delivery: str, push: Push, run: "str | None", now_ns: int) -> None:
+    """Store a delivery that was taken, or one of its changes."""
+    state: DeliveryState = {"Dispatching": None}
     if decision.ignored is not None:
-        run = None
-        state: DeliveryState = {"Ignored": decision.ignored}
-    else:
-        run = tables.next_run()
-        state = {"Dispatching": None}
-    delivery: Delivery = {
-        "delivery": decision.delivery,
+        state = {"Ignored": decision.ignored}
+    record: Delivery = {
+        "delivery": delivery,
         "repository": decision.repository,
         "event": decision.event,
         "ref": push.ref,
@@ -82,9 +90,7 @@ def _record(decision: Decision, now_ns: int) -> "str | None":
         "attempts": 0,
         "started_by": None,
     }
-    tables.add(delivery, push.message, push.author)
-    tables.remember_body(decision.repository, decision.digest, decision.delivery)
-    return run
+    tables.add(record, push.message, push.author)
 
 
 def send(key: "str | None") -> "Async[None]":

@@ -1,110 +1,95 @@
 """What GitHub sends: its headers, its signature, its two forms of bodies, its pushes.
 
-Source: GitHub documentation, "Validating webhook deliveries", "Webhook events and payloads: push",
+The body is signed; the delivery's id and its event are not.
+
+Source: GitHub documentation, "Validating webhook deliveries", "Webhook events and payloads",
 "Skipping workflow runs".
 """
 
 import hashlib
-import hmac
-from urllib.parse import unquote_to_bytes
 
-from canisters.webhook.deliveries.payload import PayloadError, text_at
-from canisters.webhook.providers.push import Push
-from shared.rules.limits import MAX_NAME_CHARS, MAX_TEXT_CHARS
-from shared.rules.names import clean_text, is_commit_id, is_null_commit
-from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_problem
+from canisters.webhook.deliveries.payload import text_at
+from canisters.webhook.providers import bodies
+from canisters.webhook.providers.headers import only_header
+from canisters.webhook.providers.identity import problem_of
+from canisters.webhook.providers.push import Push, push_of
+from canisters.webhook.providers.signing import is_hex_signature
+from shared.rules.names import is_commit_id, is_null_commit
 
-SIGNATURE_HEADER = "x-hub-signature-256"
-DELIVERY_HEADER = "x-github-delivery"
-EVENT_HEADER = "x-github-event"
+SIGNATURE = "x-hub-signature-256"
 SIGNATURE_PREFIX = "sha256="
-SIGNATURE_CHARS = len(SIGNATURE_PREFIX) + 64
+DELIVERY = "x-github-delivery"
+EVENT_HEADER = "x-github-event"
+EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+BODIES = bodies.JSON_OR_FORM
 PING = "ping"
-PUSH = "push"
-SKIP_MARKS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
-FORM_START = b"payload="
+PUSHES: "tuple[str, ...]" = ("push",)
+IGNORED = {
+    "create": "the push of a new branch or tag starts its run, not its creation",
+    "delete": "a branch or tag was deleted",
+}
+PLANNED = frozenset(
+    (
+        "check_run",
+        "check_suite",
+        "pull_request",
+        "release",
+        "repository_dispatch",
+        "workflow_dispatch",
+    )
+)
 
 
-def is_signed(body: bytes, signature: "str | None", secrets: "list[bytes]") -> bool:
-    """Whether `signature` is `sha256=<hex>` of the raw body under one of the live secrets.
+def is_signed(
+    headers: "list[tuple[str, str]]", body: bytes, secrets: "list[bytes]", now_ns: int
+) -> bool:
+    """Whether the header is `sha256=<hex>` of the raw body under one of the live secrets."""
+    return is_hex_signature(body, only_header(headers, SIGNATURE), SIGNATURE_PREFIX, secrets)
 
-    Every secret is tried and compared in constant time, whichever fits; what cannot be a signature
-    is not worth hashing a body for.
-    """
-    given = (signature or "").encode("utf-8", "replace")
-    if len(given) != SIGNATURE_CHARS:
-        return False
-    signed = False
-    for secret in secrets:
-        expected = SIGNATURE_PREFIX + hmac.new(secret, body, hashlib.sha256).hexdigest()
-        signed = hmac.compare_digest(expected.encode(), given) or signed
-    return signed
+
+def hash_count(secrets: "list[bytes]") -> int:
+    """One hash a secret."""
+    return len(secrets)
+
+
+def delivery_of(headers: "list[tuple[str, str]]") -> "str | None":
+    """The delivery's id, a UUID; redeliveries keep it."""
+    return only_header(headers, DELIVERY)
+
+
+def digest_of(delivery: str, body: bytes) -> str:
+    """The sha256 of the body: who saw one delivery could post it again under any other id."""
+    return hashlib.sha256(body).hexdigest()
 
 
 def json_of(body: bytes) -> bytes:
-    """The JSON in a body: the body itself, or the field `payload` of a form (GitHub's default).
-
-    The body tells which it is, for it is signed and the content type is not.
-    """
-    if not body.startswith(FORM_START):
-        return body
-    if b"&" in body:
-        raise PayloadError("the form has other fields beside `payload`")
-    return unquote_to_bytes(body[len(FORM_START) :].replace(b"+", b" "))
-
-
-def _place(url: str) -> str:
-    """Host and path of a repository's URL, in the one spelling that is compared."""
-    place = url.split("://", 1)[-1].lower().rstrip("/")
-    return place[: -len(".git")] if place.endswith(".git") else place
+    """The JSON of either form."""
+    return bodies.json_or_form(body)
 
 
 def identity_problem(payload: "dict[str, object]", clone_url: str) -> "str | None":
-    """Why the payload is not of the repository with this clone URL, or None.
-
-    One secret may serve several repositories of a forge: the signature alone does not tell them
-    apart. The most exact name that the payload has decides.
-    """
-    wanted = _place(clone_url)
-    for field in ("clone_url", "html_url"):
-        url = text_at(payload, "repository", field)
-        if url:
-            if _place(url) == wanted:
-                return None
-            return f"it is of {clean_text(url, 200)}, not of {clone_url}"
-    for field in ("full_name", "name"):
-        name = text_at(payload, "repository", field)
-        if name:
-            if f"/{wanted}".endswith(f"/{name.lower()}"):
-                return None
-            return f"it is of {clean_text(name, 200)}, not of {clone_url}"
-    return "it names no repository"
+    """Compares `clone_url`, `html_url`, `full_name`, `name`: the first that there is."""
+    return problem_of(
+        (text_at(payload, "repository", "clone_url"), text_at(payload, "repository", "html_url")),
+        (text_at(payload, "repository", "full_name"), text_at(payload, "repository", "name")),
+        clone_url,
+    )
 
 
-def read_push(payload: "dict[str, object]") -> "Push | str":
-    """The push in a parsed payload, or a sentence saying which field is wrong."""
-    ref = text_at(payload, "ref")
-    if ref.startswith(BRANCH_PREFIX):
-        push = Push(ref, "branch", ref[len(BRANCH_PREFIX) :])
-    elif ref.startswith(TAG_PREFIX):
-        push = Push(ref, "tag", ref[len(TAG_PREFIX) :])
-    else:
-        return "field `ref` does not start with refs/heads/ or refs/tags/"
-    problem = ref_name_problem(push.name)
-    if problem is not None:
-        return f"field `ref`: {problem}"
+def read_pushes(payload: "dict[str, object]") -> "list[Push] | str":
+    """The one push in a payload, or a sentence saying which field is wrong."""
+    push = push_of(text_at(payload, "ref"))
+    if isinstance(push, str):
+        return push
     after = text_at(payload, "after")
     if payload.get("deleted") is True or is_null_commit(after):
         push.deleted = True
-        return push
+        return [push]
     # The `after` of an annotated tag is the tag object; head_commit is the commit that it names.
     commit = text_at(payload, "head_commit", "id") if push.kind == "tag" else ""
     push.sha = commit or after
     if not is_commit_id(push.sha):
         return "field `after` is not a commit id of 40 or 64 lower-case hexadecimal digits"
-    message = text_at(payload, "head_commit", "message")
-    push.skipped = any(mark in message for mark in SKIP_MARKS)
-    push.message = clean_text(message, MAX_TEXT_CHARS)
     author = text_at(payload, "head_commit", "author", "name") or text_at(payload, "pusher", "name")
-    push.author = clean_text(author, MAX_NAME_CHARS)
-    return push
+    push.tell(text_at(payload, "head_commit", "message"), author)
+    return [push]

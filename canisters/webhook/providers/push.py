@@ -1,5 +1,11 @@
 """A push as every kind of forge tells it."""
 
+from shared.rules.limits import MAX_NAME_CHARS, MAX_TEXT_CHARS
+from shared.rules.names import clean_text
+from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_problem
+
+SKIP_MARKS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
+
 
 class Push:
     """One ref that moved. `kind` is `branch` or `tag`, `name` the ref without its prefix.
@@ -18,3 +24,21 @@ class Push:
         self.message = ""
         self.author = ""
         self.skipped = False
+
+    def tell(self, message: str, author: str) -> None:
+        """Take what the forge says of the commit, cut to what is kept."""
+        self.skipped = any(mark in message for mark in SKIP_MARKS)
+        self.message = clean_text(message, MAX_TEXT_CHARS)
+        self.author = clean_text(author, MAX_NAME_CHARS)
+
+
+def push_of(ref: str) -> "Push | str":
+    """The push of a full ref name, or a sentence saying what is wrong with the name."""
+    if ref.startswith(BRANCH_PREFIX):
+        push = Push(ref, "branch", ref[len(BRANCH_PREFIX) :])
+    elif ref.startswith(TAG_PREFIX):
+        push = Push(ref, "tag", ref[len(TAG_PREFIX) :])
+    else:
+        return "field `ref` does not start with refs/heads/ or refs/tags/"
+    problem = ref_name_problem(push.name)
+    return push if problem is None else f"field `ref`: {problem}"

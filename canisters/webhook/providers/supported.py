@@ -2,24 +2,41 @@
 
 from typing import Protocol
 
-from canisters.webhook.providers import github
+from canisters.webhook.providers import bitbucket, gitea, github, gitlab
 from canisters.webhook.providers.push import Push
-
-KNOWN = ("github", "gitlab", "bitbucket")
-"""The providers that a path may name."""
 
 
 class Provider(Protocol):
-    """How one kind of forge signs, names and words its deliveries."""
+    """How one kind of forge signs, names and words its deliveries.
 
-    SIGNATURE_HEADER: str
-    DELIVERY_HEADER: str
+    SIGNATURE, DELIVERY and BODIES are words for sentences: what a request lacks. EVENT_HEADER holds
+    the event, of EVENT_LETTERS. PUSHES start runs; PING ("": none) asks for an answer. IGNORED says
+    why an event starts nothing; PLANNED ones are not supported yet.
+    """
+
+    SIGNATURE: str
+    DELIVERY: str
+    BODIES: str
     EVENT_HEADER: str
+    EVENT_LETTERS: "frozenset[str]"
     PING: str
-    PUSH: str
+    PUSHES: "tuple[str, ...]"
+    IGNORED: "dict[str, str]"
+    PLANNED: "frozenset[str]"
 
-    def is_signed(self, body: bytes, signature: "str | None", secrets: "list[bytes]") -> bool:
-        """Whether the signature is the raw body's under one of the live secrets."""
+    def is_signed(
+        self, headers: "list[tuple[str, str]]", body: bytes, secrets: "list[bytes]", now_ns: int
+    ) -> bool:
+        """Whether the request shows that its sender has one of the live secrets."""
+
+    def hash_count(self, secrets: "list[bytes]") -> int:
+        """How many times `is_signed` hashes the body at most."""
+
+    def delivery_of(self, headers: "list[tuple[str, str]]") -> "str | None":
+        """The delivery's id, the same however often it is sent; None when there is none."""
+
+    def digest_of(self, delivery: str, body: bytes) -> str:
+        """What one delivery alone has, whichever id it is posted under: 64 hexadecimal digits."""
 
     def json_of(self, body: bytes) -> bytes:
         """The JSON in a body; raises PayloadError."""
@@ -27,8 +44,14 @@ class Provider(Protocol):
     def identity_problem(self, payload: "dict[str, object]", clone_url: str) -> "str | None":
         """Why the payload is not of the repository with this clone URL, or None."""
 
-    def read_push(self, payload: "dict[str, object]") -> "Push | str":
-        """The push in a payload, or a sentence saying which field is wrong."""
+    def read_pushes(self, payload: "dict[str, object]") -> "list[Push] | str":
+        """The refs that a push moved, or a sentence saying which field is wrong."""
 
 
-SUPPORTED: "dict[str, Provider]" = {"github": github}
+SUPPORTED: "dict[str, Provider]" = {
+    "github": github,
+    "gitlab": gitlab,
+    "bitbucket": bitbucket,
+    "gitea": gitea,
+}
+"""The providers that a path may name."""

@@ -1,5 +1,6 @@
 """Rules for registering repositories and their secrets. Plain Python."""
 
+from canisters.webhook.providers import gitlab
 from shared.rules.limits import (
     MAX_SECRET_BYTES,
     MAX_SECRETS_PER_REPOSITORY,
@@ -7,19 +8,19 @@ from shared.rules.limits import (
     MIN_SECRET_BYTES,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import OTHER_CLONE_URLS, OTHER_PROVIDERS
+from shared.rules.not_yet import OTHER_CLONE_URLS
 
 CLONE_SCHEMES = ("https://", "http://")
 
 
-def secret_problem(secret: bytes) -> "str | None":
-    """Why a secret is refused. Never repeats the secret."""
+def secret_problem(secret: bytes, provider: str) -> "str | None":
+    """Why a secret is refused, or None. Never repeats the secret. `provider`: as in paths."""
     if not MIN_SECRET_BYTES <= len(secret) <= MAX_SECRET_BYTES:
         return (
             f"the secret has {len(secret)} bytes: use {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} "
             "(MIN_SECRET_BYTES, MAX_SECRET_BYTES)"
         )
-    return None
+    return gitlab.secret_problem(secret) if provider == "gitlab" else None
 
 
 def clone_url_problem(url: str) -> "str | None":
@@ -38,15 +39,13 @@ def clone_url_problem(url: str) -> "str | None":
 
 
 def registration_problem(
-    repository: str, is_github: bool, clone_url: str, secret: bytes
+    repository: str, provider: str, clone_url: str, secret: bytes
 ) -> "str | None":
     """Why a repository cannot be registered, or None."""
     problem = name_problem("repository", repository)
     if problem is not None:
         return problem
-    if not is_github:
-        return OTHER_PROVIDERS.sentence()
-    return clone_url_problem(clone_url) or secret_problem(secret)
+    return clone_url_problem(clone_url) or secret_problem(secret, provider)
 
 
 def with_new_secret(live: "list[bytes]", secret: bytes) -> "list[bytes]":

@@ -15,8 +15,9 @@ from shared.types.repository import Repository, RepositoryInput
 
 def register(value: RepositoryInput, caller: Principal, now_ns: int) -> Repository:
     """Register a repository with its first secret."""
+    (provider,) = value["provider"]
     problem = registration_problem(
-        value["repository"], "GitHub" in value["provider"], value["clone_url"], value["secret"]
+        value["repository"], provider.lower(), value["clone_url"], value["secret"]
     )
     if problem is not None:
         raise invalid(problem)
@@ -28,12 +29,13 @@ def register(value: RepositoryInput, caller: Principal, now_ns: int) -> Reposito
 
 def rotate_secret(repository: str, secret: bytes) -> None:
     """Make `secret` the newest live one; the one before stays live."""
-    problem = secret_problem(secret)
-    if problem is not None:
-        raise invalid(problem)
     stored = secrets.get(repository)
     if stored is None:
         raise views.unknown(repository)
+    (provider,) = views.get(repository)["provider"]
+    problem = secret_problem(secret, provider.lower())
+    if problem is not None:
+        raise invalid(problem)
     stored["live"] = with_new_secret(stored["live"], secret)
     secrets.insert(repository, stored)
 

@@ -141,7 +141,8 @@ def credential() -> None:
 @click.option("--kind", type=click.Choice(sorted(CREDENTIAL_KINDS)), default="token")
 @click.option(
     "--username",
-    help="Goes with a token: GitHub takes any, GitLab `oauth2`.  [default: x-access-token]",
+    help="Goes with a token: GitHub takes any, GitLab `oauth2`, Bitbucket `x-token-auth`.  "
+    "[default: x-access-token]",
 )
 @click.option("--address", help="Of a deploy key: ssh://USER@HOST[:PORT]/PATH, or USER@HOST:PATH.")
 @click.option(

@@ -15,7 +15,7 @@ from dcanary.testing.native import Principal
 from tests.canisters.build_executor.helpers.specs import offer
 from tests.canisters.deployment.deployment_installation import LossyNetwork
 from tests.canisters.deployment.management import Canister, Management
-from tests.canisters.installation import error, ok
+from tests.canisters.installation import SECRET, delivery_headers, error, ok, push_payload, sign
 from tests.canisters.upgrade.recorded import Recorded, candid, lost, plain, recorded, versions
 from tests.fixtures.stable.record import PAGE, History, content_of, file_of
 from tests.security.system import APPROVER, EXECUTORS, OWNER, SOURCES
@@ -241,3 +241,33 @@ def test_a_request_that_was_pending_gets_an_order_or_says_what_is_wrong(version:
     assert "not a WebAssembly module" in error(world.vote_on(11), "Conflict")
     world.network.advance(2)
     assert "not a WebAssembly module" in world.run_for(11)["state"]["Rejected"]
+
+
+@pytest.mark.parametrize("version", versions())
+def test_a_repository_of_before_and_one_of_a_newer_provider_stand_side_by_side(
+    version: str,
+) -> None:
+    """Stored records hold the provider: a case more must leave those of before as they are."""
+    webhook = Upgraded(recorded(version)).canisters["webhook"]
+    before = ok(webhook.query("list_repositories", PAGE))["items"]
+    assert {next(iter(each["provider"])) for each in before} == {"GitHub"}
+    value = {
+        "repository": "newcomer",
+        "provider": {"Gitea": None},
+        "clone_url": "https://git.example.org/ada/newcomer.git",
+        "secret": SECRET,
+    }
+    ok(webhook.update("register_repository", value, caller=OWNER))
+    webhook.upgrade()
+    newcomer, *others = ok(webhook.query("list_repositories", PAGE))["items"]
+    assert newcomer["provider"] == {"Gitea": None}
+    assert others == before
+    body = push_payload()
+    for provider, headers in (
+        ("github", delivery_headers(body, "after-the-upgrade")),
+        ("gitea", [("x-hub-signature-256", sign(body))]),
+    ):
+        named = "demo" if provider == "github" else "newcomer"
+        answer = webhook.http("POST", f"/webhook/{provider}/{named}", headers, body)
+        # Signed: past the check of the signature, whatever comes of it.
+        assert answer["status_code"] not in (401, 404), answer

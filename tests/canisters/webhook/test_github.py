@@ -9,15 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canisters.webhook.deliveries.payload import PayloadError
-from canisters.webhook.deliveries.rules import is_delivery_id, is_event_name, only_header
-from canisters.webhook.providers.github import (
-    SKIP_MARKS,
-    identity_problem,
-    is_signed,
-    json_of,
-    read_push,
-)
-from canisters.webhook.providers.push import Push
+from canisters.webhook.deliveries.rules import is_delivery_id, is_event_name
+from canisters.webhook.providers import github
+from canisters.webhook.providers.github import EVENT_LETTERS, identity_problem, json_of, read_pushes
+from canisters.webhook.providers.headers import only_header
+from canisters.webhook.providers.push import SKIP_MARKS, Push
 
 SECRET = b"correct horse battery"
 OTHER = b"another repository's secret"
@@ -26,6 +22,19 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 
 def signature(secret: bytes, body: bytes) -> str:
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+
+
+def is_signed(body: bytes, given: str | None, secrets: list[bytes]) -> bool:
+    headers = [] if given is None else [("X-Hub-Signature-256", given)]
+    return github.is_signed(headers, body, secrets, 0)
+
+
+def read_push(payload: dict[str, object]) -> Push | str:
+    read = read_pushes(payload)
+    if isinstance(read, str):
+        return read
+    (push,) = read
+    return push
 
 
 def pushed(value: Push | str) -> Push:
@@ -87,9 +96,9 @@ def test_delivery_ids_are_short_and_hold_no_separator() -> None:
 
 
 def test_event_names_are_lower_case_words() -> None:
-    assert is_event_name("pull_request")
+    assert is_event_name("pull_request", EVENT_LETTERS)
     for bad in (None, "", "Push", "push/x", "x" * 65):
-        assert not is_event_name(bad)
+        assert not is_event_name(bad, EVENT_LETTERS)
 
 
 def test_a_branch_push_is_read() -> None:

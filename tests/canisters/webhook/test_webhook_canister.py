@@ -114,7 +114,7 @@ def request(body: bytes, **changes: Any) -> dict[str, Any]:
     ("changes", "status"),
     [
         ({"url": "/webhook/github/unknown"}, 404),
-        ({"url": "/webhook/gitlab/demo"}, 501),
+        ({"url": "/webhook/gitlab/demo"}, 404),
         ({"method": "PUT"}, 405),
         ({"headers": []}, 401),
         ({"body": b"x" * 1_490_000}, 401),
@@ -540,7 +540,7 @@ def test_a_repository_is_registered_once_and_validated(ready: Installation) -> N
     error(register.update("register_repository", value, caller=OWNER), "Conflict")
     for change in (
         {"repository": "UPPER"},
-        {"provider": {"GitLab": None}},
+        {"provider": {"GitLab": None}, "secret": b"whsec_no base64 at all"},
         {"clone_url": "file:///etc"},
         {"secret": b""},
     ):

@@ -17,6 +17,7 @@ PROVIDERS: dict[str, Provider] = {
     "github": {"GitHub": None},
     "gitlab": {"GitLab": None},
     "bitbucket": {"Bitbucket": None},
+    "gitea": {"Gitea": None},
 }
 RUNTIMES: dict[str, Runtime] = {
     "shell": {"Shell": None},

@@ -89,6 +89,7 @@ class Provider(TypedDict, total=False):
     Bitbucket: None
     GitHub: None
     GitLab: None
+    Gitea: None
 
 
 class Repository(TypedDict):
