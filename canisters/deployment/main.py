@@ -4,7 +4,7 @@ from kybra import Async, Opt, ic, nat, post_upgrade, query, text, update, void
 
 from canisters.deployment import settings
 from canisters.deployment.outbox import outbox
-from canisters.deployment.releases import planning
+from canisters.deployment.releases import doors, planning
 from canisters.deployment.releases import service as releases
 from canisters.deployment.steps import driving
 from canisters.deployment.store import (
@@ -29,6 +29,7 @@ from shared.base.endpoints import (
     siblings,
     wire,
 )
+from shared.base.pages import FIRST_PAGE
 from shared.base.results import answer, answer_async, answer_query
 from shared.types.errors import Done
 from shared.types.paging import PageRequest
@@ -55,12 +56,15 @@ serve(
             "update_target": "Admin",
             "create_target_canister": "Admin",
             "top_up_target": "Admin",
+            "manage_canister_cycles": "Admin",
             "start_target": "Admin",
             "stop_target": "Admin",
             "delete_target": "Admin",
             "plan_release": "verification",
             "start_release": "verification",
             "report_release": "verification",
+            "deploy_canister": "Operator",
+            "upgrade_canister": "Operator",
             "cancel_release": "Operator",
             "plan_rollback": "Operator",
             "rollback_release": "Operator",
@@ -123,6 +127,13 @@ def top_up_target(target: text, cycles: nat) -> Async[TargetResult]:
 
 
 @update
+def manage_canister_cycles(target: text, cycles: nat) -> Async[TargetResult]:
+    return answer_async(
+        "manage_canister_cycles", lambda: target_cycles.top_up(target, cycles, ic.caller().to_str())
+    )
+
+
+@update
 def start_target(target: text) -> Async[Done]:
     return answer_async("start_target", lambda: target_service.switch(target, "start_target"))
 
@@ -160,6 +171,21 @@ def get_release(release: text) -> ReleaseResult:
 @query
 def list_releases(target: Opt[text], page: PageRequest) -> ReleasePageResult:
     return answer_query(lambda: releases.list_releases(target, page))
+
+
+@query
+def deployment_history(target: Opt[text], page: Opt[PageRequest]) -> ReleasePageResult:
+    return answer_query(lambda: releases.list_releases(target, page or FIRST_PAGE))
+
+
+@update
+def deploy_canister(target: text) -> ReleaseResult:
+    return answer("deploy_canister", lambda: doors.refuse_unapproved(target))
+
+
+@update
+def upgrade_canister(target: text) -> ReleaseResult:
+    return answer("upgrade_canister", lambda: doors.refuse_unapproved(target))
 
 
 @update

@@ -2,6 +2,8 @@
 
 from kybra import (
     Async,
+    Opt,
+    Vec,
     ic,
     post_upgrade,
     query,
@@ -10,6 +12,7 @@ from kybra import (
     void,
 )
 
+from canisters.verification.approvals import requests
 from canisters.verification.approvals import service as approval_service
 from canisters.verification.approvals.earlier import newest_untold
 from canisters.verification.outbox import earlier_message, expiry, outbox
@@ -35,7 +38,13 @@ from shared.types.approval import (
     ApprovalResult,
     AssetsResult,
 )
-from shared.types.attestation import CommitmentRecord, RevealInput, RoundInput, RoundResult
+from shared.types.attestation import (
+    CommitmentRecord,
+    PipelineVerificationResult,
+    RevealInput,
+    RoundInput,
+    RoundResult,
+)
 from shared.types.errors import Done
 from shared.types.paging import PageRequest
 from shared.types.pipeline import ApprovalPolicy
@@ -55,6 +64,7 @@ serve(
             "reveal": "the executor that committed",
             "request_approval": "build_executor",
             "decide_approval": "the request's approvers; role Admin to reject",
+            "approve_deployment": "the request's approvers",
             "withdraw_approval": "build_executor",
             "sync_policy": "pipeline_config",
             "record_release": "deployment",
@@ -106,6 +116,11 @@ def get_round(run: text, stage: text) -> RoundResult:
     return answer_query(lambda: round_service.get_round(run, stage))
 
 
+@query
+def verify_pipeline_execution(run: text, stages: Vec[text]) -> PipelineVerificationResult:
+    return answer_query(lambda: round_service.verify_execution(run, stages))
+
+
 @update
 def request_approval(request: ApprovalInput) -> Async[TextResult]:
     return answer_async("request_approval", lambda: approval_service.request_approval(request))
@@ -116,6 +131,16 @@ def decide_approval(decision: ApprovalDecision) -> ApprovalResult:
     return answer(
         "decide_approval",
         lambda: approval_service.decide_approval(decision, ic.caller().to_str()),
+    )
+
+
+@update
+def approve_deployment(approval: text, digest: text, comment: Opt[text]) -> ApprovalResult:
+    return answer(
+        "approve_deployment",
+        lambda: approval_service.decide_approval(
+            requests.approving(approval, digest, comment), ic.caller().to_str()
+        ),
     )
 
 

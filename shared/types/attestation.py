@@ -166,3 +166,31 @@ class Round(Record):
 class RoundResult(Variant, total=False):
     Ok: Round
     Err: Error
+
+
+class StageVerification(Record):
+    """How one stage was voted on. `phase` is absent while it has no round, `verdict` until its end.
+
+    `agreed` are the operators that made the verdict, `others` those that revealed something else.
+    """
+
+    stage: text
+    phase: Opt[Phase]
+    verdict: Opt[VerdictKind]
+    reason: text
+    manifest: text
+    agreed: Vec[text]
+    others: Vec[text]
+
+
+class PipelineVerification(Record):
+    """`verified`: every stage that was asked about is Agreed."""
+
+    run: text
+    verified: bool
+    stages: Vec[StageVerification]
+
+
+class PipelineVerificationResult(Variant, total=False):
+    Ok: PipelineVerification
+    Err: Error

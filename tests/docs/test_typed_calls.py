@@ -19,6 +19,8 @@ ASKED = {
     *("add_stage", "configure_deployment_approval", "delete_pipeline", "get_pipeline_config"),
     *("list_pipelines", "pipeline_history", "register_pipeline", "remove_stage"),
     *("set_pipeline_triggers", "set_quality_gates", "update_pipeline_stages"),
+    *("approve_deployment", "verify_pipeline_execution"),
+    *("deploy_canister", "deployment_history", "manage_canister_cycles", "upgrade_canister"),
 }
 """The names that the design asks for."""
 

@@ -94,6 +94,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "reveal": "executor",
         "request_approval": "build_executor",
         "decide_approval": "approver",
+        "approve_deployment": "approver",
         "withdraw_approval": "build_executor",
         "sync_policy": "pipeline_config",
         "record_release": "deployment",
@@ -105,11 +106,14 @@ NEEDED: dict[str, dict[str, str]] = {
         "update_target": "Admin",
         "create_target_canister": "Admin",
         "top_up_target": "Admin",
+        "manage_canister_cycles": "Admin",
         "start_target": "Admin",
         "stop_target": "Admin",
         "delete_target": "Admin",
         "set_network": "Owner",
         "plan_release": "verification",
+        "deploy_canister": "Operator",
+        "upgrade_canister": "Operator",
         "cancel_release": "Operator",
         "plan_rollback": "Operator",
         "start_release": "verification",
@@ -138,7 +142,7 @@ OFFER = {
     "builds_locks": None,
 }
 # Who may call these shows only on a run that is further: see the last test but one.
-LATER = ("reveal", "upload_chunk", "finish_upload", "decide_approval")
+LATER = ("reveal", "upload_chunk", "finish_upload", "decide_approval", "approve_deployment")
 
 
 def _arguments(name: str, method: str) -> list[Any]:
@@ -290,6 +294,8 @@ def test_votes_uploads_and_decisions_are_denied_to_everyone_else() -> None:
     }
     for caller in (*everyone[:3], system.canisters["webhook"].id, *EXECUTORS):
         assert is_denied(verification.update("decide_approval", decision, caller=caller))
+        named = ("approval-1", decision["digest"], None)
+        assert is_denied(verification.update("approve_deployment", *named, caller=caller))
     approval = verification.query("get_approval", "approval-1")["Ok"]
     assert (approval["state"], approval["votes"]) == ({"Pending": None}, [])
     assert "Ok" in verification.update("decide_approval", decision, caller=APPROVER)

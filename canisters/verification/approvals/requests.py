@@ -23,7 +23,7 @@ from shared.rules.roles import ANONYMOUS
 
 if TYPE_CHECKING:
     from canisters.verification.records import ApprovalRecord
-    from shared.types.approval import ApprovalInput, ApprovalState, Order
+    from shared.types.approval import ApprovalDecision, ApprovalInput, ApprovalState, Order
     from shared.types.pipeline import ApprovalPolicy
 
 RECORD_VERSION = 2
@@ -48,6 +48,16 @@ def number_of(approval: str) -> "int | None":
 def index_key(run: str, target: str) -> str:
     """The key under which the newest request of a run for a target is found."""
     return f"{run}|{target}"
+
+
+def approving(approval: str, digest: str, comment: "str | None") -> "ApprovalDecision":
+    """The decision to approve. Raises Invalid without a digest: nobody approves unseen."""
+    if not is_digest(digest):
+        raise invalid(
+            "digest: name what you approve by the digest of its order, 64 hexadecimal digits: "
+            f"get_approval shows {approval[:80]} with it"
+        )
+    return {"approval": approval, "digest": digest, "approve": True, "comment": comment or ""}
 
 
 def check_request(request: "ApprovalInput") -> None:

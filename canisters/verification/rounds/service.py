@@ -6,7 +6,7 @@ from kybra import ic
 
 from canisters.verification.outbox import outbox, verdict_message
 from canisters.verification.records import RoundRecord, VoteRecord
-from canisters.verification.rounds import rules
+from canisters.verification.rounds import rules, verifying
 from canisters.verification.rounds.views import report_of, shown
 from canisters.verification.store import (
     descriptions,
@@ -19,7 +19,13 @@ from canisters.verification.store import (
 from shared.base.clock import WakeUp
 from shared.rules.limits import MAX_OPEN_ROUNDS
 from shared.rules.refused import conflict, exhausted, not_found
-from shared.types.attestation import CommitmentRecord, RevealInput, Round, RoundInput
+from shared.types.attestation import (
+    CommitmentRecord,
+    PipelineVerification,
+    RevealInput,
+    Round,
+    RoundInput,
+)
 
 MANIFEST_VERSION = 1
 DESCRIPTION_VERSION = 1
@@ -177,3 +183,15 @@ def _keep_attested(vote: VoteRecord, given: RevealInput) -> None:
 def get_round(run: str, stage: str) -> Round:
     """The round as callers see it."""
     return shown(_find(run, stage)[1])
+
+
+def verify_execution(run: str, stages: "list[str]") -> PipelineVerification:
+    """What was agreed about stages of a run, each once."""
+    verifying.check_asked(run, stages)
+    return verifying.pipeline_verification(
+        run,
+        [
+            verifying.stage_verification(name, rounds.get(rules.round_key(run, name)))
+            for name in dict.fromkeys(stages)
+        ],
+    )

@@ -44,6 +44,23 @@ class Deployment(Canister):
     def delete_target(self, text: str, /) -> None:
         self.ask("delete_target", text)
 
+    def deploy_canister(self, text: str, /) -> Release:
+        answer: Release = self.ask("deploy_canister", text)
+        return answer
+
+    def deployment_history(
+        self,
+        text: str | None = None,
+        page_request: PageRequest | None = None,
+        /,
+        *,
+        certified: bool = False,
+    ) -> ReleasePage:
+        answer: ReleasePage = self.ask(
+            "deployment_history", text, page_request, certified=certified
+        )
+        return answer
+
     def get_release(self, text: str, /, *, certified: bool = False) -> Release:
         answer: Release = self.ask("get_release", text, certified=certified)
         return answer
@@ -75,6 +92,10 @@ class Deployment(Canister):
 
     def list_targets(self, page_request: PageRequest, /, *, certified: bool = False) -> TargetPage:
         answer: TargetPage = self.ask("list_targets", page_request, certified=certified)
+        return answer
+
+    def manage_canister_cycles(self, text: str, nat: int, /) -> Target:
+        answer: Target = self.ask("manage_canister_cycles", text, nat)
         return answer
 
     def network(self, *, certified: bool = False) -> str:
@@ -126,6 +147,10 @@ class Deployment(Canister):
 
     def update_target(self, target_input: TargetInput, /) -> Target:
         answer: Target = self.ask("update_target", target_input)
+        return answer
+
+    def upgrade_canister(self, text: str, /) -> Release:
+        answer: Release = self.ask("upgrade_canister", text)
         return answer
 
     def wire(self, siblings: Siblings, /) -> None:

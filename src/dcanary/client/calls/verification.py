@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         GrantPage,
         Health,
         PageRequest,
+        PipelineVerification,
         ReleaseReport,
         RevealInput,
         Round,
@@ -34,6 +35,10 @@ class Verification(Canister):
     """Typed calls to `verification`: a method gives the value of Ok, or raises RefusedError."""
 
     did = "verification.did"
+
+    def approve_deployment(self, text: str, text_: str, text__: str | None = None, /) -> Approval:
+        answer: Approval = self.ask("approve_deployment", text, text_, text__)
+        return answer
 
     def cancel_round(self, text: str, text_: str, /) -> None:
         self.ask("cancel_round", text, text_)
@@ -110,6 +115,14 @@ class Verification(Canister):
 
     def sync_policy(self, text: str, approval_policy: ApprovalPolicy, /) -> None:
         self.ask("sync_policy", text, approval_policy)
+
+    def verify_pipeline_execution(
+        self, text: str, value: list[str], /, *, certified: bool = False
+    ) -> PipelineVerification:
+        answer: PipelineVerification = self.ask(
+            "verify_pipeline_execution", text, value, certified=certified
+        )
+        return answer
 
     def wire(self, siblings: Siblings, /) -> None:
         self.ask("wire", siblings)

@@ -245,6 +245,12 @@ class Phase(TypedDict, total=False):
     Reveal: None
 
 
+class PipelineVerification(TypedDict):
+    run: str
+    stages: list[StageVerification]
+    verified: bool
+
+
 class Reference(TypedDict):
     canister: str
     offset: int
@@ -328,6 +334,16 @@ class Source(TypedDict):
     ref: str
     repository: str
     sha: str
+
+
+class StageVerification(TypedDict):
+    agreed: list[str]
+    manifest: str
+    others: list[str]
+    phase: Phase | None
+    reason: str
+    stage: str
+    verdict: VerdictKind | None
 
 
 class TestReport(TypedDict):
