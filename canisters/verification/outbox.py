@@ -261,9 +261,10 @@ def _tell_earlier(number: int) -> "Async[str | None]":
             )
             expiry.arm(record["expires_ns"])
         approvals.insert(number, record)
-        outbox.put(notice_message(number))
         release = record["release"]
-        if "Releasing" in record["state"] and release is not None:
+        if not earlier.is_unanswered(record) or release is None:
+            outbox.put(notice_message(number))
+        else:
             answer: CallResult[Done] = yield DeploymentService(
                 siblings["deployment"]
             ).report_release(release)

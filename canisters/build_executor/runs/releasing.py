@@ -118,10 +118,12 @@ def record_release(book: Book, notice: ReleaseNotice, now: int) -> None:
     word, why = "", ""
     for name, value in notice["state"].items():
         word, why = name, str(value)
+    if targets.is_untold(record) and word != "Releasing":
+        # It was so since then, as far as is known: only the news come now.
+        now = record["updated_ns"]
     state = targets.after_notice(row, word, why)
     if state is None:
-        # In runs of 0.1.0 people were asked when they had succeeded already.
-        if overtook or (word == "Approving" and "Succeeded" in record["state"]):
+        if overtook or (word == "Approving" and targets.is_untold(record)):
             _settle(book, run, record, rows, now)
         return
     if "Rejected" in state and targets.is_ending(record, rows):

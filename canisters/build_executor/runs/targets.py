@@ -45,10 +45,15 @@ def rows_of(record: "RunRecord", deploys: "list[Deploy]") -> "list[TargetRow]":
     return rows
 
 
+def is_untold(record: "RunRecord") -> bool:
+    """Whether 0.1.0 ended the run: it had succeeded when people were asked, and heard no more."""
+    is_earlier = record["targets"] is None and record["release"] is None
+    return is_earlier and "Succeeded" in record["state"]
+
+
 def _earlier_state(record: "RunRecord") -> "TargetState":
     state = record["state"]
-    # Runs of 0.1.0 had succeeded as soon as people were asked.
-    if "Approving" in state or ("Succeeded" in state and record["release"] is None):
+    if "Approving" in state or is_untold(record):
         return {"Approving": None}
     if "Succeeded" in state:
         return {"Released": None}

@@ -22,13 +22,18 @@ def newest_untold() -> "int | None":
 def taken(number: int) -> "ApprovalRecord | None":
     """The request as it is from now on, not written yet; None when there is nothing to tell.
 
-    0.1.0 said Released as soon as a release was ordered: what became of it, deployment says. One
-    that was written so before is given again, for its answer may have been lost.
+    0.1.0 said Released as soon as a release was ordered: that the request is approved is all that
+    is known until deployment says what became of it. One that was written so before is given again,
+    for its answer may have been lost.
     """
     record = approvals.get(number)
-    if record is None or not (is_untold(number) or "Releasing" in record["state"]):
+    if record is None or not (is_untold(number) or is_unanswered(record)):
         return None
-    release = record["state"].get("Released")
-    if release is not None:
-        record["state"] = {"Releasing": release}
+    if "Released" in record["state"]:
+        record["state"] = {"Approved": None}
     return record
+
+
+def is_unanswered(record: ApprovalRecord) -> bool:
+    """Whether deployment is to say what became of the release that 0.1.0 had ordered."""
+    return "Approved" in record["state"] and record["release"] is not None
