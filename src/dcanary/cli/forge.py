@@ -12,7 +12,7 @@ from dcanary.cli.operations.secrets import read_secret
 
 @click.group()
 def forge() -> None:
-    """Serve repositories over HTTP; sign each push as GitHub does."""
+    """Serve repositories over HTTP; sign each push as GitHub or another forge does."""
 
 
 @forge.command()
@@ -45,12 +45,17 @@ def stop(context: Context) -> None:
 
 @forge.command()
 @click.argument("name")
+@click.option(
+    "--provider",
+    type=click.Choice(("bitbucket", "gitea", "github", "gitlab")),
+    help="Whose deliveries it sends.  [default: github]",
+)
 @pass_context
-def create(context: Context, name: str) -> None:
+def create(context: Context, name: str, provider: str | None) -> None:
     """Create the bare repository NAME."""
     from dcanary.cli.operations import forge as operations
 
-    url = operations.create_repository(context.forge_dir, name)
+    url = operations.create_repository(context.forge_dir, name, provider)
     context.output.record({"repository": name, "clone_url": url}, "clone_url")
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from dcanary.forge import bounds, git
 from dcanary.forge.errors import ForgeError, TooMuchWork
+from dcanary.forge.kinds import kind_of
 from dcanary.forge.layout import Layout
 from dcanary.forge.log import Delivery, DeliveryLog
 from dcanary.forge.payload import RefUpdate, push_payload
@@ -50,7 +51,8 @@ class Builder:
             raise TooMuchWork(f"the payload could not be made: {error}") from error
         except ForgeError as error:
             raise ForgeError(f"the payload could not be made: {error}") from error
-        body = json.dumps(payload).encode()
+        kind = kind_of(self._repositories.provider(name))
+        body = json.dumps(kind.payload_of(payload)).encode()
         self._log.store_body(name, delivery.delivery, body)
         return body
 

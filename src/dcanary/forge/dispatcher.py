@@ -15,6 +15,7 @@ from typing import Any
 from dcanary.forge import hooks, spool
 from dcanary.forge.builder import Builder, in_thread
 from dcanary.forge.errors import ForgeError, TooMuchWork
+from dcanary.forge.kinds import kind_of
 from dcanary.forge.layout import Layout
 from dcanary.forge.log import Delivery, DeliveryLog, unanswered
 from dcanary.forge.recovery import git_folders, recover, remove_leftovers
@@ -165,13 +166,14 @@ class Dispatcher:
         new = [update for update in entry.updates if entry.id_of(update) not in self._known[name]]
         if not new:
             return
+        kind = kind_of(self._repositories.provider(name))
         self._log.store_refs(name, entry.push, [update.ref for update in entry.updates])
         for update in new:
             now = time.time()
             delivery = Delivery(
                 delivery=entry.id_of(update),
                 repository=name,
-                event="push",
+                event=kind.event_of(update.ref),
                 ref=update.ref,
                 before=update.before,
                 after=update.after,
@@ -278,7 +280,8 @@ class Dispatcher:
         if webhook is None:
             sentence = "the repository has no webhook: set one, then redeliver"
             return replace(delivery, state="skipped", error=sentence, updated=time.time())
-        return await sender.send(delivery, webhook, body)
+        provider = self._repositories.provider(delivery.repository)
+        return await sender.send(delivery, webhook, body, provider)
 
     def _write(self, delivery: Delivery) -> None:
         """Write down what became of a delivery, later if the disk has no room for it now: what was

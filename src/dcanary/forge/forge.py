@@ -17,6 +17,7 @@ import uvicorn
 from dcanary.forge import spool
 from dcanary.forge.app import make_app
 from dcanary.forge.errors import ForgeError
+from dcanary.forge.kinds import DEFAULT
 from dcanary.forge.layout import Layout, read_json, write_json
 from dcanary.forge.log import Delivery, DeliveryLog
 from dcanary.forge.names import check_repository_name
@@ -31,12 +32,14 @@ DEFAULT_HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository of the forge. `path` is the bare repository on disk."""
+    """A repository of the forge. `path` is the bare repository on disk, `provider` the kind of
+    forge whose deliveries it sends."""
 
     name: str
     clone_url: str
     default_branch: str
     path: Path
+    provider: str = DEFAULT
 
 
 class Forge:
@@ -60,18 +63,21 @@ class Forge:
 
     # Repositories and deliveries: work whether the forge runs or not.
 
-    def create_repository(self, name: str, default_branch: str = "main") -> Repository:
-        """An empty repository. Raises ForgeError for a bad or taken name or branch, or when the
-        forge never ran, so that there is no address to clone from."""
+    def create_repository(
+        self, name: str, default_branch: str = "main", provider: str = DEFAULT
+    ) -> Repository:
+        """An empty repository. Raises ForgeError for a bad or taken name, a bad branch or provider,
+        or when the forge never ran, so that there is no address to clone from."""
         self.clone_url(check_repository_name(name))
-        self._repositories.create(name, default_branch)
+        self._repositories.create(name, default_branch, provider)
         return self.repository(name)
 
     def repository(self, name: str) -> Repository:
         """Raises ForgeError when there is no such repository."""
         path = self._repositories.require(name)
         branch = self._repositories.default_branch(name)
-        return Repository(name, self.clone_url(name), branch, path)
+        provider = self._repositories.provider(name)
+        return Repository(name, self.clone_url(name), branch, path, provider)
 
     def repositories(self) -> list[str]:
         """Names of all repositories, sorted."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dcanary.forge import git, hooks
 from dcanary.forge.errors import ForgeError
+from dcanary.forge.kinds import DEFAULT, kind_of
 from dcanary.forge.layout import Layout
 from dcanary.forge.names import is_repository_name, name_text
 
@@ -21,6 +22,11 @@ _CONFIGURATION = (
     ("receive.autogc", "false"),
     ("gc.auto", "0"),
 )
+
+
+_PROVIDER = "dcanary-provider"
+"""The file in a repository that names the kind of forge it stands for. No setting of git's: it is
+read where no process of git may be waited for."""
 
 
 class Repositories:
@@ -54,11 +60,12 @@ class Repositories:
             )
         return path
 
-    def create(self, name: str, default_branch: str) -> Path:
+    def create(self, name: str, default_branch: str, provider: str = DEFAULT) -> Path:
         """Make an empty bare repository. It appears complete or not at all.
 
-        Raises ForgeError for a bad name or branch, or when the repository exists already.
+        Raises ForgeError for a bad name, branch or provider, or when the repository exists already.
         """
+        kind_of(provider)
         path = self._layout.repository(name)
         self._layout.create()
         checked = git.run(self._layout.root, "check-ref-format", "--branch", default_branch)
@@ -66,7 +73,7 @@ class Repositories:
             raise ForgeError(f"{default_branch[:80]!r} is no name of a branch")
         fresh = self._layout.repositories / f".new-{uuid.uuid4().hex}"
         try:
-            self._initialise(fresh, default_branch)
+            self._initialise(fresh, default_branch, provider)
             if path.exists():
                 raise ForgeError(f"repository {name} exists already in this forge")
             try:
@@ -77,7 +84,7 @@ class Repositories:
             shutil.rmtree(fresh, ignore_errors=True)
         return path
 
-    def _initialise(self, folder: Path, default_branch: str) -> None:
+    def _initialise(self, folder: Path, default_branch: str, provider: str) -> None:
         git.output(
             self._layout.root,
             "init",
@@ -89,7 +96,15 @@ class Repositories:
         )
         for key, value in _CONFIGURATION:
             git.output(folder, "config", key, value)
+        (folder / _PROVIDER).write_text(provider, encoding="ascii")
         hooks.install(folder)
+
+    def provider(self, name: str) -> str:
+        """The kind of forge that the repository stands for; older ones do not say."""
+        try:
+            return (self.require(name) / _PROVIDER).read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return DEFAULT
 
     def default_branch(self, name: str) -> str:
         """The branch that HEAD names."""

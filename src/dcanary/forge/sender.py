@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 
 from dcanary import __version__
+from dcanary.forge.kinds import DEFAULT, kind_of
 from dcanary.forge.log import Delivery, answered, unanswered
 from dcanary.forge.webhooks import Webhook
 
@@ -56,15 +59,20 @@ class Sender:
         if self._outside is not None:
             await self._outside.aclose()
 
-    async def send(self, delivery: Delivery, webhook: Webhook, body: bytes) -> Delivery:
-        """Post a delivery once; the delivery with what came of it."""
+    async def send(
+        self, delivery: Delivery, webhook: Webhook, body: bytes, provider: str = DEFAULT
+    ) -> Delivery:
+        """Post a delivery once, as a provider does; the delivery with what came of it.
+
+        Raises ForgeError when the provider cannot sign with the webhook's secret.
+        """
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"DCanary-Forge/{__version__}",
             "Accept": "*/*",
-            "X-GitHub-Event": delivery.event,
-            "X-GitHub-Delivery": delivery.delivery,
-            "X-Hub-Signature-256": webhook.signature(body),
+            **kind_of(provider).headers_of(
+                delivery.delivery, delivery.event, body, webhook.secret, int(time.time())
+            ),
         }
         try:
             request = request_of(webhook, headers, body)

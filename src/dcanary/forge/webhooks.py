@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -18,10 +16,6 @@ class Webhook:
 
     url: str
     secret: bytes = field(repr=False)
-
-    def signature(self, body: bytes) -> str:
-        """`X-Hub-Signature-256` of a body (GitHub, "Validating webhook deliveries")."""
-        return "sha256=" + hmac.new(self.secret, body, hashlib.sha256).hexdigest()
 
 
 class Webhooks:

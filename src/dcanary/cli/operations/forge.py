@@ -8,7 +8,8 @@ from pathlib import Path
 from dcanary.cli.errors import translated
 from dcanary.cli.operations.processes import Processes, end_holder
 from dcanary.client.errors import ClientError
-from dcanary.forge import Delivery, Forge
+from dcanary.forge import Delivery, Forge, ForgeError
+from dcanary.forge.kinds import DEFAULT
 
 START_SECONDS = 60.0
 
@@ -49,13 +50,23 @@ def stop(root: Path, processes: Processes) -> bool:
     return end_holder("forge", Forge(root).lock_file) or stopped
 
 
-def create_repository(root: Path, name: str) -> str:
-    """Its clone URL; an existing repository is kept."""
+def create_repository(root: Path, name: str, provider: str | None = None) -> str:
+    """Its clone URL; an existing repository is kept.
+
+    `provider` is a key of KINDS, GitHub by default. Raises UsageTrouble when the existing one is of
+    another.
+    """
     with translated():
         known = Forge(root)
-        if name in known.repositories():
-            return known.clone_url(name)
-        return known.create_repository(name).clone_url
+        if name not in known.repositories():
+            return known.create_repository(name, provider=provider or DEFAULT).clone_url
+        kept = known.repository(name)
+        if provider not in (None, kept.provider):
+            raise ForgeError(
+                f"repository {name} exists already in this forge, and delivers as {kept.provider} "
+                "does: choose another name"
+            )
+        return kept.clone_url
 
 
 def clone_url(root: Path, name: str) -> str:
