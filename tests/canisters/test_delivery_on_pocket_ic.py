@@ -23,6 +23,7 @@ from tests.canisters.installation import (
 )
 from tests.canisters.pipeline_config.pipelines import pipeline
 from tests.canisters.pocket import ANONYMOUS, Pocket, PocketCanister
+from tests.canisters.webhook.forges import KINDS, OLD, SHA, ForgeKind
 from tests.replica.pocketic.conftest import binary  # noqa: F401
 
 pytestmark = [
@@ -139,3 +140,54 @@ def test_deliveries_from_signature_to_queued_run_with_upgrades_in_between(world:
     assert world.webhook.query("health")["records"] == records
     with pytest.raises(ValueError, match=r"did not accept|inspect|rejected"):
         world.webhook.update("drop_old_secret", "demo", caller=ANONYMOUS)
+
+
+def test_deliveries_of_every_forge_are_taken_within_what_an_inspection_may_cost(
+    world: World,
+) -> None:
+    """The inspection of the largest body, signed or not, is within the network's bound for each."""
+    now = world.pocket.pic.get_time()["nanos_since_epoch"] // 10**9
+    taken = 0
+    for number, kind in enumerate(KINDS):
+        name = f"forge-{number}"
+        value = {
+            "repository": name,
+            "provider": {kind.variant: None},
+            "clone_url": "https://example.com/mike/diaspora.git",
+            "secret": kind.secret,
+        }
+        ok(world.webhook.update("register_repository", value, caller=OWNER))
+        ok(world.pipelines.update("register_pipeline", pipeline(name), caller=OWNER))
+        world.pocket.run(2)
+
+        def post(
+            body: bytes,
+            delivery: str,
+            secret: bytes | None = None,
+            kind: ForgeKind = kind,
+            name: str = name,
+        ) -> dict[str, Any]:
+            key = kind.secret if secret is None else secret
+            return {
+                "method": "POST",
+                "url": kind.path(name),
+                "headers": kind.headers(body, delivery, kind.push_event, key, now),
+                "body": body,
+                "certificate_version": None,
+            }
+
+        padded = json.dumps(kind.push("refs/heads/main", OLD, SHA, x="")).encode()
+        largest = padded[:-2] + b"x" * (MAX_DELIVERY_BYTES - len(padded)) + padded[-2:]
+        wrong = kind.secret[:-4] + b"AAE="
+        for body in (padded, largest):
+            forged = post(body, "forged", wrong)
+            assert world.webhook.query("http_request", forged)["status_code"] == 401
+            with pytest.raises(ValueError, match=r"did not accept|inspect|rejected"):
+                world.webhook.update("http_request_update", forged, caller=ANONYMOUS)
+            good = post(body, f"d-{len(body)}")
+            assert world.webhook.query("http_request", good)["upgrade"] is True, kind.name
+            answer = world.webhook.update("http_request_update", good, caller=ANONYMOUS)
+            assert answer["status_code"] == 202, (kind.name, answer)
+            taken += 1
+        world.pocket.run(2)
+    assert len(world.executor.query("enqueued_runs")) == taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from dcanary.testing.native import CanisterReject
-from shared.rules.limits import MAX_DELIVERY_BYTES
+from shared.rules.limits import MAX_DELIVERY_BYTES, MAX_INSPECTED_BYTES
 from tests.canisters.installation import OWNER, Installation, ok
 from tests.canisters.pipeline_config.pipelines import pipeline
 from tests.canisters.webhook.forges import (
@@ -102,7 +103,16 @@ def front(request: pytest.FixtureRequest) -> Front:
     return Front(request.param)
 
 
+@pytest.fixture(scope="module")
+def refusing(request: pytest.FixtureRequest) -> Front:
+    """For requests that are refused: `Front.refuses` shows that they leave it as it was."""
+    return Front(request.param)
+
+
 each_front = pytest.mark.parametrize("front", KINDS, ids=lambda kind: kind.name, indirect=True)
+each_refusing = pytest.mark.parametrize(
+    "refusing", KINDS, ids=lambda kind: kind.name, indirect=True
+)
 
 
 @each_front
@@ -185,57 +195,65 @@ def test_what_is_not_signed_costs_no_update_and_changes_nothing(front: Front) ->
     assert front.post(good)[0] == 202
 
 
-@each_front
-def test_a_changed_or_cut_body_is_refused_where_the_body_is_signed(front: Front) -> None:
-    good = front.request(
-        front.kind.push("refs/heads/master", OLD, SHA), event=front.kind.push_event
+@each_refusing
+def test_a_changed_or_cut_body_is_refused_where_the_body_is_signed(refusing: Front) -> None:
+    good = refusing.request(
+        refusing.kind.push("refs/heads/master", OLD, SHA), event=refusing.kind.push_event
     )
-    signed = front.kind.name != "gitlab with a secret token"
+    signed = refusing.kind.name != "gitlab with a secret token"
     for body in (good["body"][:-1], good["body"] + b" ", b"", good["body"].replace(b"d", b"e")):
         changed = {**good, "body": body}
         if signed:
-            front.refuses(changed, 401)
+            refusing.refuses(changed, 401)
         elif body != good["body"] + b" ":
-            front.refuses(changed, 400)
+            refusing.refuses(changed, 400)
 
 
-@each_front
-def test_a_push_of_another_repository_is_refused_though_it_is_signed(front: Front) -> None:
-    text = json.dumps(front.kind.push("refs/heads/master", OLD, SHA))
+@each_refusing
+def test_a_push_of_another_repository_is_refused_though_it_is_signed(refusing: Front) -> None:
+    text = json.dumps(refusing.kind.push("refs/heads/master", OLD, SHA))
     for other in ("eve/diaspora", "mike/diaspora2"):
         body = text.replace("mike/diaspora", other).encode()
-        asked = front.request(body, event=front.kind.push_event)
-        front.refuses(asked, 400)
-        assert "not of repository diaspora" in front.post(asked)[1]["error"]
+        asked = refusing.request(body, event=refusing.kind.push_event)
+        refusing.refuses(asked, 400)
+        assert "not of repository diaspora" in refusing.post(asked)[1]["error"]
     no_place = {
         key: value
         for key, value in json.loads(text).items()
         if key not in ("repository", "project")
     }
-    front.refuses(front.request(no_place, event=front.kind.push_event), 400)
+    refusing.refuses(refusing.request(no_place, event=refusing.kind.push_event), 400)
 
 
-@each_front
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 70_000, b"payload=%7B"])
-def test_a_signed_body_that_is_no_object_is_refused(front: Front, body: bytes) -> None:
-    asked = front.request(body, event=front.kind.push_event)
-    status, content = front.post(asked)
-    if body == b"payload=%7B" and front.kind.provider == "gitea":
-        assert status == 401  # Gitea signs the JSON in a form, not the form.
-    else:
-        assert (status, "send application/json" in content["error"]) == (400, True)
+@each_refusing
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{", b"\xff", b"[" * 70_000, b"payload=%7B", gzip.compress(b"{}", mtime=0)],
+    ids=["empty", "list", "cut", "no UTF-8", "deep", "form", "gzipped"],
+)
+def test_a_signed_body_that_is_no_object_is_refused(refusing: Front, body: bytes) -> None:
+    asked = refusing.request(body, event=refusing.kind.push_event)
+    if body == b"payload=%7B" and refusing.kind.provider == "gitea":
+        # Gitea signs the JSON in a form, not the form.
+        refusing.refuses(asked, 401)
+    elif len(body) < MAX_INSPECTED_BYTES:
+        refusing.refuses(asked, 400)
+    status, content = refusing.post(asked)
+    assert status == 401 or "send application/json" in content["error"]
 
 
-@each_front
-def test_a_delivery_without_a_usable_id_or_event_is_refused(front: Front) -> None:
-    payload = front.kind.push("refs/heads/master", OLD, SHA)
-    unnamed = front.request(payload, event=front.kind.push_event, delivery="")
+@each_refusing
+def test_a_delivery_without_a_usable_id_or_event_is_refused(refusing: Front) -> None:
+    payload = refusing.kind.push("refs/heads/master", OLD, SHA)
+    unnamed = refusing.request(payload, event=refusing.kind.push_event, delivery="")
     # Where the id is signed, there is no signature without one.
-    front.refuses(unnamed, 401 if front.kind.name == "gitlab with a signing token" else 400)
+    refusing.refuses(unnamed, 401 if refusing.kind.name == "gitlab with a signing token" else 400)
     for delivery in ("a/b", "x" * 101, "manual-run-1"):
-        front.refuses(front.request(payload, event=front.kind.push_event, delivery=delivery), 400)
+        refusing.refuses(
+            refusing.request(payload, event=refusing.kind.push_event, delivery=delivery), 400
+        )
     for event in ("", "x" * 65, "push/x", "pu.sh", "é"):
-        front.refuses(front.request(payload, event=event), 400)
+        refusing.refuses(refusing.request(payload, event=event), 400)
 
 
 @each_front
@@ -245,13 +263,13 @@ def test_a_delivery_over_the_limit_is_recorded_with_what_to_do(front: Front) -> 
     assert "start the run by hand" in front.system.delivery("d-1", NAME)["state"]["Ignored"]
 
 
-@each_front
-def test_an_unsigned_body_of_any_size_is_not_let_in(front: Front) -> None:
+@each_refusing
+def test_an_unsigned_body_of_any_size_is_not_let_in(refusing: Front) -> None:
     body = b"x" * 1_490_000
-    asked = front.request(
-        body, event=front.kind.push_event, secret=front.kind.secret[:-4] + b"AAA="
+    asked = refusing.request(
+        body, event=refusing.kind.push_event, secret=refusing.kind.secret[:-4] + b"AAA="
     )
-    front.refuses(asked, 401)
+    refusing.refuses(asked, 401)
 
 
 @each_front
