@@ -181,6 +181,25 @@ def loaded_by(folder: Path, cache: Path) -> set[str]:
     return set(done.stderr.split())
 
 
+def test_a_full_disk_is_no_mistake_of_the_user_and_says_what_to_free(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    # Small as git keeps it, large as a file.
+    make_repository(folder, {"dcanary.yml": PIPELINE, "large.txt": "x" * 200_000})
+    # As a full disk does, a limit on the size of files lets a write fail. Git gets one of its own.
+    limited = (
+        "import resource as r, sys; r.setrlimit(r.RLIMIT_FSIZE, (50_000, r.RLIM_INFINITY)); "
+        "from dcanary.cli.main import run; sys.exit(run(['run', 'local']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited], cwd=folder, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 1, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "no room on the disk for the checkout" in told
+    assert "TMPDIR" in told
+    assert "Traceback" not in told
+
+
 def test_a_local_run_imports_no_client_of_servers_and_no_compiler_that_it_does_not_need(
     repository: Path, tmp_path: Path
 ) -> None:

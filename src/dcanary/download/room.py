@@ -10,7 +10,7 @@ from pathlib import Path
 from dcanary.objects import NoRoom
 
 # The last is a limit on the size of files that the process was started with.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def room_in(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         raise NoRoom(
             f"no room on the disk of {folder} ({error.strerror}): free some, then try again; what "

@@ -43,6 +43,10 @@ class LocalProblem(Exception):
     """A pipeline cannot be performed here; nothing is known about the commit."""
 
 
+class LocalWeather(LocalProblem):
+    """This machine, or a server, does not do its part now: a full disk, a registry that is away."""
+
+
 @dataclass(frozen=True)
 class LocalStage:
     """How a stage ended here. `environment` is the environment digest that a vote would carry.
@@ -195,7 +199,8 @@ class LocalRun:
         report = build.report
         assert report is not None
         if report.error:
-            raise LocalProblem(f"the stage {name}: {report.error}")
+            kind = LocalWeather if report.cause == "Weather" else LocalProblem
+            raise kind(f"the stage {name}: {report.error}")
         self._keep(name, report, build.files_folder)
         for rest in folder.iterdir():
             if rest != build.files_folder:

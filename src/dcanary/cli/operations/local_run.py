@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from dcanary import folders
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.sandboxing import require_sandbox
+from dcanary.client.errors import ClientError
 from dcanary.executor.cache.results import Results
-from dcanary.executor.local import LocalProblem, LocalRun, LocalStage
+from dcanary.executor.local import LocalProblem, LocalRun, LocalStage, LocalWeather
 from dcanary.executor.runtimes import (
     CanisterTemplate,
     Runtime,
@@ -169,6 +170,8 @@ def perform(
         )
         try:
             yield from run.perform(wanted)
+        except LocalWeather as error:
+            raise ClientError(str(error)) from None
         except (LocalProblem, RuntimeUnavailable) as error:
             raise UsageTrouble(str(error)) from None
 

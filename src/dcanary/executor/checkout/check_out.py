@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from dcanary.download.room import FULL
 from dcanary.executor.checkout.commit import read_commit
 from dcanary.executor.checkout.fetch import NoRepository, check_sha, fetch_on_ref, fetch_pinned
 from dcanary.executor.checkout.git import Git, GitFailed, GitHome
@@ -74,10 +75,20 @@ def check_out(
         ordered = tuple(sorted(entries, key=lambda entry: entry.path))
         return Checkout(read_commit(raw), ordered, packs + home.received_bytes)
     except OSError as error:
-        raise SourceUnavailable(f"the checkout cannot be written: {error.strerror}") from error
+        raise SourceUnavailable(_unwritten(error)) from error
     finally:
         closing.close()
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _unwritten(error: OSError) -> str:
+    # The folder is not named: the reason may be read by others than this machine's operator.
+    if error.errno in FULL:
+        return (
+            f"no room on the disk for the checkout ({error.strerror}): free some where TMPDIR is, "
+            "or set it to a folder elsewhere"
+        )
+    return f"the checkout cannot be written: {error.strerror}"
 
 
 class _Reader:
