@@ -199,8 +199,8 @@ class LocalRun:
         report = build.report
         assert report is not None
         if report.error:
-            kind = LocalWeather if report.cause == "Weather" else LocalProblem
-            raise kind(f"the stage {name}: {report.error}")
+            problem = LocalWeather if report.cause == "Weather" else LocalProblem
+            raise problem(f"the stage {name}: {report.error}")
         self._keep(name, report, build.files_folder)
         for rest in folder.iterdir():
             if rest != build.files_folder:
