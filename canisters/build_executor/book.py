@@ -184,6 +184,13 @@ class Book:
         stages = self._load()
         return [stages[key] for _, _, key in self._order]
 
+    def open_stage_count(self) -> int:
+        return len(self._load())
+
+    def open_stage_at(self, number: int) -> StageRecord:
+        """One of `open_stages`, by its place there."""
+        return self._load()[self._order[number][2]]
+
     def run(self, run: str) -> "RunRecord | None":
         """A run by an id from anyone: what cannot be an id is not looked up."""
         return self.runs.get(run) if is_name(run) else None

@@ -44,6 +44,7 @@ from shared.base.endpoints import (
     siblings,
     wire,
 )
+from shared.base.pages import FIRST_PAGE
 from shared.base.results import answer, answer_async, answer_query
 from shared.rules.limits import MAX_ARGUMENT_BYTES, MAX_CHUNK_BYTES
 from shared.types.attestation import VerdictNotice
@@ -72,6 +73,11 @@ from shared.types.job import (
 )
 from shared.types.paging import PageRequest
 from shared.types.pipeline import Stage
+from shared.types.queue import (
+    ExecutorHealthResult,
+    ExecutorPerformanceResult,
+    QueueStatusResult,
+)
 from shared.types.release import ReleaseNotice
 from shared.types.run import RunPageResult, RunResult, RunSpec
 from shared.types.secret import LeaseGrantResult
@@ -268,6 +274,23 @@ def get_lease(job: text, attempt: nat16, executor: Principal) -> LeaseGrantResul
 @query
 def list_executors(page: PageRequest) -> ExecutorPageResult:
     return answer_query(lambda: executor_views.page(book, page, ic.time()))
+
+
+@query
+def executor_health(executor: Principal) -> ExecutorHealthResult:
+    return answer_query(lambda: executor_views.health(book, executor.to_str(), ic.time()))
+
+
+@query
+def executor_performance(executor: Principal, page: Opt[PageRequest]) -> ExecutorPerformanceResult:
+    return answer_query(
+        lambda: executor_views.performance(book, executor.to_str(), page or FIRST_PAGE, ic.time())
+    )
+
+
+@query
+def queue_status(page: Opt[PageRequest]) -> QueueStatusResult:
+    return answer_query(lambda: job_views.queue(book, page or FIRST_PAGE))
 
 
 @query

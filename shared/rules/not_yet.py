@@ -40,6 +40,13 @@ EXCLUDING_PATTERNS = NotYet(
     "methods of `pipeline_config`: Invalid",
     "patterns that exclude (`!…`) are not supported yet: list the patterns that include",
 )
+FAILED_STAGES = NotYet(
+    "running the failed stages of a run again",
+    "`retry_run`: Conflict",
+    "{} neither waits for an approval nor failed at its approval or release: only that can be "
+    "tried again. Running its failed stages alone is not supported yet: start a new run of the "
+    "commit with trigger_run",
+)
 OTHER_GATES = NotYet(
     "gates other than the artifact's size",
     "the gate fails, the approval request is Blocked",

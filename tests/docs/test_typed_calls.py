@@ -20,6 +20,9 @@ ASKED = {
     *("list_pipelines", "pipeline_history", "register_pipeline", "remove_stage"),
     *("set_pipeline_triggers", "set_quality_gates", "update_pipeline_stages"),
     *("approve_deployment", "verify_pipeline_execution"),
+    *("cancel_run", "execute_pipeline", "execute_pipeline_stage", "executor_health"),
+    *("executor_performance", "queue_status", "retry_run", "start_pipeline_execution"),
+    *("trigger_pipeline",),
     *("deploy_canister", "deployment_history", "manage_canister_cycles", "upgrade_canister"),
 }
 """The names that the design asks for."""
@@ -51,7 +54,8 @@ def filled(arguments: str) -> str:
 
 
 def test_every_name_that_is_asked_for_has_a_row() -> None:
-    assert {cells[0] for cells in rows(text_of(PAGE))} - {"name"} == ASKED
+    told = {name for cells in rows(text_of(PAGE)) for name in cells[0].split(", ")}
+    assert told - {"name"} == ASKED
 
 
 @pytest.mark.parametrize("call", calls(), ids=lambda call: call.name)

@@ -3,12 +3,14 @@
 from kybra import Principal
 
 from canisters.build_executor.book import Book
-from canisters.build_executor.executors import service
+from canisters.build_executor.executors import rules, service
 from canisters.build_executor.records import ExecutorRecord
+from canisters.build_executor.usage import views as usage
 from shared.base.pages import collect
 from shared.rules.refused import not_found
 from shared.types.executor import Executor, ExecutorOffer, ExecutorPage
 from shared.types.paging import PageRequest
+from shared.types.queue import ExecutorHealth, ExecutorPerformance
 
 
 def shown(
@@ -34,6 +36,23 @@ def get(book: Book, principal: str, now: int) -> Executor:
     if known is None:
         raise not_found(f"{principal} is not registered: see list_executors")
     return shown(book, principal, known[0], known[1], now)
+
+
+def health(book: Book, principal: str, now: int) -> ExecutorHealth:
+    """An executor and how busy it is."""
+    found = get(book, principal, now)
+    return {
+        "executor": found,
+        "slots": rules.slots_of(found["offer"]),
+        "at_work": book.slots_taken(principal, now),
+    }
+
+
+def performance(book: Book, principal: str, request: PageRequest, now: int) -> ExecutorPerformance:
+    """An executor's jobs, and a page of the days of its operator."""
+    found = get(book, principal, now)
+    days = usage.page(book, {"Operator": found["operator"]}, request)
+    return {"executor": found, "days": days["items"], "next": days["next"]}
 
 
 def page(book: Book, request: PageRequest, now: int) -> ExecutorPage:

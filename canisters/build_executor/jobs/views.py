@@ -9,9 +9,11 @@ from canisters.build_executor.logs import service as logs
 from canisters.build_executor.records import JobRow, StageRecord
 from canisters.build_executor.usage import rules as usage
 from shared.base.pages import collect
+from shared.rules.limits import MAX_OPEN_RUNS
 from shared.rules.refused import not_found
 from shared.types.job import Job, JobPage, Log
 from shared.types.paging import PageRequest
+from shared.types.queue import QueuedStage, QueueStatus
 
 
 def page(book: Book, run: str, request: PageRequest, now: int) -> JobPage:
@@ -50,6 +52,36 @@ def shown(stage: StageRecord, job: JobRow, now: int) -> Job:
         "usage": usage.of_job(job),
         "log_sha256": job["log_sha256"],
         "log_total": job["log_total"],
+    }
+
+
+def queue(book: Book, request: PageRequest) -> QueueStatus:
+    """What is open, and a page of the open stages: those of older runs first."""
+    total = book.open_stage_count()
+    stages, cursor = collect(
+        total, request, lambda number: _queued(book.open_stage_at(total - 1 - number))
+    )
+    return {
+        "runs": book.open_runs.len(),
+        "most_runs": MAX_OPEN_RUNS,
+        "open_stages": total,
+        "executors": book.executor_index.len(),
+        "stages": stages,
+        "next": cursor,
+    }
+
+
+def _queued(stage: StageRecord) -> QueuedStage:
+    states = [state for job in stage["jobs"] for state in job["state"]]
+    return {
+        "run": stage["run"],
+        "stage": stage["name"],
+        "repository": stage["repository"],
+        "state": stage["state"],
+        "waiting": states.count("Queued"),
+        "at_work": states.count("Leased"),
+        "done": states.count("Committed"),
+        "opened_ns": stage["opened_ns"],
     }
 
 

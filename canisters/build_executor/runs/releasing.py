@@ -6,6 +6,7 @@ from canisters.build_executor.runs import rules, targets
 from canisters.build_executor.runs.ending import come_into, end
 from shared.rules.deploys import deploys_of
 from shared.rules.limits import APPROVAL_WAIT_NS
+from shared.rules.not_yet import FAILED_STAGES
 from shared.rules.refused import conflict, not_found
 from shared.types.pipeline import Deploy, PipelineInput
 from shared.types.release import ReleaseNotice
@@ -214,10 +215,7 @@ def refuse_retry(book: Book, run: str, record: RunRecord) -> None:
         return
     is_failed = "Failed" in record["state"] and targets.culprit(rows) is not None
     if not is_failed and "Rejected" not in record["state"]:
-        raise conflict(
-            f"{run} neither waits for an approval nor failed at its approval or release: only that "
-            "can be tried again, start a new run for the rest"
-        )
+        raise conflict(FAILED_STAGES.sentence(run))
 
 
 def to_ask_anew(book: Book, run: str) -> "list[str]":

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
         ChunkRequest,
         CommitmentInput,
         Executor,
+        ExecutorHealth,
         ExecutorInput,
         ExecutorOffer,
         ExecutorPage,
+        ExecutorPerformance,
         FileResponse,
         GiveBack,
         GrantPage,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         LeaseRequest,
         Log,
         PageRequest,
+        QueueStatus,
         ReleaseNotice,
         Run,
         RunPage,
@@ -64,6 +67,18 @@ class BuildExecutor(Canister):
 
     def enqueue_run(self, run_spec: RunSpec, /) -> None:
         self.ask("enqueue_run", run_spec)
+
+    def executor_health(self, principal: str, /, *, certified: bool = False) -> ExecutorHealth:
+        answer: ExecutorHealth = self.ask("executor_health", principal, certified=certified)
+        return answer
+
+    def executor_performance(
+        self, principal: str, page_request: PageRequest | None = None, /, *, certified: bool = False
+    ) -> ExecutorPerformance:
+        answer: ExecutorPerformance = self.ask(
+            "executor_performance", principal, page_request, certified=certified
+        )
+        return answer
 
     def finish_upload(self, text: str, text_: str, text__: str, /) -> None:
         self.ask("finish_upload", text, text_, text__)
@@ -141,6 +156,12 @@ class BuildExecutor(Canister):
         self, usage_of: UsageOf, page_request: PageRequest, /, *, certified: bool = False
     ) -> UsagePage:
         answer: UsagePage = self.ask("list_usage", usage_of, page_request, certified=certified)
+        return answer
+
+    def queue_status(
+        self, page_request: PageRequest | None = None, /, *, certified: bool = False
+    ) -> QueueStatus:
+        answer: QueueStatus = self.ask("queue_status", page_request, certified=certified)
         return answer
 
     def read_chunk(self, chunk_request: ChunkRequest, /, *, certified: bool = False) -> bytes:

@@ -106,6 +106,12 @@ class Executor(TypedDict):
     runtimes: list[Runtime]
 
 
+class ExecutorHealth(TypedDict):
+    at_work: int
+    executor: Executor
+    slots: int
+
+
 class ExecutorInput(TypedDict):
     executor: str
     operator: str
@@ -129,6 +135,12 @@ class ExecutorOffer(TypedDict):
 
 class ExecutorPage(TypedDict):
     items: list[Executor]
+    next: str | None
+
+
+class ExecutorPerformance(TypedDict):
+    days: list[UsageDay]
+    executor: Executor
     next: str | None
 
 
@@ -373,6 +385,26 @@ class PipelineInput(TypedDict):
     stages: list[Stage]
     template: TemplateUse | None
     triggers: list[Trigger]
+
+
+class QueueStatus(TypedDict):
+    executors: int
+    most_runs: int
+    next: str | None
+    open_stages: int
+    runs: int
+    stages: list[QueuedStage]
+
+
+class QueuedStage(TypedDict):
+    at_work: int
+    done: int
+    opened_ns: int | None
+    repository: str
+    run: str
+    stage: str
+    state: StageState
+    waiting: int
 
 
 class Rebuild(TypedDict):
