@@ -57,7 +57,7 @@ class DeliveryState(Variant, total=False):
 
 
 class Delivery(Record):
-    """One accepted webhook request. `run` is set unless it was ignored.
+    """One accepted webhook request, or one change of it. `run` is set unless it was ignored.
 
     `started_by` is who started the run by hand; absent when a forge did.
     """

@@ -6,6 +6,7 @@ real forge, and up to the runs that they start.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Iterator
@@ -238,3 +239,29 @@ def test_the_canister_answers_under_its_own_host_as_forges_are_told(world: World
     )
     assert answer.status_code == 200
     assert "DCanary webhook canister" in answer.text
+
+
+@pytest.mark.parametrize("provider", ["gitlab", "gitlab-signed", "bitbucket", "gitea"])
+def test_a_push_to_a_forge_of_every_kind_becomes_a_run(world: World, provider: str) -> None:
+    """Through the gateway, as the local forge words and signs it."""
+    token = b"whsec_" + base64.b64encode(os.urandom(32)) if provider == "gitlab-signed" else None
+    kind = provider.removesuffix("-signed")
+    made = world.add_repository(
+        f"of-{provider}", counter_files(f"of-{provider}"), provider=kind, secret=token
+    )
+    run = world.push(made)
+    assert wait_until(lambda: world.get_run(run), run)["source"]["clone_url"] == made.clone_url
+    (delivery,) = world.deliveries(made.name)
+    sent = forge_operations.deliveries(world.home / "forge", made.name)
+    assert [(each.delivery, each.event) for each in sent] == [
+        (delivery["delivery"], delivery["event"])
+    ]
+    # Sent again it is known: to GitLab's by its signed id, at another time.
+    forge_operations.redeliver(world.home / "forge", made.name, delivery["delivery"])
+    wait_until(
+        lambda: (
+            "duplicate" in forge_operations.deliveries(world.home / "forge", made.name)[0].response
+        ),
+        "the answer to the second attempt",
+    )
+    assert len(world.deliveries(made.name)) == 1

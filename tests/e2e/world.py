@@ -29,6 +29,7 @@ from dcanary.cli.operations import forge as forge_operations
 from dcanary.cli.operations import network as network_operations
 from dcanary.cli.operations import pipeline as pipeline_operations
 from dcanary.cli.operations import system as system_operations
+from dcanary.cli.operations.register import PROVIDERS
 from dcanary.cli.operations.watch import BUILT_RUN, ENDED_RELEASE, ENDED_RUN, state_of
 from dcanary.client.actor import Actor
 from dcanary.client.errors import RefusedError
@@ -264,17 +265,20 @@ class World:
         *,
         target: bool = True,
         adapt: Callable[[PipelineInput], None] = lambda _: None,
+        provider: str = "github",
+        secret: bytes | None = None,
     ) -> Repository:
         """A repository with these files (one is dcanary.yml), wired to everything, not pushed.
 
         `adapt` changes the pipeline where a dcanary.yml has no word for it.
         """
-        secret = hashlib.sha256(name.encode()).hexdigest().encode()
-        clone_url = forge_operations.create_repository(self.home / "forge", name)
-        value = {"repository": name, "provider": {"GitHub": None}, "clone_url": clone_url}
+        secret = secret or hashlib.sha256(name.encode()).hexdigest().encode()
+        clone_url = forge_operations.create_repository(self.home / "forge", name, provider)
+        value = {"repository": name, "provider": PROVIDERS[provider], "clone_url": clone_url}
         self.system.webhook.ask("register_repository", {**value, "secret": secret})
         host = self.running.url.replace("127.0.0.1", "localhost")
-        hook = host.replace("://", f"://{self.canisters['webhook']}.") + f"/webhook/github/{name}"
+        path = f"/webhook/{provider}/{name}"
+        hook = host.replace("://", f"://{self.canisters['webhook']}.") + path
         forge_operations.set_webhook(self.home / "forge", name, hook, secret)
         made = Repository(name, self.home / "work" / name, secret, clone_url)
         made.folder.mkdir(parents=True)
