@@ -135,6 +135,7 @@ def offer_of(slots: int = 4) -> dict[str, Any]:
         "files_in_memory": False,
         "secret_key": None,
         "builds_locks": None,
+        "leaving": None,
     }
 
 

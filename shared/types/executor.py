@@ -14,6 +14,7 @@ class ExecutorOffer(Record):
     may be empty. `files_in_memory`: the storage of a stage is part of its memory. `secret_key` is
     the X25519 public key to which secrets for it are sealed; absent when it takes none.
     `builds_locks`: it builds images of lock files in repositories when a stage asks for one.
+    `leaving`: it was told to end, and this is its last word; at its next start it offers anew.
     """
 
     runtimes: Vec[Runtime]
@@ -28,6 +29,7 @@ class ExecutorOffer(Record):
     files_in_memory: Opt[bool]
     secret_key: Opt[blob]
     builds_locks: Opt[bool]
+    leaving: Opt[bool]
 
 
 class ExecutorInput(Record):
@@ -42,7 +44,8 @@ class Executor(Record):
     """`runtimes` are those that the admin registered: they bound what the executor may offer.
 
     `offer` is absent until it was announced. `last_seen_ns` is the last contact: the last update
-    that it sent, as queries leave no trace; `online` says that it is not long ago (PRESENT_NS).
+    that it sent, as queries leave no trace; `online` says that it is not long ago (PRESENT_NS), and
+    was not that it leaves.
     """
 
     executor: Principal

@@ -269,11 +269,22 @@ def test_a_time_limit_says_what_the_run_waits_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("enabled", "online", "told"),
-    [(True, True, "online"), (True, False, "away"), (False, True, "disabled")],
+    ("enabled", "online", "offer", "told"),
+    [
+        (True, True, {"leaving": None}, "online"),
+        (True, False, {"leaving": None}, "away"),
+        (True, False, None, "away"),
+        (True, False, {"leaving": True}, "stopped"),
+        (False, True, {"leaving": True}, "disabled"),
+        # Of a canister of before, which does not know the word.
+        (True, True, {}, "online"),
+    ],
 )
-def test_an_executor_is_online_away_or_disabled(enabled: bool, online: bool, told: str) -> None:
-    assert presence({"enabled": enabled, "online": online}) == told  # type: ignore[typeddict-item]
+def test_an_executor_is_online_away_stopped_or_disabled(
+    enabled: bool, online: bool, offer: Any, told: str
+) -> None:
+    found: Any = {"enabled": enabled, "online": online, "offer": offer}
+    assert presence(found) == told
 
 
 def test_an_image_that_nobody_offers_is_named_with_the_command_that_builds_it() -> None:

@@ -291,6 +291,7 @@ def offer(slots: int = 1) -> ExecutorOffer:
         "files_in_memory": False,
         "secret_key": None,
         "builds_locks": None,
+        "leaving": None,
     }
 
 

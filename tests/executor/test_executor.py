@@ -15,7 +15,13 @@ import psutil
 import pytest
 
 from dcanary.client.errors import RefusedError
-from dcanary.client.types.build_executor import ChunkInput, CommitmentInput, LeaseRequest, Work
+from dcanary.client.types.build_executor import (
+    ChunkInput,
+    CommitmentInput,
+    ExecutorOffer,
+    LeaseRequest,
+    Work,
+)
 from dcanary.client.types.verification import RevealInput, Round, Verdict
 from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.config import ExecutorConfig
@@ -560,6 +566,30 @@ def test_work_that_a_stale_query_hides_is_found_by_the_next_contact(site: Site) 
     until(lambda: site.chain.is_committed("run-1/build/0"), executor)
 
 
+def test_an_executor_ends_although_nobody_hears_that_it_leaves(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcanary.executor.executor.LEAVING_SECONDS", 0.2)
+    answered = threading.Event()
+
+    class Hanging(ExecutorsChain):
+        """Takes no word of leaving."""
+
+        def announce_offer(self, offer: ExecutorOffer) -> None:
+            if offer["leaving"]:
+                answered.wait(60)
+            super().announce_offer(offer)
+
+    executor = site.executor(chain=Hanging(site.chain, "alice"))
+    running = threading.Thread(target=executor.run_forever)
+    running.start()
+    _wait_for(lambda: "has_work" in site.chain.calls or "lease_work" in site.chain.calls)
+    executor.stop()
+    running.join(10)
+    assert not running.is_alive()
+    answered.set()
+
+
 # An executor in a process of its own. Its chain is that of the test, over a connection.
 _PROGRAM = """
 import sys
@@ -611,7 +641,13 @@ def test_a_killed_executor_leaves_no_process_and_a_usable_folder(
         serving.join()
     ours.close()
     _wait_for(lambda: not _running("sleep 3141592"))
+    (known,) = site.chain.owner.build_executor.list_executors({"cursor": None, "limit": 100})[
+        "items"
+    ]
+    assert known["offer"] is not None
+    assert known["offer"]["leaving"] is (True if number == signal.SIGTERM else None)
     if number == signal.SIGTERM:
+        assert not known["online"]
         assert said.endswith("given back: the executor is stopping\nended\n")
         assert process.returncode == 0
     state = State(site.folder / "alice")

@@ -27,6 +27,7 @@ OFFER: ExecutorOffer = {
     "files_in_memory": True,
     "secret_key": None,
     "builds_locks": None,
+    "leaving": None,
 }
 
 

@@ -140,6 +140,7 @@ OFFER = {
     "files_in_memory": None,
     "secret_key": None,
     "builds_locks": None,
+    "leaving": None,
 }
 # Who may call these shows only on a run that is further: see the last test but one.
 LATER = ("reveal", "upload_chunk", "finish_upload", "decide_approval", "approve_deployment")

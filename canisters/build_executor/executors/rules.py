@@ -68,6 +68,13 @@ def runtimes_of(record: "ExecutorRecord", offer: "ExecutorOffer | None") -> "set
     return registered if offer is None else registered & names(offer["runtimes"])
 
 
+def as_working(offer: "ExecutorOffer") -> "ExecutorOffer":
+    """What an executor offers while it works, also when it has left."""
+    working = offer.copy()
+    working["leaving"] = None
+    return working
+
+
 def slots_of(offer: "ExecutorOffer | None") -> int:
     """How many jobs an executor builds at a time: none before it has said what it can do.
 

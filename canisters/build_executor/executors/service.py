@@ -54,7 +54,8 @@ def announce(book: Book, caller: str, offer: ExecutorOffer, now: int) -> None:
     rules.check_offer(offer)
     record["last_seen_ns"] = now
     book.save_offer(caller, record, offer)
-    if before != offer:
+    # One that was started again is the same that it was, and unable to do the same.
+    if before is None or rules.as_working(before) != rules.as_working(offer):
         _offer_changed(book, caller)
 
 
@@ -152,8 +153,12 @@ def last_contact_ns(book: Book, executor: str, record: ExecutorRecord) -> int:
     return max(record["last_seen_ns"], book.last_beat_ns(executor) - LEASE_NS)
 
 
-def is_present(book: Book, executor: str, record: ExecutorRecord, now: int) -> bool:
-    """Whether the executor was in contact within PRESENT_NS."""
+def is_present(
+    book: Book, executor: str, record: ExecutorRecord, offer: "ExecutorOffer | None", now: int
+) -> bool:
+    """Whether the executor was in contact within PRESENT_NS, and has not said that it leaves."""
+    if offer is not None and offer["leaving"] is True:
+        return False
     return now - last_contact_ns(book, executor, record) < rules.PRESENT_NS
 
 

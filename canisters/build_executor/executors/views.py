@@ -24,7 +24,7 @@ def shown(
         "enabled": record["enabled"],
         "registered_ns": record["registered_ns"],
         "last_seen_ns": service.last_contact_ns(book, principal, record),
-        "online": service.is_present(book, principal, record, now),
+        "online": service.is_present(book, principal, record, offer, now),
         "jobs_leased": record["jobs_leased"],
         "jobs_committed": record["jobs_committed"],
         "leases_lost": record["leases_lost"],

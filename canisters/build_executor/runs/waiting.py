@@ -204,8 +204,8 @@ class Waiting:
             return _entry(name, reason, since_ns, None)
         free_ns = _free_since(stage, [each[1]["operator"] for each in idle], now)
         free_ns = max(free_ns, self._let_since(stage, record))
-        # Executors do not say that they end: what is known is when one was heard of. One that was
-        # heard of since then may have been at other work until that moment.
+        # Who is killed does not say that it ends: what is known is when one was heard of. One that
+        # was heard of since then may have been at other work until that moment.
         seen_ns, operator = self._last_contact(idle)
         if now - max(free_ns, seen_ns) > TAKEN_WITHIN_NS:
             # They would have taken it: what was heard of them is not of now.
@@ -234,7 +234,7 @@ class Waiting:
         return max(times)
 
     def _is_present(self, one: "tuple[str, ExecutorRecord, ExecutorOffer | None]") -> bool:
-        return executors.is_present(self._book, one[0], one[1], self._now)
+        return executors.is_present(self._book, one[0], one[1], one[2], self._now)
 
     def _is_busy(self, one: "tuple[str, ExecutorRecord, ExecutorOffer | None]") -> bool:
         """Whether all slots of an executor are taken, by builds or by uploads."""

@@ -195,9 +195,11 @@ def stop(context: Context, name: str) -> None:
 
 
 def presence(found: Executor) -> str:
-    """Whether an executor works: `online`, `away`, or `disabled` whatever it does."""
+    """Whether an executor works: `online`, `away`, `stopped`, or `disabled` whatever it does."""
     if not found["enabled"]:
         return "disabled"
+    if found["offer"] is not None and found["offer"].get("leaving"):
+        return "stopped"
     return "online" if found["online"] else "away"
 
 
@@ -205,7 +207,7 @@ def presence(found: Executor) -> str:
 @paged
 @pass_context
 def list_executors(context: Context, limit: int, cursor: str | None) -> None:
-    """Registered executors: online, away (no contact for three minutes) or disabled.
+    """Registered executors: online, stopped, away (no contact for 3 minutes) or disabled.
 
     Contact is what an executor writes: a heartbeat, a commitment, or once a minute that it is
     there. Questions for work leave no trace.

@@ -39,6 +39,7 @@ def make_offer(config: ExecutorConfig, runtimes: Iterable[str]) -> ExecutorOffer
         "files_in_memory": in_memory,
         "secret_key": None if config.secret_key is None else public_bytes(config.secret_key),
         "builds_locks": in_memory and config.images is not None and bool(config.image_builder),
+        "leaving": None,
     }
 
 

@@ -100,6 +100,10 @@ def test_one_that_is_unable_is_asked_again_when_its_offer_changes(world: World) 
     assert not world.has_work(A)
     world.announce(A)
     assert not world.has_work(A)
+    # To be started again changes nothing.
+    world.announce(A, leaving=True)
+    world.announce(A)
+    assert not world.has_work(A)
     world.announce(A, runtimes=["Shell"])
     assert world.has_work(A)
 

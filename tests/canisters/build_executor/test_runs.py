@@ -535,6 +535,18 @@ def test_an_executor_keeps_its_operator() -> None:
     assert world.book.executor_index.len() == 3
 
 
+def test_an_executor_that_leaves_is_not_online_until_it_offers_again(world: World) -> None:
+    def is_online() -> Any:
+        return executor_views.get(world.book, A, world.now)["online"]
+
+    assert "Ok" in world.announce(A)
+    assert is_online() is True
+    assert "Ok" in world.announce(A, leaving=True)
+    assert is_online() is False
+    assert "Ok" in world.announce(A)
+    assert is_online() is True
+
+
 def test_an_executor_is_online_by_what_it_writes_and_not_by_its_questions(world: World) -> None:
     def seen() -> Any:
         found: Any = executor_views.get(world.book, A, world.now)

@@ -124,6 +124,7 @@ class ExecutorOffer(TypedDict):
     files_in_memory: bool | None
     images: list[str]
     labels: list[str]
+    leaving: bool | None
     memory_bytes: int
     network: bool
     region: str

@@ -65,6 +65,7 @@ def offer(**changes: Any) -> Any:
         "files_in_memory": False,
         "secret_key": None,
         "builds_locks": None,
+        "leaving": None,
     }
     made.update(changes)
     return made
