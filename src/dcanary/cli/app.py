@@ -36,8 +36,8 @@ class Nouns(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in NOUNS:
             return None
-        module = importlib.import_module(f"dcanary.cli.{cmd_name}")
-        command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"dcanary.cli.{name}"), name)
         assert isinstance(command, click.Command)
         return checked(command)
 

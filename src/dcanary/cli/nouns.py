@@ -8,6 +8,7 @@ NOUNS = {
     "canister": "call any canister",
     "delivery": "webhook requests and what became of them",
     "demo": "the main job from an empty folder to a deployed canister",
+    "deploy-pipeline": "send the draft of a pipeline as one version",
     "executor": "programs that build",
     "fetch": "bring the dependencies that lock files pin",
     "forge": "a local Git forge to try things with",

@@ -13,6 +13,7 @@ from dcanary.cli.output import Lines
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import PRINCIPAL, VERSION
 from dcanary.cli.pipeline_create import create
+from dcanary.cli.pipeline_draft import add_stage, diff, remove_stage
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ def pipeline() -> None:
 
 
 pipeline.add_command(create)
+pipeline.add_command(add_stage)
+pipeline.add_command(remove_stage)
+pipeline.add_command(diff)
 
 _file = click.argument("file", type=click.Path(path_type=Path), default="dcanary.yml")
 _repository = click.option("--repository", required=True, help="The registered repository.")

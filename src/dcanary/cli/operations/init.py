@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.templates import Load, given_values, load_shipped
+from dcanary.cli.operations.whole_files import write_whole
 from dcanary.pipeline import FILE_NAME
 from dcanary.project import report, template, write
 from dcanary.project.detect import detect
@@ -143,33 +142,9 @@ def save(folder: Path, text: str, *, force: bool) -> Path:
     if not force and os.path.lexists(path):
         raise UsageTrouble(f"{path} is there already: it is kept\n  use --force to replace it")
     try:
-        _write(path, text, replace=force)
+        write_whole(path, text, replace=force)
     except FileExistsError:
         raise UsageTrouble(f"{path} is there already: it is kept") from None
     except OSError as error:
         raise UsageTrouble(f"{path} cannot be written: {error.strerror}") from None
     return path
-
-
-def _write(path: Path, text: str, *, replace: bool) -> None:
-    """Put a whole file in its place, or none."""
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            os.fchmod(stream.fileno(), 0o666 & ~_umask())
-        if replace:
-            Path(name).replace(path)
-        else:
-            # Unlike a rename, a link fails when the other name has come up meanwhile.
-            os.link(name, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-
-
-def _umask() -> int:
-    """The permissions that new files of this process do not get."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,0 +1,1 @@
+"""Pipelines as text that people change before it is sent: drafts, and versions in force."""
