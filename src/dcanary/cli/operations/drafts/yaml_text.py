@@ -30,7 +30,8 @@ class _Dumper(yaml.SafeDumper):
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Indent the entries of lists, as people do."""
-        super().increase_indent(flow, False)
+        # Only lists in mappings would not be indented, and those are never in flow style.
+        super().increase_indent(flow, indentless and flow)
 
 
 for _tag, _pattern, _first in _PLAIN:
