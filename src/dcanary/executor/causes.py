@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from dcanary.client.errors import ClientError
+from dcanary.download.room import FULL
 from dcanary.executor.runtimes import RuntimeUnavailable
 from dcanary.executor.sandbox.model import SandboxError
 from dcanary.executor.source import (
@@ -45,8 +46,13 @@ def cause_of(error: BaseException) -> tuple[Cause, str]:
         # A sandbox that does not start today (memory, processes, a full disk) may start tomorrow.
         case SourceUnavailable() | SandboxError() | ClientError() | ObjectError():
             return "Weather", str(error)
+        case OSError() if error.errno in FULL:
+            return "Weather", (
+                f"this machine: no room on the disk ({error.strerror}): free some in the "
+                "executor's folder and where TMPDIR is"
+            )
         case OSError() | MemoryError():
-            return "Weather", f"this machine: {error or 'out of memory'}"
+            return "Weather", f"this machine: {str(error) or 'out of memory'}"
         case _:
             # An error of our own comes again with the same input, so others should try.
             return "Unable", described(error)
