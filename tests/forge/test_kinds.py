@@ -7,11 +7,13 @@ import json
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from canisters.webhook.deliveries.rules import Decision, Registered, decide
 from canisters.webhook.providers.supported import SUPPORTED
 from dcanary.cli.errors import UsageTrouble
+from dcanary.cli.forge import create
 from dcanary.cli.operations import forge as operations
 from dcanary.forge import Forge, ForgeError
 from dcanary.forge.kinds import KINDS
@@ -57,6 +59,9 @@ def taken(known: Known, provider: str, request: Request) -> Decision:
 
 def test_the_local_forge_stands_for_every_provider_that_is_understood() -> None:
     assert set(KINDS) == set(SUPPORTED)
+    (option,) = [each for each in create.params if each.name == "provider"]
+    assert isinstance(option.type, click.Choice)
+    assert list(option.type.choices) == sorted(KINDS)
 
 
 @pytest.mark.parametrize(
