@@ -21,6 +21,8 @@ from dcanary.client.errors import KINDS, ClientError, ConfigError, NetworkError
 from dcanary.client.names import DEFAULT_IDENTITY
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from dcanary.cli.context import Context
 
 _STREAM_ERRORS = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT)
@@ -40,6 +42,26 @@ class Nouns(click.Group):
         command = getattr(importlib.import_module(f"dcanary.cli.{name}"), name)
         assert isinstance(command, click.Command)
         return checked(command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that a word means; for a wrong word those that are written alike."""
+        word = args[0]
+        if word not in NOUNS and not word.startswith("-") and not ctx.resilient_parsing:
+            raise click.exceptions.NoSuchCommand(word, possibilities=NOUNS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a word can be, without importing every noun."""
+        from click.shell_completion import CompletionItem
+
+        nouns = [
+            CompletionItem(noun, help=about)
+            for noun, about in sorted(NOUNS.items())
+            if noun.startswith(incomplete)
+        ]
+        return nouns + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a network that is not found is told with what this machine knows of it."""

@@ -237,6 +237,31 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
     show(context, answer["next"], rows, columns, "no executors: dcanary executor register")
 
 
+@executor.command()
+@click.argument("principal", type=PRINCIPAL)
+@pass_context
+def health(context: Context, principal: str) -> None:
+    """Whether an executor works: its last contact, slots at work, jobs done and leases lost."""
+    found = context.system.build_executor.executor_health(principal)
+    if context.output.as_json:
+        context.output.json(found)
+        return
+    one = found["executor"]
+    seen = moment(one["last_seen_ns"]) if one["last_seen_ns"] else "never"
+    context.output.record(
+        {
+            "executor": one["executor"],
+            "operator": one["operator"],
+            "state": presence(one),
+            "last contact": seen,
+            "at work": f"{found['at_work']} of {found['slots']} slots",
+            "jobs": f"{one['jobs_committed']} committed of {one['jobs_leased']} leased",
+            "leases lost": one["leases_lost"],
+        },
+        "executor",
+    )
+
+
 def _enable(context: Context, principal: str, enabled: bool) -> None:
     context.system.build_executor.set_executor_enabled(principal, enabled)
     context.output.say(f"{principal} is {'enabled' if enabled else 'disabled'}")

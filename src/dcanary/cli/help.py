@@ -24,6 +24,7 @@ Nouns:
   artifact         the agreed files of runs
   build            compile a Kybra-API canister to an IC module
   canister         call any canister
+  completion       complete commands and options in bash, zsh or fish
   delivery         webhook requests and what became of them
   demo             the main job from an empty folder to a deployed canister
   deploy-pipeline  send the draft of a pipeline as one version
@@ -35,6 +36,7 @@ Nouns:
   init             write a dcanary.yml from what a folder holds
   network          the embedded Internet Computer
   pipeline         what a repository builds, when, and where it goes
+  queue            what waits for executors, and what is at work
   release          deployments and their rollback
   repository       Git repositories whose pushes are listened to
   run              executions of pipelines

@@ -10,6 +10,9 @@ import sys
 INTERRUPTED = 130
 """What a shell calls the end of a process by SIGINT."""
 
+ASKS_FOR_COMPLETION = "_DCANARY_COMPLETE"
+"""The variable by which a shell asks what a word can be: click's name for it."""
+
 try:
     from dcanary.cli.help import HELP
 except KeyboardInterrupt:
@@ -31,7 +34,7 @@ def main() -> None:
 
 
 def _answer(arguments: list[str]) -> int:
-    if arguments not in ([], ["--help"], ["-h"]):
+    if arguments not in ([], ["--help"], ["-h"]) or ASKS_FOR_COMPLETION in os.environ:
         return run(arguments)
     try:
         sys.stdout.write(HELP)

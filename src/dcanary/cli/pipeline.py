@@ -14,6 +14,7 @@ from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import PRINCIPAL, VERSION
 from dcanary.cli.pipeline_create import create
 from dcanary.cli.pipeline_draft import add_stage, diff, remove_stage
+from dcanary.cli.pipeline_versions import edit, export, history, revert
 from dcanary.cli.times import moment
 
 if TYPE_CHECKING:
@@ -25,10 +26,8 @@ def pipeline() -> None:
     """Check, register, change and read pipelines."""
 
 
-pipeline.add_command(create)
-pipeline.add_command(add_stage)
-pipeline.add_command(remove_stage)
-pipeline.add_command(diff)
+for command in (create, add_stage, remove_stage, diff, history, revert, export, edit):
+    pipeline.add_command(command)
 
 _file = click.argument("file", type=click.Path(path_type=Path), default="dcanary.yml")
 _repository = click.option("--repository", required=True, help="The registered repository.")

@@ -13,6 +13,7 @@ from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import targets
 from dcanary.cli.operations.failures import Failure, failure_of
 from dcanary.cli.operations.patience import Patience
+from dcanary.cli.operations.run_search import STATES, Filter, search
 from dcanary.cli.operations.watch import (
     BUILT_RUN,
     Ended,
@@ -24,7 +25,8 @@ from dcanary.cli.operations.watch import (
 )
 from dcanary.cli.output import Lines, cell
 from dcanary.cli.paging import newest_first, page, paged, rows_of, show
-from dcanary.cli.parameters import COMMIT, RUN_ID, SECONDS
+from dcanary.cli.parameters import COMMIT, MOMENT, RUN_ID, SECONDS
+from dcanary.cli.run_explain import explain
 from dcanary.cli.run_local import local
 from dcanary.cli.run_log import log
 from dcanary.cli.tables import short
@@ -44,6 +46,7 @@ def run() -> None:
 
 run.add_command(local)
 run.add_command(log)
+run.add_command(explain)
 
 NO_FILES = hashlib.sha256(b"").hexdigest()
 """The manifest of a stage that left no files."""
@@ -99,12 +102,39 @@ def line_of_list(found: Run) -> dict[str, object]:
 
 @run.command("list")
 @click.option("--repository", help="Only of this repository.")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only in it.")
+@click.option("--branch", default="", help="Only of this branch or tag, or pattern (release/*).")
+@click.option("--author", default="", help="Only of commits by an author with this in the name.")
+@click.option("--since", type=MOMENT, help="From then on: 2h (ago), 22:40, or a date and time.")
 @paged
 @pass_context
-def list_runs(context: Context, repository: str | None, limit: int, cursor: str | None) -> None:
-    """Runs, newest first."""
-    answer = context.system.build_executor.list_runs(repository, page(limit, cursor))
-    rows = rows_of(context, newest_first(answer["items"], "run"), line_of_list)
+def list_runs(
+    context: Context,
+    repository: str | None,
+    states: tuple[str, ...],
+    branch: str,
+    author: str,
+    since: int | None,
+    limit: int,
+    cursor: str | None,
+) -> None:
+    """Runs, newest first.
+
+    State, branch, author and time are looked for in the last 1,000 runs; with --cursor in the 1,000
+    before. There may be more lines than --limit says: pages are shown whole.
+    """
+    wanted = Filter(states, branch, author, since or 0)
+    empty = "no runs yet: push to a registered repository"
+    if wanted.is_empty:
+        answer = context.system.build_executor.list_runs(repository, page(limit, cursor))
+        items, after = answer["items"], answer["next"]
+    else:
+        found = search(context.system, repository, wanted, limit, cursor)
+        items, after = found.runs, found.after
+        empty = f"none of the {found.looked_at} runs that were looked at"
+        if after:
+            context.output.progress(f"looked at {found.looked_at} runs; there are older ones")
+    rows = rows_of(context, newest_first(items, "run"), line_of_list)
     columns = [
         "run:id",
         "state:state",
@@ -113,7 +143,7 @@ def list_runs(context: Context, repository: str | None, limit: int, cursor: str 
         "commit:hash:3",
         "took:id:4",
     ]
-    show(context, answer["next"], rows, columns, "no runs yet: push to a registered repository")
+    show(context, after, rows, columns, empty)
 
 
 @run.command("show")
