@@ -101,3 +101,28 @@ def test_two_records_without_a_name_in_one_place_are_refused() -> None:
             "sample",
             parse_interface("service : { f : (record { a : nat }, record { b : nat }) -> () }"),
         )
+
+
+DRAFTS = """
+type Point = record { x : int };
+type PointDraft = record { x : opt int };
+type LineDraft = record { from : PointDraft };
+service : {
+  draw : (PointDraft, opt text) -> ();
+  find : (opt text, text) -> (Point);
+  join : (vec PointDraft) -> ();
+  trace : (LineDraft) -> ();
+}
+"""
+
+
+def test_a_draft_is_also_given_by_the_whole_record_where_there_is_one() -> None:
+    source = render("sample", parse_interface(DRAFTS))[1]
+    assert "def draw(self, point_draft: PointDraft | Point, text: str | None = None, /)" in source
+    assert "def join(self, value: list[PointDraft] | list[Point], /)" in source
+    assert "def trace(self, line_draft: LineDraft, /)" in source
+
+
+def test_only_arguments_at_the_end_may_be_left_out() -> None:
+    source = render("sample", parse_interface(DRAFTS))[1]
+    assert "def find(self, text: str | None, text_: str, /)" in source

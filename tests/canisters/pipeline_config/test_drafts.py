@@ -133,6 +133,18 @@ def test_a_pipeline_is_registered_by_a_line_of_text(installation: Installation) 
     assert ok(installation.pipelines.query("get_pipeline_config", "demo")) == made
 
 
+def test_a_runtime_that_needs_an_image_says_so_and_takes_one(installation: Installation) -> None:
+    canister = installation.pipelines
+    ok(canister.update("register_pipeline", pipeline(), caller=OWNER))
+    line = '("demo", record { name = "crate"; commands = opt vec { "cargo build" }; '
+    line += "runtime = opt variant { Rust }"
+    sentence = error(typed.call(canister, "add_stage", line + " })", OWNER), "Invalid")
+    assert "name one in needs.image" in sentence
+    line += f'; needs = opt record {{ image = opt "{"a" * 64}"; labels = vec {{}} }} }})'
+    made = ok(typed.call(canister, "add_stage", line, OWNER))["definition"]["stages"][2]
+    assert made["needs"]["image"] == "a" * 64
+
+
 def test_clients_that_send_everything_are_understood(installation: Installation) -> None:
     """By the interface of before: a whole record is a draft that leaves nothing out."""
     text = shipped_interface("pipeline_config.did")
