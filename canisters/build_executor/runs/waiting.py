@@ -191,7 +191,9 @@ class Waiting:
         ]
         here = [each for each in free if each[2] is not None and self._is_present(each)]
         if not here:
-            return _entry(name, f"no executor{self._last_of(free)}", since_ns, None)
+            # Until then one was there, and it was not this that the run waited for.
+            gone_ns = max(since_ns, self._last_contact(free)[0])
+            return _entry(name, f"no executor{self._last_of(free)}", gone_ns, None)
         held = [pause_of(stage, each[1]["operator"], each[0]) for each in here]
         pauses = [pause for pause in held if pause is not None and pause["until_ns"] > now]
         if len(pauses) == len(here):

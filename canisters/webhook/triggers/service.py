@@ -26,7 +26,12 @@ def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
     problem = manual_problem(value)
     if problem is not None:
         raise invalid(problem)
-    if not starts_on_hand(repositories.triggers_of(repository)):
+    triggers = repositories.triggers_of(repository)
+    if not triggers:
+        raise conflict(
+            f"{repository} has no pipeline with triggers: register one with `manual` among them"
+        )
+    if not starts_on_hand(triggers):
         raise conflict(
             f"the pipeline of {repository} has no manual trigger: add `manual` to its triggers"
         )

@@ -97,6 +97,18 @@ def test_executors_that_were_not_heard_of_lately_are_away(world: World) -> None:
     ]
 
 
+def test_a_run_waits_for_executors_that_went_away_since_their_last_contact(world: World) -> None:
+    world.enqueue()
+    world.pass_time(600)
+    for executor in (A, B, C):
+        world.announce(executor)
+    gone_ns = world.now
+    world.pass_time(2 * 3_600)
+    (waiting,) = world.run()["waiting_for"]
+    assert waiting["reason"].startswith("no executor is at work")
+    assert waiting["since_ns"] == gone_ns
+
+
 def test_executors_that_take_nothing_are_not_awaited_though_they_were_there_a_moment_ago(
     world: World,
 ) -> None:

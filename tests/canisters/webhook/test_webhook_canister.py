@@ -613,7 +613,8 @@ def test_a_run_can_be_started_by_hand_for_a_commit(ready: Installation) -> None:
     error(ready.webhook.update("trigger_run", unknown, caller=OWNER), "NotFound")
     ok(ready.pipelines.update("set_pipeline_triggers", "demo", [], caller=OWNER))
     ready.run_until_idle()
-    error(ready.webhook.update("trigger_run", wanted, caller=OWNER), "Conflict")
+    refused = error(ready.webhook.update("trigger_run", wanted, caller=OWNER), "Conflict")
+    assert "demo has no pipeline with triggers: register one" in refused
 
 
 def test_wiring_happens_once(ready: Installation) -> None:
