@@ -127,7 +127,9 @@ def test_a_stage_that_others_need_is_not_removed(folder: Path) -> None:
         "stages:\n  - {name: first, runtime: shell, commands: [x]}\n",
     ],
 )
-def test_a_draft_begins_with_the_file_beside_it(folder: Path, stages: str) -> None:
+def test_a_draft_begins_with_the_file_beside_it(
+    folder: Path, stages: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "dcanary.yml").write_text(f"version: 1\nname: shop\non: {{manual: true}}\n{stages}")
     assert (
         typed("dcanary pipeline add-stage last --runtime shell --commands y --depends-on first")

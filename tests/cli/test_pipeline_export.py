@@ -91,6 +91,13 @@ def test_standard_images_and_references_are_written_as_people_write_them() -> No
     assert 'principal "${canister:b}"' in written
 
 
+@pytest.mark.parametrize("size", ["2GB", "100MB", "2GiB", "17MiB", "123456789B", "65537KiB"])
+def test_sizes_are_written_as_people_write_them(size: str) -> None:
+    stage = f"{{runtime: shell, commands: [x], resources: {{storage: {size}}}}}"
+    written = text_of(record_of(f"version: 1\nname: x\nstages: {{a: {stage}}}"))
+    assert f"storage: {size}\n" in written
+
+
 def test_a_lock_file_is_named_where_it_is_and_its_digest_elsewhere(tmp_path: Path) -> None:
     from dcanary.image.standard import standard_lock
 
@@ -147,6 +154,13 @@ def test_changes_name_stages_and_fields() -> None:
     assert found == ["stage frontend changed", "stage more added", "gates removed"]
     after["stages"] = before["stages"][::-1]
     assert changes(before, after) == ["order of stages changed", "gates removed"]
+
+
+def test_a_change_that_a_file_does_not_show_is_one_all_the_same() -> None:
+    before, after = record_of(EXAMPLE), record_of(EXAMPLE)
+    after["stages"][0]["group"] = "all"
+    (told,) = changes(before, after)
+    assert "groups of a matrix" in told
 
 
 def test_a_diff_shows_lines_with_their_signs() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_tutorial import steps
-from tests.e2e.world import PATIENCE, ROOT, World
+from tests.e2e.world import PATIENCE, ROOT, World, wait_until
 
 PAGE = ROOT / "docs" / "how-to" / "pipeline-by-commands.md"
 SOMEONE = "rrkah-fqaaa-aaaaa-aaaaq-cai"
@@ -120,3 +120,33 @@ def test_the_health_of_an_executor_is_told(world: World, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "0 of " in done.stdout
     assert one["operator"] in done.stdout
+
+
+def test_a_run_that_waits_is_found_explained_and_in_the_queue(
+    empty_world: World, tmp_path: Path
+) -> None:
+    place = tmp_path / "shop"
+    place.mkdir()
+
+    def say(command: str) -> str:
+        done = typed(empty_world, place, command)
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    say("dcanary repository add shop --clone-url https://git.example.org/shop.git")
+    say("dcanary pipeline add-stage build --runtime shell --commands true")
+    say("dcanary deploy-pipeline")
+    say(f"dcanary run start shop --sha {'ab' * 20} --ref refs/heads/release/1")
+    list_them = "dcanary run list --branch 'release/*' --since 1h"
+    wait_until(lambda: "run-1" in say(f"{list_them} --state queued"), "the run is in the list")
+    assert "none of the 1 runs" in say("dcanary run list --branch main")
+    assert "none of the 1 runs" in say(f"{list_them} --state failed")
+    explained = say("dcanary run explain run-1")
+    assert "waiting for" in explained
+    assert "dcanary queue" in explained
+    queued = say("dcanary queue")
+    assert "run-1/build" in queued
+    assert "1 of at most" in queued
+    say("dcanary run cancel run-1")
+    assert "dcanary run start shop" in say("dcanary run explain run-1")
+    assert "no stage waits" in say("dcanary queue")

@@ -90,7 +90,8 @@ def add_stage(
     drafts.add_stage(values, draft, name, stage, replace)
     drafts.save(draft, values, name)
     if is_new and before:
-        context.output.progress(f"the draft begins with the {before} of dcanary.yml")
+        stages = "the stage" if before == 1 else f"the {before} stages"
+        context.output.progress(f"the draft begins with {stages} of dcanary.yml")
     _say(context.output, draft, values, f"stage {name} is in {draft}")
 
 

@@ -36,9 +36,11 @@ def queue(context: Context, limit: int, cursor: str | None) -> None:
         return
     rows = [line_of(one) for one in found["stages"]]
     show(context, found["next"], rows, COLUMNS, "no stage waits and none is at work")
+    stages = found["open_stages"]
     context.output.say(
-        f"{found['runs']} of at most {found['most_runs']} runs are open, with "
-        f"{found['open_stages']} open stages; {found['executors']} executors are online"
+        f"{found['runs']} of at most {found['most_runs']} runs are open, with {stages} open "
+        f"{'stage' if stages == 1 else 'stages'}; {found['executors']} executors are registered "
+        "(dcanary executor list)"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from dcanary.cli.operations.drafts.export import text_of, values_of
+from dcanary.cli.operations.drafts.export import plain, text_of, values_of
 
 if TYPE_CHECKING:
     from dcanary.client.types.pipeline_config import PipelineInput
@@ -22,11 +22,14 @@ def changes(before: PipelineInput, after: PipelineInput) -> list[str]:
     ]
     if not found and list(stages) != list(others):
         found.append("order of stages changed")
-    return found + [
+    found += [
         f"{key} {_how(old.get(key), new.get(key))}"
         for key in dict.fromkeys([*old, *new])
         if old.get(key) != new.get(key)
     ]
+    if not found and plain(before) != plain(after):
+        found.append("details changed that a file does not show, such as groups of a matrix")
+    return found
 
 
 def _how(before: object, after: object) -> str:

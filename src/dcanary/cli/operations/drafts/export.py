@@ -51,21 +51,22 @@ def lost(definition: PipelineInput, text: str, folder: Path | None = None) -> li
     found = [
         key
         for key, value in definition.items()
-        if key != "stages" and _plain(value) != _plain(again[key])
+        if key != "stages" and plain(value) != plain(again[key])
     ]
     stages = {stage["name"]: stage for stage in again["stages"]}
     return found + [
         f"stages.{stage['name']}"
         for stage in definition["stages"]
-        if _plain(stage) != _plain(stages.get(stage["name"]))
+        if plain(stage) != plain(stages.get(stage["name"]))
     ]
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A record as plain values that can be compared, whoever made it."""
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return bytes(value) if isinstance(value, bytes | bytearray) else value
 
 
@@ -91,7 +92,7 @@ def values_of(definition: PipelineInput, folder: Path | None = None) -> Values:
         "stages": {stage["name"]: _stage(stage, folder) for stage in definition["stages"]},
         **_without(
             gates=[
-                {"max_artifact_size": format_size(gate["MaxArtifactBytes"])}
+                {"max_artifact_size": _size(gate["MaxArtifactBytes"])}
                 for gate in definition["gates"]
                 if "MaxArtifactBytes" in gate
             ],
@@ -126,6 +127,16 @@ def _triggers(triggers: Sequence[Mapping[str, Any]]) -> Values | None:
         tag={"patterns": tag} if tag else None,
         manual=None if manual else False,
     )
+
+
+def _size(count: int) -> str:
+    """A size as people write it: 1GB rather than 1000000000B."""
+    text = format_size(count)
+    if not text.endswith(("GiB", "MiB")):
+        for unit, size in (("GB", 1_000**3), ("MB", 1_000**2)):
+            if count and count % size == 0:
+                return f"{count // size}{unit}"
+    return text
 
 
 def _variables(variables: Sequence[Variable]) -> dict[str, str]:
@@ -216,9 +227,9 @@ def _digest_of(lock: Path) -> str | None:
 def _resources(given: Limits) -> Values:
     usual = Resources()
     return _without(
-        memory=_unless(given["memory_bytes"], usual.memory, format_size),
-        storage=_unless(given["storage_bytes"], usual.storage, format_size),
-        output=_unless(given["output_bytes"], usual.output, format_size),
+        memory=_unless(given["memory_bytes"], usual.memory, _size),
+        storage=_unless(given["storage_bytes"], usual.storage, _size),
+        output=_unless(given["output_bytes"], usual.output, _size),
         processes=_unless(given["processes"], usual.processes),
         timeout=_unless(given["timeout_seconds"], usual.timeout, format_duration),
         network=given["network"] or None,
