@@ -19,6 +19,7 @@ from canisters.verification.approvals.requests import attempt_of
 from canisters.verification.approvals.rules import state_at
 from canisters.verification.approvals.verdict import assets_behind, verdict_behind
 from canisters.verification.gates.rules import first_failure
+from canisters.verification.records import ApprovalRecord
 from canisters.verification.rounds.views import verdict_of
 from canisters.verification.store import (
     approval_orders,
@@ -189,9 +190,13 @@ def _plan(number: int) -> "Async[str | None]":
         record["state"] = {"Blocked": problem}
         open_approvals.remove(number)
         outbox.put(notice_message(number))
+    elif "Approved" in now and not approval_orders.contains_key(number):
+        # Not tried again for ever: that would keep the run Releasing.
+        record["state"] = {"ReleaseFailed": f"no order could be made: {problem}"}
+        outbox.put(notice_message(number))
     approvals.insert(number, record)
     # An approval that an earlier version gave is ordered now.
-    if "Approved" in record["state"]:
+    if "Approved" in record["state"] and approval_orders.contains_key(number):
         outbox.put(release_message(number))
     return None
 
@@ -205,8 +210,7 @@ def _order_release(number: int) -> "Async[str | None]":
     if record is None or "Approved" not in record["state"]:
         return None
     if stored is None:
-        outbox.put(plan_message(number))
-        return None
+        return (yield from _order_of_earlier(number, record))
     attempt = progress.attempt_of(record)
     order = stored["order"]
     bound = order["assets"]
@@ -236,6 +240,23 @@ def _order_release(number: int) -> "Async[str | None]":
         note_latest(record)
         outbox.put(notice_message(number))
     return None
+
+
+def _order_of_earlier(number: int, record: ApprovalRecord) -> "Async[str | None]":
+    """Go on with what 0.1.0 had approved: it may have been ordered, and the answer lost.
+
+    Deployment reports then. Otherwise the order is made, as today's are.
+    """
+    siblings = siblings_of(wiring)
+    if siblings is None:
+        return NOT_WIRED
+    answer: CallResult[Done] = yield DeploymentService(siblings["deployment"]).report_release(
+        record["approval"]
+    )
+    refusal, again = refusal_of(answer)
+    if refusal is not None:
+        outbox.put(plan_message(number))
+    return again
 
 
 def _tell_earlier(number: int) -> "Async[str | None]":

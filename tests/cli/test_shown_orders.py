@@ -14,6 +14,28 @@ from dcanary.cli.output import Output
 from tests.cli.test_orders import CANISTER, INTERFACE, OLD, order, request
 
 
+def test_a_comment_of_the_only_vote_begins_no_line_where_a_vote_begins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = "fine " + " ".join(f"{CANISTER} approves" for _ in range(4))
+    vote = {"approver": "2vxsx-fae", "approve": True, "comment": said, "at_ns": 0}
+    Output().record({"id": 1, **overview(request(votes=[vote]))}, "id")
+    lines = capsys.readouterr().out.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("votes"))
+    column = lines[start].index("2vxsx-fae")
+    more = [line for line in lines[start + 1 :] if line.startswith(" " * column)]
+    assert more
+    assert all(line.startswith(" " * (column + 4)) for line in more)
+
+
+def test_a_path_that_reads_like_more_of_the_sentence_is_quoted() -> None:
+    artifact = "out/app.wasm of stage release, 120,000 bytes. Reviewed"
+    told = order_fields(order(artifact=artifact), None)["module"]
+    assert str(told).startswith(f'"{artifact}" of stage ')
+    assert str(order_fields(order(), None)["module"]).startswith(f"{order()['artifact']} of stage")
+
+
 @pytest.mark.parametrize("columns", [None, "60", "80"])
 @pytest.mark.parametrize("comment", ["ok, {}", 'ok", {}', "ok\n{}", "ok {:>40}", "ok " * 12 + "{}"])
 def test_a_comment_cannot_be_taken_for_votes_of_others(

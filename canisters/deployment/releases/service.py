@@ -98,10 +98,17 @@ def get_release(release: str) -> Release:
     return found
 
 
-def report_again(release: str) -> None:
-    """Tell verification once more how far a release is, as soon as it has begun."""
-    get_release(release)
-    report(rules.number_of(release) or 0)
+def report_again(name: str) -> None:
+    """Tell verification once more how far a release, or the first one of an approval, is.
+
+    It is told as soon as the release has begun. Raises NotFound.
+    """
+    number = rules.number_of(name)
+    if number is None:
+        number = store.approval_index.get(rules.index_key(name, 1))
+    if number is None or not store.progress.contains_key(number):
+        raise _unknown(name)
+    report(number)
 
 
 def list_releases(target: Opt[text], page: PageRequest) -> ReleasePage:

@@ -5,7 +5,7 @@ writes has the current version number, so that the oldest request says whether a
 """
 
 from canisters.verification.records import APPROVAL, ApprovalRecord
-from canisters.verification.store import approvals
+from canisters.verification.store import approvals, open_approvals
 
 
 def is_untold(number: int) -> bool:
@@ -27,11 +27,21 @@ def taken(number: int) -> "ApprovalRecord | None":
     for its answer may have been lost.
     """
     record = approvals.get(number)
-    if record is None or not (is_untold(number) or is_unanswered(record)):
+    if record is None:
+        return None
+    if not (is_untold(number) or is_unanswered(record) or is_unlisted(number, record)):
         return None
     if "Released" in record["state"]:
         record["state"] = {"Approved": None}
     return record
+
+
+def is_unlisted(number: int, record: ApprovalRecord) -> bool:
+    """Whether people may decide the request, and nothing ends it in time or tells its run.
+
+    A vote, or the order that was made for one, may have written it before its turn came.
+    """
+    return "Pending" in record["state"] and not open_approvals.contains_key(number)
 
 
 def is_unanswered(record: ApprovalRecord) -> bool:

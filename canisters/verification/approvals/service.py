@@ -2,7 +2,7 @@
 
 from kybra import Async, CallResult, Principal, ic
 
-from canisters.verification.approvals import orders, progress, requests, rules
+from canisters.verification.approvals import earlier, orders, progress, requests, rules
 from canisters.verification.approvals.latest import (
     approved_since,
     latest_of,
@@ -196,6 +196,12 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
     number, record = _find(decision["approval"])
     if decision["approve"]:
         _refuse_full("no vote was counted")
+        if earlier.newest_untold() is not None:
+            # Until then it is not known which runs were released after the one of this request.
+            raise unavailable(
+                "what 0.1.0 had released is being brought over, no vote was counted: try again in "
+                "a moment"
+            )
     stored = approval_orders.get(number)
     if stored is None and "Pending" in record["state"]:
         outbox.put(plan_message(number))

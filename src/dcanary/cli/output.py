@@ -179,8 +179,9 @@ class Output:
             items = [harmless(line) for line in value]
         elif isinstance(value, list | tuple) and _too_wide(head + text, width):
             items = [item_cell(item) for item in value]
-        # What goes on stands further right than what begins: no item can be taken for several.
-        hang = HANG if len(items) > 1 else 0
+        # What goes on stands further right than what begins: no item can be taken for several, the
+        # only one neither.
+        hang = HANG if isinstance(value, list | tuple) else 0
         for item in items or ["-"]:
             self._out(folded(head, item, width, hang))
             head = " " * len(head)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dcanary.cli.display import quoted
 from dcanary.cli.operations.watch import describe
+from dcanary.cli.orders.assets import quoted_if_needed
 from dcanary.cli.output import Lines, cell
 from dcanary.cli.times import moment
 
@@ -34,8 +35,9 @@ def created_with(order: Order) -> str | None:
 
 def files_text(assets: OrderAssets) -> str:
     """The files that the target gets, in one line."""
+    folder = quoted_if_needed(assets["folder"])
     return (
-        f"{assets['files']} below {assets['folder']}, {assets['bytes']:,} bytes; the digest of "
+        f"{assets['files']} below {folder}, {assets['bytes']:,} bytes; the digest of "
         f"their list: {assets['digest']}"
     )
 
@@ -46,13 +48,14 @@ def order_fields(order: Order, interface: Interface | None) -> dict[str, object]
 
     source, verdict = order["source"], order["verdict"]
     created = created_with(order)
+    artifact = quoted_if_needed(order["artifact"])
     return {
         "target": f"{order['target']} of {order['repository']} on the network {order['network']}",
         "canister": order["canister"] or "made by this release",
         **({} if created is None else {"made with": created}),
         "mode": next(iter(order["mode"])),
         "memory": next(iter(order["memory"])),
-        "module": f"{order['artifact']} of stage {order['stage']}, {order['size']:,} bytes",
+        "module": f"{artifact} of stage {order['stage']}, {order['size']:,} bytes",
         "sha256": order["sha256"],
         **({} if order["assets"] is None else {"files": files_text(order["assets"])}),
         "replaces": order["replaces"].hex() if order["replaces"] else "nothing",
