@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from dcanary.candid import parse_interface
 from dcanary.cli.display import harmless
 from dcanary.cli.orders.arguments import arguments_text
+from dcanary.cli.orders.assets import quoted_if_needed
 from dcanary.cli.orders.readable import changes, order_fields, overview
 from dcanary.cli.orders.target_now import TargetNow
 from dcanary.cli.output import Output
@@ -27,6 +29,17 @@ def test_a_comment_of_the_only_vote_begins_no_line_where_a_vote_begins(
     more = [line for line in lines[start + 1 :] if line.startswith(" " * column)]
     assert more
     assert all(line.startswith(" " * (column + 4)) for line in more)
+
+
+def test_values_and_paths_stand_in_no_other_order_than_they_have() -> None:
+    interface = parse_interface("service : (text, text, text) -> {}")
+    argument = interface.init.encode(["\u05d0", "10 \u0661", "\u0628"])
+    assert arguments_text(argument, interface) == ('("\\u05d0", "10 \\u0661", "\\u0628")')
+    assert quoted_if_needed("\u05d0 5 bytes") == '"\\u05d0 5 bytes"'
+    assert quoted_if_needed("\u05d0.html") == "\\u05d0.html"
+    # What people have written of themselves keeps its letters.
+    source = {**order()["source"], "author": "\u05d0"}
+    assert order_fields(order(source=source), None)["author"] == "\u05d0"
 
 
 def test_a_path_that_reads_like_more_of_the_sentence_is_quoted() -> None:

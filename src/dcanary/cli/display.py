@@ -8,6 +8,7 @@ prints for people passes through here; `--json` escapes by itself and stays exac
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from dcanary.visible import shown
 
@@ -16,12 +17,26 @@ _COLOUR = re.compile("\x1b\\[((?:[0-9]{1,3}(?:;[0-9]{1,3}){0,9})?)m")
 _CONCEALED = 8
 _KEPT_IN_LINES = "\n\t"
 _IN_QUOTES = str.maketrans({'"': '\\"', "\\": "\\\\"})
+_RIGHT_TO_LEFT = ("R", "AL", "AN")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def harmless(text: str) -> str:
     """`text` as one line without anything that acts on a terminal or that nobody sees."""
     return shown(text, _escape)
+
+
+def in_order(text: str) -> str:
+    """Text whose parts no terminal shows in another order than they stand: what is written from
+    right to left is shown as escapes.
+
+    For what people decide on part by part, such as arguments and paths. Sentences keep their
+    letters. Source: Unicode Standard Annex 9, table 4.
+    """
+    return "".join(
+        _escape(each) if unicodedata.bidirectional(each) in _RIGHT_TO_LEFT else each
+        for each in text
+    )
 
 
 def harmless_lines(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dcanary.candid import CandidError, DidSyntaxError, Interface, parse_interface, text
 from dcanary.candid_export.bounds import MAX_DID_BYTES
 from dcanary.candid_export.reading import InterfaceError, interface_text
+from dcanary.cli.display import in_order
 from dcanary.client import principal
 from dcanary.client.errors import ClientError
 
@@ -38,6 +39,7 @@ def arguments_text(argument: bytes, interface: Interface | None) -> str:
         untold = text.untold(argument)
     except CandidError:
         return f"0x{argument.hex()} (not Candid)"
+    told = in_order(told)
     if not untold:
         return told
     return f"{told}\nthe bytes, which may hold more ({untold}): 0x{argument.hex()}"

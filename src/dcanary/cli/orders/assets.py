@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from dcanary.candid import Codec, parse_types, vec_of
-from dcanary.cli.display import harmless, quoted
+from dcanary.cli.display import harmless, in_order, quoted
 from dcanary.client.actor import interface_text
 from dcanary.client.errors import ClientError
 
@@ -109,7 +109,7 @@ def lines_of(files: list[Asset], before: list[Asset] | None) -> list[str]:
 
 def quoted_if_needed(name: str) -> str:
     """A name of a file or folder; quoted where a space in it could end it for the reader."""
-    return quoted(name) if " " in name or name.startswith('"') else harmless(name)
+    return in_order(quoted(name) if " " in name or name.startswith('"') else harmless(name))
 
 
 def _told(one: FileChange, name: str) -> list[str]:
