@@ -7,9 +7,8 @@ import re
 import pytest
 
 from dcanary.candid import parse_interface
-from dcanary.cli.display import harmless
+from dcanary.cli.display import harmless, quoted_if_needed
 from dcanary.cli.orders.arguments import arguments_text
-from dcanary.cli.orders.assets import quoted_if_needed
 from dcanary.cli.orders.readable import changes, order_fields, overview
 from dcanary.cli.orders.target_now import TargetNow
 from dcanary.cli.output import Output

@@ -39,6 +39,11 @@ def in_order(text: str) -> str:
     )
 
 
+def quoted_if_needed(name: str) -> str:
+    """A name of a file or folder; quoted where a space in it could end it for the reader."""
+    return in_order(quoted(name) if " " in name or name.startswith('"') else harmless(name))
+
+
 def harmless_lines(text: str) -> str:
     """Like `harmless`, for text of many lines: line ends and tabs stay."""
     return shown(text.replace("\r\n", "\n"), _escape, _KEPT_IN_LINES)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from dcanary.candid import Codec, parse_types, vec_of
-from dcanary.cli.display import harmless, in_order, quoted
+from dcanary.cli.display import quoted_if_needed
 from dcanary.client.actor import interface_text
 from dcanary.client.errors import ClientError
 
@@ -105,11 +105,6 @@ def lines_of(files: list[Asset], before: list[Asset] | None) -> list[str]:
             lines.append(f"  {quoted_if_needed(above + '/')}")
         lines += _told(one, name)
     return lines
-
-
-def quoted_if_needed(name: str) -> str:
-    """A name of a file or folder; quoted where a space in it could end it for the reader."""
-    return in_order(quoted(name) if " " in name or name.startswith('"') else harmless(name))
 
 
 def _told(one: FileChange, name: str) -> list[str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcanary.cli.display import quoted
+from dcanary.cli.display import quoted, quoted_if_needed
 from dcanary.cli.operations.watch import describe
-from dcanary.cli.orders.assets import quoted_if_needed
 from dcanary.cli.output import Lines, cell
 from dcanary.cli.times import moment
 
