@@ -18,10 +18,11 @@ from ic.identity import Identity
 
 from dcanary.cli.operations.watch import state_of
 from dcanary.client.actor import interface_text
+from dcanary.client.errors import RefusedError
 from dcanary.client.types.pipeline_config import PipelineInput
 from tests.docs.test_typed_calls import Call, calls
 from tests.e2e.pipelines import counter_files
-from tests.e2e.world import EXECUTORS, World
+from tests.e2e.world import EXECUTORS, World, wait_until
 from tests.replica.helpers.deploy import agent_of
 from tests.replica.helpers.icp import ICP
 
@@ -84,6 +85,8 @@ def test_every_call_to_type_is_made_by_icp(world: World, icp: Ask) -> None:
             text = text.replace('"counter"', '"typed"')
         if call.name == "cancel_run":
             text = text.replace("run-1", "run-2")
+            # It was started by hand before: its request goes from canister to canister.
+            wait_until(lambda: _exists(world, "run-2"), "run-2 on chain")
         return icp(
             *("canister", "call", world.canisters[call.canister], call.method, text),
             *("-n", world.running.url, "-k", world.running.root_key),
@@ -98,6 +101,14 @@ def test_every_call_to_type_is_made_by_icp(world: World, icp: Ask) -> None:
             assert state_of(released) == "Succeeded", released["state"]
     for call in [one for one in shown if one.name in LATE]:
         _check(call, made(call))
+
+
+def _exists(world: World, run: str) -> bool | None:
+    try:
+        world.system.build_executor.get_run(run)
+    except RefusedError:
+        return None
+    return True
 
 
 def _check(call: Call, answer: str) -> None:
