@@ -1,7 +1,8 @@
 """Who is not asked for jobs of a stage for a while, because something failed there.
 
-A failure costs the one that failed its turn, and never the run. Weather backs off; a lease that ran
-out backs off longer; who cannot run a stage is not asked again.
+A failure costs the one that failed its turn, and never the run. Whoever gives a job back lets the
+other operators pass first: its operator backs off, longer for a lease that ran out. An executor that
+cannot run a stage is not asked again while it offers the same.
 """
 
 import hashlib
@@ -27,6 +28,8 @@ LOST = "Lost"
 MAX_REASON_CHARS = 400
 # Later than any clock: an executor that is unable is asked again only when its offer changes.
 NEVER_NS = 2**63
+# What pauses one executor; the operator's others may take the job soon.
+OF_ONE_EXECUTOR = (UNABLE, STOPPING)
 # (first pause, longest pause) for each cause, in nanoseconds.
 PAUSES_NS = {
     WEATHER: (WEATHER_PAUSE_NS, MAX_WEATHER_PAUSE_NS),
@@ -69,35 +72,52 @@ def paused_until(stage: "StageRecord", operator: str, executor: str) -> int:
 def add_pause(
     stage: "StageRecord", operator: str, executor: str, cause: str, reason: str, now: int
 ) -> None:
-    """Note a failure. Weather and lost leases pause the operator, the rest its one executor."""
-    who = "" if cause in (WEATHER, LOST) else executor
+    """Note a failure: its operator pauses, or the one executor that is unable or stops.
+
+    From the second on the operator pauses in each case, whatever it said: a stage that lets one job
+    be at work could else be held by an executor that gives it back as unable, offers something
+    else, and takes it before anyone.
+    """
+    salt = f"{stage['run']}/{stage['name']}/{operator}"
+    pause = _failed_again(stage, operator, "", cause, reason)
+    failures = pause["failures"]
+    if cause not in OF_ONE_EXECUTOR:
+        pause["until_ns"] = now + pause_ns(cause, failures, salt)
+        return
+    whole_ns = pause_ns(WEATHER, failures - 1, salt) if failures > 1 else 0
+    pause["until_ns"] = max(pause["until_ns"], now + whole_ns)
+    pause = _failed_again(stage, operator, executor, cause, reason)
+    own_ns = pause_ns(cause, pause["failures"], salt) if cause == STOPPING else NEVER_NS
+    pause["until_ns"] = min(now + own_ns, NEVER_NS)
+
+
+def _failed_again(
+    stage: "StageRecord", operator: str, executor: str, cause: str, reason: str
+) -> "Pause":
+    """The pause of an operator or executor, with one more failure."""
     kept = pauses_of(stage)
+    stage["pauses"] = kept
     found: Pause | None = None
     for pause in kept:
-        if pause["operator"] == operator and pause["executor"] == who:
+        if pause["operator"] == operator and pause["executor"] == executor:
             found = pause
     if found is None:
         found = {
             "operator": operator,
-            "executor": who,
+            "executor": executor,
             "failures": 0,
             "until_ns": 0,
             "cause": cause,
             "reason": "",
         }
-        # More executors than this failed here: the one that comes back first is forgotten.
+        # More than this failed here: the one that comes back first is forgotten.
         if len(kept) >= MAX_STAGE_PAUSES:
             kept.remove(min(kept, key=lambda each: each["until_ns"]))
         kept.append(found)
     found["failures"] = min(found["failures"] + 1, MAX_ATTEMPT)
     found["cause"] = cause
     found["reason"] = reason[:MAX_REASON_CHARS]
-    if cause == UNABLE:
-        found["until_ns"] = NEVER_NS
-    else:
-        salt = f"{stage['run']}/{stage['name']}/{operator}"
-        found["until_ns"] = now + pause_ns(cause, found["failures"], salt)
-    stage["pauses"] = kept
+    return found
 
 
 def forget_unable(stage: "StageRecord", executor: str) -> bool:

@@ -307,6 +307,9 @@ def most_common_failure(stage: "StageRecord") -> "tuple[str, str]":
     """(cause, reason) that most failures of the stage's jobs have; empty when there was none."""
     counts: dict[tuple[str, str], int] = {}
     for pause in pauses_of(stage):
+        # What one executor failed at is counted with its operator's pause.
+        if pause["executor"]:
+            continue
         key = (pause["cause"], pause["reason"])
         counts[key] = counts.get(key, 0) + pause["failures"]
     if not counts:

@@ -181,6 +181,8 @@ class Waiting:
             group = stage["group"] or name
             jobs = "job is" if at_work == 1 else "jobs are"
             reason = f"its turn: {at_work} {jobs} at work, as many as parallel of {group} lets"
+            held = self._leased(stage)
+            reason = f"{reason}{f'; {_at_work(held)}' if held else ''}"
             return _entry(name, reason, since_ns, None)
         taken = {job["operator"] for job in stage["jobs"] if job["operator"] is not None}
         free = [
@@ -194,8 +196,8 @@ class Waiting:
             # Until then one was there, and it was not this that the run waited for.
             gone_ns = max(since_ns, self._last_contact(free)[0])
             return _entry(name, f"no executor{self._last_of(free)}", gone_ns, None)
-        held = [pause_of(stage, each[1]["operator"], each[0]) for each in here]
-        pauses = [pause for pause in held if pause is not None and pause["until_ns"] > now]
+        found = [pause_of(stage, each[1]["operator"], each[0]) for each in here]
+        pauses = [pause for pause in found if pause is not None and pause["until_ns"] > now]
         if len(pauses) == len(here):
             return _of_pauses(stage["name"], pauses, since_ns)
         ready = [each for each in here if paused_until(stage, each[1]["operator"], each[0]) <= now]

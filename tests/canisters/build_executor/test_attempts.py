@@ -81,6 +81,31 @@ def test_one_that_gives_back_in_a_loop_gets_its_turn_rarely_and_others_get_their
         assert world.commit(executor, work["job"], work["attempt"]) == {"Ok": None}
 
 
+def test_who_is_unable_again_and_again_is_not_asked_at_once_for_changing_its_offer(
+    world: World,
+) -> None:
+    world.enqueue(spec("run-1", stage("build", parallel=1)))
+    pauses = []
+    for turn in range(8):
+        work = world.build(A)
+        world.release(A, work["job"], work["attempt"], cause="Unable", reason="moc is missing")
+        world.announce(A, cpus=9 + turn % 2)
+        pauses.append(0 if world.has_work(A) else pause_of(world, A))
+    assert pauses[0] == 0
+    assert 3 <= pauses[1] <= 7 and 7 <= pauses[2] <= 13
+    assert pauses[-1] > 200
+    assert world.build(B)
+
+
+def test_a_run_that_nobody_was_able_to_build_says_why_after_an_offer_has_changed(world: World) -> None:
+    world.enqueue(spec("run-1", stage("build"), queue_seconds=600))
+    world.release(A, world.build(A)["job"], cause="Unable", reason="moc is missing")
+    world.announce(A, cpus=9)
+    world.pass_time(601)
+    reason = world.run()["state"]["Inconclusive"]
+    assert "most often because moc is missing: add an executor that can run the stage" in reason
+
+
 def test_one_key_that_stops_leaves_the_job_to_the_operators_other_key_at_once(
     world: World,
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kybra import Principal
@@ -34,6 +35,7 @@ KINDS = (
     "silent",
     "slow",
     "liar about offers",
+    "changes its offer",
 )
 
 
@@ -43,6 +45,7 @@ class Operator:
     def __init__(self, key: str, pace: int, kind: str = "honest") -> None:
         self.key, self.pace, self.kind = key, pace, kind
         self.busy_until = 0
+        self.offers = 0
         self.work: Any = None
         self.reveals: list[Any] = []
 
@@ -53,18 +56,21 @@ class Operator:
 class Play:
     """A world of three operators and one run."""
 
-    def __init__(self, operators: list[Operator]) -> None:
+    def __init__(self, operators: list[Operator], parallel: int | None = None) -> None:
         self.world = World()
         self.operators = operators
         self.rounds: dict[str, Any] = {}
         for each in operators:
             self.world.announce(each.key, slots=16 if each.kind == "liar about offers" else 1)
-        self.world.enqueue(spec("run-1", stage("build")))
+        self.world.enqueue(spec("run-1", stage("build", parallel=parallel)))
 
     def step(self) -> None:
         """One second: everyone acts, messages arrive, deadlines pass."""
         for each in self.operators:
             self.act(each)
+            # It looks for the next job at once, before anybody else.
+            if each.kind == "changes its offer" and each.work is None:
+                self.act(each)
         self.deliver()
         self.world.pass_time(1)
         for key, record in self.rounds.items():
@@ -98,6 +104,13 @@ class Play:
         if who.kind in ("gives back", "liar about offers"):
             cause = "Unable" if who.kind == "liar about offers" else "Weather"
             self.world.release(who.key, job, attempt, cause=cause)
+            who.work = None
+            return
+        if who.kind == "changes its offer" and self.world.now >= who.busy_until:
+            # Held as long as it likes, then given back by one that says it may be able now.
+            self.world.release(who.key, job, attempt, cause="Unable")
+            who.offers += 1
+            self.world.announce(who.key, cpus=8 + who.offers % 2)
             who.work = None
             return
         if self.world.now < who.busy_until or who.kind == "heartbeat holder":
@@ -232,3 +245,28 @@ def test_with_both_honest_ones_free_it_costs_the_grace_at_most(
         took = play.world.now - began
         assert took <= TIMEOUT * SECOND + MIN_GRACE_NS + REVEAL_GRACE_NS + 10 * SECOND, kind
     assert play.world.run()["state"] == {"Succeeded": None}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=examples(5), deadline=None)
+@given(
+    paces=st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    bad_pace=st.integers(0, 55),
+    place=st.integers(0, 2),
+)
+def test_a_stage_that_lets_one_job_at_a_time_is_not_held_by_the_dishonest_one(
+    kind: str, paces: tuple[int, int], bad_pace: int, place: int
+) -> None:
+    honest = [Operator(key, pace) for key, pace in zip((A, B), paces, strict=True)]
+    bad = Operator(C, 600 if kind == "slow" else bad_pace, kind)
+    honest.insert(place, bad)
+    play = Play(honest, parallel=1)
+    began = play.world.now
+    # It may have its whole time before each of them, and once more for what it is asked again.
+    bound = 5 * (TIMEOUT * SECOND + BUILD_MARGIN_NS) + MIN_GRACE_NS + REVEAL_GRACE_NS
+    if kind in ("wrong bytes", "silent"):
+        bound += REOPEN_NS
+    while play.world.now - began < bound and play.world.maps["open_runs"].entries:
+        play.step()
+    assert play.world.run()["state"] == {"Succeeded": None}, (kind, play.world.waits())
+    assert play.world.read("out.wasm") == {"Ok": b"module"}

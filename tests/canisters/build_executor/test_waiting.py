@@ -327,3 +327,17 @@ def test_executors_that_lack_a_secret_are_said_to_be_asked_again_when_it_is_seal
         f"{reason} (and 1 other reason). They are asked again when a secret is set or sealed: "
         "do so, or cancel the run"
     )
+
+
+def test_who_holds_the_only_job_that_may_be_at_work_is_named_with_what_it_failed_at(
+    world: World,
+) -> None:
+    world.enqueue(spec("run-1", stage("build", parallel=1)))
+    work = world.build(A)
+    world.release(A, work["job"], work["attempt"], cause="Weather", reason="no route to the server")
+    world.build(B)
+    (said,) = world.waits()
+    assert said == (
+        "its turn: 1 job is at work, as many as parallel of build lets; at work: operator-1 "
+        "(after a failure, operator operator-0: no route to the server)"
+    )
