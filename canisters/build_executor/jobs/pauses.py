@@ -1,8 +1,8 @@
 """Who is not asked for jobs of a stage for a while, because something failed there.
 
 A failure costs the one that failed its turn, and never the run. Whoever gives a job back lets the
-other operators pass first: its operator backs off, longer for a lease that ran out. An executor that
-cannot run a stage is not asked again while it offers the same.
+other operators pass first: its operator backs off, longer for a lease that ran out. An executor
+that cannot run a stage is not asked again while it offers the same.
 """
 
 import hashlib

@@ -97,7 +97,9 @@ def test_who_is_unable_again_and_again_is_not_asked_at_once_for_changing_its_off
     assert world.build(B)
 
 
-def test_a_run_that_nobody_was_able_to_build_says_why_after_an_offer_has_changed(world: World) -> None:
+def test_a_run_that_nobody_was_able_to_build_says_why_after_an_offer_has_changed(
+    world: World,
+) -> None:
     world.enqueue(spec("run-1", stage("build"), queue_seconds=600))
     world.release(A, world.build(A)["job"], cause="Unable", reason="moc is missing")
     world.announce(A, cpus=9)
