@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,13 @@ def test_a_start_on_another_port_than_before_is_told(tmp_path: Path) -> None:
         first, _ = ensure_started(tmp_path, warn=told.append)
         assert last_port.read(tmp_path) == first.port
         assert ensure_started(tmp_path, warn=told.append) == (first, False)
+        assert ensure_started(tmp_path, first.port, warn=told.append) == (first, False)
+        assert told == []
+        other = first.port % 65535 + 1
+        assert ensure_started(tmp_path, other, warn=told.append) == (first, False)
+        (said,) = told
+        assert f"on port {first.port} already; for port {other}, stop it first" in said
+        told.clear()
         network.stop(tmp_path)
         # The form of 0.1.0.
         (tmp_path / LAST_PORT_FILE).write_text(f"{first.port}\n")
@@ -80,5 +88,15 @@ def test_a_start_on_another_port_than_before_is_told(tmp_path: Path) -> None:
         (line,) = told
         assert f"{LAST_PORT_FILE} is damaged: the network is now on port {accepted.port}" in line
         assert last_port.read(tmp_path) == accepted.port
+    finally:
+        network.stop(tmp_path)
+
+
+@pytest.mark.replica
+def test_starts_at_once_end_in_one_network(tmp_path: Path) -> None:
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: ensure_started(tmp_path), range(4)))
+        assert len({running.pid for running, _ in found}) == 1
     finally:
         network.stop(tmp_path)

@@ -133,9 +133,19 @@ def is_event_name(event: "str | None", letters: "frozenset[str]") -> bool:
     return all(letter in letters for letter in event)
 
 
-def part_id(delivery: str, number: int) -> str:
-    """The id that the change `number` (from 0) of a delivery is recorded under."""
-    return delivery if number == 0 else f"{delivery}.{number + 1}"
+def part_ids(delivery: str, count: int, is_taken: "Callable[[str], bool]") -> "list[str]":
+    """The ids that the changes of a delivery are recorded under: its own, then with `.2` and so on.
+
+    Ids that are taken are passed over: a delivery of another forge may have had such an id, before
+    the repository was registered anew.
+    """
+    found = [delivery]
+    number = 1
+    while len(found) < count:
+        number += 1
+        if not is_taken(f"{delivery}.{number}"):
+            found.append(f"{delivery}.{number}")
+    return found
 
 
 class Signed:

@@ -7,7 +7,7 @@ from canisters.webhook.deliveries import rules, tables
 from canisters.webhook.deliveries.replies import json_reply, upgrade_reply, welcome_reply
 from canisters.webhook.deliveries.request import read_request
 from canisters.webhook.deliveries.routing import path_of
-from canisters.webhook.deliveries.rules import Decision, decide, part_id
+from canisters.webhook.deliveries.rules import Decision, decide, part_ids
 from canisters.webhook.deliveries.views import StoredKnown
 from canisters.webhook.providers.push import Push
 from canisters.webhook.repositories.tables import add_one, rejected_counter
@@ -59,13 +59,17 @@ def receive(request: HttpRequest, now_ns: int) -> "tuple[HttpResponse, str | Non
         push = decision.pushes[0] if decision.pushes else Push("", "", "")
         _add(decision, decision.delivery, push, None, now_ns)
     elif decision.event:
-        for number, push in enumerate(decision.pushes):
-            delivery = part_id(decision.delivery, number)
+        parts = part_ids(
+            decision.delivery,
+            len(decision.pushes),
+            lambda part: tables.is_recorded(decision.repository, part),
+        )
+        for part, push in zip(parts, decision.pushes):
             run = tables.next_run()
-            _add(decision, delivery, push, run, now_ns)
+            _add(decision, part, push, run, now_ns)
             runs.append(run)
-            if number > 0:
-                outbox.send(decision.repository, delivery)
+            if part != decision.delivery:
+                outbox.send(decision.repository, part)
         decision.content["run"] = runs[0]
         key = outbox.key_of(decision.repository, decision.delivery)
     if decision.event:

@@ -32,6 +32,11 @@ def next_run() -> str:
     return f"run-{add_one(RUNS)}"
 
 
+def is_recorded(repository: str, delivery: str) -> bool:
+    """Whether there is a record of this delivery."""
+    return deliveries.contains_key(delivery_key(repository, delivery))
+
+
 def add(delivery: Delivery, message: str, author: str) -> None:
     """Record a delivery, at the end of its repository's list or in place of one of the same id."""
     repository = delivery["repository"]

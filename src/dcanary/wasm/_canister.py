@@ -58,8 +58,9 @@ def find_layout(main: Path, name: str | None) -> Layout:
     """
     file = main / "main.py" if main.is_dir() else main
     if not file.is_file():
+        what = "is no regular file" if file.exists() else "does not exist"
         raise SourceError(
-            f"{file} does not exist; name the canister's main Python file, for example "
+            f"{file} {what}; name the canister's main Python file, for example "
             "canisters/counter/main.py"
         )
     file = file.resolve()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from canisters.webhook.deliveries.rules import part_ids
 from canisters.webhook.providers.bitbucket import (
     delivery_of,
     identity_problem,
@@ -205,3 +206,10 @@ def test_the_repository_must_be_the_registered_one() -> None:
         {"name": "shop"},
     ):
         assert identity_problem({"repository": other}, url) is not None
+
+
+def test_parts_pass_over_ids_that_are_taken() -> None:
+    """As of another forge, before the repository was registered anew."""
+    taken = {"d-1.2", "d-1.4"}
+    assert part_ids("d-1", 1, taken.__contains__) == ["d-1"]
+    assert part_ids("d-1", 3, taken.__contains__) == ["d-1", "d-1.3", "d-1.5"]

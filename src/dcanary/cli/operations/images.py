@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timezone
 from pathlib import Path
 
+from dcanary.cli.display import quoted_if_needed
 from dcanary.client.errors import ConfigError
 from dcanary.executor.images import image_environment, unfit_image
 from dcanary.image.lock import DebianPackage, Lock, NpmPackage, PypiPackage, format_lock, read_lock
@@ -135,7 +136,7 @@ def _matching(beginning: str) -> Image:
     if not _DIGEST.fullmatch(beginning) or not found:
         known = ", ".join(standard_names())
         raise ConfigError(
-            f"there is no image {beginning}: name a standard image ({known}), a lock file, or six "
+            f"there is no image {quoted_if_needed(beginning)}: name a standard image ({known}), a lock file, or six "
             "digits or more of the digest of a built image"
         )
     if len(found) > 1:

@@ -46,6 +46,11 @@ def ensure_started(
         running, started = control.ensure(
             state_dir, choice.choose, accept_loss=accept_loss, report=report
         )
+    if not started and port not in (0, running.port):
+        warn(
+            f"the network listens on port {running.port} already; for port {port}, stop it first: "
+            "dcanary network stop"
+        )
     if started and accept_loss:
         lost = [*choice.lost, *losses.read(state_dir)]
         for line in lost:

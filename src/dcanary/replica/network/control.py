@@ -76,11 +76,17 @@ def starting(state_dir: Path) -> Starting | None:
     """How far the network of a folder is in its start; None when none starts."""
     if not state_dir.is_dir():
         return None
+    if _is_locked(state_dir):
+        return read_starting(state_dir) if read_info(state_dir) is None else None
+    return None
+
+
+def _is_locked(state_dir: Path) -> bool:
     lock = try_lock(state_dir)
     if lock is None:
-        return read_starting(state_dir) if read_info(state_dir) is None else None
+        return True
     lock.close()
-    return None
+    return False
 
 
 def _log_tail(path: Path, begins: int = 0, lines: int = 15) -> str:
@@ -171,7 +177,14 @@ def ensure(
                 command.append("--allow-http-loopback")
             if accept_loss:
                 command.append("--accept-loss")
-            return _spawn(state_dir, command, reports), True
+            try:
+                return _spawn(state_dir, command, reports), True
+            except NetworkError:
+                # Two starts at once: the folder is free until the network itself has locked it,
+                # and another one was faster. Its network is the one that was asked for.
+                if not _is_locked(state_dir):
+                    raise
+                continue
         info = read_info(state_dir)
         if info is not None and _healthy(info):
             return info, False
