@@ -64,7 +64,7 @@ def receive(request: HttpRequest, now_ns: int) -> "tuple[HttpResponse, str | Non
             len(decision.pushes),
             lambda part: tables.is_recorded(decision.repository, part),
         )
-        for part, push in zip(parts, decision.pushes):
+        for part, push in zip(parts, decision.pushes, strict=True):
             run = tables.next_run()
             _add(decision, part, push, run, now_ns)
             runs.append(run)

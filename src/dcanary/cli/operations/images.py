@@ -136,8 +136,8 @@ def _matching(beginning: str) -> Image:
     if not _DIGEST.fullmatch(beginning) or not found:
         known = ", ".join(standard_names())
         raise ConfigError(
-            f"there is no image {quoted_if_needed(beginning)}: name a standard image ({known}), a lock file, or six "
-            "digits or more of the digest of a built image"
+            f"there is no image {quoted_if_needed(beginning)}: name a standard image ({known}), a "
+            "lock file, or six digits or more of the digest of a built image"
         )
     if len(found) > 1:
         raise ConfigError(f"{len(found)} images begin with {beginning}: write more of the digest")
