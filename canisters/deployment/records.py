@@ -3,7 +3,7 @@
 from kybra import Opt, Principal, Record, Vec, blob, nat, nat8, nat16, nat32, nat64, text
 
 from shared.base.migration import Versions
-from shared.types.approval import Asset, Order
+from shared.types.approval import Asset, AssetProperties, Order
 from shared.types.release import ReleaseOrder, ReleaseState, RollbackOrder
 from shared.types.target import TopUp
 
@@ -110,13 +110,26 @@ class AssetsRecord(Record):
     assets: Vec[Asset]
 
 
+class AssetPropertiesRecord(Record):
+    """How the files of a release are served: file `n` of its list has `properties[of[n]]`.
+
+    Kept apart, for most files of a list have the same, and most steps do not need them.
+    """
+
+    version: nat16
+    properties: Vec[AssetProperties]
+    of: Vec[nat16]
+
+
 class AssetWorkRecord(Record):
     """How far a release is with the files of its target. Numbers are positions in its list.
 
     `listed` counts the files that the target has told so far; `same` are there as approved, `other`
-    with another content. Of the open `batch`, file `at` is sent, and of that chunk `chunk`;
-    `chunk_ids` are those of the files before and of this one, in order. `begun` counts batches;
-    `committed`: the last one was.
+    with another content, `restyled` with other properties alone. Those `untold` have the approved
+    content, and the target is to be asked for their properties, which it does not list; `asking`:
+    the list is at its end, and it is asked for them. Of the open `batch`, file `at` is sent, and of
+    that chunk `chunk`; `chunk_ids` are those of the files before and of this one, in order. `begun`
+    counts batches; `committed`: the last one was.
     """
 
     version: nat16
@@ -129,6 +142,9 @@ class AssetWorkRecord(Record):
     at: nat32
     chunk: nat32
     chunk_ids: Vec[nat]
+    restyled: Opt[Vec[nat32]]
+    untold: Opt[Vec[nat32]]
+    asking: Opt[bool]
 
 
 class AssetGoneRecord(Record):
@@ -153,6 +169,7 @@ DETAIL: "Versions[DetailRecord]" = Versions("DetailRecord", current=1)
 PROGRESS: "Versions[ProgressRecord]" = Versions("ProgressRecord", current=2)
 SETTINGS: "Versions[SettingsRecord]" = Versions("SettingsRecord", current=1)
 ASSETS: "Versions[AssetsRecord]" = Versions("AssetsRecord", current=1)
+ASSET_PROPERTIES: "Versions[AssetPropertiesRecord]" = Versions("AssetPropertiesRecord", current=1)
 ASSET_WORK: "Versions[AssetWorkRecord]" = Versions("AssetWorkRecord", current=1)
 ASSET_GONE: "Versions[AssetGoneRecord]" = Versions("AssetGoneRecord", current=1)
 

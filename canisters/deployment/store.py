@@ -21,6 +21,7 @@
 | 16 | assets: the files that an open release is to put into its target | release number |
 | 17 | asset_work: how far an open release is with its files | release number |
 | 18 | asset_gone: files that an open release is to take out of its target | release number |
+| 19 | asset_properties: how the files of an open release are served | release number |
 
 Orders are kept apart from progress because they are large and a release writes its progress often.
 """
@@ -29,6 +30,7 @@ from kybra import StableBTreeMap, blob, nat8, nat64, text
 
 from canisters.deployment.records import (
     ASSET_GONE,
+    ASSET_PROPERTIES,
     ASSET_WORK,
     ASSETS,
     DETAIL,
@@ -37,6 +39,7 @@ from canisters.deployment.records import (
     SETTINGS,
     TARGET,
     AssetGoneRecord,
+    AssetPropertiesRecord,
     AssetsRecord,
     AssetWorkRecord,
     DetailRecord,
@@ -79,6 +82,9 @@ asset_work_map = StableBTreeMap[nat64, AssetWorkRecord](
 asset_gone_map = StableBTreeMap[nat64, AssetGoneRecord](
     memory_id=18, max_key_size=16, max_value_size=1_000_000
 )
+asset_properties_map = StableBTreeMap[nat64, AssetPropertiesRecord](
+    memory_id=19, max_key_size=16, max_value_size=1_000_000
+)
 
 targets = Versioned(target_map, TARGET)
 orders = Versioned(order_map, ORDER)
@@ -88,3 +94,4 @@ settings = Versioned(settings_map, SETTINGS)
 assets = Versioned(asset_map, ASSETS)
 asset_work = Versioned(asset_work_map, ASSET_WORK)
 asset_gone = Versioned(asset_gone_map, ASSET_GONE)
+asset_properties = Versioned(asset_properties_map, ASSET_PROPERTIES)

@@ -13,11 +13,12 @@ from kybra import Async, CallResult, ic
 
 from canisters.verification.approvals import earlier, progress
 from canisters.verification.approvals.expiry import Expiry
+from canisters.verification.approvals.files import ordered_assets
 from canisters.verification.approvals.latest import latest_of, note_latest
 from canisters.verification.approvals.orders import EARLIER_DEPLOYMENT, make_order, release_order
 from canisters.verification.approvals.requests import attempt_of
 from canisters.verification.approvals.rules import state_at
-from canisters.verification.approvals.verdict import assets_behind, verdict_behind
+from canisters.verification.approvals.verdict import verdict_behind
 from canisters.verification.gates.rules import first_failure
 from canisters.verification.records import ApprovalRecord
 from canisters.verification.rounds.views import verdict_of
@@ -38,7 +39,7 @@ from shared.rules.limits import MAX_OPEN_APPROVALS
 from shared.rules.orders import order_digest
 from shared.rules.references import targets_of
 from shared.siblings import BuildExecutorService, DeploymentService
-from shared.types.approval import ApprovalInput, Asset
+from shared.types.approval import ApprovalInput
 from shared.types.errors import Done
 from shared.types.release import PlanRequest, PlanResult, TextResult
 
@@ -162,9 +163,6 @@ def _plan(number: int) -> "Async[str | None]":
         return None
     request = record["request"]
     verdict = verdict_behind(request)
-    assets: list[Asset] | str | None = None
-    if not isinstance(verdict, str):
-        assets = assets_behind(request["assets"], verdict["manifest"])
     problem: str | None = None
     if "Err" in answer.Ok:
         if is_passing(answer.Ok["Err"]):
@@ -172,10 +170,9 @@ def _plan(number: int) -> "Async[str | None]":
         problem = error_sentence(answer.Ok["Err"])
     elif isinstance(verdict, str):
         problem = verdict
-    elif isinstance(assets, str):
-        problem = assets
     else:
-        order = make_order(request, answer.Ok["Ok"], verdict, assets)
+        # Requests that have no order yet are of 0.1.0, which put no files into targets.
+        order = make_order(request, answer.Ok["Ok"], verdict, None)
         if isinstance(order, str):
             problem = order
         elif unbound(order) is not None:
@@ -213,10 +210,7 @@ def _order_release(number: int) -> "Async[str | None]":
         return (yield from _order_of_earlier(number, record))
     attempt = progress.attempt_of(record)
     order = stored["order"]
-    bound = order["assets"]
-    assets = None
-    if bound is not None:
-        assets = assets_behind(bound["folder"], order["verdict"]["manifest"])
+    assets = ordered_assets(order)
     if isinstance(assets, str):
         # Deployment refuses an order whose files are missing.
         assets = None

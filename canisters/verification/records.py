@@ -3,7 +3,15 @@
 from kybra import Opt, Principal, Record, Vec, blob, nat16, nat64, text
 
 from shared.base.migration import Versions
-from shared.types.approval import ApprovalInput, ApprovalState, ApprovalVote, GateResult, Order
+from shared.types.approval import (
+    ApprovalInput,
+    ApprovalState,
+    ApprovalVote,
+    Asset,
+    AssetProperties,
+    GateResult,
+    Order,
+)
 from shared.types.attestation import Outcome, Phase, TestReport, VerdictKind
 from shared.types.pipeline import ApprovalPolicy, Flaky, Mode
 from shared.types.run import CommitDescription, File
@@ -69,6 +77,18 @@ class RoundRecord(Record):
 class ManifestRecord(Record):
     version: nat16
     files: Vec[File]
+
+
+class AssetListRecord(Record):
+    """The files of an order whose folder has settings: file `n` has `properties[of[n]]`.
+
+    Without settings the manifest says all of them, and nothing is kept.
+    """
+
+    version: nat16
+    assets: Vec[Asset]
+    properties: Vec[AssetProperties]
+    of: Vec[nat16]
 
 
 class TestReportRecord(Record):
@@ -140,6 +160,7 @@ class OpenApprovalRecord(Record):
 
 ROUND: "Versions[RoundRecord]" = Versions("RoundRecord", current=1)
 MANIFEST: "Versions[ManifestRecord]" = Versions("ManifestRecord", current=1)
+ASSET_LIST: "Versions[AssetListRecord]" = Versions("AssetListRecord", current=1)
 TEST_REPORT: "Versions[TestReportRecord]" = Versions("TestReportRecord", current=1)
 DESCRIPTION: "Versions[DescriptionRecord]" = Versions("DescriptionRecord", current=1)
 APPROVAL: "Versions[ApprovalRecord]" = Versions("ApprovalRecord", current=2)

@@ -18,6 +18,7 @@
 | 13 | descriptions: of commits, as attested | digest |
 | 14 | test_reports: what tests said, as attested | digest |
 | 15 | last_approved: number of the request that was approved last, however it ended | target |
+| 16 | asset_lists: the files of orders whose folder has settings | digest |
 
 Sizes are those of Candid bytes. Keys are bounded by MAX_NAME_CHARS per name, votes by MAX_REPLICAS,
 files by MAX_MANIFEST_FILES and MAX_PATH_CHARS, arguments by MAX_PIPELINE_BYTES.
@@ -28,6 +29,7 @@ from kybra import StableBTreeMap, nat8, nat64, text
 from canisters.verification.records import (
     APPROVAL,
     APPROVAL_ORDER,
+    ASSET_LIST,
     DESCRIPTION,
     LATEST,
     MANIFEST,
@@ -37,6 +39,7 @@ from canisters.verification.records import (
     TEST_REPORT,
     ApprovalOrderRecord,
     ApprovalRecord,
+    AssetListRecord,
     DescriptionRecord,
     LatestRecord,
     ManifestRecord,
@@ -76,11 +79,15 @@ test_report_map = StableBTreeMap[text, TestReportRecord](
     memory_id=14, max_key_size=80, max_value_size=30_000
 )
 last_approved = StableBTreeMap[text, nat64](memory_id=15, max_key_size=80, max_value_size=16)
+asset_list_map = StableBTreeMap[text, AssetListRecord](
+    memory_id=16, max_key_size=80, max_value_size=1_200_000
+)
 
 rounds = Versioned(round_map, ROUND)
 manifests = Versioned(manifest_map, MANIFEST)
 descriptions = Versioned(description_map, DESCRIPTION)
 test_reports = Versioned(test_report_map, TEST_REPORT)
+asset_lists = Versioned(asset_list_map, ASSET_LIST)
 approvals = Versioned(approval_map, APPROVAL)
 approval_orders = Versioned(approval_order_map, APPROVAL_ORDER)
 policies = Versioned(policy_map, POLICY)

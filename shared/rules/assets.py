@@ -1,20 +1,23 @@
 """The files that go into an asset canister, from the agreed files of a stage. Plain Python.
 
 A folder is written with a `/` at its end. What people approve is the digest of the list: keys,
-hashes, sizes, content types and encodings of all files, sorted by key.
+hashes, sizes, content types, encodings and properties of all files, sorted by key.
+
+A list without properties is encoded as one of records without that field: it is younger than lists,
+and the digest of each list that was approved before stays what it was.
 """
 
 from typing import TYPE_CHECKING
 
+from shared.rules.asset_settings import Settings, SettingsError, is_settings, settings_files
 from shared.rules.canonical import digest_of
-from shared.rules.limits import MAX_ASSETS, MAX_ASSETS_BYTES, MIB
-from shared.rules.not_yet import ASSET_SETTINGS
+from shared.rules.limits import MAX_ASSET_PROPERTIES_BYTES, MAX_ASSETS, MAX_ASSETS_BYTES, MIB
 
 if TYPE_CHECKING:
-    from shared.types.approval import Asset, OrderAssets
+    from shared.types.approval import Asset, AssetProperties, OrderAssets
     from shared.types.run import File
 
-ASSET = (
+ASSET_OF_OLD = (
     "record",
     (
         ("key", "text"),
@@ -24,8 +27,18 @@ ASSET = (
         ("content_encoding", "text"),
     ),
 )
+HEADER = ("record", (("name", "text"), ("value", "text")))
+PROPERTIES = (
+    "record",
+    (
+        ("max_age", ("opt", "nat64")),
+        ("headers", ("vec", HEADER)),
+        ("allow_raw_access", "bool"),
+        ("enable_aliasing", ("opt", "bool")),
+    ),
+)
+ASSET = ("record", (*ASSET_OF_OLD[1], ("properties", ("opt", PROPERTIES))))
 IDENTITY = "identity"
-SETTINGS_FILES = (".ic-assets.json", ".ic-assets.json5")
 OTHER_TYPE = "application/octet-stream"
 # By the end of the name: the types of what front ends are made of, as the IANA registers them.
 CONTENT_TYPES = {
@@ -88,25 +101,42 @@ def path_of(folder: str, key: str) -> str:
     return folder + key[1:]
 
 
-def assets_of(files: "list[File]", folder: str) -> "list[Asset] | str":
-    """The files below a folder as assets, sorted by key; a sentence when they cannot be served."""
+def assets_of(
+    files: "list[File]", folder: str, settings: "dict[str, bytes] | None" = None
+) -> "list[Asset] | str":
+    """The files below a folder as assets, sorted by key; a sentence when they cannot be served.
+
+    `settings` are the contents of the settings files among them, by path. Where there are any, they
+    say which files are published and how; the settings themselves never are.
+    """
+    try:
+        paths = {one["path"] for one in settings_files(files, folder)}
+        if paths != set(settings or {}):
+            return f"the settings of the files below {folder} were not read"
+        rules = Settings(folder, settings) if settings else None
+    except SettingsError as error:
+        return str(error)
     found: list[Asset] = []
     for file in files:
         path = file["path"]
-        if not is_below(folder, path):
+        key = path[len(folder) :]
+        if not is_below(folder, path) or is_settings(path):
             continue
-        if path.rsplit("/", 1)[-1] in SETTINGS_FILES:
-            return ASSET_SETTINGS.sentence(path)
+        if rules is not None and not rules.publishes(key):
+            continue
         found.append(
             {
-                "key": f"/{path[len(folder) :]}",
+                "key": f"/{key}",
                 "sha256": file["sha256"],
                 "size": file["size"],
                 "content_type": content_type_of(path),
                 "content_encoding": IDENTITY,
+                "properties": None if rules is None else rules.of(key),
             }
         )
     if not found:
+        if paths:
+            return f"no agreed file below {folder} is published: its settings ignore them all"
         return f"no agreed file is below {folder}: assets must be a folder of the artifacts"
     return over_limits(found) or sorted(found, key=key_of)
 
@@ -125,7 +155,60 @@ def over_limits(assets: "list[Asset]") -> "str | None":
             f"the files for the asset canister have {size} bytes, over {MAX_ASSETS_BYTES // MIB} "
             "MiB (MAX_ASSETS_BYTES)"
         )
+    told = sum(properties_size(asset["properties"]) for asset in assets)
+    if told > MAX_ASSET_PROPERTIES_BYTES:
+        return (
+            f"the headers of the files for the asset canister have {told} bytes, over "
+            f"{MAX_ASSET_PROPERTIES_BYTES} (MAX_ASSET_PROPERTIES_BYTES)"
+        )
     return None
+
+
+def properties_size(properties: "AssetProperties | None") -> int:
+    """About how many bytes the properties of one file take."""
+    if properties is None:
+        return 0
+    headers = properties["headers"]
+    return 32 + sum(16 + len((one["name"] + one["value"]).encode()) for one in headers)
+
+
+def split(
+    assets: "list[Asset]",
+) -> "tuple[list[Asset], list[AssetProperties], list[int]] | None":
+    """The list without properties, the different ones among them, and which of these each file has;
+    None for a list that has none."""
+    distinct: dict[str, int] = {}
+    found: list[AssetProperties] = []
+    of = []
+    bare: list[Asset] = []
+    for asset in assets:
+        properties = asset["properties"]
+        if properties is None:
+            return None
+        number = distinct.setdefault(repr(properties), len(found))
+        if number == len(found):
+            found.append(properties)
+        of.append(number)
+        bare.append(with_properties(asset, None))
+    return (bare, found, of)
+
+
+def joined(
+    bare: "list[Asset]", properties: "list[AssetProperties]", of: "list[int]"
+) -> "list[Asset]":
+    """The list that `split` took apart."""
+    return [with_properties(asset, properties[of[at]]) for at, asset in enumerate(bare)]
+
+
+def with_properties(asset: "Asset", properties: "AssetProperties | None") -> "Asset":
+    return {
+        "key": asset["key"],
+        "sha256": asset["sha256"],
+        "size": asset["size"],
+        "content_type": asset["content_type"],
+        "content_encoding": asset["content_encoding"],
+        "properties": properties,
+    }
 
 
 def size_of(assets: "list[Asset]") -> int:
@@ -134,7 +217,8 @@ def size_of(assets: "list[Asset]") -> int:
 
 def assets_digest(assets: "list[Asset]") -> str:
     """Compute the digest of a list of files: 64 lower-case hexadecimal digits."""
-    return digest_of(("vec", ASSET), assets).hex()
+    is_of_old = all(asset["properties"] is None for asset in assets)
+    return digest_of(("vec", ASSET_OF_OLD if is_of_old else ASSET), assets).hex()
 
 
 def ordered(folder: str, assets: "list[Asset]") -> "OrderAssets":

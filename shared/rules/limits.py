@@ -143,6 +143,11 @@ MAX_MODULE_FILE_BYTES = 32 * MIB
 MAX_ASSETS = MAX_MANIFEST_FILES
 MAX_ASSETS_BYTES = 256 * MIB
 MAX_LISTED_ASSETS = 2_000
+# What a `.ic-assets.json5` may have, all of them in one folder together, and what comes of it.
+MAX_ASSET_SETTINGS_FILES = 16
+MAX_ASSET_SETTINGS_BYTES = 64 * 1024
+MAX_ASSET_RULES = 200
+MAX_ASSET_PROPERTIES_BYTES = 700_000
 # Times that a batch of files is begun, each after the one before was refused or has expired.
 MAX_ASSET_BATCHES = 3
 # Unpacked; the network's limit for a module is the same.

@@ -52,8 +52,3 @@ OTHER_GATES = NotYet(
     "the gate fails, the approval request is Blocked",
     "this gate is not supported yet: take it out of the pipeline",
 )
-ASSET_SETTINGS = NotYet(
-    "settings of asset canisters (`.ic-assets.json5`)",
-    "the approval request is refused: the target is Failed",
-    "{}: settings of asset canisters are not supported yet: leave the file out of the folder",
-)

@@ -62,11 +62,29 @@ class Creation(Record):
     cycles: nat
 
 
+class AssetHeader(Record):
+    name: text
+    value: text
+
+
+class AssetProperties(Record):
+    """How an asset canister serves a file, as the folder's `.ic-assets.json5` says.
+
+    `max_age` is in seconds, absent when none is told to browsers. `headers` are sorted by name.
+    `enable_aliasing` is absent when the canister's default is to be used.
+    """
+
+    max_age: Opt[nat64]
+    headers: Vec[AssetHeader]
+    allow_raw_access: bool
+    enable_aliasing: Opt[bool]
+
+
 class Asset(Record):
     """One file of an asset canister. `key` is its path below the folder, after a `/`.
 
     `sha256` is lower-case hexadecimal, of the bytes as they are stored: `content_encoding` is
-    `identity`.
+    `identity`. `properties` are absent when the folder has no settings.
     """
 
     key: text
@@ -74,6 +92,7 @@ class Asset(Record):
     size: nat64
     content_type: text
     content_encoding: text
+    properties: Opt[AssetProperties]
 
 
 class AssetsResult(Variant, total=False):

@@ -37,9 +37,20 @@ class ListedEncoding(Record):
 
 
 class ListedAsset(Record):
+    """Canisters of before 2025 tell no properties here."""
+
     key: text
     content_type: text
     encodings: Vec[ListedEncoding]
+    max_age: Opt[nat64]
+    headers: Opt[Vec[Tuple[text, text]]]
+    allow_raw_access: Opt[bool]
+    is_aliased: Opt[bool]
+
+
+class ToldProperties(Record):
+    """What a canister says of one file when it is asked."""
+
     max_age: Opt[nat64]
     headers: Opt[Vec[Tuple[text, text]]]
     allow_raw_access: Opt[bool]
@@ -75,6 +86,10 @@ class ChunkId(Record):
 class CreateAsset(Record):
     key: text
     content_type: text
+    max_age: Opt[nat64]
+    headers: Opt[Vec[Tuple[text, text]]]
+    enable_aliasing: Opt[bool]
+    allow_raw_access: Opt[bool]
 
 
 class SetAssetContent(Record):
@@ -84,6 +99,18 @@ class SetAssetContent(Record):
     sha256: Opt[blob]
 
 
+class SetAssetProperties(Record):
+    """What is absent stays as it is. The canister takes each value as `opt opt`, in which an absent
+    value of the inner one clears the property; Kybra cannot say that, and Candid takes one `opt`.
+    """
+
+    key: text
+    max_age: Opt[nat64]
+    headers: Opt[Vec[Tuple[text, text]]]
+    allow_raw_access: Opt[bool]
+    is_aliased: Opt[bool]
+
+
 class DeleteAsset(Record):
     key: text
 
@@ -91,6 +118,7 @@ class DeleteAsset(Record):
 class BatchOperation(Variant, total=False):
     CreateAsset: CreateAsset
     SetAssetContent: SetAssetContent
+    SetAssetProperties: SetAssetProperties
     DeleteAsset: DeleteAsset
 
 
@@ -104,6 +132,9 @@ class AssetCanisterService(Service):
 
     @service_query
     def list(self, args: ListArgs) -> Vec[ListedAsset]: ...
+
+    @service_query
+    def get_asset_properties(self, key: text) -> ToldProperties: ...
 
     @service_update
     def grant_permission(self, args: GrantPermission) -> void: ...

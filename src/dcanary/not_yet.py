@@ -104,12 +104,6 @@ CANISTER_IMPORTS = NotYet(
     "imports of {} are not supported yet where the project has no .did of it: declare the actor's "
     "type and take its id in an argument",
 )
-ASSET_SETTINGS = NotYet(
-    "settings of asset canisters (`.ic-assets.json5`)",
-    "`dcanary init`",
-    "settings of asset canisters are not supported yet: a release is refused while the file is in "
-    "{}; without it, the headers of those settings are missing",
-)
 LIBRARY_TESTS = NotYet(
     "tests of Motoko packages with `mops test`",
     "`dcanary init`",

@@ -102,6 +102,41 @@ def test_people_approve_the_agreed_files_and_the_target_gets_them(site: Site) ->
     assert site.content() == {"/index.html": b"<h1>two</h1>"}
 
 
+SETTINGS = b"""[
+    {match: "**/*", security_policy: "standard", cache: {max_age: 600}},
+    {match: "*.map", ignore: true},
+]"""
+
+
+def test_people_approve_how_the_files_are_served_and_the_target_serves_them_so(
+    site: Site,
+) -> None:
+    files = {"dist/index.html": b"<h1>one</h1>", "dist/app.js": b"1", "dist/app.js.map": b"{}"}
+    run = site.build({**files, "dist/.ic-assets.json5": SETTINGS})
+    found = listed(site, 1)
+    assert [one["key"] for one in found] == ["/app.js", "/index.html"]
+    order = site.approval()["order"]
+    assert order["assets"]["digest"] == assets_digest(found)
+    names = [one["name"] for one in found[1]["properties"]["headers"]]
+    assert (names[0], len(names)) == ("Content-Security-Policy", 7)
+    ok(site.decide())
+    site.network.advance(1_200)
+    assert site.run(run)["state"] == {"Succeeded": None}
+    assert site.content() == {"/index.html": b"<h1>one</h1>", "/app.js": b"1"}
+    served = site.files.query("get_asset_properties", "/app.js")
+    assert (served["max_age"], served["allow_raw_access"]) == (600, True)
+    assert [name for name, _ in served["headers"]] == names
+
+    # The same files with other settings are another order.
+    second = site.build({**files, "dist/.ic-assets.json5": SETTINGS.replace(b"600", b"60")}, "d-2")
+    assert site.approval(2)["order"]["assets"]["digest"] != order["assets"]["digest"]
+    ok(site.decide(2))
+    site.network.advance(1_200)
+    assert site.run(second)["state"] == {"Succeeded": None}
+    assert site.files.query("get_asset_properties", "/app.js")["max_age"] == 60
+    assert listed(site, 1) == found
+
+
 def test_a_release_whose_files_fail_fails_its_run_and_can_be_ordered_again(site: Site) -> None:
     run = site.build({"dist/index.html": b"<h1>one</h1>"})
     site.files.update("mood", "commit", "not today", caller=OWNER)
@@ -121,8 +156,12 @@ def test_a_release_whose_files_fail_fails_its_run_and_can_be_ordered_again(site:
     [
         ({}, "no agreed file is below dist/"),
         (
-            {"dist/index.html": b"1", "dist/.ic-assets.json5": b"[]"},
-            "dist/.ic-assets.json5: settings of asset canisters are not supported yet",
+            {"dist/index.html": b"1", "dist/.ic-assets.json5": b"[{match: '*',\n headers: 1}]"},
+            "dist/.ic-assets.json5:2: headers: it is an object of names and values, or null",
+        ),
+        (
+            {"dist/a.map": b"1", "dist/.ic-assets.json": b'[{"match": "*", "ignore": true}]'},
+            "no agreed file below dist/ is published: its settings ignore them all",
         ),
     ],
 )

@@ -34,8 +34,20 @@ def files(**contents: str) -> Any:
     return rules.assets_of(agreed, "dist/")
 
 
+def served(listed: Any, settings: str) -> Any:
+    """The same files with settings."""
+    path = "dist/.ic-assets.json5"
+    agreed: Any = [{**one, "path": f"dist{one['key']}"} for one in listed]
+    agreed.append({"path": path, "size": 9, "sha256": "0" * 64})
+    return rules.assets_of(agreed, "dist/", {path: settings.encode()})
+
+
 OLD = files(gone="1", other="2", same="3")
 NEW = files(fresh="4", other="5", same="3")
+SETTINGS = """[
+    {match: "**/*", cache: {max_age: 6000}, headers: {B: "deny all", A: "1"}},
+    {match: "fresh.*", allow_raw_access: false, enable_aliasing: false},
+]"""
 
 
 @dataclass
@@ -46,6 +58,7 @@ class Installed:
     before: Any = field(default_factory=lambda: OLD)
     last: str | None = "release-1"
     state: str = "Pending"
+    ordered: Any = field(default_factory=lambda: NEW)
 
     @property
     def verification(self) -> Installed:
@@ -63,7 +76,7 @@ class Installed:
         return order(assets=rules.ordered("dist/", listed))
 
     def get_approval(self, name: str) -> Any:
-        made = self.order(NEW)
+        made = self.order(self.ordered)
         state = {self.state: "release-2" if self.state == "Released" else None}
         return request(approval=name, order=made, digest=order_digest(made), state=state)
 
@@ -99,7 +112,7 @@ def show(installed: Installed, as_json: bool = False) -> None:
 
 
 def test_the_digest_of_a_list_is_the_one_that_canisters_compute() -> None:
-    for listed in (OLD, NEW, []):
+    for listed in (OLD, NEW, [], served(NEW, "[]"), served(NEW, SETTINGS)):
         assert assets.assets_digest(listed) == rules.assets_digest(listed)
 
 
@@ -128,6 +141,59 @@ def test_json_lists_every_file_with_what_becomes_of_it(capsys: pytest.CaptureFix
     assert listed[2]["before"] == "2" * 64
     show(Installed(state="Released"), as_json=True)
     assert json.loads(capsys.readouterr().out)["files"] == NEW
+
+
+def test_a_request_shows_how_its_files_are_served_beside_how_they_were(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    new = served(NEW, SETTINGS)
+    old = served(OLD, SETTINGS.replace("6000", "60").replace("B:", "C:"))
+    show(Installed(told=new, ordered=new, before=old))
+    told = capsys.readouterr().out
+    assert "files: 1 added, 2 changed, 1 removed, 0 same" in told
+    assert f"      + fresh.html 9 bytes, text/html, [1]\n        sha256 {'4' * 64}\n" in told
+    assert "      ~ same.html 9 bytes, text/html, [2]\n" in told
+    assert told.endswith(
+        """\
+  how they are served:
+    [1] 1 file
+      + max-age: 6,000 seconds
+      + raw access: no
+      + aliases: no
+      + A: 1
+      + B: deny all
+    [2] 2 files
+      - max-age: 60 seconds
+      - C: deny all
+      + max-age: 6,000 seconds
+        raw access: yes
+        aliases: as the canister does
+        A: 1
+      + B: deny all
+"""
+    )
+    show(Installed(told=new, ordered=new, before=new))
+    told = capsys.readouterr().out
+    assert "0 added, 0 changed, 0 removed, 3 same" in told
+    assert "    [2] 2 files, as before\n        max-age: 6,000 seconds\n" in told
+    show(Installed(before=old))
+    assert "      - max-age: 60 seconds\n" in capsys.readouterr().out
+
+
+def test_json_tells_properties_of_now_and_before(capsys: pytest.CaptureFixture[str]) -> None:
+    new = served(NEW, SETTINGS)
+    show(Installed(told=new, ordered=new), as_json=True)
+    listed = json.loads(capsys.readouterr().out)["files"]
+    assert listed[3]["change"] == "changed"
+    assert listed[3]["properties_before"] is None
+    assert listed[3]["properties"] == new[2]["properties"]
+
+
+def test_headers_cannot_write_lines_of_their_own() -> None:
+    settings = '[{match: "*", headers: {A: "\u202e\u2028+ B: 2"}}]'
+    lines = assets.lines_of(served(files(a="7"), settings), [])
+    assert lines[-1].startswith("    + A: ")
+    assert not {"\u202e", "\u2028"} & set("".join(lines))
 
 
 def test_every_file_that_an_order_changes_is_told_however_many() -> None:

@@ -151,8 +151,9 @@ class System:
         self, job: str, files: Any = (FILE,), nonce: bytes = b"n" * 32, described: Any = None
     ) -> bytes:
         """Of an attestation of version 1, or of version 2 when it describes the commit."""
-        lines = [f"{f['sha256']} {f['size']} {f['path']}\n" for f in files]
-        manifest = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+        by_path = sorted(files, key=lambda each: each["path"])
+        lines = [f"{f['sha256']} {f['size']} {f['path']}\n" for f in by_path]
+        manifest = hashlib.sha256("".join(lines).encode()).hexdigest()
         version, commit = 1, ""
         if described is not None:
             read = f"{described['author']}\n{described['message']}"

@@ -12,7 +12,7 @@ from canisters.deployment.settings import network
 from canisters.deployment.steps import machine, table
 from canisters.deployment.steps.answer import Look
 from canisters.deployment.steps.driving import begin, schedule
-from canisters.deployment.steps.filling import drop
+from canisters.deployment.steps.filling import drop, keep_assets
 from canisters.deployment.steps.looking import look_at
 from canisters.deployment.targets import rules as target_rules
 from canisters.deployment.targets.service import find
@@ -67,7 +67,7 @@ def _enter(
     order["order"] = None
     assets, order["assets"] = order["assets"], None
     if assets is not None:
-        store.assets.insert(number, {"version": 1, "assets": assets})
+        keep_assets(number, assets)
     store.orders.insert(number, {"version": 1, "order": order})
     store.details.insert(number, detail)
     store.progress.insert(number, progress)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from canisters.deployment.steps.answer import Answer
 from canisters.deployment.steps.machine import Goal, chunk_count, enter
 from canisters.deployment.steps.phases import BATCH, CHECK, CHUNK, COMMIT, PERMIT, SURVEY
+from canisters.deployment.steps.served import created, kind_of, properties_kind, restyled
 from canisters.deployment.steps.undo import take_back
-from shared.rules.assets import IDENTITY
 from shared.rules.limits import MAX_ASSET_BATCHES, MAX_ASSETS, MAX_LISTED_ASSETS
 
 if TYPE_CHECKING:
     from canisters.deployment.records import AssetWorkRecord, ProgressRecord
     from shared.types.approval import Asset
-    from shared.types.asset_canister import BatchOperation, ListedAsset
+    from shared.types.asset_canister import BatchOperation, ListedAsset, ToldProperties
 
 MAX_GONE_BYTES = 500_000
 # Larger numbers than any canister counts to; what is stored of them is bounded.
@@ -63,28 +63,10 @@ def fresh() -> "AssetWorkRecord":
         "at": 0,
         "chunk": 0,
         "chunk_ids": [],
+        "restyled": [],
+        "untold": [],
+        "asking": False,
     }
-
-
-def is_as_approved(asset: "Asset", listed: "ListedAsset") -> bool:
-    """Whether the canister has the file as approved, and with no property that others gave it."""
-    encodings = listed["encodings"]
-    if len(encodings) != 1 or encodings[0]["content_encoding"] != IDENTITY:
-        return False
-    return (
-        listed["content_type"] == asset["content_type"]
-        and encodings[0]["sha256"] == bytes.fromhex(asset["sha256"])
-        and encodings[0]["length"] == asset["size"]
-        and listed["max_age"] is None
-        and all(is_of_canister(*header) for header in listed["headers"] or [])
-        and listed["allow_raw_access"] is not False
-        and listed["is_aliased"] is not False
-    )
-
-
-def is_of_canister(name: str, value: str) -> bool:
-    """Whether a header is the cookie that asset canisters of today add to pages by themselves."""
-    return name.lower() == "set-cookie" and value.startswith("ic_env=")
 
 
 def after_page(
@@ -96,8 +78,10 @@ def after_page(
     """
     if work["listed"] == 0:
         work["same"], work["other"], gone = [], [], []
+        work["restyled"], work["untold"], work["asking"] = [], [], False
     positions = {asset["key"]: position for position, asset in enumerate(assets)}
-    known = {*work["same"], *work["other"]}
+    lists = lists_of(work)
+    known = {position for name in lists for position in lists[name]}
     unknown = set(gone)
     before = work["listed"]
     for listed in page:
@@ -111,8 +95,7 @@ def after_page(
             continue
         else:
             known.add(position)
-            is_same = is_as_approved(assets[position], listed)
-            work["same" if is_same else "other"].append(position)
+            lists[kind_of(assets[position], listed)].append(position)
         work["listed"] += 1
     if work["listed"] > MAX_LISTED_ASSETS + MAX_ASSETS:
         return f"the canister lists more than {MAX_LISTED_ASSETS} files (MAX_LISTED_ASSETS)"
@@ -121,12 +104,46 @@ def after_page(
     if work["listed"] > before:
         return Filling(work, more=True, gone=gone)
     work["listed"] = 0
+    return _looked(work, gone, assets)
+
+
+def _looked(work: "AssetWorkRecord", gone: "list[str]", assets: "list[Asset]") -> Filling:
+    """What follows from the whole list: the canister is asked for what it does not list first."""
+    work["asking"] = bool(work["untold"])
+    if work["asking"]:
+        return Filling(work, more=True, gone=gone)
     return Filling(work, gone=gone, difference=_difference(work, gone, assets))
+
+
+def after_properties(
+    work: "AssetWorkRecord", gone: "list[str]", assets: "list[Asset]", told: "ToldProperties"
+) -> Filling:
+    """Take the properties of the first file that the canister lists without them."""
+    lists = lists_of(work)
+    position = lists["untold"].pop(0)
+    approved = assets[position]["properties"]
+    if approved is not None:
+        lists[properties_kind(approved, told)].append(position)
+    return _looked(work, gone, assets)
+
+
+def lists_of(work: "AssetWorkRecord") -> "dict[str, list[int]]":
+    """The positions by how the files are there. Releases begun before 0.2 had two of the lists."""
+    work["restyled"] = restyled = work["restyled"] or []
+    work["untold"] = untold = work["untold"] or []
+    return {
+        "same": work["same"],
+        "other": work["other"],
+        "restyled": restyled,
+        "untold": untold,
+    }
 
 
 def _difference(work: "AssetWorkRecord", gone: "list[str]", assets: "list[Asset]") -> "str | None":
     for position in work["other"]:
         return f"{_shown(assets[position]['key'])} is not as approved"
+    for position in work["restyled"] or []:
+        return f"{_shown(assets[position]['key'])} has other properties than those approved"
     same = set(work["same"])
     for position, asset in enumerate(assets):
         if position not in same:
@@ -141,8 +158,8 @@ def _shown(key: str) -> str:
 
 
 def to_send(work: "AssetWorkRecord", count: int) -> "list[int]":
-    """Positions of the files that the canister lacks, of `count` in all."""
-    same = set(work["same"])
+    """Positions of the files whose content the canister lacks, of `count` in all."""
+    same = {*work["same"], *(work["restyled"] or [])}
     return [position for position in range(count) if position not in same]
 
 
@@ -184,7 +201,8 @@ def from_first_chunk(work: "AssetWorkRecord") -> Filling:
 def operations(
     work: "AssetWorkRecord", gone: "list[str]", assets: "list[Asset]"
 ) -> "list[BatchOperation]":
-    """What the commit does: each differing file anew, and away with those that are gone."""
+    """What the commit does: each differing file anew, other properties for those that differ in
+    them alone, and away with those that are gone."""
     made: list[BatchOperation] = []
     other = set(work["other"])
     first = 0
@@ -194,7 +212,7 @@ def operations(
         after = first + chunks_of(asset)
         if position in other:
             made.append({"DeleteAsset": {"key": key}})
-        made.append({"CreateAsset": {"key": key, "content_type": asset["content_type"]}})
+        made.append({"CreateAsset": created(asset)})
         made.append(
             {
                 "SetAssetContent": {
@@ -206,6 +224,10 @@ def operations(
             }
         )
         first = after
+    for position in work["restyled"] or []:
+        approved = assets[position]["properties"]
+        if approved is not None:
+            made.append({"SetAssetProperties": restyled(assets[position]["key"], approved)})
     for key in gone:
         made.append({"DeleteAsset": {"key": key}})
     return made

@@ -14,10 +14,16 @@ from canisters.deployment.steps.assets import Filling
 from canisters.deployment.steps.reading import read_artifact
 from canisters.deployment.steps.task import Task
 from shared.base.calls import bounded
-from shared.rules.assets import path_of
+from shared.rules.assets import joined, path_of, split
 from shared.rules.limits import CALL_WAIT_SECONDS, INSTALL_WAIT_SECONDS
 from shared.types.approval import Asset
-from shared.types.asset_canister import AssetCanisterService, BatchId, ChunkId, ListedAsset
+from shared.types.asset_canister import (
+    AssetCanisterService,
+    BatchId,
+    ChunkId,
+    ListedAsset,
+    ToldProperties,
+)
 
 PAGE_FILES = 100
 
@@ -45,9 +51,21 @@ def keep(number: int, filling: Filling) -> None:
         store.asset_gone.insert(number, {"version": 1, "keys": filling.gone})
 
 
+def keep_assets(number: int, approved: "list[Asset]") -> None:
+    """Write down the files that a release is to put into its target."""
+    parts = split(approved)
+    if parts is None:
+        store.assets.insert(number, {"version": 1, "assets": approved})
+        return
+    bare, properties, of = parts
+    store.assets.insert(number, {"version": 1, "assets": bare})
+    store.asset_properties.insert(number, {"version": 1, "properties": properties, "of": of})
+
+
 def drop(number: int) -> None:
     """Forget the files of a release that has ended."""
     store.assets.remove(number)
+    store.asset_properties.remove(number)
     store.asset_work.remove(number)
     store.asset_gone.remove(number)
     _hashed.pop(number, None)
@@ -56,6 +74,13 @@ def drop(number: int) -> None:
 def _assets(task: Task) -> "list[Asset]":
     stored = store.assets.get(task.number)
     return [] if stored is None else stored["assets"]
+
+
+def _whole(task: Task) -> "list[Asset]":
+    """The files with their properties."""
+    files = _assets(task)
+    stored = store.asset_properties.get(task.number)
+    return files if stored is None else joined(files, stored["properties"], stored["of"])
 
 
 def _work(task: Task) -> AssetWorkRecord:
@@ -72,16 +97,34 @@ def _survey(canister: Principal, task: Task) -> "Async[Answer]":
     if task.progress["sent_ns"] > 0:
         # The answer of a commit was lost: look at all of it.
         work["listed"] = 0
+        work["asking"] = False
+    if work["asking"]:
+        asked = yield from _ask(canister, task, work)
+        return asked
     reply: CallResult[list[ListedAsset]] = yield bounded(
         AssetCanisterService(canister).list({"start": work["listed"], "length": PAGE_FILES}),
         CALL_WAIT_SECONDS,
     )
     if reply.Err is not None:
         return rejected(reply.Err)
-    filling = assets.after_page(work, _gone(task), _assets(task), reply.Ok)
+    filling = assets.after_page(work, _gone(task), _whole(task), reply.Ok)
     if isinstance(filling, str):
         return Answer(error=filling, final=True)
     return Answer(filling=filling)
+
+
+def _ask(canister: Principal, task: Task, work: AssetWorkRecord) -> "Async[Answer]":
+    """Ask for the properties of one file that the canister lists without them."""
+    files = _whole(task)
+    asset = files[(work["untold"] or [0])[0]]
+    reply: CallResult[ToldProperties] = yield bounded(
+        AssetCanisterService(canister).get_asset_properties(asset["key"]), CALL_WAIT_SECONDS
+    )
+    if reply.Err is not None:
+        answer = rejected(reply.Err)
+        answer.error = f"asked for the properties of {asset['key']!r}: {answer.error}"
+        return answer
+    return Answer(filling=assets.after_properties(work, _gone(task), files, reply.Ok))
 
 
 def _permit(canister: Principal, task: Task) -> "Async[Answer]":
@@ -151,7 +194,7 @@ def _chunk(canister: Principal, task: Task) -> "Async[Answer]":
 
 def _commit(canister: Principal, task: Task) -> "Async[Answer]":
     work = _work(task)
-    made = assets.operations(work, _gone(task), _assets(task))
+    made = assets.operations(work, _gone(task), _whole(task))
     reply: CallResult[void] = yield bounded(
         AssetCanisterService(canister).commit_batch(
             {"batch_id": work["batch"], "operations": made}

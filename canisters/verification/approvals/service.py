@@ -3,13 +3,14 @@
 from kybra import Async, CallResult, Principal, ic
 
 from canisters.verification.approvals import earlier, orders, progress, requests, rules
+from canisters.verification.approvals.files import agreed_assets, keep_list, ordered_assets
 from canisters.verification.approvals.latest import (
     approved_since,
     latest_of,
     note_latest,
     set_latest,
 )
-from canisters.verification.approvals.verdict import assets_behind, verdict_behind
+from canisters.verification.approvals.verdict import verdict_behind
 from canisters.verification.approvals.views import shown
 from canisters.verification.outbox import (
     NOT_WIRED,
@@ -120,10 +121,8 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
     verdict = verdict_behind(request)
     if isinstance(verdict, str):
         raise conflict(verdict)
-    assets = assets_behind(request["assets"], verdict["manifest"])
-    if isinstance(assets, str):
-        raise conflict(assets)
-    # Nothing is written before this await: a lost reply leaves nothing to repair.
+    # Nothing is written before these awaits: a lost reply leaves nothing to repair.
+    assets = yield from agreed_assets(request, verdict["manifest"])
     plan = yield from _planned(request)
     # The same request may have been taken meanwhile.
     known = _known_and_told(request)
@@ -145,6 +144,7 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
     record["state"] = rules.state_at(record, ic.time(), latest_of(request["target"]))
     approvals.insert(number, record)
     approval_orders.insert(number, {"version": 1, "order": order})
+    keep_list(order, assets)
     approval_index.insert(requests.index_key(request["run"], request["target"]), number)
     if "Pending" in record["state"]:
         open_approvals.insert(
@@ -355,10 +355,7 @@ def get_approval(approval: str) -> Approval:
 def get_assets(approval: str) -> "list[Asset]":
     """The files that the order of a request puts into its target, at most MAX_ASSETS."""
     stored = approval_orders.get(_find(approval)[0])
-    bound = None if stored is None else stored["order"]["assets"]
-    if stored is None or bound is None:
-        return []
-    found = assets_behind(bound["folder"], stored["order"]["verdict"]["manifest"])
+    found = None if stored is None else ordered_assets(stored["order"])
     if isinstance(found, str):
         raise conflict(found)
     return found or []

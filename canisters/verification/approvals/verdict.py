@@ -1,8 +1,7 @@
 """The agreement behind an artifact, from the rounds of this canister."""
 
 from canisters.verification.store import manifests, rounds
-from shared.rules.assets import assets_of
-from shared.types.approval import ApprovalInput, Asset, OrderVerdict
+from shared.types.approval import ApprovalInput, OrderVerdict
 
 
 def verdict_behind(request: ApprovalInput) -> "OrderVerdict | str":
@@ -29,14 +28,3 @@ def verdict_behind(request: ApprovalInput) -> "OrderVerdict | str":
                 "replicas": round["replicas"],
             }
     return f"{where} agreed on other bytes of {request['artifact']}: nothing can be approved"
-
-
-def assets_behind(folder: "str | None", manifest: str) -> "list[Asset] | str | None":
-    """The files of an agreed manifest that go into the target; a sentence when they cannot.
-
-    None when the request names no folder.
-    """
-    if folder is None:
-        return None
-    stored = manifests.get(manifest)
-    return assets_of([] if stored is None else stored["files"], folder)

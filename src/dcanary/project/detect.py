@@ -42,7 +42,6 @@ def detect(root: Path) -> Project:
         kybra=found.kybra,
         library=found.library,
         asset_module=found.asset_module,
-        asset_settings=found.asset_settings,
         notes=tuple(folder.notes),
     )
 

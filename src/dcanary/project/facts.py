@@ -237,6 +237,4 @@ class Project:
     kybra: dict[str, KybraProgram] = field(default_factory=dict)
     library: MotokoLibrary | None = None
     asset_module: AssetModule | None = None
-    asset_settings: Place | None = None
-    """A file of settings of an asset canister."""
     notes: tuple[Note, ...] = ()

@@ -10,8 +10,8 @@ from shared.rules.assets import assets_of
 FOLDER = "dist/"
 
 
-def listed(files: dict[str, bytes]) -> Any:
-    """The list of these contents by their keys."""
+def listed(files: dict[str, bytes], settings: str | None = None) -> Any:
+    """The list of these contents by their keys, with the properties that settings give them."""
     agreed: Any = [
         {
             "path": FOLDER + key[1:],
@@ -20,6 +20,10 @@ def listed(files: dict[str, bytes]) -> Any:
         }
         for key, content in files.items()
     ]
-    found = assets_of(agreed, FOLDER)
+    texts = None
+    if settings is not None:
+        agreed.append({"path": f"{FOLDER}.ic-assets.json5", "size": 1, "sha256": "a" * 64})
+        texts = {agreed[-1]["path"]: settings.encode()}
+    found = assets_of(agreed, FOLDER, texts)
     assert not isinstance(found, str), found
     return found

@@ -49,7 +49,18 @@ class AssetTarget:
         keys = self.files.query("keys")
         return {key: bytes(self.files.query("content", key)) for key in keys}
 
-    def order(self, files: dict[str, bytes], module: bytes = b"new module", **more: Any) -> Any:
+    def properties(self, key: str) -> dict[str, Any]:
+        """How the canister serves a file."""
+        found: dict[str, Any] = self.files.query("get_asset_properties", key)
+        return found
+
+    def order(
+        self,
+        files: dict[str, bytes],
+        module: bytes = b"new module",
+        settings: str | None = None,
+        **more: Any,
+    ) -> Any:
         """An approved order with these files, which build_executor holds."""
         canary = self.canary
         made = canary.order(module, mode="Upgrade" if self.canister.module else "Install", **more)
@@ -60,7 +71,7 @@ class AssetTarget:
                 canary.build_executor.update(
                     "hold", made["run"], path, str(index // 1_000_000), part, caller=OWNER
                 )
-        return self.bound(made, listed(files))
+        return self.bound(made, listed(files, settings))
 
     def bound(self, made: dict[str, Any], files: Any) -> Any:
         """The message with an order that binds these files."""

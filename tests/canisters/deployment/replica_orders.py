@@ -70,8 +70,11 @@ class Installed:
         memory: str = "Default",
         replaces: bytes | None = None,
         assets: dict[str, bytes] | None = None,
+        settings: str | None = None,
     ) -> str:
         """Start an approved release of `module` and of files by their keys; its name.
+
+        `settings` say how the files are served.
 
         `replaces` is the hash of what the target ran when people were asked, by default of now.
         """
@@ -80,7 +83,7 @@ class Installed:
         for index in range(0, len(module), CHUNK):
             content = module[index : index + CHUNK]
             subnet.call(self.build_executor, "hold", run, ARTIFACT, str(index // CHUNK), content)
-        files = None if assets is None else listed(assets)
+        files = None if assets is None else listed(assets, settings)
         for key, content in (assets or {}).items():
             for index in range(0, max(1, len(content)), CHUNK):
                 part = content[index : index + CHUNK]

@@ -17,6 +17,10 @@ from tests.canisters.deployment.replica_subnet import Subnet, lay_out, open_subn
 from tests.canisters.installation import DOUBLES
 
 pytestmark = pytest.mark.replica
+SETTINGS = """[{
+    match: "**/*", cache: {max_age: 60}, headers: {"X-Frame-Options": "DENY"},
+    enable_aliasing: false,
+}]"""
 
 
 @pytest.fixture
@@ -44,8 +48,15 @@ class Site(Installed):
             self.main = main
         return self.modules[version]
 
-    def release(self, number: int, mode: str, version: int, files: dict[str, bytes]) -> Any:
-        name = self.start(number, mode, self.module(version), assets=files)
+    def release(
+        self,
+        number: int,
+        mode: str,
+        version: int,
+        files: dict[str, bytes],
+        settings: str | None = None,
+    ) -> Any:
+        name = self.start(number, mode, self.module(version), assets=files, settings=settings)
         self.subnet.rounds(120)
         return self.shown(name)
 
@@ -83,9 +94,16 @@ def test_files_are_put_there_replaced_taken_back_and_a_refusal_is_undone(
 
     two = {"/index.html": b"<h1>two</h1>", "/film.mp4": film}
     two |= {f"/p/{number}": b"%d" % number for number in range(12)}
-    second = site.release(2, "Upgrade", 2, two)
+    second = site.release(2, "Upgrade", 2, two, SETTINGS)
     assert second["state"] == {"Succeeded": None}
     assert site.content(canister) == two
+    served = subnet.query(canister, "get_asset_properties", "/p/3")
+    assert served == {
+        "max_age": 60,
+        "headers": [("X-Frame-Options", "DENY")],
+        "allow_raw_access": True,
+        "is_aliased": False,
+    }
 
     subnet.call(canister, "mood", "hashes", "/index.html")
     third = site.release(3, "Upgrade", 1, {"/index.html": b"<h1>three</h1>"})

@@ -34,18 +34,21 @@ from shared.types.asset_canister import (
     ListArgs,
     ListedAsset,
     NoFields,
+    SetAssetProperties,
+    ToldProperties,
 )
 
 PAGE = 3
 TRAPS = False
 BATCH_SECONDS = 300
+NOTHING = {"max_age": None, "headers": None, "allow_raw_access": None, "is_aliased": None}
 
 
 class Stored(Record):
     content_type: text
     content: blob
     sha256: blob
-    max_age: Opt[nat64]
+    properties: ToldProperties
 
 
 class Chunk(Record):
@@ -74,7 +77,8 @@ def post_upgrade_() -> void:
 
 @update
 def mood(name: text, value: text) -> void:
-    """Moods, by what they spoil: `list`, `batch`, `chunk` and `commit` refuse with `value`;
+    """Moods, by what they spoil: `list`, `batch`, `chunk`, `commit` and `properties` refuse with
+    `value`; `untold` lists no properties, as canisters of before 2025; `plain` gives files none;
     `hashes` lies about the sha256 of the file `value`; `expires` ends batches after so many
     chunks; `forgets` takes no file from commits; `silent` never answers a commit, and performs it
     unless told `before`.
@@ -85,7 +89,12 @@ def mood(name: text, value: text) -> void:
 @update
 def put(key: text, content_type: text, content: blob, max_age: Opt[nat64]) -> void:
     """Have a file that nobody sent."""
-    _put(key, content_type, content, max_age)
+    _put(
+        key,
+        content_type,
+        content,
+        {"max_age": max_age, "headers": None, "allow_raw_access": None, "is_aliased": None},
+    )
 
 
 @query
@@ -104,14 +113,35 @@ def chunks_taken() -> nat64:
     return counts.get("chunks") or 0
 
 
-def _put(key: str, content_type: str, content: bytes, max_age: "int | None") -> None:
+@query
+def get_asset_properties(key: text) -> ToldProperties:
+    _refuse("properties")
+    file = files.get(key)
+    if file is None:
+        ic.trap("asset not found")
+    return _told(key, file)
+
+
+def _told(key: str, file: Stored) -> ToldProperties:
+    """The properties, with the cookie that asset canisters add to pages."""
+    cookie = [("Set-Cookie", "ic_env=x; SameSite=Lax")] if key.endswith(".html") else []
+    properties = file["properties"]
+    return {
+        "max_age": properties["max_age"],
+        "headers": (properties["headers"] or []) + cookie or None,
+        "allow_raw_access": properties["allow_raw_access"],
+        "is_aliased": properties["is_aliased"],
+    }
+
+
+def _put(key: str, content_type: str, content: bytes, properties: ToldProperties) -> None:
     files.insert(
         key,
         {
             "content_type": content_type,
             "content": content,
             "sha256": hashlib.sha256(content).digest(),
-            "max_age": max_age,
+            "properties": properties,
         },
     )
 
@@ -143,7 +173,9 @@ def list(args: ListArgs) -> Vec[ListedAsset]:
         file = files.get(key)
         if file is None:
             continue
-        cookie = [("Set-Cookie", "ic_env=x; SameSite=Lax")]
+        properties = _told(key, file)
+        if moods.get("untold"):
+            properties = NOTHING
         told = file["sha256"] if moods.get("hashes") != key else b"\x00" * 32
         listed.append(
             {
@@ -156,10 +188,10 @@ def list(args: ListArgs) -> Vec[ListedAsset]:
                         "length": len(file["content"]),
                     }
                 ],
-                "max_age": file["max_age"],
-                "headers": cookie if key.endswith(".html") else None,
-                "allow_raw_access": None,
-                "is_aliased": None,
+                "max_age": properties["max_age"],
+                "headers": properties["headers"],
+                "allow_raw_access": properties["allow_raw_access"],
+                "is_aliased": properties["is_aliased"],
             }
         )
     return listed
@@ -208,8 +240,21 @@ def commit_batch(args: CommitBatch) -> Async[void]:
         yield management_canister.raw_rand()
 
 
+def _restyle(given: SetAssetProperties) -> None:
+    file = files.get(given["key"])
+    if file is None:
+        ic.trap("asset not found")
+    properties = file["properties"]
+    for field in ("max_age", "headers", "allow_raw_access", "is_aliased"):
+        if given[field] is not None:
+            properties[field] = given[field]
+    if not moods.get("plain"):
+        files.insert(given["key"], file)
+
+
 def _commit(args: CommitBatch) -> None:
     types = {}
+    properties = {}
     for operation in args["operations"]:
         if "DeleteAsset" in operation:
             files.remove(operation["DeleteAsset"]["key"])
@@ -218,6 +263,16 @@ def _commit(args: CommitBatch) -> None:
             if files.contains_key(created["key"]):
                 ic.trap("asset already exists with different content type")
             types[created["key"]] = created["content_type"]
+            properties[created["key"]] = {
+                "max_age": created["max_age"],
+                "headers": created["headers"],
+                "allow_raw_access": created["allow_raw_access"],
+                "is_aliased": created["enable_aliasing"],
+            }
+            if moods.get("plain"):
+                properties[created["key"]] = NOTHING
+        elif "SetAssetProperties" in operation:
+            _restyle(operation["SetAssetProperties"])
         else:
             given = operation["SetAssetContent"]
             content = b""
@@ -228,5 +283,5 @@ def _commit(args: CommitBatch) -> None:
                 content += found["content"]
             if given["sha256"] != hashlib.sha256(content).digest():
                 ic.trap("sha256 mismatch")
-            _put(given["key"], types[given["key"]], content, None)
+            _put(given["key"], types[given["key"]], content, properties[given["key"]])
     batches.remove(args["batch_id"])

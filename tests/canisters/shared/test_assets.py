@@ -29,6 +29,7 @@ def test_keys_are_the_paths_below_the_folder_sorted() -> None:
         "size": 3,
         "content_type": "text/css",
         "content_encoding": "identity",
+        "properties": None,
     }
     assert assets.path_of("dist/", "/a/b.css") == "dist/a/b.css"
 
@@ -50,14 +51,72 @@ def test_content_types_go_by_the_end_of_the_name(path: str, expected: str) -> No
     assert assets.content_type_of(path) == expected
 
 
+SETTINGS = "dist/.ic-assets.json5"
+
+
+def with_settings(text: str, *files: Any) -> Any:
+    return assets.assets_of([*files, file(SETTINGS)], "dist/", {SETTINGS: text.encode()})
+
+
 @pytest.mark.parametrize("name", [".ic-assets.json5", "deep/below/.ic-assets.json"])
-def test_settings_that_would_be_ignored_are_refused(name: str) -> None:
+def test_settings_that_were_not_read_are_not_ignored(name: str) -> None:
     found = assets.assets_of([file("dist/index.html"), file(f"dist/{name}")], "dist/")
-    assert found == (
-        f"dist/{name}: settings of asset canisters are not supported yet: leave the file out of "
-        "the folder"
-    )
+    assert found == "the settings of the files below dist/ were not read"
     assert listed(file("dist/index.html"), file(".ic-assets.json5"))
+
+
+def test_settings_say_which_files_are_published_and_how() -> None:
+    found = with_settings(
+        "[{match: '*.js', cache: {max_age: 9}}, {match: '*.map', ignore: true}]",
+        *(file(f"dist/{name}") for name in ("index.html", "app.js", "app.js.map", ".env")),
+    )
+    assert [(one["key"], one["properties"]["max_age"]) for one in found] == [
+        ("/app.js", 9),
+        ("/index.html", None),
+    ]
+    assert assets.joined(*assets.split(found)) == found  # type: ignore[misc] # they have properties
+    assert assets.split(listed(file("dist/index.html"))) is None
+
+
+def test_settings_that_cannot_be_obeyed_are_told() -> None:
+    assert with_settings("[{match: 1}]", file("dist/a")) == (
+        f'{SETTINGS}:1: match: a pattern of paths is needed, such as "**/*"'
+    )
+    assert with_settings("[{match: '**', ignore: true}]", file("dist/a")) == (
+        "no agreed file below dist/ is published: its settings ignore them all"
+    )
+    header = f"[{{match: '**', headers: {{a: '{'x' * 4_000}'}}}}]"
+    many = [file(f"dist/{number}") for number in range(200)]
+    assert "(MAX_ASSET_PROPERTIES_BYTES)" in str(with_settings(header, *many))
+
+
+def test_digests_of_lists_without_settings_are_what_they_were_in_earlier_versions() -> None:
+    files = listed(file("dist/index.html"), file("dist/x.js", 4, "b" * 64))
+    assert assets.assets_digest(files) == (
+        "24ecc14f3e5010f1722b32ee0a6b14dc6bc009424880d4b02c782a80861893a2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_age", 1),
+        ("headers", [{"name": "A", "value": "2"}]),
+        ("headers", []),
+        ("allow_raw_access", False),
+        ("enable_aliasing", True),
+    ],
+)
+def test_the_digest_binds_every_property_of_every_file(field: str, value: object) -> None:
+    files = with_settings("[{match: '**', headers: {A: '1'}}]", file("dist/a"), file("dist/b"))
+    bound = assets.ordered("dist/", files)
+    assert assets.differs(bound, files) is None
+    for position in range(2):
+        other = [dict(one, properties=dict(one["properties"])) for one in files]
+        other[position]["properties"][field] = value
+        assert "the files have digest" in str(assets.differs(bound, other))
+        other[position]["properties"] = None
+        assert "the files have digest" in str(assets.differs(bound, other))
 
 
 def test_a_folder_without_files_is_refused() -> None:

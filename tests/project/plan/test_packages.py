@@ -298,16 +298,11 @@ def test_an_asset_canister_whose_module_is_pinned_is_deployed(
     parse_pipeline(load(fit.template).render(fit.values).encode())
 
 
-def test_settings_of_an_asset_canister_are_said_before_a_release_is_refused(
-    tmp_path: Path,
-) -> None:
-    files = SHOP | {"assetstorage.wasm": "module", "public/.ic-assets.json5": "[]"}
-    fit = chosen(tmp_path, files)
-    assert str(fit.open[-1]) == (
-        "public/.ic-assets.json5:1: settings of asset canisters are not supported yet: a release "
-        "is refused while the file is in dist/; without it, the headers of those settings are "
-        "missing"
-    )
+def test_settings_of_an_asset_canister_leave_nothing_open(tmp_path: Path) -> None:
+    files = SHOP | {"assetstorage.wasm": "module"}
+    without = chosen(tmp_path / "without", files)
+    fit = chosen(tmp_path / "with", files | {"public/.ic-assets.json5": "[]"})
+    assert [str(one) for one in fit.open] == [str(one) for one in without.open]
 
 
 def test_a_static_site_of_an_asset_canister_is_deployed_as_it_is(tmp_path: Path) -> None:

@@ -7,35 +7,44 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from dcanary.candid import Codec, parse_types, vec_of
+from dcanary.candid import Codec, parse_types, record_without, vec_of
 from dcanary.cli.display import quoted_if_needed
+from dcanary.cli.orders.served import Served
 from dcanary.client.actor import interface_text
 from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
     from dcanary.client.system import System
-    from dcanary.client.types.verification import Asset, Order
+    from dcanary.client.types.verification import Asset, AssetProperties, Order
 
 MARKS = {"added": "+", "changed": "~", "removed": "-"}
 
 
 @dataclass(frozen=True)
 class FileChange:
-    """`word` is added, changed, removed or same; `before` is the sha256 of what it replaces."""
+    """`word` is added, changed, removed or same; `before` is the sha256 of what it replaces, and
+    `served_before` how that is served."""
 
     word: str
     file: Asset
     before: str | None = None
+    served_before: AssetProperties | None = None
 
 
 @cache
-def _codec() -> Codec:
-    return Codec([vec_of(parse_types(interface_text("verification.did"))["Asset"])])
+def _codec(*without: str) -> Codec:
+    node = parse_types(interface_text("verification.did"))["Asset"]
+    return Codec([vec_of(record_without(node, *without))])
 
 
 def assets_digest(files: list[Asset]) -> str:
-    """sha256 of the list's canonical encoding (its Candid message), in hexadecimal."""
-    return hashlib.sha256(_codec().encode([files])).hexdigest()
+    """sha256 of the list's canonical encoding (its Candid message), in hexadecimal.
+
+    A list without properties is encoded without that field, see `shared/rules/assets.py`.
+    """
+    is_plain = all(one["properties"] is None for one in files)
+    codec = _codec("properties") if is_plain else _codec()
+    return hashlib.sha256(codec.encode([files])).hexdigest()
 
 
 def checked_assets(system: System, approval: str, order: Order) -> list[Asset]:
@@ -76,9 +85,9 @@ def compared(files: list[Asset], before: list[Asset]) -> list[FileChange]:
         if earlier is None:
             found.append(FileChange("added", file))
         elif earlier == file:
-            found.append(FileChange("same", file))
+            found.append(FileChange("same", file, served_before=earlier["properties"]))
         else:
-            found.append(FileChange("changed", file, earlier["sha256"]))
+            found.append(FileChange("changed", file, earlier["sha256"], earlier["properties"]))
     found += [FileChange("removed", file) for file in old.values()]
     return sorted(found, key=lambda one: one.file["key"])
 
@@ -96,6 +105,7 @@ def lines_of(files: list[Asset], before: list[Asset] | None) -> list[str]:
     counts = ", ".join(f"{counted(found, word)} {word}" for word in (*MARKS, "same"))
     than = "the last release" if before is not None else "none: the last release's are not known"
     lines = [f"files: {counts}, compared with {than}; any others that it has are removed"]
+    served = Served(found)
     folder = None
     told = [one for one in found if one.word in MARKS]
     for one in sorted(told, key=lambda one: one.file["key"].rpartition("/")):
@@ -103,11 +113,11 @@ def lines_of(files: list[Asset], before: list[Asset] | None) -> list[str]:
         if above != folder:
             folder = above
             lines.append(f"  {quoted_if_needed(above + '/')}")
-        lines += _told(one, name)
-    return lines
+        lines += _told(one, name, served)
+    return lines + served.lines()
 
 
-def _told(one: FileChange, name: str) -> list[str]:
+def _told(one: FileChange, name: str, served: Served) -> list[str]:
     """All that an order says of a file; of one that is removed there is nothing to say."""
     file = one.file
     line = f"    {MARKS[one.word]} {quoted_if_needed(name)}"
@@ -115,7 +125,7 @@ def _told(one: FileChange, name: str) -> list[str]:
         return [line]
     encoding = "" if file["content_encoding"] == "identity" else f", {file['content_encoding']}"
     return [
-        f"{line} {file['size']:,} bytes, {file['content_type']}{encoding}",
+        f"{line} {file['size']:,} bytes, {file['content_type']}{encoding}{served.mark(one)}",
         f"      sha256 {file['sha256']}",
     ]
 
@@ -123,6 +133,11 @@ def _told(one: FileChange, name: str) -> list[str]:
 def as_json(files: list[Asset], before: list[Asset] | None) -> list[dict[str, object]]:
     """All files, each with what becomes of it."""
     return [
-        {"change": one.word, **one.file, "before": one.before}
+        {
+            "change": one.word,
+            **one.file,
+            "before": one.before,
+            "properties_before": one.served_before,
+        }
         for one in compared(files, before or [])
     ]

@@ -88,8 +88,21 @@ class Asset(TypedDict):
     content_encoding: str
     content_type: str
     key: str
+    properties: AssetProperties | None
     sha256: str
     size: int
+
+
+class AssetHeader(TypedDict):
+    name: str
+    value: str
+
+
+class AssetProperties(TypedDict):
+    allow_raw_access: bool
+    enable_aliasing: bool | None
+    headers: list[AssetHeader]
+    max_age: int | None
 
 
 class CommitDescription(TypedDict):

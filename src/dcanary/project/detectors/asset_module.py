@@ -1,4 +1,4 @@
-"""The module of an asset canister, in the folder or by a lock, and the settings of its files."""
+"""The module of an asset canister, in the folder or by a lock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dcanary.project.folder import Folder
 MODULES = ("assetstorage.wasm.gz", "assetstorage.wasm")
 """Names under which the SDK gives it away."""
 LOCK = "urls.lock"
-SETTINGS = (".ic-assets.json5", ".ic-assets.json")
 
 
 class AssetModules:
@@ -25,9 +24,6 @@ class AssetModules:
                 found.asset_module = found.asset_module or AssetModule(Place(file), file)
         if found.asset_module is None and folder.has(LOCK):
             found.asset_module = _locked(folder.text(LOCK) or "")
-        for name in SETTINGS:
-            for file in folder.named(name)[:1]:
-                found.asset_settings = found.asset_settings or Place(file)
 
 
 def _locked(text: str) -> AssetModule | None:

@@ -15,7 +15,6 @@ from dcanary.project.facts import (
     MotokoLibrary,
     MotokoProgram,
     NodePackage,
-    Place,
     StaticSite,
 )
 from dcanary.project.folder import Folder
@@ -41,7 +40,6 @@ class Findings:
     kybra: dict[str, KybraProgram] = field(default_factory=dict)
     library: MotokoLibrary | None = None
     asset_module: AssetModule | None = None
-    asset_settings: Place | None = None
 
     def add(self, canister: Canister) -> None:
         """Add a canister, or to one of the same name what it did not say."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-from dcanary import not_yet
 from dcanary.project.facts import Canister, NodePackage, Project
 from dcanary.project.folder import inside
 from dcanary.project.plan.fit import Fit, NotYet, Open, Values, name_for
@@ -57,15 +56,7 @@ def _static(project: Project, canister: Canister) -> Fit | NotYet:
         "module": module.path,
         "assets": folder,
     }
-    return Fit("static-canister", values, _settings(project, folder))
-
-
-def _settings(project: Project, folder: str) -> tuple[Open, ...]:
-    """What is open where the project has settings of its files."""
-    if project.asset_settings is None:
-        return ()
-    text = not_yet.ASSET_SETTINGS.sentence(folder)
-    return (Open(text, project.asset_settings, DEPLOYED),)
+    return Fit("static-canister", values)
 
 
 def _deployed(project: Project, canister: Canister, plan: Fit) -> Fit:
@@ -80,7 +71,6 @@ def _deployed(project: Project, canister: Canister, plan: Fit) -> Fit:
     if len(files) > 1:
         text = f"{folder} alone goes into the canister, not {', '.join(files[1:])}"
         opened = (*opened, Open(text, canister.place, DEPLOYED))
-    opened = (*opened, *_settings(project, folder))
     path, locks = module.path, [str(plan.values["lock"])]
     if module.lock:
         path = module.path.rpartition("/")[2]

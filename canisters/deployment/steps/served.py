@@ -1,0 +1,115 @@
+"""How files are there and served: compared with what was approved, and said to the canister. Rules.
+
+An asset canister keeps for each file a content type, encodings, and properties: `max_age`, headers,
+whether it is served at the raw domain, and whether under shorter names too.
+"""
+
+from typing import TYPE_CHECKING
+
+from shared.rules.assets import IDENTITY
+
+if TYPE_CHECKING:
+    from shared.types.approval import Asset, AssetProperties
+    from shared.types.asset_canister import (
+        CreateAsset,
+        ListedAsset,
+        SetAssetProperties,
+        ToldProperties,
+    )
+
+
+def kind_of(asset: "Asset", listed: "ListedAsset") -> str:
+    """How a file is there: "same" as approved, with "other" content, "restyled", or "untold".
+
+    Without approved properties, one that has any is another file: somebody else made it.
+    """
+    encodings = listed["encodings"]
+    if len(encodings) != 1 or encodings[0]["content_encoding"] != IDENTITY:
+        return "other"
+    if (
+        listed["content_type"] != asset["content_type"]
+        or encodings[0]["sha256"] != bytes.fromhex(asset["sha256"])
+        or encodings[0]["length"] != asset["size"]
+    ):
+        return "other"
+    if asset["properties"] is not None:
+        # Canisters of before 2025 list none of these, and tell them when they are asked.
+        told = (
+            listed["max_age"],
+            listed["headers"],
+            listed["allow_raw_access"],
+            listed["is_aliased"],
+        )
+        if told == (None, None, None, None):
+            return "untold"
+        return properties_kind(asset["properties"], listed)
+    is_plain = (
+        listed["max_age"] is None
+        and not headers_of(listed)
+        and listed["allow_raw_access"] is not False
+        and listed["is_aliased"] is not False
+    )
+    return "same" if is_plain else "other"
+
+
+def properties_kind(approved: "AssetProperties", told: "ListedAsset | ToldProperties") -> str:
+    """Whether a file that has the approved content is "same", "restyled", or "other" because one of
+    its properties can only be taken away with it."""
+    if approved["max_age"] is None and told["max_age"] is not None:
+        return "other"
+    is_same = (
+        told["max_age"] == approved["max_age"]
+        and headers_of(told) == [(one["name"], one["value"]) for one in approved["headers"]]
+        and told["allow_raw_access"] == approved["allow_raw_access"]
+        and is_alias(approved) == (told["is_aliased"] is not False)
+    )
+    return "same" if is_same else "restyled"
+
+
+def headers_of(told: "ListedAsset | ToldProperties") -> "list[tuple[str, str]]":
+    """The headers of a file but for the canister's own, sorted by name."""
+    return sorted(
+        (name, value) for name, value in told["headers"] or [] if not is_of_canister(name, value)
+    )
+
+
+def is_alias(approved: "AssetProperties") -> bool:
+    """Whether a file is served under shorter names too, which it is unless that is forbidden."""
+    return approved["enable_aliasing"] is not False
+
+
+def is_of_canister(name: str, value: str) -> bool:
+    """Whether a header is the cookie that asset canisters of today add to pages by themselves."""
+    return name.lower() == "set-cookie" and value.startswith("ic_env=")
+
+
+def created(asset: "Asset") -> "CreateAsset":
+    """How a file is made. What nothing is said of is left to the canister."""
+    approved = asset["properties"]
+    made: CreateAsset = {
+        "key": asset["key"],
+        "content_type": asset["content_type"],
+        "max_age": None,
+        "headers": None,
+        "enable_aliasing": None,
+        "allow_raw_access": None,
+    }
+    if approved is not None:
+        headers = [(one["name"], one["value"]) for one in approved["headers"]]
+        made["max_age"] = approved["max_age"]
+        made["headers"] = headers or None
+        made["enable_aliasing"] = approved["enable_aliasing"]
+        made["allow_raw_access"] = approved["allow_raw_access"]
+    return made
+
+
+def restyled(key: str, approved: "AssetProperties") -> "SetAssetProperties":
+    """All properties of a file that is there; `max_age` can be set, and not be taken away."""
+    made: SetAssetProperties = {
+        "key": key,
+        "max_age": approved["max_age"],
+        "headers": [(one["name"], one["value"]) for one in approved["headers"]],
+        "allow_raw_access": approved["allow_raw_access"],
+        "is_aliased": is_alias(approved),
+    }
+    return made
