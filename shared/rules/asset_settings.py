@@ -14,6 +14,7 @@ from shared.rules import json5
 from shared.rules.globs import Glob, GlobError
 from shared.rules.json5 import Members
 from shared.rules.limits import (
+    MAX_ASSET_PATTERNS,
     MAX_ASSET_RULES,
     MAX_ASSET_SETTINGS_BYTES,
     MAX_ASSET_SETTINGS_FILES,
@@ -78,7 +79,7 @@ class Settings:
         """
         self._rules: dict[str, list[_Rule]] = {}
         self._shown: dict[str, bool] = {}
-        count = 0
+        count = weight = 0
         for path in sorted(texts):
             below = path[len(folder) :].rpartition("/")[0]
             if below in self._rules:
@@ -87,6 +88,12 @@ class Settings:
             count += len(self._rules[below])
             if count > MAX_ASSET_RULES:
                 raise SettingsError(f"{path}: more than {MAX_ASSET_RULES} rules (MAX_ASSET_RULES)")
+            weight += sum(rule.glob.weight for rule in self._rules[below])
+            if weight > MAX_ASSET_PATTERNS:
+                raise SettingsError(
+                    f"{path}: its patterns have {weight} pieces, over {MAX_ASSET_PATTERNS} "
+                    "(MAX_ASSET_PATTERNS): each alternative counts, a piece with ? or [] much"
+                )
 
     def publishes(self, path: str) -> bool:
         """Whether a file, by its path below the folder, goes into the canister."""

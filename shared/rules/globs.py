@@ -17,7 +17,7 @@ class GlobError(ValueError):
 
 
 class Glob:
-    """A pattern, ready to match."""
+    """A pattern, ready to match. `weight` says about how much it costs to match it, from 1."""
 
     def __init__(self, pattern: str) -> None:
         """Raises GlobError."""
@@ -25,6 +25,7 @@ class Glob:
         # Alone it stands for all there is, not for folders.
         tokens = [STAR] if tokens == [PREFIX] else tokens
         self._forms = [_segments(form) for form in _forms(tokens)]
+        self.weight = sum(_weight(part) for form in self._forms for part in form)
 
     def matches(self, path: str) -> bool:
         return any(_fits(form, path) for form in self._forms)
@@ -165,6 +166,11 @@ def _segments(form: "list[object]") -> "list[list[object] | str]":
         "".join(str(item) for item in part) if all(isinstance(item, str) for item in part) else part
         for part in parts
     ]
+
+
+def _weight(segment: "list[object] | str") -> int:
+    """A text is looked for at once, what has wildcards is tried at each place."""
+    return 1 if isinstance(segment, str) else 1 + 50 * len(segment)
 
 
 def _fits(segments: "list[list[object] | str]", path: str) -> bool:

@@ -147,6 +147,9 @@ MAX_LISTED_ASSETS = 2_000
 MAX_ASSET_SETTINGS_FILES = 16
 MAX_ASSET_SETTINGS_BYTES = 64 * 1024
 MAX_ASSET_RULES = 200
+# All patterns together: 1 for each piece between stars, 50 more for each character of one that has
+# ? or []. What this allows takes about 15 of the 40 billion instructions of a message.
+MAX_ASSET_PATTERNS = 5_000
 MAX_ASSET_PROPERTIES_BYTES = 700_000
 # Times that a batch of files is begun, each after the one before was refused or has expired.
 MAX_ASSET_BATCHES = 3

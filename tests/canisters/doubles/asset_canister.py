@@ -37,6 +37,7 @@ from shared.types.asset_canister import (
     SetAssetProperties,
     ToldProperties,
 )
+from shared.types.http import HttpRequest, HttpResponse
 
 PAGE = 3
 TRAPS = False
@@ -111,6 +112,19 @@ def keys() -> Vec[text]:
 @query
 def chunks_taken() -> nat64:
     return counts.get("chunks") or 0
+
+
+@query
+def http_request(request: HttpRequest) -> HttpResponse:
+    path = request["url"].split("?")[0]
+    file = files.get(path)
+    if file is None:
+        return {"status_code": 404, "headers": [], "body": b"no such file", "upgrade": None}
+    properties = file["properties"]
+    headers = [("Content-Type", file["content_type"]), *(properties["headers"] or [])]
+    if properties["max_age"] is not None:
+        headers.append(("Cache-Control", f"max-age={properties['max_age']}"))
+    return {"status_code": 200, "headers": headers, "body": file["content"], "upgrade": None}
 
 
 @query

@@ -176,6 +176,8 @@ def test_rules_decide_what_is_published() -> None:
         ("[{match: '*', encodings: ['zip']}]", "encodings: it is a list of identity, gzip and br"),
         ("[{match: '*', security_policy: 'none'}]", "it is one of disabled, standard, hardened"),
         ("[" + "{match: '*'}," * (MAX_ASSET_RULES + 1) + "]", "(MAX_ASSET_RULES)"),
+        ("[" + "{match: '*{a,b}*{c,d}*{e,f}*{g,h}'}," * 100 + "]", "(MAX_ASSET_PATTERNS)"),
+        ("[" + "{match: '*a??'}," * 50 + "]", "(MAX_ASSET_PATTERNS)"),
     ],
 )
 def test_settings_that_cannot_be_obeyed_are_refused_with_file_line_and_field(
