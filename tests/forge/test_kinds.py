@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from canisters.webhook.deliveries.rules import Decision, Registered, decide
+from canisters.webhook.deliveries.decision import Decision
+from canisters.webhook.deliveries.known import Registered
+from canisters.webhook.deliveries.rules import decide
 from canisters.webhook.providers.supported import SUPPORTED
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.forge import create
@@ -85,7 +87,7 @@ def test_pushes_tags_and_deletions_are_sent_as_the_forge_does_and_understood(
     pushed, tagged, deleted = (taken(known, provider, each) for each in receiver.requests)
     for decision, ref in ((pushed, "refs/heads/main"), (tagged, "refs/tags/v1")):
         assert decision.status == 202, decision.content
-        (push,) = decision.pushes
+        (push,) = decision.changes
         assert (push.ref, push.sha) == (ref, sha)
         if not (provider == "gitlab" and ref == "refs/tags/v1"):
             assert (push.message.strip(), push.author) == ("Say hello\n\nAnd more.", "Ada")

@@ -3,13 +3,14 @@
 from kybra import Async
 
 from canisters.webhook import outbox
-from canisters.webhook.deliveries import rules, tables
+from canisters.webhook.deliveries import inspection, tables
+from canisters.webhook.deliveries.decision import Decision
 from canisters.webhook.deliveries.replies import json_reply, upgrade_reply, welcome_reply
 from canisters.webhook.deliveries.request import read_request
 from canisters.webhook.deliveries.routing import path_of
-from canisters.webhook.deliveries.rules import Decision, decide, part_ids
+from canisters.webhook.deliveries.rules import decide, part_ids
 from canisters.webhook.deliveries.views import StoredKnown
-from canisters.webhook.providers.push import Push
+from canisters.webhook.providers.change import Change
 from canisters.webhook.repositories.tables import add_one, rejected_counter
 from shared.types.http import HttpRequest, HttpResponse
 from shared.types.repository import Delivery, DeliveryState
@@ -39,7 +40,7 @@ def is_worth_an_update(message: bytes, now_ns: int) -> bool:
     request = read_request(message)
     if request is None:
         return False
-    return rules.is_worth_an_update(
+    return inspection.is_worth_an_update(
         StoredKnown(), request.method, request.url, request.headers, request.body, now_ns
     )
 
@@ -56,17 +57,17 @@ def receive(request: HttpRequest, now_ns: int) -> "tuple[HttpResponse, str | Non
     if decision.rejected:
         add_one(rejected_counter(decision.repository))
     elif decision.event and decision.ignored is not None:
-        push = decision.pushes[0] if decision.pushes else Push("", "", "")
-        _add(decision, decision.delivery, push, None, now_ns)
+        change = decision.changes[0] if decision.changes else Change("", "", "")
+        _add(decision, decision.delivery, change, None, now_ns)
     elif decision.event:
         parts = part_ids(
             decision.delivery,
-            len(decision.pushes),
+            len(decision.changes),
             lambda part: tables.is_recorded(decision.repository, part),
         )
-        for part, push in zip(parts, decision.pushes, strict=True):
+        for part, change in zip(parts, decision.changes, strict=True):
             run = tables.next_run()
-            _add(decision, part, push, run, now_ns)
+            _add(decision, part, change, run, now_ns)
             runs.append(run)
             if part != decision.delivery:
                 outbox.send(decision.repository, part)
@@ -77,7 +78,7 @@ def receive(request: HttpRequest, now_ns: int) -> "tuple[HttpResponse, str | Non
     return json_reply(decision.status, decision.content, runs), key
 
 
-def _add(decision: Decision, delivery: str, push: Push, run: "str | None", now_ns: int) -> None:
+def _add(decision: Decision, delivery: str, change: Change, run: "str | None", now_ns: int) -> None:
     """Store a delivery that was taken, or one of its changes."""
     state: DeliveryState = {"Dispatching": None}
     if decision.ignored is not None:
@@ -86,15 +87,15 @@ def _add(decision: Decision, delivery: str, push: Push, run: "str | None", now_n
         "delivery": delivery,
         "repository": decision.repository,
         "event": decision.event,
-        "ref": push.ref,
-        "sha": push.sha,
+        "ref": change.ref,
+        "sha": change.sha,
         "run": run,
         "state": state,
         "received_ns": now_ns,
         "attempts": 0,
         "started_by": None,
     }
-    tables.add(record, push.message, push.author)
+    tables.add(record, change.message, change.author)
 
 
 def send(key: "str | None") -> "Async[None]":

@@ -1,7 +1,7 @@
 """Reading deliveries, and what the front door looks up to decide about a new one."""
 
 from canisters.webhook.deliveries import tables
-from canisters.webhook.deliveries.rules import Registered
+from canisters.webhook.deliveries.known import Registered
 from canisters.webhook.outbox import SEND_PREFIX, open_of
 from canisters.webhook.repositories import tables as repositories
 from canisters.webhook.repositories import views as repository_views
@@ -15,7 +15,7 @@ from shared.types.repository import Delivery, DeliveryPage
 
 
 class StoredKnown:
-    """`rules.Known` over the stable maps."""
+    """`known.Known` over the stable maps."""
 
     def registered(self, repository: str) -> "Registered | None":
         """The repository's provider, clone URL and live secrets, or None."""

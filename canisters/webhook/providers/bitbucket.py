@@ -9,9 +9,9 @@ import hashlib
 
 from canisters.webhook.deliveries.payload import text_at
 from canisters.webhook.providers import bodies
+from canisters.webhook.providers.change import Change, change_of
 from canisters.webhook.providers.headers import only_header
 from canisters.webhook.providers.identity import problem_of
-from canisters.webhook.providers.push import Push, push_of
 from canisters.webhook.providers.signing import is_hex_signature
 from shared.rules.limits import MAX_CHANGES_PER_DELIVERY
 from shared.rules.names import is_commit_id
@@ -24,7 +24,7 @@ EVENT_HEADER = "x-event-key"
 EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_:-")
 BODIES = bodies.JSON_ONLY
 PING = ""
-PUSHES: "tuple[str, ...]" = ("repo:push",)
+EVENTS: "tuple[str, ...]" = ("repo:push",)
 IGNORED: "dict[str, str]" = {}
 PLANNED = frozenset(("pullrequest:created", "pullrequest:updated", "repo:refs_changed"))
 PREFIXES = {"branch": BRANCH_PREFIX, "tag": TAG_PREFIX}
@@ -76,7 +76,7 @@ def _author(ref: object) -> str:
     return text_at(ref, "target", "author", "raw").split(" <", 1)[0]
 
 
-def _change(change: object, actor: str) -> "Push | str":
+def _change(change: object, actor: str) -> "Change | str":
     now = change.get("new") if isinstance(change, dict) else None
     told = now
     if now is None and isinstance(change, dict):
@@ -84,7 +84,7 @@ def _change(change: object, actor: str) -> "Push | str":
     prefix = PREFIXES.get(text_at(told, "type"))
     if prefix is None:
         return "a change of `push.changes` has neither branch nor tag as `new` or `old`"
-    push = push_of(prefix + text_at(told, "name"))
+    push = change_of(prefix + text_at(told, "name"))
     if isinstance(push, str):
         return push.replace("field `ref`", "field `name` of a change")
     if now is None:
@@ -97,7 +97,7 @@ def _change(change: object, actor: str) -> "Push | str":
     return push
 
 
-def read_pushes(payload: "dict[str, object]") -> "list[Push] | str":
+def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | str":
     """The changes of a push, or a sentence saying which field is wrong.
 
     One more than MAX_CHANGES_PER_DELIVERY are read at most: that is too many, whatever follows.

@@ -11,9 +11,9 @@ import hashlib
 
 from canisters.webhook.deliveries.payload import PayloadError, text_at
 from canisters.webhook.providers import bodies
+from canisters.webhook.providers.change import Change, change_of
 from canisters.webhook.providers.headers import first_header, only_header, values_of
 from canisters.webhook.providers.identity import problem_of
-from canisters.webhook.providers.push import Push, push_of
 from canisters.webhook.providers.signing import is_hex_signature
 from shared.rules.limits import MAX_INSPECTED_BYTES
 from shared.rules.names import is_commit_id, is_null_commit
@@ -31,7 +31,7 @@ EVENT_HEADER = "x-gitea-event"
 EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 BODIES = bodies.JSON_OR_FORM
 PING = ""
-PUSHES: "tuple[str, ...]" = ("push",)
+EVENTS: "tuple[str, ...]" = ("push",)
 IGNORED = {
     "create": "the push of a new branch or tag starts its run, not its creation",
     "delete": "a branch or tag was deleted",
@@ -99,21 +99,21 @@ def _head(payload: "dict[str, object]", after: str) -> object:
     return None
 
 
-def read_pushes(payload: "dict[str, object]") -> "list[Push] | str":
+def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | str":
     """The one push in a payload, or a sentence saying which field is wrong."""
-    push = push_of(text_at(payload, "ref"))
-    if isinstance(push, str):
-        return push
+    change = change_of(text_at(payload, "ref"))
+    if isinstance(change, str):
+        return change
     after = text_at(payload, "after")
     if is_null_commit(after):
-        push.deleted = True
-        return [push]
+        change.deleted = True
+        return [change]
     head = _head(payload, after)
     # The `after` of an annotated tag is the tag object; head_commit is the commit that it names.
-    commit = text_at(head, "id") if push.kind == "tag" else ""
-    push.sha = commit or after
-    if not is_commit_id(push.sha):
+    commit = text_at(head, "id") if change.kind == "tag" else ""
+    change.sha = commit or after
+    if not is_commit_id(change.sha):
         return "field `after` is not a commit id of 40 or 64 lower-case hexadecimal digits"
     author = text_at(head, "author", "name") or text_at(payload, "pusher", "login")
-    push.tell(text_at(head, "message"), author)
-    return [push]
+    change.tell(text_at(head, "message"), author)
+    return [change]

@@ -10,9 +10,9 @@ import hashlib
 
 from canisters.webhook.deliveries.payload import text_at
 from canisters.webhook.providers import bodies
+from canisters.webhook.providers.change import Change, change_of
 from canisters.webhook.providers.headers import only_header
 from canisters.webhook.providers.identity import problem_of
-from canisters.webhook.providers.push import Push, push_of
 from canisters.webhook.providers.signing import is_hex_signature
 from shared.rules.names import is_commit_id, is_null_commit
 
@@ -23,7 +23,7 @@ EVENT_HEADER = "x-github-event"
 EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 BODIES = bodies.JSON_OR_FORM
 PING = "ping"
-PUSHES: "tuple[str, ...]" = ("push",)
+EVENTS: "tuple[str, ...]" = ("push",)
 IGNORED = {
     "create": "the push of a new branch or tag starts its run, not its creation",
     "delete": "a branch or tag was deleted",
@@ -76,20 +76,20 @@ def identity_problem(payload: "dict[str, object]", clone_url: str) -> "str | Non
     )
 
 
-def read_pushes(payload: "dict[str, object]") -> "list[Push] | str":
+def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | str":
     """The one push in a payload, or a sentence saying which field is wrong."""
-    push = push_of(text_at(payload, "ref"))
-    if isinstance(push, str):
-        return push
+    change = change_of(text_at(payload, "ref"))
+    if isinstance(change, str):
+        return change
     after = text_at(payload, "after")
     if payload.get("deleted") is True or is_null_commit(after):
-        push.deleted = True
-        return [push]
+        change.deleted = True
+        return [change]
     # The `after` of an annotated tag is the tag object; head_commit is the commit that it names.
-    commit = text_at(payload, "head_commit", "id") if push.kind == "tag" else ""
-    push.sha = commit or after
-    if not is_commit_id(push.sha):
+    commit = text_at(payload, "head_commit", "id") if change.kind == "tag" else ""
+    change.sha = commit or after
+    if not is_commit_id(change.sha):
         return "field `after` is not a commit id of 40 or 64 lower-case hexadecimal digits"
     author = text_at(payload, "head_commit", "author", "name") or text_at(payload, "pusher", "name")
-    push.tell(text_at(payload, "head_commit", "message"), author)
-    return [push]
+    change.tell(text_at(payload, "head_commit", "message"), author)
+    return [change]

@@ -14,9 +14,9 @@ import hmac
 
 from canisters.webhook.deliveries.payload import text_at
 from canisters.webhook.providers import bodies
+from canisters.webhook.providers.change import Change, change_of
 from canisters.webhook.providers.headers import first_header, only_header, values_of
 from canisters.webhook.providers.identity import problem_of
-from canisters.webhook.providers.push import Push, push_of
 from shared.rules.limits import MAX_SIGNATURE_AGE_NS, MAX_SIGNATURES, MIN_SECRET_BYTES, SECOND_NS
 from shared.rules.names import is_commit_id, is_null_commit
 
@@ -32,7 +32,7 @@ EVENT_HEADER = "x-gitlab-event"
 EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -_")
 BODIES = bodies.JSON_ONLY
 PING = ""
-PUSHES: "tuple[str, ...]" = ("Push Hook", "Tag Push Hook")
+EVENTS: "tuple[str, ...]" = ("Push Hook", "Tag Push Hook")
 IGNORED: "dict[str, str]" = {}
 PLANNED = frozenset(("Merge Request Hook", "Release Hook"))
 
@@ -164,27 +164,27 @@ def _commit(payload: "dict[str, object]", sha: str) -> object:
     return None
 
 
-def read_pushes(payload: "dict[str, object]") -> "list[Push] | str":
+def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | str":
     """The one push in a payload, or a sentence saying which field is wrong."""
     # The event's header is signed in no case: the body must say itself that it is a push.
     if text_at(payload, "object_kind") not in ("push", "tag_push"):
         return "field `object_kind` is neither push nor tag_push"
-    push = push_of(text_at(payload, "ref"))
-    if isinstance(push, str):
-        return push
+    change = change_of(text_at(payload, "ref"))
+    if isinstance(change, str):
+        return change
     after = text_at(payload, "after")
     if is_null_commit(after):
-        push.deleted = True
-        return [push]
+        change.deleted = True
+        return [change]
     # The `after` of an annotated tag is the tag object; checkout_sha is the commit that it names.
-    push.sha = text_at(payload, "checkout_sha") or after
-    if not is_commit_id(push.sha):
+    change.sha = text_at(payload, "checkout_sha") or after
+    if not is_commit_id(change.sha):
         return "field `checkout_sha` is not a commit id of 40 or 64 lower-case hexadecimal digits"
-    commit = _commit(payload, push.sha)
+    commit = _commit(payload, change.sha)
     author = text_at(commit, "author", "name") or text_at(payload, "user_name")
-    push.tell(text_at(commit, "message"), author)
+    change.tell(text_at(commit, "message"), author)
     options = payload.get("push_options")
     ci = options.get("ci") if isinstance(options, dict) else None
     if isinstance(ci, dict) and ci.get("skip"):
-        push.skipped = True
-    return [push]
+        change.skipped = True
+    return [change]

@@ -3,15 +3,15 @@
 from typing import Protocol
 
 from canisters.webhook.providers import bitbucket, gitea, github, gitlab
-from canisters.webhook.providers.push import Push
+from canisters.webhook.providers.change import Change
 
 
 class Provider(Protocol):
     """How one kind of forge signs, names and words its deliveries.
 
     SIGNATURE, DELIVERY and BODIES are words for sentences: what a request lacks. EVENT_HEADER holds
-    the event, of EVENT_LETTERS. PUSHES start runs; PING ("": none) asks for an answer. IGNORED says
-    why an event starts nothing; PLANNED ones are not supported yet.
+    the event, of EVENT_LETTERS. EVENTS may start runs; PING ("": none) asks for an answer. IGNORED
+    says why an event starts nothing; PLANNED ones are not supported yet.
     """
 
     SIGNATURE: str
@@ -20,7 +20,7 @@ class Provider(Protocol):
     EVENT_HEADER: str
     EVENT_LETTERS: "frozenset[str]"
     PING: str
-    PUSHES: "tuple[str, ...]"
+    EVENTS: "tuple[str, ...]"
     IGNORED: "dict[str, str]"
     PLANNED: "frozenset[str]"
 
@@ -44,8 +44,8 @@ class Provider(Protocol):
     def identity_problem(self, payload: "dict[str, object]", clone_url: str) -> "str | None":
         """Why the payload is not of the repository with this clone URL, or None."""
 
-    def read_pushes(self, payload: "dict[str, object]") -> "list[Push] | str":
-        """The refs that a push moved, or a sentence saying which field is wrong."""
+    def read_changes(self, event: str, payload: "dict[str, object]") -> "list[Change] | str":
+        """What an event of EVENTS changed, or a sentence saying which field is wrong."""
 
 
 SUPPORTED: "dict[str, Provider]" = {

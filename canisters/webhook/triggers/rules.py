@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from canisters.webhook.providers.push import Push
+from canisters.webhook.providers.change import Change
 from shared.rules.limits import MAX_TEXT_CHARS
 from shared.rules.names import is_commit_id
 from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, matches_any, ref_name_problem
@@ -17,24 +17,24 @@ def starts_on_hand(triggers: "list[Trigger]") -> bool:
     return any("Manual" in trigger for trigger in triggers)
 
 
-def why_not(triggers: "list[Trigger]", push: Push) -> "str | None":
-    """Why `push` starts no run ("ignored, because …"), or None when a trigger matches it."""
-    if push.deleted:
-        return f"ignored, because {push.kind} {push.name} was deleted"
+def why_not(triggers: "list[Trigger]", change: Change) -> "str | None":
+    """Why `change` starts no run ("ignored, because …"), or None when a trigger matches it."""
+    if change.deleted:
+        return f"ignored, because {change.kind} {change.name} was deleted"
     if not triggers:
         return "ignored, because no pipeline with triggers is registered for this repository"
     for trigger in triggers:
-        if push.kind == "branch" and "Push" in trigger:
+        if change.kind == "branch" and "Push" in trigger:
             patterns = trigger["Push"]
-        elif push.kind == "tag" and "Tag" in trigger:
+        elif change.kind == "tag" and "Tag" in trigger:
             patterns = trigger["Tag"]
         else:
             continue
-        if matches_any(patterns, push.name):
-            if push.skipped:
+        if matches_any(patterns, change.name):
+            if change.skipped:
                 return "ignored, because the commit message asks to skip it"
             return None
-    return f"ignored, because no trigger of the pipeline matches {push.kind} {push.name}"
+    return f"ignored, because no trigger of the pipeline matches {change.kind} {change.name}"
 
 
 def manual_problem(value: "ManualTrigger") -> "str | None":

@@ -4,7 +4,8 @@ from kybra import Principal
 
 from canisters.webhook import outbox
 from canisters.webhook.deliveries import tables, views
-from canisters.webhook.deliveries.rules import MANUAL_PREFIX, why_full
+from canisters.webhook.deliveries.rules import why_full
+from canisters.webhook.deliveries.signed import MANUAL_PREFIX
 from canisters.webhook.repositories import tables as repositories
 from canisters.webhook.repositories import views as repository_views
 from canisters.webhook.triggers.rules import manual_problem, starts_on_hand

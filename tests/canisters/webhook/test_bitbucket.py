@@ -12,7 +12,7 @@ from canisters.webhook.providers.bitbucket import (
     delivery_of,
     identity_problem,
     is_signed,
-    read_pushes,
+    read_changes,
 )
 from shared.rules.limits import MAX_CHANGES_PER_DELIVERY, MAX_OPEN_DELIVERIES_PER_REPOSITORY
 from tests.canisters.installation import OWNER, ok
@@ -142,7 +142,7 @@ def test_more_changes_than_the_limit_start_nothing_and_say_so(front: Front) -> N
     status, content = deliver(front, *many[: MAX_CHANGES_PER_DELIVERY + 1])
     assert status == 200
     assert "MAX_CHANGES_PER_DELIVERY" in content["reason"]
-    read = read_pushes(bitbucket_pushes(*many))
+    read = read_changes("repo:push", bitbucket_pushes(*many))
     assert len(read) == MAX_CHANGES_PER_DELIVERY + 1
     assert len(front.runs()) == MAX_CHANGES_PER_DELIVERY
 
@@ -174,23 +174,25 @@ def test_one_bad_change_refuses_the_whole_delivery(front: Front) -> None:
     ],
 )
 def test_a_change_with_a_wrong_field_is_told(change: object, word: str) -> None:
-    problem = read_pushes({"push": {"changes": [change]}})
+    problem = read_changes("repo:push", {"push": {"changes": [change]}})
     assert isinstance(problem, str)
     assert word in problem
 
 
 @pytest.mark.parametrize("push", [None, [], {}, {"changes": None}, {"changes": {"new": MASTER}}])
 def test_a_push_without_changes_is_told(push: object) -> None:
-    assert read_pushes({"push": push}) == "field `push.changes` is missing"
+    assert read_changes("repo:push", {"push": push}) == "field `push.changes` is missing"
 
 
 def test_the_author_is_the_commits_or_else_who_pushed() -> None:
-    read = read_pushes(json.loads(json.dumps(bitbucket_push("refs/heads/main", OLD, SHA))))
+    read = read_changes(
+        "repo:push", json.loads(json.dumps(bitbucket_push("refs/heads/main", OLD, SHA)))
+    )
     assert not isinstance(read, str)
     assert (read[0].message, read[0].author) == ("fixed readme\n", "John Smith")
     change = bitbucket_change("refs/heads/main", OLD, SHA)
     del change["new"]["target"]["author"]
-    read = read_pushes(bitbucket_pushes(change))
+    read = read_changes("repo:push", bitbucket_pushes(change))
     assert not isinstance(read, str)
     assert read[0].author == "John"
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.webhook.deliveries.rules import Decision, Registered, decide
+from canisters.webhook.deliveries.decision import Decision
+from canisters.webhook.deliveries.known import Registered
+from canisters.webhook.deliveries.rules import decide
 from shared.rules.limits import (
     MAX_DELIVERY_BYTES,
     MAX_OPEN_DELIVERIES,
@@ -92,7 +94,7 @@ def test_a_signed_push_to_a_wanted_branch_is_accepted() -> None:
     assert decision.status == 202
     assert decision.content == {"status": "accepted", "delivery": "d-1"}
     assert (decision.repository, decision.event) == ("demo", "push")
-    assert [push.sha for push in decision.pushes] == [SHA]
+    assert [push.sha for push in decision.changes] == [SHA]
     assert decision.ignored is None
 
 
@@ -156,7 +158,7 @@ def test_a_wrong_signature_and_that_of_another_repository_only_count(secret: byt
     assert decision.status == 401
     assert decision.rejected
     assert decision.repository == "demo"
-    assert not decision.pushes
+    assert not decision.changes
     assert not decision.event
 
 

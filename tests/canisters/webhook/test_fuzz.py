@@ -8,7 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canisters.webhook.deliveries.rules import Decision, Registered, decide, is_worth_an_update
+from canisters.webhook.deliveries.decision import Decision
+from canisters.webhook.deliveries.inspection import is_worth_an_update
+from canisters.webhook.deliveries.known import Registered
+from canisters.webhook.deliveries.rules import decide
 from shared.types.pipeline import Trigger
 from tests.canisters.webhook.forges import KINDS, NONE, OLD, SHA, ForgeKind, Headers
 
@@ -93,7 +96,7 @@ def test_without_a_signature_nothing_is_recorded(
     decision = ask(kind, headers, body)
     assert (decision.status, decision.rejected) == (401, True)
     assert not decision.event
-    assert not decision.pushes
+    assert not decision.changes
 
 
 @given(kinds, values, st.booleans())
@@ -108,11 +111,11 @@ def test_a_signed_payload_of_any_shape_is_answered(
     decision = ask(kind, kind.headers(body, "d-1", kind.push_event, kind.secret, NOW), body)
     assert decision.status in (200, 202, 400)
     assert (decision.event != "") == (decision.status != 400)
-    for push in decision.pushes:
+    for push in decision.changes:
         assert push.deleted or len(push.sha) in (40, 64)
         assert (push.message + push.author + push.ref).encode()
     if decision.status == 202:
-        assert 1 <= len(decision.pushes) <= 25
+        assert 1 <= len(decision.changes) <= 25
 
 
 @given(kinds, st.data())

@@ -7,22 +7,22 @@ from urllib.parse import urlencode
 
 import pytest
 
+from canisters.webhook.providers.change import Change
 from canisters.webhook.providers.gitea import (
     delivery_of,
     digest_of,
     identity_problem,
     is_signed,
-    read_pushes,
+    read_changes,
 )
-from canisters.webhook.providers.push import Push
 from shared.rules.limits import MAX_INSPECTED_BYTES
 from tests.canisters.webhook.forges import NONE, OLD, SECRET, SHA, gitea_push, hex_of
 
 BODY = b'{"ref": "refs/heads/main"}'
 
 
-def one(payload: dict[str, object]) -> Push:
-    read = read_pushes(payload)
+def one(payload: dict[str, object]) -> Change:
+    read = read_changes("push", payload)
     assert not isinstance(read, str), read
     (push,) = read
     return push
@@ -111,7 +111,7 @@ def test_a_deletion_has_no_commit() -> None:
     "change", [{"ref": "main"}, {"ref": None}, {"after": SHA[:7]}, {"after": None}]
 )
 def test_a_push_with_a_wrong_field_is_refused(change: dict[str, object]) -> None:
-    problem = read_pushes({**gitea_push("refs/heads/main", OLD, SHA), **change})
+    problem = read_changes("push", {**gitea_push("refs/heads/main", OLD, SHA), **change})
     assert isinstance(problem, str)
     assert f"`{next(iter(change))}`" in problem
 

@@ -9,11 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canisters.webhook.deliveries.payload import PayloadError
-from canisters.webhook.deliveries.rules import is_delivery_id, is_event_name
+from canisters.webhook.deliveries.signed import is_delivery_id, is_event_name
 from canisters.webhook.providers import github
-from canisters.webhook.providers.github import EVENT_LETTERS, identity_problem, json_of, read_pushes
+from canisters.webhook.providers.change import SKIP_MARKS, Change
+from canisters.webhook.providers.github import (
+    EVENT_LETTERS,
+    identity_problem,
+    json_of,
+    read_changes,
+)
 from canisters.webhook.providers.headers import only_header
-from canisters.webhook.providers.push import SKIP_MARKS, Push
 
 SECRET = b"correct horse battery"
 OTHER = b"another repository's secret"
@@ -29,16 +34,16 @@ def is_signed(body: bytes, given: str | None, secrets: list[bytes]) -> bool:
     return github.is_signed(headers, body, secrets, 0)
 
 
-def read_push(payload: dict[str, object]) -> Push | str:
-    read = read_pushes(payload)
+def read_push(payload: dict[str, object]) -> Change | str:
+    read = read_changes("push", payload)
     if isinstance(read, str):
         return read
     (push,) = read
     return push
 
 
-def pushed(value: Push | str) -> Push:
-    assert isinstance(value, Push), value
+def pushed(value: Change | str) -> Change:
+    assert isinstance(value, Change), value
     return value
 
 
@@ -177,7 +182,7 @@ def test_a_message_is_cut_and_lone_surrogates_are_replaced() -> None:
 @pytest.mark.parametrize("mark", SKIP_MARKS)
 @pytest.mark.parametrize("before", [0, 900, 5_000, 60_000])
 def test_a_commit_can_ask_to_be_skipped_anywhere_in_its_message(mark: str, before: int) -> None:
-    def read(message: str) -> Push:
+    def read(message: str) -> Change:
         commit = {"id": SHA, "message": message}
         return pushed(read_push({"ref": "refs/heads/main", "after": SHA, "head_commit": commit}))
 
@@ -259,6 +264,6 @@ fields = st.sampled_from(["ref", "after", "deleted", "head_commit", "pusher", "i
 @given(st.dictionaries(fields, json_values | st.just("refs/heads/main") | st.just(SHA)))
 def test_a_push_of_any_shape_is_read_or_refused(payload: dict[str, object]) -> None:
     read = read_push(payload)
-    if isinstance(read, Push):
+    if isinstance(read, Change):
         assert read.deleted or read.sha
         assert (read.message + read.author + read.name).encode()

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canisters.webhook.providers.change import Change
 from canisters.webhook.providers.gitlab import (
     delivery_of,
     digest_of,
     hash_count,
     identity_problem,
     is_signed,
-    read_pushes,
+    read_changes,
 )
-from canisters.webhook.providers.push import Push
 from shared.rules.limits import MAX_SIGNATURE_AGE_NS
 from tests.canisters.webhook.forges import (
     NONE,
@@ -47,8 +47,8 @@ def changed(headers: Headers, name: str, value: str) -> Headers:
     return [(key, value if key == name else old) for key, old in headers]
 
 
-def one(payload: dict[str, object]) -> Push:
-    read = read_pushes(payload)
+def one(payload: dict[str, object]) -> Change:
+    read = read_changes("Push Hook", payload)
     assert not isinstance(read, str), read
     (push,) = read
     return push
@@ -193,7 +193,7 @@ def test_a_push_can_ask_to_be_skipped_by_message_or_option() -> None:
 def test_a_push_with_a_wrong_field_is_refused_by_that_fields_name(
     change: dict[str, object], field: str
 ) -> None:
-    problem = read_pushes({**gitlab_push("refs/heads/main", OLD, SHA), **change})
+    problem = read_changes("Push Hook", {**gitlab_push("refs/heads/main", OLD, SHA), **change})
     assert isinstance(problem, str)
     assert f"`{field}`" in problem
 

@@ -1,4 +1,4 @@
-"""A push as every kind of forge tells it."""
+"""What has changed at a forge, as every kind of forge tells it. Plain Python."""
 
 from shared.rules.limits import MAX_NAME_CHARS, MAX_TEXT_CHARS
 from shared.rules.names import clean_text
@@ -7,8 +7,8 @@ from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_problem
 SKIP_MARKS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 
 
-class Push:
-    """One ref that moved. `kind` is `branch` or `tag`, `name` the ref without its prefix.
+class Change:
+    """What may start one run. `kind` is `branch` or `tag`, `name` the ref without its prefix.
 
     `skipped`: the commit message asks to start nothing.
     """
@@ -32,13 +32,13 @@ class Push:
         self.author = clean_text(author, MAX_NAME_CHARS)
 
 
-def push_of(ref: str) -> "Push | str":
+def change_of(ref: str) -> "Change | str":
     """The push of a full ref name, or a sentence saying what is wrong with the name."""
     if ref.startswith(BRANCH_PREFIX):
-        push = Push(ref, "branch", ref[len(BRANCH_PREFIX) :])
+        change = Change(ref, "branch", ref[len(BRANCH_PREFIX) :])
     elif ref.startswith(TAG_PREFIX):
-        push = Push(ref, "tag", ref[len(TAG_PREFIX) :])
+        change = Change(ref, "tag", ref[len(TAG_PREFIX) :])
     else:
         return "field `ref` does not start with refs/heads/ or refs/tags/"
-    problem = ref_name_problem(push.name)
-    return push if problem is None else f"field `ref`: {problem}"
+    problem = ref_name_problem(change.name)
+    return change if problem is None else f"field `ref`: {problem}"
