@@ -15,6 +15,7 @@ from shared.types.release import (
     ReleaseReport,
     TextResult,
 )
+from shared.types.report import RunReport
 from shared.types.run import RunRequest, RunSpec
 from shared.types.secret import LeaseGrantResult
 
@@ -22,6 +23,9 @@ from shared.types.secret import LeaseGrantResult
 class WebhookService(Service):
     @service_update
     def sync_triggers(self, repository: text, triggers: Vec[Trigger]) -> Done: ...
+
+    @service_update
+    def report_run(self, report: RunReport) -> Done: ...
 
 
 class PipelineConfigService(Service):

@@ -16,7 +16,13 @@ from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.jobs import rules
 from canisters.build_executor.jobs.queue import Queue
 from canisters.build_executor.jobs.shares import Shares
-from canisters.build_executor.keys import approval_message, is_open, key_of, stage_key
+from canisters.build_executor.keys import (
+    approval_message,
+    is_open,
+    key_of,
+    report_message,
+    stage_key,
+)
 from canisters.build_executor.records import (
     CertifiedRecord,
     ContentRecord,
@@ -52,8 +58,8 @@ def due_ns(stage: StageRecord) -> int:
 class Book:
     """All maps, the open stages, and what must still be done after a rule has run.
 
-    `outgoing` names messages to send to `verification`. `meter` reads the instruction counter,
-    `publish` sets the canister's certified data.
+    `outgoing` names messages to send to `verification`, `reporting` those to `webhook`. `meter`
+    reads the instruction counter, `publish` sets the canister's certified data.
     """
 
     def __init__(
@@ -98,6 +104,7 @@ class Book:
         self.usage_days = usage_days
         self.publish = publish
         self.outgoing: list[str] = []
+        self.reporting: list[str] = []
         self._meter = meter
         self._metered = 0
         self._open: dict[str, StageRecord] | None = None
@@ -408,6 +415,15 @@ class Book:
     def ask_approval(self, run: str, target: str) -> None:
         """`verification` must be asked for the approval of a target, or to withdraw the request."""
         self.outgoing.append(approval_message(run, target))
+
+    def report(self, run: str) -> None:
+        """`webhook` must hear where the run stands, for those outside who are told of it."""
+        self.reporting.append(report_message(run))
+
+    def take_reports(self) -> "list[str]":
+        taken = list(dict.fromkeys(self.reporting))
+        self.reporting.clear()
+        return taken
 
     def take_outgoing(self) -> "list[str]":
         taken = list(dict.fromkeys(self.outgoing))

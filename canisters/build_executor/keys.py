@@ -23,5 +23,10 @@ def approval_message(run: str, target: str) -> str:
     return f"approval:{run}/{target}"
 
 
+def report_message(run: str) -> str:
+    """Name of the message that tells `webhook` where a run stands."""
+    return f"report:{run}"
+
+
 def is_open(stage: "StageRecord") -> bool:
     return "Building" in stage["state"] or "Storing" in stage["state"]

@@ -1,4 +1,4 @@
-"""Messages to `verification`, and the timer for deadlines.
+"""Messages to `verification` and `webhook`, and the timer for deadlines.
 
 Rules leave their wishes in the book; every update ends with `follow_up`, which writes them down and
 arms the timer.
@@ -10,26 +10,30 @@ from canisters.build_executor import deadlines
 from canisters.build_executor.rounds import rules as round_rules
 from canisters.build_executor.rounds import service as rounds
 from canisters.build_executor.runs import approval as approvals
-from canisters.build_executor.runs import releasing
+from canisters.build_executor.runs import releasing, reporting
 from canisters.build_executor.store import book, instruction_totals, outgoing, wiring
 from shared.base.access import siblings_of
 from shared.base.clock import WakeUp
 from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, error_sentence, is_passing, refusal_of
-from shared.siblings import VerificationService
+from shared.siblings import VerificationService, WebhookService
 from shared.types.errors import Done
 from shared.types.release import TextResult
 
 ROUND_PREFIX = "round:"
 APPROVAL_PREFIX = "approval:"
+REPORT_PREFIX = "report:"
 NOT_WIRED = "not wired yet: an owner must call wire"
 
 
 def perform(key: str) -> "Async[str | None]":
-    """Send what the round or approval `key` needs; why to try again, or None when all is told."""
+    """Send what the message `key` is about; why to try again, or None when all is told."""
     siblings = siblings_of(wiring)
     if siblings is None:
         return NOT_WIRED
+    if key.startswith(REPORT_PREFIX):
+        again = yield from _report(WebhookService(siblings["webhook"]), key[len(REPORT_PREFIX) :])
+        return counted(instruction_totals, "send report", again, CALL_CONTEXT)
     service = VerificationService(siblings["verification"])
     if key.startswith(APPROVAL_PREFIX):
         run, _, target = key[len(APPROVAL_PREFIX) :].partition("/")
@@ -37,6 +41,16 @@ def perform(key: str) -> "Async[str | None]":
         return counted(instruction_totals, "send request_approval", again, CALL_CONTEXT)
     again = yield from _tell_round(service, key[len(ROUND_PREFIX) :])
     return counted(instruction_totals, "send round", again, CALL_CONTEXT)
+
+
+def _report(service: WebhookService, run: str) -> "Async[str | None]":
+    book.begin()
+    report = reporting.report_of(book, run, ic.time())
+    if report is None:
+        return None
+    answer: CallResult[Done] = yield service.report_run(report)
+    _, again = refusal_of(answer)
+    return again
 
 
 def _tell_round(service: VerificationService, key: str) -> "Async[str | None]":
@@ -152,7 +166,7 @@ def pass_due(now: int) -> int:
     """For the wake-up timer: apply all deadlines that passed."""
     book.begin()
     next_ns = deadlines.pass_due(book, now)
-    for key in book.take_outgoing():
+    for key in book.take_outgoing() + book.take_reports():
         outbox.put(key)
     return counted(instruction_totals, "timer deadlines", next_ns)
 
@@ -162,7 +176,7 @@ clock = WakeUp(pass_due)
 
 def follow_up(sending: str = "") -> None:
     """Write down the messages that rules asked for, and see that their deadlines are kept."""
-    for key in book.take_outgoing():
+    for key in book.take_outgoing() + book.take_reports():
         if key != sending:
             outbox.put(key)
     clock.at(book.next_due_ns())

@@ -1,11 +1,13 @@
 """Entry points of the webhook canister."""
 
-from kybra import Async, Manual, Vec, blob, ic, post_upgrade, query, text, update, void
+from kybra import Async, Manual, Vec, blob, ic, nat64, post_upgrade, query, text, update, void
 
 from canisters.webhook.deliveries import service as deliveries
 from canisters.webhook.deliveries import views as delivery_views
 from canisters.webhook.deliveries.tables import ALL_DELIVERIES
 from canisters.webhook.outbox import outbox
+from canisters.webhook.reports import service as reports
+from canisters.webhook.reports import views as report_views
 from canisters.webhook.repositories import service as repositories
 from canisters.webhook.repositories import tables
 from canisters.webhook.repositories import views as repository_views
@@ -24,12 +26,20 @@ from shared.base.endpoints import (
     wire,
 )
 from shared.base.metering import counted
-from shared.base.results import answer, answer_query
+from shared.base.results import answer, answer_query, answer_reader
 from shared.types.errors import Done
 from shared.types.http import HttpRequest, HttpResponse
 from shared.types.paging import PageRequest
 from shared.types.pipeline import Trigger
 from shared.types.release import TextResult
+from shared.types.report import (
+    PostedReport,
+    ReportBatchResult,
+    ReportLeaseResult,
+    ReportPageResult,
+    ReportQuery,
+    RunReport,
+)
 from shared.types.repository import (
     DeliveryPageResult,
     DeliveryResult,
@@ -54,7 +64,12 @@ serve(
             "trigger_run": "Operator",
             "replay_delivery": "Operator",
             "sync_triggers": "pipeline_config",
+            "report_run": "build_executor",
+            "lease_reports": "Reporter",
+            "leave_reports": "Reporter",
+            "record_posts": "Reporter",
         },
+        readers={"list_reports": "Viewer", "read_reports": "Reporter"},
         screens={
             "http_request_update": lambda: deliveries.is_worth_an_update(
                 ic.arg_data_raw(), ic.time()
@@ -142,3 +157,36 @@ def replay_delivery(repository: text, delivery: text) -> TextResult:
 @update
 def sync_triggers(repository: text, triggers: Vec[Trigger]) -> Done:
     return answer("sync_triggers", lambda: tables.set_triggers(repository, triggers))
+
+
+@update
+def report_run(report: RunReport) -> Done:
+    return answer("report_run", lambda: reports.record(report))
+
+
+@query
+def list_reports(page: PageRequest) -> ReportPageResult:
+    return answer_reader("list_reports", lambda: report_views.listed(page))
+
+
+@query
+def read_reports(wanted: ReportQuery) -> ReportBatchResult:
+    return answer_reader("read_reports", lambda: report_views.since(wanted))
+
+
+@update
+def lease_reports(reporter: text) -> ReportLeaseResult:
+    return answer("lease_reports", lambda: reports.lease(reporter, ic.caller(), ic.time()))
+
+
+@update
+def leave_reports(reporter: text) -> Done:
+    return answer("leave_reports", lambda: reports.leave(reporter, ic.caller()))
+
+
+@update
+def record_posts(reporter: text, posts: Vec[PostedReport], done: nat64) -> Done:
+    return answer(
+        "record_posts",
+        lambda: reports.record_posts(reporter, posts, done, ic.caller(), ic.time()),
+    )

@@ -3,6 +3,7 @@
 from kybra import Async, CallResult, ic
 
 from canisters.webhook.deliveries.tables import delivery_key
+from canisters.webhook.reports import service as reports
 from canisters.webhook.store import deliveries, instruction_totals, outgoing, wiring
 from shared.base.access import siblings_of
 from shared.base.metering import CALL_CONTEXT, added
@@ -53,7 +54,9 @@ def _send_run(delivery: str) -> "Async[str | None]":
     if refusal is None:
         record["delivery"]["state"] = {"Dispatched": None}
     else:
-        record["delivery"]["state"] = {"Refused": error_sentence(refusal)[:MAX_TEXT_CHARS]}
+        reason = error_sentence(refusal)[:MAX_TEXT_CHARS]
+        record["delivery"]["state"] = {"Refused": reason}
+        reports.refuse(run, record["source"], reason, ic.time())
     deliveries.insert(delivery, record)
     return None
 

@@ -4,6 +4,7 @@ from kybra import Principal, Record, Vec, blob, nat16, nat64, text
 
 from shared.base.migration import Versions
 from shared.types.pipeline import Provider, Trigger
+from shared.types.report import Report
 from shared.types.repository import Delivery
 from shared.types.run import Source
 
@@ -41,7 +42,41 @@ class DeliveryRecord(Record):
     source: Source
 
 
+class ReportRecord(Record):
+    version: nat16
+    report: Report
+
+
+class ToldState(Record):
+    """The state that was reported last of a subject: `mark` is its word, and a hash of its text."""
+
+    subject: text
+    mark: text
+
+
+class ToldRecord(Record):
+    """What was reported of a run, as of `at_ns`. `last` is the number of its last report: when that
+    is forgotten, this is, too."""
+
+    version: nat16
+    at_ns: nat64
+    last: nat64
+    states: Vec[ToldState]
+
+
+class ReportLeaseRecord(Record):
+    """Who posts reports until `until_ns`. `reporter` tells processes of one holder apart."""
+
+    version: nat16
+    holder: Principal
+    reporter: text
+    until_ns: nat64
+
+
 REPOSITORY: "Versions[RepositoryRecord]" = Versions("RepositoryRecord", current=1)
 SECRETS: "Versions[SecretsRecord]" = Versions("SecretsRecord", current=1)
 TRIGGERS: "Versions[TriggersRecord]" = Versions("TriggersRecord", current=1)
 DELIVERY: "Versions[DeliveryRecord]" = Versions("DeliveryRecord", current=1)
+REPORT: "Versions[ReportRecord]" = Versions("ReportRecord", current=1)
+TOLD: "Versions[ToldRecord]" = Versions("ToldRecord", current=1)
+REPORT_LEASE: "Versions[ReportLeaseRecord]" = Versions("ReportLeaseRecord", current=1)

@@ -12,18 +12,27 @@
 | delivery_order: delivery ids of a repository, dense | `<repository>/<number>` |
 | counters | what is counted |
 | bodies: the delivery that a body was recorded as | `<repository>/<sha256 of the raw body>` |
+| reports: what changed of which run | 0, 1, 2 …; the oldest are gone |
+| told: what was reported of a run | run |
+| report_lease: who posts reports | 0 |
 """
 
 from kybra import StableBTreeMap, nat8, nat64, text
 
 from canisters.webhook.records import (
     DELIVERY,
+    REPORT,
+    REPORT_LEASE,
     REPOSITORY,
     SECRETS,
+    TOLD,
     TRIGGERS,
     DeliveryRecord,
+    ReportLeaseRecord,
+    ReportRecord,
     RepositoryRecord,
     SecretsRecord,
+    ToldRecord,
     TriggersRecord,
 )
 from shared.base.migration import Versioned
@@ -47,8 +56,18 @@ delivery_map = StableBTreeMap[text, DeliveryRecord](
 delivery_order = StableBTreeMap[text, text](memory_id=9, max_key_size=120, max_value_size=150)
 counters = StableBTreeMap[text, nat64](memory_id=10, max_key_size=120, max_value_size=20)
 bodies = StableBTreeMap[text, text](memory_id=11, max_key_size=150, max_value_size=150)
+report_map = StableBTreeMap[nat64, ReportRecord](
+    memory_id=12, max_key_size=20, max_value_size=6_000
+)
+told_map = StableBTreeMap[text, ToldRecord](memory_id=13, max_key_size=100, max_value_size=20_000)
+report_lease_map = StableBTreeMap[nat8, ReportLeaseRecord](
+    memory_id=14, max_key_size=20, max_value_size=500
+)
 
 repositories = Versioned(repository_map, REPOSITORY)
 secrets = Versioned(secrets_map, SECRETS)
 triggers = Versioned(triggers_map, TRIGGERS)
 deliveries = Versioned(delivery_map, DELIVERY)
+reports = Versioned(report_map, REPORT)
+told = Versioned(told_map, TOLD)
+report_lease = Versioned(report_lease_map, REPORT_LEASE)

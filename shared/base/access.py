@@ -23,6 +23,7 @@ ROLE_VARIANTS: "dict[str, Role]" = {
     "Operator": {"Operator": None},
     "Executor": {"Executor": None},
     "Approver": {"Approver": None},
+    "Reporter": {"Reporter": None},
     "Viewer": {"Viewer": None},
 }
 

@@ -31,7 +31,8 @@ class Canister:
 
     `callers` names for each update who may call it: a role, a sibling canister, ANYONE, or a
     sentence about signed callers, who are then checked by the service. An update that is missing
-    here cannot be called. `argument_bytes` raises the largest argument of single methods. `screens`
+    here cannot be called. `readers` names the role that a query asks for; the other queries answer
+    anyone. `argument_bytes` raises the largest argument of single methods. `screens`
     says for methods that anyone may call whether the message that is inspected is worth its cost.
     `records` and `open_work` are the figures of `health`. `follow_up` runs at the end of each
     update; `wired` runs when the siblings are known.
@@ -50,6 +51,7 @@ class Canister:
         screens: "dict[str, Callable[[], bool]] | None" = None,
         wired: "Callable[[], None]" = nothing,
         follow_up: "Callable[[], None]" = nothing,
+        readers: "dict[str, str] | None" = None,
     ) -> None:
         for method, who in callers.items():
             if not (who in ROLES or who in SIBLINGS or " " in who):
@@ -66,6 +68,7 @@ class Canister:
         self.screens = screens or {}
         self.wired = wired
         self.follow_up = follow_up
+        self.readers = readers or {}
 
     def largest_argument(self, method: str) -> int:
         """The most bytes that a message to `method` may have."""

@@ -85,3 +85,14 @@ def answer_query(work: "Callable[[], object]") -> R:  # type: ignore[type-var] #
         return {"Ok": work()}  # type: ignore[return-value] # as `answer`
     except Refused as refused:
         return {"Err": error_of(refused)}  # type: ignore[return-value] # as `answer`
+
+
+def answer_reader(method: str, work: "Callable[[], object]") -> R:  # type: ignore[type-var] # as `answer`
+    """Answer a query for callers with the role that the canister's table of readers names."""
+    canister = served()
+
+    def guarded() -> object:
+        require_role(canister.grants, ic.caller().to_str(), canister.readers[method])
+        return work()
+
+    return answer_query(guarded)

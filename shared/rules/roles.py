@@ -6,16 +6,17 @@ principal has no role and can be given none.
 
 from typing import Protocol
 
-ROLES = ("Owner", "Admin", "Operator", "Executor", "Approver", "Viewer")
+ROLES = ("Owner", "Admin", "Operator", "Executor", "Approver", "Reporter", "Viewer")
 
 # A role also grants those it stands for; executor and approver are not implied by anything, so
 # that an administrator cannot quietly vote.
 IMPLIED = {
-    "Owner": ("Admin", "Operator", "Viewer"),
-    "Admin": ("Operator", "Viewer"),
+    "Owner": ("Admin", "Operator", "Reporter", "Viewer"),
+    "Admin": ("Operator", "Reporter", "Viewer"),
     "Operator": ("Viewer",),
     "Executor": ("Viewer",),
     "Approver": ("Viewer",),
+    "Reporter": ("Viewer",),
     "Viewer": (),
 }
 

@@ -6,13 +6,17 @@ from shared.types.errors import Error
 
 
 class Role(Variant, total=False):
-    """From most to least: an owner may do all, a viewer may read what is not public."""
+    """From most to least: an owner may do all, a viewer may read what is not public.
+
+    A reporter posts reports to forges.
+    """
 
     Owner: null
     Admin: null
     Operator: null
     Executor: null
     Approver: null
+    Reporter: null
     Viewer: null
 
 

@@ -52,14 +52,16 @@ def common_methods(canister: str) -> list[Method]:
 def _all(canister: str) -> list[Method]:
     folder = ROOT / "canisters" / canister
     installed = NativeNetwork().install(folder / "main.py")
-    callers = installed.module("shared.base.canister").served().callers
+    served = installed.module("shared.base.canister").served()
+    callers, readers = served.callers, served.readers
     interface = (folder / f"{canister}.did").read_text(encoding="utf-8")
     found = []
     for line in interface[interface.index("service : {") :].splitlines():
         if match := _METHOD.fullmatch(line):
             name, signature, query = match.groups()
             kind = "query" if query else "update"
-            caller = "anyone" if query else _described(callers[name])
+            who = readers.get(name, "anyone") if query else callers[name]
+            caller = _described(who)
             found.append(Method(canister, name, kind, caller, signature))
     return sorted(found, key=lambda method: method.name)
 

@@ -23,12 +23,13 @@ from tests.security.system import (
     updates,
 )
 
-ROLES = ("Owner", "Admin", "Operator", "Executor", "Approver", "Viewer")
+ROLES = ("Owner", "Admin", "Operator", "Executor", "Approver", "Reporter", "Viewer")
 HOLDERS = {role: user_principal(40 + number) for number, role in enumerate(ROLES)}
 MAY = {
     "Owner": ("Owner",),
     "Admin": ("Owner", "Admin"),
     "Operator": ("Owner", "Admin", "Operator"),
+    "Reporter": ("Owner", "Admin", "Reporter"),
 }
 COMMON = {"wire": "Owner", "grant_role": "Admin", "revoke_role": "Admin"}
 
@@ -44,6 +45,10 @@ NEEDED: dict[str, dict[str, str]] = {
         "trigger_run": "Operator",
         "replay_delivery": "Operator",
         "sync_triggers": "pipeline_config",
+        "report_run": "build_executor",
+        "lease_reports": "Reporter",
+        "leave_reports": "Reporter",
+        "record_posts": "Reporter",
     },
     "pipeline_config": {
         **COMMON,

@@ -15,6 +15,7 @@ def come_into(book: Book, run: str, record: RunRecord, state: RunState, now: int
     record["since_ns"] = now
     record["updated_ns"] = now
     book.runs.insert(run, record)
+    book.report(run)
 
 
 def end(book: Book, run: str, record: RunRecord, state: RunState, now: int) -> None:

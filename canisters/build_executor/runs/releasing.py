@@ -43,6 +43,7 @@ def built(book: Book, run: str, record: RunRecord, pipeline: PipelineInput, now:
     _ask_ready(book, run, rows, deploys, now)
     record["targets"] = rows
     book.runs.insert(run, record)
+    book.report(run)
 
 
 def _settle(book: Book, run: str, record: RunRecord, rows: "list[TargetRow]", now: int) -> None:
@@ -60,6 +61,7 @@ def _settle(book: Book, run: str, record: RunRecord, rows: "list[TargetRow]", no
     if state == record["state"]:
         record["updated_ns"] = now
         book.runs.insert(run, record)
+        book.report(run)
     elif rules.is_building(record):
         end(book, run, record, state, now)
     else:

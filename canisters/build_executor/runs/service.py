@@ -96,6 +96,7 @@ def _advance(book: Book, run: str, record: RunRecord, spec: RunSpec, now: int) -
         releasing.built(book, run, record, spec["pipeline"], now)
         return
     book.runs.insert(run, record)
+    book.report(run)
 
 
 def _open_stage(

@@ -9,7 +9,7 @@ from dcanary.cli.paging import page, paged, show
 from dcanary.cli.parameters import PRINCIPAL
 from dcanary.client.names import CANISTERS
 
-ROLES = ["Owner", "Admin", "Operator", "Executor", "Approver", "Viewer"]
+ROLES = ["Owner", "Admin", "Operator", "Executor", "Approver", "Reporter", "Viewer"]
 
 
 @click.group()

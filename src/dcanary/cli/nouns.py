@@ -20,6 +20,7 @@ NOUNS = {
     "pipeline": "what a repository builds, when, and where it goes",
     "queue": "what waits for executors, and what is at work",
     "release": "deployments and their rollback",
+    "report": "what forges are told of runs, and how far they were told",
     "repository": "Git repositories whose pushes are listened to",
     "run": "executions of pipelines",
     "secret": "values that only executors can read, for the stages that list them",

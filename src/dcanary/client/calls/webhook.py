@@ -20,9 +20,15 @@ if TYPE_CHECKING:
         HttpResponse,
         ManualTrigger,
         PageRequest,
+        PostedReport,
+        ReportBatch,
+        ReportLease,
+        ReportPage,
+        ReportQuery,
         Repository,
         RepositoryInput,
         RepositoryPage,
+        RunReport,
         Siblings,
         Trigger,
     )
@@ -68,6 +74,13 @@ class Webhook(Canister):
         answer: list[tuple[str, int]] = self.call("instructions", certified=certified)
         return answer
 
+    def lease_reports(self, text: str, /) -> ReportLease:
+        answer: ReportLease = self.ask("lease_reports", text)
+        return answer
+
+    def leave_reports(self, text: str, /) -> None:
+        self.ask("leave_reports", text)
+
     def list_deliveries(
         self, text: str, page_request: PageRequest, /, *, certified: bool = False
     ) -> DeliveryPage:
@@ -78,11 +91,22 @@ class Webhook(Canister):
         answer: GrantPage = self.ask("list_grants", page_request, certified=certified)
         return answer
 
+    def list_reports(self, page_request: PageRequest, /, *, certified: bool = False) -> ReportPage:
+        answer: ReportPage = self.ask("list_reports", page_request, certified=certified)
+        return answer
+
     def list_repositories(
         self, page_request: PageRequest, /, *, certified: bool = False
     ) -> RepositoryPage:
         answer: RepositoryPage = self.ask("list_repositories", page_request, certified=certified)
         return answer
+
+    def read_reports(self, report_query: ReportQuery, /, *, certified: bool = False) -> ReportBatch:
+        answer: ReportBatch = self.ask("read_reports", report_query, certified=certified)
+        return answer
+
+    def record_posts(self, text: str, value: list[PostedReport], nat64: int, /) -> None:
+        self.ask("record_posts", text, value, nat64)
 
     def register_repository(self, repository_input: RepositoryInput, /) -> Repository:
         answer: Repository = self.ask("register_repository", repository_input)
@@ -91,6 +115,9 @@ class Webhook(Canister):
     def replay_delivery(self, text: str, text_: str, /) -> str:
         answer: str = self.ask("replay_delivery", text, text_)
         return answer
+
+    def report_run(self, run_report: RunReport, /) -> None:
+        self.ask("report_run", run_report)
 
     def revoke_role(self, principal: str, text: str, /) -> None:
         self.ask("revoke_role", principal, text)

@@ -306,6 +306,7 @@ class Role(TypedDict, total=False):
     Executor: None
     Operator: None
     Owner: None
+    Reporter: None
     Viewer: None
 
 

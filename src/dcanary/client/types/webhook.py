@@ -83,6 +83,27 @@ class PageRequest(TypedDict):
     limit: int
 
 
+class PostedReport(TypedDict):
+    number: int
+    posting: Posting
+
+
+class Posting(TypedDict):
+    attempts: int
+    last_error: str
+    next_try_ns: int | None
+    state: PostingState
+
+
+class PostingState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Posted: None
+    Refused: str
+    Superseded: None
+    Waiting: None
+
+
 class Provider(TypedDict, total=False):
     """Exactly one of these cases."""
 
@@ -90,6 +111,73 @@ class Provider(TypedDict, total=False):
     GitHub: None
     GitLab: None
     Gitea: None
+
+
+class Report(TypedDict):
+    at_ns: int
+    number: int
+    pipeline: str
+    posting: Posting
+    record: str | None
+    ref: str
+    repository: str
+    run: str
+    sha: str
+    state: ReportState
+    subject: ReportSubject
+
+
+class ReportBatch(TypedDict):
+    first: int
+    items: list[Report]
+    next: int
+    total: int
+
+
+class ReportLease(TypedDict):
+    done: int
+    holder: str
+    reporter: str
+    until_ns: int
+
+
+class ReportPage(TypedDict):
+    items: list[Report]
+    next: str | None
+
+
+class ReportQuery(TypedDict):
+    limit: int
+    since: int
+
+
+class ReportState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Approving: None
+    Building: None
+    Cancelled: str
+    Disagreed: str
+    Failed: str
+    Inconclusive: str
+    Queued: None
+    Refused: str
+    Rejected: str
+    Released: None
+    Releasing: None
+    Running: None
+    Skipped: None
+    Storing: None
+    Succeeded: None
+    Withdrawn: None
+
+
+class ReportSubject(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Run: None
+    Stage: str
+    Target: str
 
 
 class Repository(TypedDict):
@@ -124,7 +212,35 @@ class Role(TypedDict, total=False):
     Executor: None
     Operator: None
     Owner: None
+    Reporter: None
     Viewer: None
+
+
+class RunReport(TypedDict):
+    at_ns: int
+    pipeline: str
+    ref: str
+    repository: str
+    run: str
+    sha: str
+    stages: list[StageReport]
+    state: RunState
+    targets: list[TargetStatus]
+
+
+class RunState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Approving: None
+    Cancelled: str
+    Disagreed: str
+    Failed: str
+    Inconclusive: str
+    Queued: None
+    Rejected: str
+    Releasing: None
+    Running: None
+    Succeeded: None
 
 
 class Siblings(TypedDict):
@@ -133,6 +249,43 @@ class Siblings(TypedDict):
     pipeline_config: str
     verification: str
     webhook: str
+
+
+class StageReport(TypedDict):
+    name: str
+    state: StageState
+
+
+class StageState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Building: None
+    Disagreed: str
+    Failed: str
+    Inconclusive: str
+    Skipped: None
+    Storing: None
+    Succeeded: None
+    Waiting: None
+
+
+class TargetState(TypedDict, total=False):
+    """Exactly one of these cases."""
+
+    Approving: None
+    Failed: str
+    Rejected: str
+    Released: None
+    Releasing: None
+    Waiting: None
+    Withdrawn: None
+
+
+class TargetStatus(TypedDict):
+    approval: str | None
+    release: str | None
+    state: TargetState
+    target: str
 
 
 class Trigger(TypedDict, total=False):

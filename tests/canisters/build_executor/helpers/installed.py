@@ -1,4 +1,4 @@
-"""The real canister, run natively, next to a double of verification."""
+"""The real canister, run natively, next to doubles of verification and webhook."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class Installed:
         self.network = NativeNetwork()
         self.canister = self.network.install(CANISTERS / "build_executor" / "main.py", caller=OWNER)
         self.verification = self.network.install(DOUBLES / "verification.py", caller=OWNER)
+        self.webhook = self.network.install(DOUBLES / "webhook.py", caller=OWNER)
         self.siblings = {
-            "webhook": user_principal(100),
+            "webhook": self.webhook.id,
             "pipeline_config": PIPELINES,
             "build_executor": self.canister.id,
             "verification": self.verification.id,

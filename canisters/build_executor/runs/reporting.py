@@ -1,0 +1,60 @@
+"""What `webhook` is told of a run: all of it, as it stands, so that no change depends on another.
+
+`verification` and `deployment` report nothing themselves: every step of theirs changes the run
+here, and one sender keeps the order.
+"""
+
+from canisters.build_executor.book import Book
+from canisters.build_executor.keys import stage_key
+from canisters.build_executor.runs import rules, targets
+from shared.rules.deploys import deploys_of
+from shared.rules.limits import MAX_REPORT_TEXT_CHARS
+from shared.types.report import RunReport, StageReport
+from shared.types.run import StageState, TargetStatus
+
+
+def report_of(book: Book, run: str, now: int) -> "RunReport | None":
+    """Where the run stands; None when there is none. Stages that were not opened are told of when
+    the run has ended without them."""
+    record, stored = book.runs.get(run), book.specs.get(run)
+    if record is None or stored is None:
+        return None
+    pipeline = stored["spec"]["pipeline"]
+    opened = {each["name"] for each in record["opened"]}
+    stages: list[StageReport] = []
+    for each in pipeline["stages"]:
+        stage = book.stage(stage_key(run, each["name"])) if each["name"] in opened else None
+        if stage is not None:
+            stages.append({"name": each["name"], "state": _cut(stage["state"])})
+        elif not rules.is_building(record):
+            stages.append({"name": each["name"], "state": {"Skipped": None}})
+    rows: list[TargetStatus] = [
+        {
+            "target": row["target"],
+            "state": row["state"],
+            "approval": row["approval"],
+            "release": row["release"],
+        }
+        for row in targets.rows_of(record, deploys_of(pipeline))
+    ]
+    return {
+        "run": run,
+        "pipeline": pipeline["name"],
+        "repository": record["source"]["repository"],
+        "ref": record["source"]["ref"],
+        "sha": record["source"]["sha"],
+        "state": record["state"],
+        "stages": stages,
+        "targets": rows,
+        "at_ns": now,
+    }
+
+
+def _cut(state: StageState) -> StageState:
+    """Reasons of many stages must fit one message."""
+    for word in ("Failed", "Disagreed", "Inconclusive"):
+        why = state.get(word)
+        if why is not None:
+            cut: StageState = {word: str(why)[:MAX_REPORT_TEXT_CHARS]}  # type: ignore[misc] # a case
+            return cut
+    return state
