@@ -93,6 +93,7 @@ DICTS: dict[tuple[str, str, str], str] = {
         "a variant: one case"
     ),
     ("shared/base/results.py", "refused_of", "error"): "a variant: one case",
+    ("canisters/webhook/reports/rules.py", "case_of", "variant"): "a variant: one case",
 }
 
 

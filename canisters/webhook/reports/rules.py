@@ -32,9 +32,15 @@ def first_posting() -> "Posting":
     return {"state": {"Waiting": None}, "attempts": 0, "last_error": "", "next_try_ns": None}
 
 
+def case_of(variant: "Mapping[str, object]") -> "tuple[str, object]":
+    """The name of a variant's case, and what is in it."""
+    ((word, value),) = variant.items()
+    return word, value
+
+
 def state_of(state: "Mapping[str, object]") -> "ReportState":
     """A state of a run, a stage or a target, its text cut to what is kept."""
-    ((word, why),) = state.items()
+    word, why = case_of(state)
     kept = None if why is None else str(why)[:MAX_REPORT_TEXT_CHARS]
     made: ReportState = {word: kept}  # type: ignore[misc] # a case of `ReportState`
     return made
@@ -42,13 +48,13 @@ def state_of(state: "Mapping[str, object]") -> "ReportState":
 
 def mark_of(state: "ReportState", record: "str | None") -> str:
     """What tells a state of a subject from its next one."""
-    ((word, why),) = state.items()
+    word, why = case_of(state)
     about = "\n".join(text for text in (str(why or ""), record or "") if text)
     return word if not about else f"{word}:{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 
 
 def subject_key(subject: "ReportSubject") -> str:
-    ((kind, name),) = subject.items()
+    kind, name = case_of(subject)
     return f"{kind}:{name or ''}"
 
 

@@ -113,3 +113,37 @@ def redeliver(context: Context, name: str, delivery_id: str) -> None:
 
     operations.redeliver(context.forge_dir, name, delivery_id)
     context.output.say(f"{delivery_id} will be sent again")
+
+
+@forge.command()
+@click.argument("name")
+@click.option("--sha", help="Of one commit only: its id, or the beginning of it.")
+@pass_context
+def statuses(context: Context, name: str, sha: str | None) -> None:
+    """What was posted to commits of NAME; oldest first."""
+    from dcanary.cli.operations import forge as operations
+    from dcanary.cli.times import moment
+
+    rows = [
+        {**asdict(one), "at": moment(int(one.posted * 1e9))}
+        for one in operations.statuses(context.forge_dir, name)
+        if sha is None or one.sha.startswith(sha)
+    ]
+    columns = [
+        "context:id",
+        "state:id",
+        "description:text:1",
+        "sha:hash:2",
+        "at:text:3",
+        "target_url:text:4=link",
+    ]
+    context.output.table(rows, columns, "no statuses yet")
+
+
+@forge.command()
+@pass_context
+def token(context: Context) -> None:
+    """The file with the token that posts of statuses must have; its content is not printed."""
+    from dcanary.cli.operations import forge as operations
+
+    context.output.record({"file": operations.token_file(context.forge_dir)}, "file")

@@ -1,4 +1,4 @@
-"""The forge's HTTP application: git, and a page that lists the repositories."""
+"""The forge's HTTP application: git, statuses of commits, a page that lists the repositories."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from dcanary import __version__
+from dcanary.forge import status_api
 from dcanary.forge.backend import GitBackend
 from dcanary.forge.dispatcher import Dispatcher
 from dcanary.forge.layout import Layout
@@ -49,6 +50,10 @@ def make_app(layout: Layout, base_url: str) -> Starlette:
         dispatcher[0].nudge()
 
     return Starlette(
-        routes=[Route("/", overview), Mount("/", app=GitBackend(layout, pushed))],
+        routes=[
+            Route("/", overview),
+            *status_api.routes(layout),
+            Mount("/", app=GitBackend(layout, pushed)),
+        ],
         lifespan=lifespan,
     )

@@ -8,11 +8,13 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from dcanary.forge import spool
 from dcanary.forge.app import make_app
@@ -22,6 +24,7 @@ from dcanary.forge.layout import Layout, read_json, write_json
 from dcanary.forge.log import Delivery, DeliveryLog
 from dcanary.forge.names import check_repository_name
 from dcanary.forge.repositories import Repositories
+from dcanary.forge.statuses import Status, Statuses, Token
 from dcanary.forge.webhooks import Webhooks
 from dcanary.lock_holder import is_held
 
@@ -47,13 +50,21 @@ class Forge:
 
     Any number of objects, in any processes, may create repositories and read deliveries; one at a
     time serves them (`start`, `stop`, `serve_forever`). `port` 0 means the port of the last run,
-    or any free one at first, so that clone URLs stay the same over restarts.
+    or any free one at first, so that clone URLs stay the same over restarts. `wrap` is put around
+    the application, for tests that let it answer wrongly.
     """
 
-    def __init__(self, root: Path, host: str = DEFAULT_HOST, port: int = 0) -> None:
+    def __init__(
+        self,
+        root: Path,
+        host: str = DEFAULT_HOST,
+        port: int = 0,
+        wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
         self._layout = Layout(root)
         self._host = host
         self._port = port
+        self._wrap = wrap
         self._repositories = Repositories(self._layout)
         self._webhooks = Webhooks(self._layout)
         self._log = DeliveryLog(self._layout)
@@ -114,6 +125,15 @@ class Forge:
             raise ForgeError(f"there is no delivery {delivery[:80]} of repository {name}")
         spool.request_redelivery(self._layout, name, delivery)
 
+    def statuses(self, name: str) -> list[Status]:
+        """All statuses that were posted to commits of a repository, oldest first."""
+        self._repositories.require(name)
+        return Statuses(self._layout).read(name)
+
+    def token_file(self) -> Path:
+        """The file with the token that posts of statuses must have; made the first time."""
+        return Token(self._layout).file()
+
     def url(self) -> str | None:
         """Address of the forge while it runs, else where it ran last; None when it never did."""
         running = self.running()
@@ -153,7 +173,7 @@ class Forge:
             port = int(listener.getsockname()[1])
             url = _url(self._host, port)
             config = uvicorn.Config(
-                make_app(self._layout, url),
+                self._wrap(make_app(self._layout, url)),
                 log_level="warning",
                 access_log=False,
                 lifespan="on",

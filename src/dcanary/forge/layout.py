@@ -8,6 +8,8 @@
 | `deliveries/<name>/<id>.json` | the bytes of each delivery's body |
 | `deliveries/<name>/<push>.refs` | the refs of each push |
 | `secrets/<name>.json` | webhook URL and secret (mode 0600) |
+| `statuses/<name>.jsonl` | the statuses that were posted to commits, one line each |
+| `api-token` | what posts statuses must have (mode 0600) |
 | `settings.json` | the port, kept so that clone URLs stay valid over restarts |
 | `forge.json` | `{"url", "pid"}` while the forge runs |
 """
@@ -33,6 +35,8 @@ class Layout:
         self.spool = self.root / "spool"
         self.deliveries = self.root / "deliveries"
         self.secrets = self.root / "secrets"
+        self.statuses = self.root / "statuses"
+        self.api_token = self.root / "api-token"
         self.settings = self.root / "settings.json"
         self.running = self.root / "forge.json"
         self.lock = self.root / "lock"
@@ -50,6 +54,9 @@ class Layout:
 
     def bodies(self, name: str) -> Path:
         return self.deliveries / check_repository_name(name)
+
+    def statuses_of(self, name: str) -> Path:
+        return self.statuses / f"{check_repository_name(name)}.jsonl"
 
     def secret(self, name: str) -> Path:
         return self.secrets / f"{check_repository_name(name)}.json"

@@ -10,6 +10,7 @@ from dcanary.cli.operations.processes import Processes, end_holder
 from dcanary.client.errors import ClientError
 from dcanary.forge import Delivery, Forge, ForgeError
 from dcanary.forge.kinds import DEFAULT
+from dcanary.forge.statuses import Status
 
 START_SECONDS = 60.0
 
@@ -93,3 +94,17 @@ def serve(root: Path, port: int) -> None:
     """Serve in the foreground until a signal. Raises UsageTrouble when the folder is served."""
     with translated():
         Forge(root, port=port).serve_forever()
+
+
+def statuses(root: Path, name: str) -> list[Status]:
+    with translated():
+        return Forge(root).statuses(name)
+
+
+def token_file(root: Path) -> Path:
+    """The file with the token of the forge's API. Raises UsageTrouble when there is no forge."""
+    with translated():
+        forge = Forge(root)
+        if forge.url() is None:
+            raise ForgeError("there is no forge here yet: dcanary forge start --background")
+        return forge.token_file()
