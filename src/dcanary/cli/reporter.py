@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.parameters import EXECUTOR_NAME
+from dcanary.cli.parameters import NAME
 
 
 @click.group()
@@ -30,7 +30,7 @@ def reporter() -> None:
 )
 @click.option(
     "--name",
-    type=EXECUTOR_NAME,
+    type=NAME,
     help="Tells reporters of one identity apart.  [default: this host and process]",
 )
 @click.option("--once", is_flag=True, help="Post what is due and end.")
