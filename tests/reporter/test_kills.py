@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from dcanary.client.errors import NetworkError, RefusedError, RejectedError
 from dcanary.reporter import posting
-from tests.reporter.conftest import PROVIDERS, Killed, World
+from tests.canisters.installation import OWNER, ok
+from tests.reporter.conftest import PROVIDERS, REPORTER, Killed, World
 
 
 class Steps:
@@ -102,3 +104,41 @@ def test_the_reporter_that_is_ended_in_an_orderly_way_gives_its_lease_back(world
     assert second.round() >= 0
     second.close()
     assert "standing by" not in "".join(world.lines)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        NetworkError("the network did not answer"),
+        RejectedError(5, "the canister is stopped", "IC0508", "webhook"),
+        RefusedError("Conflict", "another reporter posts", "webhook.record_posts"),
+        RefusedError("Unavailable", "not now", "webhook.lease_reports"),
+    ],
+    ids=["network", "stopped", "lost lease", "unavailable"],
+)
+@pytest.mark.parametrize("where", ["lease", "read", "record"])
+def test_trouble_of_the_chain_is_waited_out_and_nothing_is_posted_twice(
+    world: World, trouble: Exception, where: str
+) -> None:
+    world.tell("Queued")
+    chain = world.chain()
+    told = []
+
+    def fail(name: str) -> None:
+        if world.postings() == ["Posted"]:
+            raise KeyboardInterrupt
+        if name == where and len(told) < 2:
+            told.append(name)
+            raise trouble
+
+    chain.before = fail
+    with pytest.raises(KeyboardInterrupt):
+        world.reporter("one", chain).run_forever()
+    assert (len(told), world.shown()) == (2, ["dcanary/main pending"])
+
+
+def test_a_reporter_without_the_role_ends_with_the_reason(world: World) -> None:
+    chain = world.chain()
+    ok(world.webhook.update("revoke_role", REPORTER, "Reporter", caller=OWNER))
+    with pytest.raises(RefusedError, match="Reporter"):
+        world.reporter("one", chain).run_forever()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dcanary.client.errors import ClientError, NetworkError, RefusedError
+from dcanary.client.errors import ClientError, NetworkError, RefusedError, RejectedError
 from dcanary.client.types.webhook import PostedReport
 from dcanary.reporter.chain import Chain
 from dcanary.reporter.places import Place, PlaceProblem, Tokens, place_of
@@ -23,12 +23,14 @@ from dcanary.reporter.weather import GIVE_UP_SECONDS, Outcome, clock_text, wait_
 
 POLL_SECONDS = 2.0
 STAND_BY_SECONDS = 10.0
-MAX_NETWORK_WAIT_SECONDS = 60.0
+MAX_CHAIN_WAIT_SECONDS = 60.0
+FINAL = ("Denied", "Invalid", "TooLarge", "NotFound")
+"""Refusals that waiting does not mend."""
 MAX_POSTS = 20
 """Of one round, after which the chain is told."""
 MAX_BATCHES = 10
-RENEW_SECONDS = 40.0
-"""The lease is renewed when less of it is left."""
+RENEW_SECONDS = 25.0
+"""The lease is renewed when less of it is left: more than one request takes."""
 REPOSITORY_SECONDS = 300.0
 """How long a repository's clone URL is taken to be what it was."""
 
@@ -86,17 +88,20 @@ class Reporter:
     # Rounds
 
     def run_forever(self) -> None:
-        """Work until it is interrupted. A network that is away is waited for."""
+        """Work until it is interrupted. A network that is away, a canister that is being upgraded
+        and a lease that was lost are waited for. Raises RefusedError for the kinds of FINAL."""
         failures = 0
         try:
             while True:
                 try:
                     pause = self.round()
                     failures = 0
-                except NetworkError as error:
+                except (NetworkError, RejectedError, RefusedError) as error:
+                    if isinstance(error, RefusedError) and error.kind in FINAL:
+                        raise
                     failures += 1
-                    pause = min(MAX_NETWORK_WAIT_SECONDS, float(2 ** min(failures, 10)))
-                    self._say(f"the network is away: {error.message}")
+                    pause = min(MAX_CHAIN_WAIT_SECONDS, float(2 ** min(failures, 10)))
+                    self._say(f"waiting for the chain: {error.message}")
                 self._sleep(pause)
         finally:
             self.close()
