@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from dcanary.cli.context import Context
 from dcanary.cli.main import run
 from dcanary.cli.operations import reporter as operations
 from dcanary.cli.output import Output
-from dcanary.cli.report import list_reports, subject_text
+from dcanary.cli.report import list_reports, show_report, subject_text
 from dcanary.client.errors import ClientError, ConfigError, RefusedError
 from dcanary.reporter.places import PlaceProblem, place_of
 
@@ -45,18 +46,21 @@ class Webhook:
         self.items, self.webhook = items, self
 
     def list_reports(self, page: Any) -> Any:
+        if page["cursor"] == "999":
+            raise RefusedError("Invalid", "cursor is past the end", "webhook.list_reports")
         return {"items": self.items, "next": None}
 
 
-def listed(items: list[Any], **how: bool) -> None:
+def called(command: click.Command, items: list[Any], how: dict[str, bool], **given: Any) -> None:
     context = Context(Path(), "default", Output(**how))
     context.__dict__["system"] = Webhook(items)
-    assert list_reports.callback is not None
-    with_context: Any = list_reports.callback
-    import click
+    assert command.callback is not None
+    with click.Context(command, obj=context):
+        command.callback(**given)
 
-    with click.Context(list_reports, obj=context):
-        with_context(limit=20, cursor=None)
+
+def listed(items: list[Any], **how: bool) -> None:
+    called(list_reports, items, how, limit=20, cursor=None)
 
 
 def test_the_list_says_what_the_forge_said_and_when_it_is_tried_again(
@@ -64,7 +68,7 @@ def test_the_list_says_what_the_forge_said_and_when_it_is_tried_again(
 ) -> None:
     listed([report(4), report(3, posting={**report(3)["posting"], "state": {"Posted": None}})])
     printed = capsys.readouterr().out
-    for word in ("run-7", "stage build", "Waiting", "Posted", "401", "2023-11-14 22:14:20Z"):
+    for word in ("run-7", "stage build", "Waiting", "Posted", "401", "22:14:20Z"):
         assert word in printed
 
 
@@ -159,3 +163,22 @@ def test_a_reporter_is_named_after_its_host_and_process(monkeypatch: pytest.Monk
     name = operations.own_name()
     assert name.startswith("a-host-xxx")
     assert len(name) == operations.MAX_NAME_CHARS
+
+
+def test_one_report_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    called(show_report, [report(4)], {}, number=4)
+    printed = capsys.readouterr().out
+    for word in (
+        "Failed: it does not compile",
+        "(the token is wrong or has expired)",
+        "0123456789",
+    ):
+        assert word in printed
+    called(show_report, [report(4)], {"as_json": True}, number=4)
+    assert '"number": 4' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [3, 999])
+def test_a_report_that_is_not_kept_is_told(number: int) -> None:
+    with pytest.raises(ClientError, match=f"there is no report {number}"):
+        called(show_report, [report(2)], {}, number=number)

@@ -9,6 +9,7 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.times import moment
+from dcanary.client.errors import ClientError, RefusedError
 
 if TYPE_CHECKING:
     from dcanary.client.types.webhook import Report, ReportSubject
@@ -27,18 +28,17 @@ def subject_text(subject: ReportSubject) -> str:
 
 def _summary(found: Report) -> dict[str, object]:
     posting = found["posting"]
+    next_try = posting["next_try_ns"]
     return {
         "number": found["number"],
         "run": found["run"],
         "about": subject_text(found["subject"]),
-        "state": found["state"],
-        "posting": posting["state"],
+        "state": next(iter(found["state"])),
+        "posting": next(iter(posting["state"])),
         "attempts": posting["attempts"],
+        "next_try": "-" if next_try is None else moment(next_try).partition(" ")[2],
         "last_error": posting["last_error"] or "-",
-        "next_try": "-" if posting["next_try_ns"] is None else moment(posting["next_try_ns"]),
         "repository": found["repository"],
-        "sha": found["sha"],
-        "at": moment(found["at_ns"]),
     }
 
 
@@ -57,13 +57,48 @@ def list_reports(context: Context, limit: int, cursor: str | None) -> None:
         "number:id",
         "run:id",
         "about:text:1",
-        "state:state:2",
-        "posting:state",
-        "attempts:id:3",
-        "last_error:text:1",
-        "next_try:text:4=next try",
+        "state:id:2",
+        "posting:id",
+        "attempts:id:3=tries",
+        "next_try:id:1=next try",
+        "last_error:text",
         "repository:text:5",
-        "sha:hash:6",
-        "at:text:7",
     ]
     show(context, answer["next"], rows, columns, "no reports yet")
+
+
+@report.command("show")
+@click.argument("number", type=click.IntRange(min=0))
+@pass_context
+def show_report(context: Context, number: int) -> None:
+    """One report, with all that the forge said of it."""
+    try:
+        items = context.system.webhook.list_reports(page(1, str(number)))["items"]
+    except RefusedError as error:
+        if error.kind != "Invalid":
+            raise
+        items = []
+    if not items or items[0]["number"] != number:
+        raise ClientError(f"there is no report {number}, or not any more", "dcanary report list")
+    found = items[0]
+    if context.output.as_json:
+        context.output.json(found)
+        return
+    posting = found["posting"]
+    context.output.record(
+        {
+            "number": found["number"],
+            "run": found["run"],
+            "about": subject_text(found["subject"]),
+            "state": found["state"],
+            "posting": posting["state"],
+            "attempts": posting["attempts"],
+            "last error": posting["last_error"] or "-",
+            "next try": "-" if posting["next_try_ns"] is None else moment(posting["next_try_ns"]),
+            "repository": found["repository"],
+            "ref": found["ref"],
+            "sha": found["sha"],
+            "at": moment(found["at_ns"]),
+        },
+        "number",
+    )
