@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dcanary.cli import approval
+from dcanary.cli import approval_decision
 from dcanary.cli.context import Context
 from dcanary.cli.output import Output
 from dcanary.client.errors import ClientError, RefusedError
@@ -43,7 +43,7 @@ class Verification:
 def found_by(installed: Verification) -> Any:
     context = Context(Path(), "default", Output())
     context.__dict__["system"] = installed
-    return approval.with_order(context, "approval-6")
+    return approval_decision.with_order(context, "approval-6")
 
 
 def test_the_order_of_an_old_request_is_made_before_anything_is_decided() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dcanary.candid import Interface
-from dcanary.cli import approval
+from dcanary.cli import approval, approval_decision
 from dcanary.cli.context import Context
 from dcanary.cli.orders import arguments, assets, target_now
 from dcanary.cli.orders.digest import order_digest
@@ -253,13 +253,13 @@ def test_files_that_could_not_be_shown_are_not_approved(output: Output) -> None:
     for told in (OLD, NEW):
         context = Context(Path(), "default", output)
         context.__dict__["system"] = Voting(told=told)
-        wanted = approval.Wanted(None, None, yes=True)
+        wanted = approval_decision.Wanted(None, None, yes=True)
         if told is OLD:
             with pytest.raises(ClientError, match="the files that are shown have the digest"):
-                approval.decide(context, "approval-1", True, wanted, "")
+                approval_decision.decide(context, "approval-1", True, wanted, "")
             assert decided == []
         else:
-            approval.decide(context, "approval-1", True, wanted, "")
+            approval_decision.decide(context, "approval-1", True, wanted, "")
             assert len(decided) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from dcanary.cli import release
 from dcanary.cli.context import Context
+from dcanary.cli.operations.watch import Ended
 from dcanary.cli.orders.digest import rollback_digest
 from dcanary.cli.output import Output, Refusal
 from dcanary.client.errors import ClientError, RejectedError
@@ -157,18 +159,23 @@ RELEASING = {"state": {"Releasing": "release-9"}, "release": "release-9"}
 FAILED_AGAIN = {"state": {"ReleaseFailed": "no cycles"}, "release": "release-9"}
 
 
-@pytest.mark.parametrize("after", [RELEASING, FAILED_AGAIN])
-def test_the_release_that_a_retry_made_is_named(
-    after: Any, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("after", "ends"),
+    [(RELEASING, nullcontext()), (FAILED_AGAIN, pytest.raises(Ended, match="release-9 has ended"))],
+)
+def test_the_release_that_a_retry_made_is_named_and_is_a_failure_if_it_failed_already(
+    after: Any, ends: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The name of the approval request stood there, as that of the release."""
     installed = Installed(approvals=[FAILED, APPROVED, APPROVED, after])
-    run(installed, release.retry, "release-4", as_json=True)
+    with ends:
+        run(installed, release.retry, "release-4", as_json=True)
     assert json.loads(capsys.readouterr().out) == {
         **{"approval": "approval-3", "release": "release-9"},
         "state": json.loads(json.dumps(after["state"])),
     }
-    run(Installed(approvals=[FAILED, after]), release.retry, "release-4", quiet=True)
+    with ends:
+        run(Installed(approvals=[FAILED, after]), release.retry, "release-4", quiet=True)
     assert capsys.readouterr().out == "release-9\n"
 
 

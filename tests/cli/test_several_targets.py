@@ -17,6 +17,7 @@ from dcanary.candid.text import encode_untyped
 from dcanary.cli import approval
 from dcanary.cli import run as run_commands
 from dcanary.cli.context import Context
+from dcanary.cli.operations.watch import Ended
 from dcanary.cli.orders import arguments, references, target_now
 from dcanary.cli.orders.digest import order_digest
 from dcanary.cli.output import Output, Refusal
@@ -148,6 +149,57 @@ def test_following_goes_on_with_what_is_asked_about_later() -> None:
     installed = Installed([BOTH, BOTH, later, run("Succeeded")])
     approve(installed, "run-7", follow=True)
     assert [name for name, _ in installed.decided] == ["approval-1", "approval-2", "approval-3"]
+
+
+WHY = "upgrade trapped"
+
+
+def of_one(state: str, target: str, why: str | None = None) -> Any:
+    named = {**status("a", target, "approval-1", why), "release": "release-10"}
+    return run(state, targets=[named])
+
+
+ASKED = run("Approving", approval="approval-1", targets=[status("a", "Approving", "approval-1")])
+
+
+@dataclass
+class Going(Installed):
+    """Runs that go on by themselves once a decision is made, a step a look."""
+
+    def get_run(self, name: str) -> Any:
+        return self.forms.pop(0) if self.decided and len(self.forms) > 1 else self.forms[0]
+
+
+@pytest.mark.parametrize("how", [{}, {"as_json": True}, {"quiet": True}])
+def test_a_failed_release_is_no_success_of_the_command_that_follows_it(
+    how: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended with 0 and `run-7: a Releasing (release-10)`."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    forms = [ASKED, of_one("Releasing", "Releasing"), of_one("Failed", "Failed", WHY)]
+    with pytest.raises(Ended, match="run-7 ended as Failed") as raised:
+        approve(Going(forms), "run-7", follow=True, **how)
+    assert raised.value.exit_code == 1
+    told = capsys.readouterr()
+    if how:
+        assert "run-7 ended as Failed: why" in str(raised.value)
+    else:
+        assert f"run-7: a Failed: {WHY} (release-10)" in told.err
+    if "as_json" in how:
+        assert json.loads(told.out)[0]["approval"] == "approval-1"
+
+
+def test_following_ends_when_the_release_has_and_tells_each_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    forms = [ASKED, of_one("Releasing", "Releasing"), of_one("Succeeded", "Released")]
+    approve(Going(forms), "run-7", follow=True)
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        "run-7: a Releasing (release-10)",
+        "run-7: a Released (release-10)",
+        "run-7: Succeeded",
+    ]
 
 
 def test_a_run_without_requests_says_what_it_is() -> None:

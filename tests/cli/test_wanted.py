@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dcanary.cli.approval import Wanted
+from dcanary.cli.approval_decision import Wanted
 from dcanary.client.errors import ClientError
 
 

@@ -2,56 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
+from dcanary.cli.approval_decision import (
+    Wanted,
+    approve_run,
+    decide,
+    decision,
+    require_success,
+    tell,
+)
+from dcanary.cli.approval_request import print_request, summary, with_files
 from dcanary.cli.context import Context, pass_context
-from dcanary.cli.display import harmless
-from dcanary.cli.operations.patience import Patience
-from dcanary.cli.orders.readable import changes, gate_text, order_fields, overview
-from dcanary.cli.output import Lines
 from dcanary.cli.paging import page, paged, rows_of, show
-from dcanary.cli.parameters import APPROVAL_ID, APPROVAL_OR_RUN_ID, SECONDS, SHA256
-from dcanary.cli.times import moment
-from dcanary.client.errors import ClientError, RefusedError
+from dcanary.cli.parameters import APPROVAL_ID, APPROVAL_OR_RUN_ID, SECONDS
 
 if TYPE_CHECKING:
+    from dcanary.client.types.build_executor import Run
     from dcanary.client.types.verification import Approval
-
-
-OPEN = {"Pending", "Approved", "Blocked", "ReleaseFailed"}
-"""States of a request whose order may still be carried out, or says why not."""
-ORDER_SECONDS = 60.0
-"""How long the order of a request from an earlier version is waited for."""
 
 
 @click.group()
 def approval() -> None:
     """Look at approval requests, approve or reject them."""
-
-
-def summary(found: Approval) -> dict[str, object]:
-    """What an approver must see before deciding."""
-    request = found["request"]
-    approvals = sum(1 for vote in found["votes"] if vote["approve"])
-    return {
-        "approval": found["approval"],
-        "state": found["state"],
-        "run": request["run"],
-        "repository": request["source"]["repository"],
-        "commit": request["source"]["sha"],
-        "target": request["target"],
-        "mode": request["mode"],
-        "artifact": request["artifact"],
-        "bytes": request["size"],
-        "sha256": request["sha256"],
-        "gates": Lines(gate_text(gate) for gate in found["gates"]),
-        "approvals": f"{approvals} of {request['policy']['threshold']}",
-        "expires": moment(found["expires_ns"]),
-    }
 
 
 @approval.command("list")
@@ -101,228 +77,21 @@ def show_approval(context: Context, approval_id: str) -> None:
         print_request(context, found)
 
 
-def with_files(context: Context, found: Approval) -> Mapping[str, object]:
-    """The request with all files that its order binds, where it binds any.
-
-    What becomes of them is said while the order may still be carried out.
-    """
-    order = found["order"]
-    if order is None or order["assets"] is None:
-        return found
-    from dcanary.cli.orders.assets import as_json, checked_assets, files_before
-
-    system = context.system
-    files = checked_assets(system, found["approval"], order)
-    if not OPEN & set(found["state"]):
-        return {**found, "files": files}
-    return {**found, "files": as_json(files, files_before(system, order["target"]))}
-
-
-def print_request(context: Context, found: Approval) -> None:
-    """Show all that an approver decides on. Raises ClientError when the digest is not the order's.
-
-    Where the order comes from an earlier version, which bound the module only, that is what is
-    shown.
-    """
-    order = found["order"]
-    if order is None:
-        context.output.record(summary(found), "approval")
-        if "Pending" in found["state"]:
-            context.output.say(
-                "\nAsked by an earlier version, without an order. `dcanary approval approve "
-                f"{found['approval']}` (or reject) has it made and shows it first."
-            )
-        return
-    from dcanary.cli.orders.arguments import interface_of
-    from dcanary.cli.orders.assets import checked_assets, files_before, lines_of
-    from dcanary.cli.orders.digest import checked_digest
-    from dcanary.cli.orders.references import lines
-    from dcanary.cli.orders.stale import changed_since
-    from dcanary.cli.orders.stale import warnings as stale_lines
-    from dcanary.cli.orders.target_now import look
-
-    checked_digest(found)
-    system = context.system
-    files = checked_assets(system, found["approval"], order)
-    deployment = system.config.canisters["deployment"]
-    interface = interface_of(system, order)
-    context.output.record(overview(found), "approval")
-    context.output.say("\nThe order, all of it bound by the digest (computed here again):")
-    context.output.record(order_fields(order, interface), "target")
-    if not OPEN & set(found["state"]):
-        return
-    context.output.say("\nWhat it changes:")
-    now = look(system, order)
-    stale = changed_since(order, now.target, deployment, now.module)
-    told = lines(system, found, order)
-    warnings = [line for line in told if line.startswith("WARNING")]
-    rest = [line for line in told if line not in warnings]
-    if order["assets"] is not None:
-        rest += lines_of(files, files_before(system, order["target"]))
-    for line in [*stale_lines(found, stale), *warnings, *changes(order, now, interface), *rest]:
-        context.output.say(f"  {harmless(line)}")
-
-
-class Wanted(NamedTuple):
-    """What the order must be for the decision, as far as the caller knows it beforehand."""
-
-    digest: str | None
-    sha256: str | None
-    yes: bool
-
-    @property
-    def unasked(self) -> bool:
-        """Only the digest says all: a module's hash says nothing of target and arguments."""
-        return self.yes or self.digest is not None
-
-    def require(self, approval_id: str, digest: str, sha256: str) -> None:
-        """Raises ClientError when the order is another one."""
-        for name, wanted, shown in (
-            ("the digest", self.digest, digest),
-            ("a module with the sha256", self.sha256, sha256),
-        ):
-            if wanted is not None and wanted != shown:
-                raise ClientError(
-                    f"the order of {approval_id} has {name} {shown}, not {wanted}",
-                    f"look at it: dcanary approval show {approval_id}",
-                )
-
-
-def with_order(context: Context, approval_id: str) -> Approval:
-    """The request, certified. Where an earlier version asked, the order is made now.
-
-    `verification` makes it when somebody votes, and counts no vote before it is there; the empty
-    digest is that of no order.
-    """
-    verification = context.system.verification
-    patience = Patience(context.output.progress)
-
-    def look() -> Approval:
-        return verification.get_approval(approval_id, certified=True)
-
-    found = patience(look)
-    if found["order"] is not None or "Pending" not in found["state"]:
-        return found
-    try:
-        verification.decide_approval(
-            {"approval": approval_id, "digest": "", "approve": True, "comment": ""}
-        )
-    except RefusedError as error:
-        if error.kind != "Unavailable":
-            raise
-    deadline = time.monotonic() + ORDER_SECONDS
-    while found["order"] is None and "Pending" in found["state"] and time.monotonic() < deadline:
-        time.sleep(0.5)
-        found = patience(look)
-    return found
-
-
-def decide(
-    context: Context, approval_id: str, approve: bool, wanted: Wanted, comment: str
-) -> dict[str, object]:
-    """Show the order, ask, and decide on exactly that order; what was decided.
-
-    What is shown is certified by the subnet: a single node could otherwise show another one.
-    """
-    from dcanary.cli.orders.digest import checked_digest
-
-    found = with_order(context, approval_id)
-    shown = checked_digest(found)
-    wanted.require(approval_id, shown, found["request"]["sha256"])
-    if not context.output.as_json and not context.output.quiet:
-        print_request(context, found)
-    elif approve and found["order"] is not None:
-        from dcanary.cli.orders.assets import checked_assets
-
-        # Nobody may approve files that `approval show` could not list.
-        checked_assets(context.system, approval_id, found["order"])
-    if not wanted.unasked:
-        word = "Approve" if approve else "Reject"
-        question = f"{word} exactly the order with the digest {shown}?"
-        context.output.confirm(question, "--yes or --digest")
-    decided = context.system.verification.decide_approval(
-        {"approval": approval_id, "digest": shown, "approve": approve, "comment": comment}
-    )
-    return {
-        "approval": decided["approval"],
-        "digest": shown,
-        "sha256": decided["request"]["sha256"],
-        "state": decided["state"],
-    }
-
-
-def approve_run(
-    context: Context, run: str, wanted: Wanted, comment: str, follow: float | None
-) -> list[dict[str, object]]:
-    """Approve all requests of a run that wait for people, one after the other; what was decided.
-
-    `follow`: how many seconds to wait for those that the run makes when their turn has come; None:
-    for none. Raises ClientError when no request waits.
-    """
-    from dcanary.cli.operations import targets
-    from dcanary.cli.operations.watch import describe
-
-    system = context.system
-    found = Patience(context.output.progress)(lambda: system.build_executor.get_run(run))
-    requests = targets.pending(found)
-    if not requests and (follow is None or not targets.waiting(found)):
-        raise ClientError(
-            f"no approval request of {run} waits: it is {harmless(describe(found['state']))}",
-            f"look at it: dcanary run show {run}",
-        )
-    results: list[dict[str, object]] = []
-    seen: set[str] = set()
-    while True:
-        for approval_id in requests:
-            seen.add(approval_id)
-            result = decide(context, approval_id, True, wanted, comment)
-            results.append(result)
-            _tell(context, result)
-        if follow is None:
-            break
-        requests = targets.next_pending(system, run, follow, context.output.progress, seen)
-        if not requests:
-            break
-    left = targets.waiting(found) if follow is None else []
-    if left:
-        context.output.progress(
-            f"{', '.join(left)}: asked about when what they depend on is released. Then: dcanary "
-            f"approval approve {run}, or at once with --follow"
-        )
-    return results
-
-
-def _tell(context: Context, result: dict[str, object]) -> None:
-    """One decision; in JSON they are told together at the end."""
-    if not context.output.as_json:
-        context.output.record(result, "approval")
-
-
-def _decision(function: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that `approve` and `reject` share."""
-    for option in (
-        click.option("--yes", is_flag=True, help="Do not ask."),
-        click.option("--comment", default="", help="Kept with the vote."),
-        click.option("--sha256", type=SHA256, help="Only if the module's hash is this one."),
-        click.option(
-            "--digest",
-            type=SHA256,
-            help="Only if the order's digest is this one; no question is asked.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 @approval.command()
 @click.argument("ids", metavar="ID...", type=APPROVAL_OR_RUN_ID, nargs=-1, required=True)
 @click.option(
     "--follow",
     is_flag=True,
-    help="Of a run: go on with the targets that are asked about later, until it has ended.",
+    help="Of a run: go on with targets that are asked about later, wait until all are released.",
 )
-@click.option("--timeout", type=SECONDS, default=600.0, show_default=True, help="With --follow.")
-@_decision
+@click.option(
+    "--timeout",
+    type=SECONDS,
+    default=600.0,
+    show_default=True,
+    help="With --follow: seconds to wait for the next request or the end.",
+)
+@decision
 @pass_context
 def approve(
     context: Context,
@@ -337,7 +106,7 @@ def approve(
     """Approve the order that is shown: bytes, target, arguments and all else that it binds.
 
     ID is an approval request, or a run: then all its requests that wait are shown and approved, one
-    after the other.
+    after the other. With --follow the exit code is 1 when the run did not succeed.
     """
     wanted = Wanted(digest, sha256, yes)
     runs = [one for one in ids if one.startswith("run-")]
@@ -346,20 +115,24 @@ def approve(
     if follow and not runs:
         raise click.UsageError("--follow is for a run")
     results: list[dict[str, object]] = []
+    followed: list[Run] = []
     for one in ids:
         if one in runs:
             seconds = timeout if follow else None
-            results += approve_run(context, one, wanted, comment, seconds)
+            decided, found = approve_run(context, one, wanted, comment, seconds)
+            results += decided
+            followed += [found] if follow else []
         else:
             results.append(decide(context, one, True, wanted, comment))
-            _tell(context, results[-1])
+            tell(context, results[-1])
     if context.output.as_json:
         context.output.json(results if runs or len(ids) > 1 else results[0])
+    require_success(context, followed)
 
 
 @approval.command()
 @click.argument("approval_id", type=APPROVAL_ID)
-@_decision
+@decision
 @pass_context
 def reject(
     context: Context,

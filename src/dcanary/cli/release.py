@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ORDER_SECONDS = 20.0
 """How long a release that was ordered is waited for: usually it is there at once."""
 
+NOT_TAKEN = "deployment has not taken the order yet: dcanary release list"
+
 
 @click.group()
 def release() -> None:
@@ -171,7 +173,7 @@ def retry(context: Context, release_or_approval: str) -> None:
     """Carry an approved order out again whose release failed.
 
     Bytes, verdict and votes stay valid while nothing that they bind has changed. Otherwise what
-    changed is said, and run retry asks people again.
+    changed is said, and run retry asks people again. The end is not waited for: see release watch.
     """
     name = release_or_approval
     if name.startswith("release-"):
@@ -187,6 +189,9 @@ def retry(context: Context, release_or_approval: str) -> None:
     made = None if new == before or "Approved" in state else new
     shown: dict[str, object] = {"approval": name, "release": made, "state": state}
     context.output.record(shown, "approval" if made is None else "release")
+    if "ReleaseFailed" in state:
+        raise Ended(f"{made or name} has ended: Failed", f"look at it: dcanary release show {made}")
+    context.output.say(f"follow it: dcanary release watch {made}" if made else NOT_TAKEN)
 
 
 def ordered(context: Context, approval: str) -> Approval:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dcanary.cli.display import harmless
 from dcanary.cli.operations.patience import Patience
 from dcanary.cli.operations.watch import ENDED_RUN, POLL_SECONDS, describe, state_of
 from dcanary.client.errors import ClientError
@@ -35,27 +36,33 @@ def waiting(found: Run) -> list[str]:
     return [one["target"] for one in found["targets"] or [] if "Waiting" in one["state"]]
 
 
-def next_pending(
+def follow(
     system: System,
     run: str,
     timeout: float,
     progress: Callable[[str], None],
     decided: set[str],
-) -> list[str]:
-    """The requests that a run makes next, besides those that were `decided`; empty when it has
-    ended. Raises ClientError after `timeout` seconds."""
+) -> tuple[Run, list[str]]:
+    """The run when it asks for something besides what was `decided`, with those requests; or when
+    it has ended, with none. Each step of its targets is told, the last one too.
+
+    Raises ClientError after `timeout` seconds.
+    """
     deadline = time.monotonic() + timeout
     patience = Patience(progress, deadline)
     last = ""
     while True:
         found = patience(lambda: system.build_executor.get_run(run))
         requests = [one for one in pending(found) if one not in decided]
-        if requests or state_of(found) in ENDED_RUN:
-            return requests
-        now = ", ".join(told(one) for one in found["targets"] or [])
+        now = harmless(", ".join(told(one) for one in found["targets"] or []))
         if now != last:
             progress(f"{run}: {now}")
             last = now
+        if requests or state_of(found) in ENDED_RUN:
+            return found, requests
         if time.monotonic() > deadline:
-            raise ClientError(f"{run} asked for nothing within {timeout:.0f} s: {now}")
+            raise ClientError(
+                f"{run} has not ended within {timeout:.0f} s: {now}",
+                f"look at it: dcanary run show {run}",
+            )
         time.sleep(POLL_SECONDS)

@@ -1,0 +1,195 @@
+"""Deciding on approval requests: of one, or of all that a run has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from dcanary.cli.approval_request import print_request
+from dcanary.cli.context import Context
+from dcanary.cli.display import harmless
+from dcanary.cli.operations.patience import Patience
+from dcanary.cli.parameters import SHA256
+from dcanary.client.errors import ClientError, RefusedError
+
+if TYPE_CHECKING:
+    from dcanary.client.types.build_executor import Run
+    from dcanary.client.types.verification import Approval
+
+ORDER_SECONDS = 60.0
+"""How long the order of a request from an earlier version is waited for."""
+
+
+class Wanted(NamedTuple):
+    """What the order must be for the decision, as far as the caller knows it beforehand."""
+
+    digest: str | None
+    sha256: str | None
+    yes: bool
+
+    @property
+    def unasked(self) -> bool:
+        """Only the digest says all: a module's hash says nothing of target and arguments."""
+        return self.yes or self.digest is not None
+
+    def require(self, approval_id: str, digest: str, sha256: str) -> None:
+        """Raises ClientError when the order is another one."""
+        for name, wanted, shown in (
+            ("the digest", self.digest, digest),
+            ("a module with the sha256", self.sha256, sha256),
+        ):
+            if wanted is not None and wanted != shown:
+                raise ClientError(
+                    f"the order of {approval_id} has {name} {shown}, not {wanted}",
+                    f"look at it: dcanary approval show {approval_id}",
+                )
+
+
+def with_order(context: Context, approval_id: str) -> Approval:
+    """The request, certified. Where an earlier version asked, the order is made now.
+
+    `verification` makes it when somebody votes, and counts no vote before it is there; the empty
+    digest is that of no order.
+    """
+    verification = context.system.verification
+    patience = Patience(context.output.progress)
+
+    def look() -> Approval:
+        return verification.get_approval(approval_id, certified=True)
+
+    found = patience(look)
+    if found["order"] is not None or "Pending" not in found["state"]:
+        return found
+    try:
+        verification.decide_approval(
+            {"approval": approval_id, "digest": "", "approve": True, "comment": ""}
+        )
+    except RefusedError as error:
+        if error.kind != "Unavailable":
+            raise
+    deadline = time.monotonic() + ORDER_SECONDS
+    while found["order"] is None and "Pending" in found["state"] and time.monotonic() < deadline:
+        time.sleep(0.5)
+        found = patience(look)
+    return found
+
+
+def decide(
+    context: Context, approval_id: str, approve: bool, wanted: Wanted, comment: str
+) -> dict[str, object]:
+    """Show the order, ask, and decide on exactly that order; what was decided.
+
+    What is shown is certified by the subnet: a single node could otherwise show another one.
+    """
+    from dcanary.cli.orders.digest import checked_digest
+
+    found = with_order(context, approval_id)
+    shown = checked_digest(found)
+    wanted.require(approval_id, shown, found["request"]["sha256"])
+    if not context.output.as_json and not context.output.quiet:
+        print_request(context, found)
+    elif approve and found["order"] is not None:
+        from dcanary.cli.orders.assets import checked_assets
+
+        # Nobody may approve files that `approval show` could not list.
+        checked_assets(context.system, approval_id, found["order"])
+    if not wanted.unasked:
+        word = "Approve" if approve else "Reject"
+        question = f"{word} exactly the order with the digest {shown}?"
+        context.output.confirm(question, "--yes or --digest")
+    decided = context.system.verification.decide_approval(
+        {"approval": approval_id, "digest": shown, "approve": approve, "comment": comment}
+    )
+    return {
+        "approval": decided["approval"],
+        "digest": shown,
+        "sha256": decided["request"]["sha256"],
+        "state": decided["state"],
+    }
+
+
+def approve_run(
+    context: Context, run: str, wanted: Wanted, comment: str, follow: float | None
+) -> tuple[list[dict[str, object]], Run]:
+    """Approve all requests of a run that wait for people, one after the other; what was decided,
+    and the run as it was found last.
+
+    `follow`: how many seconds to wait for the next request that the run makes, and for its end;
+    None: for none. Raises ClientError when no request waits.
+    """
+    from dcanary.cli.operations import targets
+    from dcanary.cli.operations.watch import describe
+
+    system = context.system
+    found = Patience(context.output.progress)(lambda: system.build_executor.get_run(run))
+    requests = targets.pending(found)
+    if not requests and (follow is None or not targets.waiting(found)):
+        raise ClientError(
+            f"no approval request of {run} waits: it is {harmless(describe(found['state']))}",
+            f"look at it: dcanary run show {run}",
+        )
+    results: list[dict[str, object]] = []
+    seen: set[str] = set()
+    while True:
+        for approval_id in requests:
+            seen.add(approval_id)
+            result = decide(context, approval_id, True, wanted, comment)
+            results.append(result)
+            tell(context, result)
+        if follow is None:
+            break
+        found, requests = targets.follow(system, run, follow, context.output.progress, seen)
+        if not requests:
+            break
+    left = targets.waiting(found) if follow is None else []
+    if left:
+        context.output.progress(
+            f"{', '.join(left)}: asked about when what they depend on is released. Then: dcanary "
+            f"approval approve {run}, or at once with --follow"
+        )
+    return results, found
+
+
+def require_success(context: Context, followed: Sequence[Run]) -> None:
+    """Raises Ended when a run that was followed to its end did not succeed."""
+    from dcanary.cli.operations.watch import Ended, describe, state_of
+
+    ended = []
+    for found in followed:
+        # The reasons of its targets were told, but in JSON and with -q the message stands alone.
+        alone = context.output.as_json or context.output.quiet
+        how = describe(found["state"]) if alone else state_of(found)
+        if state_of(found) == "Succeeded":
+            context.output.progress(f"{found['run']}: Succeeded")
+        else:
+            ended.append((found["run"], how))
+    if ended:
+        raise Ended(
+            "; ".join(f"{run} ended as {harmless(how)}" for run, how in ended),
+            f"why, and what to do: dcanary run explain {ended[0][0]}",
+        )
+
+
+def tell(context: Context, result: dict[str, object]) -> None:
+    """One decision; in JSON they are told together at the end."""
+    if not context.output.as_json:
+        context.output.record(result, "approval")
+
+
+def decision(function: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that `approve` and `reject` share."""
+    for option in (
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option("--comment", default="", help="Kept with the vote."),
+        click.option("--sha256", type=SHA256, help="Only if the module's hash is this one."),
+        click.option(
+            "--digest",
+            type=SHA256,
+            help="Only if the order's digest is this one; no question is asked.",
+        ),
+    ):
+        function = option(function)
+    return function
