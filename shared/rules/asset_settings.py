@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 SETTINGS_FILES = (".ic-assets.json", ".ic-assets.json5")
 # Folders whose names begin with a dot and that are published all the same.
 KNOWN_FOLDERS = (".well-known",)
-ENCODINGS = ("identity", "gzip", "br", "brotli")
+GZIP = "gzip"
+ENCODINGS = ("identity", GZIP, "br", "brotli")
 FIELDS = (
     "match",
     "cache",
@@ -136,6 +137,10 @@ class Settings:
             "allow_raw_access": merged.raw is not False,
             "enable_aliasing": merged.alias,
         }
+
+    def wants_gzip(self, path: str) -> bool:
+        """Whether a rule says that the file with this path is to be there in gzip too."""
+        return GZIP in (self._merged(path).encodings or [])
 
     def _merged(self, path: str) -> _Rule:
         """All that the rules for this path say, in one."""
@@ -289,7 +294,7 @@ def _encodings(reading: _Reading) -> "list[str] | None":
         return None
     if not isinstance(found, list) or any(one not in ENCODINGS for one in found):
         raise reading.error("encodings", "it is a list of identity, gzip and br")
-    return ["br" if one == "brotli" else str(one) for one in found]
+    return [str(one) for one in found]
 
 
 def _policy(reading: _Reading) -> "str | None":

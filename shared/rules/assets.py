@@ -3,18 +3,24 @@
 A folder is written with a `/` at its end. What people approve is the digest of the list: keys,
 hashes, sizes, content types, encodings and properties of all files, sorted by key.
 
-A list without properties is encoded as one of records without that field: it is younger than lists,
-and the digest of each list that was approved before stays what it was.
+A list without properties is encoded as one of records without those fields: they are younger than
+lists, and the digest of each list that was approved before stays what it was.
 """
 
 from typing import TYPE_CHECKING
 
-from shared.rules.asset_settings import Settings, SettingsError, is_settings, settings_files
+from shared.rules.asset_settings import (
+    GZIP,
+    Settings,
+    SettingsError,
+    is_settings,
+    settings_files,
+)
 from shared.rules.canonical import digest_of
 from shared.rules.limits import MAX_ASSET_PROPERTIES_BYTES, MAX_ASSETS, MAX_ASSETS_BYTES, MIB
 
 if TYPE_CHECKING:
-    from shared.types.approval import Asset, AssetProperties, OrderAssets
+    from shared.types.approval import Asset, AssetEncoding, AssetProperties, OrderAssets
     from shared.types.run import File
 
 ASSET_OF_OLD = (
@@ -37,8 +43,12 @@ PROPERTIES = (
         ("enable_aliasing", ("opt", "bool")),
     ),
 )
-ASSET = ("record", (*ASSET_OF_OLD[1], ("properties", ("opt", PROPERTIES))))
+ENCODING = ("record", (("content_encoding", "text"), ("sha256", "text"), ("size", "nat64")))
+LATER_FIELDS = (("properties", ("opt", PROPERTIES)), ("encodings", ("opt", ("vec", ENCODING))))
+ASSET = ("record", (*ASSET_OF_OLD[1], *LATER_FIELDS))
 IDENTITY = "identity"
+# Where a file in gzip is, for a rule that wants it: the agreed file of this name beside it.
+GZIP_END = ".gz"
 OTHER_TYPE = "application/octet-stream"
 # By the end of the name: the types of what front ends are made of, as the IANA registers them.
 CONTENT_TYPES = {
@@ -116,11 +126,14 @@ def assets_of(
         rules = Settings(folder, settings) if settings else None
     except SettingsError as error:
         return str(error)
+    below = [one for one in files if is_below(folder, one["path"])]
+    packed = {} if rules is None else packed_files(below, folder, rules)
+    forms = {packed[path]["path"] for path in packed}
     found: list[Asset] = []
-    for file in files:
+    for file in below:
         path = file["path"]
         key = path[len(folder) :]
-        if not is_below(folder, path) or is_settings(path):
+        if is_settings(path) or path in forms:
             continue
         if rules is not None and not rules.publishes(key):
             continue
@@ -132,6 +145,7 @@ def assets_of(
                 "content_type": content_type_of(path),
                 "content_encoding": IDENTITY,
                 "properties": None if rules is None else rules.of(key),
+                "encodings": encodings_of(packed.get(path)),
             }
         )
     if not found:
@@ -139,6 +153,30 @@ def assets_of(
             return f"no agreed file below {folder} is published: its settings ignore them all"
         return f"no agreed file is below {folder}: assets must be a folder of the artifacts"
     return over_limits(found) or sorted(found, key=key_of)
+
+
+def packed_files(files: "list[File]", folder: str, rules: Settings) -> "dict[str, File]":
+    """The files in gzip that belong to others beside them, by the paths of these."""
+    by_path = {one["path"]: one for one in files}
+    found: dict[str, File] = {}
+    for path in by_path:
+        packed = by_path.get(f"{path}{GZIP_END}")
+        key = path[len(folder) :]
+        if packed is not None and rules.publishes(key) and rules.wants_gzip(key):
+            found[path] = packed
+    return found
+
+
+def encodings_of(packed: "File | None") -> "list[AssetEncoding] | None":
+    """What is stored beside a file, when it is there in gzip too."""
+    if packed is None:
+        return None
+    made: AssetEncoding = {
+        "content_encoding": GZIP,
+        "sha256": packed["sha256"],
+        "size": packed["size"],
+    }
+    return [made]
 
 
 def key_of(asset: "Asset") -> str:
@@ -208,11 +246,15 @@ def with_properties(asset: "Asset", properties: "AssetProperties | None") -> "As
         "content_type": asset["content_type"],
         "content_encoding": asset["content_encoding"],
         "properties": properties,
+        "encodings": asset["encodings"],
     }
 
 
 def size_of(assets: "list[Asset]") -> int:
-    return sum(asset["size"] for asset in assets)
+    """How many bytes are stored, in all encodings."""
+    return sum(
+        asset["size"] + sum(one["size"] for one in asset["encodings"] or []) for asset in assets
+    )
 
 
 def assets_digest(assets: "list[Asset]") -> str:

@@ -80,11 +80,20 @@ class AssetProperties(Record):
     enable_aliasing: Opt[bool]
 
 
+class AssetEncoding(Record):
+    """Another form of a file, with the sha256 of its own bytes: `content_encoding` is `gzip`."""
+
+    content_encoding: text
+    sha256: text
+    size: nat64
+
+
 class Asset(Record):
     """One file of an asset canister. `key` is its path below the folder, after a `/`.
 
     `sha256` is lower-case hexadecimal, of the bytes as they are stored: `content_encoding` is
-    `identity`. `properties` are absent when the folder has no settings.
+    `identity`. `properties` are absent when the folder has no settings; `encodings` are stored
+    beside the file, absent when there are none.
     """
 
     key: text
@@ -93,6 +102,7 @@ class Asset(Record):
     content_type: text
     content_encoding: text
     properties: Opt[AssetProperties]
+    encodings: Opt[Vec[AssetEncoding]]
 
 
 class AssetsResult(Variant, total=False):

@@ -180,6 +180,26 @@ def test_a_request_shows_how_its_files_are_served_beside_how_they_were(
     assert "      - max-age: 60 seconds\n" in capsys.readouterr().out
 
 
+def test_a_file_that_is_there_in_gzip_too_is_shown_with_it() -> None:
+    agreed: Any = [
+        {"path": f"dist/{name}", "size": size, "sha256": digit * 64}
+        for name, size, digit in (("a.js", 9_000, "1"), ("a.js.gz", 4_000, "2"))
+    ]
+    path = "dist/.ic-assets.json5"
+    agreed.append({"path": path, "size": 9, "sha256": "0" * 64})
+    text = b'[{match: "*", encodings: ["identity", "gzip"]}]'
+    found: Any = rules.assets_of(agreed, "dist/", {path: text})
+    assert assets.assets_digest(found) == rules.assets_digest(found)
+    lines = assets.lines_of(found, [])
+    assert lines[2:5] == [
+        "    + a.js 9,000 bytes, text/javascript, [1]",
+        f"      sha256 {'1' * 64}",
+        f"      gzip 4,000 bytes, sha256 {'2' * 64}",
+    ]
+    other = [dict(found[0], encodings=None)]
+    assert "0 added, 1 changed" in assets.lines_of(found, other)[0]  # type: ignore[arg-type] # records as dicts
+
+
 def test_json_tells_properties_of_now_and_before(capsys: pytest.CaptureFixture[str]) -> None:
     new = served(NEW, SETTINGS)
     show(Installed(told=new, ordered=new), as_json=True)

@@ -25,6 +25,7 @@ stages:
       - base64 -d assets.b64 > assets.wasm.gz
       - mkdir -p dist && cp -R public/. dist/
       - echo "console.log('built');" > dist/app.js
+      - gzip -9kn dist/app.js
     artifacts: [dist/, assets.wasm.gz]
     resources: {memory: 512MiB, storage: 128MiB, timeout: 2m}
 deploy:
@@ -42,6 +43,7 @@ SETTINGS = """\
         "allow_raw_access": false,
     },
     {match: "*.js", cache: {max_age: 31536000}, headers: {"X-Frame-Options": "SAMEORIGIN"}},
+    {match: "*.js", encodings: ["identity", "gzip"]},
     {match: "**/*.map", ignore: true},
 ]
 """
@@ -62,10 +64,10 @@ def front_end(module: bytes) -> dict[str, str]:
     }
 
 
-def get(world: World, canister: str, path: str) -> httpx.Response:
-    """A file through the gateway, as a browser gets it."""
+def get(world: World, canister: str, path: str, accept: str = "identity") -> httpx.Response:
+    """A file through the gateway, as a browser gets it that takes this encoding."""
     port = httpx.URL(world.running.url).port
-    headers = {"host": f"{canister}.localhost:{port}"}
+    headers = {"host": f"{canister}.localhost:{port}", "accept-encoding": accept}
     return httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, timeout=30)
 
 
@@ -95,6 +97,7 @@ def check_front_end(world: World, module: bytes) -> None:
         "+ X-Docs: yes",
         "+ max-age: 31,536,000 seconds",
         "+ X-Frame-Options: SAMEORIGIN",
+        "gzip 4",
     ):
         assert line in shown.stdout, shown.stdout
     released = world.end_of_release(world.approve(run))
@@ -110,6 +113,9 @@ def check_front_end(world: World, module: bytes) -> None:
     assert script.text == "console.log('built');\n"
     assert script.headers["x-frame-options"] == "SAMEORIGIN"
     assert script.headers["cache-control"] == "max-age=31536000"
+    packed = get(world, canister, "/app.js", "gzip")
+    assert (packed.headers["content-encoding"], packed.text) == ("gzip", script.text)
+    assert "content-encoding" not in script.headers
     about = get(world, canister, "/docs/about.html")
     assert (about.headers["x-docs"], about.headers["x-frame-options"]) == ("yes", "DENY")
     assert get(world, canister, "/.well-known/ic-domains").text == "site.example"

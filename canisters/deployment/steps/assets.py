@@ -13,12 +13,19 @@ from typing import TYPE_CHECKING
 from canisters.deployment.steps.answer import Answer
 from canisters.deployment.steps.machine import Goal, chunk_count, enter
 from canisters.deployment.steps.phases import BATCH, CHECK, CHUNK, COMMIT, PERMIT, SURVEY
-from canisters.deployment.steps.served import created, kind_of, properties_kind, restyled
+from canisters.deployment.steps.served import (
+    contents_of,
+    created,
+    kind_of,
+    properties_kind,
+    restyled,
+)
 from canisters.deployment.steps.undo import take_back
 from shared.rules.limits import MAX_ASSET_BATCHES, MAX_ASSETS, MAX_LISTED_ASSETS
 
 if TYPE_CHECKING:
     from canisters.deployment.records import AssetWorkRecord, ProgressRecord
+    from canisters.deployment.steps.served import Content
     from shared.types.approval import Asset
     from shared.types.asset_canister import BatchOperation, ListedAsset, ToldProperties
 
@@ -163,9 +170,14 @@ def to_send(work: "AssetWorkRecord", count: int) -> "list[int]":
     return [position for position in range(count) if position not in same]
 
 
-def chunks_of(asset: "Asset") -> int:
+def contents(work: "AssetWorkRecord", assets: "list[Asset]") -> "list[Content]":
+    """All that is sent, in order."""
+    return [one for at in to_send(work, len(assets)) for one in contents_of(assets[at])]
+
+
+def chunks_of(content: "Content") -> int:
     """An empty file has one empty chunk."""
-    return max(1, chunk_count(asset["size"]))
+    return max(1, chunk_count(content.size))
 
 
 def with_batch(work: "AssetWorkRecord", batch: int, count: int) -> Filling:
@@ -181,10 +193,10 @@ def with_batch(work: "AssetWorkRecord", batch: int, count: int) -> Filling:
 
 def with_chunk(work: "AssetWorkRecord", chunk_id: int, assets: "list[Asset]") -> Filling:
     """Go on to the next chunk, or file."""
-    sent = to_send(work, len(assets))
+    sent = contents(work, assets)
     work["chunk_ids"].append(chunk_id)
     work["chunk"] += 1
-    if work["chunk"] >= chunks_of(assets[sent[work["at"]]]):
+    if work["chunk"] >= chunks_of(sent[work["at"]]):
         work["chunk"] = 0
         work["at"] += 1
     return Filling(work, more=work["at"] < len(sent))
@@ -209,21 +221,22 @@ def operations(
     for position in to_send(work, len(assets)):
         asset = assets[position]
         key = asset["key"]
-        after = first + chunks_of(asset)
         if position in other:
             made.append({"DeleteAsset": {"key": key}})
         made.append({"CreateAsset": created(asset)})
-        made.append(
-            {
-                "SetAssetContent": {
-                    "key": key,
-                    "content_encoding": asset["content_encoding"],
-                    "chunk_ids": work["chunk_ids"][first:after],
-                    "sha256": bytes.fromhex(asset["sha256"]),
+        for content in contents_of(asset):
+            after = first + chunks_of(content)
+            made.append(
+                {
+                    "SetAssetContent": {
+                        "key": key,
+                        "content_encoding": content.encoding,
+                        "chunk_ids": work["chunk_ids"][first:after],
+                        "sha256": bytes.fromhex(content.sha256),
+                    }
                 }
-            }
-        )
-        first = after
+            )
+            first = after
     for position in work["restyled"] or []:
         approved = assets[position]["properties"]
         if approved is not None:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
 
 from kybra import Async, CallResult, Principal, ic, void
 
@@ -12,8 +11,11 @@ from canisters.deployment.steps import assets
 from canisters.deployment.steps.answer import Answer, rejected
 from canisters.deployment.steps.assets import Filling
 from canisters.deployment.steps.reading import read_artifact
+from canisters.deployment.steps.served import Content
 from canisters.deployment.steps.task import Task
+from canisters.deployment.steps.unpacked import Unpacked
 from shared.base.calls import bounded
+from shared.rules.asset_settings import GZIP
 from shared.rules.assets import joined, path_of, split
 from shared.rules.limits import CALL_WAIT_SECONDS, INSTALL_WAIT_SECONDS
 from shared.types.approval import Asset
@@ -29,16 +31,32 @@ PAGE_FILES = 100
 
 
 class Hashed:
-    """The sha256 of what was sent of a file. `place` says which chunk comes next.
+    """What was sent of a file: its sha256, and that of what it unpacks to, when it is in gzip.
+    `place` says which chunk comes next.
 
     Not kept over an upgrade, for hashlib's state cannot be stored: the file is sent again then.
     """
 
-    __slots__ = ("hasher", "place")
+    __slots__ = ("hasher", "place", "unpacked")
 
-    def __init__(self, place: "tuple[int, int, int]", hasher: Any) -> None:
+    def __init__(self, place: "tuple[int, int, int]", content: Content) -> None:
         self.place = place
-        self.hasher = hasher
+        self.hasher = hashlib.sha256()
+        self.unpacked = Unpacked(content) if content.encoding == GZIP else None
+
+    def take(self, chunk: bytes) -> None:
+        self.hasher.update(chunk)
+        if self.unpacked is not None:
+            self.unpacked.take(chunk)
+
+    def problem(self, content: Content) -> "str | None":
+        """Why all that was sent is not the approved file, or None."""
+        digest = self.hasher.hexdigest()
+        if digest != content.sha256:
+            return f"have sha256 {digest}, approved is {content.sha256}"
+        if self.unpacked is not None and not self.unpacked.is_whole():
+            return f"do not unpack to those of {content.key}"
+        return None
 
 
 _hashed: "dict[int, Hashed]" = {}
@@ -153,22 +171,22 @@ def _batch(canister: Principal, task: Task) -> "Async[Answer]":
 def _chunk(canister: Principal, task: Task) -> "Async[Answer]":
     files = _assets(task)
     work = _work(task)
-    asset = files[assets.to_send(work, len(files))[work["at"]]]
+    content = assets.contents(work, files)[work["at"]]
     index = work["chunk"]
     place = (work["begun"], work["at"], index)
-    hasher = hashlib.sha256()
+    hashed = Hashed(place, content)
     if index > 0:
         known = _hashed.get(task.number)
         if known is None or known.place != place:
             return Answer(filling=assets.from_first_chunk(work))
-        hasher = known.hasher
+        hashed = known
     bound = None if task.approved is None else task.approved["assets"]
-    path = path_of("" if bound is None else bound["folder"], asset["key"])
+    path = path_of("" if bound is None else bound["folder"], content.path)
     order = task.order
-    content = yield from read_artifact(order["run"], order["stage"], path, asset["size"], index)
-    if content.error is not None:
-        return content
-    chunk = content.value or b""
+    read = yield from read_artifact(order["run"], order["stage"], path, content.size, index)
+    if read.error is not None:
+        return read
+    chunk = read.value or b""
     reply: CallResult[ChunkId] = yield bounded(
         AssetCanisterService(canister).create_chunk({"batch_id": work["batch"], "content": chunk}),
         CALL_WAIT_SECONDS,
@@ -181,14 +199,12 @@ def _chunk(canister: Principal, task: Task) -> "Async[Answer]":
     if index > 0 and (known is None or known.place != place):
         # An attempt that was given up was answered after all, and has hashed the chunk.
         return Answer(filling=assets.from_first_chunk(work))
-    hasher.update(chunk)
-    if index + 1 == assets.chunks_of(asset) and hasher.hexdigest() != asset["sha256"]:
-        return Answer(
-            error=f"the bytes of {path} have sha256 {hasher.hexdigest()}, approved is "
-            f"{asset['sha256']}",
-            final=True,
-        )
-    _hashed[task.number] = Hashed((work["begun"], work["at"], index + 1), hasher)
+    hashed.take(chunk)
+    problem = hashed.problem(content) if index + 1 == assets.chunks_of(content) else None
+    if problem is not None:
+        return Answer(error=f"the bytes of {path} {problem}", final=True)
+    hashed.place = (work["begun"], work["at"], index + 1)
+    _hashed[task.number] = hashed
     return Answer(filling=assets.with_chunk(work, reply.Ok["chunk_id"], files))
 
 

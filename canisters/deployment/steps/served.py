@@ -6,7 +6,7 @@ whether it is served at the raw domain, and whether under shorter names too.
 
 from typing import TYPE_CHECKING
 
-from shared.rules.assets import IDENTITY
+from shared.rules.assets import GZIP_END
 
 if TYPE_CHECKING:
     from shared.types.approval import Asset, AssetProperties
@@ -18,19 +18,38 @@ if TYPE_CHECKING:
     )
 
 
+class Content:
+    """The bytes of a file in one encoding. `path` is where the agreed ones are in the folder."""
+
+    __slots__ = ("encoding", "key", "path", "sha256", "size", "unpacked", "unpacked_size")
+
+    def __init__(self, asset: "Asset", encoding: str, end: str, sha256: str, size: int) -> None:
+        self.key = asset["key"]
+        self.encoding = encoding
+        self.path = f"{asset['key']}{end}"
+        self.sha256 = sha256
+        self.size = size
+        self.unpacked = asset["sha256"]
+        self.unpacked_size = asset["size"]
+
+
+def contents_of(asset: "Asset") -> "list[Content]":
+    """All that is stored of a file: as it is, and packed where that is approved."""
+    found = [Content(asset, asset["content_encoding"], "", asset["sha256"], asset["size"])]
+    for one in asset["encodings"] or []:
+        name = one["content_encoding"]
+        found.append(Content(asset, name, GZIP_END, one["sha256"], one["size"]))
+    return found
+
+
 def kind_of(asset: "Asset", listed: "ListedAsset") -> str:
     """How a file is there: "same" as approved, with "other" content, "restyled", or "untold".
 
     Without approved properties, one that has any is another file: somebody else made it.
     """
-    encodings = listed["encodings"]
-    if len(encodings) != 1 or encodings[0]["content_encoding"] != IDENTITY:
-        return "other"
-    if (
-        listed["content_type"] != asset["content_type"]
-        or encodings[0]["sha256"] != bytes.fromhex(asset["sha256"])
-        or encodings[0]["length"] != asset["size"]
-    ):
+    there = {one["content_encoding"]: (one["sha256"], one["length"]) for one in listed["encodings"]}
+    approved = {one.encoding: (bytes.fromhex(one.sha256), one.size) for one in contents_of(asset)}
+    if listed["content_type"] != asset["content_type"] or there != approved:
         return "other"
     if asset["properties"] is not None:
         # Canisters of before 2025 list none of these, and tell them when they are asked.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import random
 from typing import Any
 
 import pytest
@@ -118,6 +120,65 @@ def test_a_canister_that_does_not_tell_properties_is_put_back() -> None:
     assert "asked for the properties of '/assets/app.js': " in reason
     assert "no such method" in reason
     assert site.content() == {}
+
+
+SCRIPT_TEXT = b"let one = 1; " * 200
+PACKED = "[{match: '**/*.js', encodings: ['identity', 'gzip']}]"
+
+
+def with_gzip(packed: bytes | None = None) -> dict[str, bytes]:
+    """A site whose script is there in gzip too."""
+    made = gzip.compress(SCRIPT_TEXT, mtime=0) if packed is None else packed
+    return {"/index.html": b"<h1>", "/app.js": SCRIPT_TEXT, "/app.js.gz": made}
+
+
+def test_an_agreed_file_in_gzip_is_stored_beside_the_one_that_it_is(site: AssetTarget) -> None:
+    files = with_gzip()
+    release = site.release(files, settings=PACKED)
+    assert site.canary.state(release) == {"Succeeded": None}
+    assert site.content() == {"/index.html": b"<h1>", "/app.js": SCRIPT_TEXT}
+    assert bytes(site.files.query("packed", "/app.js")) == files["/app.js.gz"]
+    assert site.files.query("chunks_taken") == 3
+    again = site.release(files, b"newer module", settings=PACKED)
+    assert site.canary.state(again) == {"Succeeded": None}
+    assert site.files.query("chunks_taken") == 3
+    # Without the rule both are files, and the script is there as it is alone.
+    plain = site.release(files, b"newest module", settings="[]")
+    assert site.canary.state(plain) == {"Succeeded": None}
+    assert site.content() == files
+    assert site.files.query("packed", "/app.js") is None
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(b"let two = 2", mtime=0),
+        gzip.compress(SCRIPT_TEXT + b"more", mtime=0),
+        gzip.compress(SCRIPT_TEXT, mtime=0)[:-9],
+        gzip.compress(SCRIPT_TEXT, mtime=0) + b"more",
+        gzip.compress(b"0" * 30_000_000, mtime=0),
+        b"no gzip at all",
+        b"",
+    ],
+    ids=["another", "longer", "cut off", "followed", "bomb", "no gzip", "empty"],
+)
+def test_a_file_in_gzip_that_unpacks_to_something_else_ends_the_release(packed: bytes) -> None:
+    site = AssetTarget()
+    release = site.release(with_gzip(packed), settings=PACKED)
+    reason = site.canary.failure(release)
+    assert "the bytes of dist/app.js.gz do not unpack to those of /app.js" in reason
+    assert site.content() == {}
+    assert site.canister.module == OLD
+
+
+def test_a_large_file_in_gzip_is_unpacked_over_its_chunks() -> None:
+    site = AssetTarget()
+    film = random.Random(4).randbytes(1_300_000)
+    files = {"/film.js": film, "/film.js.gz": gzip.compress(film, mtime=0)}
+    release = site.release(files, settings=PACKED)
+    assert site.canary.state(release) == {"Succeeded": None}
+    assert bytes(site.files.query("packed", "/film.js")) == files["/film.js.gz"]
+    assert site.files.query("chunks_taken") == 4
 
 
 def test_properties_that_are_not_the_approved_ones_are_refused_at_once() -> None:

@@ -33,6 +33,7 @@ from shared.types.asset_canister import (
     GrantPermission,
     ListArgs,
     ListedAsset,
+    ListedEncoding,
     NoFields,
     SetAssetProperties,
     ToldProperties,
@@ -49,6 +50,7 @@ class Stored(Record):
     content_type: text
     content: blob
     sha256: blob
+    gzip: Opt[blob]
     properties: ToldProperties
 
 
@@ -105,6 +107,12 @@ def content(key: text) -> Opt[blob]:
 
 
 @query
+def packed(key: text) -> Opt[blob]:
+    file = files.get(key)
+    return None if file is None else file["gzip"]
+
+
+@query
 def keys() -> Vec[text]:
     return files.keys()
 
@@ -122,9 +130,13 @@ def http_request(request: HttpRequest) -> HttpResponse:
         return {"status_code": 404, "headers": [], "body": b"no such file", "upgrade": None}
     properties = file["properties"]
     headers = [("Content-Type", file["content_type"]), *(properties["headers"] or [])]
+    content = file["content"]
+    if file["gzip"] is not None and ("accept-encoding", "gzip") in request["headers"]:
+        content = file["gzip"]
+        headers.append(("Content-Encoding", "gzip"))
     if properties["max_age"] is not None:
         headers.append(("Cache-Control", f"max-age={properties['max_age']}"))
-    return {"status_code": 200, "headers": headers, "body": file["content"], "upgrade": None}
+    return {"status_code": 200, "headers": headers, "body": content, "upgrade": None}
 
 
 @query
@@ -155,6 +167,7 @@ def _put(key: str, content_type: str, content: bytes, properties: ToldProperties
             "content_type": content_type,
             "content": content,
             "sha256": hashlib.sha256(content).digest(),
+            "gzip": None,
             "properties": properties,
         },
     )
@@ -178,6 +191,10 @@ def _open_batch(batch: int) -> None:
     batches.insert(batch, ic.time() + BATCH_SECONDS * 1_000_000_000)
 
 
+def _encoding(name: str, sha256: bytes, content: bytes) -> ListedEncoding:
+    return {"content_encoding": name, "sha256": sha256, "length": len(content)}
+
+
 @query
 def list(args: ListArgs) -> Vec[ListedAsset]:
     _refuse("list")
@@ -191,17 +208,15 @@ def list(args: ListArgs) -> Vec[ListedAsset]:
         if moods.get("untold"):
             properties = NOTHING
         told = file["sha256"] if moods.get("hashes") != key else b"\x00" * 32
+        encodings = [_encoding("identity", told, file["content"])]
+        if file["gzip"] is not None:
+            digest = hashlib.sha256(file["gzip"]).digest()
+            encodings.append(_encoding("gzip", digest, file["gzip"]))
         listed.append(
             {
                 "key": key,
                 "content_type": file["content_type"],
-                "encodings": [
-                    {
-                        "content_encoding": "identity",
-                        "sha256": told,
-                        "length": len(file["content"]),
-                    }
-                ],
+                "encodings": encodings,
                 "max_age": properties["max_age"],
                 "headers": properties["headers"],
                 "allow_raw_access": properties["allow_raw_access"],
@@ -297,5 +312,10 @@ def _commit(args: CommitBatch) -> None:
                 content += found["content"]
             if given["sha256"] != hashlib.sha256(content).digest():
                 ic.trap("sha256 mismatch")
-            _put(given["key"], types[given["key"]], content, properties[given["key"]])
+            if given["content_encoding"] == "identity":
+                _put(given["key"], types[given["key"]], content, properties[given["key"]])
+            else:
+                file = files.get(given["key"])
+                file["gzip"] = content
+                files.insert(given["key"], file)
     batches.remove(args["batch_id"])

@@ -30,6 +30,7 @@ def test_keys_are_the_paths_below_the_folder_sorted() -> None:
         "content_type": "text/css",
         "content_encoding": "identity",
         "properties": None,
+        "encodings": None,
     }
     assert assets.path_of("dist/", "/a/b.css") == "dist/a/b.css"
 
@@ -76,6 +77,43 @@ def test_settings_say_which_files_are_published_and_how() -> None:
     ]
     assert assets.joined(*assets.split(found)) == found  # type: ignore[misc] # they have properties
     assert assets.split(listed(file("dist/index.html"))) is None
+
+
+PACKED = "[{match: '*.js', encodings: ['identity', 'gzip']}]"
+
+
+def test_files_in_gzip_belong_to_those_beside_them_where_a_rule_wants_it() -> None:
+    files = [
+        file("dist/app.js", 9),
+        file("dist/app.js.gz", 5, "b" * 64),
+        file("dist/page.html"),
+        file("dist/page.html.gz"),
+        file("dist/alone.js.gz"),
+        file("dist/bare.js"),
+    ]
+    found = with_settings(PACKED, *files)
+    assert {one["key"]: one["encodings"] for one in found} == {
+        "/app.js": [{"content_encoding": "gzip", "sha256": "b" * 64, "size": 5}],
+        "/page.html": None,
+        "/page.html.gz": None,
+        "/alone.js.gz": None,
+        "/bare.js": None,
+    }
+    assert assets.size_of(found) == 9 + 5 + 4 * 3
+    assert len(listed(*files)) == len(files)
+    assert assets.joined(*assets.split(found)) == found  # type: ignore[misc] # they have properties
+    ignored = with_settings("[{match: '*.js', encodings: ['gzip'], ignore: true}]", *files)
+    assert "/app.js.gz" in [one["key"] for one in ignored]
+
+
+@pytest.mark.parametrize(("field", "value"), [("sha256", "c" * 64), ("size", 6)])
+def test_the_digest_binds_files_in_gzip(field: str, value: object) -> None:
+    files = with_settings(PACKED, file("dist/app.js", 9), file("dist/app.js.gz", 5, "b" * 64))
+    bound = assets.ordered("dist/", files)
+    assert bound["bytes"] == 14
+    for encodings in (None, [dict(files[0]["encodings"][0], **{field: value})]):
+        other: Any = [dict(files[0], encodings=encodings)]
+        assert "the files have digest" in str(assets.differs(bound, other))
 
 
 def test_settings_that_cannot_be_obeyed_are_told() -> None:

@@ -40,10 +40,10 @@ def _codec(*without: str) -> Codec:
 def assets_digest(files: list[Asset]) -> str:
     """sha256 of the list's canonical encoding (its Candid message), in hexadecimal.
 
-    A list without properties is encoded without that field, see `shared/rules/assets.py`.
+    A list without properties is encoded without the later fields, see `shared/rules/assets.py`.
     """
     is_plain = all(one["properties"] is None for one in files)
-    codec = _codec("properties") if is_plain else _codec()
+    codec = _codec("properties", "encodings") if is_plain else _codec()
     return hashlib.sha256(codec.encode([files])).hexdigest()
 
 
@@ -127,6 +127,10 @@ def _told(one: FileChange, name: str, served: Served) -> list[str]:
     return [
         f"{line} {file['size']:,} bytes, {file['content_type']}{encoding}{served.mark(one)}",
         f"      sha256 {file['sha256']}",
+        *(
+            f"      {one['content_encoding']} {one['size']:,} bytes, sha256 {one['sha256']}"
+            for one in file["encodings"] or []
+        ),
     ]
 
 

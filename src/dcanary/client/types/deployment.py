@@ -12,8 +12,15 @@ from typing import TypedDict
 class Asset(TypedDict):
     content_encoding: str
     content_type: str
+    encodings: list[AssetEncoding] | None
     key: str
     properties: AssetProperties | None
+    sha256: str
+    size: int
+
+
+class AssetEncoding(TypedDict):
+    content_encoding: str
     sha256: str
     size: int
 

@@ -87,8 +87,15 @@ class ApprovalVote(TypedDict):
 class Asset(TypedDict):
     content_encoding: str
     content_type: str
+    encodings: list[AssetEncoding] | None
     key: str
     properties: AssetProperties | None
+    sha256: str
+    size: int
+
+
+class AssetEncoding(TypedDict):
+    content_encoding: str
     sha256: str
     size: int
 
