@@ -23,7 +23,8 @@ class TargetRecord(Record):
     `last_release` made what the canister runs now, `last_change` was the last to change it (they
     differ after a rollback). `module_hash` and `controllers` (besides deployment) are what the
     canister had when deployment last looked; `left_hash` and `changes` (its `total_num_changes`)
-    are as deployment left them: what differs is of others.
+    are as deployment left them: what differs is of others. `serves`: a release has said how files
+    are served, so that files may have properties that an order without any must take away.
     """
 
     version: nat16
@@ -45,6 +46,7 @@ class TargetRecord(Record):
     changes: Opt[nat64]
     left_hash: Opt[blob]
     topped_up: Opt[TopUp]
+    serves: Opt[bool]
 
 
 class OrderRecord(Record):

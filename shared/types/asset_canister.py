@@ -24,7 +24,7 @@ from kybra import (
 
 
 class ListArgs(Record):
-    """Canisters of before 2025 know neither field and list all that they have."""
+    """Canisters of before 2026 know neither field and list all that they have."""
 
     start: Opt[nat]
     length: Opt[nat]
@@ -37,7 +37,7 @@ class ListedEncoding(Record):
 
 
 class ListedAsset(Record):
-    """Canisters of before 2025 tell no properties here."""
+    """Canisters of before 2026 tell no properties here."""
 
     key: text
     content_type: text

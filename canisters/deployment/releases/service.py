@@ -67,7 +67,7 @@ def _enter(
     order["order"] = None
     assets, order["assets"] = order["assets"], None
     if assets is not None:
-        keep_assets(number, assets)
+        target["serves"] = keep_assets(number, assets) or target["serves"]
     store.orders.insert(number, {"version": 1, "order": order})
     store.details.insert(number, detail)
     store.progress.insert(number, progress)

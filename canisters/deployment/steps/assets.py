@@ -77,10 +77,15 @@ def fresh() -> "AssetWorkRecord":
 
 
 def after_page(
-    work: "AssetWorkRecord", gone: "list[str]", assets: "list[Asset]", page: "list[ListedAsset]"
+    work: "AssetWorkRecord",
+    gone: "list[str]",
+    assets: "list[Asset]",
+    page: "list[ListedAsset]",
+    serves: bool,
 ) -> "Filling | str":
     """Take the next files that the canister lists; a sentence when it lists too many.
 
+    `serves`: an earlier release may have given its files properties.
     A page with nothing new is the last: canisters that know no pages list all of it each time.
     """
     if work["listed"] == 0:
@@ -102,7 +107,7 @@ def after_page(
             continue
         else:
             known.add(position)
-            lists[kind_of(assets[position], listed)].append(position)
+            lists[kind_of(assets[position], listed, serves)].append(position)
         work["listed"] += 1
     if work["listed"] > MAX_LISTED_ASSETS + MAX_ASSETS:
         return f"the canister lists more than {MAX_LISTED_ASSETS} files (MAX_LISTED_ASSETS)"
@@ -128,9 +133,7 @@ def after_properties(
     """Take the properties of the first file that the canister lists without them."""
     lists = lists_of(work)
     position = lists["untold"].pop(0)
-    approved = assets[position]["properties"]
-    if approved is not None:
-        lists[properties_kind(approved, told)].append(position)
+    lists[properties_kind(assets[position]["properties"], told)].append(position)
     return _looked(work, gone, assets)
 
 

@@ -69,15 +69,16 @@ def keep(number: int, filling: Filling) -> None:
         store.asset_gone.insert(number, {"version": 1, "keys": filling.gone})
 
 
-def keep_assets(number: int, approved: "list[Asset]") -> None:
-    """Write down the files that a release is to put into its target."""
+def keep_assets(number: int, approved: "list[Asset]") -> bool:
+    """Write down the files that a release puts into its target; whether they have properties."""
     parts = split(approved)
     if parts is None:
         store.assets.insert(number, {"version": 1, "assets": approved})
-        return
+        return False
     bare, properties, of = parts
     store.assets.insert(number, {"version": 1, "assets": bare})
     store.asset_properties.insert(number, {"version": 1, "properties": properties, "of": of})
+    return True
 
 
 def drop(number: int) -> None:
@@ -125,7 +126,9 @@ def _survey(canister: Principal, task: Task) -> "Async[Answer]":
     )
     if reply.Err is not None:
         return rejected(reply.Err)
-    filling = assets.after_page(work, _gone(task), _whole(task), reply.Ok)
+    target = store.targets.get(task.order["target"])
+    serves = target is not None and target["serves"] is True
+    filling = assets.after_page(work, _gone(task), _whole(task), reply.Ok, serves)
     if isinstance(filling, str):
         return Answer(error=filling, final=True)
     return Answer(filling=filling)

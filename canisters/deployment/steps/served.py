@@ -42,38 +42,41 @@ def contents_of(asset: "Asset") -> "list[Content]":
     return found
 
 
-def kind_of(asset: "Asset", listed: "ListedAsset") -> str:
+def kind_of(asset: "Asset", listed: "ListedAsset", serves: bool) -> str:
     """How a file is there: "same" as approved, with "other" content, "restyled", or "untold".
 
-    Without approved properties, one that has any is another file: somebody else made it.
+    `serves`: an earlier release may have given the file properties, which it must not keep when
+    none are approved.
     """
     there = {one["content_encoding"]: (one["sha256"], one["length"]) for one in listed["encodings"]}
     approved = {one.encoding: (bytes.fromhex(one.sha256), one.size) for one in contents_of(asset)}
     if listed["content_type"] != asset["content_type"] or there != approved:
         return "other"
-    if asset["properties"] is not None:
-        # Canisters of before 2025 list none of these, and tell them when they are asked.
-        told = (
-            listed["max_age"],
-            listed["headers"],
-            listed["allow_raw_access"],
-            listed["is_aliased"],
-        )
-        if told == (None, None, None, None):
-            return "untold"
-        return properties_kind(asset["properties"], listed)
-    is_plain = (
-        listed["max_age"] is None
-        and not headers_of(listed)
-        and listed["allow_raw_access"] is not False
-        and listed["is_aliased"] is not False
+    # Canisters of before 2026 list none of these, and tell them when they are asked.
+    told = (
+        listed["max_age"],
+        listed["headers"],
+        listed["allow_raw_access"],
+        listed["is_aliased"],
     )
-    return "same" if is_plain else "other"
+    if told == (None, None, None, None) and (serves or asset["properties"] is not None):
+        return "untold"
+    return properties_kind(asset["properties"], listed)
 
 
-def properties_kind(approved: "AssetProperties", told: "ListedAsset | ToldProperties") -> str:
+def properties_kind(
+    approved: "AssetProperties | None", told: "ListedAsset | ToldProperties"
+) -> str:
     """Whether a file that has the approved content is "same", "restyled", or "other" because one of
     its properties can only be taken away with it."""
+    if approved is None:
+        is_plain = (
+            told["max_age"] is None
+            and not headers_of(told)
+            and told["allow_raw_access"] is not False
+            and told["is_aliased"] is not False
+        )
+        return "same" if is_plain else "other"
     if approved["max_age"] is None and told["max_age"] is not None:
         return "other"
     is_same = (

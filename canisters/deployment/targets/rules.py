@@ -146,6 +146,7 @@ def registered(given: "TargetInput", number: int) -> "TargetRecord":
         "changes": None,
         "left_hash": None,
         "topped_up": None,
+        "serves": None,
     }
 
 

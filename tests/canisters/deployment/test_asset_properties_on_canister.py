@@ -29,7 +29,7 @@ SCRIPT = {"max_age": 600, "headers": HEADERS, "allow_raw_access": True, "is_alia
 
 @pytest.fixture(params=["listed", "untold"])
 def site(request: pytest.FixtureRequest) -> AssetTarget:
-    """A target that lists properties, and one of before 2025 that tells them when asked."""
+    """A target that lists properties, and one of before 2026 that tells them when asked."""
     made = AssetTarget()
     if request.param == "untold":
         made.mood("untold", "yes")
@@ -78,6 +78,20 @@ def test_a_max_age_is_taken_away_with_its_file(site: AssetTarget) -> None:
     assert site.canary.state(release) == {"Succeeded": None}
     assert site.properties("/assets/app.js") == dict(SCRIPT, max_age=None)
     assert site.files.query("chunks_taken") == sent + len(SITE)
+
+
+def test_properties_go_with_the_settings_that_gave_them(site: AssetTarget) -> None:
+    site.release(SITE, settings=SETTINGS)
+    release = site.release(SITE, b"newer module")
+    assert site.canary.state(release) == {"Succeeded": None}
+    assert site.properties("/assets/app.js") == {
+        **{"max_age": None, "headers": None, "allow_raw_access": None, "is_aliased": None}
+    }
+    assert site.properties("/index.html")["headers"] == [COOKIE]
+    sent = site.files.query("chunks_taken")
+    again = site.release(SITE, b"newest module")
+    assert site.canary.state(again) == {"Succeeded": None}
+    assert site.files.query("chunks_taken") == sent
 
 
 def test_what_others_changed_is_set_back(site: AssetTarget) -> None:

@@ -81,7 +81,7 @@ def post_upgrade_() -> void:
 @update
 def mood(name: text, value: text) -> void:
     """Moods, by what they spoil: `list`, `batch`, `chunk`, `commit` and `properties` refuse with
-    `value`; `untold` lists no properties, as canisters of before 2025; `plain` gives files none;
+    `value`; `untold` lists no properties, as canisters of before 2026; `plain` gives files none;
     `hashes` lies about the sha256 of the file `value`; `expires` ends batches after so many
     chunks; `forgets` takes no file from commits; `silent` never answers a commit, and performs it
     unless told `before`.

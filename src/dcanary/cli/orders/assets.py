@@ -128,8 +128,12 @@ def _told(one: FileChange, name: str, served: Served) -> list[str]:
         f"{line} {file['size']:,} bytes, {file['content_type']}{encoding}{served.mark(one)}",
         f"      sha256 {file['sha256']}",
         *(
-            f"      {one['content_encoding']} {one['size']:,} bytes, sha256 {one['sha256']}"
+            line
             for one in file["encodings"] or []
+            for line in (
+                f"      {one['content_encoding']} {one['size']:,} bytes",
+                f"      sha256 {one['sha256']}",
+            )
         ),
     ]
 
