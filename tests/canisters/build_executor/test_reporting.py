@@ -79,3 +79,23 @@ def test_a_heartbeat_tells_nothing() -> None:
     installed.beat(A, work["job"], log=b"one line")
     installed.run_until_idle()
     assert len(reported(installed)) == before
+
+
+def test_telling_of_a_run_reads_no_stage_that_has_succeeded(world: World) -> None:
+    stages = [stage(f"s{number}") for number in range(8)]
+    after = stage("after", depends_on=[each["name"] for each in stages])
+    assert world.enqueue(spec("run-1", *stages, after)) == {"Ok": None}
+
+    def succeed(name: str) -> None:
+        jobs = world.all_commit("run-1", name)
+        assert world.decide("Agreed", [], jobs, stage=name) == {"Ok": None}
+
+    for each in stages:
+        succeed(each["name"])
+    before = world.maps["stages"].operations
+    found = reporting.report_of(world.book, "run-1", world.now)
+    assert found is not None
+    assert [word(dict(each["state"])) for each in found["stages"]] == ["Succeeded"] * 8 + [
+        "Building"
+    ]
+    assert world.maps["stages"].operations == before
