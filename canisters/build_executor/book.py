@@ -29,12 +29,14 @@ from canisters.build_executor.records import (
     ExecutorRecord,
     JobRow,
     OfferRecord,
+    ResolutionRecord,
     RunRecord,
     ShareRecord,
     SpecRecord,
     StageRecord,
     UsageRecord,
 )
+from canisters.build_executor.resolutions.open import OpenResolutions
 from canisters.build_executor.runs.graph import is_name
 from canisters.build_executor.serving.shelf import Shelf
 from shared.base.records import Lookup
@@ -81,6 +83,7 @@ class Book:
         certified: "Lookup[int, CertifiedRecord]",
         usage: "Lookup[str, UsageRecord]",
         usage_days: "Lookup[str, int]",
+        resolutions: "Lookup[str, ResolutionRecord]",
         publish: "Callable[[bytes], None]",
         meter: "Callable[[], int]",
     ) -> None:
@@ -102,6 +105,7 @@ class Book:
         self.shelf = Shelf(certified)
         self.usage = usage
         self.usage_days = usage_days
+        self._resolutions = OpenResolutions(resolutions)
         self.publish = publish
         self.outgoing: list[str] = []
         self.reporting: list[str] = []
@@ -127,6 +131,8 @@ class Book:
                 record = self.runs.get(run)
                 if record is not None:
                     self._note_open(run, record)
+                    if not record["source"]["sha"]:
+                        self._resolutions.load(run)
                 for opened in record["opened"] if record is not None else []:
                     stage = self.stages.get(stage_key(run, opened["name"]))
                     if stage is not None and is_open(stage):
@@ -144,6 +150,7 @@ class Book:
         """Read the open stages and the executors from the stable maps again (after an upgrade)."""
         self._open = None
         self._open_runs = {}
+        self._resolutions.forget()
         self._order = []
         self._due = {}
         self._deadlines = []
@@ -183,6 +190,15 @@ class Book:
         left.discard(run)
         if not left:
             self._open_runs.pop(repository, None)
+        self._resolutions.drop(run)
+
+    # Runs whose commit is to be read
+
+    @property
+    def resolutions(self) -> OpenResolutions:
+        """The runs that were started for a branch or tag."""
+        self._load()
+        return self._resolutions
 
     # Stages
 
@@ -282,8 +298,9 @@ class Book:
         found = [stages[key] for key in self._storing.get(executor, ())]
         return sorted(found, key=lambda each: (each["run_sequence"], each["position"]))
 
-    def has_open_stages(self) -> bool:
-        return bool(self._load())
+    def has_open_work(self) -> bool:
+        """Whether any stage is open, or the commit of any run is to be read."""
+        return bool(self._load()) or self._resolutions.any()
 
     # The queue
 
@@ -351,12 +368,14 @@ class Book:
         heap = self._deadlines
         while heap and self._due.get(heap[0][1]) != heap[0][0]:
             heappop(heap)
-        return heap[0][0] if heap else 0
+        ends = [heap[0][0]] if heap else []
+        asked_ns = self._resolutions.next_end_ns()
+        return min([*ends, asked_ns] if asked_ns else ends, default=0)
 
     def take_due(self, now: int) -> "StageRecord | None":
         """The stage whose deadline passed first; the caller saves it, with a later deadline."""
-        due = self.next_due_ns()
-        if due == 0 or due > now:
+        self.next_due_ns()
+        if not self._deadlines or self._deadlines[0][0] > now:
             return None
         _, key = heappop(self._deadlines)
         self._due.pop(key, None)

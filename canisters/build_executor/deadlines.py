@@ -5,6 +5,7 @@ from canisters.build_executor.jobs import rules
 from canisters.build_executor.jobs.service import apply_time
 from canisters.build_executor.keys import is_open
 from canisters.build_executor.records import StageRecord
+from canisters.build_executor.resolutions import service as resolutions
 from canisters.build_executor.runs import service as runs
 
 
@@ -13,6 +14,7 @@ def pass_due(book: Book, now: int) -> int:
     while True:
         stage = book.take_due(now)
         if stage is None:
+            resolutions.expire(book, now)
             return book.next_due_ns()
         if is_open(stage):
             _apply(book, stage, now)

@@ -25,6 +25,7 @@ from canisters.build_executor.executors import views as executor_views
 from canisters.build_executor.jobs import leases
 from canisters.build_executor.jobs import service as jobs
 from canisters.build_executor.jobs import views as job_views
+from canisters.build_executor.resolutions import service as resolutions
 from canisters.build_executor.rounds import service as rounds
 from canisters.build_executor.runs import releasing, retrying
 from canisters.build_executor.runs import service as runs
@@ -68,6 +69,7 @@ from shared.types.job import (
     LeaseRequest,
     LeaseResult,
     LogResult,
+    RefReading,
     StageProblem,
     WorkResult,
 )
@@ -108,6 +110,7 @@ serve(
             "record_release": "verification",
             "announce_offer": "a registered, enabled executor",
             "lease_work": "a registered, enabled executor",
+            "report_ref": "a registered, enabled executor",
             "heartbeat": "the executor that holds the lease",
             "release_work": "the executor that holds the lease",
             "submit_commitment": "the executor that holds the lease",
@@ -179,6 +182,13 @@ def has_work(request: LeaseRequest) -> bool:
 def lease_work(request: LeaseRequest) -> WorkResult:
     return answer(
         "lease_work", followed(lambda: jobs.lease_work(book, caller(), request, ic.time()))
+    )
+
+
+@update
+def report_ref(reading: RefReading) -> Done:
+    return answer(
+        "report_ref", followed(lambda: resolutions.report(book, caller(), reading, ic.time()))
     )
 
 

@@ -9,11 +9,12 @@ from shared.base.migration import Versions
 from shared.types.executor import ExecutorOffer
 from shared.types.job import JobFailure, JobState
 from shared.types.pipeline import Flaky, Needs, Resources, Runtime
-from shared.types.run import RunSpec, RunState, Source, StageState, TargetState
+from shared.types.run import RefRead, RunSpec, RunState, Source, StageState, TargetState
 
 
 class SpecRecord(Record):
-    """What a run executes; never changed."""
+    """What a run executes; never changed. Where it was started without a commit, the one that
+    operators read is in the run's own record."""
 
     version: nat16
     spec: RunSpec
@@ -197,6 +198,20 @@ class StageRecord(Record):
     timeouts: Opt[nat16]
 
 
+class ResolutionRecord(Record):
+    """A run whose commit operators read at its ref: see `Resolution`. Kept after the run's end."""
+
+    version: nat16
+    repository: text
+    clone_url: text
+    ref: text
+    quorum: nat16
+    opened_ns: nat64
+    until_ns: nat64
+    reads: Vec[RefRead]
+    commit: Opt[text]
+
+
 class ContentRecord(Record):
     """Bytes kept once per sha256. Their chunks are under `<location>#<index>`."""
 
@@ -273,6 +288,7 @@ class CertifiedRecord(Record):
 RUN: "Versions[RunRecord]" = Versions("RunRecord", current=1)
 SPEC: "Versions[SpecRecord]" = Versions("SpecRecord", current=1)
 STAGE: "Versions[StageRecord]" = Versions("StageRecord", current=1)
+RESOLUTION: "Versions[ResolutionRecord]" = Versions("ResolutionRecord", current=1)
 CONTENT: "Versions[ContentRecord]" = Versions("ContentRecord", current=1)
 EXECUTOR: "Versions[ExecutorRecord]" = Versions("ExecutorRecord", current=1)
 OFFER: "Versions[OfferRecord]" = Versions("OfferRecord", current=1)

@@ -14,6 +14,7 @@ from canisters.build_executor.records import (
     CONTENT,
     EXECUTOR,
     OFFER,
+    RESOLUTION,
     RUN,
     SHARE,
     SPEC,
@@ -23,6 +24,7 @@ from canisters.build_executor.records import (
     ContentRecord,
     ExecutorRecord,
     OfferRecord,
+    ResolutionRecord,
     RunRecord,
     ShareRecord,
     SpecRecord,
@@ -59,6 +61,9 @@ certified_map = StableBTreeMap[nat64, CertifiedRecord](
 )
 usage_map = StableBTreeMap[text, UsageRecord](memory_id=19, max_key_size=120, max_value_size=300)
 usage_days = StableBTreeMap[text, nat64](memory_id=20, max_key_size=100, max_value_size=20)
+resolution_map = StableBTreeMap[text, ResolutionRecord](
+    memory_id=21, max_key_size=100, max_value_size=700_000
+)
 
 runs = Versioned(run_map, RUN)
 specs = Versioned(spec_map, SPEC)
@@ -69,6 +74,7 @@ offers = Versioned(offer_map, OFFER)
 shares = Versioned(share_map, SHARE)
 certified = Versioned(certified_map, CERTIFIED)
 usage = Versioned(usage_map, USAGE)
+resolutions = Versioned(resolution_map, RESOLUTION)
 
 
 def instructions_so_far() -> int:
@@ -99,6 +105,7 @@ book = Book(
     certified=certified,
     usage=usage,
     usage_days=usage_days,
+    resolutions=resolutions,
     publish=publish,
     meter=instructions_so_far,
 )

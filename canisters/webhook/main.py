@@ -62,6 +62,7 @@ serve(
             "drop_old_secret": "Admin",
             "delete_repository": "Admin",
             "trigger_run": "Operator",
+            "trigger_pipeline": "Operator",
             "replay_delivery": "Operator",
             "sync_triggers": "pipeline_config",
             "report_run": "build_executor",
@@ -147,6 +148,14 @@ def list_deliveries(repository: text, page: PageRequest) -> DeliveryPageResult:
 @update
 def trigger_run(trigger: ManualTrigger) -> TextResult:
     return answer("trigger_run", lambda: triggering.start_by_hand(trigger, ic.caller(), ic.time()))
+
+
+@update
+def trigger_pipeline(repository: text, ref: text) -> TextResult:
+    return answer(
+        "trigger_pipeline",
+        lambda: triggering.start_at_ref(repository, ref, ic.caller(), ic.time()),
+    )
 
 
 @update

@@ -29,11 +29,6 @@ MAX_INSPECTED_HASH_BYTES = 2_200_000
 MAX_DELIVERY_ID_CHARS = 100
 # Branches and tags of one push, of forges that send them in one delivery.
 MAX_CHANGES_PER_DELIVERY = 25
-# What `paths` and `paths_ignore` may cost: each look of a pattern at a path, and each letter of one
-# that has other wildcards than `**` at its end. With more, all paths count as wanted. An inspection
-# may take less than an update.
-MAX_FILTER_STEPS = 50_000
-MAX_INSPECTED_FILTER_STEPS = 2_000
 # Standard Webhooks: how far the time in a signature may be from the network's, and how many
 # signatures a delivery may offer.
 MAX_SIGNATURE_AGE_NS = 5 * 60 * SECOND_NS
@@ -124,6 +119,8 @@ REVEAL_ABSENCE_NS = 24 * 3_600 * SECOND_NS
 BUILD_MARGIN_NS = 10 * 60 * SECOND_NS
 WEATHER_PAUSE_NS = 5 * SECOND_NS
 MAX_WEATHER_PAUSE_NS = 600 * SECOND_NS
+REREAD_NS = 30 * SECOND_NS
+MAX_RESOLUTIONS_SEEN = 64
 STOPPING_PAUSE_NS = 10 * SECOND_NS
 LOST_PAUSE_NS = 60 * SECOND_NS
 MAX_LOST_PAUSE_NS = 3_600 * SECOND_NS

@@ -122,9 +122,31 @@ class UploadWork(Record):
     sent: Opt[Vec[nat32]]
 
 
+class ResolveWork(Record):
+    """Read which commit a ref of the repository names now, and say it by `report_ref`."""
+
+    run: text
+    repository: text
+    clone_url: text
+    ref: text
+
+
+class RefReading(Record):
+    """What an executor found at the ref of a run that has no commit yet.
+
+    Neither `commit` nor `problem`: the server answers, and the ref is not there. `problem`: it
+    could not be read.
+    """
+
+    run: text
+    commit: Opt[text]
+    problem: Opt[text]
+
+
 class Work(Variant, total=False):
     Build: BuildWork
     Upload: UploadWork
+    Resolve: ResolveWork
 
 
 class WorkResult(Variant, total=False):

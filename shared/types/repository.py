@@ -59,8 +59,7 @@ class DeliveryState(Variant, total=False):
 class Delivery(Record):
     """One accepted webhook request, or one change of it. `run` is set unless it was ignored.
 
-    `started_by` is who started the run by hand; absent when a forge did. `note` is what people
-    should know of the decision, such as a filter that could not be asked.
+    `started_by` is who started the run by hand; absent when a forge did.
     """
 
     delivery: text
@@ -73,7 +72,6 @@ class Delivery(Record):
     received_ns: nat64
     attempts: nat32
     started_by: Opt[Principal]
-    note: Opt[text]
 
 
 class DeliveryResult(Variant, total=False):
@@ -92,7 +90,8 @@ class DeliveryPageResult(Variant, total=False):
 
 
 class ManualTrigger(Record):
-    """Start a run by hand for a commit. `sha` must be a full commit id."""
+    """Start a run by hand. `sha` is a full commit id, or empty: operators read which commit `ref`
+    names, and build it when enough of them have read the same."""
 
     repository: text
     ref: text

@@ -1,13 +1,14 @@
 """Runs: what starts one, its stages, and where it stands."""
 
-from kybra import Opt, Principal, Record, Variant, Vec, nat32, nat64, null, text
+from kybra import Opt, Principal, Record, Variant, Vec, nat16, nat32, nat64, null, text
 
 from shared.types.errors import Error
 from shared.types.pipeline import PipelineInput
 
 
 class Source(Record):
-    """The commit that a run builds. `sha` is 40 or 64 lower-case hexadecimal digits."""
+    """The commit that a run builds. `sha` is 40 or 64 lower-case hexadecimal digits; empty until
+    operators have read which commit `ref` names, where a run was started without one."""
 
     repository: text
     clone_url: text
@@ -125,6 +126,28 @@ class WaitingFor(Record):
     next_try_ns: Opt[nat64]
 
 
+class RefRead(Record):
+    """What executors of an operator read last at a ref. `commit` is empty where it was not there;
+    absent, with the `problem`, when it could not be read."""
+
+    operator: text
+    commit: Opt[text]
+    problem: Opt[text]
+    at_ns: nat64
+
+
+class Resolution(Record):
+    """How a run that was started for a name of a branch or tag came to its commit.
+
+    `quorum` operators must read the same one there. `commit` is what they agreed on, empty when
+    that is that the ref is not there; absent until then.
+    """
+
+    quorum: nat16
+    reads: Vec[RefRead]
+    commit: Opt[text]
+
+
 class TargetState(Variant, total=False):
     """How far a target of a run is. `Waiting`: it was not asked about yet.
 
@@ -154,7 +177,8 @@ class Run(Record):
 
     `targets` are in the order of the pipeline; `approval` and `release` are those of the first one
     that people or a release are at work on. `started_by` is who started the run by hand;
-    `waiting_for` is empty when the run has ended.
+    `waiting_for` is empty when the run has ended. `resolution` is there where it was started for a
+    name, and not for a commit.
     """
 
     run: text
@@ -170,6 +194,7 @@ class Run(Record):
     created_ns: nat64
     updated_ns: nat64
     targets: Opt[Vec[TargetStatus]]
+    resolution: Opt[Resolution]
 
 
 class RunResult(Variant, total=False):

@@ -12,6 +12,7 @@ import pytest
 
 from dcanary.cli.main import run
 from dcanary.cli.operations.watch import state_of
+from tests.e2e.registries import live_proxies_only as live_proxies_only
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.e2e

@@ -9,6 +9,7 @@ import pytest
 
 from dcanary.cli.main import run
 from dcanary.executor.sandbox import Limits, Plan, probe_sandbox
+from tests.e2e.registries import live_proxies_only as live_proxies_only
 from tests.executor.conftest import write_source
 
 pytestmark = pytest.mark.e2e

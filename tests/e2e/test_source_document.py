@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dcanary.cli.operations.watch import state_of
+from tests.e2e.registries import live_proxies_only as live_proxies_only
 from tests.e2e.world import World
 
 FILES = Path(__file__).with_name("source_document")

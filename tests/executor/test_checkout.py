@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dcanary.executor.checkout import Checkout, CheckoutLimits, Commit, check_out
+from dcanary.executor.checkout import Checkout, CheckoutLimits, Commit, check_out, read_ref
 from dcanary.executor.source import SourceError, SourceFailure, SourceUnable, SourceUnavailable
 from tests.executor.repositories import COMMIT_TIME, commit, git, make_repository
 
@@ -180,3 +180,34 @@ def test_a_machine_without_git_says_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceUnable, match=r"^git is not installed: run `apt-get install -y git`"):
         run(tmp_path / "repository", sha)
+
+
+@pytest.mark.parametrize("sha256", [False, True])
+def test_the_commit_of_a_branch_and_of_a_tag_is_read(tmp_path: Path, sha256: bool) -> None:
+    folder = tmp_path / "repository"
+    sha = make_repository(folder, FILES, sha256)
+    git(folder, "tag", "light")
+    git(folder, "tag", "-a", "-m", "annotated", "heavy")
+
+    def read(ref: str) -> str | None:
+        return read_ref(folder.as_uri(), ref, tmp_path / "work", LIMITS)
+
+    for ref in ("refs/heads/main", "refs/tags/light", "refs/tags/heavy"):
+        assert read(ref) == sha
+    # Names that end alike are others.
+    git(folder, "update-ref", "refs/heads/refs/heads/other", sha)
+    assert read("refs/heads/other") is None
+    assert read("refs/tags/main") is None
+    assert not (tmp_path / "work").exists()
+
+
+def test_refs_of_no_repository_and_of_an_empty_one_are_no_answer(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "empty")
+    for name, words in (("empty", "lists no refs at all"), ("none", "git ls-remote failed")):
+        with pytest.raises(SourceUnavailable, match=words):
+            read_ref((tmp_path / name).as_uri(), "refs/heads/main", tmp_path / "work", LIMITS)
+    for ref in ("main", "refs/heads/a..b", "refs/heads/*", "--upload-pack=x"):
+        with pytest.raises(SourceFailure, match="no full name"):
+            read_ref((tmp_path / "empty").as_uri(), ref, tmp_path / "work", LIMITS)
+    with pytest.raises(SourceUnable):
+        read_ref("ext::sh -c true", "refs/heads/main", tmp_path / "work", LIMITS)

@@ -43,6 +43,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "drop_old_secret": "Admin",
         "delete_repository": "Admin",
         "trigger_run": "Operator",
+        "trigger_pipeline": "Operator",
         "replay_delivery": "Operator",
         "sync_triggers": "pipeline_config",
         "report_run": "build_executor",
@@ -78,6 +79,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "secrets_changed": "pipeline_config",
         "record_verdict": "verification",
         "lease_work": "executor",
+        "report_ref": "executor",
         "heartbeat": "executor",
         "release_work": "executor",
         "announce_offer": "executor",
@@ -227,7 +229,7 @@ def test_an_update_is_denied_to_everyone_else(system: System, name: str, method:
     }
     others["an approver"] = APPROVER
     others["another executor"] = EXECUTORS[1]
-    if method in ("lease_work", "announce_offer"):
+    if method in ("lease_work", "report_ref", "announce_offer"):
         del others["another executor"]
     before = system.canisters[name].query("health")
     for who, caller in others.items():

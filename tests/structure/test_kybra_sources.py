@@ -82,6 +82,7 @@ DICTS: dict[tuple[str, str, str], str] = {
         "for the first executor of an operator with an offer: MAX_OPEN_RUNS"
     ),
     ("shared/base/outbox.py", "error_sentence", "error"): "a variant: one case",
+    ("canisters/build_executor/resolutions/open.py", "some", "self._open"): "MAX_RESOLUTIONS_SEEN",
     ("canisters/build_executor/book.py", "all_executors", "self._known"): "MAX_EXECUTORS",
     ("canisters/build_executor/book.py", "last_beat_ns", "self._leases.get(executor, {})"): (
         "MAX_LEASES_PER_EXECUTOR"

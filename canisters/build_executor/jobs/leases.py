@@ -12,6 +12,8 @@ def get(book: Book, name: str, attempt: int, executor: str, now: int) -> LeaseGr
     Raises NotFound, Denied to everybody else, and Conflict when the lease is over. Nothing of it
     is secret; the answer counts because a canister asks, which all of the network answers.
     """
+    if book.resolutions.is_open(name):
+        return _of_resolution(book, name, executor)
     found = book.job(name)
     if found is None:
         raise not_found(f"there is no job {name[:200]}: see list_jobs")
@@ -36,4 +38,23 @@ def get(book: Book, name: str, attempt: int, executor: str, now: int) -> LeaseGr
         "ref": source["ref"],
         "operator": known[0]["operator"],
         "secrets": definition["secrets"] or [],
+    }
+
+
+def _of_resolution(book: Book, run: str, executor: str) -> LeaseGrant:
+    """What an executor may be given to read the ref of a run: what the repository is cloned with,
+    and nothing that a stage lists."""
+    known = book.executor(executor)
+    if known is None or not known[0]["enabled"]:
+        raise denied(f"{executor} is no executor that is enabled: ask an admin")
+    record = book.resolutions.get(run)
+    if record is None:
+        raise not_found(f"there is no run {run} whose commit is to be read")
+    return {
+        "run": run,
+        "stage": "",
+        "repository": record["repository"],
+        "ref": record["ref"],
+        "operator": known[0]["operator"],
+        "secrets": [],
     }

@@ -10,6 +10,7 @@ from canisters.build_executor.jobs.pauses import WEATHER
 from canisters.build_executor.keys import job_name, stage_key
 from canisters.build_executor.logs import service as logs
 from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
+from canisters.build_executor.resolutions import service as resolutions
 from canisters.build_executor.runs import graph
 from canisters.build_executor.runs import service as runs
 from canisters.build_executor.usage import service as usage
@@ -42,12 +43,14 @@ def has_work(book: Book, caller: str, request: LeaseRequest, now: int) -> bool:
 
     Also true while there is work and the caller has announced no offer: `lease_work` then says so.
     """
-    if len(request["holds"]) > MAX_HELD_JOBS or not book.has_open_stages():
+    if len(request["holds"]) > MAX_HELD_JOBS or not book.has_open_work():
         return False
     known = book.executor(caller)
     if known is None or not known[0]["enabled"]:
         return False
     if known[1] is None:
+        return True
+    if resolutions.next_for(book, known[0]["operator"], now) is not None:
         return True
     return choose(book, caller, known[0], known[1], request, now) is not None
 
@@ -80,6 +83,11 @@ def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Wor
     if len(request["holds"]) > MAX_HELD_JOBS:
         raise too_large(f"holds: name at most {MAX_HELD_JOBS} jobs (MAX_HELD_JOBS)")
     record, offer = executors.active(book, caller)
+    resolving = None if offer is None else resolutions.next_for(book, record["operator"], now)
+    if resolving is not None:
+        record["last_seen_ns"] = now
+        book.save_executor(caller, record)
+        return {"Resolve": resolutions.begin(book, resolving, record["operator"], now)}
     chosen = choose(book, caller, record, offer, request, now)
     record["last_seen_ns"] = now
     if chosen is None and offer is None:
@@ -135,7 +143,7 @@ def _lease_build(
         "attempt": job["attempt"],
         "stage": definition,
         "environment": graph.environment(pipeline["environment"], definition["environment"]),
-        "source": stored["spec"]["source"],
+        "source": runs.source_of(book, stored["spec"]),
         "inputs": _inputs(book, stage["run"], pipeline["stages"], stage["name"]),
         "lease_until_ns": job["lease_until_ns"],
         "rebuild": _rebuild(book, stage["run"], pipeline, stage["name"]),

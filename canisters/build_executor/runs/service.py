@@ -3,6 +3,7 @@
 from canisters.build_executor.book import Book
 from canisters.build_executor.jobs import rules as job_rules
 from canisters.build_executor.records import RunRecord, StageRecord
+from canisters.build_executor.resolutions import rules as resolving
 from canisters.build_executor.runs import graph, releasing, rules, targets
 from canisters.build_executor.runs.ending import come_into, end, end_stage
 from canisters.build_executor.serving import service as serving
@@ -20,7 +21,7 @@ from shared.rules.limits import (
 from shared.rules.refused import conflict, exhausted, not_found
 from shared.rules.retries import timeouts_of
 from shared.types.pipeline import PipelineInput
-from shared.types.run import RunSpec, RunState, StageState
+from shared.types.run import RunSpec, RunState, Source, StageState
 
 
 def _refuse_full(book: Book, repository: str) -> None:
@@ -80,7 +81,22 @@ def enqueue(book: Book, spec: RunSpec, now: int) -> None:
     number = book.repository_runs.get(repository) or 0
     book.repository_index.insert(f"{repository}#{number}", run)
     book.repository_runs.insert(repository, number + 1)
-    _advance(book, run, record, spec, now)
+    if spec["source"]["sha"]:
+        _advance(book, run, record, spec, now)
+        return
+    quorum = resolving.quorum_of(spec["pipeline"])
+    until_ns = now + rules.queue_ns(spec["pipeline"])
+    book.resolutions.save(run, resolving.opened(spec["source"], quorum, until_ns, now))
+    book.runs.insert(run, record)
+
+
+def begin(book: Book, run: str, commit: str, now: int) -> None:
+    """Open the first stages of a run whose commit operators have read."""
+    record, stored = book.runs.get(run), book.specs.get(run)
+    if record is None or stored is None:
+        return
+    record["source"]["sha"] = commit
+    _advance(book, run, record, stored["spec"], now)
 
 
 def _advance(book: Book, run: str, record: RunRecord, spec: RunSpec, now: int) -> None:
@@ -157,6 +173,22 @@ def _open_stage(
         "timeouts": timeouts,
     }
     book.save(opened)
+
+
+def source_of(book: Book, spec: RunSpec) -> Source:
+    """What a run builds: with the commit that operators have read, where it was started without."""
+    source = spec["source"]
+    record = None if source["sha"] else book.runs.get(spec["run"])
+    if record is None:
+        return source
+    return {
+        "repository": source["repository"],
+        "clone_url": source["clone_url"],
+        "ref": source["ref"],
+        "sha": record["source"]["sha"],
+        "message": source["message"],
+        "author": source["author"],
+    }
 
 
 def store_window_ns(stage: StageRecord) -> int:

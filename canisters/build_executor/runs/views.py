@@ -2,7 +2,7 @@
 
 from canisters.build_executor.book import Book
 from canisters.build_executor.keys import stage_key
-from canisters.build_executor.records import RunRecord, StageRecord
+from canisters.build_executor.records import RunRecord, SpecRecord, StageRecord
 from canisters.build_executor.runs import rules, targets
 from canisters.build_executor.runs.graph import is_name
 from canisters.build_executor.runs.waiting import Waiting
@@ -11,7 +11,7 @@ from shared.base.records import Lookup, Outgoing
 from shared.rules.deploys import deploys_of
 from shared.rules.refused import not_found
 from shared.types.paging import PageRequest
-from shared.types.run import Reuse, Run, RunPage, StageState, StageStatus
+from shared.types.run import Resolution, Reuse, Run, RunPage, StageState, StageStatus
 
 
 def get(book: Book, outgoing: "Lookup[str, Outgoing]", run: str, now: int) -> Run:
@@ -56,7 +56,23 @@ def _run(book: Book, run: str, record: RunRecord, waiting: Waiting) -> Run:
             }
             for row in rows
         ],
+        "resolution": _resolution(book, run, stored),
     }
+
+
+def _resolution(book: Book, run: str, stored: "SpecRecord | None") -> "Resolution | None":
+    """How a run that was started without a commit came to one."""
+    if stored is None or stored["spec"]["source"]["sha"]:
+        return None
+    record = book.resolutions.get(run)
+    if record is None:
+        return None
+    found: Resolution = {
+        "quorum": record["quorum"],
+        "reads": record["reads"],
+        "commit": record["commit"],
+    }
+    return found
 
 
 def _stage(

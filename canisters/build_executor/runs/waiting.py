@@ -11,6 +11,7 @@ from canisters.build_executor.executors import service as executors
 from canisters.build_executor.jobs import rules as job_rules
 from canisters.build_executor.jobs.pauses import NEVER_NS, pause_of, paused_until, pauses_of
 from canisters.build_executor.keys import approval_message, key_of, stage_key
+from canisters.build_executor.resolutions import rules as resolving
 from canisters.build_executor.runs import rules, targets
 from shared.rules import matching
 from shared.rules.limits import MAX_TEXT_CHARS, SECOND_NS
@@ -74,6 +75,11 @@ class Waiting:
             return found
         if not rules.is_building(record):
             return []
+        resolution = (
+            self._book.resolutions.get(run) if self._book.resolutions.is_open(run) else None
+        )
+        if resolution is not None:
+            return [_entry(None, resolving.described(resolution), resolution["opened_ns"], None)]
         for opened in record["opened"]:
             stage = self._book.stage(stage_key(run, opened["name"]))
             if stage is not None and "Building" in stage["state"]:

@@ -11,6 +11,7 @@ from canisters.webhook.repositories import views as repository_views
 from canisters.webhook.triggers.rules import manual_problem, starts_on_hand
 from shared.rules.limits import MAX_TEXT_CHARS
 from shared.rules.names import clean_text
+from shared.rules.patterns import BRANCH_PREFIX
 from shared.rules.refused import conflict, exhausted, invalid
 from shared.types.repository import Delivery, ManualTrigger
 
@@ -18,7 +19,8 @@ MANUAL_EVENT = "manual"
 
 
 def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
-    """Start a run of a commit; it is recorded as a delivery of event `manual`. Returns the run.
+    """Start a run of a commit, or of what a ref names; it is recorded as a delivery of event
+    `manual`. Returns the run.
 
     `message` is the caller's own word until executors have read the commit.
     """
@@ -51,11 +53,17 @@ def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
         "received_ns": now_ns,
         "attempts": 0,
         "started_by": caller,
-        "note": None,
     }
     tables.add(delivery, clean_text(value["message"], MAX_TEXT_CHARS), "")
     outbox.send(repository, delivery["delivery"])
     return run
+
+
+def start_at_ref(repository: str, ref: str, caller: Principal, now_ns: int) -> str:
+    """Start a run of what a branch or tag names, by its full name or a branch by its short one."""
+    whole = ref if ref.startswith("refs/") else f"{BRANCH_PREFIX}{ref}"
+    value: ManualTrigger = {"repository": repository, "ref": whole, "sha": "", "message": ""}
+    return start_by_hand(value, caller, now_ns)
 
 
 def replay(repository: str, delivery: str) -> str:

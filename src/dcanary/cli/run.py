@@ -268,14 +268,21 @@ def watch(context: Context, run_id: str, timeout: float) -> None:
 
 @run.command()
 @click.argument("repository")
-@click.option("--sha", type=COMMIT, required=True, help="Full commit id.")
-@click.option("--ref", default="refs/heads/main", show_default=True)
+@click.option("--sha", type=COMMIT, help="Full commit id (default: what operators read at --ref).")
+@click.option(
+    "--ref", default="main", show_default=True, help="A branch, or refs/tags/NAME for a tag."
+)
 @click.option("--message", default="started by hand")
 @pass_context
-def start(context: Context, repository: str, sha: str, ref: str, message: str) -> None:
-    """Start a run by hand."""
+def start(context: Context, repository: str, sha: str | None, ref: str, message: str) -> None:
+    """Start a run by hand, of a commit or of what a branch or tag names now.
+
+    Without --sha the executors read which commit REF names, and build it when as many operators
+    have read the same one as must agree on its stages.
+    """
+    whole = ref if ref.startswith("refs/") else f"refs/heads/{ref}"
     made = context.system.webhook.trigger_run(
-        {"repository": repository, "ref": ref, "sha": sha, "message": message}
+        {"repository": repository, "ref": whole, "sha": sha or "", "message": message}
     )
     context.output.record({"run": made}, "run")
     context.output.say(f"follow it: dcanary run watch {made}")

@@ -12,6 +12,7 @@ from dcanary.client.types.build_executor import (
     Heartbeat,
     Lease,
     LeaseRequest,
+    RefReading,
     Work,
 )
 from dcanary.client.types.pipeline_config import Credential, SecretGrant
@@ -51,6 +52,9 @@ class SystemChain:
 
     def lease_work(self, request: LeaseRequest) -> Work | None:
         return self._system.build_executor.lease_work(request)
+
+    def report_ref(self, reading: RefReading) -> None:
+        self._system.build_executor.report_ref(reading)
 
     def heartbeat(self, beat: Heartbeat) -> Lease:
         return self._system.build_executor.heartbeat(beat)

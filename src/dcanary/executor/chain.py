@@ -15,6 +15,7 @@ from dcanary.client.types.build_executor import (
     Heartbeat,
     Lease,
     LeaseRequest,
+    RefReading,
     Work,
 )
 from dcanary.client.types.pipeline_config import Credential, SecretGrant
@@ -51,7 +52,11 @@ class Chain(Protocol):
         ...
 
     def lease_work(self, request: LeaseRequest) -> Work | None:
-        """Work for a LeaseRequest: `{"Build": …}`, `{"Upload": …}` or None."""
+        """Work for a LeaseRequest: `{"Build": …}`, `{"Upload": …}`, `{"Resolve": …}` or None."""
+        ...
+
+    def report_ref(self, reading: RefReading) -> None:
+        """Say with a RefReading what was found at the ref of a run that has no commit yet."""
         ...
 
     def heartbeat(self, beat: Heartbeat) -> Lease:

@@ -16,6 +16,7 @@ from dcanary.client.types.build_executor import (
     BuildWork,
     ExecutorOffer,
     LeaseRequest,
+    ResolveWork,
     Stage,
     UploadWork,
     Work,
@@ -33,6 +34,7 @@ from dcanary.executor.manifest import ManifestFile
 from dcanary.executor.offer import OFFER_SECONDS, make_offer, unfit
 from dcanary.executor.packages import Packages
 from dcanary.executor.performing import BuildSlot, Slot, UploadSlot
+from dcanary.executor.resolving import ResolveSlot
 from dcanary.executor.runtimes import Runtime, RuntimeOptions, RuntimeUnavailable, find_runtime
 from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
 from dcanary.executor.source import SourceUnable
@@ -131,7 +133,7 @@ class Executor(Voter):
         slot = self._lease()
         if slot is None:
             return busy
-        if isinstance(slot, UploadSlot):
+        if isinstance(slot, UploadSlot | ResolveSlot):
             try:
                 slot.perform()
             finally:
@@ -186,7 +188,7 @@ class Executor(Voter):
             self._next_offer = 0.0
         return busy
 
-    def _start(self, slot: "BuildSlot | UploadSlot") -> None:
+    def _start(self, slot: "BuildSlot | UploadSlot | ResolveSlot") -> None:
         try:
             slot.start()
         except RuntimeError as error:
@@ -246,7 +248,7 @@ class Executor(Voter):
         for slot in self._slots:
             slot.cancel()
         for slot in self._slots:
-            while not slot.wait(1.0) and not isinstance(slot, UploadSlot):
+            while not slot.wait(1.0) and isinstance(slot, BuildSlot):
                 pass
             try:
                 if isinstance(slot, BuildSlot) and not slot.concluded:
@@ -326,7 +328,7 @@ class Executor(Voter):
                 self._config.report(f"{job!a}: not given back: {described(error)}")
             self._interrupted.pop(0)
 
-    def _lease(self) -> "BuildSlot | UploadSlot | None":
+    def _lease(self) -> "BuildSlot | UploadSlot | ResolveSlot | None":
         """Lease one piece of work, and make its slot; None when there is none."""
         request: LeaseRequest = {"holds": self._holds()}
         if not self._chain.has_work(request) and not self._is_silent():
@@ -348,15 +350,18 @@ class Executor(Voter):
         except Exception as error:
             cause, said = cause_of(error)
             if "Build" not in work:
-                # The canister leases it again when the lease has run out.
-                self._config.report(f"{work['Upload']['job']}: not begun: {said}")
+                # The canister gives it out again after a while.
+                name = work["Upload"]["job"] if "Upload" in work else work["Resolve"]["run"]
+                self._config.report(f"{name}: not begun: {said}")
                 return None
             job, attempt = work["Build"]["job"], work["Build"]["attempt"]
             self._state.drop_lease(job)
             self._give_back(job, attempt, said, cause)
             return None
 
-    def _slot_for(self, work: Work) -> "BuildSlot | UploadSlot | None":
+    def _slot_for(self, work: Work) -> "BuildSlot | UploadSlot | ResolveSlot | None":
+        if "Resolve" in work:
+            return self.resolve_slot(work["Resolve"])
         if "Upload" in work:
             self._see_verdict(work["Upload"]["job"])
             return self.upload_slot(work["Upload"])
@@ -398,6 +403,11 @@ class Executor(Voter):
     def upload_slot(self, work: UploadWork) -> UploadSlot:
         """What performs a leased upload."""
         return UploadSlot(self._chain, work, self._state, self._config, self._news.set)
+
+    def resolve_slot(self, work: ResolveWork) -> ResolveSlot:
+        """What reads the ref of a run that has no commit yet."""
+        folder = self._state.make_scratch()
+        return ResolveSlot(self._chain, work, self._config, folder, self._news.set)
 
     def offer(self) -> ExecutorOffer:
         """What is announced."""

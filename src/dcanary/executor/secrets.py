@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from dcanary.client.errors import RefusedError
-from dcanary.client.types.build_executor import BuildWork
-from dcanary.client.types.pipeline_config import HandedSecret
+from dcanary.client.types.build_executor import BuildWork, ResolveWork
+from dcanary.client.types.pipeline_config import HandedSecret, SecretGrant
 from dcanary.executor.chain import Chain
 from dcanary.executor.checkout import Credential
 from dcanary.secrets.errors import SecretProblem
@@ -62,19 +62,35 @@ def take_secrets(chain: Chain, work: BuildWork, key: X25519PrivateKey | None) ->
     missing = [name for name in names if name not in values]
     if missing:
         raise SecretProblem(f"pipeline_config gave no secret {missing[0]}")
+    return Secrets(values, _credential(grant, opener, source["clone_url"]))
+
+
+def take_credential(
+    chain: Chain, work: ResolveWork, key: X25519PrivateKey | None
+) -> Credential | None:
+    """What the repository is cloned with of a run whose ref is to be read. Raises the same."""
+    if key is None or chain.get_credential(work["repository"]) is None:
+        return None
+    try:
+        grant = chain.take_secrets(work["run"], 0)
+    except RefusedError as error:
+        if error.kind in _LASTING:
+            raise SecretProblem(error.sentence) from None
+        raise
+    return _credential(grant, _Opener(chain, key), work["clone_url"])
+
+
+def _credential(grant: SecretGrant, opener: _Opener, clone_url: str) -> Credential | None:
     given = grant["credential"]
     if given is None:
-        return Secrets(values)
-    return Secrets(
-        values,
-        Credential(
-            source["clone_url"],
-            given["secret"]["name"],
-            given["username"],
-            opener.open(given["secret"]).decode(),
-            given["address"] or "",
-            tuple(given["host_keys"] or ()),
-        ),
+        return None
+    return Credential(
+        clone_url,
+        given["secret"]["name"],
+        given["username"],
+        opener.open(given["secret"]).decode(),
+        given["address"] or "",
+        tuple(given["host_keys"] or ()),
     )
 
 

@@ -617,6 +617,31 @@ def test_a_run_can_be_started_by_hand_for_a_commit(ready: Installation) -> None:
     assert "demo has no pipeline with triggers: register one" in refused
 
 
+def test_a_run_can_be_started_by_hand_for_what_a_branch_names(ready: Installation) -> None:
+    started = [
+        ready.webhook.update("trigger_pipeline", "demo", "main", caller=OWNER),
+        ready.webhook.update("trigger_pipeline", "demo", "refs/tags/v1", caller=OWNER),
+        ready.webhook.update(
+            "trigger_run",
+            {"repository": "demo", "ref": "refs/heads/next", "sha": "", "message": "why"},
+            caller=OWNER,
+        ),
+    ]
+    assert started == [{"Ok": f"run-{number}"} for number in (1, 2, 3)]
+    ready.run_until_idle()
+    sources = [ready.executor.query("enqueued", f"run-{number}")["source"] for number in (1, 2, 3)]
+    assert [(each["ref"], each["sha"]) for each in sources] == [
+        ("refs/heads/main", ""),
+        ("refs/tags/v1", ""),
+        ("refs/heads/next", ""),
+    ]
+    for ref in ("", "a b", "refs/notes/x", "a..b"):
+        error(ready.webhook.update("trigger_pipeline", "demo", ref, caller=OWNER), "Invalid")
+    error(ready.webhook.update("trigger_pipeline", "unknown", "main", caller=OWNER), "NotFound")
+    refused = ready.webhook.update("trigger_pipeline", "demo", "main", caller=STRANGER)
+    error(refused, "Denied")
+
+
 def test_wiring_happens_once(ready: Installation) -> None:
     assert ready.webhook.query("siblings")["webhook"] == ready.webhook.id
     assert ready.webhook.update("wire", ready.siblings, caller=OWNER) == {"Ok": None}

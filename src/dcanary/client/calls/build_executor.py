@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Log,
         PageRequest,
         QueueStatus,
+        RefReading,
         ReleaseNotice,
         Run,
         RunPage,
@@ -180,6 +181,9 @@ class BuildExecutor(Canister):
 
     def release_work(self, give_back: GiveBack, /) -> None:
         self.ask("release_work", give_back)
+
+    def report_ref(self, ref_reading: RefReading, /) -> None:
+        self.ask("report_ref", ref_reading)
 
     def retry_run(self, text: str, /) -> None:
         self.ask("retry_run", text)

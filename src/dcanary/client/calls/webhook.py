@@ -132,6 +132,10 @@ class Webhook(Canister):
     def sync_triggers(self, text: str, value: list[Trigger], /) -> None:
         self.ask("sync_triggers", text, value)
 
+    def trigger_pipeline(self, text: str, text_: str, /) -> str:
+        answer: str = self.ask("trigger_pipeline", text, text_)
+        return answer
+
     def trigger_run(self, manual_trigger: ManualTrigger, /) -> str:
         answer: str = self.ask("trigger_run", manual_trigger)
         return answer

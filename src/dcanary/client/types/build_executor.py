@@ -388,13 +388,6 @@ class PipelineInput(TypedDict):
     triggers: list[Trigger]
 
 
-class PushFilter(TypedDict):
-    authors: list[str] | None
-    branches: list[str]
-    paths: list[str] | None
-    paths_ignore: list[str] | None
-
-
 class QueueStatus(TypedDict):
     executors: int
     most_runs: int
@@ -420,6 +413,19 @@ class Rebuild(TypedDict):
     stages: list[EarlierStage]
 
 
+class RefRead(TypedDict):
+    at_ns: int
+    commit: str | None
+    operator: str
+    problem: str | None
+
+
+class RefReading(TypedDict):
+    commit: str | None
+    problem: str | None
+    run: str
+
+
 class Reference(TypedDict):
     canister: str
     offset: int
@@ -438,6 +444,19 @@ class ReleaseNotice(TypedDict):
 class Reports(TypedDict):
     flaky: Flaky | None
     tests: str | None
+
+
+class Resolution(TypedDict):
+    commit: str | None
+    quorum: int
+    reads: list[RefRead]
+
+
+class ResolveWork(TypedDict):
+    clone_url: str
+    ref: str
+    repository: str
+    run: str
 
 
 class Resources(TypedDict):
@@ -477,6 +496,7 @@ class Run(TypedDict):
     delivery: str
     pipeline_version: int
     release: str | None
+    resolution: Resolution | None
     run: str
     source: Source
     stages: list[StageStatus]
@@ -647,7 +667,6 @@ class TemplateUse(TypedDict):
 class Trigger(TypedDict, total=False):
     """Exactly one of these cases."""
 
-    FilteredPush: PushFilter
     Manual: None
     PullRequest: list[str]
     Push: list[str]
@@ -729,4 +748,5 @@ class Work(TypedDict, total=False):
     """Exactly one of these cases."""
 
     Build: BuildWork
+    Resolve: ResolveWork
     Upload: UploadWork

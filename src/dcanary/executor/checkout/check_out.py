@@ -10,7 +10,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dcanary.download.room import FULL
 from dcanary.executor.checkout.commit import read_commit
-from dcanary.executor.checkout.fetch import NoRepository, check_sha, fetch_on_ref, fetch_pinned
+from dcanary.executor.checkout.fetch import (
+    NoRepository,
+    check_sha,
+    fetch_on_ref,
+    fetch_pinned,
+    tip_of,
+)
 from dcanary.executor.checkout.git import Git, GitFailed, GitHome
 from dcanary.executor.checkout.lfs import fetch_lfs
 from dcanary.executor.checkout.listing import (
@@ -79,6 +85,32 @@ def check_out(
     finally:
         closing.close()
         shutil.rmtree(work, ignore_errors=True)
+
+
+def read_ref(
+    clone_url: str,
+    ref: str,
+    work: Path,
+    limits: CheckoutLimits,
+    stop: Callable[[], bool] = lambda: False,
+    credential: Credential | None = None,
+) -> str | None:
+    """The commit that `ref` names on the server now; None where it is not there.
+
+    The rest as in `check_out`, whose errors it raises.
+    """
+    _check_url(clone_url, limits)
+    if credential is not None and not credential.address:
+        _check_credential(clone_url)
+    with contextlib.ExitStack() as closing:
+        closing.callback(shutil.rmtree, work, ignore_errors=True)
+        try:
+            work.mkdir(parents=True)
+            home = GitHome(work, limits, stop, clone_url, credential)
+            closing.callback(home.close)
+            return tip_of(home, clone_url, ref)
+        except OSError as error:
+            raise SourceUnavailable(_unwritten(error)) from error
 
 
 def _unwritten(error: OSError) -> str:

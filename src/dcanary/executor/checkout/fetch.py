@@ -28,14 +28,29 @@ def check_sha(sha: str) -> None:
         raise SourceFailure("the commit id is not 40 or 64 hexadecimal digits")
 
 
+def check_ref(ref: str) -> None:
+    """Raise SourceFailure unless `ref` is a full name such as refs/heads/main."""
+    if not _REF.fullmatch(ref) or ".." in ref or "@{" in ref:
+        raise SourceFailure("the ref is no full name such as refs/heads/main")
+
+
+def tip_of(home: GitHome, url: str, ref: str) -> str | None:
+    """The commit that `ref` names on the server now; None where it is not there.
+
+    Raises SourceUnavailable when the server does not answer, or lists no refs at all.
+    """
+    check_ref(ref)
+    # In no repository: one has a kind of commit ids, and git lists no refs of another.
+    return _listed(Git(home, "refs", url), ref)
+
+
 def fetch_on_ref(home: GitHome, url: str, ref: str, sha: str) -> Git:
     """A repository with the commit `sha`, which is on `ref` as the server has it now.
 
     Raises SourceFailure when the server answers and the ref or the commit on it is not there, and
     SourceUnavailable when it does not answer.
     """
-    if not _REF.fullmatch(ref) or ".." in ref or "@{" in ref:
-        raise SourceFailure("the ref is no full name such as refs/heads/main")
+    check_ref(ref)
     git = _new(home, "source", url, sha)
     tip = _tip(git, ref)
     if tip != sha and not _is_behind(home, url, ref, sha):
@@ -84,6 +99,13 @@ def _object_format(sha: str) -> str:
 
 def _tip(git: Git, ref: str) -> str:
     """The commit that the server's `ref` points to."""
+    tip = _listed(git, ref)
+    if tip is None:
+        raise SourceFailure(f"{ref} is not in the repository")
+    return tip
+
+
+def _listed(git: Git, ref: str) -> str | None:
     try:
         answer = git.output("ls-remote", "--", git.remote, ref, f"{ref}^{{}}")
     except GitFailed as error:
@@ -92,11 +114,9 @@ def _tip(git: Git, ref: str) -> str:
     found = {name: tip for tip, _, name in (line.partition("\t") for line in lines)}
     # An annotated tag points to a tag object; what that points to is listed beside it.
     tip = found.get(f"{ref}^{{}}") or found.get(ref)
-    if tip is None:
-        if not _lists_any(git):
-            # A page of a proxy or of maintenance looks like this, too; what was pushed was there.
-            raise SourceUnavailable("git ls-remote failed: the server lists no refs at all")
-        raise SourceFailure(f"{ref} is not in the repository")
+    if tip is None and not _lists_any(git):
+        # A page of a proxy or of maintenance looks like this, too; what was pushed was there.
+        raise SourceUnavailable("git ls-remote failed: the server lists no refs at all")
     return tip
 
 

@@ -11,6 +11,7 @@ from canisters.build_executor.book import Book
 from canisters.build_executor.executors import service as executors
 from canisters.build_executor.jobs import service as jobs
 from canisters.build_executor.jobs import views as job_views
+from canisters.build_executor.resolutions import service as resolutions
 from canisters.build_executor.rounds import service as rounds
 from canisters.build_executor.runs import service as runs
 from canisters.build_executor.runs import views as run_views
@@ -42,6 +43,7 @@ MAPS = (
     "certified",
     "usage",
     "usage_days",
+    "resolutions",
 )
 
 
@@ -126,6 +128,13 @@ class World:
             return result["Err"]
         assert expected == (result["Ok"] is not None)
         return result["Ok"]
+
+    def read_ref(
+        self, executor: str, commit: str | None, problem: str | None = None, run: str = "run-1"
+    ) -> Any:
+        """Report what stands at the ref of a run; no commit and no problem: nothing."""
+        reading: Any = {"run": run, "commit": commit, "problem": problem}
+        return answer(lambda: resolutions.report(self.book, executor, reading, self.now))
 
     def build(self, executor: str) -> Any:
         """Lease a build that must be there."""
