@@ -14,10 +14,11 @@ from shared.types.run import StageState, TargetStatus
 
 
 def report_of(book: Book, run: str, now: int) -> "RunReport | None":
-    """Where the run stands; None when there is none. Stages that were not opened are told of when
-    the run has ended without them."""
+    """Where the run stands; None when there is none, or when its commit is not known yet: a report
+    is about a commit. Stages that were not opened are told of when the run has ended without them.
+    """
     record, stored = book.runs.get(run), book.specs.get(run)
-    if record is None or stored is None:
+    if record is None or stored is None or not record["source"]["sha"]:
         return None
     pipeline = stored["spec"]["pipeline"]
     opened = {each["name"] for each in record["opened"]}

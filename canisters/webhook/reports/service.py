@@ -23,7 +23,12 @@ def record(report: RunReport) -> None:
 
 
 def refuse(run: str, source: Source, reason: str, now_ns: int) -> None:
-    """Write down that a run request was refused: nobody else tells of that run."""
+    """Write down that a run request was refused: nobody else tells of that run.
+
+    Of one that names no commit there is nothing to report.
+    """
+    if not source["sha"]:
+        return
     report: RunReport = {
         "run": run,
         "pipeline": "",

@@ -70,6 +70,16 @@ def test_stages_that_the_end_of_a_run_leaves_out_are_told_of_as_skipped(world: W
     ]
 
 
+def test_a_run_whose_commit_is_not_known_yet_is_not_told_of(world: World) -> None:
+    wanted = spec()
+    assert world.enqueue(wanted) == {"Ok": None}
+    record = world.book.runs.get("run-1")
+    assert record is not None
+    record["source"]["sha"] = ""
+    world.book.runs.insert("run-1", record)
+    assert reporting.report_of(world.book, "run-1", world.now) is None
+
+
 def test_a_heartbeat_tells_nothing() -> None:
     installed = Installed()
     installed.enqueue(spec())
