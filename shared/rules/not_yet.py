@@ -35,11 +35,6 @@ PULL_REQUESTS = NotYet(
     "methods of `pipeline_config`: Invalid",
     "triggers: PullRequest is not supported yet: use Push, Tag or Manual",
 )
-EXCLUDING_PATTERNS = NotYet(
-    "patterns that exclude",
-    "methods of `pipeline_config`: Invalid",
-    "patterns that exclude (`!…`) are not supported yet: list the patterns that include",
-)
 FAILED_STAGES = NotYet(
     "running the failed stages of a run again",
     "`retry_run`: Conflict",

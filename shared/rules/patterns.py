@@ -1,14 +1,16 @@
 """Names of branches and tags, and the patterns that triggers match them with. Plain Python.
 
 A pattern is a ref name in which `?` stands for one character other than `/`, `*` for any number of
-them, and `**` for any number of characters at all, as in a shell's path names.
+them, and `**` for any number of characters at all, as in a shell's path names. In a list of them
+one that begins with `!` takes out what those before it have taken in: the last that matches
+decides.
 """
 
 from shared.rules.limits import MAX_REF_CHARS
-from shared.rules.not_yet import EXCLUDING_PATTERNS
 
 BRANCH_PREFIX = "refs/heads/"
 TAG_PREFIX = "refs/tags/"
+EXCLUDES = "!"
 _FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
 
 
@@ -32,9 +34,7 @@ def ref_name_problem(name: str) -> "str | None":
 
 
 def pattern_problem(pattern: str) -> "str | None":
-    """Why `pattern` can match no ref name, or None when it is usable."""
-    if pattern.startswith("!"):
-        return EXCLUDING_PATTERNS.sentence()
+    """Why `pattern`, without its `!`, can match no ref name, or None when it is usable."""
     problem = ref_name_problem(pattern.replace("*", "x").replace("?", "x"))
     return None if problem is None else f"{problem} (but `*` and `?` as wildcards)"
 
@@ -60,8 +60,29 @@ def _with_skips(tokens: "list[str]", states: "set[int]") -> "set[int]":
     return reached
 
 
+def fixed_start(pattern: str) -> str:
+    """What every match begins with: all before the first wildcard."""
+    return pattern.replace("?", "*").split("*", 1)[0]
+
+
+def is_simple(pattern: str) -> bool:
+    """Whether a pattern is a name, or the start of one with `**` behind: matched in one look."""
+    return pattern[len(fixed_start(pattern)) :] in ("", "**")
+
+
 def matches(pattern: str, name: str) -> bool:
     """Whether the whole of `name` fits `pattern`; time is at most len(pattern) x len(name)."""
+    start = fixed_start(pattern)
+    if is_simple(pattern):
+        return name == pattern or (start != pattern and name.startswith(start))
+    end = pattern.replace("?", "*").rsplit("*", 1)[1]
+    if not (name.startswith(start) and name.endswith(end)):
+        return False
+    return _walks(pattern[len(start) :], name[len(start) :])
+
+
+def _walks(pattern: str, name: str) -> bool:
+    """The same by an automaton: `re` may try every way to part a name."""
     tokens = _tokens(pattern)
     states = _with_skips(tokens, {0})
     for letter in name:
@@ -80,5 +101,34 @@ def matches(pattern: str, name: str) -> bool:
     return len(tokens) in states
 
 
-def matches_any(patterns: "list[str]", name: str) -> bool:
-    return any(matches(pattern, name) for pattern in patterns)
+def without_mark(pattern: str) -> str:
+    """The pattern that is matched: without the `!` that makes it one that excludes."""
+    return pattern[len(EXCLUDES) :] if pattern.startswith(EXCLUDES) else pattern
+
+
+def takes(patterns: "list[str]", name: str) -> bool:
+    """Whether the last of the patterns that matches `name` includes it."""
+    taken = False
+    for pattern in patterns:
+        includes = not pattern.startswith(EXCLUDES)
+        if includes != taken and matches(without_mark(pattern), name):
+            taken = includes
+    return taken
+
+
+def text_pattern_problem(pattern: str) -> "str | None":
+    """Why `pattern`, without its `!`, is no pattern of paths or names, or None when it is one."""
+    if not pattern or len(pattern) > MAX_REF_CHARS:
+        return f"a pattern has 1 to {MAX_REF_CHARS} characters (MAX_REF_CHARS)"
+    if any(
+        letter < " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in pattern
+    ):
+        return "a pattern has no control characters"
+    return None
+
+
+def path_pattern_problem(pattern: str) -> "str | None":
+    """Why `pattern`, without its `!`, can match no path of a repository, or None."""
+    if pattern.startswith("/") or pattern.endswith("/"):
+        return "paths begin at the root, without a `/`; for a folder write docs/**"
+    return text_pattern_problem(pattern)

@@ -25,6 +25,19 @@ class Runtime(Variant, total=False):
     Rust: null
 
 
+class PushFilter(Record):
+    """Pushes to branches. In each list the last pattern that matches decides; `!` excludes.
+
+    `paths`: a changed file must match. `paths_ignore`: a changed file must not. `authors` are of
+    the head commit.
+    """
+
+    branches: Vec[text]
+    paths: Opt[Vec[text]]
+    paths_ignore: Opt[Vec[text]]
+    authors: Opt[Vec[text]]
+
+
 class Trigger(Variant, total=False):
     """What starts a run. `Push` holds branch patterns (`*` and `?` as in a shell; empty: none)."""
 
@@ -32,6 +45,7 @@ class Trigger(Variant, total=False):
     Tag: Vec[text]
     PullRequest: Vec[text]
     Manual: null
+    FilteredPush: PushFilter
 
 
 class Variable(Record):

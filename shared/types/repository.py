@@ -59,7 +59,8 @@ class DeliveryState(Variant, total=False):
 class Delivery(Record):
     """One accepted webhook request, or one change of it. `run` is set unless it was ignored.
 
-    `started_by` is who started the run by hand; absent when a forge did.
+    `started_by` is who started the run by hand; absent when a forge did. `note` is what people
+    should know of the decision, such as a filter that could not be asked.
     """
 
     delivery: text
@@ -72,6 +73,7 @@ class Delivery(Record):
     received_ns: nat64
     attempts: nat32
     started_by: Opt[Principal]
+    note: Opt[text]
 
 
 class DeliveryResult(Variant, total=False):

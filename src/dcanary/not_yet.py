@@ -68,11 +68,6 @@ PULL_REQUESTS = NotYet(
     "`dcanary.yml`",
     "is not supported yet: use push, tag or manual",
 )
-EXCLUDING_PATTERNS = NotYet(
-    "patterns that exclude",
-    "`dcanary.yml`",
-    "patterns that exclude (!…) are not supported yet: list the patterns that include",
-)
 KEYS = NotYet(
     f"the keys {_listed(PLANNED_KEYS)}",
     "`dcanary.yml`",

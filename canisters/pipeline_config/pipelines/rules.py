@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from canisters.pipeline_config.pipelines.paths import lists, may_list_below, path_problem
 from canisters.pipeline_config.pipelines.stages import stages_problem, variables_problem
+from canisters.pipeline_config.pipelines.triggers import triggers_problem
 from canisters.pipeline_config.secrets.rules import secrets_problem
 from shared.rules import deploys
 from shared.rules.assets import is_below
@@ -13,45 +14,21 @@ from shared.rules.limits import (
     MAX_APPROVERS,
     MAX_GATES,
     MAX_NAME_CHARS,
-    MAX_PATTERNS_PER_TRIGGER,
     MAX_PIPELINE_BYTES,
     MAX_PRIORITY,
     MAX_QUEUE_NS,
-    MAX_TRIGGERS,
     SECOND_NS,
 )
 from shared.rules.names import name_problem
-from shared.rules.not_yet import PULL_REQUESTS
-from shared.rules.patterns import pattern_problem
 from shared.rules.sizes import candid_bound
 
 if TYPE_CHECKING:
-    from shared.types.pipeline import ApprovalPolicy, Deploy, Gate, PipelineInput, Stage, Trigger
+    from shared.types.pipeline import ApprovalPolicy, Deploy, Gate, PipelineInput, Stage
 
 MAX_QUEUE_SECONDS = MAX_QUEUE_NS // SECOND_NS
 MAX_TTL_SECONDS = MAX_APPROVAL_TTL_NS // SECOND_NS
 CANDID_MAGIC = b"DIDL"
 NOT_PEOPLE = ("2vxsx-fae", "aaaaa-aa")
-
-
-def triggers_problem(triggers: "list[Trigger]") -> "str | None":
-    """Why a list of triggers is refused, or None. An empty list starts nothing."""
-    if len(triggers) > MAX_TRIGGERS:
-        return f"triggers: {len(triggers)} of them, over {MAX_TRIGGERS} (MAX_TRIGGERS)"
-    for trigger in triggers:
-        if "PullRequest" in trigger:
-            return PULL_REQUESTS.sentence()
-        patterns = trigger.get("Push") or trigger.get("Tag") or []
-        if len(patterns) > MAX_PATTERNS_PER_TRIGGER:
-            return (
-                f"triggers: {len(patterns)} patterns in one, over {MAX_PATTERNS_PER_TRIGGER} "
-                "(MAX_PATTERNS_PER_TRIGGER)"
-            )
-        for pattern in patterns:
-            problem = pattern_problem(pattern)
-            if problem is not None:
-                return f"triggers: pattern `{pattern[:80]}`: {problem}"
-    return None
 
 
 def _gates_problem(gates: "list[Gate]") -> "str | None":

@@ -6,7 +6,11 @@ from canisters.webhook.deliveries.routing import route_of
 from canisters.webhook.deliveries.rules import decide
 from canisters.webhook.deliveries.signed import check_signature, name
 from canisters.webhook.providers.supported import SUPPORTED
-from shared.rules.limits import MAX_INSPECTED_BYTES, MAX_INSPECTED_HASH_BYTES
+from shared.rules.limits import (
+    MAX_INSPECTED_BYTES,
+    MAX_INSPECTED_FILTER_STEPS,
+    MAX_INSPECTED_HASH_BYTES,
+)
 
 MAX_UPGRADE_NS = 30 * 10**9
 """The longest time that a gateway takes from the query's answer until it sends the update."""
@@ -27,7 +31,7 @@ def is_worth_an_update(
     signature and whether the body is new, or the signature alone.
     """
     if len(body) <= MAX_INSPECTED_BYTES:
-        decision = decide(known, method, url, headers, body, now_ns)
+        decision = decide(known, method, url, headers, body, now_ns, MAX_INSPECTED_FILTER_STEPS)
         return decision.event != "" or _was_just_recorded(known, decision, now_ns)
     route = route_of(url)
     registered = None if route is None else known.registered(route.repository)

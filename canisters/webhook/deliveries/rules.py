@@ -16,6 +16,7 @@ from canisters.webhook.triggers.rules import why_not
 from shared.rules.limits import (
     MAX_CHANGES_PER_DELIVERY,
     MAX_DELIVERY_BYTES,
+    MAX_FILTER_STEPS,
     MAX_OPEN_DELIVERIES,
     MAX_OPEN_DELIVERIES_PER_REPOSITORY,
 )
@@ -63,6 +64,7 @@ def decide(
     headers: "list[tuple[str, str]]",
     body: bytes,
     now_ns: int,
+    most_steps: int = MAX_FILTER_STEPS,
 ) -> Decision:
     """Check a request in the contract's order; see docs/reference/http.md."""
     signed = check_signature(known, method, url, headers, body, now_ns)
@@ -88,7 +90,7 @@ def decide(
     changes = provider.read_changes(signed.event, payload)
     if isinstance(changes, str):
         return refused(400, f"event {signed.event} cannot be used: {changes}")
-    return _of_changes(known, signed, changes)
+    return _of_changes(known, signed, changes, most_steps)
 
 
 def _why_no_change(provider: Provider, event: str) -> str:
@@ -102,7 +104,7 @@ def _why_no_change(provider: Provider, event: str) -> str:
     return f"ignored, because event {event} starts no run (only {only} {verb})"
 
 
-def _of_changes(known: Known, signed: Signed, changes: "list[Change]") -> Decision:
+def _of_changes(known: Known, signed: Signed, changes: "list[Change]", most_steps: int) -> Decision:
     """Each change that a trigger wants is a run: all of them start with this delivery, or none."""
     if len(changes) > MAX_CHANGES_PER_DELIVERY:
         reason = f"it changes over {MAX_CHANGES_PER_DELIVERY} branches and tags"
@@ -111,7 +113,7 @@ def _of_changes(known: Known, signed: Signed, changes: "list[Change]") -> Decisi
     if not changes:
         return _ignored(known, signed, "ignored, because the push changes no branch and no tag")
     triggers = known.triggers_of(signed.repository)
-    reasons = [why_not(triggers, change) for change in changes]
+    reasons = [why_not(triggers, change, most_steps) for change in changes]
     wanted = [change for change, reason in zip(changes, reasons, strict=True) if reason is None]
     if not wanted:
         others = "; its other changes start nothing either" if len(changes) > 1 else ""

@@ -94,6 +94,7 @@ def _add(decision: Decision, delivery: str, change: Change, run: "str | None", n
         "received_ns": now_ns,
         "attempts": 0,
         "started_by": None,
+        "note": change.note,
     }
     tables.add(record, change.message, change.author)
 

@@ -10,10 +10,22 @@ SKIP_MARKS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions s
 class Change:
     """What may start one run. `kind` is `branch` or `tag`, `name` the ref without its prefix.
 
-    `skipped`: the commit message asks to start nothing.
+    `skipped`: the commit message asks to start nothing. `paths` are all files that changed, None
+    when the forge does not list all. `note` is what people should know of the decision.
     """
 
-    __slots__ = ("author", "deleted", "kind", "message", "name", "ref", "sha", "skipped")
+    __slots__ = (
+        "author",
+        "deleted",
+        "kind",
+        "message",
+        "name",
+        "note",
+        "paths",
+        "ref",
+        "sha",
+        "skipped",
+    )
 
     def __init__(self, ref: str, kind: str, name: str) -> None:
         self.ref = ref
@@ -24,6 +36,8 @@ class Change:
         self.message = ""
         self.author = ""
         self.skipped = False
+        self.paths: list[str] | None = None
+        self.note: str | None = None
 
     def tell(self, message: str, author: str) -> None:
         """Take what the forge says of the commit, cut to what is kept."""

@@ -12,6 +12,7 @@ import hashlib
 from canisters.webhook.deliveries.payload import PayloadError, text_at
 from canisters.webhook.providers import bodies
 from canisters.webhook.providers.change import Change, change_of
+from canisters.webhook.providers.files import changed_paths, count_of
 from canisters.webhook.providers.headers import first_header, only_header, values_of
 from canisters.webhook.providers.identity import problem_of
 from canisters.webhook.providers.signing import is_hex_signature
@@ -116,4 +117,7 @@ def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | st
         return "field `after` is not a commit id of 40 or 64 lower-case hexadecimal digits"
     author = text_at(head, "author", "name") or text_at(payload, "pusher", "login")
     change.tell(text_at(head, "message"), author)
+    if not is_null_commit(text_at(payload, "before")):
+        count = count_of(payload.get("total_commits"))
+        change.paths = changed_paths(payload.get("commits"), count)
     return [change]

@@ -11,6 +11,7 @@ import hashlib
 from canisters.webhook.deliveries.payload import text_at
 from canisters.webhook.providers import bodies
 from canisters.webhook.providers.change import Change, change_of
+from canisters.webhook.providers.files import changed_paths
 from canisters.webhook.providers.headers import only_header
 from canisters.webhook.providers.identity import problem_of
 from canisters.webhook.providers.signing import is_hex_signature
@@ -28,6 +29,8 @@ IGNORED = {
     "create": "the push of a new branch or tag starts its run, not its creation",
     "delete": "a branch or tag was deleted",
 }
+MAX_COMMITS = 2_048
+"""As many commits as a payload lists at most."""
 PLANNED = frozenset(
     (
         "check_run",
@@ -76,6 +79,15 @@ def identity_problem(payload: "dict[str, object]", clone_url: str) -> "str | Non
     )
 
 
+def _paths(payload: "dict[str, object]") -> "list[str] | None":
+    """All files that a push changed; None of a new branch, a forced push, and a cut list."""
+    commits = payload.get("commits")
+    count = len(commits) if isinstance(commits, list) else 0
+    if payload.get("created") is True or payload.get("forced") is True or count >= MAX_COMMITS:
+        return None
+    return changed_paths(commits, count)
+
+
 def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | str":
     """The one push in a payload, or a sentence saying which field is wrong."""
     change = change_of(text_at(payload, "ref"))
@@ -92,4 +104,5 @@ def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | st
         return "field `after` is not a commit id of 40 or 64 lower-case hexadecimal digits"
     author = text_at(payload, "head_commit", "author", "name") or text_at(payload, "pusher", "name")
     change.tell(text_at(payload, "head_commit", "message"), author)
+    change.paths = _paths(payload)
     return [change]

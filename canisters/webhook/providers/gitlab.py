@@ -15,6 +15,7 @@ import hmac
 from canisters.webhook.deliveries.payload import text_at
 from canisters.webhook.providers import bodies
 from canisters.webhook.providers.change import Change, change_of
+from canisters.webhook.providers.files import changed_paths, count_of
 from canisters.webhook.providers.headers import first_header, only_header, values_of
 from canisters.webhook.providers.identity import problem_of
 from shared.rules.limits import MAX_SIGNATURE_AGE_NS, MAX_SIGNATURES, MIN_SECRET_BYTES, SECOND_NS
@@ -183,6 +184,9 @@ def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | st
     commit = _commit(payload, change.sha)
     author = text_at(commit, "author", "name") or text_at(payload, "user_name")
     change.tell(text_at(commit, "message"), author)
+    if not is_null_commit(text_at(payload, "before")):
+        count = count_of(payload.get("total_commits_count"))
+        change.paths = changed_paths(payload.get("commits"), count)
     options = payload.get("push_options")
     ci = options.get("ci") if isinstance(options, dict) else None
     if isinstance(ci, dict) and ci.get("skip"):

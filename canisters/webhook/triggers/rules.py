@@ -1,11 +1,12 @@
-"""Which pushes start a run, and what a run that is started by hand must name. Plain Python."""
+"""Which changes start a run, and what a run that is started by hand must name. Plain Python."""
 
 from typing import TYPE_CHECKING
 
 from canisters.webhook.providers.change import Change
-from shared.rules.limits import MAX_TEXT_CHARS
+from canisters.webhook.triggers import paths
+from shared.rules.limits import MAX_FILTER_STEPS, MAX_TEXT_CHARS
 from shared.rules.names import is_commit_id
-from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, matches_any, ref_name_problem
+from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_problem, takes
 
 if TYPE_CHECKING:
     from shared.types.pipeline import Trigger
@@ -17,24 +18,47 @@ def starts_on_hand(triggers: "list[Trigger]") -> bool:
     return any("Manual" in trigger for trigger in triggers)
 
 
-def why_not(triggers: "list[Trigger]", change: Change) -> "str | None":
-    """Why `change` starts no run ("ignored, because …"), or None when a trigger matches it."""
+def why_not(
+    triggers: "list[Trigger]", change: Change, most_steps: int = MAX_FILTER_STEPS
+) -> "str | None":
+    """Why `change` starts no run ("ignored, because …"), or None when a trigger wants it.
+
+    A filter that could not look at all of the change has its say in `change.note`.
+    """
     if change.deleted:
         return f"ignored, because {change.kind} {change.name} was deleted"
     if not triggers:
         return "ignored, because no pipeline with triggers is registered for this repository"
+    reason = f"no trigger of the pipeline matches {change.kind} {change.name}"
     for trigger in triggers:
-        if change.kind == "branch" and "Push" in trigger:
-            patterns = trigger["Push"]
-        elif change.kind == "tag" and "Tag" in trigger:
-            patterns = trigger["Tag"]
-        else:
-            continue
-        if matches_any(patterns, change.name):
+        filtered = _why_filtered(trigger, change, most_steps)
+        if filtered is None:
             if change.skipped:
                 return "ignored, because the commit message asks to skip it"
             return None
-    return f"ignored, because no trigger of the pipeline matches {change.kind} {change.name}"
+        reason = filtered or reason
+    return f"ignored, because {reason}"
+
+
+def _why_filtered(trigger: "Trigger", change: Change, most_steps: int) -> "str | None":
+    """Why a trigger does not want a change: "" when it is no matter of it, None when it does."""
+    if change.kind == "branch" and "Push" in trigger:
+        return None if takes(trigger["Push"], change.name) else ""
+    if change.kind == "tag" and "Tag" in trigger:
+        return None if takes(trigger["Tag"], change.name) else ""
+    if change.kind == "branch" and "FilteredPush" in trigger:
+        given = trigger["FilteredPush"]
+        if not takes(given["branches"], change.name):
+            return ""
+        if given["authors"] and not takes(given["authors"], change.author):
+            return f"the triggers of branch {change.name} do not want author {change.author}"
+        only, ignored = given["paths"] or [], given["paths_ignore"] or []
+        wanted, note = paths.wants(change.paths, only, ignored, most_steps)
+        if not wanted:
+            return f"the triggers of branch {change.name} want none of the changed files"
+        change.note = note
+        return None
+    return ""
 
 
 def manual_problem(value: "ManualTrigger") -> "str | None":

@@ -53,6 +53,7 @@ def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
         "received_ns": now_ns,
         "attempts": 0,
         "started_by": caller,
+        "note": None,
     }
     tables.add(delivery, clean_text(value["message"], MAX_TEXT_CHARS), "")
     outbox.send(repository, delivery["delivery"])

@@ -20,8 +20,9 @@ MAX_PATHS = 300
 MAX_MESSAGE_CHARS = 4_000
 MAX_LOG_BYTES = 16 << 20
 MAX_PATHS_BYTES = 1 << 20
-"""Of the names of a commit's files, what is read before MAX_PATHS are taken."""
+"""Of the names of a commit's files, what is read."""
 OWNER = "local"
+PATH_LISTS = ("added", "removed", "modified")
 _FIELDS = ("%H", "%T", "%an", "%ae", "%aI", "%cn", "%ce", "%cI", "%B")
 
 
@@ -112,10 +113,18 @@ def _commits(
     else:
         wanted = [head, "--not", update.before]
     try:
-        return _log(folder, [f"--max-count={MAX_COMMITS}", "--reverse", *wanted], address)
+        found = _log(folder, [f"--max-count={MAX_COMMITS + 1}", "--reverse", *wanted], address)
     except ForgeError:
         # The old commit is gone or is no commit: the head alone is known to be new.
         return _log(folder, ["--no-walk", head], address)
+    if len(found) <= MAX_COMMITS:
+        return found
+    # Receivers must not take a list that is cut for all that changed.
+    return [_without_paths(found[1]), *found[2:]]
+
+
+def _without_paths(commit: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in commit.items() if key not in PATH_LISTS}
 
 
 def _log(folder: Path, revisions: list[str], address: str) -> list[dict[str, Any]]:
@@ -150,7 +159,8 @@ def _commit(folder: Path, fields: list[str], address: str) -> dict[str, Any]:
 def _paths(folder: Path, commit: str) -> dict[str, list[str]]:
     """Names that the commit added, removed and modified, against its first parent.
 
-    Of a commit that changes more than MAX_PATHS_BYTES tell, the first ones.
+    Nothing of a commit that changes more than MAX_PATHS_BYTES tell, or MAX_PATHS of one kind: a
+    list that is cut reads like a whole one.
     """
     raw = git.output(
         folder,
@@ -170,6 +180,6 @@ def _paths(folder: Path, commit: str) -> dict[str, list[str]]:
     kinds = {"A": "added", "D": "removed"}
     for status, path in zip(parts[::2], parts[1::2], strict=False):
         names = changed[kinds.get(status, "modified")]
-        if len(names) < MAX_PATHS:
-            names.append(path)
-    return changed
+        names.append(path)
+    is_cut = len(raw) >= MAX_PATHS_BYTES or max(map(len, changed.values())) > MAX_PATHS
+    return {} if is_cut else changed

@@ -8,7 +8,7 @@ its text, a blob bytes. Fields and cases are those of
 from collections.abc import Sequence
 from typing import Any
 
-from dcanary.pipeline import references
+from dcanary.pipeline import references, triggers
 from dcanary.pipeline.images import LockedImage
 from dcanary.pipeline.limits import (
     MAX_APPROVERS,
@@ -27,7 +27,6 @@ from dcanary.pipeline.model import (
     Reports,
     Resources,
     Stage,
-    Triggers,
 )
 from dcanary.pipeline.names import check_principal
 
@@ -70,7 +69,7 @@ def to_candid(
     return {
         "name": pipeline.name,
         "repository": repository,
-        "triggers": _triggers(pipeline.on),
+        "triggers": triggers.to_candid(pipeline.on),
         "environment": to_variables(pipeline.environment),
         "stages": to_stages(pipeline),
         "gates": [{"MaxArtifactBytes": gate.max_artifact_size} for gate in pipeline.gates],
@@ -93,17 +92,6 @@ def _template(label: str | None) -> dict[str, Any] | None:
         return None
     name, _, version = label.rpartition("@")
     return {"name": name, "version": int(version), "values": None}
-
-
-def _triggers(on: Triggers) -> list[dict[str, Any]]:
-    triggers: list[dict[str, Any]] = []
-    if on.push:
-        triggers.append({"Push": list(on.push.branches)})
-    if on.tag:
-        triggers.append({"Tag": list(on.tag.patterns)})
-    if on.manual:
-        triggers.append({"Manual": None})
-    return triggers
 
 
 def to_variables(environment: dict[str, str]) -> list[dict[str, str]]:

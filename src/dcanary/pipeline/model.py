@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     GetCoreSchemaHandler,
@@ -22,11 +20,12 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from dcanary import not_yet
 from dcanary.pipeline import limits, names, quantities, retries
 from dcanary.pipeline.arguments import EMPTY
 from dcanary.pipeline.images import LockedImage
 from dcanary.pipeline.references import Argument
+from dcanary.pipeline.strict_model import StrictModel
+from dcanary.pipeline.triggers import Triggers
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,6 @@ class _Duration(_Quantity):
 
     def show(self, number: int) -> str:
         return quantities.format_duration(number)
-
-
-def _unsupported(value: object) -> object:
-    if value is not None:
-        raise ValueError(not_yet.PULL_REQUESTS.sentence())
-    return value
 
 
 _UNCOUNTED = "instructions of native tools cannot be counted: give a timeout"
@@ -174,10 +167,6 @@ Path = Annotated[str, AfterValidator(names.check_artifact_path)]
 Folder = Annotated[str, AfterValidator(names.check_folder)]
 Artifact = Annotated[str, AfterValidator(names.check_artifact)]
 Command = Annotated[str, AfterValidator(_command), Field(max_length=limits.MAX_COMMAND_CHARS)]
-Pattern = Annotated[
-    str, AfterValidator(names.check_pattern), Field(max_length=limits.MAX_PATTERN_CHARS)
-]
-Patterns = Annotated[list[Pattern], Field(max_length=limits.MAX_PATTERNS_PER_TRIGGER)]
 VariableName = Annotated[str, AfterValidator(names.check_variable)]
 VariableValue = Annotated[str, Field(max_length=limits.MAX_TEXT_CHARS)]
 Environment = Annotated[
@@ -239,38 +228,7 @@ Matrix = Annotated[
 ]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
-
-
-class PushFilter(_Model):
-    """Branches, as patterns with `*` and `?`, whose pushes start a run."""
-
-    branches: Patterns = Field(min_length=1)
-
-
-class TagFilter(_Model):
-    """Tags, as patterns, whose creation starts a run."""
-
-    patterns: Patterns = Field(min_length=1)
-
-
-class Triggers(_Model):
-    """What starts a run."""
-
-    push: PushFilter | None = None
-    tag: TagFilter | None = None
-    pull_request: Annotated[None, BeforeValidator(_unsupported)] = None
-    manual: bool = True
-
-    @model_validator(mode="after")
-    def _some(self) -> "Triggers":
-        if not (self.push or self.tag or self.manual):
-            raise ValueError("nothing would ever start a run: give push, tag or manual: true")
-        return self
-
-
-class Resources(_Model):
+class Resources(StrictModel):
     """Limits of one job of a stage. Going over one fails the stage by the limit's name."""
 
     memory: Annotated[int, _Size(limits.MIN_MEMORY_BYTES, limits.MAX_MEMORY_BYTES, "2GiB")] = (
@@ -305,7 +263,7 @@ class Resources(_Model):
         return self
 
 
-class Needs(_Model):
+class Needs(StrictModel):
     """What a stage asks of an executor beside its runtime and resources."""
 
     cpus: int | None = Field(default=None, ge=1, le=limits.MAX_CPUS)
@@ -313,14 +271,14 @@ class Needs(_Model):
     labels: Labels = []
 
 
-class Reports(_Model):
+class Reports(StrictModel):
     """Files in which a stage says more than that it ended. `tests` is a JUnit XML file."""
 
     tests: Path
     flaky: Literal["tolerate", "fail"] = "tolerate"
 
 
-class Cache(_Model):
+class Cache(StrictModel):
     """When an executor may use its own earlier agreed result again: these files are the same.
 
     The stage sees no other file of the commit.
@@ -356,7 +314,7 @@ class _Retries:
 Parallel = Annotated[int, Field(ge=1, le=limits.MAX_PARALLEL)] | None
 
 
-class Stage(_Model):
+class Stage(StrictModel):
     """A node of the graph: what runs, in which tool chain, and how many must agree."""
 
     kind: BuildKind = "build"
@@ -380,7 +338,7 @@ class Stage(_Model):
     matrix: Matrix | None = None
 
 
-class FetchStage(_Model):
+class FetchStage(StrictModel):
     """A node of the graph that brings what lock files pin. Executors download; no command runs."""
 
     kind: Literal["fetch"]
@@ -413,13 +371,13 @@ AnyStage = Annotated[
 ]
 
 
-class Gate(_Model):
+class Gate(StrictModel):
     """A check that must pass before approval is asked for."""
 
     max_artifact_size: Annotated[int, _Size(1, limits.MAX_MODULE_FILE_BYTES, "2MiB")]
 
 
-class Approval(_Model):
+class Approval(StrictModel):
     """Who may approve, how many must, and how long the question stands (seconds)."""
 
     approvers: list[Approver] = Field(default=[], max_length=limits.MAX_APPROVERS)
@@ -429,7 +387,7 @@ class Approval(_Model):
     ] = limits.DEFAULT_APPROVAL_TTL_SECONDS
 
 
-class Deploy(_Model):
+class Deploy(StrictModel):
     """Which artifact goes to which target, and how."""
 
     target: Name
@@ -465,7 +423,7 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, dict) else value
 
 
-class PipelineFile(_Model):
+class PipelineFile(StrictModel):
     """The content of a `dcanary.yml`, version 1 of the format."""
 
     version: Literal[1]

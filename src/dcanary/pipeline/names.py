@@ -5,10 +5,11 @@ import binascii
 import re
 import zlib
 
-from dcanary import not_yet
 from dcanary.pipeline.limits import MAX_NAME_CHARS, MAX_PATH_CHARS
 from dcanary.pipeline.patterns import WILDCARDS
 
+EXCLUDES = "!"
+"""Before a pattern: it takes out what those before it have taken in."""
 ANONYMOUS = "2vxsx-fae"
 MANAGEMENT = "aaaaa-aa"
 RESERVED_VARIABLES = frozenset(
@@ -35,13 +36,12 @@ def check_name(text: str) -> str:
 
 
 def check_pattern(text: str) -> str:
-    """A pattern that can match a branch or tag. Raises ValueError when it can match none.
+    """A pattern that can match a branch or tag, or with `!` before it one that excludes.
 
-    Source of the rules of names: git-check-ref-format(1).
+    Raises ValueError when it can match none. Source of the rules of names:
+    git-check-ref-format(1).
     """
-    if text.startswith("!"):
-        raise ValueError(not_yet.EXCLUDING_PATTERNS.sentence())
-    name = text.replace("*", "x").replace("?", "x")
+    name = text.removeprefix(EXCLUDES).replace("*", "x").replace("?", "x")
     wrong = (
         not name
         or name == "@"
@@ -56,6 +56,24 @@ def check_pattern(text: str) -> str:
     if wrong:
         raise ValueError("must be a pattern of branch or tag names such as main, release/* or v?.*")
     return text
+
+
+def check_text_pattern(text: str) -> str:
+    """A pattern of texts, with or without `!` before it. Raises ValueError when it is none."""
+    pattern = text.removeprefix(EXCLUDES)
+    if not pattern or not pattern.isprintable():
+        raise ValueError("must be a pattern of visible characters, such as renovate*")
+    return text
+
+
+def check_path_pattern(text: str) -> str:
+    """A pattern of paths in a repository, with or without `!`. Raises ValueError otherwise."""
+    pattern = text.removeprefix(EXCLUDES)
+    if pattern.startswith("/") or pattern.endswith("/"):
+        raise ValueError(
+            "must begin at the root of the repository, without a '/'; write docs/** for a folder"
+        )
+    return check_text_pattern(text)
 
 
 def check_variable(name: str) -> str:

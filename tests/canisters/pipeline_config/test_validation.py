@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from kybra import Principal
 
 from canisters.pipeline_config.pipelines.paths import artifact_problem, path_problem
-from canisters.pipeline_config.pipelines.rules import pipeline_problem, triggers_problem
+from canisters.pipeline_config.pipelines.rules import pipeline_problem
+from canisters.pipeline_config.pipelines.triggers import triggers_problem
 from tests.canisters.pipeline_config.pipelines import APPROVER, pipeline, resources, stage
 
 
@@ -22,6 +23,10 @@ def changed(path: str, value: object) -> Any:
         inner = inner[part]
     inner[last] = value
     return definition
+
+
+def filtered(**lists: list[str]) -> dict[str, Any]:
+    return {"branches": ["main"], "paths": None, "paths_ignore": None, "authors": None, **lists}
 
 
 RETRY = {"cause": "command", "times": 1}
@@ -53,7 +58,11 @@ def test_the_example_is_valid_and_so_is_one_that_deploys_nothing() -> None:
         ("triggers", [{"Manual": None}] * 17, "MAX_TRIGGERS"),
         ("triggers", [{"PullRequest": ["main"]}], "not supported yet"),
         ("triggers", [{"Push": ["a b"]}], "pattern `a b`"),
-        ("triggers", [{"Tag": ["!v1"]}], "not supported yet"),
+        ("triggers", [{"Tag": ["!v1"]}], "begin the list with one that includes"),
+        ("triggers", [{"FilteredPush": filtered(paths=["/docs"])}], "pattern `/docs`"),
+        ("triggers", [{"FilteredPush": filtered(paths_ignore=["!a"])}], "begin the list"),
+        ("triggers", [{"FilteredPush": filtered(authors=["a\n"])}], "control characters"),
+        ("triggers", [{"FilteredPush": filtered(paths=["a"] * 64)}], "65 patterns in one"),
         ("triggers", [{"Push": ["a"] * 65}], "MAX_PATTERNS_PER_TRIGGER"),
         ("environment", [{"name": "1A", "value": ""}], "environment: `1A`"),
         ("environment", [{"name": "A", "value": "x\0"}], "the value of A"),

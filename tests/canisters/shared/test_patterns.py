@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.rules.patterns import matches, matches_any, pattern_problem, ref_name_problem
+from shared.rules.patterns import (
+    matches,
+    path_pattern_problem,
+    pattern_problem,
+    ref_name_problem,
+    takes,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +66,40 @@ def test_a_hostile_pattern_takes_no_exponential_time() -> None:
 
 
 def test_an_empty_list_of_patterns_matches_nothing() -> None:
-    assert not matches_any([], "main")
-    assert matches_any(["x", "m*"], "main")
+    assert not takes([], "main")
+    assert takes(["x", "m*"], "main")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "name", "expected"),
+    [
+        (["release/**", "!release/**-alpha"], "release/1", True),
+        (["release/**", "!release/**-alpha"], "release/1-alpha", False),
+        (["**", "!main", "mai?"], "main", True),
+        (["!main", "**"], "main", True),
+        (["!main"], "other", False),
+        (["docs/**", "!docs/**/*.md"], "docs/a/b.md", False),
+        (["docs/**", "!docs/**/*.md"], "docs/a/b.svg", True),
+    ],
+)
+def test_the_last_pattern_that_matches_decides(
+    patterns: list[str], name: str, expected: bool
+) -> None:
+    assert takes(patterns, name) is expected
+
+
+@given(st.lists(st.text("!ab*/", min_size=1, max_size=5), max_size=5), st.text("ab/", max_size=5))
+def test_of_a_list_the_last_match_decides_whatever_is_looked_at(
+    patterns: list[str], name: str
+) -> None:
+    matching = [each for each in patterns if matches(each.removeprefix("!"), name)]
+    assert takes(patterns, name) == bool(matching and not matching[-1].startswith("!"))
+
+
+@pytest.mark.parametrize("pattern", ["/docs", "docs/", "", "a\nb", "x" * 201])
+def test_patterns_of_no_path_are_refused(pattern: str) -> None:
+    assert path_pattern_problem(pattern) is not None
+    assert path_pattern_problem("docs/**") is None
 
 
 @pytest.mark.parametrize("name", ["main", "feature/x", "v1.0", "a-b_c", "ünïcode", "a@b", "!x"])
@@ -107,6 +145,6 @@ def test_usable_patterns_have_no_problem(pattern: str) -> None:
     assert pattern_problem(pattern) is None
 
 
-@pytest.mark.parametrize("pattern", ["", "!main", "a b", "v[12]", "/main", "x" * 201])
+@pytest.mark.parametrize("pattern", ["", "a b", "v[12]", "/main", "x" * 201])
 def test_patterns_that_can_match_no_ref_are_refused(pattern: str) -> None:
     assert pattern_problem(pattern) is not None

@@ -388,6 +388,13 @@ class PipelineInput(TypedDict):
     triggers: list[Trigger]
 
 
+class PushFilter(TypedDict):
+    authors: list[str] | None
+    branches: list[str]
+    paths: list[str] | None
+    paths_ignore: list[str] | None
+
+
 class QueueStatus(TypedDict):
     executors: int
     most_runs: int
@@ -667,6 +674,7 @@ class TemplateUse(TypedDict):
 class Trigger(TypedDict, total=False):
     """Exactly one of these cases."""
 
+    FilteredPush: PushFilter
     Manual: None
     PullRequest: list[str]
     Push: list[str]

@@ -215,6 +215,13 @@ class PipelinePage(TypedDict):
     next: str | None
 
 
+class PushFilter(TypedDict):
+    authors: list[str] | None
+    branches: list[str]
+    paths: list[str] | None
+    paths_ignore: list[str] | None
+
+
 class Reference(TypedDict):
     canister: str
     offset: int
@@ -436,6 +443,7 @@ class TemplateUse(TypedDict):
 class Trigger(TypedDict, total=False):
     """Exactly one of these cases."""
 
+    FilteredPush: PushFilter
     Manual: None
     PullRequest: list[str]
     Push: list[str]

@@ -13,6 +13,7 @@ class Delivery(TypedDict):
     attempts: int
     delivery: str
     event: str
+    note: str | None
     received_ns: int
     ref: str
     repository: str
@@ -111,6 +112,13 @@ class Provider(TypedDict, total=False):
     GitHub: None
     GitLab: None
     Gitea: None
+
+
+class PushFilter(TypedDict):
+    authors: list[str] | None
+    branches: list[str]
+    paths: list[str] | None
+    paths_ignore: list[str] | None
 
 
 class Report(TypedDict):
@@ -291,6 +299,7 @@ class TargetStatus(TypedDict):
 class Trigger(TypedDict, total=False):
     """Exactly one of these cases."""
 
+    FilteredPush: PushFilter
     Manual: None
     PullRequest: list[str]
     Push: list[str]

@@ -20,7 +20,8 @@ def event_of(ref: str) -> str:
 
 def _commit(commit: dict[str, Any]) -> dict[str, Any]:
     told = ("id", "message", "timestamp", "url", "author", "added", "modified", "removed")
-    return {**{key: commit[key] for key in told}, "title": commit["message"].split("\n", 1)[0]}
+    found = {key: commit[key] for key in told if key in commit}
+    return {**found, "title": commit["message"].split("\n", 1)[0]}
 
 
 def payload_of(payload: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dcanary.cli.operations.drafts.yaml_text import to_yaml
 from dcanary.image.errors import ImageError
 from dcanary.image.lock import parse_lock
 from dcanary.image.standard import standard_lock, standard_names
-from dcanary.pipeline import PipelineFileError, parse_pipeline, to_candid
+from dcanary.pipeline import PipelineFileError, parse_pipeline, to_candid, triggers
 from dcanary.pipeline.arguments import EMPTY
 from dcanary.pipeline.images import IMAGE_RUNTIMES
 from dcanary.pipeline.model import Approval, PipelineFile, Resources, Stage
@@ -86,7 +86,7 @@ def values_of(definition: PipelineInput, folder: Path | None = None) -> Values:
         "version": 1,
         **_without(
             name=definition["name"],
-            on=_triggers(definition["triggers"]),
+            on=triggers.from_candid(definition["triggers"]),
             environment=_variables(definition["environment"]),
         ),
         "stages": {stage["name"]: _stage(stage, folder) for stage in definition["stages"]},
@@ -114,19 +114,6 @@ def _without(**values: object) -> Values:
 
 def _unless(value: Any, default: object, show: Any = lambda value: value) -> Any:
     return None if value is None or value == default else show(value)
-
-
-def _triggers(triggers: Sequence[Mapping[str, Any]]) -> Values | None:
-    push = [pattern for trigger in triggers for pattern in trigger.get("Push") or ()]
-    tag = [pattern for trigger in triggers for pattern in trigger.get("Tag") or ()]
-    manual = any("Manual" in trigger for trigger in triggers)
-    if manual and not push and not tag:
-        return None
-    return _without(
-        push={"branches": push} if push else None,
-        tag={"patterns": tag} if tag else None,
-        manual=None if manual else False,
-    )
 
 
 def _size(count: int) -> str:

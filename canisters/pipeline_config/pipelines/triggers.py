@@ -1,0 +1,65 @@
+"""What triggers must be before they are part of a pipeline. Plain Python."""
+
+from typing import TYPE_CHECKING
+
+from shared.rules.limits import MAX_PATTERNS_PER_TRIGGER, MAX_TRIGGERS
+from shared.rules.not_yet import PULL_REQUESTS
+from shared.rules.patterns import (
+    EXCLUDES,
+    path_pattern_problem,
+    pattern_problem,
+    text_pattern_problem,
+    without_mark,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.types.pipeline import Trigger
+
+
+def triggers_problem(triggers: "list[Trigger]") -> "str | None":
+    """Why a list of triggers is refused, or None. An empty list starts nothing."""
+    if len(triggers) > MAX_TRIGGERS:
+        return f"triggers: {len(triggers)} of them, over {MAX_TRIGGERS} (MAX_TRIGGERS)"
+    for trigger in triggers:
+        if "PullRequest" in trigger:
+            return PULL_REQUESTS.sentence()
+        problem = _lists_problem(_lists(trigger))
+        if problem is not None:
+            return f"triggers: {problem}"
+    return None
+
+
+def _lists(trigger: "Trigger") -> "list[tuple[list[str], Callable[[str], str | None]]]":
+    """The lists of patterns of a trigger, each with the rule for what is in it."""
+    if "FilteredPush" in trigger:
+        given = trigger["FilteredPush"]
+        return [
+            (given["branches"], pattern_problem),
+            (given["paths"] or [], path_pattern_problem),
+            (given["paths_ignore"] or [], path_pattern_problem),
+            (given["authors"] or [], text_pattern_problem),
+        ]
+    return [(trigger.get("Push") or trigger.get("Tag") or [], pattern_problem)]
+
+
+def _lists_problem(
+    lists: "list[tuple[list[str], Callable[[str], str | None]]]",
+) -> "str | None":
+    count = sum(len(patterns) for patterns, _ in lists)
+    if count > MAX_PATTERNS_PER_TRIGGER:
+        return (
+            f"{count} patterns in one, over {MAX_PATTERNS_PER_TRIGGER} (MAX_PATTERNS_PER_TRIGGER)"
+        )
+    for patterns, problem_of in lists:
+        for pattern in patterns:
+            problem = problem_of(without_mark(pattern))
+            if problem is not None:
+                return f"pattern `{pattern[:80]}`: {problem}"
+        if patterns and all(pattern.startswith(EXCLUDES) for pattern in patterns):
+            return (
+                f"pattern `{patterns[0][:80]}`: patterns that exclude take out of what those "
+                "before them take in: begin the list with one that includes, such as `**`"
+            )
+    return None

@@ -1,0 +1,56 @@
+"""The key `on`: which filters are taken, as Candid and back."""
+
+import pytest
+
+from dcanary.pipeline import PipelineFileError, parse_pipeline
+from dcanary.pipeline.triggers import from_candid, to_candid
+
+REST = "version: 1\nname: a\nstages: {b: {runtime: shell, commands: ['true']}}\n"
+
+
+def read(on: str) -> list[dict[str, object]]:
+    return to_candid(parse_pipeline(f"{REST}on: {on}\n".encode()).on)
+
+
+def test_a_push_without_filters_is_what_it_was_before() -> None:
+    assert read("{push: {branches: [main, '!main-*']}}") == [
+        {"Push": ["main", "!main-*"]},
+        {"Manual": None},
+    ]
+
+
+def test_filters_of_pushes_are_a_record() -> None:
+    on = "{push: {branches: ['**'], paths: [src/**], authors: ['*', '!bot*']}, manual: false}"
+    lists = {"paths": ["src/**"], "paths_ignore": None, "authors": ["*", "!bot*"]}
+    assert read(on) == [{"FilteredPush": {"branches": ["**"], **lists}}]
+
+
+@pytest.mark.parametrize(
+    "on",
+    [
+        {"push": {"branches": ["main", "!x"]}},
+        {"push": {"branches": ["main"], "paths": ["a/**"], "paths_ignore": ["b"]}},
+        {"push": {"branches": ["main"], "authors": ["*"]}, "tag": {"patterns": ["v*"]}},
+        {"tag": {"patterns": ["v*"]}, "manual": False},
+    ],
+)
+def test_triggers_come_back_as_they_were_written(on: dict[str, object]) -> None:
+    assert from_candid(read(str(on).replace("False", "false"))) == on
+
+
+@pytest.mark.parametrize(
+    ("on", "field", "sentence"),
+    [
+        ("{push: {branches: ['!main']}}", "on.push.branches", "begin the list with one that"),
+        ("{push: {branches: [a], paths: [/docs]}}", "on.push.paths[0]", "root of the repository"),
+        ("{push: {branches: [a], paths: [docs/]}}", "on.push.paths[0]", "docs/** for a folder"),
+        ("{push: {branches: [a], authors: ['']}}", "on.push.authors[0]", "visible characters"),
+        ("{push: {paths: [a]}}", "on.push.branches", "is missing"),
+        (f"{{push: {{branches: [a], paths: {['a'] * 64}}}}}", "on.push", "65 patterns in all"),
+    ],
+)
+def test_a_filter_that_could_want_nothing_is_refused(on: str, field: str, sentence: str) -> None:
+    with pytest.raises(PipelineFileError) as caught:
+        read(on)
+    (error,) = caught.value.errors
+    assert f" {field}: " in str(error) and sentence in str(error)
