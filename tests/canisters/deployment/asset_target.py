@@ -38,6 +38,17 @@ class AssetTarget:
     def _loaded(self) -> None:
         self.files.go_on_from(self._snapshots[self.canister.loaded])
 
+    def go_on(self, messages: int) -> None:
+        """Process so many messages, firing the timer of deployment where there are none."""
+        network = self.canary.network
+        done = 0
+        while done < messages:
+            if network.step():
+                done += 1
+            else:
+                network.time_ns += 1
+                self.canary.deployment.fire_timer()
+
     def mood(self, name: str, value: str) -> None:
         self.files.update("mood", name, value, caller=OWNER)
 

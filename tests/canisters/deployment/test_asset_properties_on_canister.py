@@ -203,17 +203,36 @@ def test_properties_that_are_not_the_approved_ones_are_refused_at_once() -> None
     assert site.canary.management.calls == []
 
 
+def test_work_that_an_earlier_version_began_goes_on() -> None:
+    """What it stored has none of the fields for properties."""
+    site = AssetTarget()
+    release = site.canary.start(site.order(SITE))["Ok"]
+    old = {"restyled": None, "untold": None, "asking": None}
+    rewritten = 0
+    while "Succeeded" not in site.canary.state(release):
+        site.go_on(1)
+        with site.canary.deployment.looking():
+            store = site.canary.deployment.module("canisters.deployment.store")
+            for number, work in store.asset_work_map.items():
+                store.asset_work_map.insert(number, {**work, **old})
+                rewritten += 1
+    site.canary.run_until_idle()
+    assert rewritten > 10
+    assert site.canary.state(release) == {"Succeeded": None}
+    assert site.content() == SITE
+
+
 def test_an_upgrade_at_any_message_loses_no_property() -> None:
     site = AssetTarget()
     site.mood("untold", "yes")
     site.release({"/index.html": b"0"})
-    for at in range(17, 45, 3):
+    for at in range(17, 52, 3):
         settings = SETTINGS.replace("600", str(at))
         files = {**SITE, "/index.html": b"%d" % (at // 6)}
         order = site.order(files, b"module %d" % at, settings=settings)
         release = site.canary.start(order)["Ok"]
-        for _ in range(at):
-            site.canary.network.step()
+        site.go_on(at)
+        assert "Succeeded" not in site.canary.state(release), at
         site.canary.deployment.upgrade()
         site.canary.run_until_idle()
         assert site.canary.state(release) == {"Succeeded": None}, at

@@ -277,8 +277,8 @@ def test_an_upgrade_at_any_message_loses_no_file(site: AssetTarget) -> None:
     for at in range(17, 54, 2):
         files = {"/index.html": b"%d" % at, "/film.mp4": film[at:], f"/{at}.txt": b"t"}
         release = site.canary.start(site.order(files, b"module %d" % at))["Ok"]
-        for _ in range(at):
-            site.canary.network.step()
+        site.go_on(at)
+        assert "Succeeded" not in site.canary.state(release), at
         site.canary.deployment.upgrade()
         site.canary.run_until_idle()
         assert site.canary.state(release) == {"Succeeded": None}, at
