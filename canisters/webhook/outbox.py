@@ -8,6 +8,7 @@ from canisters.webhook.store import deliveries, instruction_totals, outgoing, wi
 from shared.base.access import siblings_of
 from shared.base.metering import CALL_CONTEXT, added
 from shared.base.outbox import Outbox, error_sentence, refusal_of
+from shared.rules.cutting import cut
 from shared.rules.limits import MAX_TEXT_CHARS
 from shared.siblings import PipelineConfigService
 from shared.types.errors import Done
@@ -54,7 +55,7 @@ def _send_run(delivery: str) -> "Async[str | None]":
     if refusal is None:
         record["delivery"]["state"] = {"Dispatched": None}
     else:
-        reason = error_sentence(refusal)[:MAX_TEXT_CHARS]
+        reason = cut(error_sentence(refusal), MAX_TEXT_CHARS)
         record["delivery"]["state"] = {"Refused": reason}
         reports.refuse(run, record["source"], reason, ic.time())
     deliveries.insert(delivery, record)

@@ -283,3 +283,25 @@ def test_what_goes_on_of_an_item_begins_no_item(capsys: pytest.CaptureFixture[st
         f"         {' '.join('e' * 34)}",
         f"             {' '.join('e' * 6)} ",
     ]
+
+
+TRAP = "release-3: Installing: trapped:\nat f\nrun  run-9"
+
+
+@pytest.mark.parametrize("value", [{"Failed": TRAP}, Lines([f"Failed: {TRAP}"])])
+def test_lines_of_a_reason_are_laid_out_and_begin_no_field(
+    value: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A trap of several lines was one, with `\\n` in it."""
+    Output().record({"run": "run-7", "state": value}, "run")
+    assert capsys.readouterr().out.splitlines() == [
+        "run    run-7",
+        "state  Failed: release-3: Installing: trapped:",
+        "           at f",
+        "           run  run-9",
+    ]
+    Output().table([{"run": "run-7", "state": {"Failed": TRAP}}], ["run:id", "state:state"], "")
+    assert "trapped: at f run  run-9" in capsys.readouterr().out
+    monkeypatch.delenv("COLUMNS")
+    Output().record({"run": "run-7", "state": value}, "run")
+    assert "trapped: at f run  run-9" in capsys.readouterr().out

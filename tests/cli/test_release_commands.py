@@ -141,6 +141,11 @@ def test_a_queued_release_can_be_cancelled(capsys: pytest.CaptureFixture[str]) -
 def test_a_rollback_is_shown_with_the_module_that_it_puts_back() -> None:
     shown = release.summary(made(rollback=rollback_order()))
     assert shown["sha256"] == rollback_order()["returns_to"].hex() != made()["order"]["sha256"]
+    # Beside it stood the run whose module was taken away.
+    assert (shown["run"], shown["approval"]) == (None, None)
+    undone = rollback_order()["undoes"]
+    assert shown["mode"] == f"Rollback of {undone}"
+    assert shown["takes back"] == f"{undone} of {made()['order']['run']} (approval-3)"
 
 
 @pytest.mark.parametrize("name", ["release-4", "approval-3"])

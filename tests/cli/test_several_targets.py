@@ -17,12 +17,13 @@ from dcanary.candid.text import encode_untyped
 from dcanary.cli import approval
 from dcanary.cli import run as run_commands
 from dcanary.cli.context import Context
+from dcanary.cli.operations import targets
 from dcanary.cli.operations.watch import Ended
 from dcanary.cli.orders import arguments, references, target_now
 from dcanary.cli.orders.digest import order_digest
 from dcanary.cli.output import Output, Refusal
 from dcanary.cli.waiting import Changes
-from dcanary.client.errors import ClientError, RefusedError
+from dcanary.client.errors import ClientError, RefusedError, RejectedError
 from tests.cli.test_orders import as_ordered, order, request
 from tests.cli.test_waiting import run
 
@@ -291,3 +292,21 @@ def test_ids_in_an_argument_are_read_from_its_bytes_and_compared_with_their_targ
     installed.canisters = {}
     (told,) = references.lines(installed, found, found["order"])
     assert told.endswith("which is without a canister now")
+
+
+def test_the_releases_of_a_run_tell_whether_they_were_taken_back() -> None:
+    """The run itself stays Succeeded, and hears nothing of it."""
+
+    class Released(Installed):
+        def get_release(self, name: str) -> Any:
+            if name == "release-5":
+                raise RejectedError(5, "canister is stopped", "IC0508", "get_release")
+            return {"rolled_back_by": {"release-3": "release-4"}.get(name)}
+
+    def of(*names: str, state: str = "Released") -> Any:
+        return run("Succeeded", targets=[{**status("a", state), "release": name} for name in names])
+
+    system: Any = Released([])
+    assert targets.taken_back(system, of("release-2", "release-3")) == {"release-3": "release-4"}
+    assert targets.taken_back(system, of("release-3", state="Failed")) == {}
+    assert targets.taken_back(system, of("release-5")) == {}

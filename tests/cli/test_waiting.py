@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dcanary.cli.executor import presence
+from dcanary.cli.operations.targets import told
 from dcanary.cli.operations.watch import Ended, wait_for_cancel, wait_for_run
 from dcanary.cli.output import cell
 from dcanary.cli.paging import newest_first
@@ -221,6 +222,39 @@ def test_a_run_that_people_decide_on_says_what_comes_next() -> None:
         "dcanary release watch release-2"
     )
     assert "next" not in summary(run("Succeeded", approval="approval-3", release="release-2"))
+
+
+def released(state: str, why: str | None = None, **changed: Any) -> Any:
+    row = {"target": "a", "state": {state: why}, "approval": "approval-3", "release": "release-2"}
+    return {**row, **changed}
+
+
+def test_a_reason_that_is_cut_says_where_the_whole_of_it_is() -> None:
+    cut = released("Failed", "release-2: Installing: too lo…")
+    assert summary(run("Failed", targets=[cut]))["whole reason"] == "dcanary release show release-2"
+    blocked = released("Rejected", "approval-3 is blocked: too lo…", release=None)
+    assert summary(run("Rejected", targets=[blocked]))["whole reason"] == (
+        "dcanary approval show approval-3"
+    )
+    whole = released("Failed", "release-2: Installing: no")
+    assert "whole reason" not in summary(run("Failed", targets=[whole]))
+
+
+def test_a_run_says_what_was_taken_back_of_it() -> None:
+    one = run("Succeeded", release="release-2", targets=[released("Released")])
+    assert summary(one, None, {"release-2": "release-4"})["taken back by"] == (
+        "release-4: its target is as it was before"
+    )
+    assert "taken back by" not in summary(one)
+    both = run("Succeeded", targets=[released("Released"), released("Waiting", target="b")])
+    shown: Any = summary(both, None, {"release-2": "release-4"})
+    assert shown["targets"][0] == "a Released (release-2, taken back by release-4)"
+
+
+def test_the_release_of_an_earlier_request_is_not_that_of_the_target_now() -> None:
+    """After `run retry` the failed release stood beside the new request."""
+    assert told(released("Approving")) == "a Approving (approval-3)"
+    assert told(released("Failed", "release-2: no")) == "a Failed: release-2: no (release-2)"
 
 
 def test_watching_ends_when_people_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:

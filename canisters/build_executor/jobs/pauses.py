@@ -8,6 +8,7 @@ that cannot run a stage is not asked again while it offers the same.
 import hashlib
 from typing import TYPE_CHECKING
 
+from shared.rules.cutting import cut
 from shared.rules.limits import (
     LOST_PAUSE_NS,
     MAX_ATTEMPT,
@@ -116,7 +117,7 @@ def _failed_again(
         kept.append(found)
     found["failures"] = min(found["failures"] + 1, MAX_ATTEMPT)
     found["cause"] = cause
-    found["reason"] = reason[:MAX_REASON_CHARS]
+    found["reason"] = cut(reason, MAX_REASON_CHARS)
     return found
 
 

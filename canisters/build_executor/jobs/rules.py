@@ -17,6 +17,7 @@ from canisters.build_executor.jobs.pauses import (
     paused_until,
     pauses_of,
 )
+from shared.rules.cutting import cut
 from shared.rules.limits import (
     BUILD_MARGIN_NS,
     COMMIT_WINDOW_NS,
@@ -120,7 +121,7 @@ def end_lease(stage: "StageRecord", job: "JobRow", cause: str, reason: str, now:
         {
             "operator": operator,
             "cause": cause,
-            "reason": reason[:MAX_REASON_CHARS],
+            "reason": cut(reason, MAX_REASON_CHARS),
             "at_ns": now,
         }
     )
@@ -163,7 +164,7 @@ def drop_unfinished(stage: "StageRecord", reason: str) -> None:
     heartbeat is told to stop."""
     for job in stage["jobs"]:
         if "Queued" in job["state"] or "Leased" in job["state"]:
-            job["state"] = {"Lost": reason[:MAX_REASON_CHARS]}
+            job["state"] = {"Lost": cut(reason, MAX_REASON_CHARS)}
 
 
 # Who may take what

@@ -8,6 +8,7 @@ from canisters.build_executor.keys import is_open, job_name, stage_key
 from canisters.build_executor.records import FileRow, JobRow, StageRecord
 from canisters.build_executor.rounds import rules
 from canisters.build_executor.runs import service as runs
+from shared.rules.cutting import cut
 from shared.rules.limits import MAX_RUN_MANIFEST_BYTES, MAX_TEXT_CHARS
 from shared.rules.refused import not_found
 from shared.types.attestation import Verdict, VerdictNotice
@@ -40,7 +41,7 @@ def recorded(
     """Verification answered to `record_commitment`. A refused vote does not count."""
     job["recorded"] = True
     if refusal is not None and "Committed" in job["state"]:
-        job["state"] = {"Lost": f"verification refused it: {sentence}"[:MAX_TEXT_CHARS]}
+        job["state"] = {"Lost": cut(f"verification refused it: {sentence}", MAX_TEXT_CHARS)}
         if job_rules.close_if_due(stage, now):
             book.tell_round(stage)
     book.save(stage)

@@ -7,6 +7,7 @@ from canisters.build_executor.resolutions import rules as resolving
 from canisters.build_executor.runs import graph, releasing, rules, targets
 from canisters.build_executor.runs.ending import come_into, end, end_stage
 from canisters.build_executor.serving import service as serving
+from shared.rules.cutting import cut
 from shared.rules.deploys import deploys_of
 from shared.rules.keeping import stays_with_executors
 from shared.rules.limits import (
@@ -223,8 +224,8 @@ def stage_succeeded(book: Book, stage: StageRecord, now: int) -> None:
 
 def stage_failed(book: Book, stage: StageRecord, kind: str, reason: str, now: int) -> None:
     """End a stage, and its run with it, as `kind`: Failed, Disagreed or Inconclusive."""
-    reason = reason[:MAX_TEXT_CHARS]
-    run_reason = f"stage {stage['name']}: {reason}"[:MAX_TEXT_CHARS]
+    reason = cut(reason, MAX_TEXT_CHARS)
+    run_reason = cut(f"stage {stage['name']}: {reason}", MAX_TEXT_CHARS)
     state: StageState
     run_state: RunState
     if kind == "Disagreed":

@@ -6,6 +6,7 @@ the run. Times are nanoseconds since 1970.
 
 from typing import TYPE_CHECKING
 
+from shared.rules.cutting import cut
 from shared.rules.deploys import needed_by
 from shared.rules.limits import MAX_TARGET_REASON_CHARS, MAX_TEXT_CHARS
 
@@ -61,9 +62,9 @@ def _earlier_state(record: "RunRecord") -> "TargetState":
         return {"Releasing": None}
     rejected = state.get("Rejected")
     if rejected is not None:
-        return {"Rejected": rejected[:MAX_TARGET_REASON_CHARS]}
+        return {"Rejected": cut(rejected, MAX_TARGET_REASON_CHARS)}
     if "Failed" in state and record["release_error"] is not None:
-        return {"Failed": record["release_error"][:MAX_TARGET_REASON_CHARS]}
+        return {"Failed": cut(record["release_error"], MAX_TARGET_REASON_CHARS)}
     if "Cancelled" in state and record["approval"] is not None:
         return {"Withdrawn": None}
     return {"Waiting": None}
@@ -127,7 +128,7 @@ def asked(row: "TargetRow", approval: str) -> None:
 
 
 def failed(row: "TargetRow", reason: str) -> None:
-    row["state"] = {"Failed": reason[:MAX_TARGET_REASON_CHARS]}
+    row["state"] = {"Failed": cut(reason, MAX_TARGET_REASON_CHARS)}
     row["ask_by_ns"] = 0
 
 
@@ -177,9 +178,9 @@ def after_notice(row: "TargetRow", word: str, why: str) -> "TargetState | None":
     if word == "Released":
         return {"Released": None}
     if word == "Rejected":
-        return {"Rejected": why[:MAX_TARGET_REASON_CHARS]}
+        return {"Rejected": cut(why, MAX_TARGET_REASON_CHARS)}
     if word == "Failed":
-        return {"Failed": why[:MAX_TARGET_REASON_CHARS]}
+        return {"Failed": cut(why, MAX_TARGET_REASON_CHARS)}
     return None
 
 
@@ -227,15 +228,15 @@ def state_of(record: "RunRecord", rows: "list[TargetRow]") -> "RunState":
     row = culprit(rows)
     if record["cancelled_by"] is not None:
         by = record["cancelled_by"]
-        return {"Cancelled": f"cancelled by {by}{_rest(rows, None)}"[:MAX_TEXT_CHARS]}
+        return {"Cancelled": cut(f"cancelled by {by}{_rest(rows, None)}", MAX_TEXT_CHARS)}
     if row is None:
         return {"Rejected": f"nothing is left to be asked about{_rest(rows, None)}"}
     why = row["state"].get("Failed") or row["state"].get("Rejected") or ""
     if len(rows) > 1:
         why = f"target {row['target']}: {why}{_rest(rows, row)}"
     if "Failed" in row["state"]:
-        return {"Failed": why[:MAX_TEXT_CHARS]}
-    return {"Rejected": why[:MAX_TEXT_CHARS]}
+        return {"Failed": cut(why, MAX_TEXT_CHARS)}
+    return {"Rejected": cut(why, MAX_TEXT_CHARS)}
 
 
 def _is_releasing(rows: "list[TargetRow]") -> bool:

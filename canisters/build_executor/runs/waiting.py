@@ -14,6 +14,7 @@ from canisters.build_executor.keys import approval_message, key_of, stage_key
 from canisters.build_executor.resolutions import rules as resolving
 from canisters.build_executor.runs import rules, targets
 from shared.rules import matching
+from shared.rules.cutting import cut
 from shared.rules.limits import MAX_TEXT_CHARS, SECOND_NS
 from shared.rules.moments import clock_text, date_text, day_of
 
@@ -309,7 +310,7 @@ def _entry(
 ) -> "WaitingFor":
     return {
         "stage": stage,
-        "reason": reason[:MAX_TEXT_CHARS],
+        "reason": cut(reason, MAX_TEXT_CHARS),
         "since_ns": since_ns,
         "next_try_ns": next_try_ns,
     }

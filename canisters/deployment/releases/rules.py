@@ -7,6 +7,7 @@ from canisters.deployment.targets.rules import refuse_if_busy, text_of
 from shared.rules.asking import ask_again
 from shared.rules.assets import differs
 from shared.rules.creation import controllers_differ, differences, unbound
+from shared.rules.cutting import cut
 from shared.rules.limits import (
     MAX_ACTIVE_RELEASES,
     MAX_MODULE_FILE_BYTES,
@@ -114,7 +115,7 @@ def check_approved(order: "ReleaseOrder") -> "Order":
         raise conflict(f"{why}: nothing is released. {ask_again(order['run'])}")
     for result in approved["gates"]:
         if not result["passed"]:
-            raise conflict(f"a gate of the approved order failed: {result['detail'][:200]}")
+            raise conflict(f"a gate of the approved order failed: {cut(result['detail'], 200)}")
     return approved
 
 

@@ -14,6 +14,7 @@ from canisters.deployment.steps.machine import (
     hash_text,
 )
 from canisters.deployment.steps.phases import ASSESS, CHECK, RECOVER, SURVEY
+from shared.rules.cutting import cut
 
 if TYPE_CHECKING:
     from canisters.deployment.records import ProgressRecord
@@ -66,7 +67,7 @@ def assessed(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
 
 
 def refuse_start(progress: "ProgressRecord", reason: str) -> None:
-    advice = f"the canister could not be started: {reason[:200]}. Start it with start_target."
+    advice = f"the canister could not be started: {cut(reason, 200)}. Start it with start_target."
     if progress["phase"] == RECOVER.name:
         end_failed(progress, f"{progress['failure'] or ''} And {advice}")
     else:

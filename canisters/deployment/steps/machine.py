@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from canisters.deployment.steps.phases import RECOVER
 from shared.rules.asking import ask_again
+from shared.rules.cutting import cut
 from shared.rules.limits import MAX_CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def end_failed(progress: "ProgressRecord", sentence: str) -> None:
 
 def fail(progress: "ProgressRecord", reason: str, effect: str = UNTOUCHED) -> None:
     """End with a failure, by way of `recover` when the target has been touched."""
-    reason = reason[:MAX_REASON_CHARS].rstrip(". ")
+    reason = cut(reason, MAX_REASON_CHARS).rstrip(". ")
     word = word_of(progress["state"])
     if progress["touched"]:
         progress["failure"] = f"{word}: {reason}."

@@ -16,14 +16,17 @@ from canisters.deployment.steps.machine import (
     word_of,
 )
 from canisters.deployment.steps.phases import RECOVER, UNDO_EMPTY, UNDO_LOAD, UNDO_LOOK, UNDO_STOP
+from shared.rules.cutting import cut
 
 if TYPE_CHECKING:
     from canisters.deployment.records import ProgressRecord
 
+MAX_WHY_CHARS = 200
+
 
 def take_back(progress: "ProgressRecord", reason: str) -> None:
     """Begin to undo the install, for this reason."""
-    reason = reason[:MAX_REASON_CHARS].rstrip(". ")
+    reason = cut(reason, MAX_REASON_CHARS).rstrip(". ")
     progress["failure"] = f"{word_of(progress['state'])}: {reason}."
     enter(progress, UNDO_LOOK)
 
@@ -60,7 +63,8 @@ def emptied(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
 
 def refuse_undo(progress: "ProgressRecord", reason: str) -> None:
     """Leave the new module there, and say so: `recover` starts the canister again."""
+    why = cut(reason, MAX_WHY_CHARS)
     progress["failure"] = (
-        f"{progress['failure'] or ''} And what ran before could not be put back: {reason[:200]}."
+        f"{progress['failure'] or ''} And what ran before could not be put back: {why}."
     )
     enter(progress, RECOVER)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from shared.rules.cutting import cut
+
 if TYPE_CHECKING:
     from canisters.verification.records import ApprovalRecord
     from shared.types.release import NoticeState, ReleaseProgress
@@ -34,7 +36,7 @@ def notice_of(record: "ApprovalRecord") -> "NoticeState":
 def _objections(record: "ApprovalRecord") -> str:
     for vote in record["votes"]:
         if not vote["approve"]:
-            comment = vote["comment"][:200]
+            comment = cut(vote["comment"], 200)
             return f" by {vote['approver'].to_str()}" + (f": {comment}" if comment else "")
     return ""
 

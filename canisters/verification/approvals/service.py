@@ -35,6 +35,7 @@ from shared.base.access import siblings_of
 from shared.base.results import refused_of
 from shared.rules.asking import ask_again
 from shared.rules.creation import unbound
+from shared.rules.cutting import cut
 from shared.rules.limits import MAX_OPEN_APPROVALS, MAX_OPEN_MESSAGES, MAX_TEXT_CHARS
 from shared.rules.orders import order_digest
 from shared.rules.paging import page_bounds
@@ -254,7 +255,7 @@ def withdraw_approval(approval: str, reason: str) -> None:
 
 
 def _withdraw(number: int, record: ApprovalRecord, reason: str) -> None:
-    record["state"] = {"Blocked": f"withdrawn: {reason[:MAX_TEXT_CHARS]}"}
+    record["state"] = {"Blocked": f"withdrawn: {cut(reason, MAX_TEXT_CHARS)}"}
     approvals.insert(number, record)
     open_approvals.remove(number)
 

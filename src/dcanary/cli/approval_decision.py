@@ -13,6 +13,7 @@ from dcanary.cli.context import Context
 from dcanary.cli.display import harmless
 from dcanary.cli.operations.patience import Patience
 from dcanary.cli.parameters import SHA256
+from dcanary.cli.wording import indented
 from dcanary.client.errors import ClientError, RefusedError
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def require_success(context: Context, followed: Sequence[Run]) -> None:
             ended.append((found["run"], how))
     if ended:
         raise Ended(
-            "; ".join(f"{run} ended as {harmless(how)}" for run, how in ended),
+            "; ".join(f"{run} ended as {indented(how)}" for run, how in ended),
             f"why, and what to do: dcanary run explain {ended[0][0]}",
         )
 

@@ -66,8 +66,33 @@ def plain(value: Any) -> Any:
 def variant(value: Mapping[str, object]) -> str:
     """A variant in a sentence: its case, and what it carries, in the words of the command line."""
     ((case, inner),) = value.items()
-    text = "" if inner is None or inner in ("", []) else cell(inner)
+    text = "" if inner is None or inner in ("", []) else cell(_in_a_line(inner))
     return case_and_text(str(case), in_commands(text))
+
+
+def _in_a_line(inner: object) -> object:
+    """A text of several lines, such as the reason of a failure, as one; all else as it is."""
+    return " ".join(inner.split("\n")) if isinstance(inner, str) else inner
+
+
+def _lines_of(value: object) -> list[str] | None:
+    """The lines of a variant that carries a text of several, such as a trap; None of all else.
+
+    The first is what it would be in one line, the others stand further right.
+    """
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return None
+    ((case, inner),) = value.items()
+    if not isinstance(inner, str) or "\n" not in inner:
+        return None
+    return _held_lines(case_and_text(str(case), in_commands(inner.strip())), HANG)
+
+
+def _held_lines(text: str, width: int | None) -> list[str]:
+    """The harmless lines of a text: the first where it stands, the others further right; one line
+    where there is no width."""
+    first, *more = text.split("\n") if width is not None else [" ".join(text.split("\n"))]
+    return [harmless(first), *(" " * HANG + harmless(line) for line in more)]
 
 
 def cell(value: object) -> str:
@@ -175,13 +200,17 @@ class Output:
         width = terminal_width(sys.stdout)
         text = cell(value)
         items = [text]
-        if isinstance(value, Lines):
-            items = [harmless(line) for line in value]
+        # In a pipe a value is a line.
+        laid_out = None if width is None else _lines_of(value)
+        if laid_out is not None:
+            items = laid_out
+        elif isinstance(value, Lines):
+            items = [each for line in value for each in _held_lines(line, width)]
         elif isinstance(value, list | tuple) and _too_wide(head + text, width):
             items = [item_cell(item) for item in value]
         # What goes on stands further right than what begins: no item can be taken for several, the
         # only one neither.
-        hang = HANG if isinstance(value, list | tuple) else 0
+        hang = HANG if laid_out is not None or isinstance(value, list | tuple) else 0
         for item in items or ["-"]:
             self._out(folded(head, item, width, hang))
             head = " " * len(head)
@@ -201,7 +230,7 @@ class Output:
         elif not rows:
             self._out(empty)
         else:
-            cells = [[cell(row[one.key]) for one in chosen] for row in rows]
+            cells = [[cell(_in_a_line(row[one.key])) for one in chosen] for row in rows]
             layout = tables.lay_out(chosen, cells, terminal_width(sys.stdout))
             heading, lines = tables.lines(layout)
             self._out(heading, bold=True)

@@ -16,6 +16,7 @@ from dcanary.cli.orders.readable import created_with, files_text
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import RELEASE_ID, RELEASE_OR_APPROVAL_ID, SECONDS
 from dcanary.cli.times import moment
+from dcanary.cli.wording import indented
 from dcanary.client.errors import RejectedError
 
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ def summary(found: Release) -> dict[str, object]:
         "state": found["state"],
         "target": order["target"],
         "canister": found["canister"],
-        "mode": "Rollback" if rollback else order["mode"],
-        "approval": order["approval"],
-        "run": order["run"],
-        # A rollback's order is that of the release which it takes back.
+        # A rollback's order is that of the release which it takes back: not what is there then.
+        "mode": f"Rollback of {rollback['undoes']}" if rollback else order["mode"],
+        "approval": None if rollback else order["approval"],
+        "run": None if rollback else order["run"],
         "sha256": rollback["returns_to"].hex() if rollback else order["sha256"],
         "module_hash": found["module_hash"],
         "previous_hash": found["previous_hash"],
@@ -62,7 +63,7 @@ def summary(found: Release) -> dict[str, object]:
     if files is not None:
         shown["files"] = files_text(files)
     if rollback is not None:
-        shown["takes back"] = rollback["undoes"]
+        shown["takes back"] = f"{rollback['undoes']} of {order['run']} ({order['approval']})"
     if found["rolled_back_by"] is not None:
         shown["rolled back by"] = found["rolled_back_by"]
     if found["note"] is not None:
@@ -184,7 +185,7 @@ def retry(context: Context, release_or_approval: str) -> None:
     found = ordered(context, name)
     state, new = found["state"], found["release"]
     if "ReleaseFailed" in state and new == before:
-        raise Ended(f"{name}: {state['ReleaseFailed']}")
+        raise Ended(f"{name}: {indented(str(state['ReleaseFailed']))}")
     # Deployment names the release when it has taken the order.
     made = None if new == before or "Approved" in state else new
     shown: dict[str, object] = {"approval": name, "release": made, "state": state}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -52,7 +53,9 @@ NO_FILES = hashlib.sha256(b"").hexdigest()
 """The manifest of a stage that left no files."""
 
 
-def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
+def summary(
+    found: Run, failure: Failure | None = None, taken_back: Mapping[str, str] = targets.NOTHING
+) -> dict[str, object]:
     """A run for people: one value a field, and nothing twice."""
     now_ns = time.time_ns()
     shown: dict[str, object] = {
@@ -62,7 +65,7 @@ def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
         "ref": found["source"]["ref"],
         "commit": found["source"]["sha"],
         "stages": [f"{s['name']} {stage_state(found, s)}" for s in found["stages"]],
-        **_targets(found),
+        **_targets(found, taken_back),
         "created": moment(found["created_ns"]),
         "took": took(found, now_ns),
     }
@@ -77,6 +80,9 @@ def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
         if failure.told and failure.told not in describe(found["state"]):
             shown["why"] = failure.told
         shown["log"] = f"dcanary run log {failure.job}"
+    whole = targets.whole_reason(found)
+    if whole is not None:
+        shown["whole reason"] = whole
     asked = targets.pending(found)
     if state_of(found) == "Approving" and len(found["targets"] or []) > 1 and asked:
         shown["next"] = f"dcanary approval approve {found['run']}"
@@ -87,12 +93,14 @@ def summary(found: Run, failure: Failure | None = None) -> dict[str, object]:
     return shown
 
 
-def _targets(found: Run) -> dict[str, object]:
+def _targets(found: Run, taken_back: Mapping[str, str]) -> dict[str, object]:
     """Approval and release, of each target where there are several."""
     several = found["targets"] or []
     if len(several) > 1:
-        return {"targets": Lines(targets.told(one) for one in several)}
-    return {"approval": found["approval"], "release": found["release"]}
+        return {"targets": Lines(targets.told(one, taken_back) for one in several)}
+    back = taken_back.get(found["release"] or "")
+    more = {"taken back by": f"{back}: its target is as it was before"} if back else {}
+    return {"approval": found["approval"], "release": found["release"], **more}
 
 
 def line_of_list(found: Run) -> dict[str, object]:
@@ -171,7 +179,8 @@ def show_run(context: Context, run_id: str, with_usage: bool) -> None:
         more = {"usage": run_usage.json_of(used)} if with_usage else {}
         context.output.record({**found, "rounds": rounds, **more}, "run")
         return
-    context.output.record(summary(found, failure_of(context.system, found)), "run")
+    failure, back = failure_of(context.system, found), targets.taken_back(context.system, found)
+    context.output.record(summary(found, failure, back), "run")
     _warn(context, found)
     for line in groups(found):
         context.output.say(line)
@@ -259,7 +268,8 @@ def watch(context: Context, run_id: str, timeout: float) -> None:
         context.output.record(found, "run")
     else:
         why = patience(lambda: failure_of(context.system, found))
-        context.output.record(summary(found, why), "run")
+        back = patience(lambda: targets.taken_back(context.system, found))
+        context.output.record(summary(found, why, back), "run")
     if state_of(found) not in BUILT_RUN:
         # The record has said why; in JSON the message stands alone.
         how = describe(found["state"]) if context.output.as_json else state_of(found)

@@ -8,6 +8,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.failures import failure_of
+from dcanary.cli.operations.targets import taken_back, whole_reason
 from dcanary.cli.operations.watch import describe
 from dcanary.cli.output import Lines
 from dcanary.cli.parameters import RUN_ID
@@ -25,7 +26,10 @@ def explain(context: Context, run_id: str) -> None:
 
     found = context.system.build_executor.get_run(run_id)
     failure = failure_of(context.system, found)
-    shown: dict[str, object] = {"run": run_id, "state": describe(found["state"])}
+    back = taken_back(context.system, found)
+    # Programs have had the state as a sentence from the beginning.
+    state = describe(found["state"]) if context.output.as_json else found["state"]
+    shown: dict[str, object] = {"run": run_id, "state": state}
     waiting = sentences(found["waiting_for"], time.time_ns())
     if waiting:
         shown["waiting for"] = Lines(waiting)
@@ -33,8 +37,11 @@ def explain(context: Context, run_id: str) -> None:
         if failure.told:
             shown["why"] = failure.told
         shown["log"] = f"dcanary run log {failure.job}"
+    whole = whole_reason(found)
+    if whole is not None:
+        shown["whole reason"] = whole
     problems = problems_of_run(context.system, found)
     if problems:
         shown["problems"] = Lines(problems)
-    shown["what to do"] = what_to_do(found)
+    shown["what to do"] = what_to_do(found, back)
     context.output.record(shown, "run")

@@ -72,13 +72,13 @@ def worded(error: ClientError) -> str:
     """What a person is told of a failure: what happened and what to do."""
     hint = f"\n  {error.hint}" if error.hint else ""
     if isinstance(error, RefusedError):
-        return _indented(in_commands(error.sentence)) + hint
+        return indented(in_commands(error.sentence)) + hint
     if isinstance(error, RejectedError):
         what = error.message.removeprefix(f"{error.where}: rejected: ")
-        return f"the canister rejected the call of {error.where}: {_indented(what)}{hint}"
+        return f"the canister rejected the call of {error.where}: {indented(what)}{hint}"
     return str(error)
 
 
-def _indented(said: str) -> str:
+def indented(said: str) -> str:
     """What a canister said, such as a traceback: its later lines cannot be taken for ours."""
     return said.replace("\n", f"\n{' ' * SAID_INDENT}")

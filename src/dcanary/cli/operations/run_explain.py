@@ -1,13 +1,20 @@
-"""Why a run is as it is, and what a person can do about it."""
+"""Why a run is as it is, and what a person can do about it.
+
+What is to be done follows from the cause, not from the state alone: a failed release is not the
+commit's fault, and a run that nobody builds does not go on by itself.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from dcanary.cli.operations.targets import NOTHING
 from dcanary.cli.operations.watch import state_of
 
 if TYPE_CHECKING:
-    from dcanary.client.types.build_executor import Run
+    from dcanary.client.types.build_executor import Run, TargetStatus
 
 NEXT = {
     "Queued": "it waits for executors: dcanary queue, dcanary executor list",
@@ -23,22 +30,131 @@ NEXT = {
     "built again: dcanary run start {repository} --sha {sha}",
     "Cancelled": "it can be started again: dcanary run start {repository} --sha {sha}",
 }
-"""State of a run -> what it means for those who look at it."""
+"""State of a run -> what it means for those who look at it, where the cause says no more."""
+WAITING = (
+    (r"which was not possible yet|verification does not take part", "canisters try again by "
+     "themselves: dcanary system status"),
+    (r"no executor that fits is able .*[sS]ecret", "dcanary secret list, dcanary secret set; or "
+     "dcanary run cancel {run}"),
+    (r"no executor that fits is able", "start an executor of another version or offer: dcanary "
+     "executor list; or dcanary run cancel {run}"),
+    (r"no executor offers|operators must agree|no executor is registered", "start executors that "
+     "offer it: dcanary executor list, dcanary executor start"),
+    (r"no executor\b.*: start one", "start an executor: dcanary executor list tells which are "
+     "away, dcanary executor start"),
+    (r"all executors that fit are busy|its turn", "its turn comes by itself: dcanary queue"),
+    (r"the next attempt after a failure", "it is tried again by itself; what went wrong: dcanary "
+     "run jobs {run}"),
+    (r"agreed files", "operators that agreed bring the files: dcanary run jobs {run}, dcanary "
+     "executor list"),
+)  # fmt: skip
+"""How a reason of waiting is told by -> what follows for people. The first that is found counts,
+also of the several that a run may wait for: those that need somebody come first."""
+MADE_BY_COMMIT = "report that the stage failed"
+"""Operators agree on it: the commit does it wherever it is built."""
+REJECTED = (
+    (r"is blocked: withdrawn", "people can be asked again: dcanary run retry {run}"),
+    (r"is blocked", "what must be so before people are asked was not: dcanary approval show "
+     "{approval} names it. Another commit or pipeline mends that; then also: dcanary run retry "
+     "{run}"),
+    (r"is superseded", "a newer run was approved for its target since; to go back, take its "
+     "release back: dcanary release list, dcanary release rollback"),
+    (r"expired", "too few decided in time; people can be asked again: dcanary run retry {run}"),
+)  # fmt: skip
 
 
-def what_to_do(found: Run) -> str:
-    """What goes on, and the commands to look further or to act."""
-    several = found["targets"] or []
-    state = state_of(found)
-    if state == "Approving" and (len(several) > 1 or not found["approval"]):
-        return f"people decide, about each target: dcanary run show {found['run']}"
-    if state == "Releasing" and (len(several) > 1 or not found["release"]):
-        return f"it is brought to its targets: dcanary run show {found['run']}"
+def what_to_do(found: Run, taken_back: Mapping[str, str] = NOTHING) -> str:
+    """What goes on, and the commands to look further or to act.
+
+    `taken_back`: releases of the run that were rolled back, each with the release that did it.
+    """
     source = found["source"]
-    return NEXT[state].format(
+    return _template(found, taken_back).format(
         run=found["run"],
         approval=found["approval"],
         release=found["release"],
         repository=source["repository"],
         sha=source["sha"],
     )
+
+
+def _template(found: Run, taken_back: Mapping[str, str]) -> str:
+    several = found["targets"] or []
+    state = state_of(found)
+    waits = _of_waiting(found)
+    if waits:
+        return waits
+    if state == "Approving" and (len(several) > 1 or not found["approval"]):
+        return "people decide, about each target: dcanary run show {run}"
+    if state == "Releasing" and (len(several) > 1 or not found["release"]):
+        return "it is brought to its targets: dcanary run show {run}"
+    if state == "Succeeded" and taken_back:
+        by = ", ".join(f"dcanary release show {one}" for one in dict.fromkeys(taken_back.values()))
+        first = next(iter(taken_back.values()))
+        return (
+            f"what it released was taken back since: {by}. To have it again: dcanary release "
+            f"rollback {first}"
+        )
+    if state in ("Failed", "Rejected"):
+        return _of_end(found, state)
+    return NEXT[state]
+
+
+def _of_waiting(found: Run) -> str:
+    """What follows from what a run waits for; empty where it goes on as its state says."""
+    reasons = [one["reason"] for one in found["waiting_for"] or []]
+    for pattern, told in WAITING:
+        if any(re.search(pattern, reason, re.DOTALL) for reason in reasons):
+            return told
+    return ""
+
+
+def _of_end(found: Run, state: str) -> str:
+    """What follows from the reason of a run that failed or was rejected."""
+    for one in found["targets"] or []:
+        why = dict[str, object](one["state"]).get(state)
+        if why is not None:
+            told = _of_failed(one, str(why)) if state == "Failed" else _of_rejected(str(why))
+            # In the words of its own records: the run names those of one target only.
+            release, approval = one["release"] or "", one["approval"] or ""
+            return told.replace("{release}", release).replace("{approval}", approval)
+    reason = str(next(iter(found["state"].values())) or "")
+    if state == "Failed" and reason and MADE_BY_COMMIT not in reason and found["stages"]:
+        return (
+            "that is not what the commit does wherever it is built: dcanary run show {run}; it can "
+            "be built again: dcanary run start {repository} --sha {sha}"
+        )
+    return NEXT[state]
+
+
+def _of_failed(one: TargetStatus, why: str) -> str:
+    """Never a command that stands in the reason: a module's trap says what its author likes."""
+    release = f"{one['release']}: "
+    if why.startswith(f"{release}ConcurrentChange: "):
+        return (
+            "somebody else changed the canister; what was built stays agreed: dcanary run retry "
+            "{run} asks people again, about what is there now"
+        )
+    if why.startswith(release):
+        return (
+            "what was built stays agreed. When the cause is gone, dcanary release retry {release} "
+            "carries the same order out again, and dcanary run retry {run} asks people again"
+        )
+    if one["approval"] and why.startswith(f"{one['approval']}: "):
+        return (
+            "what was built stays agreed: dcanary release retry {approval} carries the same order "
+            "out, dcanary run retry {run} asks people again"
+        )
+    return (
+        "what was built stays agreed. When what the reason names is mended, people are asked: "
+        "dcanary run retry {run}"
+    )
+
+
+def _of_rejected(why: str) -> str:
+    # What the canister says itself: the comment of who rejected it comes after.
+    said = why.partition(" was rejected")[0]
+    for pattern, told in REJECTED:
+        if re.search(pattern, said):
+            return told
+    return NEXT["Rejected"]

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from dcanary.cli.display import harmless
 from dcanary.cli.operations.patience import Patience
-from dcanary.cli.wording import case_and_text
+from dcanary.cli.wording import case_and_text, indented
 from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def _now(found: Run) -> str:
     for one in found["waiting_for"]:
         about = f"{one['stage']}: " if one["stage"] else ""
         parts.append(f"waiting: {about}{one['reason']}")
-    return harmless("; ".join(parts))
+    return indented("; ".join(parts))
 
 
 def wait_for_release(
@@ -124,7 +123,7 @@ def wait_for_release(
     last = ""
     while True:
         found = patience(lambda: system.deployment.get_release(release))
-        now = harmless(describe(found["state"]))
+        now = indented(describe(found["state"]))
         if now != last:
             progress(f"{release}: {now}")
             last = now
