@@ -1,6 +1,6 @@
 """What `webhook` keeps: the types of its stored records."""
 
-from kybra import Principal, Record, Vec, blob, nat16, nat64, text
+from kybra import Opt, Principal, Record, Vec, blob, nat16, nat64, text
 
 from shared.base.migration import Versions
 from shared.types.pipeline import Provider, Trigger
@@ -54,14 +54,23 @@ class ToldState(Record):
     mark: text
 
 
+class ToldCommit(Record):
+    """A commit that shows what is reported of a run, and where it was pushed to."""
+
+    sha: text
+    ref: text
+
+
 class ToldRecord(Record):
     """What was reported of a run, as of `at_ns`. `last` is the number of its last report: when that
-    is forgotten, this is, too."""
+    is forgotten, this is, too. `commits` are the run's own, then those that follow it: in them no
+    file has changed that the pipeline's triggers want."""
 
     version: nat16
     at_ns: nat64
     last: nat64
     states: Vec[ToldState]
+    commits: Opt[Vec[ToldCommit]]
 
 
 class ReportLeaseRecord(Record):

@@ -15,6 +15,7 @@
 | reports: what changed of which run | 0, 1, 2 …; the oldest are gone |
 | told: what was reported of a run | run |
 | report_lease: who posts reports | 0 |
+| told_commits: the run that a commit shows the reports of | `<repository>/<commit>` |
 """
 
 from kybra import StableBTreeMap, nat8, nat64, text
@@ -63,6 +64,7 @@ told_map = StableBTreeMap[text, ToldRecord](memory_id=13, max_key_size=100, max_
 report_lease_map = StableBTreeMap[nat8, ReportLeaseRecord](
     memory_id=14, max_key_size=20, max_value_size=500
 )
+told_commits = StableBTreeMap[text, text](memory_id=15, max_key_size=150, max_value_size=100)
 
 repositories = Versioned(repository_map, REPOSITORY)
 secrets = Versioned(secrets_map, SECRETS)

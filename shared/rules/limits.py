@@ -43,6 +43,8 @@ MAX_OPEN_DELIVERIES_PER_REPOSITORY = MAX_OPEN_DELIVERIES // 4
 MAX_OPEN_SYNCS = 200
 # Reports that are kept: the oldest go when more come, posted or not.
 MAX_REPORTS = 20_000
+# Commits that show what is reported of one run: its own, and the last of those that follow it.
+MAX_COMMITS_PER_REPORT = 20
 MAX_REPORT_TEXT_CHARS = 300
 MAX_POSTED_REPORTS = 100
 REPORT_LEASE_NS = 60 * SECOND_NS

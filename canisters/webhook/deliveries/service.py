@@ -11,6 +11,7 @@ from canisters.webhook.deliveries.routing import path_of
 from canisters.webhook.deliveries.rules import decide, part_ids
 from canisters.webhook.deliveries.views import StoredKnown
 from canisters.webhook.providers.change import Change
+from canisters.webhook.reports import service as reports
 from canisters.webhook.repositories.tables import add_one, rejected_counter
 from shared.types.http import HttpRequest, HttpResponse
 from shared.types.repository import Delivery, DeliveryState
@@ -59,6 +60,8 @@ def receive(request: HttpRequest, now_ns: int) -> "tuple[HttpResponse, str | Non
     elif decision.event and decision.ignored is not None:
         change = decision.changes[0] if decision.changes else Change("", "", "")
         _add(decision, decision.delivery, change, None, now_ns)
+        if change.untouched:
+            reports.follow(decision.repository, change.ref, change.before, change.sha, now_ns)
     elif decision.event:
         parts = part_ids(
             decision.delivery,

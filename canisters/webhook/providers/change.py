@@ -11,11 +11,14 @@ class Change:
     """What may start one run. `kind` is `branch` or `tag`, `name` the ref without its prefix.
 
     `skipped`: the commit message asks to start nothing. `paths` are all files that changed, None
-    when the forge does not list all. `note` is what people should know of the decision.
+    when the forge does not list all; `before` is the commit that they were changed since, empty
+    when the new one is not known to follow it. `note` is what people should know of the decision.
+    `untouched`: a trigger wants such changes, but not of these files.
     """
 
     __slots__ = (
         "author",
+        "before",
         "deleted",
         "kind",
         "message",
@@ -25,6 +28,7 @@ class Change:
         "ref",
         "sha",
         "skipped",
+        "untouched",
     )
 
     def __init__(self, ref: str, kind: str, name: str) -> None:
@@ -37,7 +41,9 @@ class Change:
         self.author = ""
         self.skipped = False
         self.paths: list[str] | None = None
+        self.before = ""
         self.note: str | None = None
+        self.untouched = False
 
     def tell(self, message: str, author: str) -> None:
         """Take what the forge says of the commit, cut to what is kept."""

@@ -105,4 +105,6 @@ def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | st
     author = text_at(payload, "head_commit", "author", "name") or text_at(payload, "pusher", "name")
     change.tell(text_at(payload, "head_commit", "message"), author)
     change.paths = _paths(payload)
+    if change.paths is not None:
+        change.before = text_at(payload, "before")
     return [change]

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from shared.rules.limits import MAX_NAME_CHARS, MAX_REPORT_TEXT_CHARS
+from shared.rules.limits import MAX_COMMITS_PER_REPORT, MAX_NAME_CHARS, MAX_REPORT_TEXT_CHARS
 from shared.rules.refused import conflict, invalid
 
 if TYPE_CHECKING:
-    from canisters.webhook.records import ReportLeaseRecord, ToldState
+    from canisters.webhook.records import ReportLeaseRecord, ToldCommit, ToldState
     from shared.types.report import (
         Posting,
         ReportState,
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         RunReport,
     )
 
+WITH_TEXT = ("Failed", "Disagreed", "Inconclusive", "Rejected", "Cancelled", "Refused")
+"""States of a report that say why."""
 FINAL = ("Posted", "Superseded", "Refused")
 """States of a posting that nothing follows."""
 
@@ -94,6 +96,25 @@ def told_after(told: "list[ToldState]", changed: "list[Change]") -> "list[ToldSt
         marks[subject_key(change.subject)] = mark_of(change.state, change.record)
     after: list[ToldState] = [{"subject": key, "mark": mark} for key, mark in marks.items()]
     return after
+
+
+def state_of_mark(mark: str, text: str) -> "ReportState":
+    """The state that was told last, by its word; `text` in place of its own."""
+    word = mark.partition(":")[0]
+    return state_of({word: text if word in WITH_TEXT else None})
+
+
+def subject_of(key: str) -> "ReportSubject":
+    """The subject of a `subject_key`."""
+    kind, _, name = key.partition(":")
+    found: ReportSubject = {kind: name or None}  # type: ignore[misc] # a case of `ReportSubject`
+    return found
+
+
+def with_follower(commits: "list[ToldCommit]", sha: str, ref: str) -> "list[ToldCommit]":
+    """The run's own commit, then the last that follow it, with this one."""
+    own, rest = commits[:1], [each for each in commits[1:] if each["sha"] != sha]
+    return [*own, *rest[2 - MAX_COMMITS_PER_REPORT :], {"sha": sha, "ref": ref}]
 
 
 # The lease

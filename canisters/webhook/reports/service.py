@@ -2,7 +2,7 @@
 
 from kybra import Principal
 
-from canisters.webhook.records import ToldState
+from canisters.webhook.records import ToldCommit, ToldRecord
 from canisters.webhook.reports import rules, tables
 from canisters.webhook.store import report_lease, reports, told
 from shared.rules.limits import MAX_POSTED_REPORTS, REPORT_LEASE_NS
@@ -19,7 +19,7 @@ def record(report: RunReport) -> None:
     if known is not None and report["at_ns"] < known["at_ns"]:
         return
     before = [] if known is None else known["states"]
-    _add(report, before, rules.changes(report, before))
+    _add(report, known, rules.changes(report, before))
 
 
 def refuse(run: str, source: Source, reason: str, now_ns: int) -> None:
@@ -40,37 +40,90 @@ def refuse(run: str, source: Source, reason: str, now_ns: int) -> None:
         "targets": [],
         "at_ns": now_ns,
     }
-    _add(report, [], [rules.Change({"Run": None}, rules.state_of({"Refused": reason}), None)])
+    _add(report, None, [rules.Change({"Run": None}, rules.state_of({"Refused": reason}), None)])
 
 
-def _add(report: RunReport, before: list[ToldState], changed: list[rules.Change]) -> None:
+def _add(report: RunReport, known: "ToldRecord | None", changed: list[rules.Change]) -> None:
+    """Write the changes down for the run's commit, and for those that follow it."""
     if not changed:
         return
-    for change in changed:
-        tables.add(
-            {
-                "number": tables.total(),
-                "at_ns": report["at_ns"],
-                "repository": report["repository"],
-                "ref": report["ref"],
-                "sha": report["sha"],
-                "run": report["run"],
-                "pipeline": report["pipeline"],
-                "subject": change.subject,
-                "state": change.state,
-                "record": change.record,
-                "posting": rules.first_posting(),
-            }
-        )
+    run, repository = report["run"], report["repository"]
+    own: ToldCommit = {"sha": report["sha"], "ref": report["ref"]}
+    commits = [own]
+    if known is not None:
+        commits += (known["commits"] or [])[1:]
+    if known is None or tables.shown_by(repository, report["sha"]) is None:
+        tables.show(repository, report["sha"], run)
+    for commit in commits:
+        if commit is own or tables.shows(repository, commit["sha"], run):
+            for change in changed:
+                _append(report, commit, change)
     told.insert(
-        report["run"],
+        run,
         {
             "version": 1,
             "at_ns": report["at_ns"],
             "last": tables.total() - 1,
-            "states": rules.told_after(before, changed),
+            "states": rules.told_after([] if known is None else known["states"], changed),
+            "commits": commits,
         },
     )
+
+
+def _append(report: RunReport, commit: ToldCommit, change: rules.Change) -> None:
+    tables.add(
+        {
+            "number": tables.total(),
+            "at_ns": report["at_ns"],
+            "repository": report["repository"],
+            "ref": commit["ref"],
+            "sha": commit["sha"],
+            "run": report["run"],
+            "pipeline": report["pipeline"],
+            "subject": change.subject,
+            "state": change.state,
+            "record": change.record,
+            "posting": rules.first_posting(),
+        }
+    )
+
+
+def follow(repository: str, ref: str, before: str, sha: str, now_ns: int) -> None:
+    """A commit without a run of its own shows what its predecessor does, now and later.
+
+    Nothing that the pipeline wants to see has changed between the two: there is nothing to do, and
+    the result is the same. A success of its own would let a commit on top of a failed one pass.
+    Of a predecessor that nothing is known of, nothing is shown.
+    """
+    run = tables.shown_by(repository, before)
+    known = None if run is None else told.get(run)
+    last = None if known is None else reports.get(known["last"])
+    if run is None or known is None or last is None or tables.shown_by(repository, sha) is not None:
+        return
+    report: RunReport = {
+        "run": run,
+        "pipeline": last["report"]["pipeline"],
+        "repository": repository,
+        "ref": ref,
+        "sha": sha,
+        "state": {"Queued": None},
+        "stages": [],
+        "targets": [],
+        "at_ns": now_ns,
+    }
+    commit: ToldCommit = {"sha": sha, "ref": ref}
+    for each in known["states"]:
+        state = rules.state_of_mark(each["mark"], f"see {before[:12]}, nothing to do here")
+        _append(report, commit, rules.Change(rules.subject_of(each["subject"]), state, None))
+    commits = rules.with_follower(known["commits"] or [], sha, ref)
+    kept = [each["sha"] for each in commits]
+    for left in known["commits"] or []:
+        if left["sha"] not in kept:
+            tables.leave(repository, left["sha"], run)
+    tables.show(repository, sha, run)
+    known["commits"] = commits
+    known["last"] = tables.total() - 1
+    told.insert(run, known)
 
 
 def lease(reporter: str, caller: Principal, now_ns: int) -> ReportLease:

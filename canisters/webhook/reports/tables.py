@@ -4,8 +4,9 @@ Nothing here checks who calls.
 """
 
 from canisters.webhook.repositories.tables import count
-from canisters.webhook.store import counters, reports, told
+from canisters.webhook.store import counters, reports, told, told_commits
 from shared.rules.limits import MAX_REPORTS
+from shared.rules.names import is_commit_id
 from shared.types.report import Report
 
 TOTAL = "reports"
@@ -46,3 +47,26 @@ def add(report: Report) -> None:
             known = told.get(run)
             if known is not None and known["last"] == oldest:
                 told.remove(run)
+                for commit in known["commits"] or []:
+                    leave(dropped["report"]["repository"], commit["sha"], run)
+
+
+def shown_by(repository: str, sha: str) -> "str | None":
+    """The run whose reports a commit shows."""
+    return told_commits.get(f"{repository}/{sha}") if is_commit_id(sha) else None
+
+
+def shows(repository: str, sha: str, run: str) -> bool:
+    """Whether the commit shows the reports of this run, and not those of a later one."""
+    return shown_by(repository, sha) == run
+
+
+def show(repository: str, sha: str, run: str) -> None:
+    """The commit shows the reports of this run from now on."""
+    told_commits.insert(f"{repository}/{sha}", run)
+
+
+def leave(repository: str, sha: str, run: str) -> None:
+    """The commit does not show the reports of this run any more."""
+    if shows(repository, sha, run):
+        told_commits.remove(f"{repository}/{sha}")

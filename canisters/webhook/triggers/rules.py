@@ -55,6 +55,7 @@ def _why_filtered(trigger: "Trigger", change: Change, most_steps: int) -> "str |
         only, ignored = given["paths"] or [], given["paths_ignore"] or []
         wanted, note = paths.wants(change.paths, only, ignored, most_steps)
         if not wanted:
+            change.untouched = True
             return f"the triggers of branch {change.name} want none of the changed files"
         change.note = note
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +11,16 @@ import pytest
 from canisters.webhook.reports import rules
 from dcanary.testing.native import ANONYMOUS, user_principal
 from shared.rules import limits
-from tests.canisters.installation import FIRST_PAGE, OWNER, SHA, STRANGER, Installation, error, ok
+from tests.canisters.installation import (
+    FIRST_PAGE,
+    OWNER,
+    SHA,
+    STRANGER,
+    Installation,
+    error,
+    ok,
+    push_payload,
+)
 
 REPORTER = user_principal(60)
 OTHER = user_principal(61)
@@ -264,3 +275,142 @@ def test_so_many_outcomes_at_once_and_no_more(reports: Reports) -> None:
     posting = {"state": {"Posted": None}, "attempts": 1, "last_error": "", "next_try_ns": None}
     posts = [{"number": n, "posting": posting} for n in range(limits.MAX_POSTED_REPORTS + 1)]
     error(reports.webhook.update("record_posts", "one", posts, 0, caller=REPORTER), "TooLarge")
+
+
+NEXT, AFTER = "2" * 40, "3" * 40
+ONLY_SOURCES = {"branches": ["main"], "paths": ["src/**"], "paths_ignore": None, "authors": None}
+
+
+def push_of(before: str, after: str, path: str, **more: Any) -> bytes:
+    commit = {"id": after, "message": "Change", "author": {"name": "Ada"}}
+    files = {"added": [], "removed": [], "modified": [path]}
+    commits = [{**commit, **files}]
+    return push_payload(sha=after, before=before, commits=commits, forced=False, **more)
+
+
+class Filtered(Reports):
+    """The repository `demo` wants changes below src/ alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.installation.register_repository()
+        triggers = [{"FilteredPush": ONLY_SOURCES}]
+        caller = self.installation.pipelines.id
+        ok(self.webhook.update("sync_triggers", "demo", triggers, caller=caller))
+
+    def push(self, before: str, after: str, path: str = "docs/a.md", **more: Any) -> str:
+        body = push_of(before, after, path, **more)
+        answer: str = self.installation.deliver(f"d-{after[-6:]}", body)[1]["status"]
+        return answer
+
+    def shown(self, sha: str) -> list[str]:
+        """`subject state` of every report about a commit, oldest first."""
+        return [
+            f"{rules.subject_key(each['subject'])} {next(iter(each['state']))}"
+            for each in self.read()["items"]
+            if each["sha"] == sha
+        ]
+
+
+@pytest.fixture
+def filtered() -> Filtered:
+    return Filtered()
+
+
+def test_a_push_of_nothing_that_is_wanted_shows_the_result_of_the_commit_before(
+    filtered: Filtered,
+) -> None:
+    built = [{"name": "build", "state": {"Succeeded": None}}]
+    filtered.tell(1, state={"Succeeded": None}, stages=built)
+    assert filtered.push(SHA, NEXT) == "ignored"
+    assert filtered.shown(NEXT) == ["Stage:build Succeeded", "Run: Succeeded"]
+    assert filtered.push(NEXT, AFTER) == "ignored"
+    assert filtered.shown(AFTER) == ["Stage:build Succeeded", "Run: Succeeded"]
+    last = filtered.read()["items"][-1]
+    assert (last["pipeline"], last["run"], last["ref"]) == ("demo", "run-1", "refs/heads/main")
+
+
+def test_what_failed_before_stays_failed_and_is_referred_to(filtered: Filtered) -> None:
+    filtered.tell(1, state={"Failed": "it does not compile"}, stages=[])
+    filtered.push(SHA, NEXT)
+    assert filtered.read()["items"][-1]["state"] == {
+        "Failed": f"see {SHA[:12]}, nothing to do here"
+    }
+
+
+def test_the_end_of_a_run_is_shown_by_all_commits_that_follow_it(filtered: Filtered) -> None:
+    filtered.tell(1, stages=[])
+    filtered.push(SHA, NEXT)
+    filtered.push(NEXT, AFTER)
+    filtered.tell(filtered.installation.network.time_ns, state={"Failed": "late"}, stages=[])
+    for sha in (SHA, NEXT, AFTER):
+        assert filtered.shown(sha) == ["Run: Queued", "Run: Failed"]
+    assert filtered.read()["items"][-1]["state"] == {"Failed": "late"}
+
+
+@pytest.mark.parametrize(
+    ("before", "more"),
+    [("9" * 40, {}), (SHA, {"forced": True}), (SHA, {"created": True}), ("x", {})],
+    ids=["unknown", "forced", "new branch", "no commit"],
+)
+def test_of_an_unknown_predecessor_nothing_is_shown(
+    filtered: Filtered, before: str, more: dict[str, Any]
+) -> None:
+    filtered.tell(1, state={"Succeeded": None}, stages=[])
+    body_more = {key: value for key, value in more.items() if key != "forced"}
+    body = json.loads(push_of(before, NEXT, "docs/a.md", **body_more))
+    body.update(more)
+    filtered.installation.deliver("d-1", json.dumps(body).encode())
+    assert filtered.shown(NEXT) == []
+
+
+def test_a_skipped_push_and_one_of_another_branch_show_nothing(filtered: Filtered) -> None:
+    filtered.tell(1, state={"Succeeded": None}, stages=[])
+    assert filtered.push(SHA, NEXT, ref="refs/heads/other") == "ignored"
+    body = json.loads(push_of(SHA, AFTER, "src/a.py"))
+    body["head_commit"]["message"] = "Break it [skip ci]"
+    filtered.installation.deliver("d-2", json.dumps(body).encode())
+    assert (filtered.shown(NEXT), filtered.shown(AFTER)) == ([], [])
+
+
+def test_a_run_of_its_own_is_what_a_commit_shows(filtered: Filtered) -> None:
+    filtered.tell(1, stages=[])
+    filtered.push(SHA, NEXT)
+    now = filtered.installation.network.time_ns
+    filtered.tell(now, run="run-2", sha=NEXT, state={"Succeeded": None}, stages=[])
+    filtered.tell(now + 1, state={"Failed": "late"}, stages=[])
+    assert filtered.shown(NEXT) == ["Run: Queued", "Run: Succeeded"]
+    filtered.push(SHA, NEXT)
+    assert filtered.shown(NEXT) == ["Run: Queued", "Run: Succeeded"]
+
+
+def test_only_so_many_commits_follow_a_run_the_last_ones(
+    filtered: Filtered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = filtered.webhook.module("canisters.webhook.reports.rules")
+    monkeypatch.setattr(module, "MAX_COMMITS_PER_REPORT", 3)
+    filtered.tell(1, stages=[])
+    commits = [SHA, *(f"{number:040x}" for number in range(10, 14))]
+    for before, after in itertools.pairwise(commits):
+        filtered.push(before, after)
+    filtered.tell(filtered.installation.network.time_ns, state={"Succeeded": None}, stages=[])
+    ended = [sha for sha in commits if filtered.shown(sha)[-1] == "Run: Succeeded"]
+    assert ended == [commits[0], *commits[-2:]]
+    store = filtered.webhook.module("canisters.webhook.store")
+    with filtered.webhook.looking():
+        assert store.told_commits.len() == 3
+
+
+def test_what_is_known_of_commits_goes_with_the_reports(
+    filtered: Filtered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filtered.tell(1, stages=[])
+    filtered.push(SHA, NEXT)
+    tables = filtered.webhook.module("canisters.webhook.reports.tables")
+    monkeypatch.setattr(tables, "MAX_REPORTS", 2)
+    for number in range(4):
+        filtered.tell(1, run=f"run-{number + 2}", sha=f"{number + 5}" * 40, stages=[])
+    store = filtered.webhook.module("canisters.webhook.store")
+    with filtered.webhook.looking():
+        assert sorted(store.told.keys()) == sorted(store.told_commits.values())
+        assert store.told_commits.len() == 2
