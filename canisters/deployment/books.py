@@ -63,18 +63,22 @@ def _left(target: TargetRecord, module_hash: bytes) -> None:
 
 def _taken_back(record: ProgressRecord, by: str) -> ProgressRecord:
     record["rolled_back_by"] = by
+    record["before"] = record["state"]
     record["state"] = {"RolledBack": None}
     return record
 
 
 def _redone(release: "str | None") -> None:
-    """A rollback was itself rolled back: what it had taken back runs again."""
+    """A rollback was itself rolled back: what it had taken back is as it had ended."""
     number = None if release is None else number_of(release)
     record = None if number is None else store.progress.get(number)
     if release is None or number is None or record is None:
         return
     record["rolled_back_by"] = None
-    record["state"] = {"Succeeded": None}
+    # Versions before 0.2 did not note how a release had ended that was taken back.
+    before = record["before"]
+    record["state"] = {"Succeeded": None} if before is None else before
+    record["before"] = None
     store.progress.insert(number, record)
     # A rollback that counts again takes back its release again.
     undone = record["rollback_of"]

@@ -75,7 +75,8 @@ class ProgressRecord(Record):
     `previous_release` is the target's last one before this. `installed`: the canister ran what
     this release made. `rollback_of` names the release that this one takes back. `changes` is the
     canister's `total_num_changes` as read before it was touched. `created`: this release made the
-    canister; absent in what versions before 0.2 stored.
+    canister; absent in what versions before 0.2 stored. `before`: how a release had ended that was
+    taken back since.
     """
 
     version: nat16
@@ -103,6 +104,7 @@ class ProgressRecord(Record):
     rolled_back_by: Opt[text]
     changes: Opt[nat64]
     created: Opt[bool]
+    before: Opt[ReleaseState]
 
 
 class AssetsRecord(Record):

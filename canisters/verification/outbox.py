@@ -68,7 +68,7 @@ def plan_message(number: int) -> str:
 
 def earlier_message(number: int) -> str:
     """Name of the message that tells of a request that 0.1.0 stored, and of those before it."""
-    return f"earlier:{number}"
+    return f"{earlier.PREFIX}{number}"
 
 
 def plan_request(request: ApprovalInput) -> PlanRequest:

@@ -65,6 +65,9 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
     ),
     ("canisters/verification/rounds/service.py", "rearm", "open_rounds"): ("MAX_OPEN_ROUNDS",),
     ("canisters/verification/rounds/service.py", "rearm", "outgoing"): ("MAX_OPEN_ROUNDS",),
+    ("canisters/verification/approvals/earlier.py", "is_telling", "outgoing"): (
+        "MAX_OPEN_MESSAGES",
+    ),
 }
 # The same words on what is a dict, though its type does not stand beside it.
 LANES = "a lane for each operator and offer: MAX_EXECUTORS"

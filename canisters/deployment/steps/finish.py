@@ -58,7 +58,14 @@ def assessed(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
     look = answer.look or Look(None)
     progress["module_hash"] = look.module_hash
     if performed(progress, look, goal):
-        _succeed(progress)
+        # It was done after all, and the canister runs: what would follow its start follows.
+        progress["unclear"] = False
+        if goal.assets:
+            progress["installed"] = True
+            progress["failure"] = None
+            enter(progress, SURVEY)
+        else:
+            _succeed(progress)
         return
     end_failed(
         progress,

@@ -126,6 +126,7 @@ def waiting(now_ns: int) -> "ProgressRecord":
         "rolled_back_by": None,
         "changes": None,
         "created": False,
+        "before": None,
     }
 
 

@@ -1,11 +1,19 @@
 """Requests that 0.1.0 stored: it told runs nothing of them, and knew nothing of their releases.
 
-They are told of once after the upgrade, one after the other, the newest first. What this version
-writes has the current version number, so that the oldest request says whether all were told of.
+They are told of once after the upgrade, one after the other, the newest first: each by a message
+`earlier:<n>`, which is open until that of the next is. What this version writes has the current
+version number, also when it writes a request before its turn.
 """
 
 from canisters.verification.records import APPROVAL, ApprovalRecord
-from canisters.verification.store import approvals, open_approvals
+from canisters.verification.store import approvals, open_approvals, outgoing
+
+PREFIX = "earlier:"
+
+
+def is_telling() -> bool:
+    """Whether requests of 0.1.0 are still to be told of. Costs one look per open message."""
+    return any(key.startswith(PREFIX) for key, _ in outgoing.items())
 
 
 def is_untold(number: int) -> bool:
@@ -15,7 +23,10 @@ def is_untold(number: int) -> bool:
 
 
 def newest_untold() -> "int | None":
-    """The request to begin with; None when 0.1.0 stored none, or when all were told of."""
+    """The request to begin with after an upgrade; None when there is nothing to begin.
+
+    Who asks whether all were told of asks `is_telling`: a request may be written before its turn.
+    """
     return approvals.len() - 1 if is_untold(0) else None
 
 

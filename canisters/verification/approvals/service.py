@@ -197,7 +197,7 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
     number, record = _find(decision["approval"])
     if decision["approve"]:
         _refuse_full("no vote was counted")
-        if earlier.newest_untold() is not None:
+        if earlier.is_telling():
             # Until then it is not known which runs were released after the one of this request.
             raise unavailable(
                 "what 0.1.0 had released is being brought over, no vote was counted: try again in "

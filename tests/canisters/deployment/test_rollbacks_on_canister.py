@@ -151,6 +151,25 @@ def test_books_follow_what_is_installed_when_the_canister_cannot_be_started(
     assert canary.shown()["last_release"] == first
 
 
+def test_a_failed_release_that_is_rolled_back_and_forth_is_told_as_it_had_ended(
+    canary: Installation,
+) -> None:
+    canister = canary.existing()
+    canary.management.faults["start_canister"] = ["reject"] * 100
+    release = canary.release()
+    reason = canary.failure(release)
+    assert "could not be started" in reason
+    canary.management.faults.clear()
+    back = done(canary, release)
+    assert canary.state(release) == {"RolledBack": None}
+    forth = done(canary, back)
+    assert canister.module == NEW
+    assert canary.state(release) == {"Failed": reason}
+    done(canary, forth)
+    assert canary.state(release) == {"RolledBack": None}
+    assert canary.state(back) == {"Succeeded": None}
+
+
 def test_books_follow_what_a_rollback_loaded_when_the_canister_cannot_be_started(
     canary: Installation,
 ) -> None:

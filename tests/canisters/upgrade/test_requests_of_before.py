@@ -88,6 +88,19 @@ def test_no_vote_counts_before_it_is_known_what_was_released(world: Upgraded) ->
     assert "its order is being made" in error(world.vote_on(11), "Unavailable")
 
 
+def test_no_vote_counts_when_the_oldest_request_was_written_before_its_turn(
+    world: Upgraded,
+) -> None:
+    with changing(world) as store:
+        store.approvals.insert(RELEASED, store.approvals.get(RELEASED))
+        assert store.approvals.stored.get(RELEASED)["version"] == 2
+        message = {"version": 1, "generation": 1, "attempts": 0, "due_ns": 0, "last_error": ""}
+        store.outgoing.insert(f"earlier:{store.approvals.len() - 1}", message)
+    assert "is being brought over" in error(world.vote_on(11), "Unavailable")
+    world.network.advance(60)
+    assert "its order is being made" in error(world.vote_on(11), "Unavailable")
+
+
 def test_a_request_that_was_voted_on_before_its_turn_is_told_of_too(world: Upgraded) -> None:
     with changing(world) as store:
         store.approvals.insert(PENDING, store.approvals.get(PENDING))
