@@ -13,12 +13,14 @@ from canisters.webhook.deliveries.signed import Signed, check_signature, name
 from canisters.webhook.providers.change import Change
 from canisters.webhook.providers.supported import Provider
 from canisters.webhook.triggers.rules import why_not
+from shared.rules.cutting import cut
 from shared.rules.limits import (
     MAX_CHANGES_PER_DELIVERY,
     MAX_DELIVERY_BYTES,
     MAX_FILTER_STEPS,
     MAX_OPEN_DELIVERIES,
     MAX_OPEN_DELIVERIES_PER_REPOSITORY,
+    MAX_TEXT_CHARS,
 )
 from shared.rules.not_yet import OTHER_EVENTS
 
@@ -82,7 +84,8 @@ def decide(
         return refused(400, f"{error}: send {provider.BODIES}")
     problem = provider.identity_problem(payload, signed.clone_url)
     if problem is not None:
-        return refused(400, f"the payload is not of repository {signed.repository}: {problem}")
+        sentence = f"the payload is not of repository {signed.repository}: {problem}"
+        return _kept(known, signed, 400, sentence)
     if signed.event == provider.PING:
         return Decision(200, {"status": "pong", "delivery": signed.delivery})
     if signed.event not in provider.EVENTS:
@@ -156,13 +159,21 @@ def _ignored(known: Known, signed: Signed, reason: str, change: "Change | None" 
     return _recorded(decision, signed, [] if change is None else [change], reason)
 
 
-def _too_large(known: Known, signed: Signed) -> Decision:
-    """A delivery that cannot be read: recorded, so that people see that it came."""
-    size = f"{len(signed.body)} bytes, over {MAX_DELIVERY_BYTES} (MAX_DELIVERY_BYTES)"
-    decision = refused(413, f"the body has {size}: start the run by hand")
+def _kept(known: Known, signed: Signed, status: int, sentence: str) -> Decision:
+    """A refusal that is recorded, once: its sender knows the secret, and people see that it came.
+
+    Nobody else sees the answer than the forge, whose log nobody reads who waits for a run here.
+    """
+    decision = refused(status, sentence)
     decision.duplicate_of = _seen(known, signed)
     if decision.duplicate_of is not None:
         decision.repository = signed.repository
         return decision
-    reason = f"ignored, because the body has {size}: start the run by hand"
+    reason = cut(f"ignored, because {sentence}", MAX_TEXT_CHARS)
     return _recorded(decision, signed, [], reason)
+
+
+def _too_large(known: Known, signed: Signed) -> Decision:
+    """A delivery that cannot be read."""
+    size = f"{len(signed.body)} bytes, over {MAX_DELIVERY_BYTES} (MAX_DELIVERY_BYTES)"
+    return _kept(known, signed, 413, f"the body has {size}: start the run by hand")

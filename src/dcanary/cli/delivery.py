@@ -32,7 +32,7 @@ def list_deliveries(context: Context, repository: str, limit: int, cursor: str |
         "ref:ref:2",
         "run:id:1",
         "state:state",
-        "received:text:4",
+        "received:id:4",
     ]
     show(context, answer["next"], rows, columns, "no deliveries yet")
 

@@ -8,6 +8,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.secrets import read_secret
+from dcanary.cli.paging import rows_of
 
 
 @click.group()
@@ -87,20 +88,28 @@ def hook(context: Context, name: str, webhook: str, secret_file: str) -> None:
 @click.argument("name")
 @pass_context
 def deliveries(context: Context, name: str) -> None:
-    """What was posted, and how the receiver answered; oldest first."""
-    from dcanary.cli.operations import forge as operations
+    """What was posted, and how the receiver answered; oldest first.
 
-    rows = [asdict(one) for one in operations.deliveries(context.forge_dir, name)]
+    Why one started no run is said below, whole.
+    """
+    from dcanary.cli.operations import forge as operations
+    from dcanary.cli.operations.forge import answer_of, reasons
+
+    found = operations.deliveries(context.forge_dir, name)
+    rows = rows_of(context, [asdict(one) for one in found], lambda row: {**row, **answer_of(row)})
     columns = [
         "delivery:id",
         "event:text:4",
         "ref:ref:3",
-        "state:state",
+        "state:id",
         "status:id:1",
         "attempts:id:5",
-        "response:text:2",
+        "answer:id:2",
     ]
     context.output.table(rows, columns, "no deliveries yet")
+    if not context.output.as_json:
+        for reason in reasons(found):
+            context.output.say(reason)
 
 
 @forge.command()

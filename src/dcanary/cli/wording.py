@@ -55,7 +55,9 @@ def case_and_text(case: str, text: str) -> str:
     if not text:
         return case
     first, _, rest = text.partition(" ")
-    return f"{case} {rest}" if first == case.lower() and rest else f"{case}: {text}"
+    comma = "," if first.endswith(",") else ""
+    is_said = first.removesuffix(",") == case.lower() and rest
+    return f"{case}{comma} {rest}" if is_said else f"{case}: {text}"
 
 
 SAID_INDENT = 4

@@ -201,7 +201,7 @@ def test_a_changed_or_cut_body_is_refused_where_the_body_is_signed(refusing: Fro
         refusing.kind.push("refs/heads/master", OLD, SHA), event=refusing.kind.push_event
     )
     signed = refusing.kind.name != "gitlab with a secret token"
-    for body in (good["body"][:-1], good["body"] + b" ", b"", good["body"].replace(b"d", b"e")):
+    for body in (good["body"][:-1], good["body"] + b" ", b"", good["body"].replace(b"{", b"[")):
         changed = {**good, "body": body}
         if signed:
             refusing.refuses(changed, 401)
@@ -209,20 +209,31 @@ def test_a_changed_or_cut_body_is_refused_where_the_body_is_signed(refusing: Fro
             refusing.refuses(changed, 400)
 
 
-@each_refusing
-def test_a_push_of_another_repository_is_refused_though_it_is_signed(refusing: Front) -> None:
-    text = json.dumps(refusing.kind.push("refs/heads/master", OLD, SHA))
-    for other in ("eve/diaspora", "mike/diaspora2"):
-        body = text.replace("mike/diaspora", other).encode()
-        asked = refusing.request(body, event=refusing.kind.push_event)
-        refusing.refuses(asked, 400)
-        assert "not of repository diaspora" in refusing.post(asked)[1]["error"]
-    no_place = {
-        key: value
-        for key, value in json.loads(text).items()
-        if key not in ("repository", "project")
-    }
-    refusing.refuses(refusing.request(no_place, event=refusing.kind.push_event), 400)
+@each_front
+def test_a_push_of_another_repository_is_refused_and_shown_though_it_is_signed(
+    front: Front,
+) -> None:
+    """Who registered a wrong clone URL saw no deliveries: the forge's log alone had the reason."""
+    text = json.dumps(front.kind.push("refs/heads/master", OLD, SHA))
+    place = ("repository", "project")
+    nowhere = {key: value for key, value in json.loads(text).items() if key not in place}
+    bodies = [text.replace("mike/diaspora", other).encode() for other in ("eve/x", "mike/y")]
+    for number, body in enumerate((*bodies, json.dumps(nowhere).encode())):
+        asked = front.request(body, event=front.kind.push_event, delivery=f"d-{number}")
+        status, content = front.post(asked)
+        assert status == 400
+        assert "not of repository diaspora" in content["error"]
+        assert front.system.delivery(f"d-{number}", NAME)["state"] == {
+            "Ignored": f"ignored, because {content['error']}"
+        }
+        # It is recorded once, whoever sends it again.
+        front.system.run_until_idle()
+        before = front.webhook.stable.data[:]
+        answer = front.webhook.http_query(asked)
+        assert (answer["status_code"], answer["upgrade"]) == (400, None)
+        assert front.post(asked)[0] == 400
+        assert front.webhook.stable.data == before
+    assert front.runs() == []
 
 
 @each_refusing

@@ -103,14 +103,17 @@ def test_without_a_signature_nothing_is_recorded(
 def test_a_signed_payload_of_any_shape_is_answered(
     kind: ForgeKind, value: Any, as_push: bool
 ) -> None:
-    """Merged into a good push it is either read, or refused before anything is recorded."""
+    """Merged into a good push it is either read, or refused before anything is recorded, unless it
+    is of another repository: that is shown."""
     payload = value
     if as_push and isinstance(value, dict):
         payload = {**kind.push("refs/heads/main", OLD, SHA), **value}
     body = json.dumps(payload).encode()
     decision = ask(kind, kind.headers(body, "d-1", kind.push_event, kind.secret, NOW), body)
     assert decision.status in (200, 202, 400)
-    assert (decision.event != "") == (decision.status != 400)
+    of_another = "not of repository" in str(decision.content.get("error"))
+    assert (decision.event != "") == (decision.status != 400 or of_another)
+    assert not of_another or (decision.ignored is not None and decision.changes == [])
     for push in decision.changes:
         assert push.deleted or len(push.sha) in (40, 64)
         assert (push.message + push.author + push.ref).encode()

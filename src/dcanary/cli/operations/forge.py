@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dcanary.cli.errors import translated
@@ -83,6 +85,45 @@ def set_webhook(root: Path, name: str, url: str, secret: bytes) -> None:
 def deliveries(root: Path, name: str) -> list[Delivery]:
     with translated():
         return Forge(root).deliveries(name)
+
+
+def _told(response: str) -> dict[str, object]:
+    """The JSON object that a receiver answered with; empty when it answered something else."""
+    try:
+        found = json.loads(response)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def answer_of(row: Mapping[str, object]) -> dict[str, object]:
+    """The answer to a delivery in a word or two: what became of it there, and its run."""
+    told = _told(str(row["response"]))
+    words = [str(told[key]) for key in ("status", "run") if told.get(key)]
+    return {"answer": " ".join(words) or None}
+
+
+def reason_of(delivery: Delivery) -> str:
+    """Why a delivery started no run, as the receiver says it, or why there is no answer; empty
+    when it did."""
+    told = _told(delivery.response)
+    said = told.get("error") or told.get("reason")
+    if said:
+        return str(said)
+    return delivery.error if delivery.state == "delivered" else delivery.error or delivery.response
+
+
+def reasons(found: Sequence[Delivery]) -> list[str]:
+    """A line for each reason: the last delivery that has it, and how many others have."""
+    by_reason: dict[str, list[str]] = {}
+    for one in found:
+        reason = reason_of(one).strip()
+        if reason:
+            by_reason.setdefault(reason, []).append(one.delivery)
+    return [
+        f"\n{ids[-1]}{f' and {len(ids) - 1} before it' if len(ids) > 1 else ''}: {reason}"
+        for reason, ids in by_reason.items()
+    ]
 
 
 def redeliver(root: Path, name: str, delivery: str) -> None:
