@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dcanary.cli.demo.examples import git
 from dcanary.forge import Forge
 from tests.e2e.pipelines import counter_files
 from tests.e2e.world import Repository, World, wait_until
@@ -49,7 +50,7 @@ def test_a_push_is_pending_then_a_success_on_its_commit(
     demo = world.add_repository(name, counter_files(name), provider=provider)
     start_reporter(world, "first")
     run = world.push(demo)
-    sha = world.system.build_executor.ask("get_run", run)["source"]["sha"]
+    sha = git(demo.folder, "rev-parse", "HEAD")
     wait_until(
         lambda: any(each.split()[1] in pending for each in shown(world, demo, sha)),
         "a pending status",
@@ -88,3 +89,24 @@ def test_strangers_read_no_reports(world: World) -> None:
     done = world.run("--identity", "stranger", "reporter", "run", "--once")
     assert done.returncode == 1
     assert "dcanary access grant" in done.stderr
+
+
+def test_a_push_of_nothing_that_the_pipeline_wants_shows_the_result_before_it(world: World) -> None:
+    def only_the_counter(definition: Any) -> None:
+        wanted = {"paths": ["counter.b64"], "paths_ignore": None, "authors": None}
+        definition["triggers"] = [{"FilteredPush": {"branches": ["main"], **wanted}}]
+
+    name = "filtered"
+    demo = world.add_repository(name, counter_files(name), adapt=only_the_counter)
+    start_reporter(world, "first")
+    run = world.push(demo)
+    before = git(demo.folder, "rev-parse", "HEAD")
+    after = demo.commit({"docs/a.md": "words"}, "Words")
+    assert demo.push() == after
+    wait_until(lambda: shown(world, demo, after), "a status on the second commit", 60)
+    assert world.run_of(name, after) is None
+    assert world.run("run", "cancel", run).returncode == 0
+    last = f"dcanary/{name} error"
+    for sha in (before, after):
+        wait_until(lambda sha=sha: last in shown(world, demo, sha), "the end on both", 60)
+    world.kill("first", signal.SIGTERM)
