@@ -11,6 +11,7 @@ from canisters.webhook.reports import views as report_views
 from canisters.webhook.repositories import service as repositories
 from canisters.webhook.repositories import tables
 from canisters.webhook.repositories import views as repository_views
+from canisters.webhook.schedules import service as schedules
 from canisters.webhook.store import grants, instruction_totals, wiring
 from canisters.webhook.triggers import service as triggering
 from shared.base.canister import ANYONE, Canister, serve
@@ -47,6 +48,7 @@ from shared.types.repository import (
     RepositoryInput,
     RepositoryPageResult,
     RepositoryResult,
+    ScheduleListResult,
 )
 
 serve(
@@ -86,6 +88,7 @@ serve(
 @post_upgrade
 def resume() -> void:
     outbox.wake()
+    schedules.wake()
 
 
 @query
@@ -165,7 +168,17 @@ def replay_delivery(repository: text, delivery: text) -> TextResult:
 
 @update
 def sync_triggers(repository: text, triggers: Vec[Trigger]) -> Done:
-    return answer("sync_triggers", lambda: tables.set_triggers(repository, triggers))
+    return answer("sync_triggers", lambda: synced(repository, triggers))
+
+
+def synced(repository: str, triggers: "list[Trigger]") -> None:
+    schedules.sync(repository, triggers, ic.time())
+    tables.set_triggers(repository, triggers)
+
+
+@query
+def list_schedules(repository: text) -> ScheduleListResult:
+    return answer_query(lambda: schedules.of(repository))
 
 
 @update

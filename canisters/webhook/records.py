@@ -3,7 +3,7 @@
 from kybra import Opt, Principal, Record, Vec, blob, nat16, nat64, text
 
 from shared.base.migration import Versions
-from shared.types.pipeline import Provider, Trigger
+from shared.types.pipeline import Provider, Schedule, Trigger
 from shared.types.report import Report
 from shared.types.repository import Delivery
 from shared.types.run import Source
@@ -32,6 +32,18 @@ class TriggersRecord(Record):
 
     version: nat16
     triggers: Vec[Trigger]
+
+
+class ScheduleRecord(Record):
+    """A schedule of a pipeline: see `ScheduleStatus`. `next_ns` is 0 where it is never due."""
+
+    version: nat16
+    repository: text
+    schedule: Schedule
+    next_ns: nat64
+    last_ns: Opt[nat64]
+    last_run: Opt[text]
+    problem: Opt[text]
 
 
 class DeliveryRecord(Record):
@@ -85,6 +97,7 @@ class ReportLeaseRecord(Record):
 REPOSITORY: "Versions[RepositoryRecord]" = Versions("RepositoryRecord", current=1)
 SECRETS: "Versions[SecretsRecord]" = Versions("SecretsRecord", current=1)
 TRIGGERS: "Versions[TriggersRecord]" = Versions("TriggersRecord", current=1)
+SCHEDULE: "Versions[ScheduleRecord]" = Versions("ScheduleRecord", current=1)
 DELIVERY: "Versions[DeliveryRecord]" = Versions("DeliveryRecord", current=1)
 REPORT: "Versions[ReportRecord]" = Versions("ReportRecord", current=1)
 TOLD: "Versions[ToldRecord]" = Versions("ToldRecord", current=1)

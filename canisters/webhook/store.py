@@ -9,6 +9,7 @@
 | repositories, secrets, triggers | repository |
 | repository_order: registered repositories, dense | 0, 1, 2 … |
 | deliveries | `<repository>/<delivery>`; neither part holds a `/` |
+| schedules | `<repository>/<number>` |
 | delivery_order: delivery ids of a repository, dense | `<repository>/<number>` |
 | counters | what is counted |
 | bodies: the delivery that a body was recorded as | `<repository>/<sha256 of the raw body>` |
@@ -25,6 +26,7 @@ from canisters.webhook.records import (
     REPORT,
     REPORT_LEASE,
     REPOSITORY,
+    SCHEDULE,
     SECRETS,
     TOLD,
     TRIGGERS,
@@ -32,6 +34,7 @@ from canisters.webhook.records import (
     ReportLeaseRecord,
     ReportRecord,
     RepositoryRecord,
+    ScheduleRecord,
     SecretsRecord,
     ToldRecord,
     TriggersRecord,
@@ -65,6 +68,9 @@ report_lease_map = StableBTreeMap[nat8, ReportLeaseRecord](
     memory_id=14, max_key_size=20, max_value_size=500
 )
 told_commits = StableBTreeMap[text, text](memory_id=15, max_key_size=150, max_value_size=100)
+schedule_map = StableBTreeMap[text, ScheduleRecord](
+    memory_id=16, max_key_size=120, max_value_size=6_000
+)
 
 repositories = Versioned(repository_map, REPOSITORY)
 secrets = Versioned(secrets_map, SECRETS)
@@ -73,3 +79,4 @@ deliveries = Versioned(delivery_map, DELIVERY)
 reports = Versioned(report_map, REPORT)
 told = Versioned(told_map, TOLD)
 report_lease = Versioned(report_lease_map, REPORT_LEASE)
+schedules = Versioned(schedule_map, SCHEDULE)

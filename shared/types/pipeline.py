@@ -38,6 +38,19 @@ class PushFilter(Record):
     authors: Opt[Vec[text]]
 
 
+class Schedule(Record):
+    """Times at which a run of `ref` starts: `cron` has five fields, see `shared.rules.cron`.
+
+    `zone` is the name of the time zone that people know, `rule` what it is as POSIX writes it
+    (such as CET-1CEST,M3.5.0,M10.5.0/3), which is what counts.
+    """
+
+    cron: text
+    zone: text
+    rule: text
+    ref: text
+
+
 class Trigger(Variant, total=False):
     """What starts a run. `Push` holds branch patterns (`*` and `?` as in a shell; empty: none)."""
 
@@ -46,6 +59,7 @@ class Trigger(Variant, total=False):
     PullRequest: Vec[text]
     Manual: null
     FilteredPush: PushFilter
+    Schedule: Schedule
 
 
 class Variable(Record):

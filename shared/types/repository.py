@@ -3,7 +3,7 @@
 from kybra import Opt, Principal, Record, Variant, Vec, blob, nat16, nat32, nat64, null, text
 
 from shared.types.errors import Error
-from shared.types.pipeline import Provider, Trigger
+from shared.types.pipeline import Provider, Schedule, Trigger
 
 
 class RepositoryInput(Record):
@@ -88,6 +88,24 @@ class DeliveryPage(Record):
 
 class DeliveryPageResult(Variant, total=False):
     Ok: DeliveryPage
+    Err: Error
+
+
+class ScheduleStatus(Record):
+    """A schedule of a pipeline. `next_ns` is absent where it is never due again.
+
+    `problem` says why the run that was due could not be started yet: it is tried again.
+    """
+
+    schedule: Schedule
+    next_ns: Opt[nat64]
+    last_ns: Opt[nat64]
+    last_run: Opt[text]
+    problem: Opt[text]
+
+
+class ScheduleListResult(Variant, total=False):
+    Ok: Vec[ScheduleStatus]
     Err: Error
 
 

@@ -29,7 +29,6 @@ PLANNED_KEYS = (
     "health_check",
     "notifications",
     "rollout",
-    "schedule",
     "services",
     "template",
 )

@@ -65,3 +65,26 @@ def test_a_forge_that_is_away_is_waited_for(world: World) -> None:
     found = world.end_of_run(run, 120)
     assert state_of(found) == "Succeeded", found["state"]
     assert found["source"]["sha"] == sha
+
+
+def test_a_schedule_starts_a_run_of_what_the_branch_names_by_the_clock(world: World) -> None:
+    content = yaml.safe_load(by_hand("nightly"))
+    content["on"]["schedule"] = [{"cron": "* * * * *", "timezone": "Europe/Berlin"}]
+    files = {"dcanary.yml": yaml.safe_dump(content, sort_keys=False)}
+    repository = world.add_repository("nightly", files, target=False)
+    sha = repository.push()
+    planned = json.loads(world.run("--json", "pipeline", "schedules", "nightly").stdout)
+    assert planned[0]["next_ns"] is not None
+    run = wait_until(
+        lambda: next(
+            (each["run"] for each in world.deliveries("nightly") if each["event"] == "schedule"),
+            None,
+        ),
+        "a run by the clock",
+        seconds=90,
+    )
+    found = world.end_of_run(run, 120)
+    assert state_of(found) == "Succeeded", found["state"]
+    assert found["source"]["sha"] == sha
+    shown = world.run("pipeline", "schedules", "nightly").stdout
+    assert "* * * * * Europe/Berlin" in shown and run in shown

@@ -233,7 +233,6 @@ def test_any_values_under_the_known_keys_give_errors_with_their_field(
     [
         ("name: counter-motoko", "name: x\nnotifications: {email: x}", "notifications"),
         ("retries: 1", "rollout: 2", "stages.build.rollout"),
-        ("manual: true", "schedule: daily", "on.schedule"),
     ],
 )
 def test_a_key_that_is_planned_says_that_it_is_not_supported_yet(

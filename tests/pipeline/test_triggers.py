@@ -1,9 +1,10 @@
 """The key `on`: which filters are taken, as Candid and back."""
 
 import pytest
+from pydantic import ValidationError
 
 from dcanary.pipeline import PipelineFileError, parse_pipeline
-from dcanary.pipeline.triggers import from_candid, to_candid
+from dcanary.pipeline.triggers import Triggers, from_candid, to_candid
 
 REST = "version: 1\nname: a\nstages: {b: {runtime: shell, commands: ['true']}}\n"
 
@@ -54,3 +55,48 @@ def test_a_filter_that_could_want_nothing_is_refused(on: str, field: str, senten
         read(on)
     (error,) = caught.value.errors
     assert f" {field}: " in str(error) and sentence in str(error)
+
+
+def test_a_schedule_is_kept_with_the_rule_of_its_zone_and_comes_back() -> None:
+    on = Triggers.model_validate(
+        {
+            "schedule": [
+                {"cron": "0 3 * * MON-FRI", "timezone": "Europe/Berlin", "branch": "release"},
+                {"cron": "*/15 * * * *"},
+            ],
+            "manual": False,
+        }
+    )
+    first, second = (each["Schedule"] for each in to_candid(on))
+    assert first == {
+        "cron": "0 3 * * MON-FRI",
+        "zone": "Europe/Berlin",
+        "rule": "CET-1CEST,M3.5.0,M10.5.0/3",
+        "ref": "refs/heads/release",
+    }
+    assert second["rule"] == "UTC0" and second["ref"] == "refs/heads/main"
+    values = from_candid(to_candid(on))
+    assert values is not None
+    assert to_candid(Triggers.model_validate(values)) == to_candid(on)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        ({"cron": "0 3 * *"}, "has 4 fields, not 5"),
+        ({"cron": "0 0 3 * * *"}, "has 6 fields, not 5"),
+        ({"cron": "0 25 * * *"}, "is no cron expression: bad hour"),
+        ({"cron": "0 0 31 2 *"}, "is no cron expression: bad day-of-month"),
+        ({"cron": "0 0 */31 * MON#2"}, "is never due"),
+        ({"cron": "0 3 * * *", "timezone": "Berlin"}, "knows no time zone 'Berlin'"),
+        ({"cron": "0 3 * * *", "timezone": "../../etc/passwd"}, "knows no time zone"),
+        ({"cron": "0 3 * * *", "branch": "release/*"}, "one branch, not a pattern"),
+        ({"timezone": "UTC"}, "cron"),
+    ],
+)
+def test_a_schedule_that_cannot_be_kept_says_which_field(
+    schedule: dict[str, str], words: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Triggers.model_validate({"schedule": [schedule]})
+    assert words in str(caught.value)

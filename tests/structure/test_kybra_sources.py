@@ -46,6 +46,7 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
     ("shared/base/outbox.py", "_tick", "self._entries"): OUTBOXES,
     ("canisters/pipeline_config/secrets/tables.py", "all_secrets", "secrets"): ("MAX_SECRETS",),
     ("canisters/build_executor/book.py", "_load", "self.open_runs"): ("MAX_OPEN_RUNS",),
+    ("canisters/webhook/schedules/service.py", "heap", "schedules"): ("MAX_SCHEDULES",),
     ("canisters/webhook/outbox.py", "open_of", "outgoing"): ("MAX_OPEN_DELIVERIES",),
     ("canisters/deployment/targets/service.py", "open_releases_of", "store.open_releases"): (
         "MAX_OPEN_RELEASES",

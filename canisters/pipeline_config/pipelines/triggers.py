@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from canisters.pipeline_config.pipelines.schedules import schedules_problem
 from shared.rules.limits import MAX_PATTERNS_PER_TRIGGER, MAX_TRIGGERS
 from shared.rules.not_yet import PULL_REQUESTS
 from shared.rules.patterns import (
@@ -28,7 +29,7 @@ def triggers_problem(triggers: "list[Trigger]") -> "str | None":
         problem = _lists_problem(_lists(trigger))
         if problem is not None:
             return f"triggers: {problem}"
-    return None
+    return schedules_problem(triggers)
 
 
 def _lists(trigger: "Trigger") -> "list[tuple[list[str], Callable[[str], str | None]]]":

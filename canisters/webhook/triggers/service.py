@@ -16,6 +16,14 @@ from shared.rules.refused import conflict, exhausted, invalid
 from shared.types.repository import Delivery, ManualTrigger
 
 MANUAL_EVENT = "manual"
+SCHEDULE_EVENT = "schedule"
+
+
+def start_by_clock(repository: str, ref: str, now_ns: int) -> str:
+    """Start the run of a schedule, of what a ref names then. Returns the run."""
+    repository_views.get(repository)
+    value: ManualTrigger = {"repository": repository, "ref": ref, "sha": "", "message": ""}
+    return _start(value, SCHEDULE_EVENT, None, now_ns)
 
 
 def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
@@ -38,6 +46,11 @@ def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
         raise conflict(
             f"the pipeline of {repository} has no manual trigger: add `manual` to its triggers"
         )
+    return _start(value, MANUAL_EVENT, caller, now_ns)
+
+
+def _start(value: ManualTrigger, event: str, caller: "Principal | None", now_ns: int) -> str:
+    repository = value["repository"]
     full = why_full(outbox.outbox.open_count(), outbox.open_of, repository)
     if full is not None:
         raise exhausted(f"{full}: try again later")
@@ -45,7 +58,7 @@ def start_by_hand(value: ManualTrigger, caller: Principal, now_ns: int) -> str:
     delivery: Delivery = {
         "delivery": f"{MANUAL_PREFIX}{run}",
         "repository": repository,
-        "event": MANUAL_EVENT,
+        "event": event,
         "ref": value["ref"],
         "sha": value["sha"],
         "run": run,

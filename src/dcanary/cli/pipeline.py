@@ -14,6 +14,7 @@ from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import PRINCIPAL, VERSION
 from dcanary.cli.pipeline_create import create
 from dcanary.cli.pipeline_draft import add_stage, diff, remove_stage
+from dcanary.cli.pipeline_schedules import schedules
 from dcanary.cli.pipeline_versions import edit, export, history, revert
 from dcanary.cli.times import moment
 
@@ -26,7 +27,7 @@ def pipeline() -> None:
     """Check, register, change and read pipelines."""
 
 
-for command in (create, add_stage, remove_stage, diff, history, revert, export, edit):
+for command in (create, add_stage, remove_stage, diff, history, revert, export, edit, schedules):
     pipeline.add_command(command)
 
 _file = click.argument("file", type=click.Path(path_type=Path), default="dcanary.yml")

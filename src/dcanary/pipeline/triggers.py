@@ -1,12 +1,14 @@
 """What starts a run: the key `on` of a `dcanary.yml`, and its Candid records both ways."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from dcanary import not_yet
-from dcanary.pipeline import limits, names
+from dcanary.pipeline import limits, names, zones
 from dcanary.pipeline.strict_model import StrictModel
 
 
@@ -59,18 +61,57 @@ class TagFilter(StrictModel):
     patterns: Patterns = Field(min_length=1)
 
 
+def _cron(text: str) -> str:
+    try:
+        if len(text.split()) != 5:
+            raise ValueError(
+                f"has {len(text.split())} fields, not 5: minute, hour, day of the month, month, "
+                "day of the week"
+            )
+        next(CronSim(text, datetime(2000, 1, 1)))
+    except CronSimError as error:
+        raise ValueError(
+            f"is no cron expression: {str(error)[:1].lower()}{str(error)[1:]}"
+        ) from None
+    except (StopIteration, RuntimeError):
+        raise ValueError("is never due: there is no such day") from None
+    return text
+
+
+def _zone(name: str) -> str:
+    zones.rule_of(name)
+    return name
+
+
+class Schedule(StrictModel):
+    """Times at which a run starts, of what a branch names then."""
+
+    cron: Annotated[str, AfterValidator(_cron), Field(max_length=limits.MAX_CRON_CHARS)]
+    timezone: Annotated[str, AfterValidator(_zone), Field(max_length=64)] = zones.UTC
+    branch: Annotated[str, AfterValidator(names.check_pattern), _Short] = "main"
+
+    @model_validator(mode="after")
+    def _one_branch(self) -> "Schedule":
+        if any(each in self.branch for each in "*?!"):
+            raise ValueError("branch is one branch, not a pattern")
+        return self
+
+
 class Triggers(StrictModel):
     """What starts a run."""
 
     push: PushFilter | None = None
     tag: TagFilter | None = None
     pull_request: Annotated[None, BeforeValidator(_unsupported)] = None
+    schedule: Annotated[list[Schedule], Field(max_length=limits.MAX_SCHEDULES_PER_PIPELINE)] = []
     manual: bool = True
 
     @model_validator(mode="after")
     def _some(self) -> "Triggers":
-        if not (self.push or self.tag or self.manual):
-            raise ValueError("nothing would ever start a run: give push, tag or manual: true")
+        if not (self.push or self.tag or self.schedule or self.manual):
+            raise ValueError(
+                "nothing would ever start a run: give push, tag, schedule or manual: true"
+            )
         return self
 
 
@@ -81,6 +122,9 @@ def to_candid(on: Triggers) -> list[dict[str, Any]]:
         triggers.append(_push(on.push))
     if on.tag:
         triggers.append({"Tag": list(on.tag.patterns)})
+    for each in on.schedule:
+        value = {"cron": each.cron, "zone": each.timezone, "rule": zones.rule_of(each.timezone)}
+        triggers.append({"Schedule": {**value, "ref": f"refs/heads/{each.branch}"}})
     if on.manual:
         triggers.append({"Manual": None})
     return triggers
@@ -115,6 +159,16 @@ def from_candid(triggers: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         found["push"] = {key: list(value) for key, value in filtered.items() if value}
     if tag:
         found["tag"] = {"patterns": tag}
+    schedules = [each["Schedule"] for each in triggers if "Schedule" in each]
+    if schedules:
+        found["schedule"] = [
+            {
+                "cron": each["cron"],
+                **({} if each["zone"] == zones.UTC else {"timezone": each["zone"]}),
+                "branch": each["ref"].removeprefix("refs/heads/"),
+            }
+            for each in schedules
+        ]
     if not manual:
         found["manual"] = False
     return found or None

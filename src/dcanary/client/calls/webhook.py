@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         RepositoryInput,
         RepositoryPage,
         RunReport,
+        ScheduleStatus,
         Siblings,
         Trigger,
     )
@@ -99,6 +100,10 @@ class Webhook(Canister):
         self, page_request: PageRequest, /, *, certified: bool = False
     ) -> RepositoryPage:
         answer: RepositoryPage = self.ask("list_repositories", page_request, certified=certified)
+        return answer
+
+    def list_schedules(self, text: str, /, *, certified: bool = False) -> list[ScheduleStatus]:
+        answer: list[ScheduleStatus] = self.ask("list_schedules", text, certified=certified)
         return answer
 
     def read_reports(self, report_query: ReportQuery, /, *, certified: bool = False) -> ReportBatch:

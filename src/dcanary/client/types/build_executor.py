@@ -554,6 +554,13 @@ class Runtime(TypedDict, total=False):
     Shell: None
 
 
+class Schedule(TypedDict):
+    cron: str
+    ref: str
+    rule: str
+    zone: str
+
+
 class Siblings(TypedDict):
     build_executor: str
     deployment: str
@@ -678,6 +685,7 @@ class Trigger(TypedDict, total=False):
     Manual: None
     PullRequest: list[str]
     Push: list[str]
+    Schedule: Schedule
     Tag: list[str]
 
 

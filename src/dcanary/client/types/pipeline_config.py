@@ -286,6 +286,13 @@ class Runtime(TypedDict, total=False):
     Shell: None
 
 
+class Schedule(TypedDict):
+    cron: str
+    ref: str
+    rule: str
+    zone: str
+
+
 class SealedCopy(TypedDict):
     key: bytes
     recipient: str
@@ -447,6 +454,7 @@ class Trigger(TypedDict, total=False):
     Manual: None
     PullRequest: list[str]
     Push: list[str]
+    Schedule: Schedule
     Tag: list[str]
 
 

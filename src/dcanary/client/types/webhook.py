@@ -251,6 +251,21 @@ class RunState(TypedDict, total=False):
     Succeeded: None
 
 
+class Schedule(TypedDict):
+    cron: str
+    ref: str
+    rule: str
+    zone: str
+
+
+class ScheduleStatus(TypedDict):
+    last_ns: int | None
+    last_run: str | None
+    next_ns: int | None
+    problem: str | None
+    schedule: Schedule
+
+
 class Siblings(TypedDict):
     build_executor: str
     deployment: str
@@ -303,4 +318,5 @@ class Trigger(TypedDict, total=False):
     Manual: None
     PullRequest: list[str]
     Push: list[str]
+    Schedule: Schedule
     Tag: list[str]
