@@ -151,7 +151,8 @@ class Waiting:
             return _entry(name, reason, latest_ns, None)
         grace_ns = job_rules.grace_end_ns(stage)
         if grace_ns is not None:
-            reason = f"{counted}, which is the quorum: the others have a short grace"
+            until = moment_text(grace_ns, now)
+            reason = f"{counted}, which is the quorum: the others have until {until}"
             return _entry(name, reason, latest_ns, None)
         leased = self._leased(stage)
         if leased and len(leased) + len(committed) >= stage["quorum"]:

@@ -40,7 +40,9 @@ def cause_of(error: BaseException) -> tuple[Cause, str]:
             return "Weather", str(error)
         # It is not offered any more as it is, and is built anew by the next stage that asks for it.
         case DamagedImage():
-            return "Weather", f"an image was damaged and is built anew: {error}"
+            return "Weather", (
+                f"an image was damaged, the next stage that asks for it has it built anew: {error}"
+            )
         case SourceUnable() | RuntimeUnavailable() | ImageError() | SecretProblem():
             return "Unable", str(error)
         # A sandbox that does not start today (memory, processes, a full disk) may start tomorrow.

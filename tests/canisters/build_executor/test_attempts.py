@@ -196,7 +196,7 @@ def test_commitments_close_a_grace_after_the_quorum_though_one_holds_its_job(
     for _ in range(int(MIN_GRACE_NS / SECOND)):
         record: Any = world.book.stage("run-1/build")
         assert not record["closing"]
-        assert "the others have a short grace" in world.waits()[0]
+        assert "which is the quorum: the others have until " in world.waits()[0]
         world.beat(C, lazy)
         world.pass_time(1)
     record = world.book.stage("run-1/build")
