@@ -11,7 +11,7 @@
 
 from kybra import Async, CallResult, ic
 
-from canisters.verification.approvals import earlier, progress
+from canisters.verification.approvals import earlier, progress, rules
 from canisters.verification.approvals.expiry import Expiry
 from canisters.verification.approvals.files import ordered_assets
 from canisters.verification.approvals.latest import latest_of, note_latest
@@ -35,7 +35,7 @@ from shared.base.access import siblings_of
 from shared.base.metering import CALL_CONTEXT, counted
 from shared.base.outbox import Outbox, error_sentence, is_passing, refusal_of
 from shared.rules.creation import unbound
-from shared.rules.limits import MAX_OPEN_APPROVALS
+from shared.rules.limits import MAX_OPEN_APPROVALS, MAX_PLAN_ATTEMPTS
 from shared.rules.orders import order_digest
 from shared.rules.references import targets_of
 from shared.siblings import BuildExecutorService, DeploymentService
@@ -153,11 +153,14 @@ def _plan(number: int) -> "Async[str | None]":
         return NOT_WIRED
     if record is None or approval_orders.contains_key(number):
         return None
+    if rules.is_over(state_at(record, ic.time(), latest_of(record["request"]["target"]))):
+        # What nobody may approve any more needs no order.
+        return None
     answer: CallResult[PlanResult] = yield DeploymentService(siblings["deployment"]).plan_release(
         plan_request(record["request"])
     )
     if answer.Err is not None:
-        return answer.Err
+        return _put_off(number, answer.Err)
     record = approvals.get(number)
     if record is None:
         return None
@@ -166,7 +169,7 @@ def _plan(number: int) -> "Async[str | None]":
     problem: str | None = None
     if "Err" in answer.Ok:
         if is_passing(answer.Ok["Err"]):
-            return error_sentence(answer.Ok["Err"])
+            return _put_off(number, error_sentence(answer.Ok["Err"]))
         problem = error_sentence(answer.Ok["Err"])
     elif isinstance(verdict, str):
         problem = verdict
@@ -176,7 +179,7 @@ def _plan(number: int) -> "Async[str | None]":
         if isinstance(order, str):
             problem = order
         elif unbound(order) is not None:
-            return EARLIER_DEPLOYMENT
+            return _put_off(number, EARLIER_DEPLOYMENT)
         else:
             approval_orders.insert(number, {"version": 1, "order": order})
             record["mode"] = order["mode"]
@@ -188,13 +191,29 @@ def _plan(number: int) -> "Async[str | None]":
         open_approvals.remove(number)
         outbox.put(notice_message(number))
     elif "Approved" in now and not approval_orders.contains_key(number):
-        # Not tried again for ever: that would keep the run Releasing.
-        record["state"] = {"ReleaseFailed": f"no order could be made: {problem}"}
+        rules.give_up(record, problem or "")
         outbox.put(notice_message(number))
     approvals.insert(number, record)
     # An approval that an earlier version gave is ordered now.
     if "Approved" in record["state"] and approval_orders.contains_key(number):
         outbox.put(release_message(number))
+    return None
+
+
+def _put_off(number: int, reason: str) -> "str | None":
+    """Why the order is made later; None when the time for that is over.
+
+    A request that waits for people is over when it expires. One that 0.1.0 had approved is given
+    up: its run would be Releasing for ever, and can neither be cancelled nor tried again then.
+    """
+    record = approvals.get(number)
+    entry = outgoing.get(plan_message(number))
+    tried = 0 if entry is None else entry["attempts"]
+    if record is None or "Approved" not in record["state"] or tried < MAX_PLAN_ATTEMPTS:
+        return reason
+    rules.give_up(record, reason)
+    approvals.insert(number, record)
+    outbox.put(notice_message(number))
     return None
 
 

@@ -185,6 +185,8 @@ MAX_SOURCE_BYTES = 10_000
 MAX_OPEN_RELEASES = 100
 # Messages of verification that nobody has acknowledged yet: verdicts and release orders together.
 MAX_OPEN_MESSAGES = 600
+# How often an order that 0.1.0 left to make is tried: ten minutes and some calls.
+MAX_PLAN_ATTEMPTS = 15
 MAX_ACTIVE_RELEASES = 4
 MAX_TARGET_CONTROLLERS = 9
 MAX_TARGET_CYCLES = 1_000_000_000_000_000

@@ -93,6 +93,16 @@ def ended_without_release(state: "ApprovalState") -> bool:
     )
 
 
+def is_over(state: "ApprovalState") -> bool:
+    """Whether the request needs no order any more: none will be carried out."""
+    return "Pending" not in state and "Approved" not in state
+
+
+def give_up(record: "ApprovalRecord", problem: str) -> None:
+    """End an approved request for which no order can be made."""
+    record["state"] = {"ReleaseFailed": f"no order could be made: {problem}"}
+
+
 def counted_votes(votes: "list[ApprovalVote]", policy: "ApprovalPolicy") -> "list[ApprovalVote]":
     """The votes in favour that count under a policy: those of whom it names."""
     named = {approver.to_str() for approver in policy["approvers"]}

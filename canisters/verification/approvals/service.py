@@ -28,6 +28,7 @@ from canisters.verification.store import (
     approvals,
     grants,
     open_approvals,
+    outgoing,
     policies,
     wiring,
 )
@@ -208,7 +209,7 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
         outbox.put(plan_message(number))
         raise unavailable(
             f"{record['approval']} was asked by an earlier version: its order is being made, "
-            "look at it again in a moment"
+            f"look at it again in a moment{_why_not_yet(number)}"
         )
     before = rules.state_word(record["state"])
     is_admin = refusal(grants, caller, "Admin") is None
@@ -233,6 +234,12 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
         _supersede_older(number, record)
         outbox.put(release_message(number))
     return _shown(number, record)
+
+
+def _why_not_yet(number: int) -> str:
+    """Say why an order that is being made was not made so far."""
+    entry = outgoing.get(plan_message(number))
+    return "" if entry is None or not entry["last_error"] else f" ({entry['last_error']})"
 
 
 def _keep_decided(number: int, record: ApprovalRecord) -> None:

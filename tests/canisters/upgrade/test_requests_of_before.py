@@ -81,6 +81,41 @@ def test_an_approval_that_no_order_can_be_made_for_fails_and_is_not_tried_for_ev
     assert "no order could be made" in shown["state"]["ReleaseFailed"]
 
 
+def messages_of(world: Upgraded, *kinds: str) -> list[str]:
+    """The open messages of these kinds."""
+    with reading(world) as store:
+        return [key for key, _ in store.outgoing.items() if key.startswith(kinds)]
+
+
+def test_an_approval_whose_target_cannot_be_read_fails_and_is_not_tried_for_ever(
+    world: Upgraded,
+) -> None:
+    # No canister answers there: deployment calls that passing.
+    put_approved(world, PENDING)
+    world.network.advance(240)
+    assert messages_of(world, "plan") == ["plan:5"]
+    world.network.advance(1_200)
+    assert messages_of(world, "plan", "release") == []
+    shown = ok(world.canisters["verification"].query("get_approval", "approval-6"))
+    reason = shown["state"]["ReleaseFailed"]
+    assert reason.startswith("no order could be made: the status of target demo")
+    run = ok(world.canisters["build_executor"].query("get_run", shown["request"]["run"]))
+    assert "no order could be made" in run["state"]["Failed"]
+    assert "Ok" in world.own("build_executor", "retry_run", shown["request"]["run"])
+
+
+def test_no_order_is_made_for_a_request_that_has_expired(world: Upgraded) -> None:
+    world.network.advance(60)
+    assert "its order is being made" in error(world.vote_on(11), "Unavailable")
+    world.network.advance(60)
+    assert "(the status of target demo" in error(world.vote_on(11), "Unavailable")
+    assert messages_of(world, "plan") == ["plan:5"]
+    world.network.advance(36 * 3_600)
+    shown = ok(world.canisters["verification"].query("get_approval", "approval-6"))
+    assert shown["state"] == {"Expired": None}
+    assert messages_of(world, "plan", "release") == []
+
+
 def test_no_vote_counts_before_it_is_known_what_was_released(world: Upgraded) -> None:
     refused = error(world.vote_on(11), "Unavailable")
     assert "what 0.1.0 had released is being brought over, no vote was counted" in refused
