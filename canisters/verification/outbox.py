@@ -71,7 +71,8 @@ def earlier_message(number: int) -> str:
     return f"{earlier.PREFIX}{number}"
 
 
-def plan_request(request: ApprovalInput) -> PlanRequest:
+def plan_request(request: ApprovalInput, release: "str | None" = None) -> PlanRequest:
+    """Ask what the request would do now; `release` is the last one of its order, if it had one."""
     return {
         "target": request["target"],
         "repository": request["source"]["repository"],
@@ -85,6 +86,7 @@ def plan_request(request: ApprovalInput) -> PlanRequest:
         "references": targets_of(
             (request["install_references"] or []) + (request["upgrade_references"] or [])
         ),
+        "release": release,
     }
 
 

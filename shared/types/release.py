@@ -11,7 +11,8 @@ from shared.types.target import TargetCanister
 class PlanRequest(Record):
     """`verification` -> `deployment`: what would this release do to its target now?
 
-    `references` are targets whose canisters the arguments refer to.
+    `references` are targets whose canisters the arguments refer to. `release` is the last one of an
+    order that is to be carried out again: what it has done already is not done twice.
     """
 
     target: text
@@ -24,6 +25,7 @@ class PlanRequest(Record):
     mode: Mode
     memory: MemoryPersistence
     references: Opt[Vec[text]]
+    release: Opt[text]
 
 
 class Plan(Record):

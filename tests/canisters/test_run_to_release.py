@@ -198,6 +198,79 @@ def test_a_failed_release_is_carried_out_again_under_the_approval_that_it_has(
     assert len(system.attempts(run)) == len(EXECUTORS)
 
 
+def installed_but_not_started(system: Deploying) -> str:
+    """A run that released the same bytes again, as after a commit of documentation: its canister
+    has the module that it had, was changed, and could not be started."""
+    system.built()
+    ok(system.decide())
+    system.network.advance(1_200)
+    run = system.push("d-2")
+    system.vote()
+    system.run_until_idle()
+    system.management.faults["start_canister"] = ["reject"] * 20
+    ok(system.decide(2))
+    system.network.advance(2_400)
+    system.management.faults.clear()
+    assert "could not be started" in system.run(run)["state"]["Failed"]
+    return run
+
+
+def test_an_order_that_was_installed_is_not_installed_again(system: Deploying) -> None:
+    run = installed_but_not_started(system)
+    (canister,) = system.management.canisters.values()
+    installs = system.management.calls.count("install_chunked_code")
+    refused = error(system.own("verification", "retry_release", "approval-2"), "Conflict")
+    assert refused.startswith("release-2 has installed the module of this order")
+    assert "`dcanary target start demo`" in refused
+    assert "`dcanary release rollback release-2`" in refused
+    ok(system.own("deployment", "start_target", "demo"))
+    error(system.own("verification", "retry_release", "approval-2"), "Conflict")
+    system.network.advance(1_200)
+    assert canister.state == "fresh upgraded"
+    assert system.management.calls.count("install_chunked_code") == installs
+    ok(system.own("deployment", "rollback_release", "release-2", None))
+    system.network.advance(1_200)
+    refused = error(system.own("verification", "retry_release", "approval-2"), "Conflict")
+    assert "release-3 has taken it back" in refused
+    assert "Ok" in system.retry_run(run)
+    assert "Pending" in system.approval(3)["state"]
+
+
+def test_deployment_itself_refuses_an_order_that_was_installed(system: Deploying) -> None:
+    """As when `verification` is of an earlier version, which does not ask."""
+    installed_but_not_started(system)
+    verification = system.canisters["verification"]
+    service = verification.module("canisters.verification.approvals.service")
+    plan_request = service.plan_request
+    service.plan_request = lambda request, release=None: plan_request(request)
+    ok(system.own("verification", "retry_release", "approval-2"))
+    system.network.advance(1_200)
+    assert "release-2 has installed" in system.approval(2)["state"]["ReleaseFailed"]
+    (canister,) = system.management.canisters.values()
+    assert canister.state == "fresh upgraded"
+
+
+def test_an_order_is_not_carried_out_again_when_its_install_was_done_too_late(
+    system: Deploying,
+) -> None:
+    system.built()
+    ok(system.decide())
+    system.network.advance(1_200)
+    system.push("d-2")
+    system.vote()
+    system.run_until_idle()
+    system.management.faults["install_chunked_code"] = ["ignored"]
+    ok(system.decide(2))
+    system.network.advance(2_400)
+    assert "ReleaseFailed" in system.approval(2)["state"]
+    (canister,) = system.management.canisters.values()
+    deployment = system.canisters["deployment"].id.bytes
+    canister.changes.append((system.network.time_ns, deployment, True))
+    refused = error(system.own("verification", "retry_release", "approval-2"), "Conflict")
+    assert "it is not known whether release-2 has installed" in refused
+    assert "`dcanary run retry run-2` asks people again" in refused
+
+
 DESCRIBED = {"author": "Grace <grace@example.org>", "message": "Count in steps of three"}
 
 

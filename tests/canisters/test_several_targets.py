@@ -293,6 +293,11 @@ def test_who_is_no_sibling_cannot_ask_where_targets_are(shop: Shop) -> None:
     request = {
         **{"target": "bank", "repository": "demo", "run": "run-1", "stage": "build"},
         **{"artifact": FILE["path"], "sha256": FILE["sha256"], "size": FILE["size"]},
-        **{"mode": {"Auto": None}, "memory": {"Default": None}, "references": ["shop"]},
+        **{
+            "mode": {"Auto": None},
+            "memory": {"Default": None},
+            "references": ["shop"],
+            "release": None,
+        },
     }
     error(shop.canisters["deployment"].update("plan_release", request, caller=STRANGER), "Denied")

@@ -7,6 +7,7 @@ from kybra import Async, ic
 from canisters.deployment import store
 from canisters.deployment.books import look_taken
 from canisters.deployment.releases.gates import check_kind, check_memory
+from canisters.deployment.releases.place import refuse_done_by
 from canisters.deployment.settings import network
 from canisters.deployment.spending import why_too_much
 from canisters.deployment.steps.affording import shortage
@@ -58,6 +59,8 @@ def plan_release(request: PlanRequest) -> "Async[Plan]":
             # A release may have changed the canister after this look at it: the books know better.
             look_taken(target, look)
             store.targets.insert(name, target)
+    if request["release"] is not None:
+        refuse_done_by(request["release"], name, request["run"], look)
     mode = resolve_mode(request["mode"], replaces is not None)
     if isinstance(mode, str):
         raise conflict(f"{name}: {mode}")

@@ -169,6 +169,34 @@ def _check_creation(approved: "Order", found: "str | None", creates: "Creation")
         raise conflict(f"{ask_again(approved['run'])}: {'; '.join(differing)}")
 
 
+def refuse_installed(release: str, progress: "ProgressRecord", target: str, run: str) -> None:
+    """Refuse to carry an order out again that has been: one approval installs once."""
+    if not was_installed(progress):
+        return
+    again = ask_again(run)
+    if progress["rolled_back_by"] is not None:
+        raise conflict(
+            f"{release} has installed the module of this order, and {progress['rolled_back_by']} "
+            f"has taken it back: it is not installed again. {again}"
+        )
+    raise conflict(
+        f"{release} has installed the module of this order: it is not installed again. `dcanary "
+        f"target start {target}` starts the canister where it is stopped, `dcanary release "
+        f"rollback {release}` takes the module back; {again}"
+    )
+
+
+def refuse_unclear(release: str, progress: "ProgressRecord", run: str, look: "Look | None") -> None:
+    """Refuse to carry an order out again when its canister was changed since a release of it that
+    did not learn whether it had installed the module."""
+    if not progress["unclear"] or look is None or progress["changes"] in (None, look.changes):
+        return
+    raise conflict(
+        f"it is not known whether {release} has installed the module of this order, and the "
+        f"canister was changed since: it is not installed again. {ask_again(run)}"
+    )
+
+
 def last_changes(record: "TargetRecord") -> "list[str]":
     """The releases of a target that a rollback could be of: what made the target's module, and the
     last change when that was a rollback. Both lead to what ran before."""

@@ -6,7 +6,7 @@ from canisters.deployment import store
 from canisters.deployment.outbox import report
 from canisters.deployment.records import DetailRecord, ProgressRecord, TargetRecord
 from canisters.deployment.releases import rules
-from canisters.deployment.releases.place import check_place_now
+from canisters.deployment.releases.place import check_place_now, refuse_done
 from canisters.deployment.releases.views import shown
 from canisters.deployment.settings import network
 from canisters.deployment.steps import machine, table
@@ -42,6 +42,7 @@ def start_release(order: ReleaseOrder) -> str:
         store.targets.get(order["target"]), order["target"], order["repository"]
     )
     check_place_now(order, approved, target)
+    refuse_done(order)
     _refuse_full()
     number = _enter(
         order,

@@ -163,12 +163,12 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
     return record["approval"]
 
 
-def _planned(request: ApprovalInput) -> "Async[Plan]":
+def _planned(request: ApprovalInput, release: "str | None" = None) -> "Async[Plan]":
     siblings = siblings_of(wiring)
     if siblings is None:
         raise unavailable(NOT_WIRED)
     planned: CallResult[PlanResult] = yield DeploymentService(siblings["deployment"]).plan_release(
-        plan_request(request)
+        plan_request(request, release)
     )
     if planned.Err is not None:
         raise unavailable(f"deployment did not plan the release: {planned.Err}")
@@ -300,7 +300,7 @@ def retry_release(approval: str) -> "Async[str]":
     number, record = _find(approval)
     _refuse_retry(number, record)
     _refuse_full("nothing was ordered")
-    plan = yield from _planned(record["request"])
+    plan = yield from _planned(record["request"], record["release"])
     number, record = _find(approval)
     _refuse_retry(number, record)
     _refuse_changed(number, record, plan)

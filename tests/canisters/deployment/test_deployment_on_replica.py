@@ -90,6 +90,7 @@ def test_install_upgrade_trapping_upgrade_and_rollback_of_real_modules(
         "mode": {"Auto": None},
         "memory": {"Default": None},
         "references": None,
+        "release": None,
     }
     plan = subnet.call(deployment, "plan_release", request, sender=VERIFICATION)["Ok"]
     assert (plan["mode"], plan["replaces"]) == ({"Upgrade": None}, first_hash)

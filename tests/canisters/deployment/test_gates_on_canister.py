@@ -78,6 +78,7 @@ def gates(
         "mode": {mode: None},
         "memory": {memory: None},
         "references": None,
+        "release": None,
     }
     plan = canary.deployment.update("plan_release", request, caller=canary.verification)["Ok"]
     return {next(iter(one["gate"])): (one["passed"], one["detail"]) for one in plan["gates"]}

@@ -54,7 +54,12 @@ def test_a_target_from_before_is_neither_planned_nor_released_to(canary: Install
         field: order[field]
         for field in ("target", "repository", "run", "stage", "artifact", "sha256", "size")
     }
-    request |= {"mode": {"Auto": None}, "memory": {"Default": None}, "references": None}
+    request |= {
+        "mode": {"Auto": None},
+        "memory": {"Default": None},
+        "references": None,
+        "release": None,
+    }
     planned = canary.deployment.update("plan_release", request, caller=canary.verification)
     assert "not supported" in planned["Err"]["Conflict"]
     assert "network" in canary.start(order)["Err"]["Conflict"]

@@ -99,7 +99,13 @@ def test_a_plan_of_a_silent_target_is_answered(canary: Installation) -> None:
     }
     pending = canary.deployment.submit(
         "plan_release",
-        {**asked, "mode": {"Auto": None}, "memory": {"Default": None}, "references": None},
+        {
+            **asked,
+            "mode": {"Auto": None},
+            "memory": {"Default": None},
+            "references": None,
+            "release": None,
+        },
         caller=canary.verification,
     )
     canary.network.advance(CALL_WAIT_SECONDS)

@@ -47,6 +47,7 @@ def plan_request(
         "mode": {"Auto": None},
         "memory": {"Default": None},
         "references": None,
+        "release": None,
     }
     request.update(changes)
     return request

@@ -150,6 +150,7 @@ class PlanRequest(TypedDict):
     memory: MemoryPersistence
     mode: Mode
     references: list[str] | None
+    release: str | None
     repository: str
     run: str
     sha256: str
