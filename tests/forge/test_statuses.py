@@ -162,7 +162,7 @@ def test_the_token_is_readable_by_its_owner_alone_and_stays(forge: Forge) -> Non
 
 def test_a_line_that_a_kill_has_cut_short_hides_no_other(api: Api) -> None:
     api.post()
-    path = api.forge._layout.statuses_of("repo")
+    path = api.forge.token_file().parent / "statuses" / "repo.jsonl"
     with path.open("a") as file:
         file.write('\n{"number": 2, "sha"')
     assert api.post(**{"description": "again"} if api.kind != "gitlab" else {"state": "failed"})

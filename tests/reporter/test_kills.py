@@ -37,7 +37,7 @@ def killed_at(world: World, last: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     chain = world.chain()
     chain.before = lambda name: steps.step(f"before {name}")
     chain.after = lambda name: steps.step(f"after {name}")
-    request = posting.Poster._request
+    request = posting.Poster.exchange
 
     def stepping(self: Any, method: str, *arguments: Any) -> Any:
         steps.step(f"before {method}")
@@ -47,7 +47,7 @@ def killed_at(world: World, last: int, monkeypatch: pytest.MonkeyPatch) -> bool:
 
     reporter = world.reporter(f"victim-{last}", chain)
     with monkeypatch.context() as patched:
-        patched.setattr(posting.Poster, "_request", stepping)
+        patched.setattr(posting.Poster, "exchange", stepping)
         try:
             while not reporter.round():
                 pass

@@ -108,14 +108,14 @@ def test_no_post_is_begun_that_the_lease_may_not_outlast(monkeypatch: pytest.Mon
 def test_a_lease_that_runs_low_is_renewed_and_the_post_is_made(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = Poster._read
+    read = Poster.shown
     slow = iter([50.0])
 
     def slowly(self: Any, *arguments: Any) -> Any:
         world.pass_time(next(slow, 0.0))
         return read(self, *arguments)
 
-    monkeypatch.setattr(Poster, "_read", slowly)
+    monkeypatch.setattr(Poster, "shown", slowly)
     world.tell("Queued")
     chain = world.chain()
     reporter = world.reporter("one", chain)

@@ -57,7 +57,7 @@ class Poster:
         commit = (place.host, place.path, status.sha)
         known = self._known.get(commit)
         if known is None:
-            read = self._read(forge, place, status.sha, token)
+            read = self.shown(forge, place, status.sha, token)
             if isinstance(read, Outcome):
                 return read
             known = self._remember(commit, read)
@@ -69,12 +69,12 @@ class Poster:
         url, body = forge.post_of(place, status)
         # Until the answer is known the commit may show either.
         self._known.pop(commit, None)
-        answer = self._request("POST", url, forge.headers_of(token), body)
+        answer = self.exchange("POST", url, forge.headers_of(token), body)
         if isinstance(answer, Outcome):
             return answer
         code, headers, text = answer
         if forge.is_repeat(code, text):
-            read = self._read(forge, place, status.sha, token)
+            read = self.shown(forge, place, status.sha, token)
             if isinstance(read, Outcome):
                 return read
             if _shows(forge, read.get(wanted.context), wanted):
@@ -96,7 +96,7 @@ class Poster:
         # A forge, or what answers in its place, may send back what it was sent.
         return outcome_of(code, headers, self._tokens.hide(text), self._clock())
 
-    def _read(
+    def shown(
         self, forge: StatusForge, place: Place, sha: str, token: str
     ) -> dict[str, Seen] | Outcome:
         """What the commit shows, by context; else why that is not known."""
@@ -104,7 +104,7 @@ class Poster:
         url = forge.list_url(place, sha)
         root = _root(url)
         for _ in range(MAX_PAGES):
-            answer = self._request("GET", url, forge.headers_of(token))
+            answer = self.exchange("GET", url, forge.headers_of(token))
             if isinstance(answer, Outcome):
                 return answer
             outcome = self._outcome(*answer)
@@ -121,9 +121,10 @@ class Poster:
             url = page.next_url
         return found
 
-    def _request(
+    def exchange(
         self, method: str, url: str, headers: dict[str, str], body: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], str] | Outcome:
+        """One request: status, headers and text of the answer, else why there is none."""
         root = _root(url)
         if root not in self._clients:
             self._clients[root] = client(root, REQUEST_SECONDS, User_Agent="dcanary-reporter")
