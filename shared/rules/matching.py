@@ -105,7 +105,9 @@ def shortage(
     `executors` are (operator, runtimes, offer) of those that may work.
     """
     if not executors:
-        return "no executor is registered and enabled: register one with `dcanary executor add`"
+        return (
+            "no executor is registered and enabled: register one with `dcanary executor register`"
+        )
     operators = {
         operator
         for operator, runtimes, offer in executors

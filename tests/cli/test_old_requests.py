@@ -53,6 +53,38 @@ def test_the_order_of_an_old_request_is_made_before_anything_is_decided() -> Non
     assert [vote["digest"] for vote in installed.tried] == [""]
 
 
+@dataclass
+class Bringing(Verification):
+    """Counts no approval for a while, and makes no order when one is tried."""
+
+    def get_approval(self, name: str, certified: bool = False) -> Any:
+        there = any(not vote["approve"] for vote in self.tried)
+        shown = {} if there else {"order": None, "digest": None}
+        return request(approval=name, state=self.state, **shown)
+
+
+def test_the_order_is_made_also_while_no_approval_counts() -> None:
+    installed = Bringing()
+    assert found_by(installed)["digest"] == request()["digest"]
+
+
+@dataclass
+class Late(Verification):
+    """Makes the order when it is asked for once more."""
+
+    def get_approval(self, name: str, certified: bool = False) -> Any:
+        shown = {} if len(self.tried) > 1 else {"order": None, "digest": None}
+        return request(approval=name, state=self.state, **shown)
+
+
+def test_an_order_that_was_asked_for_too_early_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(approval_decision, "ASK_SECONDS", 0.5)
+    assert found_by(Late())["digest"] == request()["digest"]
+    assert capsys.readouterr().err.count("its order is being made") == 1
+
+
 def test_nothing_is_sent_for_an_old_request_that_has_ended() -> None:
     installed = Verification(state={"Expired": None})
     assert found_by(installed)["order"] is None

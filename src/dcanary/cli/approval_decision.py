@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ORDER_SECONDS = 60.0
 """How long the order of a request from an earlier version is waited for."""
+ASK_SECONDS = 2.0
+"""How long until it is asked for again: what kept it from being made may have passed."""
 
 
 class Wanted(NamedTuple):
@@ -53,7 +55,8 @@ def with_order(context: Context, approval_id: str) -> Approval:
     """The request, certified. Where an earlier version asked, the order is made now.
 
     `verification` makes it when somebody votes, and counts no vote before it is there; the empty
-    digest is that of no order.
+    digest is that of no order. To reject is what it hears at any time, also while it counts no
+    approvals because it brings over what an earlier version had released.
     """
     verification = context.system.verification
     patience = Patience(context.output.progress)
@@ -64,18 +67,34 @@ def with_order(context: Context, approval_id: str) -> Approval:
     found = patience(look)
     if found["order"] is not None or "Pending" not in found["state"]:
         return found
-    try:
-        verification.decide_approval(
-            {"approval": approval_id, "digest": "", "approve": True, "comment": ""}
-        )
-    except RefusedError as error:
-        if error.kind != "Unavailable":
-            raise
-    deadline = time.monotonic() + ORDER_SECONDS
-    while found["order"] is None and "Pending" in found["state"] and time.monotonic() < deadline:
+    began = time.monotonic()
+    asked, told = began - ASK_SECONDS, ""
+    while found["order"] is None and "Pending" in found["state"]:
+        now = time.monotonic()
+        if now >= began + ORDER_SECONDS:
+            break
+        if now >= asked + ASK_SECONDS:
+            why = _ask_for_order(context, approval_id, first=not told)
+            if why != told:
+                context.output.progress(why)
+            asked, told = now, why
         time.sleep(0.5)
         found = patience(look)
     return found
+
+
+def _ask_for_order(context: Context, approval_id: str, first: bool) -> str:
+    """Have the order made; why it is not there. Raises RefusedError when it cannot be made."""
+    try:
+        context.system.verification.decide_approval(
+            {"approval": approval_id, "digest": "", "approve": False, "comment": ""}
+        )
+    except RefusedError as error:
+        # Conflict, later: it was made, or the request has ended, since the last look.
+        if error.kind != "Unavailable" and (first or error.kind != "Conflict"):
+            raise
+        return error.sentence
+    return ""
 
 
 def decide(
@@ -89,7 +108,9 @@ def decide(
 
     found = with_order(context, approval_id)
     shown = checked_digest(found)
-    wanted.require(approval_id, shown, found["request"]["sha256"])
+    # The digest binds the module of the order. The request is what the canister says beside it.
+    sha256 = (found["order"] or found["request"])["sha256"]
+    wanted.require(approval_id, shown, sha256)
     if not context.output.as_json and not context.output.quiet:
         print_request(context, found)
     elif approve and found["order"] is not None:
@@ -107,7 +128,7 @@ def decide(
     return {
         "approval": decided["approval"],
         "digest": shown,
-        "sha256": decided["request"]["sha256"],
+        "sha256": sha256,
         "state": decided["state"],
     }
 
