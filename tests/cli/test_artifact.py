@@ -171,10 +171,32 @@ def test_differences_name_the_files_and_where_they_differ() -> None:
     assert compared({"a": b"same"}, {"a": b"same"}) == []
     assert compared({"a": b"12345", "b": b""}, {"a": b"12x45", "c": b""}) == [
         "a: 5 bytes in the first, 5 in the second",
-        "  the first difference is at byte 2",
+        "  @@ -1 +1 @@",
+        "  -12345",
+        "  +12x45",
         "b: only in the first",
         "c: only in the second",
     ]
+
+
+def test_of_texts_the_lines_that_differ_are_shown_and_of_other_files_the_byte() -> None:
+    """Of an interface it said that the first difference is at byte 274."""
+    before = "".join(f"  m{n} : () -> (nat);\n" for n in range(20))
+    shown = artifact_diff.within(before.encode(), before.replace("m9 ", "m9x ").encode())
+    assert shown == [
+        "@@ -8,5 +8,5 @@",
+        "   m7 : () -> (nat);",
+        "   m8 : () -> (nat);",
+        "-  m9 : () -> (nat);",
+        "+  m9x : () -> (nat);",
+        "   m10 : () -> (nat);",
+        "   m11 : () -> (nat);",
+    ]
+    long = artifact_diff.within(b"a\n" * 500, b"b\n" * 500)
+    assert len(long) == artifact_diff.MAX_LINES + 1
+    assert long[-1].endswith("more lines")
+    assert artifact_diff.within(b"a\xff", b"a\xfe") == ["the first difference is at byte 1"]
+    assert artifact_diff.within(b"a\0", b"b\0") == ["the first difference is at byte 0"]
 
 
 def module(name: bytes) -> bytes:

@@ -263,6 +263,8 @@ def test_files_that_could_not_be_shown_are_not_approved(output: Output) -> None:
     decided = []
 
     class Voting(Installed):
+        connection = SimpleNamespace(sender="aaaaa-aa")
+
         def get_approval(self, name: str, certified: bool = False) -> Any:
             found = super().get_approval(name)
             return {**found, "request": {"sha256": found["order"]["sha256"]}}

@@ -305,3 +305,15 @@ def test_lines_of_a_reason_are_laid_out_and_begin_no_field(
     monkeypatch.delenv("COLUMNS")
     Output().record({"run": "run-7", "state": value}, "run")
     assert "trapped: at f run  run-9" in capsys.readouterr().out
+
+
+def test_a_command_in_backquotes_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    """Half of `dcanary run retry run-12` stood at the end of a line."""
+    output = Output()
+    for length in range(40, 80):
+        said = f"{'x' * length} then `dcanary run retry run-12` asks, `as ever`, of `dcanary"
+        output.say(said)
+        printed = capsys.readouterr().out
+        assert "`dcanary run retry run-12`" in printed
+        assert " ".join(printed.split()) == said
+        assert all(len(line) <= 79 for line in printed.splitlines())

@@ -46,4 +46,4 @@ def test_a_pipeline_of_a_file_has_no_values() -> None:
 
 def test_a_fetch_stage_is_called_fetch_and_not_by_a_runtime() -> None:
     stages = details(pipeline(None))["stages"]
-    assert stages == ["packages (fetch, 1 of 1)", "build (shell, 1 of 1)"]
+    assert stages == ["packages (fetch 1 of 1)", "build (shell 1 of 1)"]

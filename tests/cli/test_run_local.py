@@ -150,7 +150,9 @@ def test_each_difference_from_what_was_agreed_is_named(tmp_path: Path) -> None:
     assert found == [
         "the tools differ: environment eeeeeeeeeeee here, ffffffffffff in the run",
         "a: 15 bytes here, 16 in the run",
-        "  the first difference is at byte 11",
+        "  @@ -1 +1 @@",
+        "  -same up to here",
+        "  +same up to there",
         "b: only here",
         "c: only in the run",
     ]

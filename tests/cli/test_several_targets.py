@@ -14,7 +14,7 @@ import pytest
 
 from dcanary.candid import Interface, principal
 from dcanary.candid.text import encode_untyped
-from dcanary.cli import approval
+from dcanary.cli import approval, approval_decision
 from dcanary.cli import run as run_commands
 from dcanary.cli.context import Context
 from dcanary.cli.operations import targets
@@ -65,6 +65,10 @@ class Installed:
     @property
     def deployment(self) -> Installed:
         return self
+
+    @property
+    def connection(self) -> Any:
+        return SimpleNamespace(sender="aaaaa-aa")
 
     @property
     def config(self) -> Any:
@@ -310,3 +314,64 @@ def test_the_releases_of_a_run_tell_whether_they_were_taken_back() -> None:
     assert targets.taken_back(system, of("release-2", "release-3")) == {"release-3": "release-4"}
     assert targets.taken_back(system, of("release-3", state="Failed")) == {}
     assert targets.taken_back(system, of("release-5")) == {}
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_an_order_that_is_not_carried_out_is_approved_only_when_that_is_wanted(
+    yes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended with 0 and `Approved`, below the words that it would not be carried out."""
+    elsewhere: Any = {"canister": OTHER, "network": "local"}
+    monkeypatch.setattr(
+        target_now, "look", lambda system, order: target_now.TargetNow(target=elsewhere)
+    )
+    installed = Installed([BOTH])
+    monkeypatch.setattr(approval_decision, "print_request", lambda context, found: None)
+    with pytest.raises(Ended, match=r"(?s)order is not carried out.*run retry") as raised:
+        approve(installed, "approval-1", yes=yes)
+    assert raised.value.exit_code == 1
+    assert installed.decided == []
+    approve(installed, "approval-1", anyway=True)
+    assert [name for name, _ in installed.decided] == ["approval-1"]
+
+
+def test_who_is_no_approver_is_told_so_before_the_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stranger = SimpleNamespace(sender=OTHER)
+    monkeypatch.setattr(Installed, "connection", stranger)
+    installed = Installed([BOTH])
+    with pytest.raises(RefusedError, match=f"{OTHER} is not an approver of approval-1"):
+        approve(installed, "approval-1")
+    assert capsys.readouterr().out == ""
+    assert installed.decided == []
+
+
+@pytest.mark.parametrize("state", [{"Approved": None}, {"Rejected": None}])
+def test_no_question_is_asked_about_a_request_that_is_decided(
+    state: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The question came first, and the answer was refused."""
+    installed = Installed([BOTH])
+    monkeypatch.setattr(
+        installed, "get_approval", lambda name, certified: {**asked(name), "state": state}
+    )
+    context = Context(Path(), "default", Output())
+    context.__dict__["system"] = installed
+    reject: Any = approval.reject
+    with pytest.raises(RefusedError, match="approval-1 is not to be decided any more"):
+        reject.callback.__wrapped__(context, "approval-1", None, None, "", False)
+    printed = capsys.readouterr()
+    assert printed.out + printed.err == ""
+
+
+def test_the_requests_of_a_run_are_shown_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    context = Context(Path(), "default", Output())
+    context.__dict__["system"] = Installed([BOTH])
+    show: Any = approval.show_approval
+    show.callback.__wrapped__(context, "run-7")
+    printed = capsys.readouterr().out
+    assert printed.index("approval   approval-1") < printed.index("approval   approval-2")
+    context.__dict__["system"] = Installed([run("Running")])
+    with pytest.raises(ClientError, match="run-7 has asked for no approval: it is Running"):
+        show.callback.__wrapped__(context, "run-7")

@@ -132,5 +132,22 @@ def test_a_request_says_that_its_target_changed_and_what_follows(
     run(Installed([found], now), approval.show_approval, "approval-3")
     printed = capsys.readouterr().out
     assert ("WARNING: the target has changed since" in printed) == (state == "Pending")
-    assert ("`dcanary run retry run-7`" in printed) == (state == "Pending")
+    # A line of its own: it is to be copied.
+    lines = [line.strip() for line in printed.splitlines()]
+    assert ("dcanary run retry run-7" in lines) == (state == "Pending")
     assert "a new canister is made" not in printed
+
+
+def test_one_change_is_one_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two said that another module runs there."""
+    monkeypatch.setattr(arguments, "interface_of", lambda system, order: None)
+    here = target(canister=CANISTER)
+    now = TargetNow(b"\x09" * 32, target=here)
+    monkeypatch.setattr(target_now, "look", lambda system, order: now)
+    found = asked("approval-3", "Pending", order())
+    run(Installed([found], here), approval.show_approval, "approval-3")
+    printed = capsys.readouterr().out
+    assert printed.count("WARNING") == 1
+    assert f"it ran       {OLD.hex()}" in printed

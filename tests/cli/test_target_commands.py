@@ -64,6 +64,7 @@ class Installed:
             "canister": self.canister,
             "controllers": [FRIEND],
             "cycles": 7,
+            "topped_up": None,
         }
 
     def register_target(self, given: Any) -> Any:
@@ -272,7 +273,26 @@ def test_the_fields_of_a_target_are_shown_in_an_order_that_people_read(
     gone.told.append(None)
     run(gone, target.target.commands["show"], "counter")
     shown = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[0] != " "]
-    assert shown[:6] == ["target", "repository", "network", "canister", "controllers", "cycles"]
+    assert shown[:5] == ["target", "repository", "network", "canister", "controllers"]
+    assert shown[5] == target.NEW_CYCLES
     mixed = {"cycles": 1, "busy": 2, "network": 3, "target": 4}
     assert list(in_order(mixed, target.FIELDS)) == ["target", "network", "cycles", "busy"]
     assert list(in_order({"new": 1, **mixed}, target.FIELDS))[-1] == "new"
+
+
+def test_what_a_new_canister_gets_is_not_taken_for_a_balance(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`cycles 3000000000000` stood there."""
+
+    class Rich(Gone):
+        def get_target(self, name: str) -> Any:
+            topped_up = {"total": 2_000_000, "last": 1, "by": "aaaaa-aa", "at_ns": 0}
+            return {**super().get_target(name), "cycles": 3 * 10**12, "topped_up": topped_up}
+
+    rich = Rich()
+    rich.told.append(None)
+    run(rich, target.target.commands["show"], "counter")
+    printed = capsys.readouterr().out
+    assert "new_canister_gets      3,000,000,000,000 cycles" in printed
+    assert "2,000,000 cycles in all" in printed

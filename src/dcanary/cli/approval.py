@@ -17,8 +17,11 @@ from dcanary.cli.approval_decision import (
 )
 from dcanary.cli.approval_request import print_request, summary, with_files
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.display import harmless
+from dcanary.cli.operations.watch import describe
 from dcanary.cli.paging import page, paged, rows_of, show
 from dcanary.cli.parameters import APPROVAL_ID, APPROVAL_OR_RUN_ID, SECONDS
+from dcanary.client.errors import ClientError
 
 if TYPE_CHECKING:
     from dcanary.client.types.build_executor import Run
@@ -66,15 +69,34 @@ def _with_stale(
 
 
 @approval.command("show")
-@click.argument("approval_id", type=APPROVAL_ID)
+@click.argument("approval_id", metavar="ID", type=APPROVAL_OR_RUN_ID)
 @pass_context
 def show_approval(context: Context, approval_id: str) -> None:
-    """One approval request: the whole order, and what it would change."""
-    found = context.system.verification.get_approval(approval_id)
-    if context.output.as_json or context.output.quiet:
-        context.output.record(with_files(context, found), "approval")
-    else:
-        print_request(context, found)
+    """One approval request: the whole order, and what it would change.
+
+    ID is an approval request, or a run: then the last one of each of its targets.
+    """
+    names, is_run = [approval_id], approval_id.startswith("run-")
+    if is_run:
+        run = context.system.build_executor.get_run(approval_id)
+        names = [one["approval"] for one in run["targets"] or [] if one["approval"] is not None]
+        if not names:
+            state = harmless(describe(run["state"]))
+            raise ClientError(
+                f"{approval_id} has asked for no approval: it is {state}",
+                f"look at it: dcanary run explain {approval_id}",
+            )
+    requests = [context.system.verification.get_approval(name) for name in names]
+    if context.output.as_json and is_run:
+        context.output.json([with_files(context, found) for found in requests])
+        return
+    for index, found in enumerate(requests):
+        if context.output.as_json or context.output.quiet:
+            context.output.record(with_files(context, found), "approval")
+        else:
+            if index:
+                context.output.say("")
+            print_request(context, found)
 
 
 @approval.command()
@@ -91,6 +113,11 @@ def show_approval(context: Context, approval_id: str) -> None:
     show_default=True,
     help="With --follow: seconds to wait for the next request or the end.",
 )
+@click.option(
+    "--anyway",
+    is_flag=True,
+    help="Also an order that is not carried out, because its target has changed since.",
+)
 @decision
 @pass_context
 def approve(
@@ -102,13 +129,14 @@ def approve(
     sha256: str | None,
     comment: str,
     yes: bool,
+    anyway: bool = False,
 ) -> None:
     """Approve the order that is shown: bytes, target, arguments and all else that it binds.
 
     ID is an approval request, or a run: then all its requests that wait are shown and approved, one
     after the other. With --follow the exit code is 1 when the run did not succeed.
     """
-    wanted = Wanted(digest, sha256, yes)
+    wanted = Wanted(digest, sha256, yes, anyway)
     runs = [one for one in ids if one.startswith("run-")]
     if (digest or sha256) and (runs or len(ids) > 1):
         raise click.UsageError("--digest and --sha256 are of one order: name its approval request")

@@ -12,6 +12,7 @@ from dcanary.cli.approval_request import print_request
 from dcanary.cli.context import Context
 from dcanary.cli.display import harmless
 from dcanary.cli.operations.patience import Patience
+from dcanary.cli.operations.watch import Ended, describe, state_of
 from dcanary.cli.parameters import SHA256
 from dcanary.cli.wording import indented
 from dcanary.client.errors import ClientError, RefusedError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from dcanary.client.types.build_executor import Run
     from dcanary.client.types.verification import Approval
 
+ANONYMOUS = "2vxsx-fae"
+"""Who has no key; the canister says what to do about it."""
 ORDER_SECONDS = 60.0
 """How long the order of a request from an earlier version is waited for."""
 ASK_SECONDS = 2.0
@@ -32,6 +35,8 @@ class Wanted(NamedTuple):
     digest: str | None
     sha256: str | None
     yes: bool
+    anyway: bool = False
+    """Also when the order is not carried out as its target is now."""
 
     @property
     def unasked(self) -> bool:
@@ -107,6 +112,7 @@ def decide(
     from dcanary.cli.orders.digest import checked_digest
 
     found = with_order(context, approval_id)
+    _refuse_in_vain(context, found, approve)
     shown = checked_digest(found)
     # The digest binds the module of the order. The request is what the canister says beside it.
     sha256 = (found["order"] or found["request"])["sha256"]
@@ -118,6 +124,8 @@ def decide(
 
         # Nobody may approve files that `approval show` could not list.
         checked_assets(context.system, approval_id, found["order"])
+    if approve and not wanted.anyway:
+        _refuse_stale(context, found)
     if not wanted.unasked:
         word = "Approve" if approve else "Reject"
         question = f"{word} exactly the order with the digest {shown}?"
@@ -133,6 +141,45 @@ def decide(
     }
 
 
+def _refuse_in_vain(context: Context, found: Approval, approve: bool) -> None:
+    """Raises RefusedError, as the canister would after all was read, when nothing can be decided
+    any more or the caller is no approver. An admin may reject, which the canister knows."""
+    name = found["approval"]
+    if "Pending" not in found["state"]:
+        raise RefusedError(
+            "Conflict",
+            f"{name} is not to be decided any more: it is {describe(found['state'])}",
+            "decide_approval",
+        )
+    caller = context.system.connection.sender
+    if approve and caller not in (ANONYMOUS, *found["policy"]["approvers"]):
+        raise RefusedError(
+            "Denied",
+            f"{caller} is not an approver of {name}: the policy of its repository names them",
+            "decide_approval",
+        )
+
+
+def _refuse_stale(context: Context, found: Approval) -> None:
+    """Raises Ended when the order would not be carried out: nobody is to take the vote for more."""
+    from dcanary.cli.orders.stale import changed_since
+    from dcanary.cli.orders.target_now import look
+
+    order = found["order"]
+    if order is None:
+        return
+    now = look(context.system, order)
+    deployment = context.system.config.canisters["deployment"]
+    told = changed_since(order, now.target, deployment, now.module)
+    if told:
+        raise Ended(
+            f"{found['approval']} was not approved: its order is not carried out, because the "
+            f"target has changed since ({'; '.join(told)})",
+            f"dcanary run retry {order['run']} asks people again, about what is there "
+            "now; --anyway votes all the same",
+        )
+
+
 def approve_run(
     context: Context, run: str, wanted: Wanted, comment: str, follow: float | None
 ) -> tuple[list[dict[str, object]], Run]:
@@ -143,7 +190,6 @@ def approve_run(
     None: for none. Raises ClientError when no request waits.
     """
     from dcanary.cli.operations import targets
-    from dcanary.cli.operations.watch import describe
 
     system = context.system
     found = Patience(context.output.progress)(lambda: system.build_executor.get_run(run))
@@ -177,8 +223,6 @@ def approve_run(
 
 def require_success(context: Context, followed: Sequence[Run]) -> None:
     """Raises Ended when a run that was followed to its end did not succeed."""
-    from dcanary.cli.operations.watch import Ended, describe, state_of
-
     ended = []
     for found in followed:
         # The reasons of its targets were told, but in JSON and with -q the message stands alone.

@@ -75,7 +75,7 @@ def print_request(context: Context, found: Approval) -> None:
     from dcanary.cli.orders.assets import checked_assets, files_before, lines_of
     from dcanary.cli.orders.digest import checked_digest
     from dcanary.cli.orders.references import lines
-    from dcanary.cli.orders.stale import changed_since
+    from dcanary.cli.orders.stale import MODULE, changed_since
     from dcanary.cli.orders.stale import warnings as stale_lines
     from dcanary.cli.orders.target_now import look
 
@@ -97,5 +97,10 @@ def print_request(context: Context, found: Approval) -> None:
     rest = [line for line in told if line not in warnings]
     if order["assets"] is not None:
         rest += lines_of(files, files_before(system, order["target"]))
-    for line in [*stale_lines(found, stale), *warnings, *changes(order, now, interface), *rest]:
+    first = stale_lines(found, stale)
+    then = changes(order, now, interface)
+    if first and MODULE in stale:
+        # It is said already; which module it ran then follows.
+        then = [line for line in then if not line.startswith("WARNING: the canister runs another")]
+    for line in [*first, *warnings, *then, *rest]:
         context.output.say(f"  {harmless(line)}")

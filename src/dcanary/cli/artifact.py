@@ -95,8 +95,8 @@ def download(
 def diff(context: Context, run_id: str, other: str, stage: str | None) -> None:
     """Compare the agreed files of a run with those of another one, or with a folder.
 
-    Of modules it says which sections, functions and data segments differ. Exit code 1 when
-    something does. In a folder, files count that the artifacts of the pipeline name.
+    Of modules it says which sections, functions and data segments differ, of texts which lines.
+    Exit code 1 when something does. In a folder, files count that the pipeline's artifacts name.
     """
     from dcanary.cli.operations import artifact_diff, artifacts
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -175,8 +177,15 @@ def start(
         allow_unsandboxed=allow_unsandboxed,
         offering=offering,
         once=once,
-        progress=context.output.progress,
+        progress=_told_at(context.output.progress),
     )
+
+
+def _told_at(progress: Callable[[str], None]) -> Callable[[str], None]:
+    """With the moment before each line, where it goes into a log."""
+    if sys.stderr.isatty():
+        return progress
+    return lambda text: progress(f"{moment(time.time_ns())} {text}")
 
 
 executor.add_command(log)
@@ -191,7 +200,8 @@ def stop(context: Context, name: str) -> None:
     from dcanary.cli.operations.processes import Processes
 
     stopped = operations.stop(context.home, name, Processes(context.processes_dir))
-    context.output.say(f"{name} is stopped" if stopped else f"{name} was not running")
+    gone = f"{name} was not running here. The list shows it as online until it is silent for 3 min"
+    context.output.say(f"{name} is stopped" if stopped else gone)
 
 
 def presence(found: Executor) -> str:
@@ -210,12 +220,16 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
     """Registered executors: online, stopped, away (no contact for 3 minutes) or disabled.
 
     Contact is what an executor writes: a heartbeat, a commitment, or once a minute that it is
-    there. Questions for work leave no trace.
+    there. Questions for work leave no trace. Names are of executors of this folder.
     """
+    from dcanary.cli.operations.executor import names_here
+
     answer = context.system.build_executor.list_executors(page(limit, cursor))
+    names = names_here(context.executors_dir)
     rows = [
         {
             **item,
+            "name": names.get(item["executor"]),
             "runtimes": [next(iter(runtime)) for runtime in item["runtimes"]],
             "slots": item["offer"]["slots"] if item["offer"] else "-",
             "memory": _memory(item["offer"]["memory_bytes"]) if item["offer"] else "-",
@@ -226,6 +240,7 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
     ]
     columns = [
         "executor:principal",
+        "name:id:2",
         "operator",
         "state:id:2",
         "runtimes:text:4",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dcanary.cli.tables import cell_width
 
 INDENT = 2
+COMMAND = "`dcanary"
 LEAST_ROOM = 8
 """Cells that a value gets at least, however narrow the terminal is."""
 
@@ -24,12 +25,13 @@ def folded(head: str, text: str, width: int | None, hang: int = 0) -> str:
         bare = text.lstrip(" ")
         head += " " * (len(text) - len(bare))
         text = bare
-    words = text.split(" ")
     room = width - cell_width(head) - hang
+    words = _words(text, room)
     if max(map(cell_width, words)) <= room:
         return head + f"\n{' ' * (cell_width(head) + hang)}".join(_lines(words, room))
     indent = len(head) - len(head.lstrip(" ")) + INDENT
-    lines = _lines(words, max(LEAST_ROOM, width - indent))
+    room = max(LEAST_ROOM, width - indent)
+    lines = _lines(_words(text, room), room)
     first = [head.rstrip()] if head.strip() else []
     return "\n".join([*first, *(" " * indent + line for line in lines)])
 
@@ -47,8 +49,24 @@ def _sentence(line: str, width: int | None) -> str:
         return line
     bare = line.lstrip(" ")
     indent = len(line) - len(bare)
-    lines = _lines(bare.split(" "), max(LEAST_ROOM, width - indent - INDENT))
+    room = max(LEAST_ROOM, width - indent - INDENT)
+    lines = _lines(_words(bare, room), room)
     return " " * indent + f"\n{' ' * (indent + INDENT)}".join(lines)
+
+
+def _words(text: str, room: int) -> list[str]:
+    """The words of a text. A command in backquotes is one where it has room: it is copied whole."""
+    words: list[str] = []
+    held: list[str] = []
+    for word in text.split(" "):
+        held.append(word)
+        if ("`" in word and (len(held) > 1 or word.count("`") > 1)) or (
+            len(held) == 1 and (not word.startswith(COMMAND))
+        ):
+            whole = " ".join(held)
+            words += [whole] if cell_width(whole) <= room else held
+            held = []
+    return words + held
 
 
 def _lines(words: list[str], room: int) -> Iterator[str]:

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.errors import translated
+from dcanary.cli.times import moment
 from dcanary.client.errors import ClientError
+
+if TYPE_CHECKING:
+    from dcanary.replica.network.files import RunningNetwork
+
+KEY_DIGITS = 16
+"""By which people tell root keys apart: all begin alike."""
 
 
 @click.group()
 def network() -> None:
     """Start, look at and stop the local network."""
+
+
+def _show(context: Context, found: RunningNetwork) -> None:
+    """What runs; for people the end of its root key, which `--json` has whole."""
+    running: dict[str, object] = asdict(found)
+    if not context.output.as_json:
+        running = {
+            "url": found.url,
+            "port": found.port,
+            "pid": found.pid,
+            "started": moment(found.started * 10**9),
+            "root_key": f"…{found.root_key[-KEY_DIGITS:]} (whole: --json)",
+        }
+    context.output.record(running, "url")
 
 
 @network.command()
@@ -39,7 +61,7 @@ def start(context: Context, port: int, accept_loss: bool) -> None:
         warn=context.output.warning,
     )
     context.output.say("started" if started else "already running")
-    context.output.record(asdict(running), "url")
+    _show(context, running)
 
 
 @network.command()
@@ -56,11 +78,11 @@ def stop(context: Context) -> None:
 @network.command()
 @pass_context
 def status(context: Context) -> None:
-    """Show address and root key. Exit code 3 when no network runs."""
+    """Show address and root key (whole with --json). Exit code 3 when no network runs."""
     from dcanary.cli.operations import network as operations
 
     running = operations.require_running(context.network_dir)
-    context.output.record(asdict(running), "url")
+    _show(context, running)
 
 
 @network.command()

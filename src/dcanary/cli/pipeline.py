@@ -50,7 +50,7 @@ def summary(found: Pipeline) -> dict[str, object]:
         "name": definition["name"],
         "triggers": definition["triggers"],
         "stages": [
-            f"{s['name']} ({kind_of(s)}, {s['quorum']} of {s['replicas']})"
+            f"{s['name']} ({kind_of(s)} {s['quorum']} of {s['replicas']})"
             for s in definition["stages"]
         ],
         "gates": definition["gates"],

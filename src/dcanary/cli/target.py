@@ -32,6 +32,7 @@ FIELDS = (
     "module_hash",
 )
 """Of a target, as they are shown."""
+NEW_CYCLES = "new_canister_gets"
 
 
 @click.group()
@@ -198,6 +199,12 @@ def show_target(context: Context, name: str) -> None:
             context.output.warning(f"the network has no canister {found['canister']}")
     if not context.output.as_json:
         shown["controllers"] = _controllers(context, found)
+        # No balance: that of a canister is not to be had from here.
+        shown = {NEW_CYCLES if key == "cycles" else key: one for key, one in shown.items()}
+        if found["cycles"]:
+            shown[NEW_CYCLES] = f"{found['cycles']:,} cycles"
+        if found["topped_up"] is not None:
+            shown["topped_up"] = f"{found['topped_up']['total']:,} cycles in all"
     context.output.record(shown, "target")
 
 

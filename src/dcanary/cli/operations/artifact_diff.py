@@ -6,6 +6,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from difflib import unified_diff
 from pathlib import Path
 
 from dcanary.cli.errors import UsageTrouble
@@ -17,6 +18,12 @@ _WASM = b"\0asm"
 _GZIP = b"\x1f\x8b"
 MAX_UNPACKED = 256 * 1024 * 1024
 """Bytes of a module that is compared unpacked."""
+MAX_TEXT = 256 * 1024
+"""Bytes of a text that is compared line by line."""
+MAX_LINES = 200
+"""Lines of a difference that are shown of one file."""
+CONTEXT = 2
+"""Lines around a difference that are the same."""
 
 ReadFile = Callable[[str], bytes]
 Files = Mapping[str, tuple[int, str]]
@@ -44,9 +51,34 @@ def within(ours: bytes, theirs: bytes) -> list[str]:
         if one == other:
             return ["the same module, compressed otherwise"]
         return module_difference(one, other)
+    before, after = _text(ours), _text(theirs)
+    if before is not None and after is not None:
+        return _lines(before, after)
     same = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
     at = min(len(ours), len(theirs)) if same is None else same
     return [f"the first difference is at byte {at:,}"]
+
+
+def _text(content: bytes) -> str | None:
+    """A content as text, if that is what it is and it is not too long to be compared."""
+    if len(content) > MAX_TEXT or b"\0" in content:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _lines(before: str, after: str) -> list[str]:
+    """The lines in which two texts differ, as `diff -u` shows them without the names: `-` is of the
+    first. At most MAX_LINES."""
+    # Not splitlines: form feeds and the like are no line ends.
+    one, other = before.split("\n"), after.split("\n")
+    found = list(unified_diff(one, other, n=CONTEXT, lineterm=""))[2:]
+    left = len(found) - MAX_LINES
+    if left > 0:
+        found = [*found[:MAX_LINES], f"… {left} more lines"]
+    return found
 
 
 def unpacked(content: bytes) -> bytes:

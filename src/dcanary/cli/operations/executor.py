@@ -53,6 +53,17 @@ def executor_identity(folder: Path, name: str) -> Identity:
     return load_identity(path) if path.exists() else create_identity(path)
 
 
+def names_here(folder: Path) -> dict[str, str]:
+    """Principal -> name of the executors that have their keys below `folder`."""
+    found = {}
+    for path in sorted(folder.glob("*/key.pem")):
+        try:
+            found[load_identity(path).principal] = path.parent.name
+        except ConfigError:  # Whoever starts it is told.
+            continue
+    return found
+
+
 def require_network(installation: SystemConfig) -> None:
     """Raises NetworkError when the network of the installation does not answer now.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dcanary.client.types.verification import Approval, Order
 
 UNDECIDED = "Pending"
+MODULE = "the canister runs another module by now"
 
 
 def changed_since(
@@ -36,7 +37,7 @@ def changed_since(
         return [f"the order is for network {order['network']}, the target is on another by now"]
     creates = order["creates"]
     if creates is None:
-        return [] if module == order["replaces"] else ["the canister runs another module by now"]
+        return [] if module == order["replaces"] else [MODULE]
     told = []
     if sorted(creates["controllers"]) != sorted({deployment, *target["controllers"]}):
         told.append("the new canister would get other controllers by now")
@@ -57,8 +58,9 @@ def warnings(found: Approval, told: Sequence[str]) -> list[str]:
     run = found["request"]["run"]
     return [
         f"WARNING: the target has changed since: {'; '.join(told)}.",
-        f"This order is not carried out, also when it is approved. `dcanary run retry {run}`",
-        "withdraws the request and asks people again, about what is there now.",
+        "This order is not carried out, also when it is approved. To have people asked again, "
+        "about what is there now:",
+        f"  dcanary run retry {run}",
     ]
 
 
