@@ -65,6 +65,10 @@ class Installed:
         return self
 
     @property
+    def build_executor(self) -> Any:
+        return SimpleNamespace(get_run=lambda name: {"targets": []})
+
+    @property
     def deployment(self) -> Installed:
         return self
 

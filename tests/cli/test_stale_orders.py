@@ -70,8 +70,18 @@ class Installed:
 
     def __init__(self, found: list[Any], target: Any) -> None:
         self.found, self.target = found, target
-        self.verification = self.deployment = self
+        self.verification = self.deployment = self.build_executor = self
+        self.released: Any = None
         self.config = SimpleNamespace(canisters={"deployment": DEPLOYMENT})
+
+    def get_run(self, name: str) -> Any:
+        assert name == "run-7"
+        release = None if self.released is None else "release-10"
+        return {"targets": [{"target": "counter", "release": release}]}
+
+    def get_release(self, name: str) -> Any:
+        assert name == "release-10"
+        return self.released
 
     def list_approvals(self, page: Any) -> Any:
         return {"items": self.found, "next": None}
@@ -151,3 +161,35 @@ def test_one_change_is_one_warning(
     printed = capsys.readouterr().out
     assert printed.count("WARNING") == 1
     assert f"it ran       {OLD.hex()}" in printed
+
+
+@pytest.mark.parametrize(
+    ("state", "digest", "told"),
+    [
+        ({"Failed": "Installing: trapped"}, order_digest(order()), "order, with the same digest,"),
+        ({"ConcurrentChange": "Stopping: " + "x" * 900}, "0" * 64, "module"),
+        ({"Succeeded": None}, order_digest(order()), None),
+    ],
+)
+def test_a_request_says_that_the_same_has_failed_before(
+    state: Any,
+    digest: str,
+    told: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """After `run retry` nothing told the request from one that nobody had tried."""
+    monkeypatch.setattr(arguments, "interface_of", lambda system, order: None)
+    here = target(canister=CANISTER)
+    monkeypatch.setattr(target_now, "look", lambda system, order: TargetNow(OLD, target=here))
+    installed = Installed([asked("approval-4", "Pending", order())], here)
+    installed.released = {"state": state, "order": {"digest": digest}}
+    run(installed, approval.show_approval, "approval-4")
+    printed = capsys.readouterr().out
+    if told is None:
+        assert "WARNING" not in printed
+    else:
+        why = next(iter(state.values()))[:50]
+        assert f"WARNING: this {told} failed in release-10: {why}" in printed
+        assert "(dcanary release show release-10)" in printed
+        assert "x" * 200 not in printed

@@ -78,6 +78,7 @@ def print_request(context: Context, found: Approval) -> None:
     from dcanary.cli.orders.stale import MODULE, changed_since
     from dcanary.cli.orders.stale import warnings as stale_lines
     from dcanary.cli.orders.target_now import look
+    from dcanary.cli.orders.tried_before import warnings as tried_before
 
     checked_digest(found)
     system = context.system
@@ -97,7 +98,7 @@ def print_request(context: Context, found: Approval) -> None:
     rest = [line for line in told if line not in warnings]
     if order["assets"] is not None:
         rest += lines_of(files, files_before(system, order["target"]))
-    first = stale_lines(found, stale)
+    first = stale_lines(found, stale) + tried_before(system, found)
     then = changes(order, now, interface)
     if first and MODULE in stale:
         # It is said already; which module it ran then follows.
