@@ -46,6 +46,18 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path, capsys: pytest.CaptureFixt
     assert sorted(path.name for path in root.iterdir()) == ["dcanary.yml", "src"]
 
 
+def test_a_folder_within_a_repository_is_refused_with_its_root(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inner = write(tmp_path / "shop/second", {"src/main.mo": COUNTER_MO})
+    subprocess.run(["git", "init", "-q", str(tmp_path / "shop")], check=True)
+    assert run(["init", str(inner)]) == 2
+    said = capsys.readouterr().err
+    assert "the repository begins above" in said and "dcanary init" in said
+    assert not (inner / "dcanary.yml").exists()
+    assert run(["init", str(inner), "--stdout"]) == 0
+
+
 def test_a_link_in_its_place_is_kept_too(tmp_path: Path) -> None:
     root = write(tmp_path / "shop", {"src/main.mo": COUNTER_MO})
     (root / "dcanary.yml").symlink_to(tmp_path / "elsewhere")

@@ -23,7 +23,7 @@ def detect(root: Path) -> Project:
     found = Findings(folder.root.name or "project")
     for detector in DETECTORS:
         detector.detect(folder, found)
-    outer = _repository_around(folder.root)
+    outer = repository_around(folder.root)
     if outer is not None:
         folder.note(
             ".",
@@ -46,7 +46,7 @@ def detect(root: Path) -> Project:
     )
 
 
-def _repository_around(root: Path) -> Path | None:
+def repository_around(root: Path) -> Path | None:
     """The root of the Git repository that the folder is a part of; None when it is one itself."""
     if _is_there(root / ".git"):
         return None

@@ -47,7 +47,8 @@ def _comments(template: Template, fit: Fit, found: Iterable[str]) -> list[str]:
     lines = [
         f"# Written by dcanary init from {source(template.label, fit)}. It is yours: change what "
         "you like,",
-        "# then check it with: dcanary pipeline validate",
+        "# then check it with: dcanary pipeline validate. It counts once it is registered:",
+        "# dcanary pipeline register, and after each change dcanary pipeline update",
     ]
     facts = list(found)
     if facts:

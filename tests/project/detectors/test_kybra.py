@@ -25,6 +25,25 @@ def test_a_main_that_imports_kybra_is_a_canister(tmp_path: Path) -> None:
     ]
 
 
+def test_programs_in_folders_of_the_same_name_are_canisters_of_their_own(tmp_path: Path) -> None:
+    mains = (
+        "a/src/main.py",
+        "b/src/main.py",
+        "x/api/main.py",
+        "y/api/main.py",
+        "y/api/src/main.py",
+    )
+    project = found(tmp_path / "shop", dict.fromkeys((*mains, "src/main.py"), COUNTER_PY))
+    assert {one.main: one.name for one in project.canisters} == {
+        "src/main.py": "shop",
+        "a/src/main.py": "a",
+        "b/src/main.py": "b",
+        "x/api/main.py": "api",
+        "y/api/main.py": "y-api",
+        "y/api/src/main.py": "main-2",
+    }
+
+
 def test_imports_are_followed_and_packages_of_others_are_told(tmp_path: Path) -> None:
     project = found(
         tmp_path,

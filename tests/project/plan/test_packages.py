@@ -343,3 +343,36 @@ def test_scripts_of_a_project_that_npm_runs_when_it_installs_are_left_out_and_sa
         "package.json:1: its own postinstall (mops install) is not run, nor are those of packages: "
         "stages have no network, so what it makes has to be in the repository"
     ] * commands[0].endswith("--ignore-scripts")
+
+
+@pytest.mark.parametrize(
+    ("scripts", "command", "said"),
+    [
+        (
+            '"prebuild": "dfx generate",\n"build": "vite build"',
+            "npm run build --ignore-scripts",
+            "its script prebuild (dfx generate) calls what no stage has, and is not run: have what "
+            "it makes in the repository",
+        ),
+        (
+            '"build": "npx didc bind x.did > x.ts && vite build"',
+            "npm run build",
+            "its script build (npx didc bind x.did > x.ts && vite build) calls what no stage has: ",
+        ),
+        ('"prebuild": "rimraf dist",\n"build": "vite build"', "npm run build", ""),
+        ('"build": "vite build --base dfx/"', "npm run build", ""),
+    ],
+)
+def test_a_build_that_calls_the_tools_of_the_sdk_says_what_is_missing(
+    tmp_path: Path, scripts: str, command: str, said: str
+) -> None:
+    fit = chosen(
+        tmp_path,
+        {
+            "package.json": f'{{"scripts": {{{scripts}}},\n"dependencies": {{"vite": "6"}}}}',
+            "package-lock.json": "{}",
+        },
+    )
+    assert fit.values["commands"] == ["npm ci", command]
+    told = [str(one) for one in fit.open if "calls what no stage has" in str(one)]
+    assert [one.split(": ", 1)[1][: len(said)] for one in told] == ([said] if said else [])

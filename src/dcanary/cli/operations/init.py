@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dcanary.cli.display import quoted_if_needed
 from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.templates import Load, given_values, load_shipped
 from dcanary.cli.operations.whole_files import write_whole
 from dcanary.pipeline import FILE_NAME
 from dcanary.project import report, template, write
-from dcanary.project.detect import detect
+from dcanary.project.detect import detect, repository_around
 from dcanary.project.facts import Project
 from dcanary.project.plan.choose import NoChoice, Outlook, choose, outlook
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open
@@ -137,8 +138,15 @@ def _fit(project: Project, seen: Outlook, chosen: template.Template, canister: s
 
 
 def save(folder: Path, text: str, *, force: bool) -> Path:
-    """Write the file into the folder. Raises UsageTrouble when one is there and `force` is not."""
+    """Write the file into the folder. Raises UsageTrouble when one is there and `force` is not,
+    and in a folder within a repository, where no pipeline is read."""
     path = folder / FILE_NAME
+    outer = repository_around(folder.resolve())
+    if outer is not None:
+        raise UsageTrouble(
+            f"the repository begins above, in {outer}: a pipeline is read from its root, and its "
+            f"commands run there\n  run it there: dcanary init {quoted_if_needed(str(outer))}"
+        )
     if not force and os.path.lexists(path):
         raise UsageTrouble(f"{path} is there already: it is kept\n  use --force to replace it")
     try:

@@ -41,9 +41,8 @@ class Kybra:
             program = _program(sources, main) if "kybra" in (folder.text(main) or "") else None
             if program is not None:
                 found.kybra[main] = program
-                found.add(
-                    Canister(_name(main, found.name), Kind.KYBRA, (program.place,), main=main)
-                )
+                name = found.name_for(main)
+                found.add(Canister(name, Kind.KYBRA, (program.place,), main=main))
 
 
 def _guess(folder: Folder, canister: Canister) -> str:
@@ -52,11 +51,6 @@ def _guess(folder: Folder, canister: Canister) -> str:
         if folder.has(name):
             return name
     return ""
-
-
-def _name(main: str, project: str) -> str:
-    folder = PurePosixPath(main).parent.name
-    return project if folder in ("", "src") else folder
 
 
 @dataclass(frozen=True)

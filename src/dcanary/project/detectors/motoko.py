@@ -58,9 +58,7 @@ class Motoko:
                 continue
             found.motoko[main] = program
             if not manifest:
-                name = _name(main, found.name)
-                if name in found.canisters:
-                    name = PurePosixPath(main).stem
+                name = found.name_for(main)
                 found.add(Canister(name, Kind.MOTOKO, (program.place,), main=main))
         # Without `[package]` the file is also that of canisters; where there are none, what mops
         # finds beside it are the modules of a library.
@@ -94,12 +92,6 @@ def _targets(source: str) -> Iterator[tuple[str, int]]:
 def _may_be_main(name: str) -> bool:
     folders = PurePosixPath(name).parts[:-1]
     return not _TEST_FOLDERS.intersection(folders) and not name.endswith((".test.mo", ".bench.mo"))
-
-
-def _name(main: str, project: str) -> str:
-    """The name of a canister that only its source shows: its folder, but for `src/main.mo`."""
-    folders = [one for one in PurePosixPath(main).parts[:-1] if one not in ("src", "backend")]
-    return folders[-1] if folders else project
 
 
 def bare(text: str) -> str:

@@ -20,6 +20,7 @@ LOCKS = (
     "bun.lockb",
 )
 TOOLS = ("azle", "vite", "webpack", "react", "vue", "svelte", "next")
+HOOKS = ("prebuild", "postbuild")
 INSTALLS = ("preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare")
 """Scripts of a package that `npm ci` runs in its own folder."""
 MAX_PACKAGES = 50
@@ -63,6 +64,7 @@ def _package(folder: Folder, file: str, root: Value) -> NodePackage:
         lock=lock,
         lock_tool=_tool(folder, lock) if lock else "",
         tools=tuple(tool for tool in TOOLS if tool in names),
+        hooks=tuple((name, text) for name in HOOKS if (text := root.text("scripts", name))),
         installs=tuple((name, text) for name in INSTALLS if (text := root.text("scripts", name))),
     )
 

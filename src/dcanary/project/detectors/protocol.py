@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
+from pathlib import PurePosixPath
 from typing import Protocol
 
 from dcanary.project.facts import (
@@ -50,6 +52,27 @@ class Findings:
         # A build script does not show what it builds; the sources do.
         kind = canister.kind if known.kind is Kind.CUSTOM else known.kind
         self.canisters[canister.name] = replace(known.filled_from(canister), kind=kind)
+
+    def name_for(self, main: str) -> str:
+        """A name for the canister of a program that no manifest names, which no other one has.
+
+        That of its folder, `src` and `backend` left out, or of the project; where another program
+        has it, that of the file, then with the folders above.
+        """
+        place = PurePosixPath(main)
+        folders = [part for part in place.parts[:-1] if part not in ("src", "backend")]
+        above = ["-".join(folders[start:]) for start in range(len(folders) - 2, -1, -1)]
+        numbered = (f"{place.stem}-{number}" for number in count(2))
+        for name in chain(
+            [*folders[-1:], *([] if folders else [self.name])],
+            [] if place.stem == "main" else [place.stem],
+            above,
+            numbered,
+        ):
+            known = self.canisters.get(name)
+            if known is None or known.main in ("", main):
+                return name
+        raise AssertionError("numbers end nowhere")
 
     def has_manifest(self) -> bool:
         """Whether a file that lists canisters names any, so that sources need not be asked."""

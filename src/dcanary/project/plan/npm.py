@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from dcanary.project.facts import NodePackage, Project
@@ -9,6 +10,8 @@ from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Values, name_for, 
 from dcanary.project.plan.node_tools import TOOLS
 
 HEADING = f"{PAGE}#front-ends"
+_SDK = re.compile(r"(?:^|[\s;&|(])(?:npx\s+)?(?:dfx|icp|didc)(?=\s|$)")
+"""Commands of the Internet Computer's tools in a script."""
 OUTPUTS = {"next": "out"}
 """Tool -> the folder that it writes to. Others write to `dist`."""
 
@@ -20,6 +23,13 @@ def other_lock(package: NodePackage, tools: Iterable[str]) -> NotYet:
         f"{' or '.join(tools)}"
     )
     return NotYet((Open(text, package.place, f"{PAGE}#dependencies"),))
+
+
+def _unavailable(package: NodePackage) -> tuple[str, str] | None:
+    """A script that is run with `build`, and its text, which calls a tool that no stage has."""
+    scripts = [*package.scripts, *package.hooks]
+    calls = [(name, text) for name, text in scripts if name != "test" and _SDK.search(text)]
+    return calls[0] if calls else None
 
 
 def front_end(project: Project, package: NodePackage, name: str, files: list[str]) -> Fit | NotYet:
@@ -47,7 +57,22 @@ def front_end(project: Project, package: NodePackage, name: str, files: list[str
     else:
         commands = [tool.command(tool.install, above)]
     if "build" in scripts:
-        commands.append(tool.command(tool.run, package.folder, script="build"))
+        build, hooks = tool.command(tool.run, package.folder, script="build"), ""
+        told = _unavailable(package)
+        if told is not None:
+            name, text = told
+            if name != "build" and package.lock_tool == "npm":
+                # What a person asks for is run, the hooks around it are not (npm-run-script).
+                build, hooks = f"{build} --ignore-scripts", ", and is not run"
+            opened.append(
+                Open(
+                    f"its script {name} ({text}) calls what no stage has{hooks}: have what it "
+                    "makes in the repository, and in the stage a build without it",
+                    package.place,
+                    HEADING,
+                )
+            )
+        commands.append(build)
         if not files:
             builder = next((one for one in package.tools if one in OUTPUTS), "")
             output = OUTPUTS.get(builder, "dist")
