@@ -17,7 +17,7 @@ def test_facts_and_open_points_are_comments() -> None:
     fit = Fit("motoko", {"name": "shop"}, (Open("not done", Place("dfx.json", 3)),))
     text = pipeline_text(load("motoko"), fit, ["dfx.json:2: motoko canister shop"])
     head = text[: text.index("\n\n")].splitlines()
-    assert head[3:] == [
+    assert head[4:] == [
         "# Found:",
         "#   dfx.json:2: motoko canister shop",
         "#",

@@ -61,8 +61,8 @@ def to_candid(
     if (everyone or pipeline.deploy) and pipeline.approval.threshold > len(everyone):
         raise ValueError(
             f"approval.threshold is {pipeline.approval.threshold} and there are {len(everyone)} "
-            "approvers: name more with --approver PRINCIPAL (dcanary identity show prints your own) "
-            "or in approval.approvers of the file"
+            "approvers: name more with --approver PRINCIPAL (dcanary identity show prints your "
+            "own) or in approval.approvers of the file"
             + (", or lower the threshold" if everyone else "")
         )
     deploys = [_deploy(deploy) for deploy in pipeline.deploy]
