@@ -66,6 +66,7 @@ serve(
             "trigger_run": "Operator",
             "trigger_pipeline": "Operator",
             "replay_delivery": "Operator",
+            "allow_delivery": "Admin",
             "sync_triggers": "pipeline_config",
             "report_run": "build_executor",
             "lease_reports": "Reporter",
@@ -164,6 +165,13 @@ def trigger_pipeline(repository: text, ref: text) -> TextResult:
 @update
 def replay_delivery(repository: text, delivery: text) -> TextResult:
     return answer("replay_delivery", lambda: triggering.replay(repository, delivery))
+
+
+@update
+def allow_delivery(repository: text, delivery: text, sha: text) -> TextResult:
+    return answer(
+        "allow_delivery", lambda: triggering.allow(repository, delivery, sha, ic.caller())
+    )
 
 
 @update

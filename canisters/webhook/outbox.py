@@ -41,6 +41,7 @@ def _send_run(delivery: str) -> "Async[str | None]":
             "delivery": record["delivery"]["delivery"],
             "source": record["source"],
             "started_by": record["delivery"]["started_by"],
+            "pull_request": record["delivery"]["pull_request"],
         }
     )
     refusal, again = refusal_of(answer)

@@ -20,20 +20,16 @@ class NotYet:
 
 
 OTHER_EVENTS = NotYet(
-    "events other than pushes, such as pull requests and releases",
+    "events other than pushes and pull requests, such as releases; pull requests of Bitbucket, "
+    "whose deliveries name no whole commit id",
     "HTTP 200, `ignored`",
-    "ignored, because event {} is not supported yet: only pushes start runs",
+    "ignored, because event {} is not supported yet",
 )
 OTHER_CLONE_URLS = NotYet(
     "clone URLs other than `https://` and `http://`",
     "`register_repository`: Invalid",
     "clone_url must start with https:// or http://, others are not supported yet: to clone over "
     "SSH give the https:// URL here and set a deploy key (dcanary repository credential set)",
-)
-PULL_REQUESTS = NotYet(
-    "pull requests as triggers",
-    "methods of `pipeline_config`: Invalid",
-    "triggers: PullRequest is not supported yet: use Push, Tag or Manual",
 )
 FAILED_STAGES = NotYet(
     "running the failed stages of a run again",

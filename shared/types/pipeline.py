@@ -51,8 +51,26 @@ class Schedule(Record):
     ref: text
 
 
+class PullRequestFilter(Record):
+    """Pull requests. `branches` are patterns of those that they are to be merged into.
+
+    `types` of events absent: opened, synchronize, reopened. `labels`: one of the pull request's
+    must match. `drafts`: also of drafts. `deploy`: what agreed goes on to people and the targets,
+    never of a fork.
+    """
+
+    branches: Vec[text]
+    types: Opt[Vec[text]]
+    labels: Opt[Vec[text]]
+    drafts: Opt[bool]
+    deploy: Opt[bool]
+
+
 class Trigger(Variant, total=False):
-    """What starts a run. `Push` holds branch patterns (`*` and `?` as in a shell; empty: none)."""
+    """What starts a run. Patterns of branches and tags: `*` and `?` as in a shell; empty: none.
+
+    `PullRequest` holds those of the branches that pull requests are to be merged into.
+    """
 
     Push: Vec[text]
     Tag: Vec[text]
@@ -60,6 +78,7 @@ class Trigger(Variant, total=False):
     Manual: null
     FilteredPush: PushFilter
     Schedule: Schedule
+    FilteredPullRequest: PullRequestFilter
 
 
 class Variable(Record):

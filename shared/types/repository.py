@@ -4,6 +4,7 @@ from kybra import Opt, Principal, Record, Variant, Vec, blob, nat16, nat32, nat6
 
 from shared.types.errors import Error
 from shared.types.pipeline import Provider, Schedule, Trigger
+from shared.types.run import PullRequest
 
 
 class RepositoryInput(Record):
@@ -48,19 +49,24 @@ class RepositoryPageResult(Variant, total=False):
 
 
 class DeliveryState(Variant, total=False):
-    """`Ignored` says why. `Dispatching` is sent again until the run is acknowledged."""
+    """`Ignored` says why. `Dispatching` is sent again until the run is acknowledged.
+
+    `Held` says what the delivery waits for before it may start a run.
+    """
 
     Ignored: text
     Dispatching: null
     Dispatched: null
     Refused: text
+    Held: text
 
 
 class Delivery(Record):
-    """One accepted webhook request, or one change of it. `run` is set unless it was ignored.
+    """One accepted webhook request, or one change of it. `run` is set unless ignored or held.
 
     `started_by` is who started the run by hand; absent when a forge did. `note` is what people
-    should know of the decision, such as a filter that could not be asked.
+    should know of the decision, such as a filter that could not be asked. `allowed_by` is who
+    let a held delivery start its run.
     """
 
     delivery: text
@@ -74,6 +80,8 @@ class Delivery(Record):
     attempts: nat32
     started_by: Opt[Principal]
     note: Opt[text]
+    pull_request: Opt[PullRequest]
+    allowed_by: Opt[Principal]
 
 
 class DeliveryResult(Variant, total=False):

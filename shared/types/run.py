@@ -18,6 +18,23 @@ class Source(Record):
     author: text
 
 
+class PullRequest(Record):
+    """What a run of a pull request is of. `title` is what whoever opened it has written.
+
+    `target` is the branch that it is to be merged into, `head` the branch and `head_repository` the
+    repository that it comes from. `deploys`: its run goes on to people and targets; never of a
+    fork.
+    """
+
+    number: nat64
+    title: text
+    target: text
+    head: text
+    head_repository: text
+    fork: bool
+    deploys: bool
+
+
 class CommitDescription(Record):
     """What executors read from the commit itself. `message` has at most MAX_TEXT_CHARS."""
 
@@ -35,10 +52,14 @@ class RunRequest(Record):
     delivery: text
     source: Source
     started_by: Opt[Principal]
+    pull_request: Opt[PullRequest]
 
 
 class RunSpec(Record):
-    """`pipeline_config` -> `build_executor`: the run with the pipeline version it executes."""
+    """`pipeline_config` -> `build_executor`: the run with the pipeline version it executes.
+
+    Of a pull request `pipeline` is what its runs may do: see `shared.rules.pull_requests`.
+    """
 
     run: text
     delivery: text
@@ -46,6 +67,7 @@ class RunSpec(Record):
     pipeline_version: nat32
     pipeline: PipelineInput
     started_by: Opt[Principal]
+    pull_request: Opt[PullRequest]
 
 
 class RunState(Variant, total=False):
@@ -195,6 +217,7 @@ class Run(Record):
     updated_ns: nat64
     targets: Opt[Vec[TargetStatus]]
     resolution: Opt[Resolution]
+    pull_request: Opt[PullRequest]
 
 
 class RunResult(Variant, total=False):

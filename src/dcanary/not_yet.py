@@ -62,11 +62,6 @@ def _listed(names: tuple[str, ...]) -> str:
 
 # Pipelines and executors.
 
-PULL_REQUESTS = NotYet(
-    "pull requests as triggers",
-    "`dcanary.yml`",
-    "is not supported yet: use push, tag or manual",
-)
 KEYS = NotYet(
     f"the keys {_listed(PLANNED_KEYS)}",
     "`dcanary.yml`",

@@ -51,6 +51,7 @@ def run(state: str = "Queued", **changed: Any) -> Any:
         "created_ns": NOW,
         "updated_ns": NOW,
         "targets": [],
+        "pull_request": None,
         **changed,
     }
 

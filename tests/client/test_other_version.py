@@ -27,6 +27,8 @@ RUN = {
     "release": None,
     "started_by": None,
     "targets": None,
+    "pull_request": None,
+    "resolution": None,
     "source": {
         "repository": "demo",
         "clone_url": "https://example.org/demo",

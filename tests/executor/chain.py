@@ -317,4 +317,5 @@ def run_spec(run: str, stages: Sequence[dict[str, Any]], source: dict[str, Any])
             "template": None,
         },
         "started_by": None,
+        "pull_request": None,
     }

@@ -38,6 +38,9 @@ class Known:
     def run_of(self, repository: str, delivery: str) -> tuple[bool, str | None]:
         return False, None
 
+    def is_held(self, repository: str, delivery: str) -> bool:
+        return False
+
     def received_ns(self, repository: str, delivery: str) -> int | None:
         return None
 

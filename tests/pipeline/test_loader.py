@@ -132,7 +132,7 @@ def test_all_errors_of_a_file_are_reported_at_once_in_order() -> None:
         (("approvers: [], threshold: 1", "approvers: [rrkah-fqaaa-aaaaa-aaaaq-cai], threshold: 2"),
          "approval.threshold", "number of approvers (1)"),
         (("KEY: value", "PATH: value"), "environment.PATH", "set by the executor"),
-        (("manual: true", "pull_request: {branches: [a]}"), "on.pull_request", "not supported yet"),
+        (("manual: true", "pull_request: {types: [a]}"), "on.pull_request.types[0]", "opened"),
         (("[main]", "[a..b]"), "on.push.branches[0]", "pattern"),
         (("push: {branches: [main]}", "push: {branches: []}"), "on.push.branches", "at least 1"),
         (("retries: 1", "depends_on: [x]"), "stages.build.depends_on[0]", "no stage x"),

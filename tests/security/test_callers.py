@@ -45,6 +45,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "trigger_run": "Operator",
         "trigger_pipeline": "Operator",
         "replay_delivery": "Operator",
+        "allow_delivery": "Admin",
         "sync_triggers": "pipeline_config",
         "report_run": "build_executor",
         "lease_reports": "Reporter",

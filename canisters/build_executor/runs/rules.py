@@ -30,6 +30,9 @@ def check_spec(spec: "RunSpec") -> None:
     ):
         if len(text) > MAX_TEXT_CHARS:
             raise too_large(f"{field} has {len(text)} characters, over {MAX_TEXT_CHARS}")
+    pull_request = spec["pull_request"]
+    if pull_request is not None and pull_request["fork"] and deploys.deploys_of(spec["pipeline"]):
+        raise invalid("a run of a fork's pull request deploys nothing: take its deploys out")
     why = graph.problem(spec["pipeline"]["stages"])
     if why is not None:
         raise invalid(f"pipeline of {source['repository']}: {why}")

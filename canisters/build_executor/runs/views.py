@@ -57,6 +57,7 @@ def _run(book: Book, run: str, record: RunRecord, waiting: Waiting) -> Run:
             for row in rows
         ],
         "resolution": _resolution(book, run, stored),
+        "pull_request": None if stored is None else stored["spec"]["pull_request"],
     }
 
 

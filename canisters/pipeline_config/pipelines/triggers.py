@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from canisters.pipeline_config.pipelines.schedules import schedules_problem
 from shared.rules.limits import MAX_PATTERNS_PER_TRIGGER, MAX_TRIGGERS
-from shared.rules.not_yet import PULL_REQUESTS
 from shared.rules.patterns import (
     EXCLUDES,
     path_pattern_problem,
@@ -12,6 +11,7 @@ from shared.rules.patterns import (
     text_pattern_problem,
     without_mark,
 )
+from shared.rules.pull_requests import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,7 @@ def triggers_problem(triggers: "list[Trigger]") -> "str | None":
     if len(triggers) > MAX_TRIGGERS:
         return f"triggers: {len(triggers)} of them, over {MAX_TRIGGERS} (MAX_TRIGGERS)"
     for trigger in triggers:
-        if "PullRequest" in trigger:
-            return PULL_REQUESTS.sentence()
-        problem = _lists_problem(_lists(trigger))
+        problem = _types_problem(trigger) or _lists_problem(_lists(trigger))
         if problem is not None:
             return f"triggers: {problem}"
     return schedules_problem(triggers)
@@ -42,7 +40,23 @@ def _lists(trigger: "Trigger") -> "list[tuple[list[str], Callable[[str], str | N
             (given["paths_ignore"] or [], path_pattern_problem),
             (given["authors"] or [], text_pattern_problem),
         ]
-    return [(trigger.get("Push") or trigger.get("Tag") or [], pattern_problem)]
+    if "FilteredPullRequest" in trigger:
+        wanted = trigger["FilteredPullRequest"]
+        return [
+            (wanted["branches"], pattern_problem),
+            (wanted["labels"] or [], text_pattern_problem),
+        ]
+    names = trigger.get("Push") or trigger.get("Tag") or trigger.get("PullRequest") or []
+    return [(names, pattern_problem)]
+
+
+def _types_problem(trigger: "Trigger") -> "str | None":
+    if "FilteredPullRequest" not in trigger:
+        return None
+    for each in trigger["FilteredPullRequest"]["types"] or []:
+        if each not in TYPES:
+            return f"FilteredPullRequest.types: `{each[:40]}`: use {', '.join(TYPES)}"
+    return None
 
 
 def _lists_problem(

@@ -9,6 +9,7 @@ from canisters.pipeline_config.store import starts, wiring
 from shared.base.access import wired_siblings
 from shared.base.results import refused_of
 from shared.rules.deploys import deploys_of
+from shared.rules.pull_requests import limit
 from shared.rules.refused import not_found, unavailable
 from shared.siblings import BuildExecutorService
 from shared.types.errors import Done
@@ -44,6 +45,7 @@ def start(request: RunRequest) -> "Async[None]":
     pipeline = tables.version_of(repository, chosen["pipeline_version"])
     if pipeline is None:
         raise not_found(f"version {chosen['pipeline_version']} of the pipeline is gone")
+    limit(pipeline["definition"], request["pull_request"])
     if deploys_of(pipeline["definition"]) and not tables.policy_is_known(repository):
         # A pipeline of before policies were pushed, or one whose push is still on its way.
         outbox.send_policy(repository)
@@ -56,6 +58,7 @@ def start(request: RunRequest) -> "Async[None]":
             "pipeline_version": chosen["pipeline_version"],
             "pipeline": pipeline["definition"],
             "started_by": request["started_by"],
+            "pull_request": request["pull_request"],
         }
     )
     if answer.Err is not None:

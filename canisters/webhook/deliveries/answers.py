@@ -4,7 +4,7 @@
 # answered (`Decision` looks it up), so the page that is checked against this table lists all.
 ANSWERS: "dict[int, tuple[str, ...]]" = {
     200: ("duplicate", "ignored", "pong"),
-    202: ("accepted",),
+    202: ("accepted", "held"),
     400: ("error",),
     401: ("error",),
     404: ("error",),

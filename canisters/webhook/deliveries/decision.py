@@ -9,7 +9,8 @@ class Decision:
 
     `content` is the answer's JSON; the caller adds the runs that it starts for `changes`. `digest`
     is what this delivery alone has. `duplicate_of` names the recorded delivery that it repeats.
-    An ignored delivery has the first of its changes, if it has any.
+    An ignored delivery has the first of its changes, if it has any; a held one has the one change
+    that waits, and why.
     """
 
     __slots__ = (
@@ -19,6 +20,7 @@ class Decision:
         "digest",
         "duplicate_of",
         "event",
+        "held",
         "ignored",
         "rejected",
         "repository",
@@ -36,6 +38,7 @@ class Decision:
         self.duplicate_of: str | None = None
         self.event = ""
         self.changes: list[Change] = []
+        self.held: str | None = None
         self.ignored: str | None = None
         self.rejected = False
 

@@ -26,6 +26,9 @@ class Known(Protocol):
     def run_of(self, repository: str, delivery: str) -> "tuple[bool, str | None]":
         """Whether the delivery was recorded before, and the run that it started."""
 
+    def is_held(self, repository: str, delivery: str) -> bool:
+        """Whether the delivery was recorded, and waits for an admin to allow its commit."""
+
     def received_ns(self, repository: str, delivery: str) -> "int | None":
         """When a delivery was recorded, in nanoseconds since 1970; None if it was not."""
 

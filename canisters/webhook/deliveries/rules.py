@@ -12,6 +12,7 @@ from canisters.webhook.deliveries.payload import PayloadError, parse_object
 from canisters.webhook.deliveries.signed import Signed, check_signature, name
 from canisters.webhook.providers.change import Change
 from canisters.webhook.providers.supported import Provider
+from canisters.webhook.triggers.pull_requests import why_held
 from canisters.webhook.triggers.rules import why_not
 from shared.rules.cutting import cut
 from shared.rules.limits import (
@@ -121,6 +122,9 @@ def _of_changes(known: Known, signed: Signed, changes: "list[Change]", most_step
     if not wanted:
         others = "; its other changes start nothing either" if len(changes) > 1 else ""
         return _ignored(known, signed, f"{reasons[0]}{others}", changes[0])
+    held = why_held(wanted[0].pull_request)
+    if held is not None:
+        return _held(known, signed, wanted[0], held)
     waiting = known.open_deliveries()
     full = why_full(waiting, known.open_deliveries_of, signed.repository, len(wanted))
     if full is not None:
@@ -157,6 +161,18 @@ def _ignored(known: Known, signed: Signed, reason: str, change: "Change | None" 
         return duplicate(signed.repository, first, None)
     decision = Decision(200, {"status": "ignored", "delivery": signed.delivery, "reason": reason})
     return _recorded(decision, signed, [] if change is None else [change], reason)
+
+
+def _held(known: Known, signed: Signed, change: Change, reason: str) -> Decision:
+    """A change that may start a run once it is allowed. What is held already stays as it is."""
+    first = _seen(known, signed)
+    if first is not None and known.is_held(signed.repository, first):
+        return duplicate(signed.repository, first, None)
+    content: dict[str, str | None] = {"status": "held", "delivery": signed.delivery}
+    content["reason"] = reason
+    decision = _recorded(Decision(202, content), signed, [change], None)
+    decision.held = reason
+    return decision
 
 
 def _kept(known: Known, signed: Signed, status: int, sentence: str) -> Decision:

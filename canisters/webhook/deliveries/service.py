@@ -15,6 +15,7 @@ from canisters.webhook.reports import service as reports
 from canisters.webhook.repositories.tables import add_one, rejected_counter
 from shared.types.http import HttpRequest, HttpResponse
 from shared.types.repository import Delivery, DeliveryState
+from shared.types.run import PullRequest
 
 
 def _decide(request: HttpRequest, now_ns: int) -> Decision:
@@ -57,7 +58,7 @@ def receive(request: HttpRequest, now_ns: int) -> "tuple[HttpResponse, str | Non
     runs: list[str] = []
     if decision.rejected:
         add_one(rejected_counter(decision.repository))
-    elif decision.event and decision.ignored is not None:
+    elif decision.event and (decision.ignored is not None or decision.held is not None):
         change = decision.changes[0] if decision.changes else Change("", "", "")
         _add(decision, decision.delivery, change, None, now_ns)
         if change.untouched:
@@ -86,6 +87,8 @@ def _add(decision: Decision, delivery: str, change: Change, run: "str | None", n
     state: DeliveryState = {"Dispatching": None}
     if decision.ignored is not None:
         state = {"Ignored": decision.ignored}
+    if decision.held is not None:
+        state = {"Held": decision.held}
     record: Delivery = {
         "delivery": delivery,
         "repository": decision.repository,
@@ -98,8 +101,25 @@ def _add(decision: Decision, delivery: str, change: Change, run: "str | None", n
         "attempts": 0,
         "started_by": None,
         "note": change.note,
+        "pull_request": _pull_request(change),
+        "allowed_by": None,
     }
     tables.add(record, change.message, change.author)
+
+
+def _pull_request(change: Change) -> "PullRequest | None":
+    pull = change.pull_request
+    if pull is None:
+        return None
+    return {
+        "number": pull.number,
+        "title": pull.title,
+        "target": pull.target,
+        "head": pull.head,
+        "head_repository": pull.head_repository,
+        "fork": pull.fork,
+        "deploys": pull.deploys,
+    }
 
 
 def send(key: "str | None") -> "Async[None]":

@@ -3,6 +3,8 @@
 Every function costs a fixed number of look-ups. Nothing here checks who calls.
 """
 
+from kybra import Principal
+
 from canisters.webhook.repositories import tables as repositories
 from canisters.webhook.repositories.tables import add_one, deliveries_counter
 from canisters.webhook.store import bodies, deliveries, delivery_order
@@ -41,7 +43,7 @@ def add(delivery: Delivery, message: str, author: str) -> None:
     """Record a delivery, at the end of its repository's list or in place of one of the same id."""
     repository = delivery["repository"]
     source = NO_SOURCE
-    if delivery["run"] is not None:
+    if delivery["run"] is not None or "Held" in delivery["state"]:
         source = {
             "repository": repository,
             "clone_url": repositories.clone_url_of(repository),
@@ -56,6 +58,18 @@ def add(delivery: Delivery, message: str, author: str) -> None:
         number = add_one(deliveries_counter(repository)) - 1
         delivery_order.insert(f"{repository}/{number}", delivery["delivery"])
         add_one(ALL_DELIVERIES)
+
+
+def allow(repository: str, delivery: str, run: str, caller: Principal) -> None:
+    """Turn a held delivery into one that starts `run`; its source is kept since it came."""
+    key = delivery_key(repository, delivery)
+    record = deliveries.get(key)
+    if record is None:
+        return
+    record["delivery"]["run"] = run
+    record["delivery"]["state"] = {"Dispatching": None}
+    record["delivery"]["allowed_by"] = caller
+    deliveries.insert(key, record)
 
 
 def remember_body(repository: str, digest: str, delivery: str) -> None:

@@ -31,6 +31,11 @@ class StoredKnown:
         stored = deliveries.get(tables.delivery_key(repository, delivery))
         return (False, None) if stored is None else (True, stored["delivery"]["run"])
 
+    def is_held(self, repository: str, delivery: str) -> bool:
+        """Whether the delivery was recorded, and waits for an admin to allow its commit."""
+        stored = deliveries.get(tables.delivery_key(repository, delivery))
+        return stored is not None and "Held" in stored["delivery"]["state"]
+
     def received_ns(self, repository: str, delivery: str) -> "int | None":
         """When a delivery was recorded, in nanoseconds since 1970; None if it was not."""
         stored = deliveries.get(tables.delivery_key(repository, delivery))

@@ -1,14 +1,21 @@
 """What has changed at a forge, as every kind of forge tells it. Plain Python."""
 
+from typing import TYPE_CHECKING
+
 from shared.rules.limits import MAX_NAME_CHARS, MAX_TEXT_CHARS
 from shared.rules.names import clean_text
 from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_problem
+
+if TYPE_CHECKING:
+    from canisters.webhook.providers.pull_request import PullRequest
 
 SKIP_MARKS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 
 
 class Change:
-    """What may start one run. `kind` is `branch` or `tag`, `name` the ref without its prefix.
+    """What may start one run. `kind` is `branch`, `tag` or `pull request`.
+
+    `name` is the ref without its prefix, or the pull request's number and target branch.
 
     `skipped`: the commit message asks to start nothing. `paths` are all files that changed, None
     when the forge does not list all; `before` is the commit that they were changed since, empty
@@ -25,6 +32,7 @@ class Change:
         "name",
         "note",
         "paths",
+        "pull_request",
         "ref",
         "sha",
         "skipped",
@@ -44,6 +52,7 @@ class Change:
         self.before = ""
         self.note: str | None = None
         self.untouched = False
+        self.pull_request: PullRequest | None = None
 
     def tell(self, message: str, author: str) -> None:
         """Take what the forge says of the commit, cut to what is kept."""

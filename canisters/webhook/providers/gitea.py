@@ -15,6 +15,7 @@ from canisters.webhook.providers.change import Change, change_of
 from canisters.webhook.providers.files import changed_paths, count_of
 from canisters.webhook.providers.headers import first_header, only_header, values_of
 from canisters.webhook.providers.identity import problem_of
+from canisters.webhook.providers.pull_request import read_like_github
 from canisters.webhook.providers.signing import is_hex_signature
 from shared.rules.limits import MAX_INSPECTED_BYTES
 from shared.rules.names import is_commit_id, is_null_commit
@@ -32,12 +33,13 @@ EVENT_HEADER = "x-gitea-event"
 EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 BODIES = bodies.JSON_OR_FORM
 PING = ""
-EVENTS: "tuple[str, ...]" = ("push",)
+PULL_REQUESTS = ("pull_request", "pull_request_sync", "pull_request_label")
+EVENTS: "tuple[str, ...]" = ("push", *PULL_REQUESTS)
 IGNORED = {
     "create": "the push of a new branch or tag starts its run, not its creation",
     "delete": "a branch or tag was deleted",
 }
-PLANNED = frozenset(("pull_request", "pull_request_sync", "release"))
+PLANNED = frozenset(("release",))
 
 
 def is_signed(
@@ -101,7 +103,9 @@ def _head(payload: "dict[str, object]", after: str) -> object:
 
 
 def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | str":
-    """The one push in a payload, or a sentence saying which field is wrong."""
+    """The one push or pull request in a payload, or a sentence saying which field is wrong."""
+    if event in PULL_REQUESTS:
+        return read_like_github("gitea", payload)
     change = change_of(text_at(payload, "ref"))
     if isinstance(change, str):
         return change

@@ -14,6 +14,7 @@ from canisters.webhook.providers.change import Change, change_of
 from canisters.webhook.providers.files import changed_paths
 from canisters.webhook.providers.headers import only_header
 from canisters.webhook.providers.identity import problem_of
+from canisters.webhook.providers.pull_request import read_like_github
 from canisters.webhook.providers.signing import is_hex_signature
 from shared.rules.names import is_commit_id, is_null_commit
 
@@ -24,7 +25,8 @@ EVENT_HEADER = "x-github-event"
 EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 BODIES = bodies.JSON_OR_FORM
 PING = "ping"
-EVENTS: "tuple[str, ...]" = ("push",)
+PULL_REQUESTS = ("pull_request",)
+EVENTS: "tuple[str, ...]" = ("push", *PULL_REQUESTS)
 IGNORED = {
     "create": "the push of a new branch or tag starts its run, not its creation",
     "delete": "a branch or tag was deleted",
@@ -35,7 +37,6 @@ PLANNED = frozenset(
     (
         "check_run",
         "check_suite",
-        "pull_request",
         "release",
         "repository_dispatch",
         "workflow_dispatch",
@@ -89,7 +90,9 @@ def _paths(payload: "dict[str, object]") -> "list[str] | None":
 
 
 def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | str":
-    """The one push in a payload, or a sentence saying which field is wrong."""
+    """The one push or pull request in a payload, or a sentence saying which field is wrong."""
+    if event in PULL_REQUESTS:
+        return read_like_github("github", payload)
     change = change_of(text_at(payload, "ref"))
     if isinstance(change, str):
         return change

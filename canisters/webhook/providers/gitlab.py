@@ -13,7 +13,7 @@ import hashlib
 import hmac
 
 from canisters.webhook.deliveries.payload import text_at
-from canisters.webhook.providers import bodies
+from canisters.webhook.providers import bodies, merge_request
 from canisters.webhook.providers.change import Change, change_of
 from canisters.webhook.providers.files import changed_paths, count_of
 from canisters.webhook.providers.headers import first_header, only_header, values_of
@@ -33,9 +33,10 @@ EVENT_HEADER = "x-gitlab-event"
 EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -_")
 BODIES = bodies.JSON_ONLY
 PING = ""
-EVENTS: "tuple[str, ...]" = ("Push Hook", "Tag Push Hook")
+MERGE_REQUEST = "Merge Request Hook"
+EVENTS: "tuple[str, ...]" = ("Push Hook", "Tag Push Hook", MERGE_REQUEST)
 IGNORED: "dict[str, str]" = {}
-PLANNED = frozenset(("Merge Request Hook", "Release Hook"))
+PLANNED = frozenset(("Release Hook",))
 
 KEY_PREFIX = b"whsec_"
 SCHEME = "v1,"
@@ -166,7 +167,9 @@ def _commit(payload: "dict[str, object]", sha: str) -> object:
 
 
 def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | str":
-    """The one push in a payload, or a sentence saying which field is wrong."""
+    """The one push or merge request of a payload, or a sentence saying which field is wrong."""
+    if event == MERGE_REQUEST:
+        return merge_request.read(payload)
     # The event's header is signed in no case: the body must say itself that it is a push.
     if text_at(payload, "object_kind") not in ("push", "tag_push"):
         return "field `object_kind` is neither push nor tag_push"

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from canisters.webhook.providers.change import Change
-from canisters.webhook.triggers import paths
+from canisters.webhook.triggers import paths, pull_requests
 from shared.rules.limits import MAX_FILTER_STEPS, MAX_TEXT_CHARS
 from shared.rules.names import is_commit_id
 from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_problem, takes
@@ -30,11 +30,12 @@ def why_not(
     if not triggers:
         return "ignored, because no pipeline with triggers is registered for this repository"
     reason = f"no trigger of the pipeline matches {change.kind} {change.name}"
+    asked = "pull request" if change.pull_request is not None else "commit message"
     for trigger in triggers:
         filtered = _why_filtered(trigger, change, most_steps)
         if filtered is None:
             if change.skipped:
-                return "ignored, because the commit message asks to skip it"
+                return f"ignored, because the {asked} asks to skip it"
             return None
         reason = filtered or reason
     return f"ignored, because {reason}"
@@ -59,6 +60,15 @@ def _why_filtered(trigger: "Trigger", change: Change, most_steps: int) -> "str |
             return f"the triggers of branch {change.name} want none of the changed files"
         change.note = note
         return None
+    pull = change.pull_request
+    if pull is not None and "PullRequest" in trigger:
+        return pull_requests.why_not(pull, trigger["PullRequest"])
+    if pull is not None and "FilteredPullRequest" in trigger:
+        wants = trigger["FilteredPullRequest"]
+        pull.deploys = wants["deploy"] is True and not pull.fork
+        return pull_requests.why_not(
+            pull, wants["branches"], wants["types"], wants["labels"], wants["drafts"] is True
+        )
     return ""
 
 

@@ -67,6 +67,8 @@ def _start(value: ManualTrigger, event: str, caller: "Principal | None", now_ns:
         "attempts": 0,
         "started_by": caller,
         "note": None,
+        "pull_request": None,
+        "allowed_by": None,
     }
     tables.add(delivery, clean_text(value["message"], MAX_TEXT_CHARS), "")
     outbox.send(repository, delivery["delivery"])
@@ -84,9 +86,31 @@ def replay(repository: str, delivery: str) -> str:
     """Send a delivery's run request again, under the same run id, which is returned."""
     view = views.get(repository, delivery)
     run = view["run"]
+    if "Held" in view["state"]:
+        raise conflict("this delivery is held: allow its commit with allow_delivery instead")
     if run is None:
         raise conflict("this delivery was ignored: start a run with trigger_run instead")
     if "Dispatched" in view["state"]:
         raise conflict(f"this delivery has started {run} already")
     outbox.send_again(repository, delivery)
+    return run
+
+
+def allow(repository: str, delivery: str, sha: str, caller: Principal) -> str:
+    """Let a held delivery start the run of its commit, which is `sha`. Returns the run.
+
+    The next commit of the same pull request comes with another delivery, and is held again.
+    """
+    repository_views.get(repository)
+    view = views.get(repository, delivery)
+    if "Held" not in view["state"]:
+        raise conflict("this delivery is not held: there is nothing to allow")
+    if sha != view["sha"]:
+        raise conflict(f"this delivery is of commit {view['sha']}: look at that one, and allow it")
+    full = why_full(outbox.outbox.open_count(), outbox.open_of, repository)
+    if full is not None:
+        raise exhausted(f"{full}: try again later")
+    run = tables.next_run()
+    tables.allow(repository, delivery, run, caller)
+    outbox.send(repository, delivery)
     return run

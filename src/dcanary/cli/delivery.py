@@ -7,6 +7,7 @@ import click
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.ordering import in_order
 from dcanary.cli.paging import page, paged, show
+from dcanary.cli.parameters import COMMIT
 from dcanary.cli.times import moment, with_moments
 
 FIELDS = ("delivery", "repository", "event", "ref", "sha", "state", "run", "received_ns")
@@ -15,7 +16,7 @@ FIELDS = ("delivery", "repository", "event", "ref", "sha", "state", "run", "rece
 
 @click.group()
 def delivery() -> None:
-    """Look at deliveries, and send one again that did not become a run."""
+    """Look at deliveries; allow one that is held; send one again that did not become a run."""
 
 
 @delivery.command("list")
@@ -46,6 +47,24 @@ def show_delivery(context: Context, repository: str, delivery_id: str) -> None:
     found = context.system.webhook.get_delivery(repository, delivery_id)
     shown = found if context.output.as_json else with_moments(in_order(found, FIELDS))
     context.output.record(shown, "delivery")
+
+
+@delivery.command()
+@click.argument("repository")
+@click.argument("delivery_id")
+@click.option("--sha", type=COMMIT, help="The commit that you looked at.  [default: its commit]")
+@pass_context
+def allow(context: Context, repository: str, delivery_id: str, sha: str | None) -> None:
+    """Let a held delivery start the run of its commit, and of no other.
+
+    What a fork's pull request holds is run by executors: look at the commit first. Its run gets no
+    secrets and deploys nothing.
+    """
+    webhook = context.system.webhook
+    wanted = sha or webhook.get_delivery(repository, delivery_id)["sha"]
+    run = webhook.allow_delivery(repository, delivery_id, wanted)
+    context.output.record({"run": run, "commit": wanted}, "run")
+    context.output.say(f"follow it: dcanary run watch {run}")
 
 
 @delivery.command()

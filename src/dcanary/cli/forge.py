@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.forge_pull_request import pull_request
 from dcanary.cli.operations.secrets import read_secret
 from dcanary.cli.paging import rows_of
 
@@ -14,6 +15,9 @@ from dcanary.cli.paging import rows_of
 @click.group()
 def forge() -> None:
     """Serve repositories over HTTP; sign each push as GitHub or another forge does."""
+
+
+forge.add_command(pull_request)
 
 
 @forge.command()

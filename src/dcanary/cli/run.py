@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dcanary.cli import run_usage
+from dcanary.cli import pull_requests, run_usage
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations import targets
 from dcanary.cli.operations.failures import Failure, failure_of
@@ -64,6 +64,7 @@ def summary(
         "repository": found["source"]["repository"],
         "ref": found["source"]["ref"],
         "commit": found["source"]["sha"],
+        **pull_requests.told(found["pull_request"]),
         "stages": [f"{s['name']} {stage_state(found, s)}" for s in found["stages"]],
         **_targets(found, taken_back),
         "created": moment(found["created_ns"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -21,7 +22,7 @@ from dcanary.forge.log import Delivery, DeliveryLog, unanswered
 from dcanary.forge.recovery import git_folders, recover, remove_leftovers
 from dcanary.forge.repositories import Repositories
 from dcanary.forge.sender import Sender
-from dcanary.forge.spool import SpooledPush, SpooledRedelivery
+from dcanary.forge.spool import Spooled, SpooledEvent, SpooledPush, SpooledRedelivery
 from dcanary.forge.troubles import Troubles
 from dcanary.forge.webhooks import Webhooks
 
@@ -145,11 +146,13 @@ class Dispatcher:
         for entry in spool.waiting(self._layout):
             self._try(f"{entry.path.name} of {entry.repository}", partial(self._take, entry))
 
-    def _take(self, entry: SpooledPush | SpooledRedelivery) -> None:
+    def _take(self, entry: Spooled) -> None:
         """Write down what a file of the spool says, and remove it; it stays when that fails."""
         try:
             if isinstance(entry, SpooledPush):
                 self._add_push(entry)
+            elif isinstance(entry, SpooledEvent):
+                self._add_event(entry)
             else:
                 self._redeliver(entry)
         except ForgeError as error:
@@ -186,9 +189,40 @@ class Dispatcher:
                 updated=now,
                 push=entry.push,
             )
-            self._log.append(delivery)
-            self._known[name].add(delivery.delivery)
-            self._waiting[delivery.delivery] = Waiting(delivery, time.monotonic())
+            self._begin_delivery(delivery)
+
+    def _add_event(self, entry: SpooledEvent) -> None:
+        """Write down the delivery of an event that brings its body."""
+        name = entry.repository
+        self._repositories.require(name)
+        if name not in self._known:
+            self._load(name)
+        if entry.delivery in self._known[name]:
+            return
+        self._log.store_body(name, entry.delivery, json.dumps(entry.body).encode())
+        now = time.time()
+        self._begin_delivery(
+            Delivery(
+                delivery=entry.delivery,
+                repository=name,
+                event=entry.event,
+                ref=entry.ref,
+                before=entry.before,
+                after=entry.after,
+                state="queued",
+                attempts=0,
+                status=None,
+                response="",
+                error="",
+                created=now,
+                updated=now,
+            )
+        )
+
+    def _begin_delivery(self, delivery: Delivery) -> None:
+        self._log.append(delivery)
+        self._known[delivery.repository].add(delivery.delivery)
+        self._waiting[delivery.delivery] = Waiting(delivery, time.monotonic())
 
     def _redeliver(self, request: SpooledRedelivery) -> None:
         for delivery in self._log.read(request.repository):

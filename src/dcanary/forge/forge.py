@@ -23,6 +23,7 @@ from dcanary.forge.kinds import DEFAULT
 from dcanary.forge.layout import Layout, read_json, write_json
 from dcanary.forge.log import Delivery, DeliveryLog
 from dcanary.forge.names import check_repository_name
+from dcanary.forge.pull_requests import PullRequest, PullRequests
 from dcanary.forge.repositories import Repositories
 from dcanary.forge.statuses import Status, Statuses, Token
 from dcanary.forge.webhooks import Webhooks
@@ -124,6 +125,12 @@ class Forge:
         if delivery not in [known.delivery for known in self.deliveries(name)]:
             raise ForgeError(f"there is no delivery {delivery[:80]} of repository {name}")
         spool.request_redelivery(self._layout, name, delivery)
+
+    def open_pull_request(self, name: str, branch: str, **more: Any) -> PullRequest:
+        """Open a pull request, or bring its new commits: see `PullRequests.open`. Raises ForgeError
+        also when the forge never ran."""
+        self.clone_url(name)
+        return PullRequests(self._layout).open(name, self.url() or "", branch, **more)
 
     def statuses(self, name: str) -> list[Status]:
         """All statuses that were posted to commits of a repository, oldest first."""

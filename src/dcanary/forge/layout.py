@@ -7,6 +7,7 @@
 | `deliveries/<name>.jsonl` | what happened to each delivery, one line per event |
 | `deliveries/<name>/<id>.json` | the bytes of each delivery's body |
 | `deliveries/<name>/<push>.refs` | the refs of each push |
+| `pull-requests/<name>.json` | pull requests of a repository |
 | `secrets/<name>.json` | webhook URL and secret (mode 0600) |
 | `statuses/<name>.jsonl` | the statuses that were posted to commits, one line each |
 | `api-token` | what posts statuses must have (mode 0600) |
@@ -35,6 +36,7 @@ class Layout:
         self.spool = self.root / "spool"
         self.deliveries = self.root / "deliveries"
         self.secrets = self.root / "secrets"
+        self.pulls = self.root / "pull-requests"
         self.statuses = self.root / "statuses"
         self.api_token = self.root / "api-token"
         self.settings = self.root / "settings.json"
@@ -43,7 +45,8 @@ class Layout:
 
     def create(self) -> None:
         """Make the folders; safe to repeat."""
-        for folder in (self.root, self.repositories, self.spool, self.deliveries, self.secrets):
+        below = (self.repositories, self.spool, self.deliveries, self.secrets, self.pulls)
+        for folder in (self.root, *below):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def repository(self, name: str) -> Path:
@@ -57,6 +60,9 @@ class Layout:
 
     def statuses_of(self, name: str) -> Path:
         return self.statuses / f"{check_repository_name(name)}.jsonl"
+
+    def pull_requests(self, name: str) -> Path:
+        return self.pulls / f"{check_repository_name(name)}.json"
 
     def secret(self, name: str) -> Path:
         return self.secrets / f"{check_repository_name(name)}.json"

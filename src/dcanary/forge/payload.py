@@ -65,13 +65,14 @@ def push_payload(
         "compare": f"{address}/compare/{update.before[:12]}...{update.after[:12]}",
         "commits": commits,
         "head_commit": head,
-        "repository": _repository(update.repository, address, branch),
+        "repository": repository_of(update.repository, address, branch),
         "pusher": {"name": OWNER, "email": f"{OWNER}@localhost"},
         "sender": {"login": OWNER, "id": 1, "type": "User"},
     }
 
 
-def _repository(name: str, address: str, branch: str) -> dict[str, Any]:
+def repository_of(name: str, address: str, branch: str) -> dict[str, Any]:
+    """A repository as payloads name it; `branch` is its default one."""
     return {
         "id": zlib.crc32(name.encode()),
         "name": name,

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from dcanary.forge import spool
+from dcanary.forge.kinds import PULL_REFS
 from dcanary.forge.layout import Layout
 from dcanary.forge.log import DeliveryLog
 from dcanary.forge.payload import RefUpdate
@@ -69,7 +70,7 @@ def _look(
     intents = _intents(layout, name)
     if any(intent.is_going_on for intent in intents):
         return None
-    refs = repositories.refs(name)
+    refs = _pushed(repositories.refs(name))
     # The spool before the log: a push is in the log before it leaves the spool.
     told: dict[str, tuple[str, Move]] = {}
     for entry in spool.waiting(layout):
@@ -77,13 +78,19 @@ def _look(
             for update in entry.updates:
                 told[entry.id_of(update)] = update.ref, Move(update.before, update.after)
     for delivery in DeliveryLog(layout).read(name):
-        told[delivery.delivery] = delivery.ref, Move(delivery.before, delivery.after)
-    if _intents(layout, name) != intents or repositories.refs(name) != refs:
+        if not delivery.ref.startswith(PULL_REFS):
+            told[delivery.delivery] = delivery.ref, Move(delivery.before, delivery.after)
+    if _intents(layout, name) != intents or _pushed(repositories.refs(name)) != refs:
         return None
     moves: dict[str, list[Move]] = defaultdict(list)
     for ref, move in told.values():
         moves[ref].append(move)
     return refs, moves, intents
+
+
+def _pushed(refs: dict[str, str]) -> dict[str, str]:
+    """Without the heads of pull requests, which nobody pushes."""
+    return {ref: tip for ref, tip in refs.items() if not ref.startswith(PULL_REFS)}
 
 
 def _intents(layout: Layout, name: str) -> list[SpooledPush]:

@@ -21,6 +21,9 @@ _CONFIGURATION = (
     ("receive.fsckObjects", "true"),
     ("receive.autogc", "false"),
     ("gc.auto", "0"),
+    # Heads of pull requests: fetched, never pushed.
+    ("receive.hideRefs", "refs/pull"),
+    ("receive.hideRefs", "refs/merge-requests"),
 )
 
 
@@ -95,7 +98,7 @@ class Repositories:
             str(folder),
         )
         for key, value in _CONFIGURATION:
-            git.output(folder, "config", key, value)
+            git.output(folder, "config", "--add", key, value)
         (folder / _PROVIDER).write_text(provider, encoding="ascii")
         hooks.install(folder)
 

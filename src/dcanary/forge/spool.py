@@ -8,6 +8,7 @@ them in order of their names, which begin with the time.
 | `<push>.intent` | a push whose refs may have moved |
 | `<time>-<push>.push` | the same when all its refs have moved |
 | `<time>-<pid>.redeliver` | a request to send a delivery again |
+| `<time>-<pid>.event` | what else is to be told, such as a pull request, with its body |
 
 A push is text: `<repository> <pid of git> <time>`, `<old> <new> <ref>` for each ref, `end`.
 """
@@ -20,8 +21,9 @@ import re
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -74,6 +76,30 @@ class SpooledRedelivery:
     delivery: str
 
 
+@dataclass(frozen=True)
+class SpooledEvent:
+    """What is told with a body that is known: `ref` has moved for it."""
+
+    repository: str
+    delivery: str
+    event: str
+    ref: str
+    before: str
+    after: str
+    body: dict[str, Any]
+    path: Path = Path()
+
+
+Spooled = SpooledPush | SpooledRedelivery | SpooledEvent
+
+
+def put_event(layout: Layout, event: SpooledEvent) -> None:
+    """Have an event told by the forge, running or not. Raises OSError."""
+    content = {key: value for key, value in asdict(event).items() if key != "path"}
+    path = layout.spool / f"{time.time_ns()}-{os.getpid()}.event"
+    write_whole(path, json.dumps(content).encode())
+
+
 def request_redelivery(layout: Layout, repository: str, delivery: str) -> None:
     """Ask the forge, running or not, to send a delivery again."""
     content = json.dumps({"repository": repository, "delivery": delivery}).encode()
@@ -87,9 +113,9 @@ def put_push(layout: Layout, repository: str, push: str, updates: Sequence[RefUp
     write_whole(layout.spool / f"{time.time_ns()}-{push}.push", content.encode())
 
 
-def waiting(layout: Layout) -> list[SpooledPush | SpooledRedelivery]:
+def waiting(layout: Layout) -> list[Spooled]:
     """What waits, oldest first, without intents. Files that hold nothing usable are removed."""
-    found: list[SpooledPush | SpooledRedelivery] = []
+    found: list[Spooled] = []
     for path in sorted(layout.spool.iterdir()):
         if path.name.startswith(".") or path.suffix == ".intent":
             continue
@@ -107,13 +133,15 @@ def intents(layout: Layout) -> list[SpooledPush]:
     return [entry for path in paths if (entry := _read_push(path, path.stem)) is not None]
 
 
-def _read(path: Path) -> SpooledPush | SpooledRedelivery | None:
+def _read(path: Path) -> Spooled | None:
     if path.suffix == ".push":
         return _read_push(path, path.stem.partition("-")[2])
-    if path.suffix != ".redeliver":
+    if path.suffix not in (".redeliver", ".event"):
         return None
     try:
         request = json.loads(path.read_bytes())
+        if path.suffix == ".event":
+            return SpooledEvent(**request, path=path)
         return SpooledRedelivery(path, str(request["repository"]), str(request["delivery"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -2,20 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from dcanary import not_yet
 from dcanary.pipeline import limits, names, zones
 from dcanary.pipeline.strict_model import StrictModel
-
-
-def _unsupported(value: object) -> object:
-    if value is not None:
-        raise ValueError(not_yet.PULL_REQUESTS.sentence())
-    return value
 
 
 def _including(patterns: list[str]) -> list[str]:
@@ -37,6 +30,13 @@ PathPatterns = Annotated[list[PathPattern], AfterValidator(_including), _Few]
 TextPatterns = Annotated[list[TextPattern], AfterValidator(_including), _Few]
 
 
+def _check_count(*lists: list[str]) -> None:
+    """Raise ValueError when the lists of one trigger have too many patterns together."""
+    count = sum(map(len, lists))
+    if count > limits.MAX_PATTERNS_PER_TRIGGER:
+        raise ValueError(f"has {count} patterns in all: at most {limits.MAX_PATTERNS_PER_TRIGGER}")
+
+
 class PushFilter(StrictModel):
     """Branches, as patterns with `*`, `?` and `!`, whose pushes start a run, and which pushes."""
 
@@ -47,11 +47,7 @@ class PushFilter(StrictModel):
 
     @model_validator(mode="after")
     def _bounded(self) -> "PushFilter":
-        count = sum(map(len, (self.branches, self.paths, self.paths_ignore, self.authors)))
-        if count > limits.MAX_PATTERNS_PER_TRIGGER:
-            raise ValueError(
-                f"has {count} patterns in all: at most {limits.MAX_PATTERNS_PER_TRIGGER}"
-            )
+        _check_count(self.branches, self.paths, self.paths_ignore, self.authors)
         return self
 
 
@@ -97,20 +93,46 @@ class Schedule(StrictModel):
         return self
 
 
+PullRequestType = Literal["opened", "synchronize", "reopened", "ready_for_review", "labeled"]
+
+
+class PullRequestFilter(StrictModel):
+    """Pull requests, by the branch that they are to be merged into and by what happens to them.
+
+    `deploy`: what was agreed on goes on to people and targets. Of a fork it never does.
+    """
+
+    branches: Annotated[Patterns, Field(min_length=1)] = ["**"]
+    types: Annotated[list[PullRequestType], Field(min_length=1)] = [
+        "opened",
+        "synchronize",
+        "reopened",
+    ]
+    labels: TextPatterns = []
+    drafts: bool = False
+    deploy: bool = False
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "PullRequestFilter":
+        _check_count(self.branches, self.labels)
+        return self
+
+
 class Triggers(StrictModel):
     """What starts a run."""
 
     push: PushFilter | None = None
     tag: TagFilter | None = None
-    pull_request: Annotated[None, BeforeValidator(_unsupported)] = None
+    pull_request: PullRequestFilter | None = None
     schedule: Annotated[list[Schedule], Field(max_length=limits.MAX_SCHEDULES_PER_PIPELINE)] = []
     manual: bool = True
 
     @model_validator(mode="after")
     def _some(self) -> "Triggers":
-        if not (self.push or self.tag or self.schedule or self.manual):
+        if not (self.push or self.tag or self.pull_request or self.schedule or self.manual):
             raise ValueError(
-                "nothing would ever start a run: give push, tag, schedule or manual: true"
+                "nothing would ever start a run: give push, tag, pull_request, schedule or "
+                "manual: true"
             )
         return self
 
@@ -122,6 +144,8 @@ def to_candid(on: Triggers) -> list[dict[str, Any]]:
         triggers.append(_push(on.push))
     if on.tag:
         triggers.append({"Tag": list(on.tag.patterns)})
+    if on.pull_request:
+        triggers.append(_pull_request(on.pull_request))
     for each in on.schedule:
         value = {"cron": each.cron, "zone": each.timezone, "rule": zones.rule_of(each.timezone)}
         triggers.append({"Schedule": {**value, "ref": f"refs/heads/{each.branch}"}})
@@ -143,6 +167,21 @@ def _push(push: PushFilter) -> dict[str, Any]:
     }
 
 
+def _pull_request(wanted: PullRequestFilter) -> dict[str, Any]:
+    if wanted == PullRequestFilter(branches=wanted.branches):
+        return {"PullRequest": list(wanted.branches)}
+    usual = PullRequestFilter().types
+    return {
+        "FilteredPullRequest": {
+            "branches": list(wanted.branches),
+            "types": None if wanted.types == usual else list(wanted.types),
+            "labels": list(wanted.labels) or None,
+            "drafts": wanted.drafts or None,
+            "deploy": wanted.deploy or None,
+        }
+    }
+
+
 def from_candid(triggers: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """The values of the key `on`; None for what a file has that says nothing.
 
@@ -156,9 +195,15 @@ def from_candid(triggers: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     if push:
         found["push"] = {"branches": push}
     elif filtered is not None:
-        found["push"] = {key: list(value) for key, value in filtered.items() if value}
+        found["push"] = {key: _plain(value) for key, value in filtered.items() if value}
     if tag:
         found["tag"] = {"patterns": tag}
+    pulls = [pattern for trigger in triggers for pattern in trigger.get("PullRequest") or ()]
+    if pulls:
+        found["pull_request"] = {"branches": pulls}
+    elif any("FilteredPullRequest" in each for each in triggers):
+        given = next(e["FilteredPullRequest"] for e in triggers if "FilteredPullRequest" in e)
+        found["pull_request"] = {key: _plain(value) for key, value in given.items() if value}
     schedules = [each["Schedule"] for each in triggers if "Schedule" in each]
     if schedules:
         found["schedule"] = [
@@ -172,3 +217,7 @@ def from_candid(triggers: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     if not manual:
         found["manual"] = False
     return found or None
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool) else list(value)

@@ -40,6 +40,7 @@ def run_request(run: str = "run-1", repository: str = "demo") -> dict[str, Any]:
             "author": "",
         },
         "started_by": None,
+        "pull_request": None,
     }
 
 

@@ -29,6 +29,11 @@ def filtered(**lists: list[str]) -> dict[str, Any]:
     return {"branches": ["main"], "paths": None, "paths_ignore": None, "authors": None, **lists}
 
 
+def pulls(**lists: list[str]) -> dict[str, Any]:
+    empty = {"types": None, "labels": None, "drafts": None, "deploy": None}
+    return {"branches": ["main"], **empty, **lists}
+
+
 RETRY = {"cause": "command", "times": 1}
 
 
@@ -56,7 +61,10 @@ def test_the_example_is_valid_and_so_is_one_that_deploys_nothing() -> None:
         ("name", "x" * 65, "MAX_NAME_CHARS"),
         ("repository", "Demo", "repository"),
         ("triggers", [{"Manual": None}] * 17, "MAX_TRIGGERS"),
-        ("triggers", [{"PullRequest": ["main"]}], "not supported yet"),
+        ("triggers", [{"PullRequest": ["a b"]}], "pattern `a b`"),
+        ("triggers", [{"FilteredPullRequest": pulls(types=["closed"])}], "types: `closed`: use"),
+        ("triggers", [{"FilteredPullRequest": pulls(labels=["!x"])}], "begin the list"),
+        ("triggers", [{"FilteredPullRequest": pulls(labels=["a"] * 64)}], "65 patterns in one"),
         ("triggers", [{"Push": ["a b"]}], "pattern `a b`"),
         ("triggers", [{"Tag": ["!v1"]}], "begin the list with one that includes"),
         ("triggers", [{"FilteredPush": filtered(paths=["/docs"])}], "pattern `/docs`"),

@@ -275,7 +275,6 @@ GITLAB_EVENTS = (
     "Work Item Hook",
     "Note Hook",
     "Confidential Note Hook",
-    "Merge Request Hook",
     "Wiki Page Hook",
     "Pipeline Hook",
     "Job Hook",
@@ -320,12 +319,9 @@ GITEA_EVENTS = (
     "issue_label",
     "issue_milestone",
     "issue_comment",
-    "pull_request",
     "pull_request_assign",
-    "pull_request_label",
     "pull_request_comment",
     "pull_request_review_approved",
-    "pull_request_sync",
     "release",
     "repository",
     "wiki",
@@ -334,7 +330,7 @@ GITEA_EVENTS = (
     "workflow_run",
     "workflow_job",
 )
-GITHUB_EVENTS = ("create", "delete", "pull_request", "release", "workflow_dispatch", "issues")
+GITHUB_EVENTS = ("create", "delete", "release", "workflow_dispatch", "issues")
 
 GITHUB = ForgeKind(
     name="github",

@@ -49,6 +49,9 @@ class Known:
         key = (repository, delivery)
         return key in self.deliveries, self.deliveries.get(key)
 
+    def is_held(self, repository: str, delivery: str) -> bool:
+        return False
+
     def received_ns(self, repository: str, delivery: str) -> int | None:
         return 0 if (repository, delivery) in self.deliveries else None
 

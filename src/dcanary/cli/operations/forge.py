@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dcanary.cli.errors import translated
 from dcanary.cli.operations.processes import Processes, end_holder
 from dcanary.client.errors import ClientError
 from dcanary.forge import Delivery, Forge, ForgeError
 from dcanary.forge.kinds import DEFAULT
+from dcanary.forge.pull_requests import PullRequest
 from dcanary.forge.statuses import Status
 
 START_SECONDS = 60.0
@@ -124,6 +126,12 @@ def reasons(found: Sequence[Delivery]) -> list[str]:
         f"\n{ids[-1]}{f' and {len(ids) - 1} before it' if len(ids) > 1 else ''}: {reason}"
         for reason, ids in by_reason.items()
     ]
+
+
+def open_pull_request(root: Path, name: str, branch: str, **more: Any) -> PullRequest:
+    """Open a pull request of a branch, or bring its new commits. Raises UsageTrouble."""
+    with translated():
+        return Forge(root).open_pull_request(name, branch, **more)
 
 
 def redeliver(root: Path, name: str, delivery: str) -> None:

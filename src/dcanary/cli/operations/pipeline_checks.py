@@ -77,6 +77,9 @@ def problems_of_run(system: System, found: Run) -> list[str]:
     """
     if state_of(found) not in ("Queued", "Running"):
         return []
+    pull = found["pull_request"]
+    if pull is not None and not pull["deploys"]:
+        return []
     repository, version = found["source"]["repository"], found["pipeline_version"]
     try:
         pipeline = system.pipeline_config.get_pipeline_version(repository, version)

@@ -40,6 +40,10 @@ class Webhook(Canister):
 
     did = "webhook.did"
 
+    def allow_delivery(self, text: str, text_: str, text__: str, /) -> str:
+        answer: str = self.ask("allow_delivery", text, text_, text__)
+        return answer
+
     def delete_repository(self, text: str, /) -> None:
         self.ask("delete_repository", text)
 

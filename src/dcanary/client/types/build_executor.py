@@ -388,6 +388,24 @@ class PipelineInput(TypedDict):
     triggers: list[Trigger]
 
 
+class PullRequest(TypedDict):
+    deploys: bool
+    fork: bool
+    head: str
+    head_repository: str
+    number: int
+    target: str
+    title: str
+
+
+class PullRequestFilter(TypedDict):
+    branches: list[str]
+    deploy: bool | None
+    drafts: bool | None
+    labels: list[str] | None
+    types: list[str] | None
+
+
 class PushFilter(TypedDict):
     authors: list[str] | None
     branches: list[str]
@@ -502,6 +520,7 @@ class Run(TypedDict):
     created_ns: int
     delivery: str
     pipeline_version: int
+    pull_request: PullRequest | None
     release: str | None
     resolution: Resolution | None
     run: str
@@ -523,6 +542,7 @@ class RunSpec(TypedDict):
     delivery: str
     pipeline: PipelineInput
     pipeline_version: int
+    pull_request: PullRequest | None
     run: str
     source: Source
     started_by: str | None
@@ -681,6 +701,7 @@ class TemplateUse(TypedDict):
 class Trigger(TypedDict, total=False):
     """Exactly one of these cases."""
 
+    FilteredPullRequest: PullRequestFilter
     FilteredPush: PushFilter
     Manual: None
     PullRequest: list[str]

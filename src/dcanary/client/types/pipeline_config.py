@@ -215,6 +215,24 @@ class PipelinePage(TypedDict):
     next: str | None
 
 
+class PullRequest(TypedDict):
+    deploys: bool
+    fork: bool
+    head: str
+    head_repository: str
+    number: int
+    target: str
+    title: str
+
+
+class PullRequestFilter(TypedDict):
+    branches: list[str]
+    deploy: bool | None
+    drafts: bool | None
+    labels: list[str] | None
+    types: list[str] | None
+
+
 class PushFilter(TypedDict):
     authors: list[str] | None
     branches: list[str]
@@ -270,6 +288,7 @@ class Role(TypedDict, total=False):
 
 class RunRequest(TypedDict):
     delivery: str
+    pull_request: PullRequest | None
     run: str
     source: Source
     started_by: str | None
@@ -450,6 +469,7 @@ class TemplateUse(TypedDict):
 class Trigger(TypedDict, total=False):
     """Exactly one of these cases."""
 
+    FilteredPullRequest: PullRequestFilter
     FilteredPush: PushFilter
     Manual: None
     PullRequest: list[str]

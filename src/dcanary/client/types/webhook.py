@@ -10,10 +10,12 @@ from typing import TypedDict
 
 
 class Delivery(TypedDict):
+    allowed_by: str | None
     attempts: int
     delivery: str
     event: str
     note: str | None
+    pull_request: PullRequest | None
     received_ns: int
     ref: str
     repository: str
@@ -33,6 +35,7 @@ class DeliveryState(TypedDict, total=False):
 
     Dispatched: None
     Dispatching: None
+    Held: str
     Ignored: str
     Refused: str
 
@@ -112,6 +115,24 @@ class Provider(TypedDict, total=False):
     GitHub: None
     GitLab: None
     Gitea: None
+
+
+class PullRequest(TypedDict):
+    deploys: bool
+    fork: bool
+    head: str
+    head_repository: str
+    number: int
+    target: str
+    title: str
+
+
+class PullRequestFilter(TypedDict):
+    branches: list[str]
+    deploy: bool | None
+    drafts: bool | None
+    labels: list[str] | None
+    types: list[str] | None
 
 
 class PushFilter(TypedDict):
@@ -314,6 +335,7 @@ class TargetStatus(TypedDict):
 class Trigger(TypedDict, total=False):
     """Exactly one of these cases."""
 
+    FilteredPullRequest: PullRequestFilter
     FilteredPush: PushFilter
     Manual: None
     PullRequest: list[str]

@@ -10,23 +10,44 @@ from dcanary.forge.errors import ForgeError
 from dcanary.forge.kinds import bitbucket, gitea, github, gitlab
 
 DEFAULT = "github"
+PULL_REFS = ("refs/pull/", "refs/merge-requests/")
+"""Below these are the heads of pull requests."""
 
 
 @dataclass(frozen=True)
 class Kind:
     """`event_of` a ref, `payload_of` the payload as GitHub has it, and `headers_of` a delivery: its
-    id, event, body, secret and the time in seconds."""
+    id, event, body, secret and the time in seconds. `pull_event` and the rest are the same of a
+    pull request, and the ref that shows its head; "" where there are none."""
 
     event_of: Callable[[str], str]
     payload_of: Callable[[dict[str, Any]], dict[str, Any]]
     headers_of: Callable[[str, str, bytes, bytes, int], dict[str, str]]
+    pull_event: str = ""
+    pull_ref: str = "refs/pull/{}/head"
+    pull_payload_of: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
 
 KINDS = {
-    "github": Kind(github.event_of, github.payload_of, github.headers_of),
-    "gitlab": Kind(gitlab.event_of, gitlab.payload_of, gitlab.headers_of),
+    "github": Kind(
+        github.event_of, github.payload_of, github.headers_of, pull_event=github.PULL_EVENT
+    ),
+    "gitlab": Kind(
+        gitlab.event_of,
+        gitlab.payload_of,
+        gitlab.headers_of,
+        gitlab.PULL_EVENT,
+        gitlab.PULL_REF,
+        gitlab.pull_payload_of,
+    ),
     "bitbucket": Kind(bitbucket.event_of, bitbucket.payload_of, bitbucket.headers_of),
-    "gitea": Kind(gitea.event_of, gitea.payload_of, gitea.headers_of),
+    "gitea": Kind(
+        gitea.event_of,
+        gitea.payload_of,
+        gitea.headers_of,
+        gitea.PULL_EVENT,
+        pull_payload_of=gitea.pull_payload_of,
+    ),
 }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from dcanary.forge.kinds.signing import hex_signature
 
+PULL_EVENT = "pull_request"
+
 
 def event_of(ref: str) -> str:
     return "push"
@@ -27,6 +29,14 @@ def payload_of(payload: dict[str, Any]) -> dict[str, Any]:
         "pusher": user,
         "sender": user,
     }
+
+
+def pull_payload_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """The same, with Gitea's word for new commits, and labels of branches without their owner."""
+    pull = payload["pull_request"]
+    ends = {end: {**pull[end], "label": pull[end]["ref"]} for end in ("head", "base")}
+    action = {"synchronize": "synchronized"}.get(payload["action"], payload["action"])
+    return {**payload, "action": action, "pull_request": {**pull, **ends}}
 
 
 def headers_of(delivery: str, event: str, body: bytes, secret: bytes, now: int) -> dict[str, str]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from dcanary.forge.kinds.signing import hex_signature
 
+PULL_EVENT = "pull_request"
+
 
 def event_of(ref: str) -> str:
     return "push"

@@ -12,6 +12,8 @@ from dcanary.forge.errors import ForgeError
 
 MAX_COMMITS = 20
 KEY_PREFIX = b"whsec_"
+PULL_EVENT = "Merge Request Hook"
+PULL_REF = "refs/merge-requests/{}/head"
 
 
 def event_of(ref: str) -> str:
@@ -22,6 +24,18 @@ def _commit(commit: dict[str, Any]) -> dict[str, Any]:
     told = ("id", "message", "timestamp", "url", "author", "added", "modified", "removed")
     found = {key: commit[key] for key in told if key in commit}
     return {**found, "title": commit["message"].split("\n", 1)[0]}
+
+
+def _project(repository: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": repository["id"],
+        "name": repository["name"],
+        "web_url": repository["html_url"],
+        "git_http_url": repository["clone_url"],
+        "namespace": repository["owner"]["name"],
+        "path_with_namespace": repository["full_name"],
+        "default_branch": repository["default_branch"],
+    }
 
 
 def payload_of(payload: dict[str, Any]) -> dict[str, Any]:
@@ -42,15 +56,7 @@ def payload_of(payload: dict[str, Any]) -> dict[str, Any]:
         "user_username": user["name"],
         "user_email": user["email"],
         "project_id": repository["id"],
-        "project": {
-            "id": repository["id"],
-            "name": repository["name"],
-            "web_url": address,
-            "git_http_url": repository["clone_url"],
-            "namespace": repository["owner"]["name"],
-            "path_with_namespace": repository["full_name"],
-            "default_branch": repository["default_branch"],
-        },
+        "project": _project(repository),
         "repository": {
             "name": repository["name"],
             "homepage": address,
@@ -58,6 +64,37 @@ def payload_of(payload: dict[str, Any]) -> dict[str, Any]:
         },
         "commits": [_commit(each) for each in payload["commits"][-MAX_COMMITS:]],
         "total_commits_count": len(payload["commits"]),
+    }
+
+
+def pull_payload_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """A pull request as a merge request."""
+    pull, is_new = payload["pull_request"], payload["action"] == "opened"
+    head, base = pull["head"], pull["base"]
+    update = {} if is_new else {"oldrev": base["sha"]}
+    return {
+        "object_kind": "merge_request",
+        "event_type": "merge_request",
+        "user": {"name": pull["user"]["login"], "username": pull["user"]["login"]},
+        "project": _project(payload["repository"]),
+        "object_attributes": {
+            "iid": pull["number"],
+            "title": pull["title"],
+            "description": pull["body"],
+            "state": "opened",
+            "action": "open" if is_new else "update",
+            **update,
+            "draft": pull["draft"],
+            "source_branch": head["ref"],
+            "source_project_id": head["repo"]["id"],
+            "source": _project(head["repo"]),
+            "target_branch": base["ref"],
+            "target_project_id": base["repo"]["id"],
+            "target": _project(base["repo"]),
+            "last_commit": {"id": head["sha"]},
+        },
+        "labels": [{"title": each["name"]} for each in pull["labels"]],
+        "changes": {},
     }
 
 

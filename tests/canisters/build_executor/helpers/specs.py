@@ -119,6 +119,7 @@ def spec(
         "pipeline_version": 1,
         "pipeline": pipeline,
         "started_by": None,
+        "pull_request": None,
     }
 
 
