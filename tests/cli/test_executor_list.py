@@ -12,6 +12,7 @@ import pytest
 
 from dcanary.cli import executor
 from dcanary.cli.context import Context
+from dcanary.cli.operations import executor as operations
 from dcanary.cli.operations.executor import executor_identity
 from dcanary.cli.output import Output
 
@@ -52,3 +53,14 @@ def test_each_line_of_a_log_has_its_moment(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
     executor._told_at(said.append)("took run-1/build/0")
     assert said[1] == "took run-1/build/0"
+
+
+def test_one_that_was_not_running_and_is_online_in_the_list_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(operations, "stop", lambda home, name, processes: False)
+    command: Any = executor.stop
+    command.callback.__wrapped__(Context(tmp_path, "default", Output()), "alice-1")
+    printed = capsys.readouterr()
+    assert printed.out == "alice-1 was not running\n"
+    assert "online in executor list until it was silent" in printed.err

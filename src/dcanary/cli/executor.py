@@ -200,8 +200,11 @@ def stop(context: Context, name: str) -> None:
     from dcanary.cli.operations.processes import Processes
 
     stopped = operations.stop(context.home, name, Processes(context.processes_dir))
-    gone = f"{name} was not running here. The list shows it as online until it is silent for 3 min"
-    context.output.say(f"{name} is stopped" if stopped else gone)
+    context.output.say(f"{name} is stopped" if stopped else f"{name} was not running")
+    if not stopped:
+        context.output.progress(
+            "one that was killed is online in executor list until it was silent for 3 minutes"
+        )
 
 
 def presence(found: Executor) -> str:
