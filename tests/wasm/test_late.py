@@ -1,0 +1,64 @@
+"""Imports in functions that cannot succeed on chain are refused when the canister is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcanary.wasm import SourceError
+from dcanary.wasm._late import refuse_late_imports
+
+TRIED = "def f():\n    try:\n        import helper\n"
+FILES = ("helper.py", "store/__init__.py", "store/hooks.py", "store/deep/late.py")
+
+
+def check(tmp_path: Path, text: str, file: str = "main.py", *used: str) -> None:
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    refuse_late_imports(tmp_path, {file: text.encode(), **dict.fromkeys(used, b"")})
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "module"),
+    [
+        ("def f():\n    import helper\n", "main.py", "helper"),
+        ("def f():\n    from helper import x\n", "main.py", "helper"),
+        ("class A:\n    def f(self):\n        import store.hooks\n", "main.py", "store.hooks"),
+        ("def f():\n    from store import hooks\n", "main.py", "store"),
+        ("def f():\n    from . import hooks\n", "store/__init__.py", "store.hooks"),
+        ("def f():\n    from .hooks import x\n", "store/__init__.py", "store.hooks"),
+        ("def f():\n    from ..hooks import x\n", "store/deep/a.py", "store.hooks"),
+        ("def f():\n    if x:\n        import helper\n", "main.py", "helper"),
+        ("async def f():\n    import helper\n", "main.py", "helper"),
+        (f"{TRIED}    finally:\n        pass\n", "main.py", "helper"),
+        (f"{TRIED}    except KeyError:\n        pass\n", "main.py", "helper"),
+    ],
+)
+def test_a_module_that_was_not_imported_is_named_with_its_line(
+    tmp_path: Path, text: str, file: str, module: str
+) -> None:
+    with pytest.raises(SourceError, match=r"import it at the top of this file") as caught:
+        check(tmp_path, text, file)
+    line = next(number for number, one in enumerate(text.splitlines(), 1) if "import" in one)
+    assert f"{file}:{line}: {module} is imported when the function is called" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import helper\n",
+        "def f():\n    import json\n    import nowhere\n",
+        f"{TRIED}    except ImportError:\n        helper = None\n",
+        f"{TRIED}    except:\n        pass\n",
+        f"{TRIED}    except (KeyError, Exception):\n        pass\n",
+    ],
+)
+def test_what_is_there_or_is_provided_for_is_let_through(tmp_path: Path, text: str) -> None:
+    check(tmp_path, text)
+
+
+def test_a_module_that_somebody_imported_is_there(tmp_path: Path) -> None:
+    check(tmp_path, "def f():\n    from store import hooks\n", "main.py", "store/__init__.py",
+          "store/hooks.py")  # fmt: skip
