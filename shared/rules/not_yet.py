@@ -20,10 +20,16 @@ class NotYet:
 
 
 OTHER_EVENTS = NotYet(
-    "events other than pushes and pull requests, such as releases; pull requests of Bitbucket, "
+    "events other than pushes, pull requests and releases of GitLab; pull requests of Bitbucket, "
     "whose deliveries name no whole commit id",
     "HTTP 200, `ignored`",
     "ignored, because event {} is not supported yet",
+)
+RELEASES = NotYet(
+    "releases of GitHub, Gitea and Forgejo, whose deliveries name a tag and not its commit",
+    "HTTP 200, `ignored`",
+    "ignored, because releases of this forge are not supported yet: the delivery names a tag and "
+    "not its commit. A trigger of tags starts a run when the tag is pushed",
 )
 OTHER_CLONE_URLS = NotYet(
     "clone URLs other than `https://` and `http://`",

@@ -69,7 +69,8 @@ class PullRequestFilter(Record):
 class Trigger(Variant, total=False):
     """What starts a run. Patterns of branches and tags: `*` and `?` as in a shell; empty: none.
 
-    `PullRequest` holds those of the branches that pull requests are to be merged into.
+    `PullRequest` holds those of the branches that pull requests are to be merged into, `Release`
+    those of the tags of releases.
     """
 
     Push: Vec[text]
@@ -79,6 +80,7 @@ class Trigger(Variant, total=False):
     FilteredPush: PushFilter
     Schedule: Schedule
     FilteredPullRequest: PullRequestFilter
+    Release: Vec[text]
 
 
 class Variable(Record):

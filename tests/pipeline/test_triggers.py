@@ -33,10 +33,14 @@ def test_filters_of_pushes_are_a_record() -> None:
         {"push": {"branches": ["main"], "paths": ["a/**"], "paths_ignore": ["b"]}},
         {"push": {"branches": ["main"], "authors": ["*"]}, "tag": {"patterns": ["v*"]}},
         {"tag": {"patterns": ["v*"]}, "manual": False},
+        {"release": {"patterns": ["v*", "!v*-rc*"]}},
+        {"pull_request": {"branches": ["main"]}},
+        {"pull_request": {"branches": ["**"], "labels": ["ci/*"], "drafts": True, "deploy": True}},
+        {"pull_request": {"branches": ["main"], "types": ["labeled"]}},
     ],
 )
 def test_triggers_come_back_as_they_were_written(on: dict[str, object]) -> None:
-    assert from_candid(read(str(on).replace("False", "false"))) == on
+    assert from_candid(read(str(on).replace("False", "false").replace("True", "true"))) == on
 
 
 @pytest.mark.parametrize(

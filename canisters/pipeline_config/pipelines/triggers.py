@@ -15,8 +15,17 @@ from shared.rules.pull_requests import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
     from shared.types.pipeline import Trigger
+
+PLAIN: "tuple[Literal['Push', 'Tag', 'PullRequest', 'Release'], ...]" = (
+    "Push",
+    "Tag",
+    "PullRequest",
+    "Release",
+)
+"""Triggers that are a list of patterns and nothing else."""
 
 
 def triggers_problem(triggers: "list[Trigger]") -> "str | None":
@@ -46,8 +55,7 @@ def _lists(trigger: "Trigger") -> "list[tuple[list[str], Callable[[str], str | N
             (wanted["branches"], pattern_problem),
             (wanted["labels"] or [], text_pattern_problem),
         ]
-    names = trigger.get("Push") or trigger.get("Tag") or trigger.get("PullRequest") or []
-    return [(names, pattern_problem)]
+    return [(trigger.get(case) or [], pattern_problem) for case in PLAIN]
 
 
 def _types_problem(trigger: "Trigger") -> "str | None":

@@ -23,10 +23,13 @@ from shared.rules.limits import (
     MAX_OPEN_DELIVERIES_PER_REPOSITORY,
     MAX_TEXT_CHARS,
 )
-from shared.rules.not_yet import OTHER_EVENTS
+from shared.rules.not_yet import OTHER_EVENTS, RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+RELEASE = "release"
+"""The event of a release at GitHub, and at those that follow it."""
 
 
 def part_ids(delivery: str, count: int, is_taken: "Callable[[str], bool]") -> "list[str]":
@@ -101,6 +104,8 @@ def _why_no_change(provider: Provider, event: str) -> str:
     said = provider.IGNORED.get(event)
     if said is not None:
         return f"ignored, because {said}"
+    if event == RELEASE and event in provider.PLANNED:
+        return RELEASES.sentence()
     if event in provider.PLANNED:
         return OTHER_EVENTS.sentence(event)
     only = " and ".join(provider.EVENTS)

@@ -13,9 +13,10 @@ SKIP_MARKS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions s
 
 
 class Change:
-    """What may start one run. `kind` is `branch`, `tag` or `pull request`.
+    """What may start one run. `kind` is `branch`, `tag`, `pull request` or `release`.
 
-    `name` is the ref without its prefix, or the pull request's number and target branch.
+    `name` is the ref without its prefix, or the pull request's number and target branch. `unwanted`
+    says why it can start none, whatever the triggers are.
 
     `skipped`: the commit message asks to start nothing. `paths` are all files that changed, None
     when the forge does not list all; `before` is the commit that they were changed since, empty
@@ -37,6 +38,7 @@ class Change:
         "sha",
         "skipped",
         "untouched",
+        "unwanted",
     )
 
     def __init__(self, ref: str, kind: str, name: str) -> None:
@@ -52,6 +54,7 @@ class Change:
         self.before = ""
         self.note: str | None = None
         self.untouched = False
+        self.unwanted = ""
         self.pull_request: PullRequest | None = None
 
     def tell(self, message: str, author: str) -> None:

@@ -19,7 +19,8 @@ from canisters.webhook.providers.files import changed_paths, count_of
 from canisters.webhook.providers.headers import first_header, only_header, values_of
 from canisters.webhook.providers.identity import problem_of
 from shared.rules.limits import MAX_SIGNATURE_AGE_NS, MAX_SIGNATURES, MIN_SECRET_BYTES, SECOND_NS
-from shared.rules.names import is_commit_id, is_null_commit
+from shared.rules.names import clean_text, is_commit_id, is_null_commit
+from shared.rules.patterns import TAG_PREFIX
 
 SIGNATURE_HEADER = "webhook-signature"
 ID_HEADER = "webhook-id"
@@ -34,9 +35,10 @@ EVENT_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 BODIES = bodies.JSON_ONLY
 PING = ""
 MERGE_REQUEST = "Merge Request Hook"
-EVENTS: "tuple[str, ...]" = ("Push Hook", "Tag Push Hook", MERGE_REQUEST)
+RELEASE = "Release Hook"
+EVENTS: "tuple[str, ...]" = ("Push Hook", "Tag Push Hook", MERGE_REQUEST, RELEASE)
 IGNORED: "dict[str, str]" = {}
-PLANNED = frozenset(("Release Hook",))
+PLANNED: "frozenset[str]" = frozenset()
 
 KEY_PREFIX = b"whsec_"
 SCHEME = "v1,"
@@ -166,10 +168,31 @@ def _commit(payload: "dict[str, object]", sha: str) -> object:
     return None
 
 
+def _release(payload: "dict[str, object]") -> "list[Change] | str":
+    """A release that was made, of the commit of its tag; others start nothing."""
+    if text_at(payload, "object_kind") != "release":
+        return "field `object_kind` is not release"
+    change = change_of(TAG_PREFIX + text_at(payload, "tag"))
+    if isinstance(change, str):
+        return change.replace("field `ref`", "field `tag`")
+    change.kind = "release"
+    action = text_at(payload, "action")
+    if action != "create":
+        change.unwanted = f"release {change.name} was not made, but: {clean_text(action, 40)}"
+    change.sha = text_at(payload, "commit", "id")
+    if not is_commit_id(change.sha):
+        return "field `commit.id` is not a commit id of 40 or 64 lower-case hexadecimal digits"
+    commit = payload.get("commit")
+    change.tell(text_at(commit, "message"), text_at(commit, "author", "name"))
+    return [change]
+
+
 def read_changes(event: str, payload: "dict[str, object]") -> "list[Change] | str":
-    """The one push or merge request of a payload, or a sentence saying which field is wrong."""
+    """The one push, merge request or release of a payload, or what is wrong with which field."""
     if event == MERGE_REQUEST:
         return merge_request.read(payload)
+    if event == RELEASE:
+        return _release(payload)
     # The event's header is signed in no case: the body must say itself that it is a push.
     if text_at(payload, "object_kind") not in ("push", "tag_push"):
         return "field `object_kind` is neither push nor tag_push"

@@ -27,6 +27,8 @@ def why_not(
     """
     if change.deleted:
         return f"ignored, because {change.kind} {change.name} was deleted"
+    if change.unwanted:
+        return f"ignored, because {change.unwanted}"
     if not triggers:
         return "ignored, because no pipeline with triggers is registered for this repository"
     reason = f"no trigger of the pipeline matches {change.kind} {change.name}"
@@ -47,6 +49,8 @@ def _why_filtered(trigger: "Trigger", change: Change, most_steps: int) -> "str |
         return None if takes(trigger["Push"], change.name) else ""
     if change.kind == "tag" and "Tag" in trigger:
         return None if takes(trigger["Tag"], change.name) else ""
+    if change.kind == "release" and "Release" in trigger:
+        return None if takes(trigger["Release"], change.name) else ""
     if change.kind == "branch" and "FilteredPush" in trigger:
         given = trigger["FilteredPush"]
         if not takes(given["branches"], change.name):

@@ -93,6 +93,12 @@ class Schedule(StrictModel):
         return self
 
 
+class ReleaseFilter(StrictModel):
+    """Releases, by patterns of their tags. Of GitLab only: others name no commit."""
+
+    patterns: Patterns = Field(min_length=1)
+
+
 PullRequestType = Literal["opened", "synchronize", "reopened", "ready_for_review", "labeled"]
 
 
@@ -124,6 +130,7 @@ class Triggers(StrictModel):
     push: PushFilter | None = None
     tag: TagFilter | None = None
     pull_request: PullRequestFilter | None = None
+    release: ReleaseFilter | None = None
     schedule: Annotated[list[Schedule], Field(max_length=limits.MAX_SCHEDULES_PER_PIPELINE)] = []
     manual: bool = True
 
@@ -149,6 +156,8 @@ def to_candid(on: Triggers) -> list[dict[str, Any]]:
     for each in on.schedule:
         value = {"cron": each.cron, "zone": each.timezone, "rule": zones.rule_of(each.timezone)}
         triggers.append({"Schedule": {**value, "ref": f"refs/heads/{each.branch}"}})
+    if on.release:
+        triggers.append({"Release": list(on.release.patterns)})
     if on.manual:
         triggers.append({"Manual": None})
     return triggers
@@ -214,6 +223,9 @@ def from_candid(triggers: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
             }
             for each in schedules
         ]
+    releases = [pattern for trigger in triggers for pattern in trigger.get("Release") or ()]
+    if releases:
+        found["release"] = {"patterns": releases}
     if not manual:
         found["manual"] = False
     return found or None

@@ -280,7 +280,6 @@ GITLAB_EVENTS = (
     "Job Hook",
     "Deployment Hook",
     "Feature Flag Hook",
-    "Release Hook",
     "Milestone Hook",
     "Emoji Hook",
     "Resource Access Token Hook",

@@ -706,6 +706,7 @@ class Trigger(TypedDict, total=False):
     Manual: None
     PullRequest: list[str]
     Push: list[str]
+    Release: list[str]
     Schedule: Schedule
     Tag: list[str]
 
