@@ -48,10 +48,10 @@ def test_executors_of_this_folder_have_their_names(
 def test_each_line_of_a_log_has_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: False))
-    executor._told_at(said.append)("took run-1/build/0")
+    executor.told_at(said.append)("took run-1/build/0")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ took run-1/build/0", said[0])
     monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True))
-    executor._told_at(said.append)("took run-1/build/0")
+    executor.told_at(said.append)("took run-1/build/0")
     assert said[1] == "took run-1/build/0"
 
 

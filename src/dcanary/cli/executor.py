@@ -177,11 +177,11 @@ def start(
         allow_unsandboxed=allow_unsandboxed,
         offering=offering,
         once=once,
-        progress=_told_at(context.output.progress),
+        progress=told_at(context.output.progress),
     )
 
 
-def _told_at(progress: Callable[[str], None]) -> Callable[[str], None]:
+def told_at(progress: Callable[[str], None]) -> Callable[[str], None]:
     """With the moment before each line, where it goes into a log."""
     if sys.stderr.isatty():
         return progress
