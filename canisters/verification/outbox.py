@@ -6,12 +6,13 @@
 | `notice:<n>` | build_executor | what became of a run's approval request |
 | `release:<n>` | deployment | an order that was approved |
 | `plan:<n>` | deployment | asks for the plan of a request that an earlier version made |
+| `count:<n>` | nobody | counts the votes on a request again: its policy has changed |
 | `earlier:<n>` | deployment | asks what became of the release of a request of 0.1.0 |
 """
 
 from kybra import Async, CallResult, ic
 
-from canisters.verification.approvals import earlier, progress, rules
+from canisters.verification.approvals import counting, earlier, progress, rules
 from canisters.verification.approvals.expiry import Expiry
 from canisters.verification.approvals.files import ordered_assets
 from canisters.verification.approvals.latest import latest_of, note_latest
@@ -66,6 +67,16 @@ def plan_message(number: int) -> str:
     return f"plan:{number}"
 
 
+def count_message(number: int) -> str:
+    """Name of the message that counts the votes on a request by a policy that has changed."""
+    return f"count:{number}"
+
+
+def tell(number: int) -> None:
+    """Have the run of a request told what became of that."""
+    outbox.put(notice_message(number))
+
+
 def earlier_message(number: int) -> str:
     """Name of the message that tells of a request that 0.1.0 stored, and of those before it."""
     return f"{earlier.PREFIX}{number}"
@@ -98,6 +109,8 @@ def _perform(message: str) -> "Async[str | None]":
         again = yield from _send_notice(int(key))
     elif kind == "plan":
         again = yield from _plan(int(key))
+    elif kind == "count":
+        again = _count(int(key))
     elif kind == "earlier":
         again = yield from _tell_earlier(int(key))
     else:
@@ -202,6 +215,31 @@ def _plan(number: int) -> "Async[str | None]":
     return None
 
 
+def _count(number: int) -> "str | None":
+    """Approve a request whose votes suffice by the policy that is in force now."""
+    record = approvals.get(number)
+    if record is None or not counting.is_met(record):
+        return None
+    if earlier.is_telling():
+        return "what 0.1.0 had released is being brought over"
+    stored = approval_orders.get(number)
+    if stored is None:
+        outbox.put(plan_message(number))
+        return "its order is being made"
+    why = unbound(stored["order"])
+    if why is None:
+        rules.approve(record)
+    else:
+        record["state"] = {"Blocked": why}
+    approvals.insert(number, record)
+    open_approvals.remove(number)
+    tell(number)
+    if why is None:
+        counting.supersede_older(number, record, tell)
+        outbox.put(release_message(number))
+    return None
+
+
 def _put_off(number: int, reason: str) -> "str | None":
     """Why the order is made later; None when the time for that is over.
 
@@ -293,6 +331,7 @@ def _tell_earlier(number: int) -> "Async[str | None]":
                     "target": target,
                     "run": record["request"]["run"],
                     "expires_ns": record["expires_ns"],
+                    "voted": len(record["votes"]) > 0,
                 },
             )
             expiry.arm(record["expires_ns"])
@@ -315,4 +354,4 @@ def _tell_earlier(number: int) -> "Async[str | None]":
 
 
 outbox = Outbox(outgoing, _perform)
-expiry = Expiry(lambda number: outbox.put(notice_message(number)))
+expiry = Expiry(tell)

@@ -150,12 +150,14 @@ class LatestRecord(Record):
 
 
 class OpenApprovalRecord(Record):
-    """A request that people may still decide."""
+    """A request that people may still decide. `voted`: somebody approved it, and more are needed;
+    absent in what earlier versions stored."""
 
     version: nat16
     target: text
     run: text
     expires_ns: nat64
+    voted: Opt[bool]
 
 
 ROUND: "Versions[RoundRecord]" = Versions("RoundRecord", current=1)

@@ -198,6 +198,21 @@ def test_a_failed_release_is_carried_out_again_under_the_approval_that_it_has(
     assert len(system.attempts(run)) == len(EXECUTORS)
 
 
+def test_a_lowered_threshold_is_met_by_votes_that_are_there(system: Deploying) -> None:
+    config = system.canisters["pipeline_config"]
+    definition = ok(config.query("get_pipeline_config", "demo"))["definition"]
+    definition["approval"] |= {"approvers": [APPROVER, STRANGER], "threshold": 2}
+    ok(system.own("pipeline_config", "update_pipeline", definition))
+    system.run_until_idle()
+    run = system.built()
+    ok(system.decide())
+    assert system.state(run) == "Approving"
+    definition["approval"] |= {"approvers": [APPROVER], "threshold": 1}
+    ok(system.own("pipeline_config", "update_pipeline", definition))
+    system.network.advance(1_200)
+    assert system.state(run) == "Succeeded"
+
+
 def installed_but_not_started(system: Deploying) -> str:
     """A run that released the same bytes again, as after a commit of documentation: its canister
     has the module that it had, was changed, and could not be started."""

@@ -55,7 +55,7 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
         "MAX_OPEN_RELEASES",
     ),
     ("canisters/deployment/steps/driving.py", "rearm", "store.outgoing"): ("MAX_ACTIVE_RELEASES",),
-    ("canisters/verification/approvals/service.py", "_void_older", "open_approvals"): (
+    ("canisters/verification/approvals/counting.py", "void_older", "open_approvals"): (
         "MAX_OPEN_APPROVALS",
     ),
     ("canisters/verification/approvals/expiry.py", "rearm", "open_approvals"): (
@@ -66,6 +66,9 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
     ),
     ("canisters/verification/rounds/service.py", "rearm", "open_rounds"): ("MAX_OPEN_ROUNDS",),
     ("canisters/verification/rounds/service.py", "rearm", "outgoing"): ("MAX_OPEN_ROUNDS",),
+    ("canisters/verification/approvals/service.py", "sync_policy", "open_approvals"): (
+        "MAX_OPEN_APPROVALS",
+    ),
     ("canisters/verification/approvals/earlier.py", "is_telling", "outgoing"): (
         "MAX_OPEN_MESSAGES",
     ),

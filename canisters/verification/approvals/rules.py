@@ -109,6 +109,17 @@ def counted_votes(votes: "list[ApprovalVote]", policy: "ApprovalPolicy") -> "lis
     return [vote for vote in votes if vote["approve"] and vote["approver"].to_str() in named]
 
 
+def is_enough(record: "ApprovalRecord", policy: "ApprovalPolicy") -> bool:
+    """Whether the votes in favour suffice under a policy."""
+    return len(counted_votes(record["votes"], policy)) >= policy["threshold"]
+
+
+def approve(record: "ApprovalRecord") -> None:
+    """Have the order of a request carried out."""
+    record["state"] = {"Approved": None}
+    record["releases"] = 1
+
+
 def decide(
     record: "ApprovalRecord",
     decision: "ApprovalDecision",
@@ -171,6 +182,5 @@ def decide(
     )
     if not decision["approve"]:
         record["state"] = {"Rejected": None}
-    elif len(counted_votes(record["votes"], policy)) >= policy["threshold"]:
-        record["state"] = {"Approved": None}
-        record["releases"] = 1
+    elif is_enough(record, policy):
+        approve(record)

@@ -2,24 +2,32 @@
 
 from kybra import Async, CallResult, Principal, ic
 
-from canisters.verification.approvals import earlier, orders, progress, requests, rules
+from canisters.verification.approvals import (
+    counting,
+    earlier,
+    orders,
+    progress,
+    requests,
+    rules,
+)
 from canisters.verification.approvals.files import agreed_assets, keep_list, ordered_assets
 from canisters.verification.approvals.latest import (
     approved_since,
     latest_of,
     note_latest,
-    set_latest,
 )
 from canisters.verification.approvals.verdict import verdict_behind
 from canisters.verification.approvals.views import shown
 from canisters.verification.outbox import (
     NOT_WIRED,
+    count_message,
     expiry,
     notice_message,
     outbox,
     plan_message,
     plan_request,
     release_message,
+    tell,
 )
 from canisters.verification.records import ApprovalRecord
 from canisters.verification.store import (
@@ -53,15 +61,17 @@ TYPICAL_APPROVAL_BYTES = 8_000
 
 
 def sync_policy(repository: str, policy: ApprovalPolicy) -> None:
-    """Take the approval policy that is in force for a repository from now on."""
+    """Take the approval policy that is in force for a repository from now on.
+
+    Requests that have the votes which it asks for are approved: nobody could decide them otherwise,
+    for a vote is final.
+    """
     requests.check_policy(policy)
     policies.insert(repository, {"version": 1, "policy": policy})
-
-
-def _policy_for(record: ApprovalRecord) -> ApprovalPolicy:
-    """The policy in force; the request's own when pipeline_config has told none."""
-    stored = policies.get(record["request"]["source"]["repository"])
-    return record["request"]["policy"] if stored is None else stored["policy"]
+    for number, row in open_approvals.items():
+        # Which repository it is of is read one by one: requests may be large.
+        if row["voted"] is not False:
+            outbox.put(count_message(number))
 
 
 def _shown(number: int, record: ApprovalRecord) -> Approval:
@@ -70,7 +80,7 @@ def _shown(number: int, record: ApprovalRecord) -> Approval:
         record,
         ic.time(),
         None if stored is None else stored["order"],
-        _policy_for(record),
+        counting.policy_for(record),
         latest_of(record["request"]["target"]),
     )
 
@@ -156,6 +166,7 @@ def request_approval(request: ApprovalInput) -> "Async[str]":
                 "target": request["target"],
                 "run": request["run"],
                 "expires_ns": record["expires_ns"],
+                "voted": False,
             },
         )
         expiry.arm(record["expires_ns"])
@@ -220,7 +231,7 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
             "" if stored is None else order_digest(stored["order"]),
             caller,
             ic.time(),
-            _policy_for(record),
+            counting.policy_for(record),
             Principal.from_str(caller) if is_admin else None,
             latest_of(record["request"]["target"]),
             None if stored is None else unbound(stored["order"]),
@@ -230,8 +241,10 @@ def decide_approval(decision: ApprovalDecision, caller: str) -> Approval:
             _keep_decided(number, record)
         raise
     _keep_decided(number, record)
+    if "Pending" in record["state"]:
+        counting.note_vote(number)
     if "Approved" in record["state"]:
-        _supersede_older(number, record)
+        counting.supersede_older(number, record, tell)
         outbox.put(release_message(number))
     return _shown(number, record)
 
@@ -275,26 +288,6 @@ def check_asking(run: str, target: str) -> None:
         raise conflict(why)
 
 
-def _supersede_older(decided: int, record: ApprovalRecord) -> None:
-    """An approval for a target voids the undecided requests of older runs for it."""
-    set_latest(decided, record)
-    _void_older(record)
-
-
-def _void_older(record: ApprovalRecord) -> None:
-    target = record["request"]["target"]
-    now = latest_of(target)
-    for number, row in open_approvals.items():
-        if row["target"] != target or not rules.is_older(row["run"], record["request"]["run"]):
-            continue
-        older = approvals.get(number)
-        if older is not None:
-            older["state"] = rules.state_at(older, ic.time(), now)
-            approvals.insert(number, older)
-        open_approvals.remove(number)
-        outbox.put(notice_message(number))
-
-
 def retry_release(approval: str) -> "Async[str]":
     """Order the release of an approved request again, when nothing that it binds has changed."""
     number, record = _find(approval)
@@ -306,7 +299,7 @@ def retry_release(approval: str) -> "Async[str]":
     _refuse_changed(number, record, plan)
     progress.order_again(record)
     approvals.insert(number, record)
-    _supersede_older(number, record)
+    counting.supersede_older(number, record, tell)
     outbox.put(release_message(number))
     outbox.put(notice_message(number))
     return record["approval"]
@@ -352,7 +345,7 @@ def record_release(report: ReleaseReport) -> None:
     if progress.reported(record, attempt, report["release"], report["state"]):
         approvals.insert(number, record)
         if note_latest(record):
-            _void_older(record)
+            counting.void_older(record, tell)
         outbox.put(notice_message(number))
 
 

@@ -107,6 +107,44 @@ def test_a_vote_of_somebody_removed_since_counts_no_more(canary: Installation) -
     assert "Approved" in decide(canary, 3)["Ok"]["state"]
 
 
+def test_votes_that_suffice_since_the_policy_changed_approve(canary: Installation) -> None:
+    sync(canary, 1, 2, threshold=2)
+    for number in (1, 2, 3):
+        ask(canary, f"run-{number}")
+    assert "Pending" in decide(canary, 1, "approval-2")["Ok"]["state"]
+    sync(canary, 1, threshold=1)
+    canary.network.advance(1)
+    (ordered,) = canary.orders()
+    assert (ordered["approval"], ordered["attempt"]) == ("approval-2", 1)
+    assert "approval-2" in state(canary, "approval-1")["Superseded"]
+    assert state(canary, "approval-3") == {"Pending": None}
+    assert canary.notice_states("run-2")[-1] == "Releasing"
+
+
+def test_votes_that_do_not_suffice_after_a_change_of_the_policy_approve_nothing(
+    canary: Installation,
+) -> None:
+    sync(canary, 1, 2, threshold=2)
+    ask(canary)
+    decide(canary, 1)
+    sync(canary, 2, 3, threshold=1)
+    canary.network.advance(1)
+    assert state(canary) == {"Pending": None}
+    assert canary.orders() == []
+
+
+def test_a_request_that_expired_is_not_approved_by_a_change_of_the_policy(
+    canary: Installation,
+) -> None:
+    ask(canary, policy={"approvers": [approver(1), approver(2)], "threshold": 2, "ttl_seconds": 60})
+    decide(canary, 1)
+    canary.network.time_ns += 60 * SECOND
+    sync(canary, 1, threshold=1)
+    canary.network.advance(1)
+    assert state(canary) == {"Expired": None}
+    assert canary.orders() == []
+
+
 def test_only_pipeline_config_sets_a_policy_and_only_one_that_can_be_met(
     canary: Installation,
 ) -> None:
