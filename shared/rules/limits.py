@@ -29,9 +29,8 @@ MAX_INSPECTED_HASH_BYTES = 2_200_000
 MAX_DELIVERY_ID_CHARS = 100
 # Branches and tags of one push, of forges that send them in one delivery.
 MAX_CHANGES_PER_DELIVERY = 25
-# What `paths` and `paths_ignore` may cost: each look of a pattern at a path, and each letter of one
-# that has other wildcards than `**` at its end. With more, all paths count as wanted. An inspection
-# may take less than an update.
+# What `paths` and `paths_ignore` may cost, see `webhook.triggers.paths`: a step takes up to 35
+# thousand instructions. With more, all paths count as wanted. An inspection may take less.
 MAX_FILTER_STEPS = 50_000
 MAX_INSPECTED_FILTER_STEPS = 2_000
 # Standard Webhooks: how far the time in a signature may be from the network's, and how many

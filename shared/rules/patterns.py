@@ -70,13 +70,18 @@ def is_simple(pattern: str) -> bool:
     return pattern[len(fixed_start(pattern)) :] in ("", "**")
 
 
+def has_fixed_ends(pattern: str, name: str) -> bool:
+    """Whether a name begins and ends as every match of a pattern with wildcards does."""
+    end = pattern.replace("?", "*").rsplit("*", 1)[1]
+    return name.startswith(fixed_start(pattern)) and name.endswith(end)
+
+
 def matches(pattern: str, name: str) -> bool:
     """Whether the whole of `name` fits `pattern`; time is at most len(pattern) x len(name)."""
     start = fixed_start(pattern)
     if is_simple(pattern):
         return name == pattern or (start != pattern and name.startswith(start))
-    end = pattern.replace("?", "*").rsplit("*", 1)[1]
-    if not (name.startswith(start) and name.endswith(end)):
+    if not has_fixed_ends(pattern, name):
         return False
     return _walks(pattern[len(start) :], name[len(start) :])
 

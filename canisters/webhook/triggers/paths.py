@@ -1,6 +1,6 @@
 """Whether a change touches the files that a trigger wants. Plain Python."""
 
-from shared.rules.patterns import is_simple, takes, without_mark
+from shared.rules.patterns import has_fixed_ends, is_simple, takes, without_mark
 
 NOT_LISTED = "the delivery does not list all changed files, so path filters count as matching"
 TOO_MANY = (
@@ -9,10 +9,18 @@ TOO_MANY = (
 
 
 def steps_of(patterns: "list[str]", paths: "list[str]") -> int:
-    """What it costs at most to match these paths."""
-    letters = sum(len(path) for path in paths)
-    simple = sum(is_simple(without_mark(pattern)) for pattern in patterns)
-    return simple * len(paths) + (len(patterns) - simple) * letters
+    """What it costs at most to match these paths: a step for each look of a pattern at a path.
+
+    Where the looks at both ends do not decide, each letter is walked over by as many states as the
+    pattern has stars, at most.
+    """
+    steps = len(patterns) * len(paths)
+    for pattern in patterns:
+        plain = without_mark(pattern)
+        if not is_simple(plain):
+            letters = sum(len(path) for path in paths if has_fixed_ends(plain, path))
+            steps += letters * (1 + plain.count("*"))
+    return steps
 
 
 def wants(
@@ -26,7 +34,9 @@ def wants(
         return True, None
     if paths is None:
         return True, NOT_LISTED
-    if steps_of(only, paths) + steps_of(ignored, paths) > most_steps:
+    # The exact count costs as much as the looks themselves.
+    looks = (len(only) + len(ignored)) * len(paths)
+    if looks > most_steps or steps_of(only, paths) + steps_of(ignored, paths) > most_steps:
         return True, TOO_MANY
     left = [path for path in paths if not ignored or not takes(ignored, path)]
     return any(not only or takes(only, path) for path in left), None

@@ -136,8 +136,14 @@ def test_more_files_than_filters_may_look_at_count_as_wanted() -> None:
     assert wants(many, ["src/**"], [], MAX_FILTER_STEPS) == (True, TOO_MANY)
     assert wants(many[:-1], ["src/**"], [], MAX_FILTER_STEPS) == (False, None)
     assert wants(many, [], [], 0) == (True, None)
+
+
+def test_steps_are_looks_and_where_both_ends_fit_letters_times_stars() -> None:
     assert steps_of(["src/**", "!README"], ["ab", "cde"]) == 4
-    assert steps_of(["**/*.md", "!a?"], ["ab", "cde"]) == 10
+    assert steps_of(["**/*.md", "!a?"], ["ab", "cd.md"]) == 4 + 5 * 4 + 2
+    hostile = "**" + "a**" * 60
+    paths = ["a" * 60] * 31
+    assert wants(paths, [hostile], [], MAX_FILTER_STEPS) == (True, TOO_MANY)
 
 
 @pytest.mark.parametrize(
