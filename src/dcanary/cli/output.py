@@ -17,7 +17,14 @@ from typing import IO, Any, Protocol
 import click
 
 from dcanary.cli import tables
-from dcanary.cli.display import coloured_lines, harmless, harmless_lines, harmless_log, quoted
+from dcanary.cli.display import (
+    coloured_lines,
+    harmless,
+    harmless_lines,
+    harmless_log,
+    in_order,
+    quoted,
+)
 from dcanary.cli.folding import folded, folded_lines
 from dcanary.cli.wording import case_and_text, in_commands
 from dcanary.client.errors import ClientError
@@ -116,8 +123,9 @@ def item_cell(value: object) -> str:
     """An item of a list in one line: quoted where it could be taken for several, or for none."""
     text = cell(value)
     if isinstance(value, str) and ("," in text or text.strip() != text or text[:1] in ("", '"')):
-        return quoted(value)
-    return text
+        text = quoted(value)
+    # Others follow in the line.
+    return in_order(text)
 
 
 def terminal_width(stream: IO[str]) -> int | None:
@@ -230,7 +238,8 @@ class Output:
         elif not rows:
             self._out(empty)
         else:
-            cells = [[cell(_in_a_line(row[one.key])) for one in chosen] for row in rows]
+            # Letters from right to left would take the cells after theirs with them.
+            cells = [[in_order(cell(_in_a_line(row[one.key]))) for one in chosen] for row in rows]
             layout = tables.lay_out(chosen, cells, terminal_width(sys.stdout))
             heading, lines = tables.lines(layout)
             self._out(heading, bold=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.display import quoted_if_needed
 from dcanary.cli.operations.pipeline_checks import deploys_of
 from dcanary.cli.output import Lines
 from dcanary.cli.paging import page, paged, rows_of, show
@@ -43,7 +44,9 @@ _approvers = click.option(
 
 def summary(found: Pipeline) -> dict[str, object]:
     definition = found["definition"]
-    deploys = [f"{one['artifact']} to {one['target']}" for one in deploys_of(definition)]
+    deploys = [
+        f"{quoted_if_needed(one['artifact'])} to {one['target']}" for one in deploys_of(definition)
+    ]
     return {
         "repository": definition["repository"],
         "version": found["version"],

@@ -11,6 +11,7 @@ import click
 
 from dcanary.cli import pull_requests, run_usage
 from dcanary.cli.context import Context, pass_context
+from dcanary.cli.display import quoted_if_needed
 from dcanary.cli.operations import targets
 from dcanary.cli.operations.failures import Failure, failure_of
 from dcanary.cli.operations.patience import Patience
@@ -244,10 +245,11 @@ def votes(voted: Round, told_before: str = "") -> list[str]:
         if verdict["manifest"] and verdict["manifest"] != NO_FILES:
             lines.append(f"manifest {verdict['manifest']}")
         for file in verdict["files"]:
-            lines.append(f"{file['path']}, {file['size']:,} bytes, sha256")
+            path = quoted_if_needed(file["path"])
+            lines.append(f"{path}, {file['size']:,} bytes, sha256")
             lines.append(f"  {file['sha256']}")
         for dispute in verdict["disputes"]:
-            files = cell(dispute["differing"])
+            files = ", ".join(map(quoted_if_needed, dispute["differing"])) or "-"
             lines.append(f"dispute: {dispute['operator']}: {dispute['reason']} {files}")
         for one in verdict["flaky_tests"] or []:
             failed, passed = cell(one["failed"]), cell(one["passed"])
