@@ -32,8 +32,14 @@ def test_another_order_than_the_one_meant_is_refused(wanted: Wanted, told: str) 
 class Other:
     """An installation that shows another module in the request than in its order."""
 
+    sender = "aaaaa-aa"
+
     def __init__(self) -> None:
         self.decided: list[Any] = []
+
+    @property
+    def connection(self) -> Other:
+        return self
 
     @property
     def verification(self) -> Other:
