@@ -369,10 +369,12 @@ def test_a_build_that_calls_the_tools_of_the_sdk_says_what_is_missing(
     fit = chosen(
         tmp_path,
         {
-            "package.json": f'{{"scripts": {{{scripts}}},\n"dependencies": {{"vite": "6"}}}}',
+            "package.json": f'{{"name": "shop", "scripts": {{{scripts}}},\n'
+            '"dependencies": {"vite": "6"}}',
             "package-lock.json": "{}",
         },
     )
+    assert fit.values["name"] == "shop"
     assert fit.values["commands"] == ["npm ci", command]
     told = [str(one) for one in fit.open if "calls what no stage has" in str(one)]
     assert [one.split(": ", 1)[1][: len(said)] for one in told] == ([said] if said else [])

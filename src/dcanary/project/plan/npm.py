@@ -60,13 +60,13 @@ def front_end(project: Project, package: NodePackage, name: str, files: list[str
         build, hooks = tool.command(tool.run, package.folder, script="build"), ""
         told = _unavailable(package)
         if told is not None:
-            name, text = told
-            if name != "build" and package.lock_tool == "npm":
+            script, text = told
+            if script != "build" and package.lock_tool == "npm":
                 # What a person asks for is run, the hooks around it are not (npm-run-script).
                 build, hooks = f"{build} --ignore-scripts", ", and is not run"
             opened.append(
                 Open(
-                    f"its script {name} ({text}) calls what no stage has{hooks}: have what it "
+                    f"its script {script} ({text}) calls what no stage has{hooks}: have what it "
                     "makes in the repository, and in the stage a build without it",
                     package.place,
                     HEADING,
