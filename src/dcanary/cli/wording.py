@@ -27,6 +27,7 @@ COMMANDS = {
     "list_grants": "access list",
     "list_jobs": "run jobs",
     "list_releases": "release list",
+    "allow_delivery": "delivery allow",
     "list_runs": "run list",
     "list_targets": "target list",
     "list_templates": "template list",
