@@ -156,8 +156,8 @@ class NodePackage:
     """Path of a `package-lock.json`, `pnpm-lock.yaml`, `yarn.lock`, `bun.lockb` …, or empty."""
     tools: tuple[str, ...]
     """Of vite, azle, webpack, react, vue, svelte, next: those that it depends on."""
-    hooks: tuple[tuple[str, str], ...] = ()
-    """The scripts `prebuild` and `postbuild`, which are run with `build`."""
+    ran: tuple[tuple[str, str, Place], ...] = ()
+    """Every script that is run with what init runs, hooks and `npm run` in scripts followed."""
     installs: tuple[tuple[str, str], ...] = ()
     """Its own scripts that npm runs when it installs packages, such as `postinstall`."""
     lock_tool: str = ""

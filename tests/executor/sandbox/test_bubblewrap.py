@@ -95,6 +95,7 @@ def test_a_failing_command_ends_the_stage_and_is_named(bench: Bench) -> None:
         ("sh -c 'kill -SEGV $$'", "exit code 139 (as when killed by SIGSEGV)"),
         # Nothing was killed, and nobody says so.
         ("exit 137", "exit code 137 (as when killed by SIGKILL)"),
+        ("dfx generate", "exit code 127 (as when the stage has no such program)"),
         ("exit 128", "exit code 128"),
         ("exit 250", "exit code 250"),
     ],

@@ -359,6 +359,18 @@ def test_scripts_of_a_project_that_npm_runs_when_it_installs_are_left_out_and_sa
             "npm run build",
             "its script build (npx didc bind x.did > x.ts && vite build) calls what no stage has: ",
         ),
+        (
+            '"build": "npm run generate && vite build",\n"generate": "dfx generate"',
+            "npm run build",
+            "its script generate (dfx generate) calls what no stage has: ",
+        ),
+        (
+            '"pretest": "icp build",\n"test": "vitest run"',
+            "npm test --ignore-scripts",
+            "its script pretest (icp build) calls what no stage has, and is not run: ",
+        ),
+        ('"build": "vite build",\n"deploy": "dfx deploy"', "npm run build", ""),
+        ('"build": "npm run build",\n"prebuild": "npm run prebuild"', "npm run build", ""),
         ('"prebuild": "rimraf dist",\n"build": "vite build"', "npm run build", ""),
         ('"build": "vite build --base dfx/"', "npm run build", ""),
     ],
@@ -378,3 +390,19 @@ def test_a_build_that_calls_the_tools_of_the_sdk_says_what_is_missing(
     assert fit.values["commands"] == ["npm ci", command]
     told = [str(one) for one in fit.open if "calls what no stage has" in str(one)]
     assert [one.split(": ", 1)[1][: len(said)] for one in told] == ([said] if said else [])
+
+
+def test_what_a_build_without_hooks_leaves_out_is_told_with_its_line(tmp_path: Path) -> None:
+    fit = chosen(
+        tmp_path,
+        {
+            "package.json": '{"scripts": {\n"prebuild": "dfx generate",\n"build": "vite build",\n'
+            '"postbuild": "node copy.js"},\n"dependencies": {"vite": "6"}}',
+            "package-lock.json": "{}",
+        },
+    )
+    said = [str(one) for one in fit.open if "is not run" in str(one)]
+    assert [one.partition(" (")[0] for one in said] == [
+        "package.json:2: its script prebuild",
+        "package.json:4: its script postbuild",
+    ]

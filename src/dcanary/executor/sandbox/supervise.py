@@ -34,6 +34,8 @@ from dcanary.executor.sandbox.usage import Used
 _TICK_SECONDS = 0.05
 _READ_BYTES = 64 * 1024
 _SHOWN_COMMAND_CHARS = 80
+_NOT_FOUND = 127
+"""What a shell ends with where it finds no program of that name."""
 _SAID_BYTES = 2_000
 
 
@@ -151,6 +153,8 @@ def _failure(number: int, count: int, command: str, code: int) -> str:
     elif code > 128 and (name := _signal_name(code - 128)):
         # So says whoever waited for it in the sandbox; a command may choose that code itself, too.
         how = f"ended with exit code {code} (as when killed by {name})"
+    elif code == _NOT_FOUND:
+        how = f"ended with exit code {code} (as when the stage has no such program)"
     else:
         how = f"ended with exit code {code}"
     return f"command {number} of {count} {how}: {shown}"

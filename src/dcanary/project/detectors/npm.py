@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from dcanary.project.detectors.protocol import Findings
 from dcanary.project.facts import Dependency, NodePackage, Place
@@ -20,9 +21,10 @@ LOCKS = (
     "bun.lockb",
 )
 TOOLS = ("azle", "vite", "webpack", "react", "vue", "svelte", "next")
-HOOKS = ("prebuild", "postbuild")
 INSTALLS = ("preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare")
 """Scripts of a package that `npm ci` runs in its own folder."""
+_RUNS = re.compile(r"\b(?:npm|pnpm|yarn|bun)\s+run(?:-script)?\s+([\w:.-]+)")
+"""One script that calls another one of its package."""
 MAX_PACKAGES = 50
 """Files that are read: the packages of a large workspace say the same fifty times."""
 
@@ -55,6 +57,7 @@ def _package(folder: Folder, file: str, root: Value) -> NodePackage:
     names = {one.name for one in dependencies}
     lock = _lock(folder, parent(file))
     scripts = [(name, root.text("scripts", name)) for name in ("build", "test")]
+    begin = next((name for name, text in scripts if text), "")
     return NodePackage(
         place=Place(file, root.line),
         folder=parent(file),
@@ -64,9 +67,26 @@ def _package(folder: Folder, file: str, root: Value) -> NodePackage:
         lock=lock,
         lock_tool=_tool(folder, lock) if lock else "",
         tools=tuple(tool for tool in TOOLS if tool in names),
-        hooks=tuple((name, text) for name in HOOKS if (text := root.text("scripts", name))),
         installs=tuple((name, text) for name in INSTALLS if (text := root.text("scripts", name))),
+        ran=tuple(_ran(file, root, begin)),
     )
+
+
+def _ran(file: str, root: Value, begin: str) -> Iterator[tuple[str, str, Place]]:
+    """The scripts that are run with one of them, each once: its hooks, and what it calls."""
+    seen = {begin}
+    waiting = [begin] if begin else []
+    while waiting:
+        name = waiting.pop(0)
+        for one in (f"pre{name}", name, f"post{name}"):
+            value = root.get("scripts", one)
+            if value is None or not isinstance(value.inner, str) or (one != name and one in seen):
+                continue
+            seen.add(one)
+            yield one, value.inner, Place(file, value.line)
+            called = [other for other in _RUNS.findall(value.inner) if other not in seen]
+            seen.update(called)
+            waiting += called
 
 
 def _lock(folder: Folder, base: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from dcanary.project.facts import NodePackage, Project
+from dcanary.project.facts import NodePackage, Place, Project
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Values, name_for, no_lock
-from dcanary.project.plan.node_tools import TOOLS
+from dcanary.project.plan.node_tools import NPM, TOOLS, NodeTool
 
 HEADING = f"{PAGE}#front-ends"
 _SDK = re.compile(r"(?:^|[\s;&|(])(?:npx\s+)?(?:dfx|icp|didc)(?=\s|$)")
@@ -25,11 +25,37 @@ def other_lock(package: NodePackage, tools: Iterable[str]) -> NotYet:
     return NotYet((Open(text, package.place, f"{PAGE}#dependencies"),))
 
 
-def _unavailable(package: NodePackage) -> tuple[str, str] | None:
-    """A script that is run with `build`, and its text, which calls a tool that no stage has."""
-    scripts = [*package.scripts, *package.hooks]
-    calls = [(name, text) for name, text in scripts if name != "test" and _SDK.search(text)]
-    return calls[0] if calls else None
+def _unavailable(package: NodePackage) -> tuple[str, str, Place] | None:
+    """A script that is run, with its text and place, which calls a tool that no stage has."""
+    return next((one for one in package.ran if _SDK.search(one[1])), None)
+
+
+def _without_hooks(
+    package: NodePackage, tool: NodeTool, begin: str, command: str
+) -> tuple[str, list[Open]]:
+    """The command for a script where no hook calls what stages do not have, and what it leaves."""
+    told = _unavailable(package)
+    if told is None:
+        return command, []
+    script, text, place = told
+    hooks = [one for one in package.ran if one[0] in (f"pre{begin}", f"post{begin}")]
+    left = ""
+    if script in [name for name, _, _ in hooks] and tool is NPM:
+        # What a person asks for is run, the hooks around it are not (npm-run-script).
+        command, left = f"{command} --ignore-scripts", ", and is not run"
+    opened = [
+        Open(
+            f"its script {script} ({text}) calls what no stage has{left}: have what it makes in "
+            "the repository, and in the stage a build without it",
+            place,
+            HEADING,
+        )
+    ]
+    for name, other, where in hooks if left else []:
+        if name != script:
+            said = f"its script {name} ({other}) is not run either: call it in the stage if needed"
+            opened.append(Open(said, where, HEADING))
+    return command, opened
 
 
 def front_end(project: Project, package: NodePackage, name: str, files: list[str]) -> Fit | NotYet:
@@ -57,21 +83,9 @@ def front_end(project: Project, package: NodePackage, name: str, files: list[str
     else:
         commands = [tool.command(tool.install, above)]
     if "build" in scripts:
-        build, hooks = tool.command(tool.run, package.folder, script="build"), ""
-        told = _unavailable(package)
-        if told is not None:
-            script, text = told
-            if script != "build" and package.lock_tool == "npm":
-                # What a person asks for is run, the hooks around it are not (npm-run-script).
-                build, hooks = f"{build} --ignore-scripts", ", and is not run"
-            opened.append(
-                Open(
-                    f"its script {script} ({text}) calls what no stage has{hooks}: have what it "
-                    "makes in the repository, and in the stage a build without it",
-                    package.place,
-                    HEADING,
-                )
-            )
+        build = tool.command(tool.run, package.folder, script="build")
+        build, missing = _without_hooks(package, tool, "build", build)
+        opened += missing
         commands.append(build)
         if not files:
             builder = next((one for one in package.tools if one in OUTPUTS), "")
@@ -80,7 +94,10 @@ def front_end(project: Project, package: NodePackage, name: str, files: list[str
             text = f"{files[0]} is compared: write another folder where build makes another one"
             opened.append(Open(text, package.place, HEADING))
     elif "test" in scripts:
-        commands.append(tool.command(tool.test, package.folder))
+        test = tool.command(tool.test, package.folder)
+        test, missing = _without_hooks(package, tool, "test", test)
+        opened += missing
+        commands.append(test)
     values: Values = {
         "name": name_for(name),
         "branch": project.branch,
