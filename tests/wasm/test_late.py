@@ -49,7 +49,13 @@ def test_a_module_that_was_not_imported_is_named_with_its_line(
     "text",
     [
         "import helper\n",
-        "def f():\n    import json\n    import nowhere\n",
+        "def f():\n    import json\n    import xml.dom\n    import _ic\n    import kybra\n",
+        "def f():\n    try:\n        import numpy\n    except ImportError:\n        pass\n",
+        f"{TRIED}    except builtins.ImportError:\n        pass\n",
+        "def f():\n    with contextlib.suppress(KeyError, ImportError):\n        import helper\n",
+        "def f():\n    with suppress(ImportError):\n        import helper\n",
+        "def f():\n    if TYPE_CHECKING:\n        import helper\n",
+        "def f():\n    if typing.TYPE_CHECKING:\n        import helper\n    else:\n        pass\n",
         f"{TRIED}    except ImportError:\n        helper = None\n",
         f"{TRIED}    except:\n        pass\n",
         f"{TRIED}    except (KeyError, Exception):\n        pass\n",
@@ -57,6 +63,23 @@ def test_a_module_that_was_not_imported_is_named_with_its_line(
 )
 def test_what_is_there_or_is_provided_for_is_let_through(tmp_path: Path, text: str) -> None:
     check(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "module"),
+    [
+        ("def f():\n    import numpy\n", "numpy"),
+        ("def f():\n    from yaml.reader import x\n", "yaml.reader"),
+        ("def f():\n    with suppress(KeyError):\n        import numpy\n", "numpy"),
+    ],
+)
+def test_a_package_that_nobody_has_is_named_with_its_line(
+    tmp_path: Path, text: str, module: str
+) -> None:
+    with pytest.raises(SourceError, match=r"put it into the canister's folder") as caught:
+        check(tmp_path, text)
+    line = next(number for number, one in enumerate(text.splitlines(), 1) if "import" in one)
+    assert f"main.py:{line}: {module} is imported when the function is called" in str(caught.value)
 
 
 def test_a_module_that_somebody_imported_is_there(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Imports that come too late: inside functions, of modules that nothing imported at build time.
 
 After the build there is no file system, so that they fail whenever they are reached. Kybra's own
-tool bundles such modules; here only what is run is in the module.
+tool bundles such modules, and packages; here only what is run is in the module.
 """
 
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -14,13 +15,14 @@ from pathlib import Path, PurePosixPath
 from dcanary.wasm.errors import SourceError
 
 _CAUGHT = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_BUNDLED = frozenset({"kybra", "__future__"})
 
 
 def refuse_late_imports(root: Path, used: Mapping[str, bytes]) -> None:
     """Raise SourceError for the first import in a function that cannot succeed on chain.
 
     `used` are the canister's sources that were imported, by their paths below `root`. Modules of
-    the standard library and of nobody are not looked for: the former may be there.
+    the standard library are not looked for: they may be there.
     """
     for file in sorted(used):
         for module, line in _late(file, used[file]):
@@ -29,6 +31,14 @@ def refuse_late_imports(root: Path, used: Mapping[str, bytes]) -> None:
                 raise SourceError(
                     f"{module} is imported when the function is called, and no file can be read "
                     "then: import it at the top of this file, or of another one of the canister",
+                    path=str(root / file),
+                    line=line,
+                )
+            if found is None and _is_nowhere(root, module):
+                raise SourceError(
+                    f"{module} is imported when the function is called, and there is no such "
+                    "module: put it into the canister's folder and import it at the top of this "
+                    "file, or catch the ImportError where the canister can do without it",
                     path=str(root / file),
                     line=line,
                 )
@@ -41,6 +51,14 @@ def _file_of(root: Path, module: str) -> str | None:
         if (root / name).is_file():
             return name
     return None
+
+
+def _is_nowhere(root: Path, module: str) -> bool:
+    """Whether a module is of a package that neither Python, nor Kybra, nor the folder has."""
+    top = module.partition(".")[0]
+    if top.startswith("_") or top in sys.stdlib_module_names or top in _BUNDLED:
+        return False
+    return not (root / top).is_dir() and _file_of(root, top) is None
 
 
 def _late(file: str, source: bytes) -> Iterator[tuple[str, int]]:
@@ -66,6 +84,12 @@ def _late(file: str, source: bytes) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.Try) and any(map(_catches, node.handlers)):
             waiting += [(each, is_late) for each in (*node.handlers, *node.orelse)]
             continue
+        if isinstance(node, ast.With) and any(_suppresses(one.context_expr) for one in node.items):
+            continue
+        if isinstance(node, ast.If) and _name(node.test) == "TYPE_CHECKING":
+            # For checkers of types: never run.
+            waiting += [(each, is_late) for each in node.orelse]
+            continue
         waiting += [(each, is_late) for each in ast.iter_child_nodes(node)]
 
 
@@ -81,4 +105,18 @@ def _catches(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(isinstance(kind, ast.Name) and kind.id in _CAUGHT for kind in kinds)
+    return any(_name(kind) in _CAUGHT for kind in kinds)
+
+
+def _suppresses(context: ast.expr) -> bool:
+    """Whether it is `contextlib.suppress` of a failed import."""
+    if not isinstance(context, ast.Call) or _name(context.func) != "suppress":
+        return False
+    return any(_name(kind) in _CAUGHT for kind in context.args)
+
+
+def _name(node: ast.expr) -> str:
+    """The last part of a name such as `typing.TYPE_CHECKING`; empty for anything else."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
