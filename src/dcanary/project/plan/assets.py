@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 
-from dcanary.project.facts import Canister, NodePackage, Project
+from dcanary.project.facts import Canister, Kind, NodePackage, Project
 from dcanary.project.folder import inside
 from dcanary.project.plan.fit import Fit, NotYet, Open, Values, name_for
-from dcanary.project.plan.npm import front_end
+from dcanary.project.plan.npm import HEADING, front_end
 
 DEPLOYED = "docs/how-to/front-end.md"
 BY_HAND = "write deploy.assets by hand"
@@ -87,6 +87,36 @@ def _deployed(project: Project, canister: Canister, plan: Fit) -> Fit:
         "assets": folder,
     }
     return Fit("asset-canister", values, opened)
+
+
+def unused_packages(project: Project, *, besides_canisters: bool) -> list[Open]:
+    """What is said of packages with a script `build` that is a part of no canister.
+
+    The one in the root is built where the pipeline has no canister, not `besides_canisters`.
+    """
+    used = {
+        package.folder
+        for canister in project.canisters
+        if canister.kind is Kind.ASSETS and (package := _package_of(project, canister))
+    }
+    if not besides_canisters:
+        used |= {one.folder for one in project.node if one.folder == "."}
+    return [
+        Open(
+            "its script build is run by no stage: name what it makes as source of an asset "
+            "canister in dfx.json, or add a stage of your own",
+            one.place,
+            HEADING,
+        )
+        for one in project.node
+        if "build" in dict(one.scripts) and "azle" not in one.tools and not _within(one, used)
+    ]
+
+
+def _within(package: NodePackage, folders: set[str]) -> bool:
+    """Whether it is in one of these folders; what is built above may build what is below."""
+    here = package.folder
+    return any(one in (".", here) or here.startswith(f"{one}/") for one in folders)
 
 
 def _package_of(project: Project, canister: Canister) -> NodePackage | None:

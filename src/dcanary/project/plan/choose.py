@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dcanary.pipeline.graph import find_cycle
 from dcanary.project.facts import Canister, Kind, Project
 from dcanary.project.plan import whole
-from dcanary.project.plan.assets import AssetsPlanner
+from dcanary.project.plan.assets import AssetsPlanner, unused_packages
 from dcanary.project.plan.azle import AzlePlanner
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open, Planner, name_for
 from dcanary.project.plan.kybra import KybraPlanner
@@ -67,7 +67,12 @@ def outlook(project: Project) -> Outlook:
     canisters = _with_interfaces(canisters)
     folder = [plan for ask in WHOLE if (plan := ask(project)) is not None]
     crates = without_canister(project)
-    return Outlook(tuple(canisters), tuple(folder), () if crates is None else (crates,))
+    builds = any(isinstance(plan, Fit) for _, plan in canisters)
+    unused = [
+        *([] if crates is None else [crates]),
+        *unused_packages(project, besides_canisters=builds),
+    ]
+    return Outlook(tuple(canisters), tuple(folder), tuple(unused))
 
 
 def _with_interfaces(

@@ -45,6 +45,9 @@ class RustPlanner:
         if not package:
             text = "it names no crate: which one is built cannot be told"
             return NotYet((Open(text, canister.place, HEADING),))
+        apart = _apart(cargo, package)
+        if apart is not None:
+            return NotYet((apart,))
         wasi = _WASI.search("\n".join((cargo.target, *canister.build)))
         if wasi:
             text = not_yet.RUST_WASI.sentence(wasi[0])
@@ -68,6 +71,18 @@ class RustPlanner:
             (*_toolchain(cargo), *steps_after(canister, DONE), *argument(project, canister, None)),
             canister.dependencies,
         )
+
+
+def _apart(cargo: CargoFile, package: str) -> Open | None:
+    """Why a crate is not built that has no workspace in common with the Cargo.toml that is used."""
+    crate = next((one for one in cargo.crates if one.name == package), None)
+    if crate is None or cargo.workspace or crate.place.file == cargo.place.file:
+        return None
+    text = (
+        f"its crate has no workspace in common with {cargo.place.file}, and packages come from one "
+        "Cargo.lock: make one Cargo.toml with [workspace] of both"
+    )
+    return Open(text, crate.place, HEADING)
 
 
 def without_canister(project: Project) -> Open | None:
