@@ -185,7 +185,7 @@ def synced(repository: str, triggers: "list[Trigger]") -> None:
 
 
 @query
-def list_schedules(repository: text) -> ScheduleListResult:
+def get_schedules(repository: text) -> ScheduleListResult:
     return answer_query(lambda: schedules.of(repository))
 
 

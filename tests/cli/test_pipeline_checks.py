@@ -142,7 +142,12 @@ def test_other_refusals_are_failures() -> None:
 
 def run_in(state: str, version: int = 1) -> Any:
     source = {"repository": "counter"}
-    return {"state": {state: None}, "source": source, "pipeline_version": version}
+    return {
+        "state": {state: None},
+        "source": source,
+        "pipeline_version": version,
+        "pull_request": None,
+    }
 
 
 def test_a_run_is_told_of_a_missing_target_from_its_beginning() -> None:

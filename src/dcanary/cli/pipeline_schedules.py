@@ -23,7 +23,7 @@ def schedules(context: Context, repository: str) -> None:
     A schedule stands in the pipeline, under on.schedule. What was missed while the network stood
     still is made up for by one run.
     """
-    found = context.system.webhook.list_schedules(repository)
+    found = context.system.webhook.get_schedules(repository)
     rows = rows_of(context, found, row_of)
     context.output.table(
         rows,

@@ -59,7 +59,7 @@ def started(installation: Installation, zone: str = "UTC") -> list[str]:
 
 
 def status(installation: Installation, repository: str = "demo") -> list[dict[str, Any]]:
-    return list(ok(installation.webhook.query("list_schedules", repository)))
+    return list(ok(installation.webhook.query("get_schedules", repository)))
 
 
 def test_a_run_of_what_the_branch_names_starts_when_it_is_due(ready: Installation) -> None:
@@ -148,7 +148,7 @@ def test_a_run_that_cannot_start_yet_is_tried_again_and_says_why(ready: Installa
     register(ready, schedule())
     ok(ready.webhook.update("delete_repository", "demo", caller=OWNER))
     set_clock(ready, "2027-03-27 03:05")
-    error(ready.webhook.query("list_schedules", "demo"), "NotFound")
+    error(ready.webhook.query("get_schedules", "demo"), "NotFound")
     ready.register_repository()
     (found,) = status(ready)
     assert "demo" in found["problem"]

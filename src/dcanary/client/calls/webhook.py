@@ -58,6 +58,10 @@ class Webhook(Canister):
         answer: Repository = self.ask("get_repository", text, certified=certified)
         return answer
 
+    def get_schedules(self, text: str, /, *, certified: bool = False) -> list[ScheduleStatus]:
+        answer: list[ScheduleStatus] = self.ask("get_schedules", text, certified=certified)
+        return answer
+
     def grant_role(self, principal: str, text: str, /) -> None:
         self.ask("grant_role", principal, text)
 
@@ -104,10 +108,6 @@ class Webhook(Canister):
         self, page_request: PageRequest, /, *, certified: bool = False
     ) -> RepositoryPage:
         answer: RepositoryPage = self.ask("list_repositories", page_request, certified=certified)
-        return answer
-
-    def list_schedules(self, text: str, /, *, certified: bool = False) -> list[ScheduleStatus]:
-        answer: list[ScheduleStatus] = self.ask("list_schedules", text, certified=certified)
         return answer
 
     def read_reports(self, report_query: ReportQuery, /, *, certified: bool = False) -> ReportBatch:
