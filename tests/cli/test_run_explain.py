@@ -14,7 +14,7 @@ from tests.docs import commands
 
 
 def made(case: str, **changed: Any) -> Any:
-    source = {"repository": "shop", "sha": "ab" * 20}
+    source = {"repository": "shop", "sha": "ab" * 20, "ref": "refs/heads/main"}
     found = {"run": "run-7", "state": {case: None}, "source": source, "targets": None}
     found |= {"stages": [], "waiting_for": []}
     return {**found, "approval": "approval-3", "release": "release-2", **changed}
@@ -133,3 +133,12 @@ def test_records_of_the_run_are_named() -> None:
 )
 def test_of_several_targets_the_run_tells_each(state: str, changed: Any) -> None:
     assert "dcanary run show run-7" in what_to_do(made(state, **changed))
+
+
+def test_a_run_that_never_had_a_commit_is_started_again_by_its_ref() -> None:
+    source = {"repository": "shop", "sha": "", "ref": "refs/heads/main"}
+    said = what_to_do(made("Inconclusive", source=source))
+    assert said.endswith("dcanary run start shop --ref refs/heads/main")
+    reason = "2 operators must read the same commit at refs/heads/main: none has read it yet"
+    waits = made("Queued", source=source, waiting_for=[{"stage": None, "reason": reason}])
+    assert "are asked again: dcanary executor list" in what_to_do(waits)

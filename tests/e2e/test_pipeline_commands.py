@@ -143,7 +143,7 @@ def test_a_run_that_waits_is_found_explained_and_in_the_queue(
     assert "none of the 1 runs" in say(f"{list_them} --state failed")
     explained = say("dcanary run explain run-1")
     assert "waiting for" in explained
-    assert "dcanary queue" in explained
+    assert "start an executor: dcanary executor list" in explained
     queued = say("dcanary queue")
     assert "run-1/build" in queued
     assert "1 of at most" in queued

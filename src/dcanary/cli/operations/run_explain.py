@@ -7,6 +7,7 @@ commit's fault, and a run that nobody builds does not go on by itself.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,8 @@ NEXT = {
     "Disagreed": "operators made different bytes: dcanary run show {run} names them and the files; "
     "dcanary run local --compare {run} says which yours are",
     "Inconclusive": "too few operators voted in time: dcanary executor list; the commit can be "
-    "built again: dcanary run start {repository} --sha {sha}",
-    "Cancelled": "it can be started again: dcanary run start {repository} --sha {sha}",
+    "built again: {again}",
+    "Cancelled": "it can be started again: {again}",
 }
 """State of a run -> what it means for those who look at it, where the cause says no more."""
 WAITING = (
@@ -45,6 +46,8 @@ WAITING = (
     (r"all executors that fit are busy|its turn", "its turn comes by itself: dcanary queue"),
     (r"the next attempt after a failure", "it is tried again by itself; what went wrong: dcanary "
      "run jobs {run}"),
+    (r"must read the same commit", "executors read it at the repository, and are asked again: "
+     "dcanary executor list"),
     (r"agreed files", "operators that agreed bring the files: dcanary run jobs {run}, dcanary "
      "executor list"),
 )  # fmt: skip
@@ -73,8 +76,8 @@ def what_to_do(found: Run, taken_back: Mapping[str, str] = NOTHING) -> str:
         run=found["run"],
         approval=found["approval"],
         release=found["release"],
-        repository=source["repository"],
-        sha=source["sha"],
+        again=f"dcanary run start {source['repository']} "
+        + (f"--sha {source['sha']}" if source["sha"] else f"--ref {shlex.quote(source['ref'])}"),
     )
 
 
@@ -122,7 +125,7 @@ def _of_end(found: Run, state: str) -> str:
     if state == "Failed" and reason and MADE_BY_COMMIT not in reason and found["stages"]:
         return (
             "that is not what the commit does wherever it is built: dcanary run show {run}; it can "
-            "be built again: dcanary run start {repository} --sha {sha}"
+            "be built again: {again}"
         )
     return NEXT[state]
 
