@@ -104,3 +104,17 @@ def test_a_schedule_that_cannot_be_kept_says_which_field(
     with pytest.raises(ValidationError) as caught:
         Triggers.model_validate({"schedule": [schedule]})
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        {"push": {"branches": ["main"]}},
+        {"tag": {"patterns": ["v*"]}},
+        {"pull_request": {}},
+        {"release": {"patterns": ["v*"]}},
+        {"schedule": [{"cron": "0 3 * * *"}]},
+    ],
+)
+def test_each_kind_alone_is_something_that_starts_a_run(only: dict[str, object]) -> None:
+    assert to_candid(Triggers.model_validate({**only, "manual": False}))

@@ -7,6 +7,7 @@ here, and one sender keeps the order.
 from canisters.build_executor.book import Book
 from canisters.build_executor.keys import stage_key
 from canisters.build_executor.runs import rules, targets
+from shared.rules.cutting import cut
 from shared.rules.deploys import deploys_of
 from shared.rules.limits import MAX_REPORT_TEXT_CHARS
 from shared.types.report import RunReport, StageReport
@@ -59,9 +60,10 @@ def report_of(book: Book, run: str, now: int) -> "RunReport | None":
 
 def _cut(state: StageState) -> StageState:
     """Reasons of many stages must fit one message."""
-    for word in ("Failed", "Disagreed", "Inconclusive"):
-        why = state.get(word)
-        if why is not None:
-            cut: StageState = {word: str(why)[:MAX_REPORT_TEXT_CHARS]}  # type: ignore[misc] # a case
-            return cut
+    if "Failed" in state:
+        return {"Failed": cut(state["Failed"], MAX_REPORT_TEXT_CHARS)}
+    if "Disagreed" in state:
+        return {"Disagreed": cut(state["Disagreed"], MAX_REPORT_TEXT_CHARS)}
+    if "Inconclusive" in state:
+        return {"Inconclusive": cut(state["Inconclusive"], MAX_REPORT_TEXT_CHARS)}
     return state

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from shared.rules.cutting import cut
 from shared.rules.limits import MAX_COMMITS_PER_REPORT, MAX_NAME_CHARS, MAX_REPORT_TEXT_CHARS
 from shared.rules.refused import conflict, invalid
 
@@ -43,9 +44,9 @@ def case_of(variant: "Mapping[str, object]") -> "tuple[str, object]":
 def state_of(state: "Mapping[str, object]") -> "ReportState":
     """A state of a run, a stage or a target, its text cut to what is kept."""
     word, why = case_of(state)
-    kept = None if why is None else str(why)[:MAX_REPORT_TEXT_CHARS]
-    made: ReportState = {word: kept}  # type: ignore[misc] # a case of `ReportState`
-    return made
+    kept = None if why is None else cut(str(why), MAX_REPORT_TEXT_CHARS)
+    # `ReportState` has all cases of the three; that a word is one of them mypy cannot see.
+    return cast("ReportState", {word: kept})
 
 
 def mark_of(state: "ReportState", record: "str | None") -> str:
@@ -107,8 +108,9 @@ def state_of_mark(mark: str, text: str) -> "ReportState":
 def subject_of(key: str) -> "ReportSubject":
     """The subject of a `subject_key`."""
     kind, _, name = key.partition(":")
-    found: ReportSubject = {kind: name or None}  # type: ignore[misc] # a case of `ReportSubject`
-    return found
+    if kind == "Stage":
+        return {"Stage": name}
+    return {"Target": name} if kind == "Target" else {"Run": None}
 
 
 def with_follower(commits: "list[ToldCommit]", sha: str, ref: str) -> "list[ToldCommit]":
@@ -160,11 +162,11 @@ def cut_posting(posting: "Posting") -> "Posting":
     state = posting["state"]
     refused = state.get("Refused")
     if refused is not None:
-        state = {"Refused": refused[:MAX_REPORT_TEXT_CHARS]}
+        state = {"Refused": cut(refused, MAX_REPORT_TEXT_CHARS)}
     made: Posting = {
         "state": state,
         "attempts": posting["attempts"],
-        "last_error": posting["last_error"][:MAX_REPORT_TEXT_CHARS],
+        "last_error": cut(posting["last_error"], MAX_REPORT_TEXT_CHARS),
         "next_try_ns": posting["next_try_ns"],
     }
     return made

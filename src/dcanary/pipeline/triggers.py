@@ -136,10 +136,11 @@ class Triggers(StrictModel):
 
     @model_validator(mode="after")
     def _some(self) -> "Triggers":
-        if not (self.push or self.tag or self.pull_request or self.schedule or self.manual):
+        started = (self.push, self.tag, self.pull_request, self.release, self.schedule)
+        if not (any(started) or self.manual):
             raise ValueError(
-                "nothing would ever start a run: give push, tag, pull_request, schedule or "
-                "manual: true"
+                "nothing would ever start a run: give push, tag, pull_request, release, schedule "
+                "or manual: true"
             )
         return self
 

@@ -184,8 +184,8 @@ class Reporter:
             for report in batch["items"]:
                 overtaken = self._waiting.add(report)
                 if overtaken is not None:
-                    state = {"Superseded": None}
-                    this.posts.append(told(overtaken.number, state, overtaken.attempts))  # type: ignore[arg-type] # a case
+                    number, attempts = overtaken.number, overtaken.attempts
+                    this.posts.append(told(number, {"Superseded": None}, attempts))
             self._waiting.next = batch["next"]
             if batch["next"] >= batch["total"]:
                 return False
