@@ -363,19 +363,21 @@ class Book:
     # Deadlines
 
     def next_due_ns(self) -> int:
-        """The earliest time at which an open stage changes by itself; 0 when none is open."""
+        """The earliest time at which something changes by itself; 0 when nothing is open."""
+        times = (self._next_stage_ns(), self.resolutions.next_end_ns())
+        return min((each for each in times if each), default=0)
+
+    def _next_stage_ns(self) -> int:
         self._load()
         heap = self._deadlines
         while heap and self._due.get(heap[0][1]) != heap[0][0]:
             heappop(heap)
-        ends = [heap[0][0]] if heap else []
-        asked_ns = self._resolutions.next_end_ns()
-        return min([*ends, asked_ns] if asked_ns else ends, default=0)
+        return heap[0][0] if heap else 0
 
     def take_due(self, now: int) -> "StageRecord | None":
         """The stage whose deadline passed first; the caller saves it, with a later deadline."""
-        self.next_due_ns()
-        if not self._deadlines or self._deadlines[0][0] > now:
+        due = self._next_stage_ns()
+        if due == 0 or due > now:
             return None
         _, key = heappop(self._deadlines)
         self._due.pop(key, None)

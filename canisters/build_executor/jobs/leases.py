@@ -2,6 +2,7 @@
 
 from canisters.build_executor.book import Book
 from canisters.build_executor.keys import job_name
+from canisters.build_executor.records import ResolutionRecord
 from shared.rules.refused import conflict, denied, not_found
 from shared.types.secret import LeaseGrant
 
@@ -12,8 +13,9 @@ def get(book: Book, name: str, attempt: int, executor: str, now: int) -> LeaseGr
     Raises NotFound, Denied to everybody else, and Conflict when the lease is over. Nothing of it
     is secret; the answer counts because a canister asks, which all of the network answers.
     """
-    if book.resolutions.is_open(name):
-        return _of_resolution(book, name, executor)
+    resolution = book.resolutions.asked(name)
+    if resolution is not None:
+        return _of_resolution(book, name, resolution, executor)
     found = book.job(name)
     if found is None:
         raise not_found(f"there is no job {name[:200]}: see list_jobs")
@@ -41,15 +43,12 @@ def get(book: Book, name: str, attempt: int, executor: str, now: int) -> LeaseGr
     }
 
 
-def _of_resolution(book: Book, run: str, executor: str) -> LeaseGrant:
+def _of_resolution(book: Book, run: str, record: ResolutionRecord, executor: str) -> LeaseGrant:
     """What an executor may be given to read the ref of a run: what the repository is cloned with,
     and nothing that a stage lists."""
     known = book.executor(executor)
     if known is None or not known[0]["enabled"]:
         raise denied(f"{executor} is no executor that is enabled: ask an admin")
-    record = book.resolutions.get(run)
-    if record is None:
-        raise not_found(f"there is no run {run} whose commit is to be read")
     return {
         "run": run,
         "stage": "",

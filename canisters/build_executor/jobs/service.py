@@ -87,7 +87,7 @@ def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Wor
     if resolving is not None:
         record["last_seen_ns"] = now
         book.save_executor(caller, record)
-        return {"Resolve": resolutions.begin(book, resolving, record["operator"], now)}
+        return {"Resolve": resolutions.begin(book, *resolving, record["operator"], now)}
     chosen = choose(book, caller, record, offer, request, now)
     record["last_seen_ns"] = now
     if chosen is None and offer is None:

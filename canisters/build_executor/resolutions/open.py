@@ -36,9 +36,9 @@ class OpenResolutions:
         """
         return islice(self._open.items(), MAX_RESOLUTIONS_SEEN)
 
-    def is_open(self, run: str) -> bool:
-        """Whether the commit of a run is being asked for."""
-        return run in self._open
+    def asked(self, run: str) -> "ResolutionRecord | None":
+        """The record of a run whose commit is being asked for; None of all others."""
+        return self._open.get(run)
 
     def any(self) -> bool:
         """Whether the commit of any run is being asked for."""

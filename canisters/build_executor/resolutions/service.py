@@ -7,24 +7,22 @@ from canisters.build_executor.resolutions import rules
 from canisters.build_executor.runs import service as runs
 from canisters.build_executor.runs.ending import end
 from canisters.build_executor.runs.graph import is_name
+from shared.rules.cutting import cut
 from shared.rules.limits import MAX_TEXT_CHARS
 from shared.rules.refused import conflict, not_found
 from shared.types.job import RefReading, ResolveWork
 
 
-def next_for(book: Book, operator: str, now: int) -> "str | None":
+def next_for(book: Book, operator: str, now: int) -> "tuple[str, ResolutionRecord] | None":
     """The run whose ref executors of this operator are to read now, or None."""
     for run, record in book.resolutions.some():
         if rules.asks(record, operator, now):
-            return run
+            return run, record
     return None
 
 
-def begin(book: Book, run: str, operator: str, now: int) -> ResolveWork:
+def begin(book: Book, run: str, record: ResolutionRecord, operator: str, now: int) -> ResolveWork:
     """Have an executor of this operator read the ref of a run, and no other of them for a while."""
-    record = book.resolutions.get(run)
-    if record is None:
-        raise not_found(f"there is no run {run[:64]} whose commit is to be read")
     rules.ask(record, operator, now)
     book.resolutions.save(run, record)
     return {
@@ -46,7 +44,7 @@ def report(book: Book, caller: str, reading: RefReading, now: int) -> None:
     if record["commit"] is not None:
         raise conflict(f"the commit of {run} is known already")
     owner = book.run(run)
-    if owner is None or not book.resolutions.is_open(run):
+    if owner is None or book.resolutions.asked(run) is None:
         raise conflict(f"{run} has ended: its commit is not asked for any more")
     rules.take(record, known["operator"], reading, now)
     commit = rules.agreed(record)
@@ -57,7 +55,7 @@ def report(book: Book, caller: str, reading: RefReading, now: int) -> None:
         book.resolutions.save(run, record)
         names = ", ".join(read["operator"] for read in record["reads"] if read["commit"] == commit)
         reason = f"{record['ref']} is not in the repository, as {names} read"
-        end(book, run, owner, {"Failed": reason[:MAX_TEXT_CHARS]}, now)
+        end(book, run, owner, {"Failed": cut(reason, MAX_TEXT_CHARS)}, now)
     else:
         record["commit"] = commit
         book.resolutions.save(run, record)
@@ -78,4 +76,4 @@ def _absence(record: ResolutionRecord) -> str:
         f"the queue time ended: {rules.described(record)}: see that executors of as many operators "
         "reach the repository, then start the run again"
     )
-    return reason[:MAX_TEXT_CHARS]
+    return cut(reason, MAX_TEXT_CHARS)

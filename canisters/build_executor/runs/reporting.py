@@ -11,7 +11,7 @@ from shared.rules.cutting import cut
 from shared.rules.deploys import deploys_of
 from shared.rules.limits import MAX_REPORT_TEXT_CHARS
 from shared.types.report import RunReport, StageReport
-from shared.types.run import StageState, TargetStatus
+from shared.types.run import StageState
 
 
 def report_of(book: Book, run: str, now: int) -> "RunReport | None":
@@ -36,15 +36,7 @@ def report_of(book: Book, run: str, now: int) -> "RunReport | None":
             stages.append({"name": name, "state": _cut(stage["state"])})
         elif not rules.is_building(record):
             stages.append({"name": name, "state": {"Skipped": None}})
-    rows: list[TargetStatus] = [
-        {
-            "target": row["target"],
-            "state": row["state"],
-            "approval": row["approval"],
-            "release": row["release"],
-        }
-        for row in targets.rows_of(record, deploys_of(pipeline))
-    ]
+    rows = targets.rows_of(record, deploys_of(pipeline))
     return {
         "run": run,
         "pipeline": pipeline["name"],
@@ -53,7 +45,7 @@ def report_of(book: Book, run: str, now: int) -> "RunReport | None":
         "sha": record["source"]["sha"],
         "state": record["state"],
         "stages": stages,
-        "targets": rows,
+        "targets": targets.statuses(rows),
         "at_ns": now,
     }
 

@@ -13,7 +13,7 @@ from shared.rules.limits import MAX_TARGET_REASON_CHARS, MAX_TEXT_CHARS
 if TYPE_CHECKING:
     from canisters.build_executor.records import RunRecord, TargetRow
     from shared.types.pipeline import Deploy
-    from shared.types.run import RunState, TargetState
+    from shared.types.run import RunState, TargetState, TargetStatus
 
 
 def new_row(target: str) -> "TargetRow":
@@ -25,6 +25,19 @@ def new_row(target: str) -> "TargetRow":
         "release": None,
         "ask_by_ns": 0,
     }
+
+
+def statuses(rows: "list[TargetRow]") -> "list[TargetStatus]":
+    """Targets as callers and reports see them."""
+    return [
+        {
+            "target": row["target"],
+            "state": row["state"],
+            "approval": row["approval"],
+            "release": row["release"],
+        }
+        for row in rows
+    ]
 
 
 def rows_of(record: "RunRecord", deploys: "list[Deploy]") -> "list[TargetRow]":

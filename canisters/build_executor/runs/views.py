@@ -47,15 +47,7 @@ def _run(book: Book, run: str, record: RunRecord, waiting: Waiting) -> Run:
         "waiting_for": waiting.of_run(run, record, rows),
         "created_ns": record["created_ns"],
         "updated_ns": record["updated_ns"],
-        "targets": [
-            {
-                "target": row["target"],
-                "state": row["state"],
-                "approval": row["approval"],
-                "release": row["release"],
-            }
-            for row in rows
-        ],
+        "targets": targets.statuses(rows),
         "resolution": _resolution(book, run, stored),
         "pull_request": None if stored is None else stored["spec"]["pull_request"],
     }

@@ -76,9 +76,7 @@ class Waiting:
             return found
         if not rules.is_building(record):
             return []
-        resolution = (
-            self._book.resolutions.get(run) if self._book.resolutions.is_open(run) else None
-        )
+        resolution = self._book.resolutions.asked(run)
         if resolution is not None:
             return [_entry(None, resolving.described(resolution), resolution["opened_ns"], None)]
         for opened in record["opened"]:

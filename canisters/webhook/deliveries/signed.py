@@ -12,7 +12,7 @@ from shared.rules.limits import MAX_DELIVERY_ID_CHARS, MAX_NAME_CHARS
 
 _ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
-# Deliveries that were started by hand are recorded under such ids.
+# Runs that no forge started, but a person or the clock, are recorded under such ids.
 MANUAL_PREFIX = "manual-"
 
 

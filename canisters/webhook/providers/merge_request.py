@@ -7,10 +7,10 @@ from canisters.webhook.deliveries.payload import text_at
 from canisters.webhook.providers.change import Change
 from canisters.webhook.providers.pull_request import (
     PullRequest,
-    change_of,
     describe,
     labels_at,
     number_at,
+    pull_change,
 )
 
 ACTIONS = {"open": "opened", "reopen": "reopened"}
@@ -36,7 +36,7 @@ def read(payload: "dict[str, object]") -> "list[Change] | str":
     pull.fork = own is None or source != own
     branch, into = text_at(told, "source_branch"), text_at(told, "target_branch")
     repository = text_at(told, "source", "path_with_namespace")
-    change = change_of("gitlab", pull, branch, into, repository)
+    change = pull_change("gitlab", pull, branch, into, repository)
     if isinstance(change, str):
         return change
     author = text_at(told, "last_commit", "author", "name") or text_at(payload, "user", "name")

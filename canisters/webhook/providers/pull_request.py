@@ -59,7 +59,7 @@ def labels_at(value: object, key: str) -> "list[str]":
     return [clean_text(text_at(each, key), MAX_NAME_CHARS) for each in listed[:MAX_LABELS]]
 
 
-def change_of(
+def pull_change(
     provider: str, pull: PullRequest, branch: str, target: str, repository: str
 ) -> "Change | str":
     """The change that a pull request is, to be given its commit; or what is wrong with it.
@@ -113,7 +113,7 @@ def read_like_github(provider: str, payload: "dict[str, object]") -> "list[Chang
     branch = text_at(told, "head", "ref")
     pull.fork = not _is_own(payload, told, branch)
     repository = text_at(told, "head", "repo", "full_name")
-    change = change_of(provider, pull, branch, text_at(told, "base", "ref"), repository)
+    change = pull_change(provider, pull, branch, text_at(told, "base", "ref"), repository)
     if isinstance(change, str):
         return change
     author = text_at(told, "user", "login")

@@ -23,7 +23,7 @@ FINAL = ("Posted", "Superseded", "Refused")
 """States of a posting that nothing follows."""
 
 
-class Change(NamedTuple):
+class SubjectChange(NamedTuple):
     """A subject of a run that came into another state; `record` is what a target's is of."""
 
     subject: "ReportSubject"
@@ -46,7 +46,8 @@ def state_of(state: "Mapping[str, object]") -> "ReportState":
     word, why = case_of(state)
     kept = None if why is None else cut(str(why), MAX_REPORT_TEXT_CHARS)
     # `ReportState` has all cases of the three; that a word is one of them mypy cannot see.
-    return cast("ReportState", {word: kept})
+    made: ReportState = cast("ReportState", {word: kept})
+    return made
 
 
 def mark_of(state: "ReportState", record: "str | None") -> str:
@@ -61,15 +62,15 @@ def subject_key(subject: "ReportSubject") -> str:
     return f"{kind}:{name or ''}"
 
 
-def subjects_of(report: "RunReport") -> "list[Change]":
+def subjects_of(report: "RunReport") -> "list[SubjectChange]":
     """All that a report tells: the stages, the targets that were asked about, then the run."""
     found = [
-        Change({"Stage": stage["name"]}, state_of(stage["state"]), None)
+        SubjectChange({"Stage": stage["name"]}, state_of(stage["state"]), None)
         for stage in report["stages"]
         if "Waiting" not in stage["state"]
     ]
     found += [
-        Change(
+        SubjectChange(
             {"Target": target["target"]},
             state_of(target["state"]),
             target["release"] or target["approval"],
@@ -77,10 +78,10 @@ def subjects_of(report: "RunReport") -> "list[Change]":
         for target in report["targets"]
         if "Waiting" not in target["state"]
     ]
-    return [*found, Change({"Run": None}, state_of(report["state"]), None)]
+    return [*found, SubjectChange({"Run": None}, state_of(report["state"]), None)]
 
 
-def changes(report: "RunReport", told: "list[ToldState]") -> "list[Change]":
+def changes(report: "RunReport", told: "list[ToldState]") -> "list[SubjectChange]":
     """What of the report was not told yet."""
     known = {each["subject"]: each["mark"] for each in told}
     return [
@@ -90,7 +91,7 @@ def changes(report: "RunReport", told: "list[ToldState]") -> "list[Change]":
     ]
 
 
-def told_after(told: "list[ToldState]", changed: "list[Change]") -> "list[ToldState]":
+def told_after(told: "list[ToldState]", changed: "list[SubjectChange]") -> "list[ToldState]":
     """What was told once the changes are."""
     marks = {each["subject"]: each["mark"] for each in told}
     for change in changed:

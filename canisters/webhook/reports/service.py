@@ -40,10 +40,14 @@ def refuse(run: str, source: Source, reason: str, now_ns: int) -> None:
         "targets": [],
         "at_ns": now_ns,
     }
-    _add(report, None, [rules.Change({"Run": None}, rules.state_of({"Refused": reason}), None)])
+    _add(
+        report,
+        None,
+        [rules.SubjectChange({"Run": None}, rules.state_of({"Refused": reason}), None)],
+    )
 
 
-def _add(report: RunReport, known: "ToldRecord | None", changed: list[rules.Change]) -> None:
+def _add(report: RunReport, known: "ToldRecord | None", changed: list[rules.SubjectChange]) -> None:
     """Write the changes down for the run's commit, and for those that follow it."""
     if not changed:
         return
@@ -70,7 +74,7 @@ def _add(report: RunReport, known: "ToldRecord | None", changed: list[rules.Chan
     )
 
 
-def _append(report: RunReport, commit: ToldCommit, change: rules.Change) -> None:
+def _append(report: RunReport, commit: ToldCommit, change: rules.SubjectChange) -> None:
     tables.add(
         {
             "number": tables.total(),
@@ -114,7 +118,7 @@ def follow(repository: str, ref: str, before: str, sha: str, now_ns: int) -> Non
     commit: ToldCommit = {"sha": sha, "ref": ref}
     for each in known["states"]:
         state = rules.state_of_mark(each["mark"], f"see {before[:12]}, nothing to do here")
-        _append(report, commit, rules.Change(rules.subject_of(each["subject"]), state, None))
+        _append(report, commit, rules.SubjectChange(rules.subject_of(each["subject"]), state, None))
     commits = rules.with_follower(known["commits"] or [], sha, ref)
     kept = [each["sha"] for each in commits]
     for left in known["commits"] or []:

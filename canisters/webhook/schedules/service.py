@@ -10,6 +10,7 @@ from canisters.webhook.store import instruction_totals, schedules
 from canisters.webhook.triggers import service as triggering
 from shared.base.clock import WakeUp
 from shared.base.metering import counted
+from shared.rules.cutting import cut
 from shared.rules.limits import MAX_SCHEDULES, MAX_SCHEDULES_PER_PIPELINE, MAX_TEXT_CHARS
 from shared.rules.refused import Refused, exhausted
 from shared.types.pipeline import Trigger
@@ -26,7 +27,7 @@ class Due:
         self._heap: list[tuple[int, str]] | None = None
 
     def heap(self) -> "list[tuple[int, str]]":
-        """Entries may be of schedules that were changed since: see `is_due`."""
+        """Entries may be of schedules that were changed since: their record has another time."""
         if self._heap is None:
             self._heap = []
             for key, record in schedules.items():
@@ -88,7 +89,7 @@ def _pass_due(now: int) -> int:
         try:
             run = triggering.start_by_clock(record["repository"], schedule["ref"], now)
         except Refused as refused:
-            rules.put_off(record, refused.sentence[:MAX_TEXT_CHARS], now)
+            rules.put_off(record, cut(refused.sentence, MAX_TEXT_CHARS), now)
         else:
             rules.started(record, run, now)
         schedules.insert(key, record)

@@ -282,7 +282,7 @@ ONLY_SOURCES = {"branches": ["main"], "paths": ["src/**"], "paths_ignore": None,
 
 
 def push_of(before: str, after: str, path: str, **more: Any) -> bytes:
-    commit = {"id": after, "message": "Change", "author": {"name": "Ada"}}
+    commit = {"id": after, "message": "SubjectChange", "author": {"name": "Ada"}}
     files = {"added": [], "removed": [], "modified": [path]}
     commits = [{**commit, **files}]
     return push_payload(sha=after, before=before, commits=commits, forced=False, **more)
