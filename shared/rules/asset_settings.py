@@ -80,6 +80,7 @@ class Settings:
         """
         self._rules: dict[str, list[_Rule]] = {}
         self._shown: dict[str, bool] = {}
+        self._known: dict[str, _Rule] = {}
         count = weight = 0
         for path in sorted(texts):
             below = path[len(folder) :].rpartition("/")[0]
@@ -121,7 +122,7 @@ class Settings:
     def of(self, path: str) -> "AssetProperties":
         """How the file with this path below the folder is served."""
         merged = self._merged(path)
-        headers = merged.headers if isinstance(merged.headers, dict) else {}
+        headers = dict(merged.headers) if isinstance(merged.headers, dict) else {}
         if merged.policy is not None:
             named = {name.lower() for name in headers}
             brought = headers_of(merged.policy)
@@ -143,8 +144,12 @@ class Settings:
         return GZIP in (self._merged(path).encodings or [])
 
     def _merged(self, path: str) -> _Rule:
-        """All that the rules for this path say, in one."""
+        """All that the rules for this path say, in one; kept, for each file is asked for thrice."""
+        known = self._known.get(path)
+        if known is not None:
+            return known
         merged = _Rule(Glob(""))
+        self._known[path] = merged
         whole = ROOT + path
         folders = path.split("/")[:-1]
         for depth in range(len(folders) + 1):

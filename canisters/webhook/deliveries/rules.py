@@ -23,13 +23,9 @@ from shared.rules.limits import (
     MAX_OPEN_DELIVERIES_PER_REPOSITORY,
     MAX_TEXT_CHARS,
 )
-from shared.rules.not_yet import OTHER_EVENTS, RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-RELEASE = "release"
-"""The event of a release at GitHub, and at those that follow it."""
 
 
 def part_ids(delivery: str, count: int, is_taken: "Callable[[str], bool]") -> "list[str]":
@@ -104,10 +100,9 @@ def _why_no_change(provider: Provider, event: str) -> str:
     said = provider.IGNORED.get(event)
     if said is not None:
         return f"ignored, because {said}"
-    if event == RELEASE and event in provider.PLANNED:
-        return RELEASES.sentence()
-    if event in provider.PLANNED:
-        return OTHER_EVENTS.sentence(event)
+    planned = provider.PLANNED.get(event)
+    if planned is not None:
+        return planned.sentence(event)
     only = " and ".join(provider.EVENTS)
     verb = "does" if len(provider.EVENTS) == 1 else "do"
     return f"ignored, because event {event} starts no run (only {only} {verb})"

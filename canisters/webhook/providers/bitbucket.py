@@ -15,6 +15,7 @@ from canisters.webhook.providers.identity import problem_of
 from canisters.webhook.providers.signing import is_hex_signature
 from shared.rules.limits import MAX_CHANGES_PER_DELIVERY
 from shared.rules.names import is_commit_id
+from shared.rules.not_yet import OTHER_EVENTS
 from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX
 
 SIGNATURE = "x-hub-signature"
@@ -26,7 +27,11 @@ BODIES = bodies.JSON_ONLY
 PING = ""
 EVENTS: "tuple[str, ...]" = ("repo:push",)
 IGNORED: "dict[str, str]" = {}
-PLANNED = frozenset(("pullrequest:created", "pullrequest:updated", "repo:refs_changed"))
+PLANNED = {
+    "pullrequest:created": OTHER_EVENTS,
+    "pullrequest:updated": OTHER_EVENTS,
+    "repo:refs_changed": OTHER_EVENTS,
+}
 PREFIXES = {"branch": BRANCH_PREFIX, "tag": TAG_PREFIX}
 
 

@@ -19,6 +19,7 @@ from canisters.webhook.providers.pull_request import read_like_github
 from canisters.webhook.providers.signing import is_hex_signature
 from shared.rules.limits import MAX_INSPECTED_BYTES
 from shared.rules.names import is_commit_id, is_null_commit
+from shared.rules.not_yet import RELEASES
 
 # The first one that there is decides. Forgejo sends Gitea's as well, old versions nothing else.
 SIGNATURES = (
@@ -39,7 +40,7 @@ IGNORED = {
     "create": "the push of a new branch or tag starts its run, not its creation",
     "delete": "a branch or tag was deleted",
 }
-PLANNED = frozenset(("release",))
+PLANNED = {"release": RELEASES}
 
 
 def is_signed(

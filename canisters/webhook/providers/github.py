@@ -17,6 +17,7 @@ from canisters.webhook.providers.identity import problem_of
 from canisters.webhook.providers.pull_request import read_like_github
 from canisters.webhook.providers.signing import is_hex_signature
 from shared.rules.names import is_commit_id, is_null_commit
+from shared.rules.not_yet import OTHER_EVENTS, RELEASES
 
 SIGNATURE = "x-hub-signature-256"
 SIGNATURE_PREFIX = "sha256="
@@ -33,15 +34,13 @@ IGNORED = {
 }
 MAX_COMMITS = 2_048
 """As many commits as a payload lists at most."""
-PLANNED = frozenset(
-    (
-        "check_run",
-        "check_suite",
-        "release",
-        "repository_dispatch",
-        "workflow_dispatch",
-    )
-)
+PLANNED = {
+    "check_run": OTHER_EVENTS,
+    "check_suite": OTHER_EVENTS,
+    "release": RELEASES,
+    "repository_dispatch": OTHER_EVENTS,
+    "workflow_dispatch": OTHER_EVENTS,
+}
 
 
 def is_signed(

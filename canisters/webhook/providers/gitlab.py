@@ -20,6 +20,7 @@ from canisters.webhook.providers.headers import first_header, only_header, value
 from canisters.webhook.providers.identity import problem_of
 from shared.rules.limits import MAX_SIGNATURE_AGE_NS, MAX_SIGNATURES, MIN_SECRET_BYTES, SECOND_NS
 from shared.rules.names import clean_text, is_commit_id, is_null_commit
+from shared.rules.not_yet import NotYet
 from shared.rules.patterns import TAG_PREFIX
 
 SIGNATURE_HEADER = "webhook-signature"
@@ -38,7 +39,7 @@ MERGE_REQUEST = "Merge Request Hook"
 RELEASE = "Release Hook"
 EVENTS: "tuple[str, ...]" = ("Push Hook", "Tag Push Hook", MERGE_REQUEST, RELEASE)
 IGNORED: "dict[str, str]" = {}
-PLANNED: "frozenset[str]" = frozenset()
+PLANNED: "dict[str, NotYet]" = {}
 
 KEY_PREFIX = b"whsec_"
 SCHEME = "v1,"

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from canisters.webhook.providers import bitbucket, gitea, github, gitlab
 from canisters.webhook.providers.change import Change
+from shared.rules.not_yet import NotYet
 
 
 class Provider(Protocol):
@@ -11,7 +12,7 @@ class Provider(Protocol):
 
     SIGNATURE, DELIVERY and BODIES are words for sentences: what a request lacks. EVENT_HEADER holds
     the event, of EVENT_LETTERS. EVENTS may start runs; PING ("": none) asks for an answer. IGNORED
-    says why an event starts nothing; PLANNED ones are not supported yet.
+    says why an event starts nothing; PLANNED what the answer is to one that is not supported yet.
     """
 
     SIGNATURE: str
@@ -22,7 +23,7 @@ class Provider(Protocol):
     PING: str
     EVENTS: "tuple[str, ...]"
     IGNORED: "dict[str, str]"
-    PLANNED: "frozenset[str]"
+    PLANNED: "dict[str, NotYet]"
 
     def is_signed(
         self, headers: "list[tuple[str, str]]", body: bytes, secrets: "list[bytes]", now_ns: int

@@ -1,7 +1,6 @@
 """One leased job in one of the executor's slots: a build, or an upload of agreed files."""
 
 import shutil
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,6 @@ from dcanary.executor.building import Build, BuildReport
 from dcanary.executor.cache.building import CachedBuild
 from dcanary.executor.cache.key import Origin
 from dcanary.executor.cache.results import Results
-from dcanary.executor.causes import cause_of
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.fetching import FetchBuild, needed_packages
@@ -26,6 +24,7 @@ from dcanary.executor.runtimes import Runtime
 from dcanary.executor.secrets import take_secrets
 from dcanary.executor.source import Entry
 from dcanary.executor.state import State
+from dcanary.executor.thread_slot import ThreadSlot
 from dcanary.executor.transfer import fetch_inputs, upload_files
 from dcanary.executor.whole_logs import WholeLog
 
@@ -152,8 +151,9 @@ def _kind(work: BuildWork, results: Results, installation: str) -> Callable[...,
     return partial(CachedBuild, results=results, origin=origin)
 
 
-class UploadSlot:
-    """An upload."""
+class UploadSlot(ThreadSlot):
+    """An upload. The canister keeps what was sent, and asks for the rest when the lease has run
+    out: the files stay."""
 
     def __init__(
         self,
@@ -163,42 +163,8 @@ class UploadSlot:
         config: ExecutorConfig,
         ended: Callable[[], None],
     ) -> None:
-        self._work, self._state, self._config, self._ended = work, state, config, ended
-        self._chain = chain.another()
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upload", daemon=True)
-
-    @property
-    def job(self) -> str:
-        """See `Slot.job`."""
-        return self._work["job"]
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def wait(self, seconds: float) -> bool:
-        """See `Slot.wait`."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def cancel(self) -> None:
-        """See `Slot.cancel`. The canister keeps what was sent and asks for the rest again."""
-        self._ending.set()
-
-    def close(self) -> None:
-        """See `Slot.close`."""
-        self._ending.set()
-        self._chain.close()
-
-    def _run(self) -> None:
-        try:
-            self.perform()
-        except Exception as error:
-            # The files stay; the canister asks for them again when the lease has run out.
-            _, said = cause_of(error)
-            self._config.report(f"{self.job}: the upload broke off: {said}")
-        self._ended()
+        super().__init__(chain, work["job"], config, ended, "the upload broke off")
+        self._work, self._state = work, state
 
     def perform(self) -> None:
         """Send the files, in this thread. Raises ClientError when the chain does not answer."""

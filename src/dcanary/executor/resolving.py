@@ -1,7 +1,6 @@
 """Reading which commit a ref of a repository names, in one of the executor's slots."""
 
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from dcanary.executor.chain import Chain
 from dcanary.executor.checkout import read_ref
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.secrets import take_credential
+from dcanary.executor.thread_slot import ThreadSlot
 
 
-class ResolveSlot:
+class ResolveSlot(ThreadSlot):
     """A ref that is read and reported. Where that fails the canister asks again after a while."""
 
     def __init__(
@@ -25,42 +25,14 @@ class ResolveSlot:
         folder: Path,
         ended: Callable[[], None],
     ) -> None:
-        self._work, self._config, self._folder, self._ended = work, config, folder, ended
-        self._chain = chain.another()
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="resolve", daemon=True)
-
-    @property
-    def job(self) -> str:
-        """See `Slot.job`: the run, which has no jobs yet."""
-        return self._work["run"]
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def wait(self, seconds: float) -> bool:
-        """See `Slot.wait`."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def cancel(self) -> None:
-        """See `Slot.cancel`. The canister asks another executor, or this one later."""
-        self._ending.set()
+        # A run has no jobs yet.
+        super().__init__(chain, work["run"], config, ended, "what was read is not reported")
+        self._work, self._folder = work, folder
 
     def close(self) -> None:
         """See `Slot.close`."""
-        self._ending.set()
-        self._chain.close()
+        super().close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _run(self) -> None:
-        try:
-            self.perform()
-        except Exception as error:
-            _, said = cause_of(error)
-            self._config.report(f"{self.job}: what was read is not reported: {said}")
-        self._ended()
 
     def perform(self) -> None:
         """Read and report, in this thread. Raises ClientError when the chain does not answer."""

@@ -51,12 +51,7 @@ def take_secrets(chain: Chain, work: BuildWork, key: X25519PrivateKey | None) ->
     # A node that answers this wrongly makes the clone fail, and gets nothing.
     if not names and chain.get_credential(source["repository"]) is None:
         return Secrets()
-    try:
-        grant = chain.take_secrets(work["job"], work["attempt"])
-    except RefusedError as error:
-        if error.kind in _LASTING:
-            raise SecretProblem(error.sentence) from None
-        raise
+    grant = _granted(chain, work["job"], work["attempt"])
     opener = _Opener(chain, key)
     values = {each["name"]: opener.open(each) for each in grant["secrets"]}
     missing = [name for name in names if name not in values]
@@ -71,13 +66,17 @@ def take_credential(
     """What the repository is cloned with of a run whose ref is to be read. Raises the same."""
     if key is None or chain.get_credential(work["repository"]) is None:
         return None
+    grant = _granted(chain, work["run"], 0)
+    return _credential(grant, _Opener(chain, key), work["clone_url"])
+
+
+def _granted(chain: Chain, job: str, attempt: int) -> SecretGrant:
     try:
-        grant = chain.take_secrets(work["run"], 0)
+        return chain.take_secrets(job, attempt)
     except RefusedError as error:
         if error.kind in _LASTING:
             raise SecretProblem(error.sentence) from None
         raise
-    return _credential(grant, _Opener(chain, key), work["clone_url"])
 
 
 def _credential(grant: SecretGrant, opener: _Opener, clone_url: str) -> Credential | None:

@@ -275,4 +275,4 @@ def test_gitlab_says_itself_that_it_is_a_merge_request_of_this_project() -> None
 
 
 def test_bitbucket_names_no_whole_commit_so_its_pull_requests_are_not_supported_yet() -> None:
-    assert {"pullrequest:created", "pullrequest:updated"} <= bitbucket.PLANNED
+    assert {"pullrequest:created", "pullrequest:updated"} <= set(bitbucket.PLANNED)
