@@ -198,6 +198,7 @@ def spec_of(run: str, repository: str = "bench") -> dict[str, Any]:
         "pipeline_version": 1,
         "pipeline": pipeline,
         "started_by": None,
+        "pull_request": None,
     }
 
 

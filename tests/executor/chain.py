@@ -6,7 +6,6 @@ hands runs over, and read what became of them by the canisters' own queries.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from dcanary.client.calls.build_executor import BuildExecutor
@@ -20,9 +19,9 @@ from dcanary.executor.attestation import Attestation
 from dcanary.executor.manifest import ManifestFile
 from dcanary.testing.native import Principal, user_principal
 from shared.rules.limits import LEASE_NS, MAX_CHUNK_BYTES, MAX_PAGE_ITEMS, SECOND_NS
+from tests.canisters.installation import CANISTERS, DOUBLES
 from tests.executor.native import NativeConnection, RunningNetwork
 
-CANISTERS = Path(__file__).resolve().parents[2] / "canisters"
 OWNER = user_principal(1)
 PIPELINE_CONFIG = user_principal(2)
 LEASE_SECONDS = LEASE_NS / SECOND_NS
@@ -32,7 +31,7 @@ LONGEST_PAUSE = 1.25
 
 
 class NativeChain:
-    """The two canisters, and what has been asked of them.
+    """The two canisters, a double that hears of their runs, and what has been asked of them.
 
     `before_call` is called with the name of each call of an executor, and may raise. `calls` are
     the names of those that were sent.
@@ -46,8 +45,9 @@ class NativeChain:
             name: native.install(CANISTERS / name / "main.py", caller=OWNER)
             for name in ("build_executor", "verification")
         }
+        reports = native.install(DOUBLES / "webhook.py", caller=OWNER)
         self.canisters = {
-            "webhook": user_principal(3).to_str(),
+            "webhook": reports.id.to_str(),
             "pipeline_config": PIPELINE_CONFIG.to_str(),
             "build_executor": installed["build_executor"].id.to_str(),
             "verification": installed["verification"].id.to_str(),
