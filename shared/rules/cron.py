@@ -11,9 +11,9 @@ one of them begins with `*`, each time that clocks show it counts. Source: cron(
 """
 
 from shared.rules.days import civil_from_days, days_from_civil, days_in_month
+from shared.rules.limits import MAX_CRON_CHARS
 from shared.rules.zones import DAY, Zone
 
-MAX_CRON_CHARS = 100
 MAX_YEARS = 50
 """Where no day matches for so long there is none: 29 February is a Monday every 28 years."""
 LAST = -1
@@ -74,7 +74,7 @@ class Cron:
 def parse_cron(text: str) -> Cron:
     """Read an expression. Raises CronError."""
     if len(text) > MAX_CRON_CHARS or not text.isascii():
-        raise CronError(f"must have at most {MAX_CRON_CHARS} ASCII characters")
+        raise CronError(f"must have at most {MAX_CRON_CHARS} ASCII characters (MAX_CRON_CHARS)")
     fields = text.upper().split()
     if len(fields) != len(_FIELDS):
         raise CronError(

@@ -6,10 +6,10 @@ POSIX.1-2017, 8.3 (TZ), with hours beyond a day as in RFC 9636, 3.3.1.
 """
 
 from shared.rules.days import days_from_civil, days_in_month, year_of_day
+from shared.rules.limits import MAX_ZONE_RULE_CHARS
 
 DAY = 86_400
 HOUR = 3_600
-MAX_RULE_CHARS = 64
 
 
 class ZoneError(Exception):
@@ -59,8 +59,10 @@ class Zone:
 
 def parse_zone(rule: str) -> Zone:
     """Read a rule. Raises ZoneError."""
-    if not rule or len(rule) > MAX_RULE_CHARS or not rule.isascii():
-        raise ZoneError(f"must have 1 to {MAX_RULE_CHARS} ASCII characters")
+    if not rule or len(rule) > MAX_ZONE_RULE_CHARS or not rule.isascii():
+        raise ZoneError(
+            f"must have 1 to {MAX_ZONE_RULE_CHARS} ASCII characters (MAX_ZONE_RULE_CHARS)"
+        )
     names, _, rest = rule.partition(",")
     place = _after_name(names, 0)
     standard, place = _offset(names, place)

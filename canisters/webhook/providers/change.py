@@ -7,7 +7,7 @@ from shared.rules.names import clean_text
 from shared.rules.patterns import BRANCH_PREFIX, TAG_PREFIX, ref_name_problem
 
 if TYPE_CHECKING:
-    from canisters.webhook.providers.pull_request import PullRequest
+    from canisters.webhook.providers.pull_request import PullRequestEvent
 
 SKIP_MARKS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 
@@ -55,7 +55,7 @@ class Change:
         self.note: str | None = None
         self.untouched = False
         self.unwanted = ""
-        self.pull_request: PullRequest | None = None
+        self.pull_request: PullRequestEvent | None = None
 
     def tell(self, message: str, author: str) -> None:
         """Take what the forge says of the commit, cut to what is kept."""

@@ -6,7 +6,7 @@ Source: GitLab documentation, "Webhook events: merge request events".
 from canisters.webhook.deliveries.payload import text_at
 from canisters.webhook.providers.change import Change
 from canisters.webhook.providers.pull_request import (
-    PullRequest,
+    PullRequestEvent,
     describe,
     labels_at,
     number_at,
@@ -25,7 +25,7 @@ def read(payload: "dict[str, object]") -> "list[Change] | str":
     number = number_at(told.get("iid"))
     if not number:
         return "field `object_attributes.iid` is no number"
-    pull = PullRequest(number, _action(payload, told), text_at(told, "title"))
+    pull = PullRequestEvent(number, _action(payload, told), text_at(told, "title"))
     pull.draft = _is_draft(told)
     pull.labels = labels_at(payload.get("labels"), "title")
     source, target = told.get("source_project_id"), told.get("target_project_id")

@@ -14,7 +14,7 @@ MAX_LABELS = 100
 MAX_NUMBER = 2**63
 
 
-class PullRequest:
+class PullRequestEvent:
     """`action` is what has happened, in the words of `shared.rules.pull_requests.TYPES` or others.
 
     `fork`: the head is not a branch of the repository itself. `deploys` is what the trigger says.
@@ -60,7 +60,7 @@ def labels_at(value: object, key: str) -> "list[str]":
 
 
 def pull_change(
-    provider: str, pull: PullRequest, branch: str, target: str, repository: str
+    provider: str, pull: PullRequestEvent, branch: str, target: str, repository: str
 ) -> "Change | str":
     """The change that a pull request is, to be given its commit; or what is wrong with it.
 
@@ -107,7 +107,7 @@ def read_like_github(provider: str, payload: "dict[str, object]") -> "list[Chang
     action = text_at(payload, "action")
     # Gitea's own words.
     action = {"synchronized": "synchronize", "label_updated": "labeled"}.get(action, action)
-    pull = PullRequest(number, action, text_at(told, "title"))
+    pull = PullRequestEvent(number, action, text_at(told, "title"))
     pull.draft = told.get("draft") is True
     pull.labels = labels_at(told.get("labels"), "name")
     branch = text_at(told, "head", "ref")

@@ -1,12 +1,12 @@
 """Whether a trigger wants a pull request. Plain Python."""
 
-from canisters.webhook.providers.pull_request import PullRequest
+from canisters.webhook.providers.pull_request import PullRequestEvent
 from shared.rules.patterns import takes
 from shared.rules.pull_requests import USUAL_TYPES
 
 
 def why_not(
-    pull: PullRequest,
+    pull: PullRequestEvent,
     branches: "list[str]",
     types: "list[str] | None" = None,
     labels: "list[str] | None" = None,
@@ -25,7 +25,7 @@ def why_not(
     return None
 
 
-def why_held(pull: "PullRequest | None") -> "str | None":
+def why_held(pull: "PullRequestEvent | None") -> "str | None":
     """What a change waits for before it may start a run; None when it may start one now."""
     if pull is None or not pull.fork:
         return None

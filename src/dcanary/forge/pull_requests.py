@@ -12,7 +12,7 @@ from typing import Any
 
 from dcanary.forge import git, spool
 from dcanary.forge.errors import ForgeError
-from dcanary.forge.kinds import kind_of
+from dcanary.forge.kinds import Kind, kind_of
 from dcanary.forge.layout import Layout, read_json, write_json
 from dcanary.forge.payload import OWNER, repository_of
 from dcanary.forge.repositories import Repositories
@@ -96,7 +96,7 @@ class PullRequests:
         spool.put_event(self._layout, event)
         return made
 
-    def _kind(self, name: str) -> Any:
+    def _kind(self, name: str) -> Kind:
         kind = kind_of(self._repositories.provider(name))
         if not kind.pull_event:
             raise ForgeError(
