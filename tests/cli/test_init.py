@@ -14,6 +14,7 @@ import pytest
 from dcanary.cli.main import run
 from dcanary.executor.runtimes import RuntimeOptions, find_runtime
 from dcanary.pipeline import load_pipeline
+from dcanary.pipeline.model import FetchStage
 from dcanary.wasm import ensure_template
 from tests.project.folders import COUNTER_MO, COUNTER_PY, built, write
 
@@ -202,6 +203,40 @@ SUMMARY = (
     "and packages in canisters are not supported yet, "
     "docs/how-to/bring-your-project.md#dependencies)"
 )
+
+
+def test_hosts_of_a_lock_that_are_no_public_registries_are_written_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = {"integrity": "sha512-" + "A" * 86 + "==", "version": "1.0.0"}
+    packages = {
+        "": {"name": "web"},
+        **{
+            f"node_modules/{name}": {**package, "resolved": f"https://{host}/{name}.tgz"}
+            for name, host in (("a", "registry.npmjs.org"), ("b", "npm.mirror.example:8443"))
+        },
+    }
+    lock = json.dumps({"lockfileVersion": 3, "packages": packages}, indent=1)
+    needs = {"a": "1.0.0", "b": "1.0.0"}
+    manifest = json.dumps({"name": "web", "scripts": {"build": "tsc"}, "dependencies": needs})
+    files = {"package.json": manifest, "package-lock.json": lock}
+    alone = write(tmp_path / "web", files)
+    canisters = {
+        "back": {"type": "motoko", "main": "back/main.mo"},
+        "front": {"type": "assets", "source": ["dist"]},
+    }
+    dfx = json.dumps({"canisters": canisters})
+    wasm = {"assetstorage.wasm": "", "back/main.mo": COUNTER_MO, "dfx.json": dfx}
+    both = write(tmp_path / "shop", {**files, **wasm})
+    for root in (alone, both):
+        assert run(["init", str(root)]) == 0
+        printed = capsys.readouterr()
+        assert "npm.mirror.example:8443, no public registry" in " ".join(
+            (printed.out + printed.err).split()
+        )
+        stages = load_pipeline(root / "dcanary.yml").stages.values()
+        (fetch,) = [stage for stage in stages if isinstance(stage, FetchStage)]
+        assert fetch.hosts == ["npm.mirror.example:8443", "registry.npmjs.org"]
 
 
 def npm_lock(missing: int) -> dict[str, str]:

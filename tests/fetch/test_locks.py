@@ -476,7 +476,7 @@ def test_hosts_that_are_not_allowed_are_named_with_their_lines() -> None:
     )
     assert [str(each) for each in host_problems(found.pins, ["ok.example:8443"])] == [
         "urls.lock line 1: x: h.example is not on the list of allowed hosts: "
-        "allow it, or use one that is"
+        "allow it (`hosts` of the stage, `--allow` of a command), or use one that is"
     ]
     with pytest.raises(ValueError, match="is no host"):
         host_problems(found.pins, ["https://h.example/"])

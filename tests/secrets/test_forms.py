@@ -194,6 +194,20 @@ def test_a_secret_that_repeats_itself_is_not_held_back_for_ever() -> None:
     assert log.peek(10) == b"***!\n"
 
 
+@pytest.mark.parametrize("line_break", [b"\n", b"\\n", b"%0a", b"&#10;"])
+def test_line_breaks_without_end_after_the_beginning_of_a_secret_are_passed_on(
+    line_break: bytes,
+) -> None:
+    log = LogBuffer([], 1 << 20)
+    log.add_secrets([b"hunter2-token"])
+    log.write(b"h")
+    for _ in range(20):
+        log.write(line_break * 1_000)
+    assert len(log.peek(1 << 20)) > 18_000 * len(line_break)
+    log.write(b"hunter2-token!")
+    assert log.peek(1 << 20).endswith(line_break + b"***!")
+
+
 def test_many_small_writes_with_many_secrets_take_little_time() -> None:
     values = [f"secret number {number} of sixteen".encode() * 4 for number in range(16)]
     assert printed([b"a line of some length\n"] * 5_000, *values).count(b"\n") == 5_000

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from dcanary.reach import NotPublicError, is_public, origin, problem_of
 
+_ALLOW = "allow it (`hosts` of the stage, `--allow` of a command), or use one that is"
+
 
 class Hosts:
     """`allowed` are names (`host` or `host:port`), `trusted` URLs of the operator's registries.
@@ -44,7 +46,7 @@ class Hosts:
             return "a URL with a user or password is not allowed: leave it out"
         if (host, port) not in self._allowed:
             shown = host if port == 443 else f"{host}:{port}"
-            return f"{shown} is not on the list of allowed hosts: allow it, or use one that is"
+            return f"{shown} is not on the list of allowed hosts: {_ALLOW}"
         return ""
 
     def trusts(self, host: str, port: int) -> bool:

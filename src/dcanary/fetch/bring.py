@@ -16,8 +16,10 @@ from dcanary.fetch.index import IndexFile, files_of
 from dcanary.fetch.pinned import LockProblem, Pinned, Target
 from dcanary.fetch.wheels import Wheels
 from dcanary.objects import ObjectStore
+from dcanary.reach import origin
 
 MAX_FILE_BYTES = 1 << 30
+HTTPS_PORT = 443
 _PARALLEL = 8
 # Where dependencies are whose locks name no URL.
 _INDEXES = {"pypi": PYPI, "mops": MOPS}
@@ -46,6 +48,19 @@ def host_problems(pins: Iterable[Pinned], allowed: Iterable[str]) -> list[LockPr
             what, _, remedy = problem.partition(": ")
             package = f"{pin.name} {pin.version}".strip()
             found.append(LockProblem(pin.lock, pin.line, f"{package}: {what}", remedy))
+    return sorted(found)
+
+
+def hosts_of(pins: Iterable[Pinned]) -> list[str]:
+    """The hosts that pins are on, sorted: `name` or `name:port`. Leaves out what no list of allowed
+    hosts makes good, such as plain http."""
+    found = set()
+    for url in {pin.url or _INDEXES[pin.kind] for pin in pins}:
+        host, port = origin(url)
+        name = host if port == HTTPS_PORT else f"{host}:{port}"
+        # An IPv6 address has no form in such a list.
+        if host and ":" not in host and not Hosts([name]).problem(url):
+            found.add(name)
     return sorted(found)
 
 

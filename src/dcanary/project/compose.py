@@ -50,6 +50,7 @@ def compose(name: str, parts: Sequence[tuple[str, Fit]]) -> str:
     for canister, fit, part in taken:
         renamed: dict[str, str] = {}
         for stage, block in part.stages.items():
+            block = with_hosts(block, fit.hosts)
             text = "\n".join(block)
             fetches = "    kind: fetch" in block
             known = shared.get(text) if fetches else None
@@ -97,6 +98,18 @@ def with_needs(
             written += comments
         written.append(line)
     return written
+
+
+def with_hosts(block: Sequence[str], hosts: Sequence[str]) -> list[str]:
+    """The lines of a fetch stage, or of a file with one, with the hosts that it may connect to."""
+    if not hosts or "    locks:" not in block:
+        return list(block)
+    place = block.index("    locks:") + 1
+    while place < len(block) and block[place].startswith("      "):
+        place += 1
+    written = ["    # Only from here, instead of the public registries alone.", "    hosts:"]
+    written += [f"      - {scalar(host)}" for host in hosts]
+    return [*block[:place], *written, *block[place:]]
 
 
 def _taken_apart(text: str) -> _Part:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcanary.pipeline import FILE_NAME, PipelineFileError, parse_pipeline
-from dcanary.project.compose import compose, with_needs
+from dcanary.project.compose import compose, with_hosts, with_needs
 from dcanary.project.plan.fit import Fit, Open
 from dcanary.project.template import Template, TemplateError
 from dcanary.project.unwritten import unwritten
@@ -30,8 +30,8 @@ def pipeline_text(
         body = compose(str(fit.values["name"]), fit.parts)
     else:
         body = template.render(fit.values)
-        if fit.environment:
-            body = "".join(f"{line}\n" for line in with_needs(body.splitlines(), fit.environment))
+        lines = with_needs(with_hosts(body.splitlines(), fit.hosts), fit.environment)
+        body = "".join(f"{line}\n" for line in lines)
         if template.version is not None:
             about = "# Kept with each version of the pipeline."
             body = f"{about}\ntemplate: {template.label}\n\n{body}"

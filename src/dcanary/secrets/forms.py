@@ -62,6 +62,9 @@ class Finder:
         self._escaped = [form for form in self._forms if form not in encoded or not form.isalnum()]
         self.longest = max((len(form) for form in found), default=0) * LONGEST_FOR_A_BYTE
         """Bytes that the longest form may take, escaped."""
+        # Where line breaks without end follow the beginning of a form, nothing else would bound
+        # what is held back, and each further write reads all of it again.
+        self._held = 2 * self.longest
         self._beginnings = {
             form[:size] for form in found for size in range(1, min(len(form), MIN_FORM_BYTES))
         }
@@ -91,14 +94,14 @@ class Finder:
 
     def begun(self, raw: bytes) -> int:
         """Where the first form begins that more bytes could complete; the length of `raw` when none
-        does."""
+        does. A form with more line breaks in it than one after each byte is not waited for."""
         if not self._forms:
             return len(raw)
         first = len(raw)
         for view in views(raw, more=True):
             at = self._begun_in(view.data, self._forms_in(view))
             first = min(first, view.end if at == len(view.data) else view.start(at))
-        return first
+        return max(first, len(raw) - self._held)
 
     def _begun_in(self, bare: bytes, forms: Sequence[bytes]) -> int:
         first = len(bare)

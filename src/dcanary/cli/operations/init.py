@@ -17,6 +17,7 @@ from dcanary.project.detect import detect, repository_around
 from dcanary.project.facts import Project
 from dcanary.project.plan.choose import NoChoice, Outlook, choose, outlook
 from dcanary.project.plan.fit import PAGE, Fit, NotYet, Open
+from dcanary.project.plan.hosts import with_hosts
 from dcanary.project.plan.summary import not_built, summary
 
 ARGUMENT = ("install_arg", "candid")
@@ -68,7 +69,7 @@ def draft(
         if fit.parts:
             fit = _with_right_parts(folder, fit, given)
         else:
-            fit = replace(fit, values={**fit.values, **given})
+            fit = with_hosts(folder, replace(fit, values={**fit.values, **given}))
             if "install_arg" not in given:
                 fit = _with_right_argument(folder, chosen, fit)
         text = write.pipeline_text(chosen, fit, report.lines(project), folder)
@@ -96,7 +97,7 @@ def _with_right_parts(folder: Path, fit: Fit, given: Mapping[str, str | list[str
     branch = {"branch": values["branch"]}
     parts, opened = [], list(fit.open)
     for name, part in fit.parts:
-        moved = replace(part, values={**part.values, **branch})
+        moved = with_hosts(folder, replace(part, values={**part.values, **branch}))
         right = _with_right_argument(folder, template.load(part.template), moved)
         opened += [replace(one, text=f"{name}: {one.text}") for one in right.open]
         parts.append((name, replace(right, open=())))

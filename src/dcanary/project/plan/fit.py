@@ -35,7 +35,8 @@ class Fit:
 
     `after` names the canisters of the project that the target refers to. `environment` are
     variables of the stage that builds it, and `interfaces` the canisters whose stages make a `.did`
-    that it needs. A pipeline of several canisters has a part for each; its own values are name and
+    that it needs. `hosts` are all that its packages come from, where the public registries are not
+    enough. A pipeline of several canisters has a part for each; its own values are name and
     branch.
     """
 
@@ -45,6 +46,7 @@ class Fit:
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     interfaces: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     parts: tuple[tuple[str, Fit], ...] = ()
     builds: tuple[str, ...] | None = None
     """Canisters of the project that it builds; None where its values do not tell."""
