@@ -180,7 +180,8 @@ def test_moc_finds_what_a_fetch_stage_brought_and_writes_the_stable_types(
         for version, number in (("0.9.0", 1), ("0.10.0", 2))
     ]
     program = (
-        'import O "mo:own"; persistent actor { var n : Nat = O.from; '
+        'import O "mo:own"; import P "mo:own@0.10/lib"; '
+        "persistent actor { var n : Nat = O.from + P.from; "
         "public func f() : async Nat { n += 1; n } }"
     )
     made = motoko.run(

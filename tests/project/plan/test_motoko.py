@@ -90,6 +90,29 @@ def test_packages_in_the_repository_are_used_with_those_that_they_need(tmp_path:
     ]
 
 
+def test_names_that_pin_a_version_are_found_below_mops_too(tmp_path: Path) -> None:
+    fit = chosen(
+        tmp_path,
+        {
+            "mops.toml": '[dependencies]\n"core@1" = "1.0.0"\n',
+            ".mops/core@0.6.0/src/Nat.mo": "module {}",
+            ".mops/core@1.0.0/src/Nat.mo": "module {}",
+            ".mops/core@1.0.0/mops.toml": '[dependencies]\n"json@1.4" = "1.4.0"\n',
+            ".mops/json@1.4.0/src/lib.mo": "module {}",
+            ".mops/json@1.40.0/src/lib.mo": "module {}",
+            ".mops/json@1.40.0/mops.toml": "[dependencies",
+            "src/main.mo": 'import N "mo:core@1/Nat";\n' + COUNTER_MO,
+        },
+    )
+    assert fit.template == "motoko"
+    assert fit.values["flags"] == [
+        *("--package", "core", ".mops/core@1.0.0/src"),
+        *("--package", "core@1", ".mops/core@1.0.0/src"),
+        *("--package", "json", ".mops/json@1.40.0/src"),
+        *("--package", "json@1.4", ".mops/json@1.4.0/src"),
+    ]
+
+
 @pytest.mark.parametrize("line", [".mops", "/.mops/", "**/.mops/", ".mops/*"])
 def test_packages_that_git_ignores_are_not_in_the_repository(tmp_path: Path, line: str) -> None:
     with pytest.raises(NoChoice) as caught:

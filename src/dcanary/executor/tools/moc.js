@@ -99,13 +99,24 @@ function byVersion(a, b) {
   return a[1].localeCompare(b[1], "en", { numeric: true });
 }
 
+// The names of a package: itself, and pinned as mops has it: `core@1`, `core@1.4`, `core@1.4.0`.
+function namesOf(name, version) {
+  const parts = version.split(".");
+  return [name, ...parts.map((_, at) => `${name}@${parts.slice(0, at + 1).join(".")}`)];
+}
+
 // [name, folder] of each package that a fetch stage brought; of two versions the later one.
 function mopsPackages() {
   if (!MOPS || !fs.existsSync(MOPS)) return [];
   const found = fs.readdirSync(MOPS).map((each) => each.split("@")).sort(byVersion);
-  const latest = new Map(found.map(([name, version]) => [name, `${name}@${version}`]));
-  return [...latest].map(([name, folder]) => [name, path.join(MOPS, folder, "src")]);
+  return found.flatMap(([name, version]) => {
+    const folder = path.join(MOPS, `${name}@${version}`, "src");
+    return namesOf(name, version).map((each) => [each, folder]);
+  });
 }
+
+// Folders that lie outside of the current one, each with its place in the compiler's file system.
+const places = new Map();
 
 // The compiler's name of a package's folder, which may lie outside of the current one.
 function packageFolder(motoko, name, folder) {
@@ -113,9 +124,11 @@ function packageFolder(motoko, name, folder) {
   const skipped = relative.split(path.sep).some((part) => SKIPPED.has(part) || part === "..");
   if (relative && !skipped && !path.isAbsolute(relative)) return relative;
   if (!fs.existsSync(folder)) throw new UsageError(`there is no folder ${folder}`);
-  const place = `.packages/${name}`;
-  loadSources(motoko, folder, place);
-  return place;
+  if (!places.has(folder)) {
+    places.set(folder, `.packages/${name}`);
+    loadSources(motoko, folder, places.get(folder));
+  }
+  return places.get(folder);
 }
 
 // Where the files of the packages are that come with the compiler.

@@ -63,20 +63,31 @@ def _package(folder: Folder, file: str, root: Value) -> MopsPackage:
 def _vendored(folder: Folder, base: str, asked: dict[str, str]) -> list[tuple[str, str]]:
     """Names and source folders of packages below `.mops`, unless Git ignores that folder.
 
-    Of two versions the one that `mops.toml` asks for, else the later one, as mops does.
+    Of two versions the one that `mops.toml` asks for, else the later one, as mops does. A name may
+    pin a version, such as `core@1`: those are known that a `mops.toml` there asks for.
     """
     place = INSTALLED if base == "." else f"{base}/{INSTALLED}"
     if any(_ignores(folder, where) for where in dict.fromkeys((".", base))):
         return []
+    there = list(filter(None, map(_VENDORED.fullmatch, folder.hidden(place, MAX_VENDORED))))
+    pinned = {name for name in asked if "@" in name}
+    for each in there:
+        pinned |= _pinned(folder, f"{place}/{each[0]}/{FILE}")
     found: dict[str, tuple[tuple[int, ...], str]] = {}
-    for entry in folder.hidden(place, MAX_VENDORED):
-        match = _VENDORED.fullmatch(entry)
-        if match is None:
-            continue
-        name, version = match["name"], match["version"]
-        rank = (int(version == asked.get(name)), *map(int, re.findall(r"[0-9]{1,9}", version)))
-        found[name] = max(found.get(name, ((), "")), (rank, f"{place}/{entry}/src"))
+    for each in there:
+        package, version = each["name"], each["version"]
+        order = tuple(map(int, re.findall(r"[0-9]{1,9}", version)))
+        for name in (package, *(one for one in pinned if f"{each[0]}.".startswith(f"{one}."))):
+            rank = (int(version == asked.get(name)), *order)
+            found[name] = max(found.get(name, ((), "")), (rank, f"{place}/{each[0]}/src"))
     return [(name, source) for name, (_, source) in sorted(found.items())]
+
+
+def _pinned(folder: Folder, file: str) -> set[str]:
+    """Names with a version in them that a package's `mops.toml` asks for."""
+    root = folder.values(file, read_toml) if folder.has_hidden(file) else None
+    dependencies = (root.get("dependencies") if root else None) or Value({}, 1)
+    return {name for name, _ in dependencies.items() if "@" in name}
 
 
 def _ignores(folder: Folder, base: str) -> bool:
