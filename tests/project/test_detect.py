@@ -102,6 +102,22 @@ def test_a_folder_inside_a_repository_is_told(tmp_path: Path) -> None:
     assert notes(detect(tmp_path)) == []
 
 
+def test_projects_below_the_root_are_said(tmp_path: Path) -> None:
+    dfx = json.dumps({"canisters": {"a": {"main": "a.mo"}}})
+    below = found(tmp_path / "one", {"tests/dfx.json": dfx, "example/dfx.json": dfx})
+    assert [str(note).partition(" is not read")[0] for note in below.notes] == [
+        "example/dfx.json:1:",
+        "tests/dfx.json:1:",
+    ]
+    assert found(tmp_path / "two", {"dfx.json": dfx, "tests/dfx.json": dfx}).notes == ()
+
+
+def test_the_address_of_a_module_is_no_path(tmp_path: Path) -> None:
+    module = {"type": "custom", "wasm": "https://h.example/ledger.wasm.gz", "candid": "l.did"}
+    project = found(tmp_path, {"dfx.json": json.dumps({"canisters": {"ledger": module}})})
+    assert not any("https:" in line for line in report.lines(project))
+
+
 def test_a_project_of_thousands_is_cut_and_said(tmp_path: Path) -> None:
     canisters = ", ".join(f'"c{n}": {{"main": "c.mo"}}' for n in range(5_000))
     entries = "".join(f"  - f{n}/*\n" for n in range(5_000))

@@ -8,10 +8,13 @@ from pathlib import Path
 from dcanary.project.detectors import DETECTORS
 from dcanary.project.detectors.protocol import Findings
 from dcanary.project.facts import Project
-from dcanary.project.folder import Folder
+from dcanary.project.folder import Folder, parent
 
 _HEAD = re.compile(r"ref: refs/heads/([!-~]{1,200})\s*")
 _MAX_PARENTS = 64
+PROJECT_FILES = ("dfx.json", "icp.yaml")
+MAX_BELOW = 5
+"""Notes of projects below the root; a collection of examples has dozens."""
 
 
 def detect(root: Path) -> Project:
@@ -23,6 +26,14 @@ def detect(root: Path) -> Project:
     found = Findings(folder.root.name or "project")
     for detector in DETECTORS:
         detector.detect(folder, found)
+    if not any(folder.has(name) for name in PROJECT_FILES):
+        below = [place for name in PROJECT_FILES for place in folder.named(name)]
+        for place in below[:MAX_BELOW]:
+            folder.note(
+                place,
+                "is not read: a pipeline runs in the root. Write its stages with commands such as "
+                f"`cd {parent(place)} && …`",
+            )
     outer = repository_around(folder.root)
     if outer is not None:
         folder.note(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from dcanary.project.facts import Canister, Project
 
 MAX_LISTED = 30
+MAX_ABOUT_CHARS = 80
 
 
 def lines(project: Project) -> list[str]:
@@ -49,7 +50,8 @@ def lines(project: Project) -> list[str]:
 def _canister(one: Canister) -> str:
     about = one.main or one.package or one.wasm or ", ".join(one.source) or " && ".join(one.build)
     places = ", ".join(map(str, one.places))
-    said = f" ({about[:80]})" if about else ""
+    short = about if len(about) <= MAX_ABOUT_CHARS else f"{about[: MAX_ABOUT_CHARS - 1]}…"
+    said = f" ({short})" if about else ""
     return f"{places}: {one.kind.value} canister {one.name}{said}"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from dcanary.pipeline import parse_pipeline
-from dcanary.project.plan.choose import choose, outlook
+from dcanary.project.plan.choose import NoChoice, choose, outlook
 from dcanary.project.plan.fit import Fit, NotYet
 from dcanary.project.template import load
 from tests.project.folders import found
@@ -171,6 +172,26 @@ def test_an_azle_canister_is_built_by_the_azle_of_the_project(tmp_path: Path) ->
         },
     )
     assert (fit.template, fit.values["canister"]) == ("azle", "hello_world")
+
+
+@pytest.mark.parametrize(
+    ("asked", "works"),
+    [("^0.21.1", False), ("0.23.0", False), ("^0.24.1", True), ("1.0.0", True), ("latest", True)],
+)
+def test_an_azle_that_calls_dfx_while_it_builds_is_refused(
+    tmp_path: Path, asked: str, works: bool
+) -> None:
+    files = {
+        "dfx.json": '{"canisters": {"hello": {"type": "azle", "main": "src/index.ts"}}}',
+        "package.json": json.dumps({"dependencies": {"azle": asked}}),
+        "package-lock.json": "{}",
+    }
+    if works:
+        assert chosen(tmp_path, files).template == "azle"
+        return
+    with pytest.raises(NoChoice) as caught:
+        chosen(tmp_path, files)
+    assert "calls dfx while it builds" in str(caught.value.reasons[0])
 
 
 @pytest.mark.parametrize(

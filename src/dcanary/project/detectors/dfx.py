@@ -63,7 +63,7 @@ def _canister(folder: Folder, name: str, about: Value, defaults: Value | None) -
         main=inside(main),
         package=about.text("package"),
         candid=inside(about.text("candid")),
-        wasm=inside(about.text("wasm")),
+        wasm="" if "://" in about.text("wasm") else inside(about.text("wasm")),
         build=build,
         source=tuple(filter(None, (inside(one) for one in about.texts("source")))),
         dependencies=about.texts("dependencies"),

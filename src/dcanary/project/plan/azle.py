@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from dcanary.project.facts import Canister, Project
 from dcanary.project.plan.fit import (
     PAGE,
@@ -17,6 +19,9 @@ from dcanary.project.plan.fit import (
 from dcanary.project.plan.npm import other_lock
 
 HEADING = f"{PAGE}#rust-and-azle"
+_OLD = re.compile(r"[\^~=v\s]*0\.(\d{1,4})\b")
+FIRST_MINOR = 24
+"""Of Azle 0.24 the build asks dfx for nothing (0.23 ran `dfx info webserver-port`)."""
 
 
 class AzlePlanner:
@@ -38,6 +43,14 @@ class AzlePlanner:
         if package.lock_tool != "npm":
             # Azle's own postinstall and its compiler look for packages where npm puts them.
             return other_lock(package, ("npm",))
+        asked = next(one for one in package.dependencies if one.name == "azle")
+        minor = _OLD.match(asked.version)
+        if minor is not None and int(minor[1]) < FIRST_MINOR:
+            text = (
+                f"azle {asked.version} calls dfx while it builds, which no stage has: use "
+                f"0.{FIRST_MINOR} or later"
+            )
+            return NotYet((Open(text, asked.place, HEADING),))
         values = {
             "name": name_for(canister.name),
             "branch": project.branch,
