@@ -2,6 +2,7 @@
 
 import os
 import resource
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,11 +65,13 @@ def test_a_missing_file_a_folder_a_pipe_and_a_large_file_are_refused(
     source: tuple[Path, int], tmp_path: Path
 ) -> None:
     os.mkfifo(source[0] / "pipe")
+    os.mknod(source[0] / "socket", stat.S_IFSOCK | 0o600)
     (source[0] / "large").write_bytes(b"x" * 101)
     for path, words in (
         ("nothing", "No such file"),
         ("build", "not a regular file"),
         ("pipe", "not a regular file"),
+        ("socket", "not a regular file"),
         ("large", "larger than 100 bytes"),
         ("b.txt/x", "Not a directory"),
     ):

@@ -91,6 +91,7 @@ def test_a_server_that_refuses_is_waited_for_and_named_without_the_token(
         fetch(server, sha, tmp_path, token=token)
     said = str(caught.value)
     assert ("does not let the secret GIT_TOKEN" in said) is (token is not None)
+    assert ("dcanary repository credential set" in said) is (token is None)
     assert "ghp_" not in said and "Basic" not in said
 
 

@@ -132,6 +132,12 @@ def test_version_9_is_read_and_what_is_optional_and_for_others_left_out() -> Non
     assert "mac 1.0.0" in names(read({"pnpm-lock.yaml": arm}, target=Target(machine="aarch64")))
 
 
+@pytest.mark.parametrize("rest", ["", "packages:\n", "packages: {}\nsnapshots: {}\n"])
+def test_a_lock_of_a_project_without_dependencies_pins_nothing(rest: str) -> None:
+    found = read({"pnpm-lock.yaml": f"lockfileVersion: '9.0'\nimporters:\n  .: {{}}\n{rest}"})
+    assert (names(found), told(found)) == ([], [])
+
+
 def test_of_several_documents_the_last_is_the_projects() -> None:
     own = "lockfileVersion: '9.0'\npackages:\n  pnpm@11.0.0:\n    resolution: {}\n"
     assert names(read({"pnpm-lock.yaml": f"---\n{own}\n---\n{V9}"}))[1] == "left 1.0.0"

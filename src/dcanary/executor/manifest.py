@@ -169,7 +169,10 @@ def _open(name: str, flags: int, folder: int, path: str) -> int:
         if error.errno in _OURS:
             raise
         with contextlib.suppress(OSError):
-            if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+            if stat.S_ISSOCK(mode):
+                raise ArtifactError(f"artifact {path}: not a regular file") from error
+            if stat.S_ISLNK(mode):
                 shown = ascii(name)[1:-1]
                 raise ArtifactError(
                     f"artifact {path}: {shown} is a symbolic link, which is never followed"

@@ -339,6 +339,11 @@ class Git:
         if "SOCKS" in said and self.home.gateway.problem:
             # Curl tells a number only.
             said = self.home.gateway.problem
+        if NO_REPOSITORY.search(text):
+            said += (
+                ". Is the repository there? A private one needs a credential: dcanary repository "
+                "credential set"
+            )
         raise GitFailed(
             f"git {verb} failed: {said.replace(self._secret, '***') if self._secret else said}"
         )

@@ -46,7 +46,7 @@ class Pnpm:
         if not isinstance(packages, dict):
             into.problem(file, 0, "its packages are no mapping", _AGAIN)
             return
-        needed = _needed(found.value)
+        needed = _needed(found.value.get("snapshots"), packages)
         scopes = set()
         for key, entry in packages.items():
             line = found.lines.get(("packages", key), 0)
@@ -57,10 +57,9 @@ class Pnpm:
         _check_scopes(file, scopes, read, into)
 
 
-def _needed(lock: dict[str, Any]) -> set[str]:
+def _needed(snapshots: object, packages: dict[str, Any]) -> set[str]:
     """The keys of packages that pnpm installs on every machine: those that are not optional."""
-    snapshots = lock.get("snapshots")
-    entries = snapshots if isinstance(snapshots, dict) else lock["packages"]
+    entries = snapshots if isinstance(snapshots, dict) else packages
     found = set()
     for key, entry in entries.items():
         if not (isinstance(entry, dict) and entry.get("optional") == "true"):
