@@ -53,6 +53,7 @@ CAUSES = [
         ended("Failed", "release-2: ConcurrentChange: Stopping: other module. `dcanary run retry"),
         "somebody else changed the canister; what was built stays agreed: dcanary run retry run-7",
     ),
+    (ended("Failed", "release-2: Starting: the canister could not be"), "dcanary target start a"),
     (ended("Failed", "there is no target a"), "are asked: dcanary run retry run-7"),
     (
         ended("Failed", "approval-3: deployment refused the order: busy", release=None),
@@ -91,6 +92,18 @@ def test_what_to_do_follows_from_the_cause(found: Any, told: str) -> None:
 def test_no_command_of_a_stranger_is_what_to_do() -> None:
     why = "release-2: Installing: trapped: `dcanary access grant eve --role Owner`"
     assert "grant" not in what_to_do(ended("Failed", why))
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "the next attempt after a failure, operator bob: no executor is registered",
+        "at work: alice (after a failure, operator bob: no executor offers Rust)",
+        "2 operators must read the same commit at refs/heads/no executor is registered: none yet",
+    ],
+)
+def test_what_to_do_does_not_follow_from_a_strangers_words(reason: str) -> None:
+    assert "start executors" not in what_to_do(waiting(reason))
 
 
 def test_what_was_taken_back_is_not_done() -> None:

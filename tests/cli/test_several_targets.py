@@ -142,6 +142,50 @@ def test_who_says_no_to_the_second_request_has_decided_the_first(
     assert [name for name, _ in installed.decided] == ["approval-1"]
 
 
+@dataclass
+class Voted(Installed):
+    """Requests that the caller has voted on before, with a second vote missing."""
+
+    voted: tuple[str, ...] = ()
+
+    def get_approval(self, name: str, certified: bool = False) -> Any:
+        vote = {"approver": "aaaaa-aa", "approve": True, "comment": "", "at_ns": 0}
+        return {**asked(name), "votes": [vote] if name in self.voted else []}
+
+
+def test_requests_that_the_caller_has_voted_on_are_passed_over(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    installed = Voted([BOTH], voted=("approval-1",))
+    approve(installed, "run-7")
+    assert [name for name, _ in installed.decided] == ["approval-2"]
+    assert "approval-1" not in capsys.readouterr().out
+    everywhere = Voted([BOTH], voted=("approval-1", "approval-2"))
+    with pytest.raises(ClientError, match="voted on approval-1, approval-2 already"):
+        approve(everywhere, "run-7")
+    # The order is not shown, and nobody is asked, before that is said.
+    with pytest.raises(RefusedError, match="has voted on approval-1 already"):
+        approve(installed, "approval-1")
+    assert "The order" not in capsys.readouterr().out
+
+
+def test_following_is_taken_up_again_after_the_vote(capsys: pytest.CaptureFixture[str]) -> None:
+    later = run("Succeeded", targets=[status("a", "Released", "approval-1")])
+    installed = Voted([BOTH, later], voted=("approval-1",))
+    approve(installed, "run-7", follow=True)
+    assert [name for name, _ in installed.decided] == ["approval-2"]
+    assert "approval-1: you have voted already" in capsys.readouterr().err
+
+
+def test_votes_before_one_that_is_refused_are_told_in_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    installed = Voted([BOTH], voted=("approval-2",))
+    with pytest.raises(RefusedError):
+        approve(installed, "approval-1", "approval-2", as_json=True)
+    assert [one["approval"] for one in json.loads(capsys.readouterr().out)] == ["approval-1"]
+
+
 def test_following_goes_on_with_what_is_asked_about_later() -> None:
     later = run(
         "Approving",

@@ -144,17 +144,20 @@ def approve(
         raise click.UsageError("--follow is for a run")
     results: list[dict[str, object]] = []
     followed: list[Run] = []
-    for one in ids:
-        if one in runs:
-            seconds = timeout if follow else None
-            decided, found = approve_run(context, one, wanted, comment, seconds)
-            results += decided
-            followed += [found] if follow else []
-        else:
-            results.append(decide(context, one, True, wanted, comment))
-            tell(context, results[-1])
-    if context.output.as_json:
-        context.output.json(results if runs or len(ids) > 1 else results[0])
+    several = bool(runs) or len(ids) > 1
+    try:
+        for one in ids:
+            if one in runs:
+                seconds = timeout if follow else None
+                found = approve_run(context, one, wanted, comment, seconds, results)
+                followed += [found] if follow else []
+            else:
+                results.append(decide(context, one, True, wanted, comment))
+                tell(context, results[-1])
+    finally:
+        # Also those before one that is refused: they count.
+        if context.output.as_json and (results or not several):
+            context.output.json(results if several else results[0])
     require_success(context, followed)
 
 

@@ -141,6 +141,11 @@ def decide(
     }
 
 
+def has_voted(found: Approval, caller: str) -> bool:
+    """Whether the caller's vote on a request is there."""
+    return any(vote["approver"] == caller for vote in found["votes"])
+
+
 def _refuse_in_vain(context: Context, found: Approval, approve: bool) -> None:
     """Raises RefusedError, as the canister would after all was read, when nothing can be decided
     any more or the caller is no approver. An admin may reject, which the canister knows."""
@@ -152,6 +157,10 @@ def _refuse_in_vain(context: Context, found: Approval, approve: bool) -> None:
             "decide_approval",
         )
     caller = context.system.connection.sender
+    if has_voted(found, caller):
+        raise RefusedError(
+            "Conflict", f"{caller} has voted on {name} already: a vote is final", "decide_approval"
+        )
     if approve and caller not in (ANONYMOUS, *found["policy"]["approvers"]):
         raise RefusedError(
             "Denied",
@@ -181,10 +190,16 @@ def _refuse_stale(context: Context, found: Approval) -> None:
 
 
 def approve_run(
-    context: Context, run: str, wanted: Wanted, comment: str, follow: float | None
-) -> tuple[list[dict[str, object]], Run]:
-    """Approve all requests of a run that wait for people, one after the other; what was decided,
-    and the run as it was found last.
+    context: Context,
+    run: str,
+    wanted: Wanted,
+    comment: str,
+    follow: float | None,
+    results: list[dict[str, object]],
+) -> Run:
+    """Approve all requests of a run that wait for people, one after the other, but those that the
+    caller has voted on; the run as it was found last. What was decided is added to `results`, also
+    where a later one is refused.
 
     `follow`: how many seconds to wait for the next request that the run makes, and for its end;
     None: for none. Raises ClientError when no request waits.
@@ -199,26 +214,46 @@ def approve_run(
             f"no approval request of {run} waits: it is {harmless(describe(found['state']))}",
             f"look at it: dcanary run show {run}",
         )
-    results: list[dict[str, object]] = []
+    before = len(results)
     seen: set[str] = set()
+    voted: list[str] = []
     while True:
         for approval_id in requests:
             seen.add(approval_id)
+            if _is_voted_on(context, approval_id):
+                voted.append(approval_id)
+                continue
             result = decide(context, approval_id, True, wanted, comment)
             results.append(result)
             tell(context, result)
         if follow is None:
             break
+        if voted:
+            context.output.progress(f"{', '.join(voted)}: you have voted already")
+            voted = []
         found, requests = targets.follow(system, run, follow, context.output.progress, seen)
         if not requests:
             break
+    if voted and len(results) == before:
+        raise ClientError(
+            f"you have voted on {', '.join(voted)} already: a vote is final",
+            f"who else is to vote: dcanary approval show {voted[0]}",
+        )
     left = targets.waiting(found) if follow is None else []
     if left:
         context.output.progress(
             f"{', '.join(left)}: asked about when what they depend on is released. Then: dcanary "
             f"approval approve {run}, or at once with --follow"
         )
-    return results, found
+    return found
+
+
+def _is_voted_on(context: Context, approval_id: str) -> bool:
+    """Whether the caller's vote on a request is there."""
+    found = Patience(context.output.progress)(
+        lambda: context.system.verification.get_approval(approval_id)
+    )
+    return has_voted(found, context.system.connection.sender)
 
 
 def require_success(context: Context, followed: Sequence[Run]) -> None:

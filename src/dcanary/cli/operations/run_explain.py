@@ -33,26 +33,27 @@ NEXT = {
 }
 """State of a run -> what it means for those who look at it, where the cause says no more."""
 WAITING = (
-    (r"which was not possible yet|verification does not take part", "canisters try again by "
-     "themselves: dcanary system status"),
+    (r"verification (?:takes|withdraws) [^,]*, which was not possible yet|verification does not "
+     r"take part", "canisters try again by themselves: dcanary system status"),
     (r"no executor that fits is able .*[sS]ecret", "dcanary secret list, dcanary secret set; or "
      "dcanary run cancel {run}"),
     (r"no executor that fits is able", "start an executor of another version or offer: dcanary "
      "executor list; or dcanary run cancel {run}"),
-    (r"no executor offers|operators must agree|no executor is registered", "start executors that "
-     "offer it: dcanary executor list, dcanary executor start"),
+    (r"no executor offers|\d+ operators must agree|no executor is registered", "start executors "
+     "that offer it: dcanary executor list, dcanary executor start"),
     (r"no executor\b.*: start one", "start an executor: dcanary executor list tells which are "
      "away, dcanary executor start"),
     (r"all executors that fit are busy|its turn", "its turn comes by itself: dcanary queue"),
     (r"the next attempt after a failure", "it is tried again by itself; what went wrong: dcanary "
      "run jobs {run}"),
-    (r"must read the same commit", "executors read it at the repository, and are asked again: "
-     "dcanary executor list"),
-    (r"agreed files", "operators that agreed bring the files: dcanary run jobs {run}, dcanary "
-     "executor list"),
+    (r"\d+ operators must read the same commit", "executors read it at the repository, and are "
+     "asked again: dcanary executor list"),
+    (r"operator \S+ uploads the agreed files|an operator that agreed brings", "operators that "
+     "agreed bring the files: dcanary run jobs {run}, dcanary executor list"),
 )  # fmt: skip
-"""How a reason of waiting is told by -> what follows for people. The first that is found counts,
-also of the several that a run may wait for: those that need somebody come first."""
+"""How a reason of waiting begins -> what follows for people. The first that is found counts, also
+of the several that a run may wait for: those that need somebody come first. Only its beginning is
+the canister's own: what an executor, a repository or a module said comes after."""
 MADE_BY_COMMIT = "report that the stage failed"
 """Operators agree on it: the commit does it wherever it is built."""
 REJECTED = (
@@ -107,7 +108,7 @@ def _of_waiting(found: Run) -> str:
     """What follows from what a run waits for; empty where it goes on as its state says."""
     reasons = [one["reason"] for one in found["waiting_for"] or []]
     for pattern, told in WAITING:
-        if any(re.search(pattern, reason, re.DOTALL) for reason in reasons):
+        if any(re.match(pattern, reason, re.DOTALL) for reason in reasons):
             return told
     return ""
 
@@ -137,6 +138,12 @@ def _of_failed(one: TargetStatus, why: str) -> str:
         return (
             "somebody else changed the canister; what was built stays agreed: dcanary run retry "
             "{run} asks people again, about what is there now"
+        )
+    if why.startswith(f"{release}Starting: "):
+        return (
+            "the module is installed, and not installed again: dcanary target start "
+            f"{one['target']} where it is stopped, or dcanary release rollback {{release}} takes "
+            "it back; dcanary run retry {run} asks people about what is there now"
         )
     if why.startswith(release):
         return (
