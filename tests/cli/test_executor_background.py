@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +161,37 @@ def test_an_executor_that_gets_no_work_is_an_error_and_stopped(
         operations.wait_until_up(tmp_path, process, processes, lambda _: None)
     child.wait(60)
     assert processes.listed() == []
+
+
+PREPARES = """
+import sys, time
+from pathlib import Path
+from dcanary.executor import standing
+folder = Path(sys.argv[1])
+for step in ("linking", "optimising", "binding"):
+    standing.note(folder, "preparing", step)
+    time.sleep(1.0)
+standing.note(folder, "announced")
+time.sleep(600)
+"""
+"""Prepares what its runtimes need for longer than START_SECONDS of the test."""
+
+
+def test_an_executor_that_prepares_is_waited_for_and_says_what_is_under_way(
+    tmp_path: Path, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first start of all makes the canister template, which takes minutes."""
+    folder = operations.state_folder(tmp_path / "executors" / "alice-1")
+    folder.mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", PREPARES, str(folder)]) as child:
+        process = Process("alice-1", child.pid, psutil.Process(child.pid).create_time(), tmp_path)
+        deadline = time.monotonic() + 60
+        while not operations.preparing(tmp_path / "executors", ["alice-1", "bob-1"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        monkeypatch.setattr(operations, "START_SECONDS", 1.5)
+        said: list[str] = []
+        operations.wait_until_up(tmp_path, process, processes, said.append)
+        child.kill()
+    assert said == ["alice-1: linking", "alice-1: optimising", "alice-1: binding"]
+    assert operations.preparing(tmp_path / "executors", ["alice-1"]) == set()

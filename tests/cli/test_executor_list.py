@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +15,7 @@ from dcanary.cli.context import Context
 from dcanary.cli.operations import executor as operations
 from dcanary.cli.operations.executor import executor_identity
 from dcanary.cli.output import Output
+from dcanary.executor import standing
 
 
 def found(principal: str) -> dict[str, Any]:
@@ -43,6 +44,29 @@ def test_executors_of_this_folder_have_their_names(
     assert re.search(r"alice-1 +alice", printed.splitlines()[1])
     rows = json.loads(printed[printed.index("[") :])
     assert [row["name"] for row in rows] == ["alice-1", None]
+
+
+def test_an_executor_of_this_folder_that_prepares_is_not_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    context = Context(tmp_path, "default", Output())
+    ours = executor_identity(context.executors_dir, "alice-1").principal
+    folder = operations.state_folder(context.executors_dir / "alice-1")
+    folder.mkdir()
+    items = [{**found(ours), "online": False}, {**found("aaaaa-aa"), "online": False}]
+    canister = SimpleNamespace(list_executors=lambda page: {"items": items, "next": None})
+    context.__dict__["system"] = SimpleNamespace(build_executor=canister)
+    command: Any = executor.list_executors
+    for phase in ("starting", "preparing"):
+        standing.note(folder, cast(standing.Phase, phase), "linking the interpreter")
+        command.callback.__wrapped__(context, 20, None)
+    printed = capsys.readouterr().out.splitlines()
+    heading, before, other, _, now, still = printed
+    # What it has committed to; a job that it holds is not counted.
+    assert "done" in heading.split() and "jobs" not in heading
+    assert [line.split().count("away") for line in (before, other, now, still)] == [1, 1, 0, 1]
+    assert "preparing" in now.split()
 
 
 def test_each_line_of_a_log_has_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:

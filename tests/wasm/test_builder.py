@@ -30,6 +30,7 @@ def test_the_public_surface_is_small() -> None:
         "BuiltCanister",
         "LimitError",
         "SourceError",
+        "TEMPLATE_SECONDS",
         "Template",
         "ToolError",
         "build_canister",

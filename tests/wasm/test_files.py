@@ -32,7 +32,9 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with pytest.raises(RuntimeError), _files.locked(path):
+    waits: list[str] = []
+    with pytest.raises(RuntimeError), _files.locked(path, lambda: waits.append("")):
         raise RuntimeError
-    with _files.locked(path):
+    with _files.locked(path, lambda: waits.append("")):
         assert path.exists()
+    assert waits == []

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import pytest
 
 from dcanary.wasm import BuildError, Template, ToolError, _glue, _template, _tools, ensure_template
@@ -32,7 +35,7 @@ def build(root, folder, progress, node_modules):
     (folder / "sha256.json").write_text(json.dumps(dict.fromkeys(names, empty)))
 
 _template._build = build
-print(_template.ensure_template(cache).built)
+print(_template.ensure_template(cache, print).built)
 """
 
 
@@ -46,9 +49,41 @@ def test_two_processes_that_ask_at_once_build_it_once(tmp_path: Path) -> None:
         )
         for _ in range(2)
     ]
-    answers = sorted(process.communicate(timeout=60)[0].strip() for process in running)
+    answers = sorted(process.communicate(timeout=60)[0].splitlines()[-1] for process in running)
     assert answers == ["False", "True"]
     assert (tmp_path / "log").read_text() == "built\n"
+
+
+def test_who_waits_for_another_process_says_for_which(tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    lock = tmp_path / "templates" / f"{_template.template_key()[:32]}.lock"
+    with filelock.FileLock(lock):
+        second = subprocess.Popen(
+            [sys.executable, "-uc", TWO_AT_ONCE, str(tmp_path)],
+            env={"PYTHONPATH": str(ROOT / "src"), "HOME": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert second.stdout is not None
+        said = second.stdout.readline()
+    assert said == f"waiting: process {os.getpid()} is making the canister template\n"
+    assert second.communicate(timeout=60)[0].splitlines()[-1] == "True"
+
+
+def test_what_will_take_minutes_says_about_how_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ToolError("enough of it")
+
+    monkeypatch.setattr(_template._link, "link_templates", fail)
+    lines: list[str] = []
+    with pytest.raises(ToolError, match="enough of it"):
+        ensure_template(tmp_path, lines.append)
+    assert re.fullmatch(
+        r"making the canister template, once per version: about \d+ (min|s) on this machine",
+        lines[0],
+    )
 
 
 def test_the_key_follows_the_glue_and_the_pins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dcanary.wasm import ToolError, _inputs, _tools
@@ -91,6 +95,26 @@ def test_missing_packages_are_said_with_the_command_that_installs_them(
 def test_a_program_that_fails_is_reported_with_its_last_lines(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"sh failed with exit code 3: second \| third"):
         _tools.run(["/bin/sh", "-c", "printf 'second\nthird\n' >&2; exit 3"], cwd=tmp_path)
+
+
+WHO_IS_KILLED = """
+import sys
+from pathlib import Path
+from dcanary.wasm import _tools
+_tools.run(["/bin/sh", "-c", "echo $$; exec sleep 600 >&2"], cwd=Path(sys.argv[1]))
+"""
+
+
+def test_a_compiler_does_not_outlive_the_process_that_runs_it(tmp_path: Path) -> None:
+    """It went on for minutes after `executor stop`."""
+    with subprocess.Popen([sys.executable, "-c", WHO_IS_KILLED, str(tmp_path)]) as child:
+        deadline = time.monotonic() + 60
+        while not (compilers := psutil.Process(child.pid).children()):
+            assert child.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        child.kill()
+    gone, alive = psutil.wait_procs(compilers, timeout=30)
+    assert (len(gone), alive) == (1, [])
 
 
 def test_a_program_does_not_see_the_settings_of_the_user(

@@ -216,6 +216,11 @@ def presence(found: Executor) -> str:
     return "online" if found["online"] else "away"
 
 
+def _here(state: str, is_preparing: bool) -> str:
+    """The state that is told of an executor, which may be one of this folder that prepares."""
+    return "preparing" if is_preparing and state in ("away", "stopped") else state
+
+
 @executor.command("list")
 @paged
 @pass_context
@@ -223,12 +228,14 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
     """Registered executors: online, stopped, away (no contact for 3 minutes) or disabled.
 
     Contact is what an executor writes: a heartbeat, a commitment, or once a minute that it is
-    there. Questions for work leave no trace. Names are of executors of this folder.
+    there. Questions for work leave no trace. Names are of executors of this folder: `preparing` is
+    one of them that makes what its runtimes need, and takes work when that is done.
     """
-    from dcanary.cli.operations.executor import names_here
+    from dcanary.cli.operations.executor import names_here, preparing
 
     answer = context.system.build_executor.list_executors(page(limit, cursor))
     names = names_here(context.executors_dir)
+    at_it = preparing(context.executors_dir, names.values())
     rows = [
         {
             **item,
@@ -236,7 +243,7 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
             "runtimes": [next(iter(runtime)) for runtime in item["runtimes"]],
             "slots": item["offer"]["slots"] if item["offer"] else "-",
             "memory": _memory(item["offer"]["memory_bytes"]) if item["offer"] else "-",
-            "state": presence(item),
+            "state": _here(presence(item), names.get(item["executor"]) in at_it),
             "last_seen": moment(item["last_seen_ns"]) if item["last_seen_ns"] else "never",
         }
         for item in answer["items"]
@@ -249,7 +256,7 @@ def list_executors(context: Context, limit: int, cursor: str | None) -> None:
         "runtimes:text:4",
         "slots:id:5",
         "memory:id:6",
-        "jobs_committed:id:3=jobs",
+        "jobs_committed:id:3=done",
         "last_seen:id:1=last contact",
     ]
     show(context, answer["next"], rows, columns, "no executors: dcanary executor register")

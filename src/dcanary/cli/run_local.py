@@ -180,6 +180,7 @@ def local(
         stages,
         allowed,
         lambda piece: context.output.log(piece.decode(errors="replace")),
+        context.output.progress,
         attend,
     )
     rows: list[dict[str, object]] = []

@@ -98,7 +98,7 @@ class RuntimeOptions:
 def find_runtime(name: str, options: RuntimeOptions) -> Runtime:
     """The runtime `name`. Raises RuntimeUnavailable when it cannot be had on this machine.
 
-    The first call for `python` makes the canister template, which takes about a minute.
+    The first call for `python` makes the canister template, which takes some minutes.
     """
     find = _FIND.get(name)
     if find is None:

@@ -13,16 +13,19 @@ from typing import Literal
 
 import psutil
 
-# starting: holds the lock; denied: the canister takes no offer of it; troubled: the network does
-# not answer as it should; announced: its first offer is known to the canister.
-Phase = Literal["starting", "denied", "troubled", "announced"]
+# starting: holds the lock; preparing: makes what its runtimes need, for minutes; denied: the
+# canister takes no offer of it; troubled: the network does not answer as it should; announced: its
+# first offer is known to the canister.
+Phase = Literal["starting", "preparing", "denied", "troubled", "announced"]
 
 _FILE = "standing.json"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """`started` in seconds since 1970, as the system counts; `said` is why it is not further."""
+    """`started` in seconds since 1970, as the system counts; `said` is why it is not further,
+    or what it prepares.
+    """
 
     pid: int
     started: float

@@ -6,10 +6,16 @@ interpreter already started and the canister's modules already imported: a snaps
 """
 
 from dcanary.wasm._builder import BuiltCanister, build_canister
-from dcanary.wasm._template import Template, ensure_template, template_is_ready
+from dcanary.wasm._template import (
+    TEMPLATE_SECONDS,
+    Template,
+    ensure_template,
+    template_is_ready,
+)
 from dcanary.wasm.errors import BuildError, LimitError, SourceError, ToolError
 
 __all__ = [
+    "TEMPLATE_SECONDS",
     "BuildError",
     "BuiltCanister",
     "LimitError",

@@ -9,6 +9,7 @@ import io
 import json
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import wasmtime
 
-from dcanary import folders
+from dcanary import folders, lock_holder, pace
 from dcanary.wasm import (
     _component,
     _files,
@@ -35,6 +36,9 @@ from dcanary.wasm.errors import BuildError, ToolError
 
 _RECIPE = 1
 """Raised whenever this package's own steps change what a template is."""
+
+TEMPLATE_SECONDS = 100.0
+"""How long a template takes on an idle machine of two processors. Measured, and rounded up."""
 
 _STEPS = {
     "component": _component,
@@ -119,10 +123,12 @@ def ensure_template(
     *,
     node_modules: Path | None = None,
 ) -> Template:
-    """Return the runtime template, building it when the cache does not have it (about a minute).
+    """Return the runtime template, building it when the cache does not have it: some minutes.
 
-    Two processes that ask at once build it once: the second waits. A folder of the cache is
-    complete or absent; damaged files are noticed by their hashes and built again.
+    `progress` gets about how long it will take, a line per step, and one every half minute within a
+    step. Two processes that ask at once build it once: the second waits, and says for whom. A
+    folder of the cache is complete or absent; damaged files are noticed by their hashes and built
+    again.
     Raises ToolError when a tool or package is missing, and BuildError when the cache folder
     cannot be written.
     """
@@ -134,16 +140,29 @@ def ensure_template(
         return Template(key, folder, built=False)
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _files.locked(root / f"{key[:32]}.lock"):
+        lock = root / f"{key[:32]}.lock"
+        with (
+            pace.repeated(say) as told,
+            _files.locked(lock, lambda: told(_waiting(lock_holder.holder(lock)))),
+        ):
             if is_complete(folder):
                 return Template(key, folder, built=False)
-            _build(root, folder, say, node_modules)
+            begun = time.monotonic()
+            _build(root, folder, told, node_modules)
+            told(
+                f"the canister template is made and kept ({pace.lasted(time.monotonic() - begun)})"
+            )
     except OSError as error:
         raise BuildError(
             f"the runtime template cannot be kept in {root} ({error.strerror or error}); "
             "make the folder writable or name another cache folder"
         ) from None
     return Template(key, folder, built=True)
+
+
+def _waiting(pid: int | None) -> str:
+    who = "another process" if pid is None else f"process {pid}"
+    return f"waiting: {who} is making the canister template"
 
 
 def template_is_ready(cache: Path | None = None) -> bool:
@@ -167,6 +186,8 @@ def _build(
     root: Path, folder: Path, progress: Callable[[str], None], node_modules: Path | None
 ) -> None:
     tools = _tools.find_tools(node_modules)
+    estimate = pace.roughly(TEMPLATE_SECONDS * pace.measured_pace())
+    progress(f"making the canister template, once per version: {estimate} on this machine")
     progress("unpacking the interpreter")
     inputs = _inputs.load_inputs()
     prefix = f".building.{folder.name}."

@@ -58,14 +58,15 @@ def find_tools(node_modules: Path | None = None) -> Tools:
 def run(command: Command, *, cwd: Path, env: Mapping[str, str] | None = None) -> None:
     """Run a program to its end; its settings of language, time zone and home are fixed ones.
 
-    Raises ToolError with the last lines the program wrote when it fails.
+    It is killed when this process ends, however that is. Raises ToolError with the last lines the
+    program wrote when it fails.
     """
     program = Path(command[0]).name
     settings = {"PATH": os.environ.get("PATH", ""), "HOME": str(cwd), "TMPDIR": str(cwd)}
     settings.update(LC_ALL="C", TZ="UTC", SOURCE_DATE_EPOCH="0", **(env or {}))
     try:
         done = subprocess.run(
-            command,
+            [*_ends_with_us(), *command],
             cwd=cwd,
             env=settings,
             stdin=subprocess.DEVNULL,
@@ -80,6 +81,12 @@ def run(command: Command, *, cwd: Path, env: Mapping[str, str] | None = None) ->
     if done.returncode:
         lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-6:]
         raise ToolError(f"{program} failed with exit code {done.returncode}: " + " | ".join(lines))
+
+
+def _ends_with_us() -> Command:
+    """What to put before a command: a compiler would otherwise work on for minutes for nobody."""
+    setpriv = shutil.which("setpriv")
+    return [] if setpriv is None else [setpriv, "--pdeathsig=KILL", "--"]
 
 
 def run_binaryen(tools: Tools, program: str, arguments: Sequence[str], *, cwd: Path) -> None:

@@ -53,7 +53,8 @@ def demo(
     with emptied(home, confirm):
         context.output.progress(f"the main job, in a folder of its own: {home}")
         from dcanary.cli.demo.main_job import MainJob, usual_seconds
-        from dcanary.cli.demo.reporter import Reporter, measured_pace
+        from dcanary.cli.demo.reporter import Reporter
+        from dcanary.pace import measured_pace
 
         chosen = list(examples) or ["counter-motoko", "counter-python"]
         reporter = Reporter(context.output.as_json, usual_seconds(len(chosen)), measured_pace())

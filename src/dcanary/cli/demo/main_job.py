@@ -34,7 +34,7 @@ from dcanary.client.identity import Identity, create_identity
 from dcanary.client.principal import from_text
 from dcanary.client.system import CANISTERS, System, SystemConfig
 from dcanary.executor.sandbox import probe_sandbox
-from dcanary.wasm import ensure_template, template_is_ready
+from dcanary.wasm import TEMPLATE_SECONDS, ensure_template, template_is_ready
 
 OPERATORS = ("alice", "bob", "carol")
 RUN_SECONDS = 600.0
@@ -49,7 +49,7 @@ def usual_seconds(examples: int) -> list[float]:
     the runtime template is made, and each module that is new to the network is compiled: those of
     the five canisters, and those of the examples at their first release.
     """
-    template = [] if template_is_ready() else [100.0]
+    template = [] if template_is_ready() else [TEMPLATE_SECONDS]
     is_compiled = any(folders.compiled_modules().glob("*"))
     build, release = 10.0 * examples, 2.0 * examples
     first_build, first_release = build, release

@@ -15,6 +15,7 @@ from dcanary.cli import tables
 from dcanary.cli.display import harmless, harmless_lines
 from dcanary.cli.folding import folded
 from dcanary.cli.output import terminal_width
+from dcanary.pace import roughly
 
 INDENT = " " * 10
 
@@ -121,21 +122,4 @@ def remaining(usual: Sequence[float], done: int, elapsed: float, pace: float = 1
     past = sum(usual[:done])
     if not left:
         return ""
-    seconds = left * (PRIOR_SECONDS * pace + elapsed) / (PRIOR_SECONDS + past)
-    if seconds >= 90:
-        return f"about {round(seconds / 60)} min"
-    return f"about {max(5, round(seconds / 5) * 5)} s"
-
-
-_LOOPS = 2_000_000
-_USUAL_SECONDS = 0.08
-"""What `_LOOPS` take on the machine that the usual times were measured on, when it is idle."""
-
-
-def measured_pace() -> float:
-    """How much slower than usual this machine computes now, with all else that it does."""
-    begun = time.perf_counter()
-    total = 0
-    for number in range(_LOOPS):
-        total += number
-    return max(0.25, (time.perf_counter() - begun) / _USUAL_SECONDS)
+    return roughly(left * (PRIOR_SECONDS * pace + elapsed) / (PRIOR_SECONDS + past))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from dcanary.cli.operations.processes import (
 )
 from dcanary.cli.operations.sandboxing import require_sandbox
 from dcanary.client.chain import SystemChain
-from dcanary.client.errors import ClientError, ConfigError
+from dcanary.client.errors import ClientError, ConfigError, RefusedError
 from dcanary.client.identity import NAME, Identity, create_identity, load_identity
 from dcanary.client.system import System, SystemConfig
 from dcanary.client.transport import fetch_root_key
@@ -29,18 +29,21 @@ from dcanary.executor.cache.results import DEFAULT_BYTES, Results
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.executor import Executor
 from dcanary.executor.images import ImageBuilder
-from dcanary.executor.runtimes import RuntimeUnavailable
+from dcanary.executor.runtimes import RuntimeUnavailable, TemplateSource
 from dcanary.executor.sandbox import WARNING, UnsandboxedRunner, close_process
 from dcanary.executor.state import LOCK_FILE, StateError
 from dcanary.image.machine import have_image
 from dcanary.image.store import ImageStore
 from dcanary.secrets.errors import SecretProblem
 from dcanary.secrets.keys import secret_key
-from dcanary.wasm import ensure_template
+from dcanary.wasm import Template, ensure_template
 
 POLL_SECONDS = 0.5
 START_SECONDS = 180.0
-"""Includes a runtime template that is made first, on a machine with other work."""
+"""Until an executor is up that has nothing to prepare, on a machine with other work."""
+
+NOT_REGISTERED = "is not a registered executor: ask an admin to register it"
+"""As the canister says it when it refuses the offer of one."""
 
 
 def executor_identity(folder: Path, name: str) -> Identity:
@@ -131,8 +134,9 @@ def wait_until_up(
 ) -> None:
     """Return when a started executor has announced its first offer.
 
-    Raises ClientError when it ends, when the canister takes no offer of it, or after START_SECONDS;
-    it is stopped then. Trouble with the network is told and waited out until then.
+    What it prepares for minutes is told and waited for. Raises ClientError when it ends, when the
+    canister takes no offer of it, or after START_SECONDS without that; it is stopped then. Trouble
+    with the network is told and waited out until then.
     """
     deadline = time.monotonic() + START_SECONDS
     told = ""
@@ -147,6 +151,8 @@ def wait_until_up(
                 if now.said and now.said != told:
                     told = now.said
                     progress(f"{process.name}: {told}")
+                if now.phase == "preparing":
+                    deadline = time.monotonic() + START_SECONDS
             processes.require(process)
             if time.monotonic() > deadline:
                 why = f": {told}" if told else f"; see {process.log}"
@@ -155,6 +161,12 @@ def wait_until_up(
     except BaseException:
         processes.stop(process.name)
         raise
+
+
+def preparing(folder: Path, names: Iterable[str]) -> set[str]:
+    """Those of the executors NAMES below `folder` that prepare what their runtimes need."""
+    standings = {name: standing.owner(state_folder(folder / name)) for name in names}
+    return {name for name, now in standings.items() if now and now.phase == "preparing"}
 
 
 def _register_hint() -> str:
@@ -200,6 +212,39 @@ def _secret_key(path: Path) -> X25519PrivateKey:
         raise UsageTrouble(str(error)) from None
 
 
+def _template_source(folder: Path, progress: Callable[[str], None]) -> TemplateSource:
+    """Gives the canister template; that it is being made is told to whoever waits, too."""
+
+    def is_refused() -> bool:
+        # Who waits for it is told that first.
+        now = standing.owner(folder)
+        return now is not None and now.phase == "denied"
+
+    def say(line: str) -> None:
+        progress(line)
+        if not is_refused():
+            standing.note(folder, "preparing", line)
+
+    def source() -> Template:
+        template = ensure_template(progress=say)
+        if not is_refused():
+            standing.note(folder, "starting")
+        return template
+
+    return source
+
+
+def _is_unknown(system: System) -> bool:
+    """Whether the canister says that this executor is not registered."""
+    try:
+        system.build_executor.executor_health(system.connection.sender)
+    except RefusedError as error:
+        return error.kind == "NotFound"
+    except ClientError:  # Its offer is what counts, which is made again and again.
+        return False
+    return False
+
+
 def run_executor(
     system: System,
     folder: Path,
@@ -209,7 +254,11 @@ def run_executor(
     once: bool,
     progress: Callable[[str], None],
 ) -> None:
-    """Work until a signal, or once. Raises ClientError when it cannot begin."""
+    """Work until a signal, or once. Raises ClientError when it cannot begin.
+
+    One that is not registered is told so before what its runtimes need is made, which takes minutes
+    and would be for nothing; with `once` that is all.
+    """
     close_process()
     sandbox = require_sandbox(folder / "builds", allow_unsandboxed)
     if isinstance(sandbox, UnsandboxedRunner):
@@ -217,7 +266,7 @@ def run_executor(
     config = ExecutorConfig(
         folder=state_folder(folder),
         sandbox=sandbox,
-        template=ensure_template,
+        template=_template_source(state_folder(folder), progress),
         allow_network=offering.allow_network,
         slots=offering.slots,
         memory_bytes=offering.memory_bytes,
@@ -233,6 +282,12 @@ def run_executor(
     try:
         executor = Executor(SystemChain(system), config)
         progress(f"executor {system.connection.sender} of {system.config.network.url}")
+        if _is_unknown(system):
+            progress(f"no work yet: {system.connection.sender} {NOT_REGISTERED}")
+            if once:
+                executor.close()
+                return
+            standing.note(config.folder, "denied", f"{system.connection.sender} {NOT_REGISTERED}")
         executor.prepare()
         if once:
             executor.run_once()

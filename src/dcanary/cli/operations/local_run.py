@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,17 +143,21 @@ def perform(
     wanted: Sequence[str],
     allowed: Allowed,
     output: Callable[[bytes], None],
+    progress: Callable[[str], None],
     attend: Callable[[str, str, Callable[[int], None]], None] | None = None,
 ) -> Generator[LocalStage, None, None]:
     """Perform stages; gives each when it has ended. A stage's files last until the next is asked
-    for. `attend` is that of `LocalRun`. Raises ClientError when this machine cannot perform one.
+    for. `progress` is told what is made first, for minutes; `attend` is that of `LocalRun`. Raises
+    ClientError when this machine cannot perform one.
     """
     close_process()
     with tempfile.TemporaryDirectory(prefix="dcanary-run-") as scratch:
         folder = Path(scratch)
         sandbox = require_sandbox(folder / "builds", allowed.unsandboxed)
         sandboxed = not isinstance(sandbox, UnsandboxedRunner)
-        options = RuntimeOptions(folder / "tools", sandboxed=sandboxed, template=_template)
+        options = RuntimeOptions(
+            folder / "tools", sandboxed=sandboxed, template=partial(_template, progress)
+        )
         source = {"clone_url": commit.folder.as_uri(), "ref": commit.ref, "sha": commit.sha}
         run = LocalRun(
             stages,
@@ -202,10 +207,10 @@ def _image(digest: str, runtime: str, lock: str | None) -> Runtime:
     return image_runtime(store, digest, runtime, ImageBuilder(have_image), lock)
 
 
-def _template() -> CanisterTemplate:
+def _template(progress: Callable[[str], None]) -> CanisterTemplate:
     from dcanary.wasm import ensure_template
 
-    return ensure_template()
+    return ensure_template(progress=progress)
 
 
 def _packages(stages: Sequence[Mapping[str, Any]], folder: Path) -> Packages | None:
