@@ -239,6 +239,15 @@ def test_hosts_of_a_lock_that_are_no_public_registries_are_written_and_said(
         assert fetch.hosts == ["npm.mirror.example:8443", "registry.npmjs.org"]
 
 
+def test_a_second_canister_is_not_dropped_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "shop", TWO)
+    assert run(["init", str(root), "--canister", "a", "--canister", "b"]) == 2
+    assert "--canister chooses one" in capsys.readouterr().err
+    assert not (root / "dcanary.yml").exists()
+
+
 def npm_lock(missing: int) -> dict[str, str]:
     """A front end whose lock does not say where its packages are."""
     packages = {

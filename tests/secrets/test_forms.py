@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from random import Random
@@ -52,6 +53,8 @@ FORMS_OF_ODD = {
     "URLSearchParams": b"S3cr%21t%28tok%29*en%27%26%3Cx%3E%22q%2F2++z%7E%F0%9F%94%91",
     "quote": quote(ODD, safe="").encode(),
     "JSON": json.dumps(ODD).encode(),
+    "a trace of bash": b"""'S3cr!t(tok)*en'\\''&<x>"q/2  z~\xf0\x9f\x94\x91'""",
+    "a word of shlex and dash": shlex.quote(ODD).encode(),
     "XML": b"S3cr!t(tok)*en&apos;&amp;&lt;x&gt;&quot;q/2  z~&#128273;",
 }
 
@@ -83,10 +86,12 @@ def test_every_form_is_masked_in_a_log(form: bytes, cut: int) -> None:
 def test_characters_that_only_some_tools_escape_are_masked(form: bytes, cut: int) -> None:
     text = b"before " + form + b" after\n"
     said = printed([text[at : at + cut] for at in range(0, len(text), cut)], ODD.encode())
-    assert said in (b"before *** after\n", b'before "***" after\n')
+    assert said in (b"before *** after\n", b'before "***" after\n', b"before '***' after\n")
 
 
-@pytest.mark.parametrize("end", [b"100%", b"a\\", b"R&", b"&#3", b"\\ud83d\\", b"%4", b"+"])
+@pytest.mark.parametrize(
+    "end", [b"100%", b"a\\", b"R&", b"&#3", b"\\ud83d\\", b"%4", b"+", b"'", b"'\\", b"it'\"'"]
+)
 def test_an_escape_that_is_cut_at_the_end_of_a_log_is_passed_on(end: bytes) -> None:
     assert printed([b"said ", end]) == b"said " + end
 

@@ -27,7 +27,12 @@ WIDTH = 80
     help="Use this template of the installation, or, without one, of those that come with DCanary.",
 )
 @click.option("--local", is_flag=True, help="Take the template from those that come with DCanary.")
-@click.option("--canister", help="The canister to build, where there are several.")
+@click.option(
+    "--canister",
+    "canisters",
+    multiple=True,
+    help="The canister to build, where there are several. Without it all that can be are.",
+)
 @click.option(
     "--param",
     "--set",
@@ -44,7 +49,7 @@ def init(
     folder: Path,
     name: str | None,
     local: bool,
-    canister: str | None,
+    canisters: tuple[str, ...],
     settings: tuple[str, ...],
     stdout: bool,
     force: bool,
@@ -58,6 +63,12 @@ def init(
     from dcanary.cli.operations.templates import loader
     from dcanary.project import report, write
 
+    if len(canisters) > 1:
+        raise click.UsageError(
+            "--canister chooses one: leave it out to have all that can be built, and delete the "
+            "stages and targets that are not wanted"
+        )
+    canister = canisters[0] if canisters else None
     output = context.output
     project = operations.look(folder)
     if not output.as_json:

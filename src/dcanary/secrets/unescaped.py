@@ -80,6 +80,14 @@ ESCAPES = (
         rf"&(?:#(?:[0-9]{{0,7}}|[xX]{_HEX}{{0,6}})|am?p?|apos?|lt?|gt?|qu?o?t?)?",
         _entity,
     ),
+    # How a shell, its trace (`set -x`) and shlex.quote write an apostrophe between apostrophes. One
+    # within an escape does not begin another.
+    Escapes(
+        b"'",
+        r"""'(?:\\'|"'")'""",
+        r"""(?<!'\\')(?<!'"'")(?<!'")'(?:\\'?|"'?"?)?""",
+        lambda _: b"'",
+    ),
 )
 _PLAIN = re.compile(_BREAKS)
 _COMPILED = [(each.mark, each.pattern(), each.end(), each.undo) for each in ESCAPES]

@@ -270,3 +270,16 @@ def test_the_bound_on_files_of_a_site_is_the_canisters(tmp_path: Path) -> None:
 )
 def test_names_are_as_near_as_the_rules_allow(text: str, name: str) -> None:
     assert name_for(text) == name
+
+
+def test_what_is_open_of_several_canisters_is_said_once(tmp_path: Path) -> None:
+    files = {
+        "mops.toml": '[toolchain]\nmoc = "1.3.0"\n',
+        "a.mo": COUNTER_MO,
+        "b.mo": COUNTER_MO,
+        "dfx.json": '{"canisters": {"a": {"main": "a.mo"}, "b": {"main": "b.mo"}}}',
+    }
+    asked = [str(one) for one in chosen(tmp_path, files).open if "is asked for" in str(one)]
+    assert asked == [
+        "mops.toml:1: a, b: moc 1.3.0 is asked for: the moc of the runtime motoko is used"
+    ]

@@ -33,6 +33,8 @@ from dcanary.executor.sandbox.usage import Used
 
 _TICK_SECONDS = 0.05
 _READ_BYTES = 64 * 1024
+_PIPE_CHUNKS = 64
+"""More than a pipe can hold: 1 MiB by default."""
 _SHOWN_COMMAND_CHARS = 80
 _NOT_FOUND = 127
 """What a shell ends with where it finds no program of that name."""
@@ -210,7 +212,8 @@ class _Stage:
                 began = tree.child.process.returncode is None or tree.began()
             finally:
                 tree.end()
-            if ending is None and self._read(stream.fileno()) is None:
+            # What the pipe still holds: nobody writes any more.
+            if ending is None and self._read(stream.fileno(), _PIPE_CHUNKS) is None:
                 ending = self.too_much_output()
         finally:
             stream.close()
@@ -285,9 +288,13 @@ class _Stage:
         over = self._cage.violation()
         return _Ending(*over) if over else None
 
-    def _read(self, stream: int) -> bool | None:
-        """Pass on what was printed; False at its end, None when it was too much."""
-        while True:
+    def _read(self, stream: int, chunks: int = 1) -> bool | None:
+        """Pass on what was printed; False at its end, None when it was too much.
+
+        No more than `chunks`: who prints without end would have no deadline otherwise, where
+        what takes the log is slower.
+        """
+        for _ in range(chunks):
             try:
                 chunk = os.read(stream, _READ_BYTES)
             except BlockingIOError:
@@ -297,3 +304,4 @@ class _Stage:
             self._said = (self._said + chunk)[-_SAID_BYTES:]
             if not self.say(chunk):
                 return None
+        return True

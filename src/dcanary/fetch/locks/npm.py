@@ -12,7 +12,10 @@ from dcanary.fetch.pinned import Pinned, ReadFile, Reading, Target, inside, show
 
 NAME = re.compile(r"(?:@[a-z0-9~._-]+/)?[A-Za-z0-9~._-]+")
 VERSION = re.compile(r"[0-9A-Za-z.+-]{1,256}")
-AGAIN = "lock again with `npm install --package-lock-only` and commit the result"
+AGAIN = (
+    # npm leaves what stands in a lock as it is.
+    "delete the file, lock again with `npm install --package-lock-only` and commit the result"
+)
 PUBLISHED = "use a published version, or an https tarball with an integrity"
 _RESOLVED = (
     "delete the file and lock again with `npm install --package-lock-only "

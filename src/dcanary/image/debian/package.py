@@ -25,7 +25,11 @@ _AR_MAGIC = b"!<arch>\n"
 _AR_END = b"`\n"
 _HEADER_BYTES = 60
 _MAX_CONTROL_BYTES = 16 * 1024 * 1024
-_DAMAGED = (EOFError, OSError, lzma.LZMAError, tarfile.TarError, zlib.error, zstandard.ZstdError)
+_DAMAGED = (
+    # ValueError: of tarfile, for numbers of a PAX header that it does not check.
+    *(EOFError, OSError, ValueError),
+    *(lzma.LZMAError, tarfile.TarError, zlib.error, zstandard.ZstdError),
+)
 
 
 def read_control(file: BinaryIO, owner: str) -> dict[str, str]:

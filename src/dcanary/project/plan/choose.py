@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from dcanary.pipeline.graph import find_cycle
+from dcanary.pipeline.limits import MAX_TARGETS_PER_PIPELINE
 from dcanary.project.facts import Canister, Kind, Project
 from dcanary.project.plan import whole
 from dcanary.project.plan.assets import AssetsPlanner, unused_packages
@@ -32,7 +33,7 @@ WHOLE: tuple[Callable[[Project], Fit | NotYet | None], ...] = (
     whole.node,
     whole.site,
 )
-MAX_PARTS = 12
+MAX_PARTS = MAX_TARGETS_PER_PIPELINE
 """Canisters of one pipeline: each has up to two stages, and a pipeline has bounds."""
 SEVERAL = f"{PAGE}#several-canisters"
 
@@ -195,6 +196,15 @@ def _others(seen: Outlook, name: str) -> list[Open]:
     return found
 
 
+def _of_each(fits: list[tuple[Canister, Fit]]) -> list[Open]:
+    """What is open of canisters, once where it is the same of several."""
+    found: dict[Open, list[str]] = {}
+    for canister, fit in fits:
+        for one in fit.open:
+            found.setdefault(one, []).append(canister.name)
+    return [replace(one, text=f"{', '.join(names)}: {one.text}") for one, names in found.items()]
+
+
 def _together(project: Project, fits: list[tuple[Canister, Fit]], seen: Outlook) -> Fit:
     """One pipeline of several canisters, each after those that it refers to."""
     opened: list[Open] = []
@@ -205,9 +215,9 @@ def _together(project: Project, fits: list[tuple[Canister, Fit]], seen: Outlook)
         text = f"{' -> '.join(cycle)}: in a circle, so no order of deployment is written"
         opened.append(Open(text, fits[0][0].place, SEVERAL))
         edges = {name: [] for name in edges}
+    opened += _of_each(fits[:MAX_PARTS])
     parts = []
     for canister, fit in fits[:MAX_PARTS]:
-        opened += [replace(one, text=f"{canister.name}: {one.text}") for one in fit.open]
         missing = [other for other in fit.after if other not in names]
         if missing:
             text = f"{canister.name}: refers to {', '.join(missing)}, which is not built here"
