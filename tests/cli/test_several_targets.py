@@ -12,7 +12,7 @@ from typing import Any
 import click
 import pytest
 
-from dcanary.candid import Interface, principal
+from dcanary.candid import Interface, parse_interface, principal
 from dcanary.candid.text import encode_untyped
 from dcanary.cli import approval, approval_decision
 from dcanary.cli import run as run_commands
@@ -38,7 +38,12 @@ def asked(name: str, **changed: Any) -> Any:
         approval=name,
         order=about,
         digest=order_digest(about),
-        request={"sha256": about["sha256"], "install_references": None, "upgrade_references": None},
+        request={
+            "run": "run-7",
+            "sha256": about["sha256"],
+            "install_references": None,
+            "upgrade_references": None,
+        },
     )
 
 
@@ -175,6 +180,45 @@ def test_following_is_taken_up_again_after_the_vote(capsys: pytest.CaptureFixtur
     approve(installed, "run-7", follow=True)
     assert [name for name, _ in installed.decided] == ["approval-2"]
     assert "approval-1: you have voted already" in capsys.readouterr().err
+
+
+def test_a_request_of_another_run_is_not_approved_for_the_one_that_was_named() -> None:
+    """Which requests a run has comes from a query, whose node may lie."""
+    other = {**BOTH, "run": "run-8"}
+
+    class Lied(Installed):
+        def get_run(self, name: str) -> Any:
+            return other
+
+    with pytest.raises(ClientError, match="approval-1 is no request of run-8"):
+        approve(Lied([other]), "run-8")
+
+
+@pytest.mark.parametrize(
+    ("did", "fits"),
+    [
+        ("service : (opt text) -> {}", False),
+        ("service : (text) -> {}", False),
+        ("service : (opt int, int) -> {}", True),
+        ("service : {}", True),
+    ],
+)
+def test_an_argument_that_the_module_does_not_read_is_not_approved(
+    did: str, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arguments, "interface_of", lambda system, order: parse_interface(did))
+
+    class Sent(Installed):
+        def get_approval(self, name: str, certified: bool = False) -> Any:
+            return asked(name, argument=encode_untyped("(opt (1 : int), 2 : int)"))
+
+    installed = Sent([BOTH])
+    if not fits:
+        with pytest.raises(Ended, match="does not read all of its arguments"):
+            approve(installed, "approval-1")
+        assert installed.decided == []
+    approve(installed, "approval-1", anyway=not fits)
+    assert [name for name, _ in installed.decided] == ["approval-1"]
 
 
 def test_votes_before_one_that_is_refused_are_told_in_json(

@@ -116,7 +116,8 @@ def show_approval(context: Context, approval_id: str) -> None:
 @click.option(
     "--anyway",
     is_flag=True,
-    help="Also an order that is not carried out, because its target has changed since.",
+    help="Also an order that is not carried out, because its target has changed since, and one "
+    "whose module does not read all of its arguments.",
 )
 @decision
 @pass_context

@@ -103,15 +103,28 @@ def _ask_for_order(context: Context, approval_id: str, first: bool) -> str:
 
 
 def decide(
-    context: Context, approval_id: str, approve: bool, wanted: Wanted, comment: str
+    context: Context,
+    approval_id: str,
+    approve: bool,
+    wanted: Wanted,
+    comment: str,
+    run: str | None = None,
 ) -> dict[str, object]:
-    """Show the order, ask, and decide on exactly that order; what was decided.
+    """Show the order, ask, and decide on exactly that order; what was decided. Where a `run` was
+    named it has to be one of its requests.
 
     What is shown is certified by the subnet: a single node could otherwise show another one.
     """
     from dcanary.cli.orders.digest import checked_digest
 
     found = with_order(context, approval_id)
+    if run is not None and found["request"]["run"] != run:
+        # Which requests a run has was told by a single node; what is certified counts.
+        raise ClientError(
+            f"{approval_id} is no request of {run}, which a node said, but of "
+            f"{found['request']['run']}",
+            f"ask another node, and name the request: dcanary approval approve {approval_id}",
+        )
     _refuse_in_vain(context, found, approve)
     shown = checked_digest(found)
     # The digest binds the module of the order. The request is what the canister says beside it.
@@ -126,6 +139,7 @@ def decide(
         checked_assets(context.system, approval_id, found["order"])
     if approve and not wanted.anyway:
         _refuse_stale(context, found)
+        _refuse_unread(context, found)
     if not wanted.unasked:
         word = "Approve" if approve else "Reject"
         question = f"{word} exactly the order with the digest {shown}?"
@@ -189,6 +203,24 @@ def _refuse_stale(context: Context, found: Approval) -> None:
         )
 
 
+def _refuse_unread(context: Context, found: Approval) -> None:
+    """Raises Ended when the module would not read all of the argument that it gets: an `opt` of
+    another type is nothing to it, and a value of another type ends the installation."""
+    order = found["order"]
+    if order is None or not order["argument"]:
+        return
+    from dcanary.cli.orders.arguments import interface_of, is_read_whole
+
+    if is_read_whole(order["argument"], interface_of(context.system, order)):
+        return
+    raise Ended(
+        f"{found['approval']} was not approved: the module's interface does not read all of its "
+        f"arguments (dcanary approval show {found['approval']})",
+        "write them by its types, which candid of the deployment names; --anyway votes all the "
+        "same",
+    )
+
+
 def approve_run(
     context: Context,
     run: str,
@@ -223,7 +255,7 @@ def approve_run(
             if _is_voted_on(context, approval_id):
                 voted.append(approval_id)
                 continue
-            result = decide(context, approval_id, True, wanted, comment)
+            result = decide(context, approval_id, True, wanted, comment, run)
             results.append(result)
             tell(context, result)
         if follow is None:

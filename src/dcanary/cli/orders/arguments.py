@@ -62,6 +62,21 @@ def _values_text(argument: bytes, interface: Interface | None) -> str:
     return f"{sent}\nof which the module's interface reads:\n{read}"
 
 
+def is_read_whole(argument: bytes, interface: Interface | None) -> bool:
+    """Whether the module reads all values of an argument, as far as its interface tells.
+
+    One that declares no arguments tells nothing: many `.did` files leave those of init out.
+    """
+    if not argument or interface is None or not interface.init.types:
+        return True
+    try:
+        values = interface.init.decode(argument)
+        again = text.decode_untyped(interface.init.encode(values))
+        return again == text.decode_untyped(argument)
+    except CandidError:
+        return False
+
+
 def interface_file(files: Sequence[File], artifact: str) -> File | None:
     """The `.did` that describes an artifact: of the same name, or the only one."""
     found = [one for one in files if one["path"].endswith(".did") and one["size"] <= MAX_DID_BYTES]
