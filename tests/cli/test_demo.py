@@ -109,6 +109,27 @@ def test_a_folder_that_no_demo_made_is_never_emptied(tmp_path: Path) -> None:
     assert precious.read_text() == "mine"
 
 
+def test_a_demo_that_runs_in_the_usual_place_is_named_where_another_is_looked_for(
+    tmp_path: Path,
+    left_running: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """DCANARY_HOME of the tutorial is set, and the demo was started without it."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path(".dcanary").symlink_to(tmp_path)
+    assert run(["--home", "tutorial", "demo", "--stop"]) == 0
+    told = capsys.readouterr()
+    here = Path.cwd()
+    assert told.out == f"no demo was running in {here}/tutorial/demo\n"
+    assert f"one runs in {here}/.dcanary/demo: dcanary --home .dcanary demo --stop" in told.err
+    assert left_running.poll() is None
+    assert run(["--home", ".dcanary", "demo", "--stop"]) == 0
+    assert run(["--home", ".dcanary", "demo", "--stop"]) == 0
+    assert "one runs in" not in capsys.readouterr().err
+
+
 def test_stopping_when_nothing_runs_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

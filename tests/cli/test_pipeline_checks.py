@@ -188,6 +188,19 @@ def validated(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> tu
     return tuple(capsys.readouterr())
 
 
+def test_a_folder_without_a_pipeline_says_what_makes_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["pipeline", "validate", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: there is no file {tmp_path}/dcanary.yml",
+        "  give the place of a dcanary.yml, or of the folder that has it; to have one made: "
+        f"dcanary init {tmp_path}",
+    ]
+    assert run(["pipeline", "validate", str(tmp_path / "ci" / "dcanary.yml")]) == 2
+    assert "init" not in capsys.readouterr().err
+
+
 def test_a_pipeline_that_deploys_without_its_approvers_is_valid_with_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

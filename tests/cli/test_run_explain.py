@@ -71,6 +71,20 @@ CAUSES = [
     (waiting("all executors that fit are busy with other jobs: bob"), "dcanary queue"),
     (waiting("at work: alice (checkout)"), "executors build it"),
     (
+        waiting(
+            "2 of 3 operators have committed, which is the quorum: the others have until "
+            "19:02:55 UTC"
+        ),
+        "the stage ends at 19:02:55 UTC by itself, or earlier",
+    ),
+    (
+        waiting(
+            "2 of 3 operators have committed, which is the quorum: the others have until "
+            "2026-11-29 00:02:55 UTC"
+        ),
+        "the stage ends at 2026-11-29 00:02:55 UTC by itself",
+    ),
+    (
         waiting("verification takes the approval request, which was not possible yet: no"),
         "dcanary system status",
     ),

@@ -105,7 +105,9 @@ def test_mistakes_are_told_with_what_to_do(repository: Path, tmp_path: Path) -> 
         "error: there is no file ci/dcanary.yml",
     )
     done = dcanary(repository, "--commit", "v9")
-    assert done.returncode == 2 and "no commit v9" in " ".join(done.stderr.split())
+    assert done.returncode == 2
+    assert "no commit v9: it is no commit, branch or tag here" in " ".join(done.stderr.split())
+    assert "git log --oneline --all" in done.stderr
     git(repository, "checkout", "--quiet", "--detach")
     git(repository, "commit", "--quiet", "--allow-empty", "--message=alone")
     done = dcanary(repository)
@@ -115,6 +117,18 @@ def test_mistakes_are_told_with_what_to_do(repository: Path, tmp_path: Path) -> 
     (tmp_path / "dcanary.yml").write_text(PIPELINE)
     done = dcanary(tmp_path)
     assert done.returncode == 2 and "no Git repository" in " ".join(done.stderr.split())
+
+
+def test_a_repository_without_a_commit_is_told_to_make_one(tmp_path: Path) -> None:
+    """In git's words it said `Needed a single revision`."""
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "dcanary.yml").write_text(PIPELINE)
+    done = dcanary(tmp_path)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 2
+    assert "no commit HEAD: the repository has no commit yet" in said
+    assert "git add . && git commit" in said
+    assert "revision" not in said
 
 
 def stage(folder: Path, environment: str = "e" * 64, **contents: bytes) -> LocalStage:

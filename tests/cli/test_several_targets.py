@@ -24,6 +24,7 @@ from dcanary.cli.orders.digest import order_digest
 from dcanary.cli.output import Output, Refusal
 from dcanary.cli.waiting import Changes
 from dcanary.client.errors import ClientError, RefusedError, RejectedError
+from dcanary.client.identity import create_identity
 from tests.cli.test_orders import as_ordered, order, request
 from tests.cli.test_waiting import run
 
@@ -133,6 +134,8 @@ def test_all_requests_of_a_run_are_approved_each_with_its_own_digest(
     assert names == ["approval-1", "approval-2"]
     assert len({digest for _, digest in installed.decided}) == 2
     told = capsys.readouterr()
+    # Once, of both.
+    assert told.err.count("it is released now; to the end: dcanary run watch run-7") == 1
     assert told.out.count("The order, all of it bound by the digest") == 2
     assert "c: asked about when what they depend on is released" in told.err
 
@@ -421,6 +424,46 @@ def test_an_order_that_is_not_carried_out_is_approved_only_when_that_is_wanted(
     assert installed.decided == []
     approve(installed, "approval-1", anyway=True)
     assert [name for name, _ in installed.decided] == ["approval-1"]
+
+
+def test_a_request_that_needs_further_votes_says_so_after_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def voted(installed: Installed, decision: Any) -> Any:
+        return {**asked(decision["approval"]), "state": {"Pending": None}}
+
+    monkeypatch.setattr(Installed, "decide_approval", voted)
+    approve(Installed([BOTH]), "approval-1")
+    told = capsys.readouterr().err
+    assert "approval-1 needs further approvers: dcanary approval show approval-1" in told
+    assert "released" not in told
+
+
+@pytest.mark.parametrize(
+    ("approvers", "told"),
+    [
+        ([CANISTER], f"approvers: {CANISTER}; approve as one of them: --identity NAME"),
+        ([CANISTER] * 5, f"approvers: {', '.join([CANISTER] * 3)} and 2 more; approve as one"),
+        (None, "here: --identity approver"),
+    ],
+    ids=["one", "five", "one of this folder"],
+)
+def test_who_is_no_approver_is_told_who_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, approvers: list[str] | None, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours = create_identity(Path("identities") / "approver.pem").principal
+    Path("identities", "broken.pem").write_text("no key")
+    policy = {"approvers": approvers or [ours], "threshold": 1, "ttl_seconds": 60}
+    monkeypatch.setattr(Installed, "get_approval", lambda *_, **__: asked_of(policy))
+    monkeypatch.setattr(Installed, "connection", SimpleNamespace(sender=OTHER))
+    with pytest.raises(RefusedError, match="is not an approver of approval-1") as raised:
+        approve(Installed([BOTH]), "approval-1")
+    assert told in raised.value.hint
+
+
+def asked_of(policy: Any) -> Any:
+    return {**asked("approval-1"), "policy": policy}
 
 
 def test_who_is_no_approver_is_told_so_before_the_order(

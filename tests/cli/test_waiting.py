@@ -11,7 +11,7 @@ import pytest
 from dcanary.cli.executor import presence
 from dcanary.cli.operations.targets import told
 from dcanary.cli.operations.watch import Ended, wait_for_cancel, wait_for_run
-from dcanary.cli.output import cell
+from dcanary.cli.output import Output, cell
 from dcanary.cli.paging import newest_first
 from dcanary.cli.run import line_of_job, line_of_list, summary
 from dcanary.cli.times import duration
@@ -102,7 +102,17 @@ def test_a_clock_that_is_behind_makes_no_negative_time() -> None:
 def test_a_run_started_by_hand_says_by_whom() -> None:
     shown = summary(run(started_by="2vxsx-fae", waiting_for=[GIT]))
     assert shown["started by hand by"] == "2vxsx-fae"
-    assert str(shown["waiting for"]).startswith("['build: git answered 503 (for ")
+    assert str(shown["waiting for"]).startswith("('build: git answered 503 (for ")
+
+
+def test_a_sentence_with_a_comma_has_no_quotes_around_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A list of names would have them, and this is one of sentences."""
+    quorum = "2 of 3 operators have committed, which is the quorum"
+    Output().record(summary(run(waiting_for=[{**GIT, "reason": quorum}])), "run")
+    (line,) = [each for each in capsys.readouterr().out.splitlines() if quorum in each]
+    assert line.partition("  ")[2].startswith(f"build: {quorum} (for ")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from dcanary.cli.approval_decision import (
     decision,
     require_success,
     tell,
+    tell_next,
 )
 from dcanary.cli.approval_request import print_request, summary, with_files
 from dcanary.cli.context import Context, pass_context
@@ -159,6 +160,8 @@ def approve(
         # Also those before one that is refused: they count.
         if context.output.as_json and (results or not several):
             context.output.json(results if several else results[0])
+    if not follow:
+        tell_next(context, results)
     require_success(context, followed)
 
 

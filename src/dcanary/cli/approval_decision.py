@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -25,6 +25,8 @@ ANONYMOUS = "2vxsx-fae"
 """Who has no key; the canister says what to do about it."""
 ORDER_SECONDS = 60.0
 """How long the order of a request from an earlier version is waited for."""
+MAX_NAMED = 3
+"""How many approvers an error names."""
 ASK_SECONDS = 2.0
 """How long until it is asked for again: what kept it from being made may have passed."""
 
@@ -149,6 +151,7 @@ def decide(
     )
     return {
         "approval": decided["approval"],
+        "run": (found["order"] or found["request"])["run"],
         "digest": shown,
         "sha256": sha256,
         "state": decided["state"],
@@ -176,11 +179,37 @@ def _refuse_in_vain(context: Context, found: Approval, approve: bool) -> None:
             "Conflict", f"{caller} has voted on {name} already: a vote is final", "decide_approval"
         )
     if approve and caller not in (ANONYMOUS, *found["policy"]["approvers"]):
+        approvers = found["policy"]["approvers"]
         raise RefusedError(
             "Denied",
             f"{caller} is not an approver of {name}: the policy of its repository names them",
             "decide_approval",
+            f"approvers: {_some(approvers)}; {_how_to_be_one(context, approvers)}",
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _how_to_be_one(context: Context, approvers: Sequence[str]) -> str:
+    """The option by which an identity of this folder approves, if there is one that may."""
+    ours = [name for name, one in context.identities().items() if one in approvers]
+    return f"here: --identity {ours[0]}" if ours else "approve as one of them: --identity NAME"
+
+
+def tell_next(context: Context, results: Sequence[Mapping[str, Any]]) -> None:
+    """What follows the votes that were given, as their requests are now."""
+    approved = [one for one in results if "Approved" in one["state"]]
+    for run in dict.fromkeys(one["run"] for one in approved):
+        context.output.progress(f"it is released now; to the end: dcanary run watch {run}")
+    for one in results:
+        if "Pending" in one["state"]:
+            context.output.progress(
+                f"{one['approval']} needs further approvers: dcanary approval show "
+                f"{one['approval']}"
+            )
 
 
 def _refuse_stale(context: Context, found: Approval) -> None:

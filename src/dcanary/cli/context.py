@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcanary.cli.output import Output
+from dcanary.client.errors import ConfigError
 
 if TYPE_CHECKING:  # What signs and calls takes long to import: only commands that do pay for it.
     from dcanary.client.identity import Anonymous, Identity
@@ -62,6 +64,16 @@ class Context:
             return Path(name)
         return self.home / "identities" / f"{name}.pem"
 
+    def identities(self) -> dict[str, str]:
+        """Name -> principal of the identities of this folder that can be read."""
+        from dcanary.client.identity import load_identity
+
+        found = {}
+        for path in sorted((self.home / "identities").glob("*.pem")):
+            with contextlib.suppress(ConfigError):  # Whoever uses it is told.
+                found[path.stem] = load_identity(path).principal
+        return found
+
     @cached_property
     def identity(self) -> Identity | Anonymous:
         """The chosen identity. Raises ConfigError when its file cannot be used."""
@@ -99,10 +111,13 @@ class Context:
             system.close()
 
 
+USUAL_HOME = Path(".dcanary")
+
+
 def default_home() -> Path:
     """$DCANARY_HOME, or `.dcanary` in the current folder."""
     configured = os.environ.get("DCANARY_HOME")
-    return Path(configured) if configured else Path(".dcanary")
+    return Path(configured) if configured else USUAL_HOME
 
 
 pass_context = click.make_pass_decorator(Context)

@@ -77,7 +77,7 @@ def summary(
     if found["started_by"] is not None:
         shown["started by hand by"] = found["started_by"]
     if found["waiting_for"]:
-        shown["waiting for"] = sentences(found["waiting_for"], now_ns)
+        shown["waiting for"] = Lines(sentences(found["waiting_for"], now_ns))
     if failure is not None:
         if failure.told and failure.told not in describe(found["state"]):
             shown["why"] = failure.told

@@ -150,7 +150,7 @@ def local(
     definitions: Sequence[Any]
     environment: Sequence[Any]
     if compare is None:
-        operations.require_file(pipelines.file_of(file), file)
+        operations.refuse_stage(pipelines.file_of(file), file)
         known = pipelines.Ids(canisters)
         pipeline = pipelines.read(file, known.installation)
         for target in known.stood_in:

@@ -156,8 +156,8 @@ class RefusedError(ClientError):
 
     error = "refused"
 
-    def __init__(self, kind: str, sentence: str, where: str) -> None:
-        super().__init__(f"{where}: {kind}: {sentence}")
+    def __init__(self, kind: str, sentence: str, where: str, hint: str = "") -> None:
+        super().__init__(f"{where}: {kind}: {sentence}", hint)
         self.kind = kind
         self.sentence = sentence
 

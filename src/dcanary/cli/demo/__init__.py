@@ -6,7 +6,19 @@ from pathlib import Path
 
 import click
 
-from dcanary.cli.context import Context, pass_context
+from dcanary.cli.context import USUAL_HOME, Context, pass_context
+
+
+def _tell_of_usual(context: Context, home: Path) -> None:
+    """Say that a demo runs in the usual place, where one was looked for elsewhere.
+
+    `DCANARY_HOME` of the tutorial stays set in a shell, and the demo was started without it.
+    """
+    from dcanary.cli.demo.home import demo_home, running
+
+    usual = demo_home(USUAL_HOME.absolute())
+    if usual.resolve() != home.resolve() and running(usual):
+        context.output.progress(f"one runs in {usual}: dcanary --home {USUAL_HOME} demo --stop")
 
 
 @click.command()
@@ -41,6 +53,7 @@ def demo(
             context.output.say(f"stopped {name}")
         if not stopped:
             context.output.say(f"no demo was running in {home}")
+            _tell_of_usual(context, home)
         return
 
     def confirm(names: list[str]) -> None:

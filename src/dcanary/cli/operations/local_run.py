@@ -92,17 +92,16 @@ def given_secrets(options: Sequence[str]) -> dict[str, bytes]:
     return found
 
 
-def require_file(file: Path, given: Path) -> None:
-    """Refuse a pipeline file that is not there; `given` is how it was named. Raises UsageTrouble.
+def refuse_stage(file: Path, given: Path) -> None:
+    """Refuse a `given` file that is not there where a stage may be meant. Raises UsageTrouble.
 
     A stage's name is easily taken for what is performed.
     """
-    if file.exists():
-        return
-    hint = "give the place of a dcanary.yml, or of the folder that has it"
-    if len(given.parts) == 1 and not given.suffix:
-        hint = f"if {given} is a stage: dcanary run local --stage {given}"
-    raise UsageTrouble(f"there is no file {file}", hint)
+    if not file.exists() and len(given.parts) == 1 and not given.suffix:
+        raise UsageTrouble(
+            f"there is no file {file}",
+            f"if {given} is a stage: dcanary run local --stage {given}",
+        )
 
 
 def find_commit(start: Path, name: str) -> LocalCommit:
@@ -112,7 +111,7 @@ def find_commit(start: Path, name: str) -> LocalCommit:
     """
     folder = (start if start.is_dir() else start.parent).resolve()
     top = Path(_git(folder, "rev-parse", "--show-toplevel", problem="no Git repository"))
-    sha = _git(top, "rev-parse", "--verify", f"{name}^{{commit}}", problem=f"no commit {name}")
+    sha = _found(top, name)
     containing = ("for-each-ref", "--contains", sha, "--format=%(refname)", "refs/heads")
     refs = _git(top, *containing, problem="its branches cannot be read").split("\n")
     if refs == [""]:
@@ -121,6 +120,21 @@ def find_commit(start: Path, name: str) -> LocalCommit:
     status = _git(top, "status", "--porcelain", problem="its work tree cannot be read")
     ref = now if now in refs else refs[0]
     return LocalCommit(top, ref, sha, status.count("\n") + bool(status))
+
+
+def _found(top: Path, name: str) -> str:
+    try:
+        return _git(top, "rev-parse", "--verify", f"{name}^{{commit}}", problem="")
+    except UsageTrouble:
+        if _git(top, "rev-list", "--all", "--max-count=1", problem="its commits cannot be read"):
+            raise UsageTrouble(
+                f"{top}: no commit {name}: it is no commit, branch or tag here",
+                "what there is: git log --oneline --all; git fetch brings what a server has",
+            ) from None
+        raise UsageTrouble(
+            f"{top}: no commit {name}: the repository has no commit yet",
+            "a commit is built, not the files as they are: git add . && git commit",
+        ) from None
 
 
 def _git(folder: Path, *arguments: str, problem: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -34,8 +35,20 @@ def file_of(path: Path) -> Path:
 
 def read(path: Path, installation: Installation = ANY) -> PipelineFile:
     """The checked file, see `file_of`. Raises UsageTrouble with each error."""
+    require_file(path)
     with translated():
         return load_pipeline(file_of(path), installation)
+
+
+def require_file(given: Path) -> None:
+    """Refuse a pipeline file that is not there, see `file_of`. Raises UsageTrouble."""
+    file = file_of(given)
+    if file.exists():
+        return
+    hint = "give the place of a dcanary.yml, or of the folder that has it"
+    if file.parent.is_dir() and file.name == FILE_NAME:
+        hint += f"; to have one made: dcanary init {shlex.quote(str(file.parent))}"
+    raise UsageTrouble(f"there is no file {file}", hint)
 
 
 def installation_of(system: System) -> Installation:

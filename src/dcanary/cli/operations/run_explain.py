@@ -48,6 +48,9 @@ WAITING = (
      "run jobs {run}"),
     (r"\d+ operators must read the same commit", "executors read it at the repository, and are "
      "asked again: dcanary executor list"),
+    (r"\d+ of \d+ operators have committed, which is the quorum: the others have until "
+     r"(?P<until>[0-9: UTC-]+)$", "the stage ends at {until} by itself, or earlier with the result "
+     "of a further operator: dcanary executor list"),
     (r"operator \S+ uploads the agreed files|an operator that agreed brings", "operators that "
      "agreed bring the files: dcanary run jobs {run}, dcanary executor list"),
 )  # fmt: skip
@@ -108,8 +111,10 @@ def _of_waiting(found: Run) -> str:
     """What follows from what a run waits for; empty where it goes on as its state says."""
     reasons = [one["reason"] for one in found["waiting_for"] or []]
     for pattern, told in WAITING:
-        if any(re.match(pattern, reason, re.DOTALL) for reason in reasons):
-            return told
+        for reason in reasons:
+            matched = re.match(pattern, reason, re.DOTALL)
+            if matched is not None:
+                return told.replace("{until}", matched.groupdict().get("until", ""))
     return ""
 
 
