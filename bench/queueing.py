@@ -35,7 +35,7 @@ OPERATIONS = ("enqueue_run", "has_work", "lease_work", "submit_commitment")
 SLOTS = 16
 SECOND = 1_000_000_000
 EXECUTORS = [user_principal(10 + number).to_str() for number in range(3)]
-HOLDS: Any = {"holds": []}
+HOLDS: Any = {"holds": [], "room": None}
 
 
 class StoredMap:

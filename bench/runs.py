@@ -67,7 +67,9 @@ class Burst:
         self._network.advance(0)
         reveals = []
         for executor in EXECUTORS:
-            work = ok(self._runs.update("lease_work", {"holds": []}, caller=executor))["Build"]
+            work = ok(
+                self._runs.update("lease_work", {"holds": [], "room": None}, caller=executor)
+            )["Build"]
             reveal = _reveal(name, work["job"])
             reveals.append((executor, reveal))
             given = {

@@ -163,10 +163,19 @@ class StageProblem(Record):
     problem: Opt[text]
 
 
+class Room(Record):
+    """What an executor has a slot free for: jobs (builds and uploads), refs to read."""
+
+    builds: bool
+    reads: bool
+
+
 class LeaseRequest(Record):
-    """`holds` are jobs whose bytes this executor still has (for uploads)."""
+    """`holds` are jobs whose bytes this executor still has (for uploads). Without `room` it has
+    some for all kinds of work."""
 
     holds: Vec[text]
+    room: Opt[Room]
 
 
 class GiveBackCause(Variant, total=False):

@@ -66,9 +66,9 @@ def test_a_method_that_an_older_canister_lacks_is_of_another_version() -> None:
         return query
 
     with pytest.raises(OtherVersion, match="it has no method has_work"):
-        canister(answer("IC0536")).has_work({"holds": []})
+        canister(answer("IC0536")).has_work({"holds": [], "room": None})
     with pytest.raises(RejectedError):
-        canister(answer("IC0503")).has_work({"holds": []})
+        canister(answer("IC0503")).has_work({"holds": [], "room": None})
 
 
 def test_a_canister_is_of_this_version_when_it_publishes_this_interface() -> None:

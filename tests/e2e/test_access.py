@@ -37,7 +37,7 @@ PRIVILEGED: dict[str, list[tuple[str, tuple[Any, ...]]]] = {
     ],
     "build_executor": [
         ("cancel_run", ("run-1",)),
-        ("lease_work", ({"holds": []},)),
+        ("lease_work", ({"holds": [], "room": None},)),
         (
             "release_work",
             (

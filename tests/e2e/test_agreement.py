@@ -181,7 +181,7 @@ def test_a_second_executor_of_an_operator_gets_no_second_replica(empty_world: Wo
     wait_until(
         lambda: [j for j in world.jobs(run) if state_of(j) == "Committed"], "alice's commitment"
     )
-    wanted: dict[str, list[str]] = {"holds": []}
+    wanted: dict[str, list[str] | None] = {"holds": [], "room": None}
     assert world.as_(second).build_executor.call("has_work", wanted) is False
     assert world.as_(second).build_executor.ask("lease_work", wanted) is None
     assert world.as_(bob).build_executor.call("has_work", wanted) is True

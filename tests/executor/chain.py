@@ -104,7 +104,7 @@ class NativeChain:
         """Build the oldest open stage by an executor that knows the result."""
         chain = SystemChain(self.system(self.register("earlier")))
         chain.announce_offer(offer())
-        work = chain.lease_work({"holds": []})
+        work = chain.lease_work({"holds": [], "room": None})
         assert work is not None and "Build" in work, work
         job, stage = work["Build"]["job"], work["Build"]["stage"]["name"]
         manifest = tuple(
@@ -140,7 +140,7 @@ class NativeChain:
                 "tests": None,
             }
         )
-        upload = chain.lease_work({"holds": [job]})
+        upload = chain.lease_work({"holds": [job], "room": None})
         assert upload is not None and "Upload" in upload, upload
         for path, content in files.items():
             for index in range(0, len(content), MAX_CHUNK_BYTES):

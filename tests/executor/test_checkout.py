@@ -1,6 +1,7 @@
 """Checking a commit out: exactly that commit, without running or following anything of it."""
 
 import os
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from dcanary.executor.checkout import Checkout, CheckoutLimits, Commit, check_out, read_ref
 from dcanary.executor.source import SourceError, SourceFailure, SourceUnable, SourceUnavailable
+from shared.rules.limits import READ_NS, SECOND_NS
 from tests.executor.repositories import COMMIT_TIME, commit, git, make_repository
 
 LIMITS = CheckoutLimits(schemes=("https", "http", "file"))
@@ -199,6 +201,18 @@ def test_the_commit_of_a_branch_and_of_a_tag_is_read(tmp_path: Path, sha256: boo
     assert read("refs/heads/other") is None
     assert read("refs/tags/main") is None
     assert not (tmp_path / "work").exists()
+
+
+def test_a_server_that_does_not_say_which_commit_a_ref_names_is_waited_for_briefly(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/repository"
+        limits = CheckoutLimits(ref_seconds=0.5)
+        with pytest.raises(SourceUnavailable, match=r"^reading the ref took longer than 0.5 sec"):
+            read_ref(url, "refs/heads/main", tmp_path / "work", limits)
+    # The canister waits for twice as long, for an executor that is never heard of again.
+    assert CheckoutLimits().ref_seconds * 2 * SECOND_NS == READ_NS
 
 
 def test_refs_of_no_repository_and_of_an_empty_one_are_no_answer(tmp_path: Path) -> None:

@@ -467,7 +467,7 @@ def test_a_commitment_that_came_too_late_is_forgotten(site: Site) -> None:
     site.chain.advance(LEASE_SECONDS + 1)
     bob = site.chain.view("bob")
     bob.announce_offer(offer())
-    work = bob.lease_work({"holds": []})
+    work = bob.lease_work({"holds": [], "room": None})
     assert work is not None
     assert work["Build"]["attempt"] == 2
     until(lambda: not list((site.folder / "alice" / "jobs").iterdir()), executor)

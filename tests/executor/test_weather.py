@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 from dcanary.client.errors import NetworkError
 from dcanary.executor.checkout import CheckoutLimits
 from dcanary.executor.config import ExecutorConfig
-from dcanary.executor.executor import Executor
+from dcanary.executor.executor import READS_AT_A_TIME, Executor
 from dcanary.executor.sandbox import BubblewrapSandbox
 from shared.rules.limits import LOST_PAUSE_NS, SECOND_NS
 from tests.executor.chain import (
@@ -166,6 +167,24 @@ def test_git_that_is_killed_is_weather(
     assert done.exists()
     assert b"SIGKILL" in place.chain.log(JOB)
     assert place.stored() == {"build/out": b"hello"}
+
+
+def test_a_build_does_not_wait_for_servers_that_hang_while_refs_are_read(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.listen(8)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        for number in range(READS_AT_A_TIME):
+            run, name = f"run-{number + 2}", f"hangs-{number}"
+            hanging = {**place.source, "repository": name, "clone_url": f"{url}/{name}", "sha": ""}
+            place.chain.add_stage(run, stage_record(COPY, ["build/out"]), hanging)
+        asked: list[str] = []
+        place.chain.before_call = asked.append
+        place.add(stage_record(COPY, ["build/out"]))
+        place.work_until(place.stored, slots=1)
+    assert place.stored() == {"build/out": b"hello"}
+    assert not any("cannot be read" in line for line in place.lines)
+    # Refs were being read all the while: a job's slot was free beside them.
+    assert asked.count("lease_work") >= READS_AT_A_TIME + 1
 
 
 def test_a_host_without_an_address_is_weather(place: Place) -> None:

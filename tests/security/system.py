@@ -128,7 +128,7 @@ class System:
         return run
 
     def lease(self, executor: Any, *holds: str) -> Any:
-        request = {"holds": list(holds)}
+        request = {"holds": list(holds), "room": None}
         return ok(self.canisters["build_executor"].update("lease_work", request, caller=executor))
 
     def revelation(

@@ -93,7 +93,7 @@ def test_a_disabled_executor_keeps_the_vote_it_committed_and_gets_nothing_more(
     for executor, job in zip(EXECUTORS, jobs, strict=True):
         ok(system.reveal(executor, job))
     assert "Agreed" in verdict(system)["kind"]
-    request = {"holds": [jobs[0]]}
+    request = {"holds": [jobs[0]], "room": None}
     refused = system.canisters["build_executor"].update("lease_work", request, caller=EXECUTORS[0])
     error(refused, "Denied")
     system.upload(jobs[1])

@@ -75,6 +75,7 @@ SCANS: dict[tuple[str, str, str], tuple[str, ...]] = {
 }
 # The same words on what is a dict, though its type does not stand beside it.
 LANES = "a lane for each operator and offer: MAX_EXECUTORS"
+OPERATORS = "an agenda for each operator: MAX_EXECUTORS"
 GROUP = "the stages of one pipeline: MAX_STAGES_PER_PIPELINE"
 DICTS: dict[tuple[str, str, str], str] = {
     ("canisters/build_executor/jobs/queue.py", "_set_rank", "self._lanes"): LANES,
@@ -89,7 +90,15 @@ DICTS: dict[tuple[str, str, str], str] = {
         "for the first executor of an operator with an offer: MAX_OPEN_RUNS"
     ),
     ("shared/base/outbox.py", "error_sentence", "error"): "a variant: one case",
-    ("canisters/build_executor/resolutions/open.py", "some", "self._open"): "MAX_RESOLUTIONS_SEEN",
+    ("canisters/build_executor/resolutions/open.py", "_agenda_of", "self._open"): (
+        "for the first executor of an operator that asks: MAX_OPEN_RUNS"
+    ),
+    ("canisters/build_executor/resolutions/open.py", "_close", "self._agendas"): OPERATORS,
+    ("canisters/build_executor/resolutions/open.py", "save", "self._agendas"): OPERATORS,
+    ("canisters/build_executor/resolutions/open.py", "forget_failures", "self._agendas"): OPERATORS,
+    ("canisters/build_executor/resolutions/agenda.py", "forget_failures", "self._holds"): (
+        "repositories that could not be read, when a secret is set: as forget_unable, all stages"
+    ),
     ("canisters/build_executor/book.py", "all_executors", "self._known"): "MAX_EXECUTORS",
     ("canisters/build_executor/book.py", "last_beat_ns", "self._leases.get(executor, {})"): (
         "MAX_LEASES_PER_EXECUTOR"

@@ -66,7 +66,9 @@ def _offer_changed(book: Book, executor: str) -> None:
 
 
 def forget_unable(book: Book) -> None:
-    """Ask executors again that were unable to build: secrets that they lacked were set."""
+    """Ask executors again that were unable to build, or to read a ref: secrets that they lacked
+    were set."""
+    book.resolutions.forget_failures()
     for stage in book.open_stages():
         if pauses.forget_all_unable(stage):
             book.save(stage)

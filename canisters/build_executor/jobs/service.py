@@ -9,7 +9,12 @@ from canisters.build_executor.jobs import revival, rules, shares
 from canisters.build_executor.jobs.pauses import WEATHER
 from canisters.build_executor.keys import job_name, stage_key
 from canisters.build_executor.logs import service as logs
-from canisters.build_executor.records import ExecutorRecord, JobRow, StageRecord
+from canisters.build_executor.records import (
+    ExecutorRecord,
+    JobRow,
+    ResolutionRecord,
+    StageRecord,
+)
 from canisters.build_executor.resolutions import service as resolutions
 from canisters.build_executor.runs import graph
 from canisters.build_executor.runs import service as runs
@@ -50,9 +55,17 @@ def has_work(book: Book, caller: str, request: LeaseRequest, now: int) -> bool:
         return False
     if known[1] is None:
         return True
-    if resolutions.next_for(book, known[0]["operator"], now) is not None:
+    if _ref_to_read(book, known[0]["operator"], request, now) is not None:
         return True
     return choose(book, caller, known[0], known[1], request, now) is not None
+
+
+def _ref_to_read(
+    book: Book, operator: str, request: LeaseRequest, now: int
+) -> "tuple[str, ResolutionRecord] | None":
+    """The run whose ref the caller is to read, if it has room for that."""
+    room = request["room"]
+    return book.resolutions.next_for(operator, now) if room is None or room["reads"] else None
 
 
 def choose(
@@ -67,6 +80,9 @@ def choose(
 
     Without an offer there are only uploads: whether a stage fits is not known.
     """
+    room = request["room"]
+    if room is not None and not room["builds"]:
+        return None
     holds = set(request["holds"])
     for stage in book.stored_by(caller) if holds else []:
         if stage["upload_until_ns"] <= now < stage["end_by_ns"]:
@@ -79,17 +95,20 @@ def choose(
 
 
 def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Work | None":
-    """Give the caller the work that it is to do next (see `shares`), or null."""
+    """Give the caller the work that it is to do next (see `shares`), or null.
+
+    A ref to read comes in turn with jobs, so that neither waits for the other.
+    """
     if len(request["holds"]) > MAX_HELD_JOBS:
         raise too_large(f"holds: name at most {MAX_HELD_JOBS} jobs (MAX_HELD_JOBS)")
     record, offer = executors.active(book, caller)
-    resolving = None if offer is None else resolutions.next_for(book, record["operator"], now)
-    if resolving is not None:
-        record["last_seen_ns"] = now
-        book.save_executor(caller, record)
-        return {"Resolve": resolutions.begin(book, *resolving, record["operator"], now)}
+    resolving = None if offer is None else _ref_to_read(book, record["operator"], request, now)
     chosen = choose(book, caller, record, offer, request, now)
     record["last_seen_ns"] = now
+    if resolving is not None and (chosen is None or not book.resolutions.is_turn_of_builds(caller)):
+        book.resolutions.took_turn(caller, reads=True)
+        book.save_executor(caller, record)
+        return {"Resolve": resolutions.begin(book, *resolving, record["operator"], now)}
     if chosen is None and offer is None:
         raise conflict(
             f"{caller} has announced no offer: announce your offer first; "
@@ -99,6 +118,7 @@ def lease_work(book: Book, caller: str, request: LeaseRequest, now: int) -> "Wor
         book.save_executor(caller, record)
         return None
     stage, replica = chosen
+    book.resolutions.took_turn(caller, reads=False)
     record["jobs_leased"] += 1
     book.save_executor(caller, record)
     apply_time(book, stage, now)

@@ -60,14 +60,14 @@ def read_of(record: "ResolutionRecord", operator: str) -> "RefRead | None":
     return None
 
 
-def asks(record: "ResolutionRecord", operator: str, now: int) -> bool:
-    """Whether executors of this operator are to read the ref now."""
+def asked_from_ns(record: "ResolutionRecord", operator: str) -> int:
+    """From when on executors of this operator are to read the ref (again)."""
     read = read_of(record, operator)
-    return read is None or now - read["at_ns"] >= REREAD_NS
+    return record["opened_ns"] if read is None else read["at_ns"] + REREAD_NS
 
 
 def ask(record: "ResolutionRecord", operator: str, now: int) -> None:
-    """An executor of this operator reads the ref: none of its others is asked meanwhile."""
+    """An executor of this operator is sent to read the ref."""
     found = read_of(record, operator)
     if found is None:
         read: RefRead = {"operator": operator, "commit": None, "problem": None, "at_ns": now}

@@ -13,17 +13,11 @@ from shared.rules.refused import conflict, not_found
 from shared.types.job import RefReading, ResolveWork
 
 
-def next_for(book: Book, operator: str, now: int) -> "tuple[str, ResolutionRecord] | None":
-    """The run whose ref executors of this operator are to read now, or None."""
-    for run, record in book.resolutions.some():
-        if rules.asks(record, operator, now):
-            return run, record
-    return None
-
-
 def begin(book: Book, run: str, record: ResolutionRecord, operator: str, now: int) -> ResolveWork:
-    """Have an executor of this operator read the ref of a run, and no other of them for a while."""
+    """Have an executor of this operator read the ref of a run; none of them reads the repository
+    while it may be at that."""
     rules.ask(record, operator, now)
+    book.resolutions.begin(operator, record["repository"], now)
     book.resolutions.save(run, record)
     return {
         "run": run,
@@ -47,6 +41,8 @@ def report(book: Book, caller: str, reading: RefReading, now: int) -> None:
     if owner is None or book.resolutions.asked(run) is None:
         raise conflict(f"{run} has ended: its commit is not asked for any more")
     rules.take(record, known["operator"], reading, now)
+    failed = reading["problem"] is not None
+    book.resolutions.heard(known["operator"], record["repository"], failed, now)
     commit = rules.agreed(record)
     if commit is None:
         book.resolutions.save(run, record)

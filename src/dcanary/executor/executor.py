@@ -17,6 +17,7 @@ from dcanary.client.types.build_executor import (
     ExecutorOffer,
     LeaseRequest,
     ResolveWork,
+    Room,
     Stage,
     UploadWork,
     Work,
@@ -45,6 +46,9 @@ from dcanary.executor.whole_logs import LogDigest
 MAX_HELD_JOBS = 256
 _LONGEST_PAUSE_SECONDS = 30.0
 _LONGEST_WEATHER_SECONDS = 8.0
+# Refs that are read at a time, beside the jobs in the slots: git waits for a server then, and has
+# hardly anything to do.
+READS_AT_A_TIME = 2
 DENIED_SECONDS = 10.0
 _LONGEST_DENIED_SECONDS = 120.0
 _TICK_SECONDS = 0.1
@@ -130,7 +134,7 @@ class Executor(Voter):
         busy = self.tend()
         if self._stopping.is_set():
             return busy
-        slot = self._lease()
+        slot = self._lease(self._room())
         if slot is None:
             return busy
         if isinstance(slot, UploadSlot | ResolveSlot):
@@ -179,14 +183,22 @@ class Executor(Voter):
             # A canister that refuses to hear of one job, or is being upgraded, is no reason to
             # take no other work; a network that is away is noticed by the next call.
             self._tell(str(error))
-        if len(self._slots) < self._config.slots and time.monotonic() >= self._next_lease:
-            slot = self._lease()
+        room = self._room()
+        if (room["builds"] or room["reads"]) and time.monotonic() >= self._next_lease:
+            slot = self._lease(room)
             if slot is not None:
                 self._start(slot)
                 return True
         elif self._is_silent():
             self._next_offer = 0.0
         return busy
+
+    def _room(self) -> Room:
+        """What there is a slot free for. A server that hangs while a ref is read takes none of a
+        job's."""
+        reads = sum(isinstance(slot, ResolveSlot) for slot in self._slots)
+        jobs = len(self._slots) - reads
+        return {"builds": jobs < self._config.slots, "reads": reads < READS_AT_A_TIME}
 
     def _start(self, slot: "BuildSlot | UploadSlot | ResolveSlot") -> None:
         try:
@@ -328,9 +340,9 @@ class Executor(Voter):
                 self._config.report(f"{job!a}: not given back: {described(error)}")
             self._interrupted.pop(0)
 
-    def _lease(self) -> "BuildSlot | UploadSlot | ResolveSlot | None":
+    def _lease(self, room: Room) -> "BuildSlot | UploadSlot | ResolveSlot | None":
         """Lease one piece of work, and make its slot; None when there is none."""
-        request: LeaseRequest = {"holds": self._holds()}
+        request: LeaseRequest = {"holds": self._holds(), "room": room}
         if not self._chain.has_work(request) and not self._is_silent():
             return None
         self._contact.note()

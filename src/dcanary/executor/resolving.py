@@ -1,4 +1,4 @@
-"""Reading which commit a ref of a repository names, in one of the executor's slots."""
+"""Reading which commit a ref of a repository names, beside the jobs in the executor's slots."""
 
 import shutil
 from collections.abc import Callable

@@ -390,7 +390,7 @@ def test_names_that_cannot_be_are_not_found(it: Installed, name: str) -> None:
     assert "NotFound" in it.canister.update("cancel_run", name, caller=OWNER)["Err"]
     assert "NotFound" in it.beat(A, name)["Err"]
     assert "NotFound" in it.canister.update("finish_upload", name, name, name, caller=A)["Err"]
-    assert not ask("has_work", {"holds": [name]}, caller=A)
+    assert not ask("has_work", {"holds": [name], "room": None}, caller=A)
     assert it.canister.traps == []
 
 

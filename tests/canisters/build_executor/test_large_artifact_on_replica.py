@@ -82,7 +82,7 @@ class Uploading:
         return self.subnet.call(self.canister, method, *args, sender=sender)
 
     def lease(self, *holds: str) -> Any:
-        return self.call("lease_work", {"holds": list(holds)})["Ok"]
+        return self.call("lease_work", {"holds": list(holds), "room": None})["Ok"]
 
     def upload(self, index: int) -> int:
         """Send a chunk; the instructions that it took."""

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from canisters.build_executor.executors import service as executors
 from canisters.build_executor.jobs import leases
-from shared.rules.limits import MAX_RESOLUTIONS_SEEN, REREAD_NS
+from canisters.build_executor.resolutions.agenda import Agenda, backoff_ns
+from shared.rules.limits import MAX_REREAD_NS, READ_NS, REREAD_NS
 from shared.rules.refused import Refused
 from tests.canisters.build_executor.helpers.specs import spec, stage
 from tests.canisters.build_executor.helpers.world import SECOND, A, B, C, D, World
@@ -17,7 +19,9 @@ from tests.examples import examples
 
 ONE, TWO, THREE = "1" * 40, "2" * 40, "3" * 40
 OK = {"Ok": None}
-REREAD = REREAD_NS // SECOND
+REREAD, MAX_REREAD = REREAD_NS // SECOND, MAX_REREAD_NS // SECOND
+READ = READ_NS // SECOND
+JOBS_ONLY, REFS_ONLY = {"builds": True, "reads": False}, {"builds": False, "reads": True}
 
 
 @pytest.fixture
@@ -120,9 +124,133 @@ def test_a_server_that_is_away_is_waited_for(world: World) -> None:
 
 def test_one_that_dies_over_it_is_asked_again(world: World) -> None:
     assert "Resolve" in world.lease(A)
+    world.pass_time(READ - 1)
     assert not world.has_work(A)
+    world.pass_time(1)
+    assert "Resolve" in world.lease(A)
+    # The second time it is left alone for longer.
+    world.pass_time(READ + REREAD - 1)
+    assert not world.has_work(A)
+    world.pass_time(1)
+    assert "Resolve" in world.lease(A)
+
+
+def test_an_operator_asks_a_server_that_fails_ever_less_often(world: World) -> None:
+    pauses = []
+    for _ in range(7):
+        assert "Resolve" in world.lease(A)
+        world.read_ref(A, None, "no route to it")
+        began = world.now
+        while not world.has_work(A):
+            world.pass_time(10)
+        pauses.append((world.now - began) // SECOND)
+    assert pauses == [30, 60, 120, 240, 480, MAX_REREAD, MAX_REREAD]
+    # The others are asked as before, and one good answer is enough.
+    assert "Resolve" in world.lease(B)
+    assert "Resolve" in world.lease(A)
+    world.read_ref(A, ONE)
     world.pass_time(REREAD)
     assert "Resolve" in world.lease(A)
+
+
+def test_whoever_could_not_read_is_asked_again_when_secrets_were_set(world: World) -> None:
+    for _ in range(5):
+        world.read_ref(A, None, "there is no secret TOKEN")
+    world.pass_time(REREAD)
+    assert not world.has_work(A)
+    executors.forget_unable(world.book)
+    assert "Resolve" in world.lease(A)
+    # Not while a read is under way.
+    executors.forget_unable(world.book)
+    world.pass_time(REREAD)
+    assert not world.has_work(A)
+
+
+def test_two_runs_of_one_repository_are_read_one_after_the_other() -> None:
+    world = World()
+    for run in ("run-1", "run-2"):
+        world.enqueue(named(run))
+    assert world.lease(A)["Resolve"]["run"] == "run-1"
+    assert not world.has_work(A)
+    assert world.lease(B)["Resolve"]["run"] == "run-1"
+    world.read_ref(A, ONE)
+    assert world.lease(A)["Resolve"]["run"] == "run-2"
+    # What one of them failed at is not tried with the other.
+    world.read_ref(A, None, "no route to it", run="run-2")
+    world.read_ref(B, None, "no route to it")
+    assert not world.has_work(B)
+
+
+def test_refs_and_jobs_take_turns(world: World) -> None:
+    for number in (2, 3):
+        made = named(f"run-{number}")
+        made["source"]["repository"] = f"other-{number}"
+        world.enqueue(made)
+    for number in (4, 5, 6):
+        world.enqueue(spec(f"run-{number}", stage("build"), repository="built"))
+    kinds = [next(iter(world.lease(A))) for _ in range(6)]
+    assert kinds == ["Resolve", "Build", "Resolve", "Build", "Resolve", "Build"]
+
+
+def test_an_executor_is_given_what_it_has_room_for(world: World) -> None:
+    world.enqueue(spec("run-2", stage("build"), repository="other"))
+    full = {"builds": False, "reads": False}
+    assert world.lease(A, room=full) is None
+    assert "Build" in world.lease(A, room=JOBS_ONLY)
+    assert world.lease(A, room=JOBS_ONLY) is None
+    assert "Resolve" in world.lease(A, room=REFS_ONLY)
+    assert "Resolve" in world.lease(B, room=REFS_ONLY)
+    assert world.lease(B, room=REFS_ONLY) is None
+    assert "Build" in world.lease(B)
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("seconds", [31, 300])
+def test_a_server_that_hangs_does_not_delay_the_builds_of_other_repositories(
+    slots: int, seconds: int
+) -> None:
+    """Two runs by branch of it wait; reads take a job's slot, as those of older executors do."""
+    world = World()
+    for each in (A, B, C):
+        world.announce(each, slots=slots)
+    for number in (1, 2):
+        made = named(f"run-{number}")
+        made["source"]["repository"] = "hangs"
+        world.enqueue(made)
+    began, built, pushed = world.now, 0, 0
+    busy: dict[str, list[tuple[int, Any]]] = {each: [] for each in (A, B, C)}
+    while world.now - began < 2 * 3_600 * SECOND:
+        if world.now - began >= pushed * 600 * SECOND:
+            pushed += 1
+            world.enqueue(spec(f"run-{10 + pushed}", stage("build"), repository="other"))
+        for each, work in busy.items():
+            for until, leased in [at for at in work if at[0] <= world.now]:
+                work.remove((until, leased))
+                if "Build" in leased:
+                    job = leased["Build"]
+                    assert world.commit(each, job["job"], job["attempt"]) == OK
+                    built += 1
+                else:
+                    world.read_ref(each, None, "no answer", run=leased["Resolve"]["run"])
+            while len(work) < slots and (given := world.lease(each)) is not None:
+                takes = 10 if "Build" in given else seconds
+                work.append((world.now + takes * SECOND, given))
+        world.pass_time(5)
+    # Two of three make a quorum; the third vote is for whoever has time.
+    assert built >= 2 * (pushed - 1)
+
+
+def test_many_runs_of_a_server_that_hangs_do_not_delay_the_refs_of_others() -> None:
+    world = World()
+    for number in range(1, 101):
+        made = named(f"run-{number}")
+        made["source"]["repository"] = "hangs"
+        world.enqueue(made)
+    assert "Resolve" in world.lease(A)
+    made = named("run-200")
+    made["source"]["repository"] = "other"
+    world.enqueue(made)
+    assert world.lease(A)["Resolve"]["run"] == "run-200"
 
 
 def test_the_queue_time_ends_it_with_what_is_known() -> None:
@@ -218,17 +346,68 @@ def test_a_private_repository_gives_its_credential_to_who_may_read_and_no_secret
 
 def test_all_runs_have_their_turn_whatever_holds_up_the_first() -> None:
     world = World()
-    count = MAX_RESOLUTIONS_SEEN + 20
+    count = 84
     for number in range(1, count + 1):
         made = named(f"run-{number}")
         made["source"]["repository"] = f"r{number % 40}"
         assert world.enqueue(made) == OK
     seen = set()
-    for _ in range(count):
-        work = world.lease(A)
-        seen.add(work["Resolve"]["run"])
-        world.read_ref(A, None, "no route to it", run=work["Resolve"]["run"])
+    # Three runs of each repository: they take turns at its pauses, which double.
+    for pause in (0, 1, 2):
+        world.pass_time(pause * REREAD)
+        while (work := world.lease(A)) is not None:
+            seen.add(work["Resolve"]["run"])
+            world.read_ref(A, None, "no route to it", run=work["Resolve"]["run"])
     assert len(seen) == count
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["put", "drop", "begin", "fail", "answered", "forget", "time"]),
+            st.integers(0, 5),
+            st.integers(0, 90),
+        ),
+        max_size=60,
+    )
+)
+def test_an_agenda_names_what_a_look_at_all_would_find(steps: list[tuple[str, int, int]]) -> None:
+    agenda, now = Agenda(), 1_000 * SECOND
+    runs: dict[str, tuple[int, str]] = {}
+    # Failures in a row, until when it is held, whether a read is under way.
+    holds: dict[str, tuple[int, int, bool]] = {}
+    for what, number, seconds in steps:
+        run, repository = f"run-{number}", f"repository-{number % 3}"
+        failures, _, under_way = holds.get(repository, (0, 0, False))
+        if what == "put":
+            runs[run] = (now + (seconds - 45) * SECOND, repository)
+            agenda.put(run, repository, runs[run][0])
+        elif what == "drop":
+            runs.pop(run, None)
+            agenda.drop(run)
+        elif what == "begin":
+            agenda.begin(repository, now)
+            failures += under_way
+            holds[repository] = (failures, now + READ_NS + backoff_ns(failures), True)
+        elif what == "fail":
+            agenda.fail(repository, now)
+            holds[repository] = (failures + 1, now + backoff_ns(failures + 1), False)
+        elif what == "answered":
+            agenda.answered(repository)
+            holds.pop(repository, None)
+        elif what == "forget":
+            agenda.forget_failures()
+            holds = {name: hold for name, hold in holds.items() if hold[2]}
+        else:
+            now += seconds * SECOND
+        first = {
+            of: min(each for each in runs.values() if each[1] == of)[0] for _, of in runs.values()
+        }
+        due = [(max(at, holds.get(of, (0, 0))[1]), of) for of, at in first.items()]
+        _, chosen = min([each for each in due if each[0] <= now], default=(0, ""))
+        mine = [(at, name) for name, (at, of) in runs.items() if of == chosen]
+        assert agenda.next(now) == min(mine, default=(0, None))[1]
 
 
 @settings(max_examples=examples(40), deadline=None)

@@ -54,7 +54,7 @@ def test_usage_is_counted_read_and_kept_on_real_wasm(subnet: Subnet) -> None:
         assert answer == {"Ok": None}
 
     def perform(executor: Any, **said: int | None) -> str:
-        leased = subnet.call(canister, "lease_work", {"holds": []}, sender=executor)
+        leased = subnet.call(canister, "lease_work", {"holds": [], "room": None}, sender=executor)
         work = leased["Ok"]["Build"]
         log = {"log_sha256": None, "log_total": None}
         sealed = {"job": work["job"], "attempt": 1, "commitment": b"c" * 32}

@@ -54,7 +54,7 @@ def queue(chain: SecretChain, run: str = "run-1", **source: str) -> None:
 
 def leased(chain: SecretChain, name: str) -> tuple[SystemChain, Any]:
     view = chain.view(name)
-    work = view.lease_work({"holds": []})
+    work = view.lease_work({"holds": [], "room": None})
     assert work is not None and "Build" in work
     return view, work["Build"]
 
@@ -216,7 +216,7 @@ def test_one_without_a_copy_is_told_what_to_do_and_asked_again_afterwards(
     view.release_work(
         {"job": work["job"], "attempt": 1, "cause": {"Unable": None}, "reason": str(caught.value)}
     )
-    assert not view.has_work({"holds": []})
+    assert not view.has_work({"holds": [], "room": None})
     waiting = chain.owner.build_executor.get_run("run-1")["waiting_for"]
     assert waiting
     chain.reseal("NPM_TOKEN")

@@ -37,7 +37,7 @@ UNMEASURED: dict[str, Any] = {
     "log_sha256": None,
     "log_total": None,
 }
-ALL_RUNTIMES: dict[str, list[str]] = {"holds": []}
+ALL_RUNTIMES: dict[str, Any] = {"holds": [], "room": None}
 QUEUE_SECONDS = 1_800
 
 

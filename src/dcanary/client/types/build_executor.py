@@ -314,6 +314,7 @@ class LeaseGrant(TypedDict):
 
 class LeaseRequest(TypedDict):
     holds: list[str]
+    room: Room | None
 
 
 class Log(TypedDict):
@@ -513,6 +514,11 @@ class Role(TypedDict, total=False):
     Owner: None
     Reporter: None
     Viewer: None
+
+
+class Room(TypedDict):
+    builds: bool
+    reads: bool
 
 
 class Run(TypedDict):

@@ -106,7 +106,8 @@ def read_ref(
         closing.callback(shutil.rmtree, work, ignore_errors=True)
         try:
             work.mkdir(parents=True)
-            home = GitHome(work, limits, stop, clone_url, credential)
+            seconds = min(limits.ref_seconds, limits.timeout_seconds)
+            home = GitHome(work, limits, stop, clone_url, credential, seconds, "reading the ref")
             closing.callback(home.close)
             return tip_of(home, clone_url, ref)
         except OSError as error:

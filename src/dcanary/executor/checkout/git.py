@@ -96,8 +96,9 @@ class GitHome:
 
     `stop` is asked often. Methods of `Git` raise SourceUnavailable when time is over, `stop` says
     so or git is killed, and SourceFailure when a bound of size or of CPU time is passed: waiting
-    for a server takes no CPU time, so that it is the commit which asks for it. `received_bytes`
-    came otherwise than by git.
+    for a server takes no CPU time, so that it is the commit which asks for it. `seconds` are other
+    than the checkout's where `what` is done is something else. `received_bytes` came otherwise than
+    by git.
     """
 
     def __init__(
@@ -107,12 +108,16 @@ class GitHome:
         stop: Callable[[], bool],
         clone_url: str,
         credential: Credential | None = None,
+        seconds: float | None = None,
+        what: str = "the checkout",
     ) -> None:
         self.folder, self.limits, self._credential = folder, limits, credential
+        self._seconds = limits.timeout_seconds if seconds is None else seconds
+        self._what = what
         self.reach = Reach(clone_url)
         self.gateway = Gateway(self.reach)
         self._stop = stop
-        self._deadline = time.monotonic() + limits.timeout_seconds
+        self._deadline = time.monotonic() + self._seconds
         self._cpu_seconds = 0.0
         self.received_bytes = 0
 
@@ -139,10 +144,9 @@ class GitHome:
     def check(self) -> None:
         """Raise when work should end: see the class."""
         if self._stop():
-            raise SourceUnavailable("the checkout was cancelled")
+            raise SourceUnavailable(f"{self._what} was cancelled")
         if time.monotonic() > self._deadline:
-            seconds = self.limits.timeout_seconds
-            raise SourceUnavailable(f"the checkout took longer than {seconds:g} seconds")
+            raise SourceUnavailable(f"{self._what} took longer than {self._seconds:g} seconds")
         if _bytes_below(self.folder) > 2 * self.limits.max_bytes:
             raise too_large(self.limits)
 

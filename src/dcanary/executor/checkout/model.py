@@ -16,7 +16,9 @@ class CheckoutLimits:
     `memory_bytes` one git process. `max_lfs_files` and `max_attribute_tests` (lines of attributes
     times files that look like Git LFS pointers) bound one repository. `cpu_seconds` bound all git
     processes together, and are a third of the time, so that only what the commit holds can reach
-    them. Executors that differ in these cannot agree about a commit that is over one of them.
+    them. `ref_seconds` are those that a server has to say which commit a ref names, and are half
+    of what the canister waits for that (READ_NS). Executors that differ in these cannot agree about
+    a commit that is over one of them.
     """
 
     max_bytes: int = 512 * MIB
@@ -28,6 +30,7 @@ class CheckoutLimits:
     max_attribute_tests: int = 10_000_000
     memory_bytes: int = 1_024 * MIB
     timeout_seconds: float = 300
+    ref_seconds: float = 30
     cpu_seconds: float = 100
     schemes: tuple[str, ...] = ("https", "http")
 

@@ -60,7 +60,7 @@ class Installed:
 
     def lease(self, executor: Any, *holds: str) -> Any:
         """The work or None; has_work must have said the same."""
-        request = {"holds": list(holds)}
+        request = {"holds": list(holds), "room": None}
         expected = self.canister.query("has_work", request, caller=executor)
         result = self.canister.update("lease_work", request, caller=executor)
         assert expected == (result["Ok"] is not None)

@@ -112,18 +112,17 @@ class World:
     def enqueue(self, wanted: Any = None) -> Any:
         return answer(lambda: runs.enqueue(self.book, wanted or spec(), self.now))
 
-    def request(self, *holds: str) -> Any:
-        return {"holds": list(holds)}
+    def request(self, *holds: str, room: Any = None) -> Any:
+        return {"holds": list(holds), "room": room}
 
-    def has_work(self, executor: str, *holds: str) -> bool:
-        return jobs.has_work(self.book, executor, self.request(*holds), self.now)
+    def has_work(self, executor: str, *holds: str, room: Any = None) -> bool:
+        return jobs.has_work(self.book, executor, self.request(*holds, room=room), self.now)
 
-    def lease(self, executor: str, *holds: str) -> Any:
+    def lease(self, executor: str, *holds: str, room: Any = None) -> Any:
         """The work, None, or the error; has_work must have said the same of work."""
-        expected = self.has_work(executor, *holds)
-        result = answer(
-            lambda: jobs.lease_work(self.book, executor, self.request(*holds), self.now)
-        )
+        expected = self.has_work(executor, *holds, room=room)
+        request = self.request(*holds, room=room)
+        result = answer(lambda: jobs.lease_work(self.book, executor, request, self.now))
         if "Err" in result:
             return result["Err"]
         assert expected == (result["Ok"] is not None)
