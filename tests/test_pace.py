@@ -44,6 +44,15 @@ def test_the_last_line_is_said_again_while_nothing_else_is() -> None:
     assert len(said) == count
 
 
+def test_what_is_said_often_enough_is_not_repeated() -> None:
+    said: list[str] = []
+    with repeated(said.append, every=3.0) as told:
+        for number in range(8):
+            told(str(number))
+            time.sleep(0.5)
+    assert said == [str(number) for number in range(8)]
+
+
 def test_that_nobody_reads_any_more_ends_nothing() -> None:
     tried: list[str] = []
 

@@ -46,18 +46,26 @@ def repeated(
     """
     taking_turns, ended = threading.Lock(), threading.Event()
     last, since = "", time.monotonic()
+    heard = since
 
     def told(line: str) -> None:
-        nonlocal last, since
+        nonlocal last, since, heard
         with taking_turns:
             last, since = line, time.monotonic()
+            heard = since
             say(line)
 
     def repeat() -> None:
-        while not ended.wait(every):
+        nonlocal heard
+        pause = every
+        while not ended.wait(pause):
             with taking_turns, contextlib.suppress(OSError):  # Nobody may read any more.
-                if last:
-                    say(f"still {last} ({lasted(time.monotonic() - since)} so far)")
+                now = time.monotonic()
+                pause = heard + every - now
+                if pause <= 0:
+                    heard, pause = now, every
+                    if last:
+                        say(f"still {last} ({lasted(now - since)} so far)")
 
     thread = threading.Thread(target=repeat, name="still", daemon=True)
     thread.start()

@@ -84,6 +84,8 @@ def test_what_will_take_minutes_says_about_how_long(
         r"making the canister template, once per version: about \d+ (min|s) on this machine",
         lines[0],
     )
+    # Who waits for an executor looks at its last line only: this one must stand for seconds.
+    assert lines[1:] == []
 
 
 def test_the_key_follows_the_glue_and_the_pins(monkeypatch: pytest.MonkeyPatch) -> None:

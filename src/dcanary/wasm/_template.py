@@ -187,8 +187,8 @@ def _build(
 ) -> None:
     tools = _tools.find_tools(node_modules)
     estimate = pace.roughly(TEMPLATE_SECONDS * pace.measured_pace())
+    # Stands for the first step, too: who looks now and then is to see it.
     progress(f"making the canister template, once per version: {estimate} on this machine")
-    progress("unpacking the interpreter")
     inputs = _inputs.load_inputs()
     prefix = f".building.{folder.name}."
     for stale in root.glob(f"{prefix}*"):  # left by a build that was killed; the lock is ours
