@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canisters.verification.rounds.flaky import report_problem
 from dcanary.executor import reports
+from dcanary.executor.logs import LogBuffer
 from dcanary.executor.reports import TestReport, parse_report, read_report
 from dcanary.executor.sandbox.model import ArtifactError
 from shared.rules import limits
@@ -47,6 +49,54 @@ def test_long_names_and_many_of_them_are_cut() -> None:
     report = parse_report(f"<testsuite>{many}</testsuite>".encode(), "r.xml")
     assert (report.failed_count, len(report.failed)) == (150, reports.MAX_REPORTED_TESTS)
     assert max(len(name.encode()) for name in report.failed) <= reports.MAX_TEST_NAME_BYTES
+
+
+def failing(*names: str) -> bytes:
+    cases = "".join(f"<testcase name='{name}'><failure/></testcase>" for name in names)
+    return f"<testsuite>{cases}</testsuite>".encode()
+
+
+def problem(report: TestReport) -> str | None:
+    """What verification has against it."""
+    return report_problem(
+        {
+            "ran": report.ran,
+            "skipped": report.skipped,
+            "failed_count": report.failed_count,
+            "failed": list(report.failed),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("secrets", "names", "masked"),
+    [
+        # The mask changes the order of names.
+        (["zebra-secret"], ["in[anonymous]", "in[zebra-secret]"], ["in[***]", "in[anonymous]"]),
+        # Two names become one.
+        (["zebra-secret", "zebra-other!"], ["in[zebra-secret]", "in[zebra-other!]"], ["in[***]"]),
+        # The mask is longer than what it hides.
+        (["z"], ["z" * 150], [("***" * 150)[: reports.MAX_TEST_NAME_BYTES]]),
+        # What is cut off, and what is shown as `?`, is a part of the secret.
+        (["zebra-secret"], ["x" * 192 + "zebra-secret"], ["x" * 192 + "***"]),
+        (["zebra\u202esecret"], ["in[zebra\u202esecret]"], ["in[***]"]),
+    ],
+)
+def test_verification_takes_what_is_left_of_names_with_secrets(
+    secrets: list[str], names: list[str], masked: list[str]
+) -> None:
+    report = parse_report(failing(*names), "r.xml", LogBuffer(secrets, 1000).masked)
+    assert list(report.failed) == masked
+    assert problem(report) is None
+
+
+def test_of_more_names_than_are_reported_the_masked_ones_are_counted() -> None:
+    names = [f"in[{n:04}]" for n in range(150)] + [f"in[zebra-secret{n}]" for n in range(2)]
+    secrets = ["zebra-secret0", "zebra-secret1"]
+    report = parse_report(failing(*names), "r.xml", LogBuffer(secrets, 1000).masked)
+    assert (report.ran, report.failed_count, report.failed[0]) == (152, 151, "in[***]")
+    assert len(report.failed) == reports.MAX_REPORTED_TESTS
+    assert problem(report) is None
 
 
 @pytest.mark.parametrize(

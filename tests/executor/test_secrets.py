@@ -129,6 +129,28 @@ def test_a_name_of_a_failed_test_does_not_tell_a_secret(site: SecretSite) -> Non
     assert b"1 failed, 0 skipped: of ***" in site.chain.log("run-1/build/0")
 
 
+def test_the_vote_counts_of_who_masked_names_of_failed_tests(site: SecretSite) -> None:
+    site.chain.seal("TOKEN", VALUE)
+    case = '<testcase name="in[%s]"><failure/></testcase>'
+    record = stage_record(
+        [
+            f"printf '<testsuite>{case * 3}</testsuite>' "
+            'anonymous "$TOKEN" '
+            '"$(printf %s "$TOKEN" | od -An -tx1 -v | tr -d " \\n")" > junit.xml',
+            "false",
+        ],
+        replicas=3,
+        quorum=2,
+    )
+    record |= {"secrets": ["TOKEN"], "reports": {"tests": "junit.xml", "flaky": None}}
+    site.add(record)
+    until(site.chain.verdict, *(site.executor(name) for name in NAMES))
+    assert site.verdict()["kind"] == {"Failed": None}
+    assert len(site.verdict()["jobs"]) == 3
+    log = site.chain.log("run-1/build/0")
+    assert b"3 tests ran, 2 failed, 0 skipped: in[***], in[anonymous]" in log
+
+
 def test_a_secret_that_is_missing_is_what_the_run_waits_for(site: SecretSite) -> None:
     site.stage(["true"])
     executor = site.executor()

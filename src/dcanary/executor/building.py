@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -306,10 +306,8 @@ class Build:
     def _read_tests(self, source: int) -> None:
         reports = self.work["stage"].get("reports")
         if reports is not None:
-            found = read_report(source, reports["tests"])
             # Names are attested to, and the same for all operators that have the same secrets.
-            failed = tuple(self.log.masked(name) for name in found.failed)
-            self._tests = replace(found, failed=failed)
+            self._tests = read_report(source, reports["tests"], self.log.masked)
             self.say(self._tests.sentence())
 
     def _plan(self, tree: Path, commit_time: int, packages: Given | None) -> Plan:
