@@ -76,7 +76,7 @@ def test_what_will_take_minutes_says_about_how_long(
     def fail(*_: object) -> None:
         raise ToolError("enough of it")
 
-    monkeypatch.setattr(_template._link, "link_templates", fail)
+    monkeypatch.setattr("dcanary.wasm._link.link_templates", fail)
     lines: list[str] = []
     with pytest.raises(ToolError, match="enough of it"):
         ensure_template(tmp_path, lines.append)

@@ -105,8 +105,7 @@ def rechecked(progress: "ProgressRecord", answer: Answer, goal: Goal) -> None:
     elif progress["failure"] is not None:
         # It is not tried again: it had its time, and may even be under way still.
         refuse_recheck(progress, f"{progress['failure']}, and it had not been changed then")
-    else:
-        progress["sent_ns"] = 0
+    # Else it is sent again once it has had its time: see `table.awaited`.
 
 
 def fail_empty(progress: "ProgressRecord", reason: str) -> None:

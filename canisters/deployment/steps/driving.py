@@ -99,6 +99,7 @@ def _drive(number: int) -> "Async[str | None]":
             keep(number, answer.filling)
         was_installed = machine.was_installed(record)
         again = table.record_answer(record, step, answer, Goal(order, approved, rollback))
+        again = again or table.awaited(record, ic.time())
         if target is not None:
             _note_facts(step, number, record, answer, target)
             if answer.look is not None:

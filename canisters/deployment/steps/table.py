@@ -158,6 +158,23 @@ def overdue(progress: "ProgressRecord") -> None:
         step.overdue(progress, "")
 
 
+def awaited(progress: "ProgressRecord", now_ns: int) -> "str | None":
+    """Why a change whose answer an upgrade lost is not sent again yet; None when none is.
+
+    It may still be under way: a canister can be upgraded without being stopped. Sent at once it
+    could be done twice, and a reinstallation wipes what came between.
+    """
+    step = STEPS.get(progress["phase"])
+    if step is None or step.doubt is not phases.RECHECK or progress["sent_ns"] == 0:
+        return None
+    if progress["failure"] is not None:
+        return None
+    if now_ns < progress["sent_ns"] + step.limit_ns:
+        return f"{step.phase.name}: the answer was lost, and it may still be under way"
+    progress["sent_ns"] = 0
+    return None
+
+
 def record_answer(
     progress: "ProgressRecord", step: Step, answer: "Answer", goal: "Goal"
 ) -> "str | None":

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.canisters.deployment.asset_target import SITE, AssetTarget
-from tests.canisters.deployment.deployment_installation import NEW, OLD
+from tests.canisters.deployment.deployment_installation import NEW, OLD, Installation
 
 
 def lose_the_looks_after_the_install(site: AssetTarget) -> None:
@@ -71,3 +71,22 @@ def test_a_late_install_whose_files_are_refused_is_put_back() -> None:
     assert site.canister.status == "running"
     assert site.content() == {"/of-before.html": b"before"}
     assert site.canary.shown()["last_release"] is None
+
+
+def test_an_install_that_an_upgrade_lost_the_answer_of_has_its_time_before_it_is_sent_again() -> (
+    None
+):
+    """Sent at once it was done twice: deployment may be upgraded without being stopped."""
+    canary = Installation()
+    canister = canary.existing()
+    canary.management.faults["install_chunked_code"] = ["never"]
+    release = str(canary.start(canary.order())["Ok"])
+    canary.run_until_idle(300)
+    assert canary.management.calls.count("install_chunked_code") == 1
+    assert canary.state(release) == {"Installing": None}
+    # What was under way is done now.
+    canister.module, canister.state = NEW, "old upgraded"
+    canister.changes.append((canary.network.time_ns, canary.deployment.id.bytes, True))
+    canary.run_until_idle(300)
+    assert canary.state(release) == {"Succeeded": None}
+    assert canary.management.calls.count("install_chunked_code") == 1
