@@ -331,6 +331,12 @@ class Book:
         key = key_of(stage)
         return 0 if self._queue.has_room(key) else self._queue.at_work(key)
 
+    def sharing(self, stage: StageRecord) -> "list[StageRecord]":
+        """The other stages that are Building and share the stage's bound of jobs at work: at most
+        those of one pipeline."""
+        stages = self._load()
+        return [stages[key] for key in self._queue.sharing(key_of(stage), stage)]
+
     def queue_described(self, now: int) -> "dict[str, object]":
         """What the queue holds at `now`; see `Queue.described`."""
         self._load()

@@ -51,6 +51,12 @@ class Groups:
             return []
         return self._changed(name, key, before)
 
+    def sharing(self, key: str, stage: "StageRecord") -> "list[str]":
+        """The other stages of the group of a stage; none where it has no bound."""
+        if stage["parallel"] is None:
+            return []
+        return [each for each in self._at_work.get(group_of(stage), {}) if each != key]
+
     def has_room(self, key: str, ended: int = 0) -> bool:
         """Whether one more job of the stage may be at work when `ended` of those there are over."""
         bound = self._bounds.get(key)

@@ -92,6 +92,47 @@ def add_pause(
     pause["until_ns"] = min(now + own_ns, NEVER_NS)
 
 
+def share_pause(
+    stage: "StageRecord", operator: str, cause: str, reason: str, held_ns: int, now: int
+) -> bool:
+    """Let an operator pause here that failed at a stage with which this one shares its bound of
+    jobs at work; True when it does so only now.
+
+    It could else hold them all for ever, each in turn to the end of its lease: the pause of the
+    first is over when it has held the others. Longer each time that it fails after such a pause,
+    and no longer than it held the job, so that one which is unable to build many stages of a matrix
+    and says so at once builds the rest soon.
+    """
+    for pause in pauses_of(stage):
+        if pause["operator"] == operator and pause["executor"] == "" and now < pause["until_ns"]:
+            return False
+    pause = _failed_again(stage, operator, "", cause, reason)
+    salt = f"{stage['run']}/{stage['name']}/{operator}"
+    whole_ns = pause_ns(WEATHER, pause["failures"], salt)
+    pause["until_ns"] = now + min(whole_ns, max(held_ns, WEATHER_PAUSE_NS))
+    return True
+
+
+def shared_pauses(others: "list[StageRecord]") -> "list[Pause]":
+    """The pauses of operators that a stage begins with which shares its bound with these."""
+    for other in others:
+        found = [pause for pause in pauses_of(other) if pause["executor"] == ""]
+        if found:
+            return [_copy(pause) for pause in found]
+    return []
+
+
+def _copy(pause: "Pause") -> "Pause":
+    return {
+        "operator": pause["operator"],
+        "executor": pause["executor"],
+        "failures": pause["failures"],
+        "until_ns": pause["until_ns"],
+        "cause": pause["cause"],
+        "reason": pause["reason"],
+    }
+
+
 def _failed_again(
     stage: "StageRecord", operator: str, executor: str, cause: str, reason: str
 ) -> "Pause":

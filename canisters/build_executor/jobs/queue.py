@@ -258,6 +258,10 @@ class Queue:
         """Whether the bound of the stage's group lets one more of its jobs be at work."""
         return self._groups.has_room(key)
 
+    def sharing(self, key: str, stage: "StageRecord") -> "list[str]":
+        """The other stages that are Building and share the bound of the stage."""
+        return self._groups.sharing(key, stage)
+
     def at_work(self, key: str) -> int:
         """How many jobs of the stage's group are at work; 0 where they have no bound."""
         return self._groups.at_work(key)

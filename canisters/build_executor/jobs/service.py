@@ -6,7 +6,7 @@ from canisters.build_executor.book import Book
 from canisters.build_executor.executors import rules as executor_rules
 from canisters.build_executor.executors import service as executors
 from canisters.build_executor.jobs import revival, rules, shares
-from canisters.build_executor.jobs.pauses import WEATHER
+from canisters.build_executor.jobs.pauses import WEATHER, share_pause
 from canisters.build_executor.keys import job_name, stage_key
 from canisters.build_executor.logs import service as logs
 from canisters.build_executor.records import (
@@ -132,12 +132,29 @@ def apply_time(book: Book, stage: StageRecord, now: int) -> bool:
     over = [job for job in shares.leased(stage) if job["lease_until_ns"] <= now]
     book.shares.charge(stage, over, now)
     lost = rules.expire(stage, now)
+    for job in over:
+        _pause_in_group(book, stage, job, now)
     uploader = uploads.expire(stage, now)
     if uploader is not None:
         lost.append(uploader)
     for executor in lost:
         executors.count_lost_lease(book, executor)
     return bool(lost)
+
+
+def _pause_in_group(book: Book, stage: StageRecord, job: JobRow, now: int) -> None:
+    """Whoever has just failed at a job pauses at all stages that share its bound of jobs at work.
+
+    That costs as many writes as the group has stages. A lease that is restored ends the pause at
+    its own stage alone: it says nothing about what its operator did at the others.
+    """
+    failed = (job["failures"] or [])[-1:]
+    held_ns = now - (job["leased_ns"] or now)
+    for other in book.sharing(stage):
+        for each in failed:
+            reason = f"{stage['name']}: {each['reason']}"
+            if share_pause(other, each["operator"], each["cause"], reason, held_ns, now):
+                book.save(other)
 
 
 def _lease_build(
@@ -309,6 +326,7 @@ def release(book: Book, caller: str, given: GiveBack, now: int) -> None:
     book.shares.charge(stage, [job], now)
     rules.end_lease(stage, job, cause, given["reason"], now)
     book.save(stage)
+    _pause_in_group(book, stage, job, now)
     executors.note_contact(book, caller, now)
 
 

@@ -2,6 +2,7 @@
 
 from canisters.build_executor.book import Book
 from canisters.build_executor.jobs import rules as job_rules
+from canisters.build_executor.jobs.pauses import shared_pauses
 from canisters.build_executor.records import RunRecord, StageRecord
 from canisters.build_executor.resolutions import rules as resolving
 from canisters.build_executor.runs import graph, releasing, rules, targets
@@ -173,6 +174,7 @@ def _open_stage(
         "parallel": stage["parallel"],
         "timeouts": timeouts,
     }
+    opened["pauses"] = shared_pauses(book.sharing(opened)) or None
     book.save(opened)
 
 

@@ -26,6 +26,8 @@ from tests.examples import examples
 OUT = file("out.wasm", b"module")
 WRONG = file("out.wasm", b"backdoor")
 TIMEOUT = 60
+# Nearly as long as a lease may last.
+HELD_NS = TIMEOUT * SECOND + BUILD_MARGIN_NS - 5 * SECOND
 KINDS = (
     "lease burner",
     "heartbeat holder",
@@ -36,7 +38,13 @@ KINDS = (
     "slow",
     "liar about offers",
     "changes its offer",
+    "holds and gives back",
+    "holds and stops",
 )
+# Those that keep a job to the end of its lease, by heartbeats, and what they give it back as.
+HOLDERS = {"holds and gives back": "Weather", "holds and stops": "Stopping"}
+# They look for the next job at once, before anybody else.
+GREEDY = ("changes its offer", *HOLDERS)
 
 
 class Operator:
@@ -45,6 +53,7 @@ class Operator:
     def __init__(self, key: str, pace: int, kind: str = "honest") -> None:
         self.key, self.pace, self.kind = key, pace, kind
         self.busy_until = 0
+        self.leased_ns = 0
         self.offers = 0
         self.work: Any = None
         self.reveals: list[Any] = []
@@ -54,22 +63,25 @@ class Operator:
 
 
 class Play:
-    """A world of three operators and one run."""
+    """A world of three operators and one run, of one stage or of several of one matrix."""
 
-    def __init__(self, operators: list[Operator], parallel: int | None = None) -> None:
+    def __init__(
+        self, operators: list[Operator], parallel: int | None = None, stages: int = 1
+    ) -> None:
         self.world = World()
+        self.names = ["build"] if stages == 1 else [f"build-{number}" for number in range(stages)]
         self.operators = operators
         self.rounds: dict[str, Any] = {}
         for each in operators:
             self.world.announce(each.key, slots=16 if each.kind == "liar about offers" else 1)
-        self.world.enqueue(spec("run-1", stage("build", parallel=parallel)))
+        made = [stage(name, parallel=parallel, group="build") for name in self.names]
+        self.world.enqueue(spec("run-1", *made))
 
     def step(self) -> None:
         """One second: everyone acts, messages arrive, deadlines pass."""
         for each in self.operators:
             self.act(each)
-            # It looks for the next job at once, before anybody else.
-            if each.kind == "changes its offer" and each.work is None:
+            if each.kind in GREEDY and each.work is None:
                 self.act(each)
         self.deliver()
         self.world.pass_time(1)
@@ -85,13 +97,14 @@ class Play:
             holds = [reveal["job"] for reveal in who.reveals]
             work = self.world.lease(who.key, *holds)
             if work is not None and "Build" in work:
-                who.work = work["Build"]
+                who.work, who.leased_ns = work["Build"], self.world.now
                 who.busy_until = self.world.now + who.pace * SECOND
             elif work is not None and "Upload" in work and who.is_honest():
                 upload = work["Upload"]
-                self.world.upload(who.key, "out.wasm", 0, b"module")
+                name = stage_of(upload["job"])
+                self.world.upload(who.key, "out.wasm", 0, b"module", stage=name)
                 assert upload["files"] == [OUT]
-                self.world.finish(who.key, "out.wasm")
+                self.world.finish(who.key, "out.wasm", stage=name)
         for reveal in who.reveals:
             if who.kind != "silent":
                 self.reveal(who, reveal)
@@ -113,7 +126,11 @@ class Play:
             self.world.announce(who.key, cpus=8 + who.offers % 2)
             who.work = None
             return
-        if self.world.now < who.busy_until or who.kind == "heartbeat holder":
+        if who.kind in HOLDERS and self.world.now >= who.leased_ns + HELD_NS:
+            self.world.release(who.key, job, attempt, cause=HOLDERS[who.kind])
+            who.work, who.busy_until = None, 0
+            return
+        if self.world.now < who.busy_until or who.kind in ("heartbeat holder", *HOLDERS):
             answer = self.world.beat(who.key, job, attempt)
             if "Err" in answer or answer["Ok"]["cancelled"]:
                 who.work = None
@@ -122,7 +139,7 @@ class Play:
         reveal = {
             "job": job,
             "run": "run-1",
-            "stage": "build",
+            "stage": stage_of(job),
             "outcome": {"Succeeded": None},
             "environment": "e" * 64,
             "files": [made],
@@ -139,45 +156,49 @@ class Play:
         who.work = None
 
     def reveal(self, who: Operator, reveal: Any) -> None:
-        record = self.rounds.get("run-1/build")
+        record = self.rounds.get(f"run-1/{reveal['stage']}")
         if record is not None:
             answer(lambda: round_rules.reveal(record, reveal, who.key, self.world.now))
             round_rules.advance(record, self.world.now)
 
     def deliver(self) -> None:
         """All that `build_executor` has to tell arrives; what must wait is told again."""
-        book, now = self.world.book, self.world.now
-        book.take_outgoing()
-        found: Any = book.stage("run-1/build")
+        self.world.book.take_outgoing()
+        for name in self.names:
+            self.deliver_of(name)
+
+    def deliver_of(self, name: str) -> None:
+        book, now, key = self.world.book, self.world.now, f"run-1/{name}"
+        found: Any = book.stage(key)
         while (message := messages.next_message(found)) is not None:
             refusal: Any = None
             if message == "open":
                 request = messages.round_input(found)
-                self.rounds["run-1/build"] = round_rules.opened(request)
+                self.rounds[key] = round_rules.opened(request)
                 rounds.opened(book, found, None, "", now)
             elif isinstance(message, int):
                 job, executor, operator, given = messages.commitment_of(found, message)
                 record: Any = {
                     "run": "run-1",
-                    "stage": "build",
+                    "stage": name,
                     "job": job,
                     "executor": Principal.from_str(executor),
                     "operator": operator,
                     "commitment": given,
                 }
-                refusal = self.refusal(record)
+                refusal = self.refusal(key, record)
                 if refusal is not None and "Unavailable" in refusal:
                     return
                 row = found["jobs"][message]
                 rounds.recorded(book, found, row, refusal, str(refusal), now)
-                round_rules.advance(self.rounds["run-1/build"], now)
+                round_rules.advance(self.rounds[key], now)
             else:
-                round_rules.advance(self.rounds["run-1/build"], now, commits_closed=True)
+                round_rules.advance(self.rounds[key], now, commits_closed=True)
                 rounds.closed(book, found, None, "", now)
 
-    def refusal(self, record: Any) -> Any:
+    def refusal(self, key: str, record: Any) -> Any:
         """What verification answers to a commitment: an error, or None."""
-        told = self.rounds["run-1/build"]
+        told = self.rounds[key]
         return answer(lambda: round_rules.commit(told, record, self.world.now)).get("Err")
 
     def tell_verdict(self, key: str, record: Any) -> None:
@@ -186,7 +207,12 @@ class Play:
             kind = next(iter(verdict["kind"]))
             files = [OUT] if verdict["manifest"] == manifest_of([OUT]) else [WRONG]
             agreed = files if kind == "Agreed" else []
-            self.world.decide(kind, agreed, verdict["jobs"], verdict["reason"])
+            name = key.partition("/")[2]
+            self.world.decide(kind, agreed, verdict["jobs"], verdict["reason"], stage=name)
+
+
+def stage_of(job: str) -> str:
+    return job.split("/")[1]
 
 
 def manifest_of(files: list[Any]) -> str:
@@ -270,3 +296,28 @@ def test_a_stage_that_lets_one_job_at_a_time_is_not_held_by_the_dishonest_one(
         play.step()
     assert play.world.run()["state"] == {"Succeeded": None}, (kind, play.world.waits())
     assert play.world.read("out.wasm") == {"Ok": b"module"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=examples(5), deadline=None)
+@given(
+    paces=st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    bad_pace=st.integers(0, 55),
+    place=st.integers(0, 2),
+    stages=st.integers(2, 4),
+)
+def test_a_matrix_that_lets_one_job_at_a_time_is_not_held_by_the_dishonest_one(
+    kind: str, paces: tuple[int, int], bad_pace: int, place: int, stages: int
+) -> None:
+    honest = [Operator(key, pace) for key, pace in zip((A, B), paces, strict=True)]
+    bad = Operator(C, 600 if kind == "slow" else bad_pace, kind)
+    honest.insert(place, bad)
+    play = Play(honest, parallel=1, stages=stages)
+    began = play.world.now
+    # It may have its whole time before each job of the honest ones, and once more at each stage.
+    bound = 3 * stages * (TIMEOUT * SECOND + BUILD_MARGIN_NS) + MIN_GRACE_NS + REVEAL_GRACE_NS
+    if kind in ("wrong bytes", "silent"):
+        bound += stages * REOPEN_NS
+    while play.world.now - began < bound and play.world.maps["open_runs"].entries:
+        play.step()
+    assert play.world.run()["state"] == {"Succeeded": None}, (kind, play.world.waits())

@@ -112,6 +112,85 @@ def test_a_job_that_is_given_back_makes_room_and_so_does_a_stage_that_ends(wide:
     assert len(take_all(wide)) == 1
 
 
+def paused(world: World, executor: str) -> float:
+    """For how many seconds an executor is given nothing."""
+    began = world.now
+    while not world.has_work(executor):
+        world.pass_time(1)
+    return (world.now - began) / SECOND
+
+
+def test_whoever_fails_at_one_stage_of_a_bound_pauses_at_all_of_them(world: World) -> None:
+    world.enqueue(spec("run-1", *matrix(3, 1)))
+    pauses = []
+    for _ in range(9):
+        work = world.build(A)
+        for _ in range(20):
+            world.pass_time(20)
+            world.beat(A, work["job"], work["attempt"])
+        world.release(A, work["job"], work["attempt"])
+        pauses.append(paused(world, A))
+    # Doubled each time that it comes back, and no longer than the 400 s that it held the job.
+    longest = [min(5 * 2**number * 1.25, 400) for number in range(9)]
+    shortest = [min(5 * 2**number * 0.75, 400) for number in range(9)]
+    for least, pause, most in zip(shortest, pauses, longest, strict=True):
+        assert least <= pause <= most + 1
+    # The others have nothing to wait for.
+    assert world.build(B)["job"].startswith("run-1/")
+    # In another run, and at a stage without that bound, it is asked as before.
+    work = world.lease(A)
+    assert work is None
+    world.enqueue(spec("run-2", *matrix(2, 1), repository="other"))
+    assert world.build(A)["run"] == "run-2"
+
+
+def test_jobs_that_fail_together_count_once_in_the_group(wide: World) -> None:
+    wide.enqueue(spec("run-1", *matrix(8, 4)))
+    mine = [wide.build(A) for _ in range(4)]
+    wide.pass_time(20)
+    for work in mine:
+        wide.release(A, work["job"], work["attempt"])
+    assert paused(wide, A) <= 5 * 1.25 + 1
+    assert wide.build(A)["job"] not in {work["job"] for work in mine}
+
+
+def test_one_that_is_unable_and_says_so_at_once_builds_the_rest_soon(wide: World) -> None:
+    wide.enqueue(spec("run-1", *matrix(9, 1)))
+    for _ in range(8):
+        work = wide.build(A)
+        wide.release(A, work["job"], work["attempt"], cause="Unable")
+        assert paused(wide, A) <= 5 * 1.25 + 1
+    assert wide.build(A)["job"] == "run-1/build-8/0"
+
+
+def test_a_lease_that_ran_out_pauses_at_the_whole_group(wide: World) -> None:
+    wide.enqueue(spec("run-1", *matrix(5, 1)))
+    for _ in range(4):
+        work = wide.build(A)
+        wide.pass_time(LEASE_NS / SECOND)
+        assert "Queued" in wide.jobs()[work["job"]]["state"]
+        # 5 s, 10 s, 20 s, and no longer than it held the job.
+        assert 0 < paused(wide, A) <= LEASE_NS / SECOND + 1
+
+
+def test_a_stage_that_is_opened_later_knows_who_pauses_in_its_group(wide: World) -> None:
+    first, second, third = matrix(3, 1)
+    first["group"] = None
+    first["parallel"] = None
+    third["depends_on"] = ["build-0"]
+    wide.enqueue(spec("run-1", first, second, third))
+    work = wide.build(B)
+    assert work["job"] == "run-1/build-0/0"
+    failing = wide.build(A)
+    assert failing["job"] == "run-1/build-1/0"
+    wide.pass_time(20)
+    wide.release(A, failing["job"], cause="Weather")
+    assert wide.commit(B, work["job"]) == OK
+    assert wide.decide("Agreed", [], [work["job"]], stage="build-0") == OK
+    assert not wide.has_work(A)
+    assert wide.has_work(C)
+
+
 def test_a_cancelled_run_leaves_nothing_behind(wide: World) -> None:
     wide.enqueue(spec("run-1", *matrix(4, 2)))
     take_all(wide)
