@@ -101,6 +101,46 @@ def test_what_has_not_the_form_of_its_argument_is_usage(
     assert not (tmp_path / ".dcanary").exists()
 
 
+def test_global_options_may_stand_after_the_verb(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--json` could, and of `--identity` and `--home` it was said that there is no such option."""
+    home = str(tmp_path / "h")
+    assert run(["identity", "new", "a", "--home", home]) == 0
+    assert (tmp_path / "h" / "identities" / "a.pem").exists()
+    capsys.readouterr()
+    assert run(["identity", f"--home={home}", "show", "--identity", "a", "-q"]) == 0
+    after = capsys.readouterr().out
+    assert run(["--home", home, "--identity", "a", "-q", "identity", "show"]) == 0
+    assert after == capsys.readouterr().out != ""
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--", "x"]], ids=str)
+def test_a_global_option_without_its_value_takes_no_other_word(
+    more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["run", "list", "--identity", *more]) == 2
+    assert "Option '--identity' requires an argument" in capsys.readouterr().err
+
+
+def test_no_command_has_options_of_the_names_of_global_ones() -> None:
+    globals_ = {name for one in cli.params for name in one.opts} - {"--version"}
+
+    def check(command: click.Command, path: str) -> None:
+        for option in command.params:
+            assert not globals_ & set(option.opts), path
+        if isinstance(command, click.Group):
+            for name in command.list_commands(click.Context(command)):
+                inner = command.get_command(click.Context(command), name)
+                assert inner is not None
+                check(inner, f"{path} {name}")
+
+    for noun in NOUNS:
+        found = cli.get_command(click.Context(cli), noun)
+        assert found is not None
+        check(found, noun)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -45,6 +45,32 @@ def test_output_that_cannot_be_written_is_one_sentence(
     assert f"the output cannot be written: {why}" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [SCHEMA, ["--json", *SCHEMA], ["--help"], ["run", "--help"], ["run", "show", "run-1"]],
+    ids=" ".join,
+)
+def test_a_reader_that_has_ended_ends_the_command_as_sigpipe_does(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    """It was exit code 1, that of a refusal, without a word."""
+    reader = '2>&1 | sleep 0; echo "${PIPESTATUS[0]}"'
+    if "show" not in arguments:
+        reader = '2>error | sleep 0; echo "${PIPESTATUS[0]}"'
+    done = shell(tmp_path, arguments, reader)
+    assert done.stdout == "141\n"
+    assert done.stderr == ""
+    error = tmp_path / "error"
+    assert not error.exists() or error.read_text() == ""
+
+
+def test_what_a_reader_leaves_unread_is_no_failure_of_what_it_read(tmp_path: Path) -> None:
+    done = shell(tmp_path, SCHEMA, '| head -1; echo "${PIPESTATUS[@]}"')
+    assert done.stdout.splitlines()[0] == "{"
+    assert done.stdout.splitlines()[-1] in ("141 0", "0 0")  # It may all fit the pipe.
+    assert done.stderr == ""
+
+
 def test_closed_standard_streams_are_not_given_to_files(tmp_path: Path) -> None:
     done = shell(tmp_path, ["identity", "new", "x"], "<&- >&- 2>&-")
     assert done.returncode == 1

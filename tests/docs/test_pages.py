@@ -105,8 +105,9 @@ def _check_command(words: list[str]) -> None:
 
 
 def _known(command: click.Command) -> dict[str, bool]:
-    """Option -> whether it takes a value. `--json`, `-q` and `--help` may stand anywhere."""
+    """Option -> whether it takes a value. Global options may stand anywhere."""
     known = {"--json": False, "-q": False, "--quiet": False, "--help": False, "-h": False}
+    known |= {"--home": True, "--identity": True}
     for option in command.params:
         if isinstance(option, click.Option):
             for name in (*option.opts, *option.secondary_opts):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dcanary import __version__
+from dcanary.cli.main import READER_GONE
 from dcanary.cli.nouns import NOUNS
 from dcanary.cli.parameters import checked
 from dcanary.client.errors import KINDS, ClientError, ConfigError, NetworkError
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _STREAM_ERRORS = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, errno.EDQUOT)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
+_FLAGS = ("--json", "-q", "--quiet")
+_VALUED = ("--home", "--identity")
+"""The global options that take a value; no command has options of these names."""
 
 
 class Nouns(click.Group):
@@ -63,10 +67,22 @@ class Nouns(click.Group):
         ]
         return nouns + click.Command.shell_complete(self, ctx, incomplete)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the options; print the help if it is asked for."""
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(READER_GONE) from None
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; a network that is not found is told with what this machine knows of it."""
+        """Run a command; a network that is not found is told with what this machine knows of it.
+
+        That nobody reads the output any more is told here: click itself makes a failure of it.
+        """
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(READER_GONE) from None
         except NetworkError as error:
             from dcanary.cli.context import Context
             from dcanary.cli.operations.network_errors import explain
@@ -118,6 +134,13 @@ def run(arguments: list[str]) -> int:
     """The exit code of one command."""
     _tolerate_narrow_encodings()
     try:
+        return _run(arguments)
+    except BrokenPipeError:  # Of an error that was to be told.
+        return READER_GONE
+
+
+def _run(arguments: list[str]) -> int:
+    try:
         result: Any = cli.main(args=_hoist(arguments), prog_name="dcanary", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         if _wants_json(arguments):
@@ -126,8 +149,6 @@ def run(arguments: list[str]) -> int:
         return 0
     except click.exceptions.Exit as error:
         return error.exit_code
-    except BrokenPipeError:
-        return 1
     except (click.ClickException, click.Abort, KeyboardInterrupt, ClientError) as error:
         return _fail(error, arguments)
     except OSError as error:
@@ -185,8 +206,22 @@ def _wants_json(arguments: list[str]) -> bool:
 
 
 def _hoist(arguments: list[str]) -> list[str]:
-    """`--json` and `-q` may stand anywhere before `--`: people add them at the end."""
+    """Global options may stand anywhere before `--`: people add them at the end.
+
+    Raises BadOptionUsage for one whose value is missing: it would take the noun for it.
+    """
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    head, tail = arguments[:end], arguments[end:]
-    moved = [word for word in head if word in ("--json", "-q", "--quiet")]
-    return moved + [word for word in head if word not in ("--json", "-q", "--quiet")] + tail
+    moved: list[str] = []
+    left: list[str] = []
+    head = iter(arguments[:end])
+    for word in head:
+        if word in _FLAGS or word.startswith(tuple(f"{name}=" for name in _VALUED)):
+            moved.append(word)
+        elif word in _VALUED:
+            value = next(head, "-")
+            if value.startswith("-"):
+                raise click.BadOptionUsage(word, f"Option {word!r} requires an argument.")
+            moved += [word, value]
+        else:
+            left.append(word)
+    return moved + left + arguments[end:]

@@ -158,7 +158,7 @@ def approve(
                 tell(context, results[-1])
     finally:
         # Also those before one that is refused: they count.
-        if context.output.as_json and (results or not several):
+        if context.output.as_json and results:
             context.output.json(results if several else results[0])
     if not follow:
         tell_next(context, results)

@@ -10,6 +10,10 @@ import sys
 INTERRUPTED = 130
 """What a shell calls the end of a process by SIGINT."""
 
+READER_GONE = 141
+"""What a shell calls the end of a process by SIGPIPE: what read our output, such as `head`, has
+ended. Other command lines end so by the signal itself; here files and locks are let go first."""
+
 ASKS_FOR_COMPLETION = "_DCANARY_COMPLETE"
 """The variable by which a shell asks what a word can be: click's name for it."""
 
@@ -59,8 +63,9 @@ def _lost(error: OSError) -> int:
     """The exit code when standard output cannot be written."""
     # Without a stream Python does not try again at exit.
     sys.stdout = None
-    if not isinstance(error, BrokenPipeError):  # Else what read our output has ended: no news.
-        sys.stderr.write(f"error: the output cannot be written: {error.strerror}\n")
+    if isinstance(error, BrokenPipeError):
+        return READER_GONE
+    sys.stderr.write(f"error: the output cannot be written: {error.strerror}\n")
     return 1
 
 
