@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,38 @@ def test_a_name_that_is_not_utf8_is_left_out_and_said(tmp_path: Path) -> None:
 )
 def test_paths_stay_inside_the_folder(name: str, base: str, path: str) -> None:
     assert inside(name, base) == path
+
+
+def test_files_that_git_ignores_are_left_out_and_said(tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "shop",
+        {
+            ".gitignore": "vendored/\n*.gen.py\n!kept.gen.py\n",
+            "vendored/db.py": "",
+            "src/main.py": "",
+            "src/types.gen.py": "",
+            "src/kept.gen.py": "",
+            "tracked.gen.py": "",
+        },
+    )
+    # Where no repository is, the file alone says nothing.
+    assert "vendored/db.py" in Folder(root).files
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    subprocess.run(["git", "-C", str(root), "add", "-f", "tracked.gen.py"], check=True)
+    folder = Folder(root)
+    assert folder.files == (".gitignore", "src/kept.gen.py", "src/main.py", "tracked.gen.py")
+    assert [str(note) for note in folder.notes] == [
+        "src/types.gen.py:1: Git ignores it, like 1 more, so no commit has it: left out"
+    ]
+
+
+def test_a_program_that_a_repository_names_is_not_run(tmp_path: Path) -> None:
+    root = write(tmp_path / "shop", {".gitignore": "a\n", "a": "", "b": ""})
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    hook = tmp_path / "hook"
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    hook.chmod(0o755)
+    for name in ("core.fsmonitor", "core.pager", "alias.ls-files"):
+        subprocess.run(["git", "-C", str(root), "config", name, str(hook)], check=True)
+    assert Folder(root).files == (".gitignore", "b")
+    assert not (tmp_path / "ran").exists()

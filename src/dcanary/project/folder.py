@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from dcanary.project.facts import Note, Place
+from dcanary.project.ignored import ignored_by_git
 from dcanary.project.reading.values import ReadingError, Value
 
 MAX_FILES = 20_000
@@ -31,7 +32,7 @@ class Folder:
         self._texts: dict[str, str | None] = {}
         self._nodes: dict[str, Value | None] = {}
         os.scandir(self.root).close()
-        self.files: tuple[str, ...] = tuple(sorted(self._walk()))
+        self.files: tuple[str, ...] = tuple(sorted(self._committed(self._walk())))
         self._known = frozenset(self.files)
         self._folders = frozenset(
             parent.as_posix() for name in self.files for parent in PurePosixPath(name).parents
@@ -98,6 +99,23 @@ class Folder:
                 except ReadingError as error:
                     self.note(name, str(error), error.line)
         return self._nodes[name]
+
+    def _committed(self, found: list[str]) -> list[str]:
+        """The files without those that Git ignores, which is noted."""
+        ignored = ignored_by_git(self.root)
+        files = frozenset(one for one in ignored if not one.endswith("/"))
+        folders = frozenset(one.rstrip("/") for one in ignored if one.endswith("/"))
+        left = [
+            name
+            for name in found
+            if name not in files
+            and not any(parent.as_posix() in folders for parent in PurePosixPath(name).parents)
+        ]
+        out = sorted(set(found).difference(left))
+        if out:
+            more = f", like {len(out) - 1} more" if len(out) > 1 else ""
+            self.note(out[0], f"Git ignores it{more}, so no commit has it: left out")
+        return left
 
     def _walk(self) -> list[str]:
         found: list[str] = []
