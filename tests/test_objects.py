@@ -6,11 +6,12 @@ import hashlib
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,75 @@ def test_a_link_in_place_of_an_object_is_not_followed(store: ObjectStore, tmp_pa
     with pytest.raises(PoisonedObject, match="is a link"):
         store.open(DIGEST)
     assert (tmp_path / "elsewhere").read_bytes() == ONE
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "inside").write_bytes(ONE)
+
+
+def make_socket(path: Path) -> None:
+    # A name of at most 108 bytes is all that a socket takes.
+    folder = os.open(path.parent, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(f"/proc/self/fd/{folder}/{path.name}")
+    os.close(folder)
+
+
+MAKERS = [make_folder, os.mkfifo, make_socket]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.timeout(30)
+def test_what_is_no_file_in_place_of_an_object_is_removed_and_named(
+    store: ObjectStore, make: Callable[[Path], None]
+) -> None:
+    path = store.path(DIGEST)
+    path.parent.mkdir(parents=True)
+    make(path)
+    assert not store.has(DIGEST)
+    with pytest.raises(PoisonedObject, match=r"is no file: .* was removed") as error:
+        store.open(DIGEST)
+    assert str(path) in str(error.value)
+    with pytest.raises(MissingObject):
+        store.open(DIGEST)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("above", [False, True])
+def test_an_object_is_put_in_place_of_what_is_no_file(
+    store: ObjectStore, make: Callable[[Path], None], above: bool
+) -> None:
+    path = store.path(DIGEST)
+    path.parent.parent.mkdir(parents=True)
+    if not above:
+        path.parent.mkdir()
+    make(path.parent if above else path)
+    store.put(io.BytesIO(ONE), sha256=DIGEST, max_bytes=100)
+    with store.open(DIGEST) as file:
+        assert file.read() == ONE
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.timeout(30)
+def test_what_is_no_file_is_removed_for_room_and_as_garbage(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    store = ObjectStore(tmp_path / "objects", 100)
+    path = store.path(DIGEST)
+    path.parent.mkdir(parents=True)
+    make(path)
+    os.utime(path, (0, 0))
+    (tmp_path / "objects/partial").mkdir()
+    make(tmp_path / "objects/partial/left")
+    kept = [put(store, bytes([number]) * 60) for number in range(2)]
+    assert [store.has(digest) for digest in kept] == [False, True]
+    assert not path.exists()
+    make(path)
+    store.remove(DIGEST)
+    make(path)
+    store.collect_garbage(set())
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(

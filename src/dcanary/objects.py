@@ -23,6 +23,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from dcanary.file_places import discard, is_regular, make_way, open_unwaiting
+
 _CHUNK_BYTES = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # The whole folder is measured after so many objects, because other processes put some there too.
@@ -31,6 +33,7 @@ _MEASURE_EVERY = 256
 _LOW_PERCENT = 90
 # Between making an empty file and locking it, a writer takes far less.
 _UNLOCKED_SECONDS = 600
+_NO_FILE = "is no file"
 
 
 class ObjectError(Exception):
@@ -96,10 +99,7 @@ class ObjectStore:
 
     def has(self, digest: str) -> bool:
         """Whether an object is there; `open` says whether it is sound."""
-        try:
-            return stat.S_ISREG(self.path(digest).lstat().st_mode)
-        except OSError:
-            return False
+        return is_regular(self.path(digest))
 
     def put(
         self, stream: Readable | Iterable[bytes], *, sha256: str | None, max_bytes: int
@@ -123,7 +123,7 @@ class ObjectStore:
                 file.flush()
                 os.fsync(file.fileno())
                 path = self.path(digest)
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_way(path)
                 temporary.replace(path)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -142,13 +142,19 @@ class ObjectStore:
         """
         path = self.path(digest)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # Without O_NONBLOCK a pipe would be waited for without end.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+            descriptor = os.open(path, flags)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 raise MissingObject(f"{digest} is not in {self._folder}") from error
-            if error.errno != errno.ELOOP:
+            # ENXIO is what a socket gives.
+            if error.errno not in (errno.ELOOP, errno.ENXIO):
                 raise
-            self._remove_poisoned(digest, "is a link")
+            self._remove_poisoned(digest, "is a link" if error.errno == errno.ELOOP else _NO_FILE)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            self._remove_poisoned(digest, _NO_FILE)
         file = os.fdopen(descriptor, "rb")
         try:
             actual = hashlib.file_digest(file, "sha256").hexdigest()
@@ -166,7 +172,7 @@ class ObjectStore:
 
     def remove(self, digest: str) -> None:
         """Remove an object, if it is there. Who has it open keeps reading it."""
-        self.path(digest).unlink(missing_ok=True)
+        discard(self.path(digest))
 
     def collect_garbage(self, keep: set[str]) -> int:
         """Remove all objects but those of `keep`, and partial ones; returns the bytes freed."""
@@ -175,7 +181,7 @@ class ObjectStore:
             freed += self._remove_abandoned()
             for entry in list(self._all()):
                 if entry.digest not in keep:
-                    entry.path.unlink(missing_ok=True)
+                    discard(entry.path)
                     freed += entry.size
         return freed
 
@@ -198,7 +204,7 @@ class ObjectStore:
                     if total <= self._max_bytes * _LOW_PERCENT // 100:
                         break
                     if entry.digest != newest:
-                        entry.path.unlink(missing_ok=True)
+                        discard(entry.path)
                         total -= entry.size
             self._bytes, self._until_measure = total, _MEASURE_EVERY
 
@@ -228,7 +234,7 @@ class ObjectStore:
         """Remove the files of writers that do not live any more; returns their bytes."""
         freed = 0
         for path in self._partial.glob("*"):
-            with contextlib.suppress(OSError), path.open("rb") as file:
+            with contextlib.suppress(OSError), open_unwaiting(path) as file:
                 info = os.fstat(file.fileno())
                 # A writer that has made its file and not locked it yet has written nothing.
                 if info.st_size or time.time() - info.st_mtime > _UNLOCKED_SECONDS:
@@ -240,7 +246,7 @@ class ObjectStore:
 
     def _remove_poisoned(self, digest: str, how: str) -> None:
         path = self.path(digest)
-        path.unlink(missing_ok=True)
+        discard(path)
         raise PoisonedObject(
             f"{path} {how}: its bytes were changed after they were checked. It was removed; the "
             "next use gets it again. Find out who can write there"

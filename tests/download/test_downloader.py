@@ -27,6 +27,7 @@ from dcanary.download.model import (
     Weather,
     WrongBytes,
 )
+from dcanary.download.partial import remove_old
 from dcanary.objects import ObjectStore
 from tests.registry import (
     Registry,
@@ -124,6 +125,27 @@ def test_an_alias_that_leads_to_other_bytes_is_not_believed(here: Here, registry
     alias.parent.mkdir(parents=True)
     alias.write_text(old.digest)
     assert here.downloader.get(wanted).path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+@pytest.mark.timeout(30)
+def test_what_is_no_file_in_the_folders_of_downloads_is_replaced(
+    here: Here, registry: Registry, make: Callable[[Path], None]
+) -> None:
+    digest = pinned(CONTENT, "sha512")
+    alias = here.folder / "downloads/aliases/sha512" / digest.hex[:2] / digest.hex[2:]
+    partial = here.folder / f"downloads/partial/sha512-{digest.hex}"
+    for place in (alias, partial):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        make(place)
+    remove_old(partial.parent)
+    wanted = Wanted(f"{registry.url}/file", digest)
+    kept = here.downloader.get(wanted)
+    assert kept.path.read_bytes() == CONTENT
+    kept.path.unlink()
+    make(kept.path)
+    assert here.downloader.get(wanted) == kept
+    assert any("is no file" in each for each in here.said)
 
 
 def test_servers_that_fail_are_asked_again_and_that_is_said(here: Here, registry: Registry) -> None:
@@ -346,6 +368,7 @@ from pathlib import Path
 from dcanary.download.downloader import Downloader
 from dcanary.download.hosts import Hosts
 from dcanary.download.model import Digest, Wanted
+from dcanary.download.partial import remove_old
 from dcanary.objects import ObjectStore
 folder, url, digest = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 Downloader(

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from dcanary.download.model import Digest
+from dcanary.file_places import is_regular, make_way
 from dcanary.objects import MissingObject, Object, ObjectStore
 
 _CHUNK_BYTES = 1 << 20
@@ -45,14 +46,16 @@ class Aliases:
         if digest.algorithm == "sha256":
             return
         path = self._path(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_way(path)
         temporary = path.with_name(f"{path.name}.{os.getpid()}")
         temporary.write_text(sha256)
         temporary.replace(path)
 
     def _read(self, digest: Digest) -> str:
+        path = self._path(digest)
         with contextlib.suppress(OSError, UnicodeError):
-            return self._path(digest).read_text()
+            # A pipe would be waited for without end.
+            return path.read_text() if is_regular(path) else ""
         return ""
 
     def _path(self, digest: Digest) -> Path:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from dcanary.download.model import Digest
 from dcanary.download.room import room_in
+from dcanary.file_places import make_way, open_unwaiting
 
 _KEPT_SECONDS = 7 * 24 * 3600
 
@@ -27,6 +28,8 @@ class Partial:
 
     def __enter__(self) -> Partial:
         while True:
+            # Also what stands there and is no file; to go on with that cannot succeed.
+            make_way(self._path)
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             # Whoever held it may have removed it meanwhile.
@@ -69,7 +72,7 @@ class Partial:
 def remove_old(folder: Path) -> None:
     """Remove the files of a folder that nobody has gone on with for a week."""
     for path in folder.iterdir():
-        with contextlib.suppress(OSError), path.open("rb") as file:
+        with contextlib.suppress(OSError), open_unwaiting(path) as file:
             if time.time() - os.fstat(file.fileno()).st_mtime > _KEPT_SECONDS:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink(missing_ok=True)

@@ -117,6 +117,19 @@ def garbled(text: bytes) -> bytes:
     return text[: len(text) // 2]
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+@pytest.mark.timeout(30)
+def test_what_is_no_file_in_place_of_a_record_hinders_nobody(yard: Yard, make: Any) -> None:
+    yard.record().parent.mkdir(parents=True)
+    make(yard.record())
+    make(yard.record().with_suffix(".partial"))
+    assert yard.take() is None
+    assert yard.runs() == []
+    assert yard.keep(yard.result())
+    assert yard.take() is not None
+    assert yard.runs() == ["run-1"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -29,6 +29,7 @@ import filelock
 
 from dcanary.executor.manifest import MAX_FILES, ManifestFile
 from dcanary.executor.reports import TestReport
+from dcanary.file_places import discard, make_way, open_unwaiting
 from dcanary.objects import MissingObject, ObjectError, ObjectStore, PoisonedObject
 from dcanary.pipeline.names import check_name
 
@@ -134,7 +135,7 @@ class Results:
 
     def remove(self, key: str) -> None:
         """Forget a result. Its files go when there is need of room."""
-        self._record(key).unlink(missing_ok=True)
+        discard(self._record(key))
 
     def all(self) -> list[Result]:
         """The results, those used last first. Damaged ones are left out."""
@@ -151,14 +152,15 @@ class Results:
         with self._locked():
             records = list(self._records())
             for record in (*records, *self._results.glob("*.partial")):
-                record.unlink(missing_ok=True)
+                discard(record)
             return len(records), self._objects.collect_garbage(set())
 
     def _read(self, key: str) -> Result | None:
         """The record of a key. Raises DamagedResult, OSError."""
         path = self._record(key)
         try:
-            text, used = path.read_bytes(), path.stat().st_mtime
+            with open_unwaiting(path) as file:
+                text, used = file.read(), os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:
             return None
         return replace(_parsed(key, text), used=used)
@@ -183,6 +185,8 @@ class Results:
         record = self._record(result.key)
         record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = record.with_suffix(".partial")
+        make_way(record)
+        make_way(partial)
         try:
             with partial.open("wb") as stream:
                 stream.write(_formatted(result))
@@ -195,7 +199,7 @@ class Results:
     def _make_room(self, coming: Result) -> None:
         """Remove the least recently used results until the coming one fits, and unnamed files."""
         for partial in self._results.glob("*.partial"):
-            partial.unlink(missing_ok=True)
+            discard(partial)
         # Records are read only when there is need of room: there may be thousands.
         is_full = self._objects.size() + coming.size > self._max_bytes
         if not is_full and sum(1 for _ in self._records()) < MAX_RESULTS:
