@@ -128,6 +128,13 @@ def test_what_was_taken_back_is_not_done() -> None:
     commands_exist(said)
 
 
+def test_what_version_0_1_took_back_within_the_release_is_not_done_either() -> None:
+    said = what_to_do(made("Succeeded"), {"release-2": ""})
+    assert "taken back since: dcanary release show release-2. To build it again" in said
+    assert "release rollback" not in said
+    commands_exist(said)
+
+
 def test_every_state_is_explained() -> None:
     assert set(NEXT) == set(build_executor.RunState.__annotations__)
 

@@ -396,7 +396,9 @@ def test_the_releases_of_a_run_tell_whether_they_were_taken_back() -> None:
         def get_release(self, name: str) -> Any:
             if name == "release-5":
                 raise RejectedError(5, "canister is stopped", "IC0508", "get_release")
-            return {"rolled_back_by": {"release-3": "release-4"}.get(name)}
+            state = "RolledBack" if name in ("release-3", "release-6") else "Succeeded"
+            by = {"release-3": "release-4"}.get(name)
+            return {"rolled_back_by": by, "state": {state: None}}
 
     def of(*names: str, state: str = "Released") -> Any:
         return run("Succeeded", targets=[{**status("a", state), "release": name} for name in names])
@@ -405,6 +407,8 @@ def test_the_releases_of_a_run_tell_whether_they_were_taken_back() -> None:
     assert targets.taken_back(system, of("release-2", "release-3")) == {"release-3": "release-4"}
     assert targets.taken_back(system, of("release-3", state="Failed")) == {}
     assert targets.taken_back(system, of("release-5")) == {}
+    # Version 0.1.0 took back within the release, and no other release names it.
+    assert targets.taken_back(system, of("release-6")) == {"release-6": ""}
 
 
 @pytest.mark.parametrize("yes", [True, False])

@@ -257,9 +257,12 @@ def test_a_run_says_what_was_taken_back_of_it() -> None:
         "release-4: its target is as it was before"
     )
     assert "taken back by" not in summary(one)
+    assert summary(one, None, {"release-2": ""})["taken back"] == "its target is as it was before"
     both = run("Succeeded", targets=[released("Released"), released("Waiting", target="b")])
     shown: Any = summary(both, None, {"release-2": "release-4"})
     assert shown["targets"][0] == "a Released (release-2, taken back by release-4)"
+    shown = summary(both, None, {"release-2": ""})
+    assert shown["targets"][0] == "a Released (release-2, taken back)"
 
 
 def test_the_release_of_an_earlier_request_is_not_that_of_the_target_now() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -55,7 +55,10 @@ NO_FILES = hashlib.sha256(b"").hexdigest()
 
 
 def summary(
-    found: Run, failure: Failure | None = None, taken_back: Mapping[str, str] = targets.NOTHING
+    found: Run,
+    failure: Failure | None = None,
+    taken_back: Mapping[str, str] = targets.NOTHING,
+    outdated: Sequence[str] = (),
 ) -> dict[str, object]:
     """A run for people: one value a field, and nothing twice."""
     now_ns = time.time_ns()
@@ -86,7 +89,10 @@ def summary(
     if whole is not None:
         shown["whole reason"] = whole
     asked = targets.pending(found)
-    if state_of(found) == "Approving" and len(found["targets"] or []) > 1 and asked:
+    if outdated:
+        shown["outdated"] = f"{', '.join(outdated)}: the target has changed since"
+        shown["next"] = f"dcanary run retry {found['run']}"
+    elif state_of(found) == "Approving" and len(found["targets"] or []) > 1 and asked:
         shown["next"] = f"dcanary approval approve {found['run']}"
     elif state_of(found) == "Approving" and found["approval"]:
         shown["next"] = f"dcanary approval show {found['approval']}"
@@ -101,7 +107,9 @@ def _targets(found: Run, taken_back: Mapping[str, str]) -> dict[str, object]:
     if len(several) > 1:
         return {"targets": Lines(targets.told(one, taken_back) for one in several)}
     back = taken_back.get(found["release"] or "")
-    more = {"taken back by": f"{back}: its target is as it was before"} if back else {}
+    more = {} if back is None else {"taken back": "its target is as it was before"}
+    if back:
+        more = {"taken back by": f"{back}: its target is as it was before"}
     return {"approval": found["approval"], "release": found["release"], **more}
 
 
@@ -145,6 +153,8 @@ def list_runs(
         if after:
             context.output.progress(f"looked at {found.looked_at} runs; there are older ones")
     rows = rows_of(context, newest_first(items, "run"), line_of_list)
+    if not context.output.as_json and not context.output.quiet:
+        rows = _with_outdated(context, items, rows)
     columns = [
         "run:id",
         "state:state",
@@ -154,6 +164,15 @@ def list_runs(
         "took:id:4",
     ]
     show(context, after, rows, columns, empty)
+
+
+def _with_outdated(
+    context: Context, found: Sequence[Run], rows: Sequence[Mapping[str, object]]
+) -> list[Mapping[str, object]]:
+    """The rows, with a word at runs whose approval is of no use as things are now."""
+    changed = targets.outdated_of_list(context.system, found)
+    told = {"state": "Approving: target changed, see run explain"}
+    return [{**row, **told} if row["run"] in changed else row for row in rows]
 
 
 @run.command("show")
@@ -182,7 +201,8 @@ def show_run(context: Context, run_id: str, with_usage: bool) -> None:
         context.output.record({**found, "rounds": rounds, **more}, "run")
         return
     failure, back = failure_of(context.system, found), targets.taken_back(context.system, found)
-    context.output.record(summary(found, failure, back), "run")
+    outdated = targets.outdated(context.system, found)
+    context.output.record(summary(found, failure, back, outdated), "run")
     _warn(context, found)
     for line in groups(found):
         context.output.say(line)
@@ -272,7 +292,8 @@ def watch(context: Context, run_id: str, timeout: float) -> None:
     else:
         why = patience(lambda: failure_of(context.system, found))
         back = patience(lambda: targets.taken_back(context.system, found))
-        context.output.record(summary(found, why, back), "run")
+        outdated = patience(lambda: targets.outdated(context.system, found))
+        context.output.record(summary(found, why, back, outdated), "run")
     if state_of(found) not in BUILT_RUN:
         # The record has said why; in JSON the message stands alone.
         how = describe(found["state"]) if context.output.as_json else state_of(found)

@@ -8,7 +8,7 @@ import click
 
 from dcanary.cli.context import Context, pass_context
 from dcanary.cli.operations.failures import failure_of
-from dcanary.cli.operations.targets import taken_back, whole_reason
+from dcanary.cli.operations.targets import outdated, taken_back, whole_reason
 from dcanary.cli.operations.watch import describe
 from dcanary.cli.output import Lines
 from dcanary.cli.parameters import RUN_ID
@@ -43,5 +43,5 @@ def explain(context: Context, run_id: str) -> None:
     problems = problems_of_run(context.system, found)
     if problems:
         shown["problems"] = Lines(problems)
-    shown["what to do"] = what_to_do(found, back)
+    shown["what to do"] = what_to_do(found, back, outdated(context.system, found))
     context.output.record(shown, "run")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dcanary.cli.operations.targets import NOTHING
@@ -70,12 +70,21 @@ REJECTED = (
 )  # fmt: skip
 
 
-def what_to_do(found: Run, taken_back: Mapping[str, str] = NOTHING) -> str:
+def what_to_do(
+    found: Run, taken_back: Mapping[str, str] = NOTHING, outdated: Sequence[str] = ()
+) -> str:
     """What goes on, and the commands to look further or to act.
 
     `taken_back`: releases of the run that were rolled back, each with the release that did it.
+    `outdated`: its approval requests whose targets have changed since.
     """
     source = found["source"]
+    if outdated:
+        return (
+            f"{', '.join(outdated)}: the target has changed since, and the order is not carried "
+            f"out, also when it is approved (dcanary approval show {outdated[0]}). People are "
+            f"asked about what is there now with: dcanary run retry {found['run']}"
+        )
     return _template(found, taken_back).format(
         run=found["run"],
         approval=found["approval"],
@@ -96,8 +105,12 @@ def _template(found: Run, taken_back: Mapping[str, str]) -> str:
     if state == "Releasing" and (len(several) > 1 or not found["release"]):
         return "it is brought to its targets: dcanary run show {run}"
     if state == "Succeeded" and taken_back:
-        by = ", ".join(f"dcanary release show {one}" for one in dict.fromkeys(taken_back.values()))
+        # Version 0.1.0 took back within the release: there is none that could be taken back again.
+        shown = dict.fromkeys(by or name for name, by in taken_back.items())
+        by = ", ".join(f"dcanary release show {one}" for one in shown)
         first = next(iter(taken_back.values()))
+        if not first:
+            return f"what it released was taken back since: {by}. To build it again: {{again}}"
         return (
             f"what it released was taken back since: {by}. To have it again: dcanary release "
             f"rollback {first}"
