@@ -66,3 +66,42 @@ def test_long_names_of_real_archives_are_read(style: int) -> None:
     with tarfile.open(fileobj=raw, tarinfo=BoundedTarInfo) as archive:
         assert archive.getnames() == [name]
     assert len(name) < MAX_EXTENSION_BYTES
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, *KINDS])
+@pytest.mark.parametrize("after_a_file", [False, True])
+def test_sizes_below_zero_are_refused(kind: bytes, after_a_file: bool) -> None:
+    raw = io.BytesIO()
+    if after_a_file:
+        raw.write(tarfile.TarInfo("a").tobuf())
+    info = tarfile.TarInfo("b")
+    info.type, info.size = kind, -512
+    raw.write(info.tobuf(tarfile.GNU_FORMAT).ljust(10_000, b"\0"))
+    raw.seek(0)
+    with (
+        pytest.raises(tarfile.ReadError, match="a member of -512 bytes"),
+        tarfile.open(fileobj=raw, tarinfo=BoundedTarInfo) as read,
+    ):
+        read.getnames()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"size": "-5"}, "a member of -5 bytes"),
+        ({"GNU.sparse.map": "a,b"}, "broken number"),
+        ({"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}, "broken number"),
+    ],
+)
+def test_attributes_with_broken_numbers_are_refused(attributes: dict[str, str], said: str) -> None:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a")
+        info.pax_headers = attributes
+        archive.addfile(info)
+    raw.seek(0)
+    with (
+        pytest.raises(tarfile.ReadError, match=said),
+        tarfile.open(fileobj=raw, tarinfo=BoundedTarInfo) as read,
+    ):
+        read.getnames()

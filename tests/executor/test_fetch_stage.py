@@ -13,10 +13,11 @@ import pytest
 from dcanary.executor.fetching import FETCH
 from dcanary.executor.sandbox import BubblewrapSandbox
 from dcanary.fetch.layout.folder import read_manifest
+from dcanary.fetch.locks.npm import Npm
 from tests.executor.fetch_stages import FetchSite, build_record, fetch_record
 from tests.executor.repositories import commit, source_record
 from tests.executor.test_executor import until
-from tests.fetch.packages import integrity, sha256
+from tests.fetch.packages import archive, integrity, sha256
 from tests.fetch.test_layouts import CRATE, LEFT, cargo_files, npm_files, pypi_files
 from tests.registry import Registry, fails, serve
 
@@ -163,6 +164,28 @@ def test_a_lock_without_hashes_fails_the_commit_with_file_and_line(site: FetchSi
         "fetch: package-lock.json line 11: left@1.0.0 has no integrity: it is not pinned"
     )
     assert site.registry.seen == []
+
+
+@pytest.mark.parametrize("held", ["a\udcff", "../../../x", ".cargo-checksum.json"])
+def test_a_crate_with_a_name_that_no_file_may_have_fails_the_commit(
+    site: FetchSite, held: str
+) -> None:
+    site.use(cargo_files(site.registry, archive({f"helper-0.1.0/{held}": b"x"})))
+    site.add_run(fetch_record("Cargo.lock", votes=2), build_record("true"))
+    reason = failure(site, "alice", "bob")
+    assert reason.startswith("fetch: Cargo.lock line 2: helper 0.1.0: ")
+
+
+def test_a_lock_that_its_reader_stumbles_over_fails_the_commit(
+    site: FetchSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbles(*_: object) -> None:
+        raise KeyError("packages")
+
+    monkeypatch.setattr(Npm, "read", stumbles)
+    site.add_run(fetch_record("package-lock.json", votes=2), build_record("true"))
+    reason = failure(site, "alice", "bob")
+    assert reason.startswith("fetch: package-lock.json: dcanary cannot read it (KeyError): ")
 
 
 def test_a_missing_lock_fails_the_commit(site: FetchSite) -> None:

@@ -52,6 +52,7 @@ def check(name: str, content: bytes) -> None:
     for problem in found.problems:
         assert "\n" not in str(problem)
         assert problem.what and problem.remedy
+        assert not problem.what.startswith("dcanary cannot read it")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,6 +14,7 @@ from dcanary.fetch import pinned
 from dcanary.fetch.bring import host_problems
 from dcanary.fetch.locks import reading
 from dcanary.fetch.locks.reading import read_locks
+from dcanary.fetch.locks.yarn import Yarn
 from dcanary.fetch.pinned import Pinned, Reading, Target
 
 SHA512 = hashlib.sha512(b"tarball").hexdigest()
@@ -527,3 +528,17 @@ def test_deep_nesting_is_a_problem_and_no_crash(name: str) -> None:
 def test_what_is_no_text_is_told_with_its_line() -> None:
     found = read_locks({"urls.lock": b"\n\n\xff\n"}.get, ["urls.lock"], Target())
     assert told(found) == ["urls.lock line 3: it is no UTF-8 text: save it as UTF-8"]
+
+
+@pytest.mark.parametrize("error", [KeyError("packages"), ValueError(1), IndexError(), TypeError()])
+def test_an_oversight_of_a_reader_is_a_problem_of_the_file(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Yarn, "read", fails)
+    (said,) = told(read({"yarn.lock": "", "Cargo.lock": CARGO}))
+    assert said.startswith(
+        f"yarn.lock: dcanary cannot read it ({type(error).__name__}): lock again"
+    )

@@ -16,6 +16,7 @@ from dcanary.image.npm import tarball_url
 from dcanary.image.pypi import IndexFile
 from dcanary.image.pypi_lock import resolve_pypi, wheel_rank
 from dcanary.image.spec import Spec
+from tests.fetch.test_layouts import odd
 from tests.image.conftest import QUICK, Place
 from tests.image.debs import digest, link, member, tar, tarball, wheel
 
@@ -81,6 +82,7 @@ def test_the_tarball_of_a_package_is_where_the_registry_has_it() -> None:
         (NPM[:-30], "damaged or cut off"),
         (b"no tarball", "damaged or cut off"),
         (tarball({"package.json": b"{"}), "package.json is not JSON"),
+        (odd("package/a", size="-5"), "damaged or cut off"),
         (tarball({"package.json": b'{"bin": "missing.js"}'}), "its program tool is not in it"),
         (tarball({"package.json": b'{"bin": "../../../bin/sh"}'}), "leads out"),
     ],

@@ -166,6 +166,7 @@ class Packages:
                 made = fetch(pins, self._objects, downloader, registries, target, making)
             self._take(making, made.manifest)
         except LayoutError as error:
+            say(error.in_full)
             raise FetchFailure(str(error)) from error
         finally:
             shutil.rmtree(making, ignore_errors=True)

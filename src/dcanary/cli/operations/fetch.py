@@ -80,7 +80,7 @@ def fetch_into(
     except FetchFailed as error:
         raise NotPinned(error) if error.problems else _not_brought(error.downloads) from error
     except LayoutError as error:
-        raise UsageTrouble(str(error)) from error
+        raise UsageTrouble(error.in_full) from error
     except FileExistsError as error:
         raise UsageTrouble(f"--into: {error}") from error
     except ObjectError as error:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import tarfile
 import zlib
 from collections.abc import Sequence
 
 from dcanary.fetch.brought import Brought
-from dcanary.fetch.layout.folder import Folder, LayoutError
+from dcanary.fetch.layout.folder import Folder, LayoutError, dependency
 from dcanary.objects import ObjectStore
 from dcanary.tar_headers import BoundedTarInfo
 
 _MAX_CRATE_FILES = 20_000
 _MAX_CRATE_BYTES = 1 << 30
+_VENDOR, _CHECKSUMS = "cargo/vendor", ".cargo-checksum.json"
+_DAMAGED = (tarfile.TarError, zlib.error, EOFError, OSError)
 # Cargo takes a relative folder as below the parent of the folder that the configuration is in.
 _CONFIG = """\
 [source.crates-io]
@@ -57,25 +58,29 @@ def _unpack(brought: Brought, store: ObjectStore, folder: Folder) -> None:
             for member in archive:
                 size += member.size
                 if size > _MAX_CRATE_BYTES or len(files) >= _MAX_CRATE_FILES:
-                    raise LayoutError(f"{pin.where}: {name} is too large to unpack")
+                    raise LayoutError(f"{dependency(pin)}: it is too large to unpack")
                 if member.isdir():
                     continue
                 path = member.name.removeprefix(f"{name}/")
                 content = archive.extractfile(member) if member.isreg() else None
-                if content is None or path == member.name:
+                if content is None or path in (member.name, _CHECKSUMS):
+                    held = ascii(member.name[:200])
                     raise LayoutError(
-                        f"{pin.where}: {name} holds {member.name[:200]!r}, which no crate may hold"
+                        f"{dependency(pin)}: it holds {held}, which no crate may hold"
                     )
                 # Cargo takes this name for a mark of its own.
                 if path == ".cargo-ok":
                     continue
                 executable = bool(member.mode & 0o111)
-                entry = folder.add(f"cargo/vendor/{name}/{path}", content, executable)
+                entry = folder.add(f"{_VENDOR}/{name}/{path}", content, executable, of=pin)
                 files[path] = entry.sha256
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise LayoutError(f"{pin.where}: {name} is no archive of a crate: {error}") from error
+    except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # Trouble of this machine, such as a full disk.
+        raise LayoutError(f"{dependency(pin)}: it is no archive of a crate", str(error)) from error
     checksums = {"files": files, "package": pin.digests[0].hex}
     folder.add(
-        f"cargo/vendor/{name}/.cargo-checksum.json",
+        f"{_VENDOR}/{name}/{_CHECKSUMS}",
         json.dumps(checksums, sort_keys=True, separators=(",", ":")).encode(),
+        of=pin,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcanary.fetch.pinned import Pinned, shown
 from dcanary.objects import Readable
 
 MAX_FILES = 500_000
@@ -17,7 +18,20 @@ FILE_MODE, PROGRAM_MODE, FOLDER_MODE = 0o644, 0o755, 0o755
 
 
 class LayoutError(Exception):
-    """A dependency cannot be laid out: it is not what its kind promises, or too large."""
+    """A dependency cannot be laid out: it is not what its kind promises, or too large.
+
+    The text is the same on every machine: commits fail by it. `detail`, such as the words of a
+    library, is for people.
+    """
+
+    def __init__(self, said: str, detail: str = "") -> None:
+        super().__init__(said)
+        self.detail = detail
+
+    @property
+    def in_full(self) -> str:
+        """The text with its detail."""
+        return f"{self}: {self.detail}" if self.detail else str(self)
 
 
 @dataclass(frozen=True, order=True)
@@ -67,8 +81,24 @@ class Folder:
         """Whether a file has been written."""
         return path in self._entries
 
-    def add(self, path: str, content: Readable | bytes, executable: bool = False) -> Entry:
-        """Write a file. Raises LayoutError for a path that is there or leads out, and OSError."""
+    def add(
+        self,
+        path: str,
+        content: Readable | bytes,
+        executable: bool = False,
+        *,
+        of: Pinned | None = None,
+    ) -> Entry:
+        """Write a file. Errors name the dependency that it is of, if it is of one.
+
+        Raises LayoutError for a path that is there or leads out, and OSError.
+        """
+        try:
+            return self._add(path, content, executable)
+        except LayoutError as error:
+            raise LayoutError(f"{dependency(of)}: {error}" if of else str(error)) from error
+
+    def _add(self, path: str, content: Readable | bytes, executable: bool) -> Entry:
         _check_path(path)
         if path in self._entries:
             raise LayoutError(f"{path} is there twice, with different contents or origins")
@@ -110,6 +140,11 @@ class Folder:
         return Manifest(tuple(sorted(self._entries.values())))
 
 
+def dependency(pin: Pinned) -> str:
+    """A dependency and the line that pins it, for messages."""
+    return f"{pin.where}: {shown(f'{pin.name} {pin.version}'.strip())}"
+
+
 def read_manifest(root: Path) -> Manifest:
     """The manifest of a folder as it is now, every byte of it read.
 
@@ -131,11 +166,16 @@ def read_manifest(root: Path) -> Manifest:
 
 
 def _check_path(path: str) -> None:
+    # First, because what is not printable cannot always be encoded: tar files hold any bytes.
+    if not path.isprintable() or "\\" in path or len(path.encode()) > 1024:
+        raise LayoutError(f"{_shown(path)} has characters that no path here may have, or too many")
     parts = path.split("/")
     if any(part in ("", ".", "..") or len(part.encode()) > 255 for part in parts):
-        raise LayoutError(f"{path[:200]!r} is no normalised relative path")
-    if not path.isprintable() or "\\" in path or len(path.encode()) > 1024:
-        raise LayoutError(f"{path[:200]!r} has characters that no path here may have")
+        raise LayoutError(f"{_shown(path)} is no normalised relative path")
+
+
+def _shown(path: str) -> str:
+    return ascii(path[:200])
 
 
 def _chunks(content: Readable | bytes) -> Iterator[bytes]:

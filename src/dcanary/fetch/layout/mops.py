@@ -23,7 +23,7 @@ class MopsLayout:
                 raise LayoutError(f"{each.pin.where}: {each.pin.path} has another hash elsewhere")
             if not folder.has(path):
                 with store.open(each.found.digest) as file:
-                    folder.add(path, file)
+                    folder.add(path, file, of=each.pin)
 
     def environment(self, mount: str) -> dict[str, str]:
         """See `Layout.environment`."""

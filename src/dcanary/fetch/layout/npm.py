@@ -25,9 +25,9 @@ class NpmLayout:
             digest = each.pin.digests[0]
             if digest not in done:
                 done.add(digest)
-                name = f"{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex[4:]}"
+                place = f"{digest.algorithm}/{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex[4:]}"
                 with store.open(each.found.digest) as file:
-                    folder.add(f"npm/_cacache/content-v2/{digest.algorithm}/{name}", file)
+                    folder.add(f"npm/_cacache/content-v2/{place}", file, of=each.pin)
 
     def environment(self, mount: str) -> dict[str, str]:
         """See `Layout.environment`."""

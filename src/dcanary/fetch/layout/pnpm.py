@@ -26,7 +26,7 @@ class PnpmLayout:
             path = f"pnpm/{tarball_path(each.pin.name, each.pin.version)}"
             if not folder.has(path):
                 with store.open(each.found.digest) as file:
-                    folder.add(path, file)
+                    folder.add(path, file, of=each.pin)
 
     def environment(self, mount: str) -> dict[str, str]:
         """See `Layout.environment`."""

@@ -21,7 +21,7 @@ class UrlsLayout:
             # Of one path from two URLs the hashes are the same, or the locks have a problem.
             if not folder.has(path):
                 with store.open(each.found.digest) as file:
-                    folder.add(path, file)
+                    folder.add(path, file, of=each.pin)
 
     def environment(self, mount: str) -> dict[str, str]:
         """See `Layout.environment`."""

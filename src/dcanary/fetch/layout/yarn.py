@@ -31,7 +31,7 @@ class YarnLayout:
             path = f"yarn/{name}"
             if not folder.has(path):
                 with store.open(each.found.digest) as file:
-                    folder.add(path, file)
+                    folder.add(path, file, of=each.pin)
 
     def environment(self, mount: str) -> dict[str, str]:
         """See `Layout.environment`."""

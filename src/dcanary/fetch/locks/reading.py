@@ -91,6 +91,13 @@ def _read_one(read: ReadFile, name: str, target: Target, into: Reading) -> None:
         into.problem(name, error.line, error.what, again)
     except RecursionError:
         into.problem(name, 0, "it is nested too deeply", f"lock again with {reader.tool}")
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # An oversight of the reader's. It depends on the file alone, so every executor has it: the
+        # commit fails with the reason, and does not wait for an executor that can read it.
+        what = f"dcanary cannot read it ({type(error).__name__})"
+        into.problem(
+            name, 0, what, f"lock again with {reader.tool}, and report the file to dcanary"
+        )
 
 
 def read_text(read: ReadFile, name: str, into: Reading) -> str | None:
