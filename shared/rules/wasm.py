@@ -15,6 +15,8 @@ MAX_HEADER_BYTES = 200
 MAX_IMPORT_BYTES = 65_536
 
 CUSTOM, IMPORTS, FUNCTIONS, MEMORIES, CODE, LAST = 0, 2, 3, 5, 10, 13
+# Places of the sections 1 to 13: each may be there once, in this order (core specification, 5.5).
+PLACES = (1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6)
 # A flag of a memory's limits.
 WIDE = 4
 PAGE_BYTES = 65_536
@@ -39,6 +41,7 @@ class SectionWalk:
         self.wide = False
         self.memory_bytes = 0
         self._held = b""
+        self._place = 0
         self._has_functions = False
         self._has_code = False
 
@@ -80,8 +83,11 @@ class SectionWalk:
         if at is None:
             return False
         section = held[0]
+        place = PLACES[section - 1] if 0 < section <= LAST else self._place
         if section > LAST:
             self.problem = f"it is damaged: there is no section {section}"
+        elif section != CUSTOM and place <= self._place:
+            self.problem = f"it is damaged: section {section} is there twice or out of order"
         elif section == CUSTOM:
             length, name_at = _leb(held, at)
             if name_at is None:
@@ -99,7 +105,9 @@ class SectionWalk:
         elif section == MEMORIES and size >= 2:
             if len(held) < at + min(size, 2 + MAX_LEB_BYTES):
                 return False
-            # A canister has one memory: its count takes one byte, its flags and least size follow.
+            if held[at] > 1:
+                self.problem = "it declares several memories, and a canister has one"
+            # Their count takes one byte; flags and least size follow.
             self.wide = held[at + 1] & WIDE != 0
             pages, _ = _leb(held[: at + size], at + 2)
             self.memory_bytes = min(pages, MAX_PAGES) * PAGE_BYTES
@@ -108,6 +116,7 @@ class SectionWalk:
             self._has_functions = size > 1
         elif section == CODE:
             self._has_code = True
+        self._place = place
         self._skip(at + size)
         return True
 

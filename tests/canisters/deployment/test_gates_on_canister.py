@@ -114,6 +114,16 @@ NO_MODULES = {
     "damaged gzip": (gzip.compress(MODULE, mtime=0)[:-8] + bytes(8), "damaged"),
     "something after gzip": (gzip.compress(MODULE, mtime=0) + b"more", "4 bytes follow"),
     "a section that does not exist": (MODULE + b"\x63\0", "no section 99"),
+    "a section twice": (HEADER + TYPES + TYPES + FUNCTION + CODE, "section 1 is there twice"),
+    "sections out of order": (HEADER + FUNCTION + TYPES + CODE, "section 1 is there twice or out"),
+    "code after data": (
+        HEADER + TYPES + FUNCTION + section(11, b"\0") + CODE,
+        "section 10 is there twice or out",
+    ),
+    "two memories": (
+        HEADER + TYPES + FUNCTION + section(5, b"\2\0\1\0\1") + CODE,
+        "several memories",
+    ),
     "a section without end": (MODULE + b"\0" + b"\xff" * 9, "cut off"),
     "for the web": (
         HEADER + TYPES + imports(("wbg", "alert")) + FUNCTION + CODE,
