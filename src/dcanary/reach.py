@@ -83,11 +83,15 @@ def is_public(address: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its name or address alone."""
+    """Whether a host is this machine by its name or address alone, as resolvers take it: with the
+    dot of a whole name, or as an IPv4 address within IPv6."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address: Address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        name = host.lower().removesuffix(".")
+        return name == "localhost" or name.endswith(".localhost")
+    within = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (within or address).is_loopback
 
 
 def origin(url: str) -> tuple[str, int]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 import httpx
 
+from dcanary import proxies, reach
 from dcanary.client.errors import ConfigError
 
 
 def is_loopback(url: str) -> bool:
     """Whether the address is on this very machine by its form (nothing is resolved)."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return reach.is_loopback(urlsplit(url).hostname or "")
 
 
 def client(url: str, timeout: httpx.Timeout | float, **headers: str) -> httpx.Client:
@@ -33,11 +27,18 @@ def client(url: str, timeout: httpx.Timeout | float, **headers: str) -> httpx.Cl
             headers={name.replace("_", "-"): value for name, value in headers.items()},
             trust_env=not is_loopback(url),
         )
-    except (ImportError, ValueError) as error:
-        # httpx reads all proxy variables at once; SOCKS needs a package that it does not bring.
+    except proxies.WRONG as error:
+        name = proxies.at_fault()
+        if name is None and isinstance(error, httpx.InvalidURL):
+            raise  # Of the address itself.
+        which = f"the proxy in {name}" if name else "a proxy that the environment names"
+        if name and name.lower() == "no_proxy":
+            which, hint = f"the list in {name}", "write hosts with commas between them"
+        else:
+            hint = "an http:// proxy works, as http://HOST:PORT"
         raise ConfigError(
-            f"a proxy that the environment names cannot be used: {_sentence(error)}",
-            "look at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY; an http:// proxy works",
+            f"{which} cannot be used: {_sentence(error)}",
+            f"{hint}; or unset {name or 'HTTP_PROXY, HTTPS_PROXY and ALL_PROXY'}",
         ) from None
 
 

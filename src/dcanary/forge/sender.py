@@ -6,7 +6,7 @@ import time
 
 import httpx
 
-from dcanary import __version__
+from dcanary import __version__, proxies
 from dcanary.forge.kinds import DEFAULT, kind_of
 from dcanary.forge.log import Delivery, answered, unanswered
 from dcanary.forge.webhooks import Webhook
@@ -102,10 +102,10 @@ class Sender:
         if self._outside is None:
             try:
                 self._outside = self._new_client(trust_env=True)
-            except (ImportError, ValueError, httpx.InvalidURL) as error:
+            except proxies.WRONG as error:
+                named = proxies.at_fault() or "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY"
                 raise ProxyUnusable(
-                    "the proxy that the environment names (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) "
-                    f"cannot be used: {error}"
+                    f"the proxy that the environment names ({named}) cannot be used: {error}"
                 ) from error
         return self._outside
 

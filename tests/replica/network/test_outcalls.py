@@ -168,4 +168,4 @@ def test_a_proxy_that_cannot_be_used_rejects_the_outcall_and_says_so(
     answer = answer_to(outcall("https://example.invalid/"))
     assert isinstance(answer, Reject)
     assert answer.code == 2
-    assert "ALL_PROXY" in answer.message
+    assert "all_proxy" in answer.message.lower()

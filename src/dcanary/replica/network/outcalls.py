@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import threading
 import time
@@ -12,7 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from dcanary import not_yet
+from dcanary import not_yet, proxies
+from dcanary.reach import is_loopback
 
 from ..api import HttpOutcall, Reject, Reply, StateNotWritten
 from ..node import UNWRITTEN_SECONDS, Node, NodeStopped
@@ -35,15 +35,6 @@ def _refusal(code: int, message: str) -> Reject:
     return Reject(code, message, "IC0406")
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def check(outcall: HttpOutcall, *, allow_http_loopback: bool) -> Reject | None:
     """Why an outcall may not be made, or None."""
     if outcall.method.upper() not in ("GET", "POST", "HEAD"):
@@ -55,7 +46,7 @@ def check(outcall: HttpOutcall, *, allow_http_loopback: bool) -> Reject | None:
         host = parts.hostname or ""
     except ValueError as error:
         return _refusal(_SYS_FATAL, f"url {outcall.url!r} is malformed: {error}")
-    loopback = _is_loopback(host)
+    loopback = is_loopback(host)
     if not host or parts.scheme not in ("http", "https"):
         return _refusal(_SYS_FATAL, f"url {outcall.url!r} must start with https:// and a host")
     if parts.scheme == "http" and not (loopback and allow_http_loopback):
@@ -123,16 +114,16 @@ class Clients:
         The one for the outside is made when first needed: a proxy setting that cannot be used then
         fails the outcalls that would use it, not the start of the network.
         """
-        if _is_loopback(host):
+        if is_loopback(host):
             return self._direct
         with self._guard:
             if self._outside is None:
                 try:
                     self._outside = self._client(trust_env=True)
-                except (ImportError, ValueError, httpx.InvalidURL) as error:
+                except proxies.WRONG as error:
+                    named = proxies.at_fault() or "HTTPS_PROXY, ALL_PROXY"
                     raise ProxyUnusable(
-                        "the proxy that the environment names (HTTPS_PROXY, ALL_PROXY) cannot be "
-                        f"used: {error}"
+                        f"the proxy that the environment names ({named}) cannot be used: {error}"
                     ) from error
             return self._outside
 
