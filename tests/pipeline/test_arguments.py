@@ -98,6 +98,15 @@ def test_an_interface_outside_the_folder_is_not_read(tmp_path: Path) -> None:
         load(inner, "candid: ../secret.did")
 
 
+@pytest.mark.parametrize("path", ["../secret.did", "none.did", "bad.did"])
+def test_an_interface_that_cannot_be_used_is_one_mistake(tmp_path: Path, path: str) -> None:
+    (tmp_path / "bad.did").write_text("service")
+    with pytest.raises(PipelineFileError) as caught:
+        load(tmp_path, f"candid: {path}\n  install_arg: '{TEXT}'")
+    (error,) = caught.value.errors
+    assert error.field == "deploy.candid"
+
+
 @given(st.text(max_size=40))
 def test_whatever_the_argument_is_only_its_own_error_comes(text: str) -> None:
     written = text.replace("'", "''")

@@ -141,6 +141,31 @@ def test_a_wrong_matrix_is_told_with_its_line_and_field(matrix: str, told: str) 
     assert any(each.startswith("dcanary.yml:14:") for each in found), found
 
 
+@pytest.mark.parametrize("matrix", ["{moc: [1, '1'], profile: [a]}", "{moc: [null], profile: [a]}"])
+@pytest.mark.parametrize("use", ["commands: [$MOC]", "runtime: $MOC", "environment: {MOC: $MOC}"])
+def test_a_wrong_matrix_makes_no_mistakes_of_its_uses(matrix: str, use: str) -> None:
+    key, _, _ = use.partition(":")
+    lines = FILE.format(matrix="", after="").splitlines()[8:]
+    old = next(line.strip() for line in lines if line.strip().startswith(f"{key}:"))
+    (said,) = problems(matrix, **{old: use.replace("$MOC", '"${matrix.moc}"')})
+    assert said.startswith("dcanary.yml:14:")
+
+
+def test_a_wrong_matrix_makes_no_mistakes_of_names_that_it_may_stand_for() -> None:
+    deploy = "\ndeploy: {target: t, stage: build-b-a, artifact: out.wasm}\n"
+    changes = {"[ls]\n": f"[ls]{deploy}"}
+    (said,) = problems("{moc: [b, b], profile: [a]}", "build-b-a", **changes)
+    assert "moc[1]: b is listed twice" in said
+
+
+def test_a_value_that_is_missing_is_one_mistake() -> None:
+    changes = {'"moc --version"': '"${matrix.nope}"'}
+    assert problems(TWO_BY_TWO, **changes) == [
+        "dcanary.yml:11:16: stages.build.commands[0]: there is no matrix.nope: use one of moc, "
+        "profile"
+    ]
+
+
 def test_a_matrix_of_a_thousand_is_refused_with_its_limit() -> None:
     values = ", ".join(f"v{number}" for number in range(1_000))
     found = problems(f"{{moc: [{values}], profile: [x]}}")

@@ -45,6 +45,10 @@ def encode_arguments(source: Source, folder: Path | None, installation: Installa
             continue
         types = _types(source, (*place, "candid"), deploy.get("candid"), folder)
         values: dict[str, Any] = deploy
+        if types is None and folder is not None and deploy.get("candid") is not None:
+            # Without the interface that is meant nobody knows what arguments are right.
+            values.update(dict.fromkeys(written, EMPTY))
+            continue
         for key, text in written.items():
             argument = _encoded(source, (*place, key), str(text), types, installation)
             values[key] = argument
@@ -90,8 +94,11 @@ def _types(source: Source, place: Location, path: Value, folder: Path | None) ->
         return None
     try:
         check_artifact_path(path)
-        if folder is None:
-            return None
+    except ValueError:
+        return None  # The rules of the file say so.
+    if folder is None:
+        return None
+    try:
         with (folder / path).open("rb") as stream:
             content = stream.read(limits.MAX_FILE_BYTES + 1)
         if len(content) > limits.MAX_FILE_BYTES:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dcanary.pipeline.arguments import deploys_of
 from dcanary.pipeline.errors import Location
 from dcanary.pipeline.limits import MAX_STAGES_PER_PIPELINE
 from dcanary.pipeline.names import check_name
@@ -71,13 +72,30 @@ def expand(source: Source) -> None:
     written: dict[str, Value] = {}
     for name, one in made.items():
         origin = name if one is None else one.origin
-        written[name] = _written(source, origin, one, stages[origin], name not in faulty)
+        written[name] = _written(source, name, one, stages[origin], name not in faulty)
         for rest, place in places.get(origin, ()):
             source.places.setdefault(("stages", name, *rest), place)
     for name, stage in written.items():
         if isinstance(stage, dict) and groups:
             _depend_on_all(source, name, stage, groups)
     root["stages"] = written
+    _unsettle_names(source, written, faulty)
+
+
+def _unsettle_names(source: Source, written: dict[str, Value], faulty: set[str]) -> None:
+    """Names of stages that a matrix may stand for, once it is right, are not known to be wrong."""
+
+    def may_come(name: Value) -> bool:
+        return isinstance(name, str) and any(name.startswith(f"{each}-") for each in faulty)
+
+    for name, stage in written.items():
+        given = stage.get("depends_on") if isinstance(stage, dict) else None
+        for index, other in enumerate(given if isinstance(given, list) else ()):
+            if may_come(other):
+                source.unsettled.add(("stages", name, "depends_on", index))
+    for place, deploy in deploys_of(source.value):
+        if may_come(deploy.get("stage")):
+            source.unsettled.add((*place, "stage"))
 
 
 def _groups(made: dict[str, _Made | None]) -> dict[str, list[str]]:
@@ -186,14 +204,14 @@ def _entries(matrix: dict[str, Value], rule: str, axes: dict[str, list[str]]) ->
     return found
 
 
-def _written(
-    source: Source, origin: str, made: _Made | None, value: Value, is_known: bool
-) -> Value:
+def _written(source: Source, name: str, made: _Made | None, value: Value, is_known: bool) -> Value:
     """A stage with the values of its combination in its texts.
 
-    What it uses without having it is reported, unless its combinations are not known.
+    What it uses without having it is reported, unless its combinations are not known, and nothing
+    else of such a text.
     """
     combination = made.combination if made is not None else {}
+    origin = made.origin if made is not None else name
 
     def filled(location: Location, value: Value) -> Value:
         if isinstance(value, list):
@@ -202,18 +220,21 @@ def _written(
             return {key: filled((*location, key), each) for key, each in value.items()}
         if not isinstance(value, str):
             return value
-        for use in _USE.finditer(value):
-            if is_known and use[1] not in combination:
+        missing = [use for use in _USE.finditer(value) if use[1] not in combination]
+        if is_known:
+            for use in missing:
                 known = ", ".join(combination)
                 said = f"use one of {known}" if known else "the stage has no such matrix"
                 source.report(("stages", origin, *location), f"there is no matrix.{use[1]}: {said}")
+        if missing:
+            source.unsettled.add(("stages", name, *location))
         return _USE.sub(lambda use: combination.get(use[1], ""), value)
 
     if not isinstance(value, dict):
         return value
     stage = {key: filled((key,), each) for key, each in value.items() if key != "matrix"}
     if made is not None:
-        stage["matrix"] = origin
+        stage["matrix"] = made.origin
     return stage
 
 

@@ -26,6 +26,8 @@ class Source:
     value: Value
     places: dict[Location, Place] = field(default_factory=dict)
     errors: list[FieldError] = field(default_factory=list)
+    unsettled: set[Location] = field(default_factory=set)
+    """Where values stand that follow from something wrong: what they break is no second mistake."""
     _written: dict[Place, str] = field(default_factory=dict)
 
     def place(self, location: Location) -> Place:
@@ -46,6 +48,9 @@ class Source:
         return self._written.get(found, str(location[-1])) if found else str(location[-1])
 
     def report(self, location: Location, message: str) -> None:
+        """Note what is wrong at a location, unless its value is unsettled."""
+        if any(location[:length] in self.unsettled for length in range(1, len(location) + 1)):
+            return
         line, column = self.place(location)
         if location and isinstance(location[-1], str):
             location = (*location[:-1], self.written(location))
