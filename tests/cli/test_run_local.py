@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from dcanary.cli.errors import UsageTrouble
 from dcanary.cli.operations.compare import differences
+from dcanary.cli.operations.local_run import given_secrets
 from dcanary.executor.attestation import manifest_digest
 from dcanary.executor.building import BuildReport
 from dcanary.executor.local import LocalStage
@@ -238,3 +240,13 @@ def test_a_stage_in_an_image_that_is_there_imports_nothing_that_builds_images(
     files = {"dcanary.yml": pipeline, "own.lock": format_lock(lock)}
     make_repository(tmp_path / "project", files)
     assert {"httpx", "httpcore"} & loaded_by(tmp_path / "project", tmp_path / "cache") == set()
+
+
+def test_no_more_of_a_file_is_read_than_a_secret_may_have(tmp_path: Path) -> None:
+    endless = tmp_path / "endless"
+    endless.touch()
+    os.truncate(endless, 1 << 40)
+    with pytest.raises(UsageTrouble, match="TOKEN: the value has 65536 bytes: use 8 to"):
+        given_secrets([f"TOKEN=@{endless}"])
+    endless.write_bytes(b"value-of-ours\n")
+    assert given_secrets([f"TOKEN=@{endless}"])["TOKEN"] == b"value-of-ours"

@@ -28,12 +28,13 @@ from dcanary.executor.runtimes import (
 from dcanary.executor.sandbox import UnsandboxedRunner, close_process
 from dcanary.pipeline.names import check_secret
 from dcanary.secrets.errors import SecretProblem
-from dcanary.secrets.sealing import check_value
+from dcanary.secrets.sealing import MAX_VALUE_BYTES, check_value
 
 if TYPE_CHECKING:
     from dcanary.executor.packages import Packages
 
 _VARIABLE = "DCANARY_SECRET_"
+_MAX_FILE_BYTES = 4 * MAX_VALUE_BYTES
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def given_secrets(options: Sequence[str]) -> dict[str, bytes]:
                 "a value on the command line can be read by everybody on this machine",
             )
         try:
-            found[name] = Path(source[1:]).read_bytes().rstrip(b"\r\n")
+            # More than any value has; some files have no end.
+            with Path(source[1:]).open("rb") as file:
+                found[name] = file.read(_MAX_FILE_BYTES).rstrip(b"\r\n")
         except OSError as error:
             raise UsageTrouble(f"--secret {name}: {source[1:]}: {error.strerror}") from None
     for name, value in found.items():
