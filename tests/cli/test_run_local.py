@@ -76,6 +76,7 @@ def test_the_commit_is_built_and_not_the_work_tree(repository: Path) -> None:
     done = dcanary(repository)
     assert done.returncode == 0, done.stderr
     assert "warning: 1 file of the work tree is not as in that commit" in done.stderr
+    assert "dcanary.yml" not in done.stderr
     commit(repository)
     done = dcanary(repository)
     assert done.returncode == 1
@@ -85,6 +86,32 @@ def test_the_commit_is_built_and_not_the_work_tree(repository: Path) -> None:
     assert "\nmanifest     -\nfiles        -\n" in done.stdout
     assert dcanary(repository, "--commit", "HEAD~1").returncode == 0
     assert dcanary(repository, "--stage", "build").returncode == 0
+
+
+def test_the_pipeline_is_that_of_the_file_and_it_is_said_apart(repository: Path) -> None:
+    """`what is built is the commit` was said, and other commands than those of it performed."""
+    file = repository / "dcanary.yml"
+    file.write_text(PIPELINE.replace("cp in.txt out.txt", "tr a-z A-Z < in.txt > out.txt"))
+    done = dcanary(repository, "--stage", "build")
+    assert done.returncode == 0, done.stderr
+    assert "$ tr a-z A-Z" in done.stderr
+    assert "warning: dcanary.yml is not as in that commit: the pipeline" in done.stderr
+    assert "of the work tree" not in done.stderr
+    (repository / "in.txt").write_text("changed\n")
+    commit(repository)
+    # As it is committed, but not in the commit that is named.
+    told = dcanary(repository, "--stage", "build", "--commit", "HEAD~1").stderr
+    assert "warning: dcanary.yml is not as in that commit" in told
+    assert "is not as in" not in dcanary(repository, "--stage", "build").stderr
+
+
+def test_colours_are_left_out_or_kept_and_never_shown_as_text(repository: Path) -> None:
+    """`\\x1b[2m` stood in the log of every tool that colours."""
+    hello = r"printf '\\033[2mdim\\033[22m \\033[2Jx\\n'"
+    (repository / "dcanary.yml").write_text(PIPELINE.replace("cp in.txt", f"{hello}; cp in.txt"))
+    plain, kept = (dcanary(repository, "--stage", "build", *more) for more in ((), ("--color",)))
+    assert "\ndim \\x1b[2Jx\n" in plain.stderr, plain.stderr
+    assert "\x1b[2mdim\x1b[22m \\x1b[2Jx\x1b[0m\n" in kept.stderr, kept.stderr
 
 
 def test_mistakes_are_told_with_what_to_do(repository: Path, tmp_path: Path) -> None:

@@ -230,6 +230,19 @@ def test_colours_are_kept_when_asked_for_and_nothing_else_that_acts(
     )
 
 
+@pytest.mark.parametrize("block", [1, 4, 100])
+def test_colours_are_left_out_wherever_a_part_ends(
+    block: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were shown as text, `\\x1b[31m`; all else that acts still is."""
+    context = Context(Path(), "default", Output())
+    content = b"\x1b[31mred\x1b[2J\x1b[38;5;8m\n\x1b[mgrey\r\n\x1b[8mhidden\x1b[3x\x1b["
+    context.__dict__["system"] = Installed(Logs(content, block))
+    call(context, "run-1/build/0")
+    context.output.finish()
+    assert capsys.readouterr().out == "red\\x1b[2J\ngrey\nhidden\\x1b[3x\\x1b["
+
+
 @dataclass
 class Timed:
     """A log of lines that arrived two seconds apart, the first at the beginning of 1970."""

@@ -14,6 +14,7 @@ from dcanary.visible import shown
 
 _COLOUR = re.compile("\x1b\\[((?:[0-9]{1,3}(?:;[0-9]{1,3}){0,9})?)m")
 """A sequence Select Graphic Rendition. Source: ECMA-48, section 8.3.117."""
+_CUT = re.compile("(?:\x1b(?:\\[[0-9;]{0,39})?|\r)\\Z")
 _CONCEALED = 8
 _KEPT_IN_LINES = "\n\t"
 _IN_QUOTES = str.maketrans({'"': '\\"', "\\": "\\\\"})
@@ -53,6 +54,19 @@ def harmless_log(text: str) -> str:
     """Like `harmless_lines`, for logs: the variation selectors that build tools print after their
     check marks stay."""
     return shown(text.replace("\r\n", "\n"), _escape, _KEPT_IN_LINES, emoji=True)
+
+
+def bare_log(text: str) -> str:
+    """Like `harmless_log`, without the colours: each whole sequence of them is left out, also one
+    that would conceal what follows."""
+    return harmless_log(_COLOUR.sub("", text))
+
+
+def cut_off(text: str) -> int:
+    """How many characters at the end of a part of a log may be the beginning of a sequence, or of a
+    line end, which the next part goes on with."""
+    found = _CUT.search(text)
+    return 0 if found is None else len(found[0])
 
 
 def quoted(text: str) -> str:

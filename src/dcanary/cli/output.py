@@ -18,10 +18,11 @@ import click
 
 from dcanary.cli import tables
 from dcanary.cli.display import (
+    bare_log,
     coloured_lines,
+    cut_off,
     harmless,
     harmless_lines,
-    harmless_log,
     in_order,
     quoted,
 )
@@ -162,6 +163,7 @@ class Output:
         self.quiet = quiet
         self._unsaid: list[str] = []
         self._valued = False
+        self._held: dict[bool, str] = {}
 
     def _out(self, text: str, **style: Any) -> None:
         click.echo(click.style(harmless_lines(text), **style) if style else harmless_lines(text))
@@ -178,7 +180,9 @@ class Output:
             self._out(fitted(_held(text), sys.stdout))
 
     def finish(self) -> None:
-        """With `as_json`, print what was said as a value, unless one was printed."""
+        """Print what is left of a log; with `as_json`, what was said as a value, unless one was
+        printed."""
+        self._end_parts()
         if self._unsaid and not self._valued:
             self.json({"done": "\n".join(self._unsaid)})
 
@@ -267,19 +271,32 @@ class Output:
 
     def piece(self, text: str, color: bool = False) -> None:
         """A part of a text that goes on: no line end is added. `color` keeps its colours."""
+        self._part(text, color, err=False)
+
+    def _part(self, text: str, color: bool, err: bool, final: bool = False) -> None:
+        """A part of a log, but for the end of it that the next part may go on with."""
+        text = self._held.pop(err, "") + text
+        held = 0 if final else cut_off(text)
+        if held:
+            self._held[err] = text[-held:]
+            text = text[:-held]
         if color:
-            click.echo(coloured_lines(text), nl=False, color=True)
+            click.echo(coloured_lines(text), nl=False, color=True, err=err)
         else:
-            click.echo(harmless_log(text), nl=False)
+            click.echo(bare_log(text), nl=False, err=err)
+
+    def _end_parts(self) -> None:
+        for err in tuple(self._held):
+            self._part("", False, err, final=True)
 
     def heading(self, text: str) -> None:
         """What the lines after it are about."""
         self._out(text, bold=True)
 
-    def log(self, text: str) -> None:
+    def log(self, text: str, color: bool = False) -> None:
         """A part of what a program prints while it works; on standard error."""
         if not self.quiet:
-            click.echo(harmless_log(text), nl=False, err=True)
+            self._part(text, color, err=True)
 
     def confirm(self, question: str, instead: str = "--yes") -> None:
         """Ask on standard error. `instead` names the options that make the question needless.
@@ -300,6 +317,7 @@ class Output:
 
     def error(self, message: str, kind: str, details: Mapping[str, object] | None = None) -> None:
         """On standard error, in the form asked for; `kind` is a key of `client.errors.KINDS`."""
+        self._end_parts()
         if self.as_json:
             record = {"error": kind, "message": message, **(details or {})}
             click.echo(json.dumps(record), err=True)

@@ -103,6 +103,7 @@ def _json(stage: LocalStage, differing: list[str] | None) -> dict[str, object]:
     is_flag=True,
     help="Use earlier local results of stages with a cache, and keep new ones.",
 )
+@click.option("--color", is_flag=True, help="Keep the colours that the commands print.")
 @click.option("--allow-network", is_flag=True, help="Perform stages that ask for the network.")
 @click.option(
     "--secret",
@@ -128,14 +129,16 @@ def local(
     canisters: tuple[str, ...],
     shell: bool,
     cache: bool,
+    color: bool,
     allow_network: bool,
     secrets: tuple[str, ...],
     allow_unsandboxed: bool,
 ) -> None:
     """Perform the stages of FILE here, as an executor would; no network is needed.
 
-    What is built is a commit, never the work tree. Exit code 1 when a stage fails, or when
-    something differs from the run that it is compared with.
+    What is built are the files of a commit, never the work tree; which stages there are is read
+    from FILE as it is. Exit code 1 when a stage fails, or when something differs from the run that
+    it is compared with.
     """
     from dcanary.cli.operations import local_run as operations
     from dcanary.cli.operations import pipeline as pipelines
@@ -179,7 +182,7 @@ def local(
         commit,
         stages,
         allowed,
-        lambda piece: context.output.log(piece.decode(errors="replace")),
+        lambda piece: context.output.log(piece.decode(errors="replace"), color),
         context.output.progress,
         attend,
     )
@@ -221,6 +224,11 @@ def _shell(context: Context) -> Callable[[str, str, Callable[[int], None]], None
 
 def _say(context: Context, commit: LocalCommit, compare: str | None) -> None:
     context.output.progress(f"commit {commit.sha} of {commit.ref} in {commit.folder}")
+    if commit.pipeline_differs and compare is None:
+        context.output.warning(
+            f"{commit.pipeline} is not as in that commit: the pipeline is performed as the file is "
+            "here, and executors take the version that is registered"
+        )
     if commit.changed and compare is None:
         one = commit.changed == 1
         files = f"{commit.changed} {'file' if one else 'files'} of the work tree"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dcanary import folders
 from dcanary.cli.errors import UsageTrouble
+from dcanary.cli.operations.pipeline import file_of
 from dcanary.cli.operations.sandboxing import require_sandbox
 from dcanary.client.errors import ClientError
 from dcanary.executor.cache.results import Results
@@ -41,13 +42,16 @@ _MAX_FILE_BYTES = 4 * MAX_VALUE_BYTES
 class LocalCommit:
     """A commit of a repository on this disk, and a branch it is on.
 
-    `changed`: how many files of the work tree differ from what is checked out there.
+    `changed`: how many files of the work tree differ from what is checked out there, but for
+    `pipeline`, the file that is performed. `pipeline_differs`: whether the commit has another.
     """
 
     folder: Path
     ref: str
     sha: str
     changed: int
+    pipeline: str = ""
+    pipeline_differs: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ def find_commit(start: Path, name: str) -> LocalCommit:
 
     Raises UsageTrouble when there is none, or when no branch leads to it.
     """
-    folder = (start if start.is_dir() else start.parent).resolve()
+    file = file_of(start)
+    folder = file.parent.resolve()
     top = Path(_git(folder, "rev-parse", "--show-toplevel", problem="no Git repository"))
     sha = _found(top, name)
     containing = ("for-each-ref", "--contains", sha, "--format=%(refname)", "refs/heads")
@@ -120,9 +125,21 @@ def find_commit(start: Path, name: str) -> LocalCommit:
     if refs == [""]:
         raise UsageTrouble(f"{top}: {name} is on no branch", "give it one: git switch -c NAME")
     now = _git(top, "rev-parse", "--symbolic-full-name", "HEAD", problem="no HEAD")
-    status = _git(top, "status", "--porcelain", problem="its work tree cannot be read")
+    pipeline = (folder / file.name).relative_to(top.resolve()).as_posix()
+    others = ("--", ".", f":(top,exclude,literal){pipeline}")
+    status = _git(top, "status", "--porcelain", *others, problem="its work tree cannot be read")
     ref = now if now in refs else refs[0]
-    return LocalCommit(top, ref, sha, status.count("\n") + bool(status))
+    differs = file.is_file() and _is_other(top, sha, pipeline)
+    return LocalCommit(top, ref, sha, status.count("\n") + bool(status), pipeline, differs)
+
+
+def _is_other(top: Path, sha: str, file: str) -> bool:
+    """Whether a file of the work tree is another in a commit, or not there."""
+    here = _git(top, "hash-object", f"--path={file}", file, problem=f"{file} cannot be read")
+    try:
+        return here != _git(top, "rev-parse", "--verify", f"{sha}:{file}", problem="")
+    except UsageTrouble:
+        return True
 
 
 def _found(top: Path, name: str) -> str:
