@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dcanary.wasm import SourceError
-from dcanary.wasm._late import refuse_late_imports
+from dcanary.wasm._late import refuse_failed, refuse_late_imports, wanted_of_python
 
 TRIED = "def f():\n    try:\n        import helper\n"
 FILES = ("helper.py", "store/__init__.py", "store/hooks.py", "store/deep/late.py")
@@ -85,3 +85,50 @@ def test_a_package_that_nobody_has_is_named_with_its_line(
 def test_a_module_that_somebody_imported_is_there(tmp_path: Path) -> None:
     check(tmp_path, "def f():\n    from store import hooks\n", "main.py", "store/__init__.py",
           "store/hooks.py")  # fmt: skip
+
+
+def wanted(tmp_path: Path, text: str) -> list[tuple[str, int, bool]]:
+    found = wanted_of_python(tmp_path, {"main.py": text.encode()})
+    return [(late.text, late.line, late.is_provided_for) for late in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import json\n", []),
+        ("def f():\n    import xml.dom, json\n", [("json", 2, False), ("xml.dom", 2, False)]),
+        ("def f():\n    from os import path as p\n", [("os:path", 2, False)]),
+        ("class A:\n    def f(self):\n        import json\n", [("json", 3, False)]),
+        ("def f():\n    return import_module('json')\n", [("json", 2, True)]),
+        ("def f():\n    __import__('a b')\n    __import__(x)\n", []),
+        ("def f():\n    import kybra\n    import __future__\n", []),
+        ("def f():\n    if TYPE_CHECKING:\n        import json\n", []),
+        ("def f():\n    with suppress(ImportError):\n        import ssl\n", [("ssl", 3, True)]),
+        (
+            "def f():\n  try:\n    import ssl\n  except ImportError:\n    import json\n",
+            [("ssl", 3, True), ("json", 5, False)],
+        ),
+    ],
+)
+def test_what_functions_import_of_python_is_found_in_the_order_of_the_lines(
+    tmp_path: Path, text: str, expected: list[tuple[str, int, bool]]
+) -> None:
+    assert wanted(tmp_path, text) == expected
+
+
+def test_a_module_of_the_canister_goes_before_one_of_python(tmp_path: Path) -> None:
+    (tmp_path / "json.py").write_text("")
+    assert wanted(tmp_path, "def f():\n    import json\n    import csv\n") == [("csv", 3, False)]
+
+
+def test_a_failed_import_is_named_with_line_reason_and_remedy(tmp_path: Path) -> None:
+    text = b"def f():\n    import csv\n    import ssl\n"
+    late = wanted_of_python(tmp_path, {"main.py": text})
+    with pytest.raises(SourceError, match=r"main\.py:3: ssl is imported when the f.* \(no ssl\)"):
+        refuse_failed(tmp_path, late, ["", "no ssl"])
+
+
+def test_a_failed_import_that_is_provided_for_is_let_through(tmp_path: Path) -> None:
+    text = b"def f():\n    try:\n        import ssl\n    except ImportError:\n        pass\n"
+    late = wanted_of_python(tmp_path, {"main.py": text})
+    refuse_failed(tmp_path, late, ["no ssl"])

@@ -14,6 +14,7 @@ from dcanary.wasm import _canister, _files, _snapshot, _stdlib
 from dcanary.wasm._canister import Layout
 from dcanary.wasm._interpreter import GuestError, Interpreter
 from dcanary.wasm._late import refuse_late_imports
+from dcanary.wasm._preload import preload
 from dcanary.wasm._template import Template, ensure_template
 from dcanary.wasm._tree import Fixed, Sources, Tree
 from dcanary.wasm._validate import check_module
@@ -127,6 +128,7 @@ def _make(template: Template, layout: Layout, guest: Path, say: Callable[[str], 
             raise _import_error(fields, layout, app.used)
         interface = _canister.read_interface(answer[0])
         refuse_late_imports(layout.root, app.used)
+        preload(interpreter, layout.root, dict(app.used), template.stdlib)
         used = {f"guest/{name}": content for name, content in kybra.used.items()}
         used |= {f"app/{name}": content for name, content in app.used.items()}
         digest = _canister.source_digest(used)

@@ -221,6 +221,45 @@ def load(main: bytes) -> bytes:
         return _fields("error", kind, message, missing or "", describe(exception), *rows)
 
 
+def preload(request: bytes) -> bytes:
+    """Import what functions import when they are called: later there are no files.
+
+    The request has lines of imports ("module", or "module:name" for what is imported from it), of
+    names of encodings, and of "module other other ...": what functions of a module of the standard
+    library import. Only the imports have to succeed: answers for each of them what went wrong.
+    """
+    import codecs
+
+    imports, encodings, rows = (part.decode().splitlines() for part in _unfields(request))
+    errors = [_import_late(one) for one in imports]
+    for name in encodings:
+        try:
+            codecs.lookup(name)
+        except Exception:  # no encoding, only a text that might have been one
+            continue
+    waiting = [row.split() for row in rows]
+    while True:
+        ready = [row for row in waiting if row[0] in sys.modules]
+        if not ready:
+            return _fields(*errors)
+        waiting = [row for row in waiting if row[0] not in sys.modules]
+        for _, *others in ready:
+            for other in others:
+                _import_late(other)
+
+
+def _import_late(text: str) -> str:
+    """Import a module, or a name from it; return what went wrong."""
+    module, _, name = text.partition(":")
+    try:
+        __import__(module)
+        if name and not hasattr(sys.modules[module], name):
+            __import__(f"{module}.{name}")
+    except BaseException as exception:
+        return " ".join(f"{type(exception).__name__}: {exception}".split())
+    return ""
+
+
 def finish() -> None:
     """Leave nothing behind that the running canister does not need."""
     sys.meta_path[:] = [*sys.meta_path[:2], _NoMoreModules]

@@ -108,7 +108,7 @@ def system(arg: bytes) -> bytes:
         "mkdir": _outcome(lambda: os.mkdir("/x")),
         "rename": _outcome(lambda: os.rename("/x", "/y")),
         "socket": _outcome(lambda: socket.socket()),
-        "import": _outcome(lambda: __import__("colorsys")),
+        "import": _outcome(lambda: __import__("color" + "sys")),
         "environ": _outcome(lambda: dict(os.environ)),
         "input": _outcome(lambda: sys.stdin.read()),
         "random": _outcome(lambda: random.Random(5).randrange(100)),
