@@ -3,7 +3,7 @@
 After the build nothing can be imported, so that what stands here is imported with the modules that
 need it. A fixed list, since it decides about the bytes of every canister: the machine's own Python
 may be another version. Left out is what a canister has no use for: command lines (argparse,
-getopt), debuggers, processes, other platforms.
+getopt), debuggers, processes, other platforms; and `warnings`, which the guest package imports.
 """
 
 from __future__ import annotations
