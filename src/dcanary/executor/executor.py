@@ -18,7 +18,6 @@ from dcanary.client.types.build_executor import (
     LeaseRequest,
     ResolveWork,
     Room,
-    Stage,
     UploadWork,
     Work,
 )
@@ -29,16 +28,12 @@ from dcanary.executor.causes import Cause, cause_of, described
 from dcanary.executor.chain import Chain
 from dcanary.executor.config import ExecutorConfig
 from dcanary.executor.contact import Contact
-from dcanary.executor.fetching import FETCH
-from dcanary.executor.images import image_runtime
 from dcanary.executor.manifest import ManifestFile
-from dcanary.executor.offer import OFFER_SECONDS, make_offer, unfit
+from dcanary.executor.offer import OFFER_SECONDS
+from dcanary.executor.own_runtimes import OwnRuntimes
 from dcanary.executor.packages import Packages
 from dcanary.executor.performing import BuildSlot, Slot, UploadSlot
 from dcanary.executor.resolving import ResolveSlot
-from dcanary.executor.runtimes import Runtime, RuntimeOptions, RuntimeUnavailable, find_runtime
-from dcanary.executor.sandbox.unsandboxed import UnsandboxedRunner
-from dcanary.executor.source import SourceUnable
 from dcanary.executor.state import HeldJob, State
 from dcanary.executor.voting import Voter
 from dcanary.executor.whole_logs import LogDigest
@@ -63,7 +58,7 @@ class Executor(Voter):
 
     def __init__(self, chain: Chain, config: ExecutorConfig) -> None:
         super().__init__(chain, State(config.folder), config)
-        self._runtimes: dict[str, Runtime] = {}
+        self._runtimes = OwnRuntimes(config, self._state.tools)
         self._offer: ExecutorOffer | None = None
         self._next_offer, self.denied_pause = 0.0, DENIED_SECONDS
         self._packages = config.packages or Packages.of_this_machine(config.folder / "packages")
@@ -80,22 +75,7 @@ class Executor(Voter):
 
         Raises RuntimeUnavailable when there is none at all.
         """
-        options = RuntimeOptions(
-            self._state.tools,
-            sandboxed=not self._unsandboxed,
-            node_modules=self._config.node_modules,
-            template=self._config.template,
-        )
-        missing: dict[str, str] = {}
-        for name in self._config.runtimes:
-            try:
-                self._runtimes[name] = find_runtime(name, options)
-            except RuntimeUnavailable as error:
-                missing[name] = str(error)
-                self._config.report(f"without the runtime {name}: {error}")
-        if not self._runtimes:
-            raise RuntimeUnavailable("; ".join(missing.values()) or "no runtime is asked for")
-        return missing
+        return self._runtimes.find()
 
     def run_forever(self) -> None:
         """Work until `stop` is called or SIGTERM or SIGINT arrives (in the main thread)."""
@@ -166,10 +146,6 @@ class Executor(Voter):
         """Let another executor use the folder."""
         standing.forget(self._config.folder)
         self._state.close()
-
-    @property
-    def _unsandboxed(self) -> bool:
-        return isinstance(self._config.sandbox, UnsandboxedRunner)
 
     # Turns
 
@@ -383,7 +359,7 @@ class Executor(Voter):
             cause, why = refusal
             self._give_back(build["job"], build["attempt"], why, cause)
             return None
-        runtime = self._runtime_of(build["stage"])
+        runtime = self._runtimes.of(build["stage"])
         self._config.report(f"{build['job']}: building {build['source']['sha'][:12]}")
         try:
             self._state.note_lease(build["job"], build["attempt"])
@@ -399,7 +375,7 @@ class Executor(Voter):
             self._packages,
             self._results,
             self._kept,
-            self.runtime_again,
+            self._runtimes.again,
             self._config,
             folder,
             self._news.set,
@@ -423,12 +399,11 @@ class Executor(Voter):
 
     def offer(self) -> ExecutorOffer:
         """What is announced."""
-        return make_offer(self._config, self._runtimes)
+        return self._runtimes.offer()
 
     def refusal(self, work: BuildWork) -> tuple[Cause, str] | None:
         """Why a leased job is given back before anything is done for it; None to perform it."""
-        fits = make_offer(self._config, self._runtimes)
-        why = unfit(work["stage"], fits)
+        why = self._runtimes.unfit(work["stage"])
         return None if why is None else ("Unable", why)
 
     def weather_pause(self) -> float:
@@ -441,32 +416,6 @@ class Executor(Voter):
         return held[-MAX_HELD_JOBS:]
 
     # Ends of builds
-
-    def _runtime_of(self, stage: Stage) -> Runtime:
-        """What a stage finds. Raises RuntimeUnavailable when its image cannot be had."""
-        if stage["fetch"] is not None:
-            return FETCH
-        needs = stage["needs"]
-        if needs is None or needs["image"] is None:
-            return self._runtimes[next(iter(stage["runtime"])).lower()]
-        # Never this machine's tools in the image's place: what they make would be attested as the
-        # image's.
-        if self._config.images is None or self._unsandboxed:
-            raise RuntimeUnavailable("this executor runs no stages in images")
-        return image_runtime(
-            self._config.images,
-            needs["image"],
-            next(iter(stage["runtime"])).lower(),
-            self._config.image_builder,
-            needs["image_lock"],
-        )
-
-    def runtime_again(self, stage: Stage) -> Runtime:
-        """What an earlier stage finds that is built again. Raises SourceUnable for an unfit one."""
-        why = unfit(stage, make_offer(self._config, self._runtimes))
-        if why is not None:
-            raise SourceUnable(f"the stage {stage['name']} cannot be built again here: {why}")
-        return self._runtime_of(stage)
 
     def _conclude(self, slot: BuildSlot) -> None:
         """Attest to a build that has ended, or give it back. Raises ClientError."""
