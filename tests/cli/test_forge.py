@@ -86,3 +86,21 @@ def test_programs_get_the_answers_as_they_came(shown: Any) -> None:
     assert [row["response"] for row in rows] == [one.response for one in FOUND]
     assert "answer" not in rows[0]
     assert shown(quiet=True).split() == [one.delivery for one in FOUND]
+
+
+@pytest.mark.parametrize("state", ["queued", "delivered"])
+@pytest.mark.parametrize("url", [None, "http://127.0.0.1:8000"])
+def test_what_waits_for_a_forge_that_does_not_run_says_so(
+    state: Any,
+    url: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    found = [delivery(1, "", state=state, status=None)]
+    monkeypatch.setattr(operations, "deliveries", lambda root, name: found)
+    monkeypatch.setattr(operations, "running_url", lambda root: url)
+    command: Any = forge.deliveries
+    command.callback.__wrapped__(Context(tmp_path, "default", Output()), "shop")
+    told = "dcanary forge start --background" in capsys.readouterr().out
+    assert told == (state == "queued" and url is None)

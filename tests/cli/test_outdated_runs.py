@@ -93,6 +93,19 @@ def test_a_list_marks_such_a_run(
     assert ("Approving: target changed, see run explain" in printed) == (books == HOT_FIX)
 
 
+def test_a_list_without_runs_says_where_a_push_is_looked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """After an ignored push it said only: push."""
+
+    class Without(InstalledRun):
+        def list_runs(self, repository: str | None, page: Any) -> Any:
+            return {"items": [], "next": None}
+
+    said(run_commands.list_runs, Without(), "shop", (), "", "", None, 20, None)
+    commands_exist(capsys.readouterr().out.partition("a push: ")[2])
+
+
 def test_a_request_that_nobody_is_asked_about_any_more_is_not_outdated(changed: bool) -> None:
     installed: Any = InstalledRun(state="Approved", books=HOT_FIX)
     assert targets.outdated(installed, installed.run) == []

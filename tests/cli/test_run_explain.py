@@ -169,6 +169,16 @@ def test_of_several_targets_the_run_tells_each(state: str, changed: Any) -> None
     assert "dcanary run show run-7" in what_to_do(made(state, **changed))
 
 
+def test_a_ref_that_is_not_there_is_not_started_again_as_it_is() -> None:
+    """The same command was advised, and failed again."""
+    source = {"repository": "shop", "sha": "", "ref": "refs/heads/nosuch"}
+    why = {"Failed": "refs/heads/nosuch is not in the repository, as alice, bob read"}
+    said = what_to_do(made("Failed", source=source, state=why, stages=[{"state": {}}]))
+    assert "nosuch" not in said
+    assert said.endswith("dcanary run start shop --ref NAME")
+    commands_exist(said)
+
+
 def test_a_run_that_never_had_a_commit_is_started_again_by_its_ref() -> None:
     source = {"repository": "shop", "sha": "", "ref": "refs/heads/main"}
     said = what_to_do(made("Inconclusive", source=source))

@@ -251,6 +251,12 @@ def test_a_reason_that_is_cut_says_where_the_whole_of_it_is() -> None:
     assert "whole reason" not in summary(run("Failed", targets=[whole]))
 
 
+def test_a_commit_that_is_not_read_yet_is_a_dash() -> None:
+    one = run()
+    one["source"]["sha"] = ""
+    assert cell(summary(one)["commit"]) == "-"
+
+
 def test_a_run_says_what_was_taken_back_of_it() -> None:
     one = run("Succeeded", release="release-2", targets=[released("Released")])
     assert summary(one, None, {"release-2": "release-4"})["taken back by"] == (

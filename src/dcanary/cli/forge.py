@@ -114,6 +114,10 @@ def deliveries(context: Context, name: str) -> None:
     if not context.output.as_json:
         for reason in reasons(found):
             context.output.say(reason)
+        if any(one.is_open for one in found) and operations.running_url(context.forge_dir) is None:
+            context.output.say(
+                "\nno forge runs here, so what waits is not sent: dcanary forge start --background"
+            )
 
 
 @forge.command()

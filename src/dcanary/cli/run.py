@@ -67,7 +67,7 @@ def summary(
         "state": found["state"],
         "repository": found["source"]["repository"],
         "ref": found["source"]["ref"],
-        "commit": found["source"]["sha"],
+        "commit": found["source"]["sha"] or None,  # Not known before executors have read the ref.
         **pull_requests.told(found["pull_request"]),
         "stages": [f"{s['name']} {stage_state(found, s)}" for s in found["stages"]],
         **_targets(found, taken_back),
@@ -142,7 +142,10 @@ def list_runs(
     before. There may be more lines than --limit says: pages are shown whole.
     """
     wanted = Filter(states, branch, author, since or 0)
-    empty = "no runs yet: push to a registered repository"
+    empty = (
+        "no runs yet: push to a registered repository; what became of a push: dcanary delivery "
+        f"list {repository or 'REPOSITORY'}"
+    )
     if wanted.is_empty:
         answer = context.system.build_executor.list_runs(repository, page(limit, cursor))
         items, after = answer["items"], answer["next"]

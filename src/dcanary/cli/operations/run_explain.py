@@ -59,6 +59,8 @@ of the several that a run may wait for: those that need somebody come first. Onl
 the canister's own: what an executor, a repository or a module said comes after."""
 MADE_BY_COMMIT = "report that the stage failed"
 """Operators agree on it: the commit does it wherever it is built."""
+NOT_THERE = " is not in the repository, as "
+"""Operators read it of the ref of a run that was started without a commit."""
 REJECTED = (
     (r"is blocked: withdrawn", "people can be asked again: dcanary run retry {run}"),
     (r"is blocked", "what must be so before people are asked was not: dcanary approval show "
@@ -87,6 +89,7 @@ def what_to_do(
         )
     return _template(found, taken_back).format(
         run=found["run"],
+        repository=source["repository"],
         approval=found["approval"],
         release=found["release"],
         again=f"dcanary run start {source['repository']} "
@@ -141,6 +144,11 @@ def _of_end(found: Run, state: str) -> str:
             release, approval = one["release"] or "", one["approval"] or ""
             return told.replace("{release}", release).replace("{approval}", approval)
     reason = str(next(iter(found["state"].values())) or "")
+    if state == "Failed" and not found["source"]["sha"] and NOT_THERE in reason:
+        return (
+            "operators found no commit there. Push it, or name a branch or tag that is at the "
+            "repository: dcanary run start {repository} --ref NAME"
+        )
     if state == "Failed" and reason and MADE_BY_COMMIT not in reason and found["stages"]:
         return (
             "that is not what the commit does wherever it is built: dcanary run show {run}; it can "
