@@ -94,16 +94,19 @@ def test_a_list_marks_such_a_run(
 
 
 def test_a_list_without_runs_says_where_a_push_is_looked_for(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After an ignored push it said only: push."""
+    monkeypatch.setenv("COLUMNS", "80")
 
     class Without(InstalledRun):
         def list_runs(self, repository: str | None, page: Any) -> Any:
             return {"items": [], "next": None}
 
     said(run_commands.list_runs, Without(), "shop", (), "", "", None, 20, None)
-    commands_exist(capsys.readouterr().out.partition("a push: ")[2])
+    printed = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in printed.splitlines())
+    assert "dcanary delivery list shop" in " ".join(printed.split())
 
 
 def test_a_request_that_nobody_is_asked_about_any_more_is_not_outdated(changed: bool) -> None:

@@ -240,7 +240,7 @@ class Output:
             for row in rows:
                 self._out(cell(row[chosen[0].key]))
         elif not rows:
-            self._out(empty)
+            self._out(fitted(harmless_lines(empty), sys.stdout))
         else:
             # Letters from right to left would take the cells after theirs with them.
             cells = [[in_order(cell(_in_a_line(row[one.key]))) for one in chosen] for row in rows]
