@@ -20,13 +20,14 @@ from dcanary.cli.operations import forge as operations
 from dcanary.forge import Forge, ForgeError
 from dcanary.forge.kinds import KINDS
 from shared.types.pipeline import Trigger
+from tests.canisters.webhook.nothing_known import NothingKnown
 from tests.forge.conftest import Receiver, Request, WorkingCopy, ended_deliveries
 
 SECRET = b"a secret of the demo repository"
 SIGNING_TOKEN = b"whsec_" + base64.b64encode(bytes(range(32)))
 
 
-class Known:
+class Known(NothingKnown):
     """A canister that knows one repository of a forge."""
 
     def __init__(self, provider: str, clone_url: str, secret: bytes) -> None:
@@ -35,26 +36,8 @@ class Known:
     def registered(self, repository: str) -> Registered | None:
         return self.found
 
-    def run_of(self, repository: str, delivery: str) -> tuple[bool, str | None]:
-        return False, None
-
-    def is_held(self, repository: str, delivery: str) -> bool:
-        return False
-
-    def received_ns(self, repository: str, delivery: str) -> int | None:
-        return None
-
-    def delivery_of_body(self, repository: str, digest: str) -> str | None:
-        return None
-
     def triggers_of(self, repository: str) -> list[Trigger]:
         return [{"Push": ["**"]}, {"Tag": ["**"]}]
-
-    def open_deliveries(self) -> int:
-        return 0
-
-    def open_deliveries_of(self, repository: str) -> int:
-        return 0
 
 
 def taken(known: Known, provider: str, request: Request) -> Decision:

@@ -14,6 +14,7 @@ from canisters.webhook.deliveries.known import Registered
 from canisters.webhook.deliveries.rules import decide
 from shared.types.pipeline import Trigger
 from tests.canisters.webhook.forges import KINDS, NONE, OLD, SHA, ForgeKind, Headers
+from tests.canisters.webhook.nothing_known import NothingKnown
 
 NOW = 1_790_000_000
 NOW_NS = NOW * 10**9
@@ -48,7 +49,7 @@ values = st.recursive(
 )
 
 
-class Known:
+class Known(NothingKnown):
     """A canister that knows one repository and no delivery."""
 
     def __init__(self, kind: ForgeKind) -> None:
@@ -61,26 +62,8 @@ class Known:
             self.kind.provider, CLONE_URL, [b"an older secret of it", self.kind.secret]
         )
 
-    def run_of(self, repository: str, delivery: str) -> tuple[bool, str | None]:
-        return False, None
-
-    def is_held(self, repository: str, delivery: str) -> bool:
-        return False
-
-    def received_ns(self, repository: str, delivery: str) -> int | None:
-        return None
-
-    def delivery_of_body(self, repository: str, digest: str) -> str | None:
-        return None
-
     def triggers_of(self, repository: str) -> list[Trigger]:
         return [{"Push": ["**"]}, {"Tag": ["v*"]}]
-
-    def open_deliveries(self) -> int:
-        return 0
-
-    def open_deliveries_of(self, repository: str) -> int:
-        return 0
 
 
 def ask(kind: ForgeKind, headers: Headers, body: bytes) -> Decision:
