@@ -128,7 +128,7 @@ class Watch:
                 "items"
             ]:
                 if state_of(run) in OPEN:
-                    self.waits.update(wait["reason"].split(":")[0] for wait in run["waiting_for"])
+                    self.waits.update(wait["reason"].split(": ")[0] for wait in run["waiting_for"])
 
 
 def repository_name(number: int) -> str:
