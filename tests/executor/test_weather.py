@@ -247,7 +247,7 @@ def test_heartbeats_go_on_while_inputs_are_fetched_slowly(place: Place) -> None:
         if name == "read_chunk":
             time.sleep(2)
 
-    place.add(stage_record(["wc -c lib"]), inputs=[("before", "lib", b"x" * 5_000_000)])
+    place.add(stage_record(["sleep 2", "wc -c lib"]), inputs=[("before", "lib", b"x" * 5_000_000)])
     place.chain.before_call = slow
     place.work_until(place.chain.verdict)
     job = place.chain.job(JOB)
