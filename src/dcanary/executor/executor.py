@@ -18,6 +18,7 @@ from dcanary.client.types.build_executor import (
     LeaseRequest,
     ResolveWork,
     Room,
+    Stage,
     UploadWork,
     Work,
 )
@@ -34,6 +35,7 @@ from dcanary.executor.own_runtimes import OwnRuntimes
 from dcanary.executor.packages import Packages
 from dcanary.executor.performing import BuildSlot, Slot, UploadSlot
 from dcanary.executor.resolving import ResolveSlot
+from dcanary.executor.runtimes import Runtime
 from dcanary.executor.state import HeldJob, State
 from dcanary.executor.voting import Voter
 from dcanary.executor.whole_logs import LogDigest
@@ -375,7 +377,7 @@ class Executor(Voter):
             self._packages,
             self._results,
             self._kept,
-            self._runtimes.again,
+            self.runtime_again,
             self._config,
             folder,
             self._news.set,
@@ -416,6 +418,10 @@ class Executor(Voter):
         return held[-MAX_HELD_JOBS:]
 
     # Ends of builds
+
+    def runtime_again(self, stage: Stage) -> Runtime:
+        """What an earlier stage finds that is built again. Raises SourceUnable for an unfit one."""
+        return self._runtimes.again(stage)
 
     def _conclude(self, slot: BuildSlot) -> None:
         """Attest to a build that has ended, or give it back. Raises ClientError."""
