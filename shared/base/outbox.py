@@ -22,6 +22,7 @@ from collections.abc import Callable
 from kybra import Async, CallResult, ic
 
 from shared.base.records import Outgoing, OutgoingMap
+from shared.rules.doubling import doubled
 from shared.rules.limits import MAX_RETRY_WAIT_NS, MAX_SEND_NS, SECOND_NS
 from shared.types.errors import Done, Error
 
@@ -30,7 +31,7 @@ TIMER_GRACE_NS = 5 * SECOND_NS
 
 def retry_wait_ns(attempts: int) -> int:
     """Nanoseconds to wait after `attempts` failed sends (from 1): 1 s, 2 s, 4 s … 64 s."""
-    return min(SECOND_NS << min(attempts - 1, 16), MAX_RETRY_WAIT_NS)
+    return doubled(SECOND_NS, attempts, MAX_RETRY_WAIT_NS)
 
 
 def timer_delay_seconds(now_ns: int, due_ns: int) -> int:

@@ -9,6 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from shared.rules.cutting import cut
+from shared.rules.doubling import doubled
 from shared.rules.limits import (
     LOST_PAUSE_NS,
     MAX_ATTEMPT,
@@ -45,7 +46,7 @@ def pause_ns(cause: str, failures: int, salt: str) -> int:
     A quarter more or less by `salt`, so that those who failed together do not come back together.
     """
     first, longest = PAUSES_NS[cause]
-    whole = min(first << min(failures - 1, 20), longest)
+    whole = doubled(first, failures, longest)
     spread = hashlib.sha256(f"{salt}/{failures}".encode()).digest()[0]
     return whole * 3 // 4 + whole * spread // 512
 
@@ -118,19 +119,8 @@ def shared_pauses(others: "list[StageRecord]") -> "list[Pause]":
     for other in others:
         found = [pause for pause in pauses_of(other) if pause["executor"] == ""]
         if found:
-            return [_copy(pause) for pause in found]
+            return [pause.copy() for pause in found]
     return []
-
-
-def _copy(pause: "Pause") -> "Pause":
-    return {
-        "operator": pause["operator"],
-        "executor": pause["executor"],
-        "failures": pause["failures"],
-        "until_ns": pause["until_ns"],
-        "cause": pause["cause"],
-        "reason": pause["reason"],
-    }
 
 
 def _failed_again(

@@ -148,13 +148,15 @@ def _pause_in_group(book: Book, stage: StageRecord, job: JobRow, now: int) -> No
     That costs as many writes as the group has stages. A lease that is restored ends the pause at
     its own stage alone: it says nothing about what its operator did at the others.
     """
-    failed = (job["failures"] or [])[-1:]
+    failures = job["failures"]
+    if not failures:
+        return
+    last = failures[-1]
     held_ns = now - (job["leased_ns"] or now)
+    reason = f"{stage['name']}: {last['reason']}"
     for other in book.sharing(stage):
-        for each in failed:
-            reason = f"{stage['name']}: {each['reason']}"
-            if share_pause(other, each["operator"], each["cause"], reason, held_ns, now):
-                book.save(other)
+        if share_pause(other, last["operator"], last["cause"], reason, held_ns, now):
+            book.save(other)
 
 
 def _lease_build(

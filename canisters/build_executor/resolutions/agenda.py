@@ -9,9 +9,8 @@ upgrade the operator is asked once more, and holds are made anew.
 from bisect import bisect_left, insort
 from typing import NamedTuple
 
+from shared.rules.doubling import doubled
 from shared.rules.limits import MAX_REREAD_NS, READ_NS, REREAD_NS
-
-MAX_DOUBLINGS = 20
 
 
 class Hold(NamedTuple):
@@ -27,9 +26,7 @@ class Hold(NamedTuple):
 
 def backoff_ns(failures: int) -> int:
     """How long to leave a server alone after so many failures in a row: doubled each time."""
-    if failures <= 0:
-        return 0
-    return min(REREAD_NS << min(failures - 1, MAX_DOUBLINGS), MAX_REREAD_NS)
+    return doubled(REREAD_NS, failures, MAX_REREAD_NS) if failures > 0 else 0
 
 
 class Agenda:
