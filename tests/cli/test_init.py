@@ -8,10 +8,12 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from dcanary.cli.main import run
+from dcanary.download.registries import NPM
 from dcanary.executor.runtimes import RuntimeOptions, find_runtime
 from dcanary.pipeline import load_pipeline
 from dcanary.pipeline.model import FetchStage
@@ -208,12 +210,13 @@ SUMMARY = (
 def test_hosts_of_a_lock_that_are_no_public_registries_are_written_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    public = urlsplit(NPM).hostname
     package = {"integrity": "sha512-" + "A" * 86 + "==", "version": "1.0.0"}
     packages = {
         "": {"name": "web"},
         **{
             f"node_modules/{name}": {**package, "resolved": f"https://{host}/{name}.tgz"}
-            for name, host in (("a", "registry.npmjs.org"), ("b", "npm.mirror.example:8443"))
+            for name, host in (("a", public), ("b", "packages.example:8443"))
         },
     }
     lock = json.dumps({"lockfileVersion": 3, "packages": packages}, indent=1)
@@ -231,12 +234,12 @@ def test_hosts_of_a_lock_that_are_no_public_registries_are_written_and_said(
     for root in (alone, both):
         assert run(["init", str(root)]) == 0
         printed = capsys.readouterr()
-        assert "npm.mirror.example:8443, no public registry" in " ".join(
+        assert "packages.example:8443, no public registry" in " ".join(
             (printed.out + printed.err).split()
         )
         stages = load_pipeline(root / "dcanary.yml").stages.values()
         (fetch,) = [stage for stage in stages if isinstance(stage, FetchStage)]
-        assert fetch.hosts == ["npm.mirror.example:8443", "registry.npmjs.org"]
+        assert fetch.hosts == ["packages.example:8443", public]
 
 
 def test_a_second_canister_is_not_dropped_in_silence(

@@ -178,8 +178,8 @@ def _refuse_in_vain(context: Context, found: Approval, approve: bool) -> None:
         raise RefusedError(
             "Conflict", f"{caller} has voted on {name} already: a vote is final", "decide_approval"
         )
-    if approve and caller not in (ANONYMOUS, *found["policy"]["approvers"]):
-        approvers = found["policy"]["approvers"]
+    approvers = found["policy"]["approvers"]
+    if approve and caller not in (ANONYMOUS, *approvers):
         raise RefusedError(
             "Denied",
             f"{caller} is not an approver of {name}: the policy of its repository names them",

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from dcanary.reach import NotPublicError, is_public, origin, problem_of
 
+_HTTPS_PORT = 443
 _ALLOW = "allow it (`hosts` of the stage, `--allow` of a command), or use one that is"
 
 
@@ -45,8 +46,7 @@ class Hosts:
         if parts.username or parts.password:
             return "a URL with a user or password is not allowed: leave it out"
         if (host, port) not in self._allowed:
-            shown = host if port == 443 else f"{host}:{port}"
-            return f"{shown} is not on the list of allowed hosts: {_ALLOW}"
+            return f"{listed_as(url)} is not on the list of allowed hosts: {_ALLOW}"
         return ""
 
     def trusts(self, host: str, port: int) -> bool:
@@ -65,6 +65,12 @@ class Hosts:
         if not allowed:
             raise NotPublicError(host)
         return allowed
+
+
+def listed_as(url: str) -> str:
+    """The host of a URL as a list of allowed hosts has it: `name`, or `name:port`."""
+    host, port = origin(url)
+    return host if port == _HTTPS_PORT else f"{host}:{port}"
 
 
 def _host_and_port(name: str) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from dcanary.download.downloader import Downloader
-from dcanary.download.hosts import Hosts
+from dcanary.download.hosts import Hosts, listed_as
 from dcanary.download.model import DownloadError, DownloadsFailed, Wanted
 from dcanary.download.registries import MOPS, PYPI, Registries
 from dcanary.fetch.brought import Brought
@@ -19,7 +19,6 @@ from dcanary.objects import ObjectStore
 from dcanary.reach import origin
 
 MAX_FILE_BYTES = 1 << 30
-HTTPS_PORT = 443
 _PARALLEL = 8
 # Where dependencies are whose locks name no URL.
 _INDEXES = {"pypi": PYPI, "mops": MOPS}
@@ -56,11 +55,10 @@ def hosts_of(pins: Iterable[Pinned]) -> list[str]:
     hosts makes good, such as plain http."""
     found = set()
     for url in {pin.url or _INDEXES[pin.kind] for pin in pins}:
-        host, port = origin(url)
-        name = host if port == HTTPS_PORT else f"{host}:{port}"
+        host, _ = origin(url)
         # An IPv6 address has no form in such a list.
-        if host and ":" not in host and not Hosts([name]).problem(url):
-            found.add(name)
+        if host and ":" not in host and not Hosts([listed_as(url)]).problem(url):
+            found.add(listed_as(url))
     return sorted(found)
 
 

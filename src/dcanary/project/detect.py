@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dcanary.project.detectors import DETECTORS
+from dcanary.project.detectors import DETECTORS, dfx, icp
 from dcanary.project.detectors.protocol import Findings
 from dcanary.project.facts import Project
 from dcanary.project.folder import Folder, parent
 
 _HEAD = re.compile(r"ref: refs/heads/([!-~]{1,200})\s*")
 _MAX_PARENTS = 64
-PROJECT_FILES = ("dfx.json", "icp.yaml")
+PROJECT_FILES = (dfx.FILE, icp.FILE)
 MAX_BELOW = 5
 """Notes of projects below the root; a collection of examples has dozens."""
 

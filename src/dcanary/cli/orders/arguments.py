@@ -49,11 +49,8 @@ def _values_text(argument: bytes, interface: Interface | None) -> str:
     sent = text.decode_untyped(argument)
     if interface is None:
         return sent
-    codec = interface.init
     try:
-        values = codec.decode(argument)
-        read = text.format_values(values, codec.types)
-        again = text.decode_untyped(codec.encode(values))
+        read, again = _as_read(argument, interface)
     except CandidError:
         # Not of those types; the types that the message carries say at least something.
         return sent
@@ -70,11 +67,17 @@ def is_read_whole(argument: bytes, interface: Interface | None) -> bool:
     if not argument or interface is None or not interface.init.types:
         return True
     try:
-        values = interface.init.decode(argument)
-        again = text.decode_untyped(interface.init.encode(values))
-        return again == text.decode_untyped(argument)
+        return _as_read(argument, interface)[1] == text.decode_untyped(argument)
     except CandidError:
         return False
+
+
+def _as_read(argument: bytes, interface: Interface) -> tuple[str, str]:
+    """The values that the module reads: by its interface, and in the form of `decode_untyped`.
+    Raises CandidError when it reads none."""
+    codec = interface.init
+    values = codec.decode(argument)
+    return text.format_values(values, codec.types), text.decode_untyped(codec.encode(values))
 
 
 def interface_file(files: Sequence[File], artifact: str) -> File | None:

@@ -19,7 +19,7 @@ from dcanary.project.plan.fit import (
 from dcanary.project.plan.npm import other_lock
 
 HEADING = f"{PAGE}#rust-and-azle"
-_OLD = re.compile(r"[\^~=v\s]*0\.(\d{1,4})\b")
+_MINOR = re.compile(r"[\^~=v\s]*0\.(\d{1,4})\b")
 FIRST_MINOR = 24
 """Of Azle 0.24 the build asks dfx for nothing (0.23 ran `dfx info webserver-port`)."""
 
@@ -44,7 +44,7 @@ class AzlePlanner:
             # Azle's own postinstall and its compiler look for packages where npm puts them.
             return other_lock(package, ("npm",))
         asked = next(one for one in package.dependencies if one.name == "azle")
-        minor = _OLD.match(asked.version)
+        minor = _MINOR.match(asked.version)
         if minor is not None and int(minor[1]) < FIRST_MINOR:
             text = (
                 f"azle {asked.version} calls dfx while it builds, which no stage has: use "
