@@ -153,7 +153,7 @@ def _walk(file: str, tree: ast.Module) -> Iterator[LateImport]:
             continue
         if isinstance(node, ast.With) and any(_suppresses(one.context_expr) for one in node.items):
             is_caught = True
-        if isinstance(node, ast.If) and _name(node.test) == "TYPE_CHECKING":
+        if isinstance(node, ast.If) and last_name(node.test) == "TYPE_CHECKING":
             # For checkers of types: never run.
             waiting += [(each, is_late, is_caught) for each in node.orelse]
             continue
@@ -167,7 +167,7 @@ def _imports(file: str, node: ast.AST, is_caught: bool) -> Iterator[LateImport]:
     elif isinstance(node, ast.ImportFrom) and (base := _base(file, node)):
         for one in node.names:
             yield LateImport(file, node.lineno, base, one.name, is_caught)
-    elif isinstance(node, ast.Call) and _name(node.func) in _BY_NAME and node.args:
+    elif isinstance(node, ast.Call) and last_name(node.func) in _BY_NAME and node.args:
         name = node.args[0]
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
             # A function of that name may be the canister's own: never refused.
@@ -188,17 +188,17 @@ def _catches(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(_name(kind) in _CAUGHT for kind in kinds)
+    return any(last_name(kind) in _CAUGHT for kind in kinds)
 
 
 def _suppresses(context: ast.expr) -> bool:
     """Whether it is `contextlib.suppress` of a failed import."""
-    if not isinstance(context, ast.Call) or _name(context.func) != "suppress":
+    if not isinstance(context, ast.Call) or last_name(context.func) != "suppress":
         return False
-    return any(_name(kind) in _CAUGHT for kind in context.args)
+    return any(last_name(kind) in _CAUGHT for kind in context.args)
 
 
-def _name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
     """The last part of a name such as `typing.TYPE_CHECKING`; empty for anything else."""
     if isinstance(node, ast.Attribute):
         return node.attr

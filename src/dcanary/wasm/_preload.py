@@ -70,7 +70,7 @@ def encodings_named(used: Mapping[str, bytes], stdlib: Collection[str]) -> list[
     for source in used.values():
         tree = _late.read_tree(source)
         for node in ast.walk(tree) if tree is not None else ():
-            if isinstance(node, ast.Call) and _called(node.func) in _TAKE_ENCODINGS:
+            if isinstance(node, ast.Call) and _late.last_name(node.func) in _TAKE_ENCODINGS:
                 found.update(_texts([*node.args, *(one.value for one in node.keywords)]))
             for text in _texts([node]):
                 if f"encodings/{text.lower().replace('-', '_')}.pyc" in stdlib:
@@ -84,12 +84,6 @@ def _texts(nodes: Sequence[ast.AST]) -> Iterator[str]:
             continue
         if _ENCODING.fullmatch(node.value):
             yield node.value
-
-
-def _called(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _on_use(used: Mapping[str, bytes]) -> Iterator[str]:

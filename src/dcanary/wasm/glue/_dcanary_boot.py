@@ -255,7 +255,7 @@ def _import_late(text: str) -> str:
         __import__(module)
         if name and not hasattr(sys.modules[module], name):
             __import__(f"{module}.{name}")
-    except BaseException as exception:
+    except BaseException as exception:  # SystemExit too: the build says which import it was
         return " ".join(f"{type(exception).__name__}: {exception}".split())
     return ""
 
